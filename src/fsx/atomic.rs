@@ -1,0 +1,166 @@
+//! Writing so that a reader, and a crash at any instant, meets the old file or the new one.
+
+use std::{
+    fs::File,
+    io::Write,
+    os::fd::OwnedFd,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use rustix::fs::{AtFlags, Mode, OFlags};
+
+use super::{
+    error::{Result, found},
+    rel::RelPath,
+    root::{FILE_MODE, Root},
+    steps::step,
+};
+
+/// Whether a [`Root::publish`] was the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// The file is ours.
+    Ours,
+    /// Somebody else's was there; it was left as it is.
+    AlreadyThere,
+}
+
+/// Temporary files start with this, so that `fsck` knows what a crash left behind.
+const TEMP_PREFIX: &str = ".tmp-";
+
+impl Root {
+    /// Replaces (or makes) a file whole and durably.
+    ///
+    /// # Errors
+    /// The old content stays if anything fails.
+    pub fn replace(&self, rel: &RelPath, bytes: &[u8]) -> Result<()> {
+        let dir = self.dir("write", &rel.parent())?;
+        let temp = self.write_temp(&dir, rel, bytes)?;
+        step();
+        if let Err(e) = rustix::fs::renameat(&dir, &temp, &dir, rel.name()) {
+            let _ = rustix::fs::unlinkat(&dir, &temp, AtFlags::empty());
+            return Err(self.error("replace", rel, e));
+        }
+        self.sync_dir(&dir, &rel.parent())
+    }
+
+    /// Makes a file whole and durably, only if there is none: of several writers, one wins.
+    ///
+    /// # Errors
+    /// If it cannot be written; then nothing is there.
+    pub fn publish(&self, rel: &RelPath, bytes: &[u8]) -> Result<Published> {
+        let dir = self.dir("write", &rel.parent())?;
+        let temp = self.write_temp(&dir, rel, bytes)?;
+        step();
+        let linked = rustix::fs::linkat(&dir, &temp, &dir, rel.name(), AtFlags::empty());
+        step();
+        let unlinked = rustix::fs::unlinkat(&dir, &temp, AtFlags::empty());
+        let published = match linked {
+            Ok(()) => Published::Ours,
+            Err(rustix::io::Errno::EXIST) => Published::AlreadyThere,
+            Err(e) => return Err(self.error("publish", rel, e)),
+        };
+        unlinked.map_err(|e| self.error("remove the temporary name of", rel, e))?;
+        self.sync_dir(&dir, &rel.parent())?;
+        Ok(published)
+    }
+
+    /// Makes an empty marker file. `false`: it was there already.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn mark(&self, rel: &RelPath) -> Result<bool> {
+        let dir = self.dir("mark", &rel.parent())?;
+        step();
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        match rustix::fs::openat(&dir, rel.name(), flags, FILE_MODE) {
+            Ok(_) => {}
+            Err(rustix::io::Errno::EXIST) => return Ok(false),
+            Err(e) => return Err(self.error("mark", rel, e)),
+        }
+        self.sync_dir(&dir, &rel.parent())?;
+        Ok(true)
+    }
+
+    /// Removes a file durably. `false`: there was none.
+    ///
+    /// # Errors
+    /// If it is a folder or the disk fails.
+    pub fn remove(&self, rel: &RelPath) -> Result<bool> {
+        let Some(dir) = found(self.dir("remove", &rel.parent()))? else { return Ok(false) };
+        step();
+        match rustix::fs::unlinkat(&dir, rel.name(), AtFlags::empty()) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::NOENT) => return Ok(false),
+            Err(e) => return Err(self.error("remove", rel, e)),
+        }
+        self.sync_dir(&dir, &rel.parent())?;
+        Ok(true)
+    }
+
+    /// Moves a file or folder within the root, durably. An existing file at the target is replaced.
+    ///
+    /// # Errors
+    /// If the source is missing, or the target is a folder that is not empty.
+    pub fn rename(&self, from: &RelPath, to: &RelPath) -> Result<()> {
+        let source = self.dir("rename", &from.parent())?;
+        let target = self.dir("rename", &to.parent())?;
+        step();
+        rustix::fs::renameat(&source, from.name(), &target, to.name())
+            .map_err(|e| self.error("rename", from, e))?;
+        self.sync_dir(&target, &to.parent())?;
+        if from.parent() == to.parent() { Ok(()) } else { self.sync_dir(&source, &from.parent()) }
+    }
+
+    /// Removes a folder with everything in it; links in it are removed, not followed.
+    ///
+    /// # Errors
+    /// If something in it cannot be removed; the rest may be gone by then.
+    pub fn remove_tree(&self, rel: &RelPath) -> Result<()> {
+        let dir = self.dir("remove", &rel.parent())?;
+        step();
+        match std::fs::remove_dir_all(self.absolute(rel)) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(self.error("remove", rel, e)),
+            _ => self.sync_dir(&dir, &rel.parent()),
+        }
+    }
+
+    /// Whether a name is one that [`Root::replace`] or [`Root::publish`] uses on the way.
+    #[must_use]
+    pub fn is_temporary(name: &str) -> bool {
+        name.starts_with(TEMP_PREFIX)
+    }
+
+    fn write_temp(&self, dir: &OwnedFd, rel: &RelPath, bytes: &[u8]) -> Result<String> {
+        let (name, file) = self.temp(dir, rel)?;
+        let mut file = File::from(file);
+        step();
+        let written = file.write_all(bytes).and_then(|()| {
+            step();
+            file.sync_data()
+        });
+        if let Err(e) = written {
+            let _ = rustix::fs::unlinkat(dir, &name, AtFlags::empty());
+            return Err(self.error("write", rel, e));
+        }
+        Ok(name)
+    }
+
+    /// Makes a new, empty file beside `rel` under a name that nobody else has.
+    fn temp(&self, dir: &OwnedFd, rel: &RelPath) -> Result<(String, OwnedFd)> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let pid = std::process::id();
+        loop {
+            let n = NEXT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("{TEMP_PREFIX}{pid}-{n}-{}", rel.name());
+            step();
+            match rustix::fs::openat(dir, &name, flags, Mode::from_raw_mode(0o600)) {
+                Ok(fd) => return Ok((name, fd)),
+                // Left by a process that had our number before us.
+                Err(rustix::io::Errno::EXIST) => {}
+                Err(e) => return Err(self.error("write", rel, e)),
+            }
+        }
+    }
+}

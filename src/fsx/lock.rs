@@ -1,0 +1,102 @@
+//! Locks that say who is alive: open-file-description locks, which a crash of the
+//! holder gives back and which can be asked about without being taken.
+
+use std::{fs::File, os::unix::fs::FileExt};
+
+use nix::fcntl::{FcntlArg, fcntl};
+use rustix::fs::OFlags;
+
+use super::{
+    error::{FsErrorKind, Result},
+    rel::RelPath,
+    root::Root,
+    steps::step,
+};
+
+/// A lock that is ours until it is dropped or the process ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// What came of asking for a lock.
+#[derive(Debug)]
+pub enum LockAttempt {
+    /// It is ours.
+    Taken(Lock),
+    /// Somebody has it; what the holder wrote about itself.
+    Held(String),
+}
+
+const LOCK_FLAGS: OFlags = OFlags::RDWR.union(OFlags::CREATE);
+
+impl Root {
+    /// Tries to take the lock and writes `holder` into it, for people.
+    ///
+    /// # Errors
+    /// If the lock file cannot be opened.
+    pub fn try_lock(&self, rel: &RelPath, holder: &str) -> Result<LockAttempt> {
+        step();
+        let file = self.file("lock", rel, LOCK_FLAGS)?;
+        match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))) {
+            Ok(_) => {
+                sign(&file, holder);
+                Ok(LockAttempt::Taken(Lock { _file: file }))
+            }
+            Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EACCES) => {
+                let mut text = [0; 512];
+                let n = file.read_at(&mut text, 0).unwrap_or(0);
+                Ok(LockAttempt::Held(String::from_utf8_lossy(&text[..n]).trim().to_owned()))
+            }
+            Err(e) => Err(self.error("lock", rel, e)),
+        }
+    }
+
+    /// Waits for the lock: only for locks that are held for moments.
+    ///
+    /// # Errors
+    /// If the lock file cannot be opened.
+    pub fn lock(&self, rel: &RelPath, holder: &str) -> Result<Lock> {
+        step();
+        let file = self.file("lock", rel, LOCK_FLAGS)?;
+        loop {
+            match fcntl(&file, FcntlArg::F_OFD_SETLKW(&whole_file(libc::F_WRLCK))) {
+                Ok(_) => break,
+                Err(nix::errno::Errno::EINTR) => {}
+                Err(e) => return Err(self.error("lock", rel, e)),
+            }
+        }
+        sign(&file, holder);
+        Ok(Lock { _file: file })
+    }
+
+    /// Whether somebody holds the lock, asked without taking it.
+    ///
+    /// # Errors
+    /// If the lock file is there but cannot be opened.
+    pub fn is_locked(&self, rel: &RelPath) -> Result<bool> {
+        let file = match self.file("ask about lock", rel, OFlags::RDONLY) {
+            Ok(file) => file,
+            Err(e) if e.kind() == FsErrorKind::NotFound => return Ok(false),
+            Err(e) => return Err(e),
+        };
+        let mut lock = whole_file(libc::F_WRLCK);
+        fcntl(&file, FcntlArg::F_OFD_GETLK(&mut lock)).map_err(|e| self.error("ask about lock", rel, e))?;
+        Ok(i32::from(lock.l_type) != libc::F_UNLCK)
+    }
+}
+
+/// Best effort: the lock is the lock, the text is for people, and a full disk must not cost the lock.
+fn sign(file: &File, holder: &str) {
+    let _ = file.set_len(0).and_then(|()| file.write_all_at(format!("{holder}\n").as_bytes(), 0));
+}
+
+fn whole_file(kind: libc::c_int) -> libc::flock {
+    libc::flock {
+        l_type: libc::c_short::try_from(kind).unwrap_or(0),
+        l_whence: libc::c_short::try_from(libc::SEEK_SET).unwrap_or(0),
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    }
+}

@@ -1,0 +1,34 @@
+//! The one door to the file system: every open, write, rename and lock of this
+//! project goes through here, below one [`Root`], with the path in every error.
+//!
+//! Four ways of writing exist and no others: [`Root::replace`] (the reader sees
+//! the old file or the new one), [`Root::publish`] (the first writer wins),
+//! [`Root::append`] (whole lines under a lock) and [`Root::mark`] (an empty
+//! file is there or not). What a file means is left to `tree`.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this is the door that the lints send everybody else to"
+)]
+
+mod append;
+mod atomic;
+mod error;
+mod group_sync;
+mod lines;
+mod lock;
+mod read;
+mod rel;
+mod reserve;
+mod root;
+pub mod steps;
+
+pub use append::Tail;
+pub use atomic::Published;
+pub use error::{FsError, FsErrorKind, Result};
+pub use lines::{Line, LineReader};
+pub use lock::{Lock, LockAttempt};
+pub use read::{Entry, EntryKind, ReadFile, Stat, read_outside};
+pub use rel::{BadRelPath, RelPath};
+pub use reserve::Reserved;
+pub use root::{Durability, Root};

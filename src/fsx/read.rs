@@ -1,0 +1,202 @@
+//! Reading: whole small files, folders, and positions in large ones.
+
+use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
+
+use rustix::fs::{FileType, OFlags};
+
+use super::{
+    error::{FsError, Result, found},
+    rel::RelPath,
+    root::Root,
+};
+
+/// What stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Dir,
+    /// A link, FIFO, socket or device: nothing that we make.
+    Other,
+}
+
+/// One name in a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The name; names that are not UTF-8 are left out of listings.
+    pub name: String,
+    /// What it is, links not followed.
+    pub kind: EntryKind,
+}
+
+/// Size, age and identity of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// What it is, links inside the root followed.
+    pub kind: EntryKind,
+    /// Bytes.
+    pub len: u64,
+    /// Last change, in nanoseconds since 1970.
+    pub modified_ns: i128,
+    /// Distinguishes a replaced file from the one before.
+    pub inode: u64,
+}
+
+/// An open regular file, read by position; it stays the same file when the name is replaced.
+#[derive(Debug)]
+pub struct ReadFile {
+    pub(super) file: File,
+    root: Root,
+    rel: RelPath,
+}
+
+impl ReadFile {
+    /// Present length in bytes.
+    ///
+    /// # Errors
+    /// If the kernel cannot say.
+    pub fn size(&self) -> Result<u64> {
+        Ok(self.file.metadata().map_err(|e| self.root.error("stat", &self.rel, e))?.len())
+    }
+
+    /// Reads up to `buf.len()` bytes at `offset`; 0 at the end.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
+        loop {
+            match self.file.read_at(buf, offset) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                result => return result.map_err(|e| self.root.error("read", &self.rel, e)),
+            }
+        }
+    }
+
+    /// Reads everything from `from` up to `to` (or the end, if that is earlier).
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn read_range(&self, from: u64, to: u64) -> Result<Vec<u8>> {
+        let want = usize::try_from(to.min(self.size()?).saturating_sub(from)).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; want];
+        let mut got = 0;
+        while got < want {
+            match self.read_at(&mut bytes[got..], from + got as u64)? {
+                0 => break,
+                n => got += n,
+            }
+        }
+        bytes.truncate(got);
+        Ok(bytes)
+    }
+
+    /// The path, for messages.
+    #[must_use]
+    pub fn path(&self) -> std::path::PathBuf {
+        self.root.absolute(&self.rel)
+    }
+}
+
+impl Root {
+    /// Opens a regular file for reading.
+    ///
+    /// # Errors
+    /// If it is missing, leaves the root, or is a FIFO, device or folder.
+    pub fn open_read(&self, rel: &RelPath) -> Result<ReadFile> {
+        let file = self.file("open", rel, OFlags::RDONLY)?;
+        Ok(ReadFile { file, root: self.clone(), rel: rel.clone() })
+    }
+
+    /// Reads a file of at most `max` bytes; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`super::FsErrorKind::TooLarge`] beyond `max`; nothing is read then.
+    pub fn read_opt(&self, rel: &RelPath, max: u64) -> Result<Option<Vec<u8>>> {
+        let Some(file) = found(self.open_read(rel))? else { return Ok(None) };
+        let len = file.size()?;
+        if len > max {
+            let why = format!("{len} bytes, more than the {max} that such a file may have");
+            return Err(self.error("read", rel, io::Error::new(io::ErrorKind::FileTooLarge, why)));
+        }
+        file.read_range(0, max).map(Some)
+    }
+
+    /// Size and identity, or `None` if nothing is there.
+    ///
+    /// # Errors
+    /// If the path leaves the root or the disk fails.
+    pub fn stat(&self, rel: &RelPath) -> Result<Option<Stat>> {
+        let Some(fd) = found(self.open_at("stat", rel, OFlags::PATH))? else { return Ok(None) };
+        let stat = rustix::fs::fstat(&fd).map_err(|e| self.error("stat", rel, e))?;
+        let kind = kind_of(FileType::from_raw_mode(stat.st_mode));
+        Ok(Some(Stat {
+            kind,
+            len: u64::try_from(stat.st_size).unwrap_or(0),
+            modified_ns: i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec),
+            inode: stat.st_ino,
+        }))
+    }
+
+    /// Whether anything stands at the path.
+    ///
+    /// # Errors
+    /// If the path leaves the root or the disk fails.
+    pub fn exists(&self, rel: &RelPath) -> Result<bool> {
+        Ok(self.stat(rel)?.is_some())
+    }
+
+    /// The names in a folder, sorted; empty if there is no such folder.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn list(&self, rel: &RelPath) -> Result<Vec<Entry>> {
+        let Some(dir) = found(self.dir("list", rel))? else { return Ok(Vec::new()) };
+        let mut entries = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&dir).map_err(|e| self.error("list", rel, e))? {
+            let entry = entry.map_err(|e| self.error("list", rel, e))?;
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            if name == "." || name == ".." {
+                continue;
+            }
+            let mut kind = entry.file_type();
+            if kind == FileType::Unknown {
+                let at = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+                kind = rustix::fs::statat(&dir, name, at)
+                    .map_or(FileType::Unknown, |s| FileType::from_raw_mode(s.st_mode));
+            }
+            entries.push(Entry { name: name.to_owned(), kind: kind_of(kind) });
+        }
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+}
+
+fn kind_of(kind: FileType) -> EntryKind {
+    match kind {
+        FileType::RegularFile => EntryKind::File,
+        FileType::Directory => EntryKind::Dir,
+        _ => EntryKind::Other,
+    }
+}
+
+/// Reads a small file that is not below a root: the configuration, a token, a prompt that a user names.
+///
+/// # Errors
+/// If it is missing, a folder, or larger than `max` bytes.
+pub fn read_outside(path: &Path, max: u64) -> Result<Vec<u8>> {
+    let fail = |e: io::Error| FsError::new("read", path, e);
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let fd = rustix::fs::open(path, flags, rustix::fs::Mode::empty()).map_err(|e| fail(e.into()))?;
+    let file = File::from(fd);
+    let meta = file.metadata().map_err(fail)?;
+    if meta.is_dir() {
+        return Err(fail(rustix::io::Errno::ISDIR.into()));
+    }
+    if meta.len() > max {
+        return Err(fail(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {max} bytes"))));
+    }
+    let mut bytes = Vec::new();
+    io::Read::read_to_end(&mut io::Read::take(file, max + 1), &mut bytes).map_err(fail)?;
+    Ok(bytes)
+}

@@ -1,0 +1,95 @@
+//! A path below a root, proven to stay there by its spelling.
+
+use std::{
+    fmt,
+    path::{Component, Path, PathBuf},
+};
+
+/// A relative path of plain names: no `..`, no leading `/`, no NUL, never empty
+/// but for [`RelPath::top`], the root itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RelPath(PathBuf);
+
+/// A path that would leave its root, or is no path at all.
+#[derive(Debug, thiserror::Error)]
+#[error("'{0}' is not a plain path below the root")]
+pub struct BadRelPath(String);
+
+impl RelPath {
+    /// The root itself.
+    #[must_use]
+    pub fn top() -> Self {
+        Self(PathBuf::from("."))
+    }
+
+    /// Accepts a path whose every component is a plain name.
+    ///
+    /// # Errors
+    /// Refuses `..`, absolute paths, NUL bytes and the empty path.
+    pub fn new(path: impl AsRef<Path>) -> Result<Self, BadRelPath> {
+        let path = path.as_ref();
+        let plain = path.components().all(|c| matches!(c, Component::Normal(_)));
+        let nul = path.as_os_str().as_encoded_bytes().contains(&0);
+        if plain && !nul && !path.as_os_str().is_empty() {
+            Ok(Self(path.to_owned()))
+        } else {
+            Err(BadRelPath(path.to_string_lossy().into_owned()))
+        }
+    }
+
+    /// One name further down.
+    ///
+    /// # Panics
+    /// If `name` is not one plain name: callers pass constants and parsed ids.
+    #[must_use]
+    pub fn join(&self, name: impl AsRef<str>) -> Self {
+        let name = name.as_ref();
+        let mut parts = Path::new(name).components();
+        let one = matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
+        assert!(one && !name.contains('\0'), "'{name}' is not one plain name");
+        if self.0 == Path::new(".") { Self(PathBuf::from(name)) } else { Self(self.0.join(name)) }
+    }
+
+    /// The folder that this path stands in; the root for a single name.
+    #[must_use]
+    pub fn parent(&self) -> Self {
+        match self.0.parent() {
+            Some(p) if !p.as_os_str().is_empty() => Self(p.to_owned()),
+            _ => Self::top(),
+        }
+    }
+
+    /// The last name of the path; `.` for the root.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.file_name().and_then(|n| n.to_str()).unwrap_or(".")
+    }
+
+    /// The path as it is given to the kernel, relative to the root.
+    #[must_use]
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl fmt::Display for RelPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.display().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_names_pass() {
+        for bad in ["", "..", "a/../b", "/a", "a\0b", "../x"] {
+            assert!(RelPath::new(bad).is_err(), "{bad:?}");
+        }
+        let path = RelPath::new("a/b").unwrap();
+        assert_eq!(path.parent(), RelPath::new("a").unwrap());
+        assert_eq!(path.parent().parent(), RelPath::top());
+        assert_eq!(RelPath::top().join("x").as_path(), Path::new("x"));
+    }
+}

@@ -1,0 +1,69 @@
+//! Room on the disk that is taken now, for a file that must be writable later even when the disk is full.
+
+use std::{fs::File, os::unix::fs::FileExt};
+
+use rustix::fs::{AtFlags, FallocateFlags, OFlags};
+
+use super::{atomic::Published, error::Result, rel::RelPath, root::Root, steps::step};
+
+/// Reserved room; [`Reserved::publish`] turns it into the file.
+#[derive(Debug)]
+pub struct Reserved {
+    root: Root,
+    hidden: RelPath,
+    file: File,
+    len: usize,
+}
+
+impl Root {
+    /// Takes `len` bytes of room for the file that will stand at `rel`.
+    ///
+    /// # Errors
+    /// If the disk has no such room now.
+    pub fn reserve(&self, rel: &RelPath, len: usize) -> Result<Reserved> {
+        let hidden = rel.parent().join(format!(".reserved-{}", rel.name()));
+        step();
+        let file = self.file("reserve room for", &hidden, OFlags::RDWR | OFlags::CREATE)?;
+        step();
+        match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, len as u64) {
+            // File systems that cannot reserve can at least hold zeros.
+            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => file
+                .write_all_at(&vec![0; len], 0)
+                .and_then(|()| file.sync_data())
+                .map_err(|e| self.error("reserve room for", rel, e))?,
+            result => result.map_err(|e| self.error("reserve room for", rel, e))?,
+        }
+        Ok(Reserved { root: self.clone(), hidden, file, len })
+    }
+}
+
+impl Reserved {
+    /// Writes the file into the room and gives it its name, durably. The first of several wins.
+    ///
+    /// # Errors
+    /// If `bytes` are more than were reserved and the disk is full, or the disk fails.
+    pub fn publish(self, rel: &RelPath, bytes: &[u8]) -> Result<Published> {
+        let Self { root, hidden, file, len } = self;
+        debug_assert!(bytes.len() <= len, "{} bytes, {len} reserved", bytes.len());
+        step();
+        file.write_all_at(bytes, 0)
+            .and_then(|()| file.set_len(bytes.len() as u64))
+            .and_then(|()| {
+                step();
+                file.sync_all()
+            })
+            .map_err(|e| root.error("write", rel, e))?;
+        let dir = root.dir("publish", &rel.parent())?;
+        step();
+        let published = match rustix::fs::linkat(&dir, hidden.name(), &dir, rel.name(), AtFlags::empty()) {
+            Ok(()) => Published::Ours,
+            Err(rustix::io::Errno::EXIST) => Published::AlreadyThere,
+            Err(e) => return Err(root.error("publish", rel, e)),
+        };
+        step();
+        rustix::fs::unlinkat(&dir, hidden.name(), AtFlags::empty())
+            .map_err(|e| root.error("remove the temporary name of", rel, e))?;
+        root.sync_dir(&dir, &rel.parent())?;
+        Ok(published)
+    }
+}

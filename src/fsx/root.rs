@@ -1,0 +1,214 @@
+//! A folder that nothing leads out of: paths are resolved by the kernel, below
+//! it, and links that leave it are refused.
+
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsFd, OwnedFd},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
+
+use super::{
+    error::{FsError, Result},
+    rel::RelPath,
+    steps::step,
+};
+
+/// Mode of a file that we make: the owner's alone, for it may hold prompts and answers.
+pub(super) const FILE_MODE: Mode = Mode::from_raw_mode(0o600);
+/// Mode of a folder that we make.
+pub(super) const DIR_MODE: Mode = Mode::from_raw_mode(0o700);
+
+/// When an append counts as done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// After `fdatasync`; appends that wait at the same time share one.
+    #[default]
+    Always,
+    /// After `write`: survives the end of every process, not a power cut.
+    Never,
+}
+
+/// An open folder with everything below it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Root {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    fd: OwnedFd,
+    path: PathBuf,
+    durability: Durability,
+}
+
+impl Root {
+    /// Opens a folder that exists.
+    ///
+    /// # Errors
+    /// If it is missing, not a folder or not readable.
+    pub fn open(path: &Path, durability: Durability) -> Result<Self> {
+        let path = std::path::absolute(path).map_err(|e| FsError::new("resolve", path, e))?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = rustix::fs::open(&path, flags, Mode::empty())
+            .map_err(|e| FsError::new("open folder", &path, e))?;
+        Ok(Self { inner: Arc::new(Inner { fd, path, durability }) })
+    }
+
+    /// Opens a folder, making it and its parents where they are missing.
+    ///
+    /// # Errors
+    /// If a file stands in its way or it cannot be made.
+    pub fn create(path: &Path, durability: Durability) -> Result<Self> {
+        use std::os::unix::fs::DirBuilderExt;
+        let mut dir = std::fs::DirBuilder::new();
+        dir.recursive(true).mode(DIR_MODE.as_raw_mode());
+        match dir.create(path) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(FsError::new("use as a folder", path, rustix::io::Errno::NOTDIR));
+            }
+            result => result.map_err(|e| FsError::new("create folder", path, e))?,
+        }
+        Self::open(path, durability)
+    }
+
+    /// The absolute path of the folder, for messages and for other programs.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// The absolute path of something below, for messages and for other programs.
+    #[must_use]
+    pub fn absolute(&self, rel: &RelPath) -> PathBuf {
+        if *rel == RelPath::top() { self.path().to_owned() } else { self.path().join(rel.as_path()) }
+    }
+
+    /// The path below this root that an absolute path names, if it is below.
+    #[must_use]
+    pub fn relative(&self, path: &Path) -> Option<RelPath> {
+        RelPath::new(path.strip_prefix(self.path()).ok()?).ok()
+    }
+
+    pub(super) fn durability(&self) -> Durability {
+        self.inner.durability
+    }
+
+    pub(super) fn error(&self, op: &'static str, rel: &RelPath, e: impl Into<io::Error>) -> FsError {
+        FsError::new(op, &self.absolute(rel), e)
+    }
+
+    /// Opens below the root. Links inside are followed as long as they stay inside.
+    pub(super) fn open_at(&self, op: &'static str, rel: &RelPath, flags: OFlags) -> Result<OwnedFd> {
+        let mode = if flags.contains(OFlags::CREATE) { FILE_MODE } else { Mode::empty() };
+        let flags = flags | OFlags::CLOEXEC;
+        let how = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let mut tries = 0;
+        loop {
+            match rustix::fs::openat2(&self.inner.fd, rel.as_path(), flags, mode, how) {
+                // A rename elsewhere in the tree may race with the walk; the kernel asks for another try.
+                Err(rustix::io::Errno::AGAIN) if tries < 64 => tries += 1,
+                Err(rustix::io::Errno::NOSYS) => return self.walk(op, rel, flags, mode),
+                result => return result.map_err(|e| self.error(op, rel, e)),
+            }
+        }
+    }
+
+    /// The same without openat2 (gVisor, kernels before 5.6): name by name, following no link at all.
+    fn walk(&self, op: &'static str, rel: &RelPath, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+        let fail = |e: rustix::io::Errno| self.error(op, rel, e);
+        let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut at: Option<OwnedFd> = None;
+        let parent = rel.parent();
+        if parent != RelPath::top() {
+            for name in parent.as_path().components() {
+                let dir = at.as_ref().map_or(self.inner.fd.as_fd(), AsFd::as_fd);
+                at = Some(rustix::fs::openat(dir, name.as_os_str(), step, Mode::empty()).map_err(fail)?);
+            }
+        }
+        let dir = at.as_ref().map_or(self.inner.fd.as_fd(), AsFd::as_fd);
+        rustix::fs::openat(dir, rel.name(), flags | OFlags::NOFOLLOW, mode).map_err(fail)
+    }
+
+    /// An open handle on a folder, to name things in it.
+    pub(super) fn dir(&self, op: &'static str, rel: &RelPath) -> Result<OwnedFd> {
+        self.open_at(op, rel, OFlags::RDONLY | OFlags::DIRECTORY)
+    }
+
+    pub(super) fn sync_dir(&self, dir: &OwnedFd, rel: &RelPath) -> Result<()> {
+        step();
+        rustix::fs::fsync(dir).map_err(|e| self.error("sync folder", rel, e))
+    }
+
+    /// Makes one folder, durably. `false`: it was there already.
+    ///
+    /// # Errors
+    /// If the parent is missing or cannot be written.
+    pub fn mkdir(&self, rel: &RelPath) -> Result<bool> {
+        let parent = self.dir("create folder", &rel.parent())?;
+        step();
+        match rustix::fs::mkdirat(&parent, rel.name(), DIR_MODE) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::EXIST) => {
+                let kind = rustix::fs::statat(&parent, rel.name(), AtFlags::SYMLINK_NOFOLLOW)
+                    .map(|s| rustix::fs::FileType::from_raw_mode(s.st_mode));
+                return match kind {
+                    Ok(rustix::fs::FileType::Directory) => Ok(false),
+                    _ => Err(self.error("create folder", rel, rustix::io::Errno::NOTDIR)),
+                };
+            }
+            Err(e) => return Err(self.error("create folder", rel, e)),
+        }
+        self.sync_dir(&parent, &rel.parent())?;
+        Ok(true)
+    }
+
+    /// Makes a folder with the parents it lacks.
+    ///
+    /// # Errors
+    /// If one of them cannot be made.
+    pub fn ensure_dir(&self, rel: &RelPath) -> Result<()> {
+        if *rel == RelPath::top() || self.dir("open folder", rel).is_ok() {
+            return Ok(());
+        }
+        self.ensure_dir(&rel.parent())?;
+        self.mkdir(rel).map(drop)
+    }
+
+    /// Opens a file for another process to append to, as its stdout for example.
+    /// Nothing is synced: the bytes are that process's own business.
+    ///
+    /// # Errors
+    /// If it cannot be made or opened.
+    pub fn open_append(&self, rel: &RelPath) -> Result<OwnedFd> {
+        step();
+        self.open_at("open for appending", rel, OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE)
+    }
+
+    pub(super) fn file(&self, op: &'static str, rel: &RelPath, flags: OFlags) -> Result<File> {
+        // O_NONBLOCK: opening a FIFO that somebody put in a file's place must not hang.
+        let fd = self.open_at(op, rel, flags | OFlags::NONBLOCK)?;
+        let file = File::from(fd);
+        let meta = file.metadata().map_err(|e| self.error(op, rel, e))?;
+        if meta.is_file() {
+            Ok(file)
+        } else if meta.is_dir() {
+            Err(self.error(op, rel, rustix::io::Errno::ISDIR))
+        } else {
+            Err(self.error(op, rel, io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")))
+        }
+    }
+
+    /// Bytes that an ordinary user may still write on this file system.
+    ///
+    /// # Errors
+    /// If the kernel cannot say.
+    pub fn free_bytes(&self) -> Result<u64> {
+        let stat = rustix::fs::fstatvfs(&self.inner.fd)
+            .map_err(|e| self.error("ask for free space of", &RelPath::top(), e))?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+}

@@ -1,0 +1,9 @@
+//! Conductor: runs AI coding agents for hours, unattended, with the tree on disk as the only truth.
+//!
+//! The modules stand in floor order; each may import from those above it on this
+//! page, as `tests/layers.rs` holds them to.
+
+pub mod clock;
+pub mod fsx;
+
+pub mod tree;

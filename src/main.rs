@@ -1,0 +1,3 @@
+//! The `run-agent` program; everything it does is callable from a test.
+
+fn main() {}

@@ -1,0 +1,64 @@
+//! What can be wrong with a tree, sorted by what its user can do about it.
+
+use std::path::PathBuf;
+
+use super::ids::BadId;
+use crate::fsx::{BadRelPath, FsError};
+
+/// Result of an operation on the tree.
+pub type Result<T> = std::result::Result<T, TreeError>;
+
+/// A failed operation on the tree.
+#[derive(Debug, thiserror::Error)]
+pub enum TreeError {
+    /// The disk said no.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// A text that is no identifier.
+    #[error(transparent)]
+    BadId(#[from] BadId),
+    /// A path that would leave the root.
+    #[error(transparent)]
+    BadPath(#[from] BadRelPath),
+    /// A file of ours that cannot be understood. It is left as it is.
+    #[error("{} {problem}", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, with line and column where they are known; fits after the path.
+        problem: String,
+    },
+    /// A file that a newer version of this program wrote. It is left as it is.
+    #[error("{} has format version {found}, this program knows up to {known}", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The version in the file.
+        found: u64,
+        /// The newest version that we know.
+        known: u64,
+    },
+    /// Nothing there by that name.
+    #[error("there is no {what}")]
+    NotFound {
+        /// "task p/t", "run …", "message …".
+        what: String,
+    },
+    /// Something there already.
+    #[error("{what} exists already")]
+    Exists {
+        /// "task p/t".
+        what: String,
+    },
+    /// Somebody else holds the lock.
+    #[error("{what} is held by {by}")]
+    Locked {
+        /// "task p/t".
+        what: String,
+        /// What the holder wrote about itself.
+        by: String,
+    },
+    /// A value that cannot be stored as it was given.
+    #[error("{0}")]
+    Invalid(String),
+}

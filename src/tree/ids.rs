@@ -1,0 +1,287 @@
+//! Identifiers: a text becomes a path segment only by being parsed into one of these types.
+
+use std::{
+    fmt,
+    str::FromStr,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use chrono::{DateTime, TimeDelta, Timelike, Utc};
+
+/// The longest identifier, in characters.
+pub const MAX_ID: usize = 128;
+
+/// Why a text is no identifier.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{}' is not a valid {kind} id: {problem}", text.escape_debug())]
+pub struct BadId {
+    /// What the text was to name: "project", "task", "run", "message", "ticket".
+    pub kind: &'static str,
+    /// The text, cut to a printable length.
+    pub text: String,
+    /// What is wrong with it.
+    pub problem: &'static str,
+}
+
+fn check(kind: &'static str, text: &str) -> Result<(), BadId> {
+    let problem = if text.is_empty() {
+        "it is empty"
+    } else if text.len() > MAX_ID {
+        "it is longer than 128 characters"
+    } else if text.starts_with(['_', '-']) {
+        "it starts with '_' or '-'"
+    } else if !text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') {
+        "only letters, digits, '_' and '-' are allowed"
+    } else {
+        return Ok(());
+    };
+    Err(BadId { kind, text: text.chars().take(40).collect(), problem })
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $check:path) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text of the identifier.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl FromStr for $name {
+            type Err = BadId;
+            fn from_str(text: &str) -> Result<Self, BadId> {
+                $check($kind, text)?;
+                Ok(Self(text.to_owned()))
+            }
+        }
+        impl TryFrom<String> for $name {
+            type Error = BadId;
+            fn try_from(text: String) -> Result<Self, BadId> {
+                text.parse()
+            }
+        }
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+id!(
+    /// Names a project: a folder of the root.
+    ProjectId, "project", check
+);
+id!(
+    /// Names a task: a folder of its project.
+    TaskId, "task", check
+);
+id!(
+    /// Names a run: `YYYYMMDD-HHMMSSffff-PID-SEQ`. Imported trees may have others.
+    RunId, "run", check
+);
+id!(
+    /// Names a message: `MSG-YYYYMMDD-HHMMSS-NNNNNNNNN-PIDNNNNN-NNNN`, or `@<offset>` for a
+    /// line that somebody wrote by hand without an id.
+    MsgId, "message", check_message
+);
+id!(
+    /// Names a ticket: 20 digits, in order of acceptance.
+    TicketId, "ticket", check_ticket
+);
+
+fn check_message(kind: &'static str, text: &str) -> Result<(), BadId> {
+    match text.strip_prefix('@') {
+        Some(digits)
+            if !digits.is_empty() && digits.len() <= 19 && digits.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            Ok(())
+        }
+        Some(_) => Err(BadId {
+            kind,
+            text: text.chars().take(40).collect(),
+            problem: "'@' is followed by a byte offset",
+        }),
+        None => check(kind, text),
+    }
+}
+
+fn check_ticket(kind: &'static str, text: &str) -> Result<(), BadId> {
+    if text.len() == 20 && text.bytes().all(|b| b.is_ascii_digit()) {
+        Ok(())
+    } else {
+        Err(BadId { kind, text: text.chars().take(40).collect(), problem: "it is not 20 digits" })
+    }
+}
+
+impl TaskId {
+    /// The id of a task created without one: `task-YYYYMMDD-HHMMSS-<slug>`.
+    #[must_use]
+    pub fn generate(now: DateTime<Utc>, prompt: &str) -> Self {
+        let mut slug = slug(prompt, 40);
+        if slug.is_empty() {
+            "untitled".clone_into(&mut slug);
+        }
+        Self(format!("task-{}-{slug}", now.format("%Y%m%d-%H%M%S")))
+    }
+
+    /// The same id with a number behind it, for when the first is taken.
+    #[must_use]
+    pub fn numbered(&self, n: u32) -> Self {
+        Self(format!("{}-{n}", self.0))
+    }
+}
+
+impl ProjectId {
+    /// A project id made of a folder's name; `None` if nothing of it can stand in an id.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        slug(name, 60).parse().ok()
+    }
+}
+
+impl RunId {
+    /// A new run id. Names sort by time; within one process and instant by sequence.
+    #[must_use]
+    pub fn generate(now: DateTime<Utc>) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let seq = NEXT.fetch_add(1, Ordering::Relaxed);
+        let ffff = now.nanosecond() % 1_000_000_000 / 100_000;
+        Self(format!("{}{ffff:04}-{}-{seq:04}", now.format("%Y%m%d-%H%M%S"), std::process::id()))
+    }
+}
+
+impl MsgId {
+    /// The id of a message posted `now`, larger than `last`. Its time part alone decides the order.
+    #[must_use]
+    pub fn after(now: DateTime<Utc>, last: Option<&MsgId>) -> Self {
+        let behind = last.and_then(MsgId::time).map(|t| t + TimeDelta::nanoseconds(1));
+        let at = behind.map_or(now, |b| b.max(now));
+        let nanos = at.nanosecond() % 1_000_000_000;
+        let pid = std::process::id() % 100_000;
+        Self(format!("MSG-{}-{nanos:09}-PID{pid:05}-0001", at.format("%Y%m%d-%H%M%S")))
+    }
+
+    /// The time part of an id that we made.
+    #[must_use]
+    pub fn time(&self) -> Option<DateTime<Utc>> {
+        let rest = self.0.strip_prefix("MSG-")?;
+        let (date, rest) = rest.split_once('-')?;
+        let (time, rest) = rest.split_once('-')?;
+        let (nanos, _) = rest.split_once('-')?;
+        let whole = chrono::NaiveDateTime::parse_from_str(&format!("{date}{time}"), "%Y%m%d%H%M%S").ok()?;
+        let nanos: u32 = nanos.parse().ok().filter(|n| *n < 1_000_000_000)?;
+        Some(whole.with_nanosecond(nanos)?.and_utc())
+    }
+
+    /// The name of a line without an id: its byte offset.
+    #[must_use]
+    pub fn at_offset(offset: u64) -> Self {
+        Self(format!("@{offset}"))
+    }
+
+    /// The byte offset, for a name made by [`MsgId::at_offset`].
+    #[must_use]
+    pub fn offset(&self) -> Option<u64> {
+        self.0.strip_prefix('@')?.parse().ok()
+    }
+}
+
+impl TicketId {
+    /// The id after `last`.
+    #[must_use]
+    pub fn after(last: Option<&TicketId>) -> Self {
+        let n = last.and_then(|t| t.0.parse::<u64>().ok()).map_or(1, |n| n.saturating_add(1));
+        Self(format!("{n:020}"))
+    }
+}
+
+/// Lower-case words of a text with dashes between, at most `max` characters.
+fn slug(text: &str, max: usize) -> String {
+    let mut slug = String::new();
+    for c in text.chars() {
+        if slug.len() >= max {
+            break;
+        }
+        if c.is_ascii_alphanumeric() {
+            slug.push(c.to_ascii_lowercase());
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    slug.trim_end_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn bad_ids_say_what_is_wrong() {
+        let long = "a".repeat(129);
+        for (text, problem) in [
+            ("", "empty"),
+            ("..", "only letters"),
+            ("a/b", "only letters"),
+            ("a\0", "only letters"),
+            ("_planner", "starts with"),
+            ("-x", "starts with"),
+            ("ünder", "only letters"),
+            (long.as_str(), "longer than 128"),
+        ] {
+            let error = text.parse::<ProjectId>().unwrap_err();
+            assert!(error.problem.contains(problem), "{text:?}: {error}");
+            assert!(!error.to_string().contains('\0'));
+        }
+        assert!("a".repeat(128).parse::<TaskId>().is_ok());
+    }
+
+    #[test]
+    fn generated_ids_parse_and_sort_by_time() {
+        let now = Utc::now();
+        let first = RunId::generate(now);
+        let second = RunId::generate(now + TimeDelta::milliseconds(1));
+        assert!(first < second, "{first} {second}");
+        assert!(first.as_str().parse::<RunId>().is_ok());
+        let task = TaskId::generate(now, "Fix the *auth* tests, please: all of them, in every crate");
+        assert!(task.as_str().ends_with("-fix-the-auth-tests-please-all-of-them-in"), "{task}");
+    }
+
+    #[test]
+    fn tickets_count_up() {
+        let first = TicketId::after(None);
+        assert_eq!(first.as_str(), "00000000000000000001");
+        assert!(TicketId::after(Some(&first)) > first);
+    }
+
+    proptest! {
+        #[test]
+        fn message_ids_increase_whatever_the_clock_does(steps in proptest::collection::vec(-5_000_000_000_i64..5_000_000_000, 1..50)) {
+            let mut now = Utc::now();
+            let mut last: Option<MsgId> = None;
+            for step in steps {
+                now += TimeDelta::nanoseconds(step);
+                let next = MsgId::after(now, last.as_ref());
+                prop_assert!(next.time().is_some());
+                prop_assert!(last.as_ref().is_none_or(|l| next > *l));
+                last = Some(next);
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What is on disk: identifiers, places, records, the message bus, tickets and markers.
+//!
+//! The tree is the product and the only truth; this module knows how each of its
+//! files is spelled and written, and nothing of what they mean together (`view`),
+//! of settings or of processes.
+
+pub mod error;
+pub mod format;
+pub mod ids;
+pub mod paths;
+pub mod run_info;
+pub mod task;
+
+use std::path::Path;
+
+use crate::{
+    clock::Clock,
+    fsx::{Durability, Root},
+};
+
+pub use error::{Result, TreeError};
+
+/// An open tree: its root folder and the time. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    root: Root,
+    clock: Clock,
+}
+
+impl Tree {
+    /// Opens the tree at `path`, making the folder where it is missing.
+    ///
+    /// # Errors
+    /// If the root is a file or cannot be made.
+    pub fn create(path: &Path, durability: Durability, clock: Clock) -> Result<Self> {
+        Ok(Self { root: Root::create(path, durability)?, clock })
+    }
+
+    /// Opens the tree at `path`, which must exist.
+    ///
+    /// # Errors
+    /// If there is no such folder.
+    pub fn open(path: &Path, durability: Durability, clock: Clock) -> Result<Self> {
+        Ok(Self { root: Root::open(path, durability)?, clock })
+    }
+
+    /// The folder that everything lies below.
+    #[must_use]
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+}

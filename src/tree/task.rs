@@ -1,0 +1,57 @@
+//! A task's own files: its prompt, its settings, its markers.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    format::{Record, Spelling},
+    ids::{RunId, TaskId},
+};
+
+/// What a ticket of this task asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskKind {
+    /// A loop: started again until DONE.
+    #[default]
+    Task,
+    /// One run.
+    Job,
+}
+
+/// `TASK-CONFIG.yaml`: how a task is to be run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TaskConfig {
+    /// Format version; 1.
+    pub version: u64,
+    /// Name of the agent.
+    pub agent: String,
+    /// A loop or a single run.
+    #[serde(default)]
+    pub kind: TaskKind,
+    /// Working folder of the agent; absent: the project's, else the task's own.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cwd: Option<String>,
+    /// Program and arguments, for an agent given on the command line.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub command: Vec<String>,
+    /// Tasks of the same project that must be done before.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub depends_on: Vec<TaskId>,
+    /// The run whose agent asked for this task.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub parent_run_id: Option<RunId>,
+    /// Keys of `defaults` and `limits`, `model`, and `env.NAME`, for this task alone.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub config: BTreeMap<String, Value>,
+    /// Keys that another version wrote; they are kept.
+    #[serde(flatten)]
+    pub extra: BTreeMap<String, Value>,
+}
+
+impl Record for TaskConfig {
+    const SPELLING: Spelling = Spelling::Yaml;
+}

@@ -1,0 +1,3 @@
+//! A scripted agent with exact timing, for the tests.
+
+fn main() {}
