@@ -7,3 +7,5 @@ pub mod clock;
 pub mod fsx;
 
 pub mod tree;
+
+pub mod process;

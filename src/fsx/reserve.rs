@@ -38,6 +38,12 @@ impl Root {
 }
 
 impl Reserved {
+    /// Gives the room back.
+    pub fn discard(self) {
+        // What stays if this fails is a hidden file that `fsck` knows.
+        let _ = self.root.remove(&self.hidden);
+    }
+
     /// Writes the file into the room and gives it its name, durably. The first of several wins.
     ///
     /// # Errors

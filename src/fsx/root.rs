@@ -202,6 +202,33 @@ impl Root {
         }
     }
 
+    /// Opens a file for another process to read, as its stdin for example.
+    ///
+    /// # Errors
+    /// If it is missing or no regular file.
+    pub fn open_fd(&self, rel: &RelPath) -> Result<OwnedFd> {
+        Ok(self.file("open", rel, OFlags::RDONLY)?.into())
+    }
+
+    /// Whether the root lies on a file system that other machines write too: inotify says nothing of those.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        // statfs(2): NFS, SMB, CIFS, SMB2, FUSE, Ceph, 9P, Lustre, GPFS.
+        const REMOTE: [u32; 9] = [
+            0x6969,
+            0x517B,
+            0xFF53_4D42,
+            0xFE53_4D42,
+            0x6573_5546,
+            0x00C3_6400,
+            0x0102_1997,
+            0x0BD0_0BD0,
+            0x4750_4653,
+        ];
+        rustix::fs::fstatfs(&self.inner.fd)
+            .is_ok_and(|s| u32::try_from(s.f_type).is_ok_and(|magic| REMOTE.contains(&magic)))
+    }
+
     /// Bytes that an ordinary user may still write on this file system.
     ///
     /// # Errors

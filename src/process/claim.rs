@@ -1,0 +1,119 @@
+//! `claim.json`: published once, so that a run happens once.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::identity::{ProcessId, boot_id, host};
+use crate::fsx::{FsError, Published, RelPath, Root};
+
+/// Name of the file in the run's folder.
+pub const FILE: &str = "claim.json";
+const MAX_BYTES: u64 = 64 * 1024;
+
+/// Who took the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ClaimBy {
+    /// A shim, which runs the agent.
+    Shim,
+    /// A driver, so that the run never starts.
+    Driver,
+}
+
+/// The record that decides who runs a run: complete before it is visible, and never changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Claim {
+    /// Format version; 1.
+    pub version: u64,
+    /// Who took it.
+    pub by: ClaimBy,
+    /// The machine.
+    pub host: String,
+    /// The boot of the machine: the process ids mean nothing on another.
+    pub boot_id: String,
+    /// The shim.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub shim: Option<ProcessId>,
+    /// The agent's process: forked, and let go only after this file was there.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub agent: Option<ProcessId>,
+    /// When.
+    pub claimed_at: DateTime<Utc>,
+    /// Why a driver took it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+/// Why a claim cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// The disk said no.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// Not a claim.
+    #[error("{path} is not readable: {problem}")]
+    Corrupt {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl Claim {
+    /// The claim of a shim for the agent that it has forked.
+    #[must_use]
+    pub fn by_shim(agent: ProcessId, now: DateTime<Utc>) -> Self {
+        let shim = Some(ProcessId::current());
+        Self { by: ClaimBy::Shim, shim, agent: Some(agent), ..Self::by_driver(now, None) }
+    }
+
+    /// The claim of a driver that wants the run never to start.
+    #[must_use]
+    pub fn by_driver(now: DateTime<Utc>, reason: impl Into<Option<String>>) -> Self {
+        Self {
+            version: 1,
+            by: ClaimBy::Driver,
+            host: host(),
+            boot_id: boot_id(),
+            shim: None,
+            agent: None,
+            claimed_at: now,
+            reason: reason.into(),
+        }
+    }
+
+    /// Publishes the claim in a run's folder; the first one wins.
+    ///
+    /// # Errors
+    /// If the disk fails; nobody has the run then.
+    pub fn publish(&self, root: &Root, run_dir: &RelPath) -> Result<Published, ClaimError> {
+        let path = run_dir.join(FILE);
+        let mut bytes = serde_json::to_vec_pretty(self).map_err(|e| ClaimError::Corrupt {
+            path: root.absolute(&path).display().to_string(),
+            problem: e.to_string(),
+        })?;
+        bytes.push(b'\n');
+        Ok(root.publish(&path, &bytes)?)
+    }
+
+    /// Reads the claim of a run; `None` if nobody has it.
+    ///
+    /// # Errors
+    /// If the file is no claim.
+    pub fn read(root: &Root, run_dir: &RelPath) -> Result<Option<Self>, ClaimError> {
+        let path = run_dir.join(FILE);
+        let Some(bytes) = root.read_opt(&path, MAX_BYTES)? else { return Ok(None) };
+        serde_json::from_slice(&bytes).map(Some).map_err(|e| ClaimError::Corrupt {
+            path: root.absolute(&path).display().to_string(),
+            problem: e.to_string(),
+        })
+    }
+
+    /// Whether the process ids of this claim mean something here and now.
+    #[must_use]
+    pub fn is_of_this_boot(&self) -> bool {
+        self.host == host() && self.boot_id == boot_id()
+    }
+}

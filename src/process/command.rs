@@ -1,0 +1,48 @@
+//! The one place that starts programs, but for the agent itself, which only a shim starts.
+#![expect(clippy::disallowed_methods, reason = "this is the door that the lint sends everybody else to")]
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    io,
+    os::fd::OwnedFd,
+    path::PathBuf,
+    process::{Command, Output, Stdio},
+};
+
+/// A program to start, with nothing inherited by accident.
+#[derive(Debug, Clone)]
+pub struct CommandSpec {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Its whole environment.
+    pub env: BTreeMap<OsString, OsString>,
+    /// Its working folder.
+    pub cwd: Option<PathBuf>,
+}
+
+impl CommandSpec {
+    /// Runs the program to its end, stdin closed, output collected.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn output(&self) -> io::Result<Output> {
+        self.command().stdin(Stdio::null()).output()
+    }
+
+    /// Starts the program with `stdin` as its standard input and a pipe as its standard output.
+    pub(super) fn spawn_with_report(&self, stdin: OwnedFd) -> io::Result<std::process::Child> {
+        self.command().stdin(Stdio::from(stdin)).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).env_clear().envs(&self.env);
+        if let Some(cwd) = &self.cwd {
+            command.current_dir(cwd);
+        }
+        command
+    }
+}

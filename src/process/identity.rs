@@ -1,0 +1,120 @@
+//! Which process, on which boot of which machine: a pid alone is reused and names nobody.
+
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::fsx;
+
+/// A process for ever: pids come again, a pid with its start time does not (within one boot).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct ProcessId {
+    /// Process id.
+    pub pid: i32,
+    /// Start in clock ticks since boot: field 22 of `/proc/<pid>/stat`, proc_pid_stat(5).
+    pub started: u64,
+}
+
+/// What the kernel says of a process, from `/proc/<pid>/stat`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcStat {
+    /// The process.
+    pub id: ProcessId,
+    /// Its name, at most 15 bytes.
+    pub comm: String,
+    /// `R`, `S`, `D`, `Z`, ….
+    pub state: char,
+    /// Its parent.
+    pub parent: i32,
+    /// Its process group.
+    pub group: i32,
+}
+
+impl ProcStat {
+    /// Looks at a process; `None` if there is none by that pid.
+    #[must_use]
+    pub fn of(pid: i32) -> Option<Self> {
+        let bytes = fsx::read_outside(Path::new(&format!("/proc/{pid}/stat")), 4096).ok()?;
+        Self::parse(&String::from_utf8_lossy(&bytes))
+    }
+
+    /// Whether it has ended and only waits to be reaped.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        matches!(self.state, 'Z' | 'X')
+    }
+
+    /// The name may hold spaces and parentheses: what counts stands behind the last `)`.
+    fn parse(text: &str) -> Option<Self> {
+        let open = text.find('(')?;
+        let close = text.rfind(')')?;
+        let own = text[..open].trim().parse().ok()?;
+        let comm = text.get(open + 1..close)?.to_owned();
+        let mut rest = text[close + 1..].split_ascii_whitespace();
+        let state = rest.next()?.chars().next()?;
+        let parent = rest.next()?.parse().ok()?;
+        let group = rest.next()?.parse().ok()?;
+        // Fields 6 to 21 lie between; the start time is field 22.
+        let started = rest.nth(16)?.parse().ok()?;
+        Some(Self { id: ProcessId { pid: own, started }, comm, state, parent, group })
+    }
+}
+
+impl ProcessId {
+    /// This process.
+    #[must_use]
+    pub fn current() -> Self {
+        let pid = std::process::id().cast_signed();
+        ProcStat::of(pid).map_or(Self { pid, started: 0 }, |s| s.id)
+    }
+
+    /// Whether it is there and has not ended.
+    #[must_use]
+    pub fn is_alive(self) -> bool {
+        ProcStat::of(self.pid).is_some_and(|s| s.id == self && !s.is_dead())
+    }
+
+    /// The arguments that it was started with; empty if it is gone.
+    #[must_use]
+    pub fn arguments(self) -> Vec<String> {
+        let bytes = fsx::read_outside(Path::new(&format!("/proc/{}/cmdline", self.pid)), 2 << 20);
+        let bytes = bytes.unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        text.trim_end_matches('\0').split('\0').map(str::to_owned).collect()
+    }
+}
+
+/// The kernel's id of this boot: pids and start times of another boot mean nothing.
+#[must_use]
+pub fn boot_id() -> String {
+    let path = Path::new("/proc/sys/kernel/random/boot_id");
+    fsx::read_outside(path, 128)
+        .map_or_else(|_| "unknown".to_owned(), |b| String::from_utf8_lossy(&b).trim().to_owned())
+}
+
+/// The name of this machine.
+#[must_use]
+pub fn host() -> String {
+    nix::unistd::gethostname().map_or_else(|_| "unknown".to_owned(), |n| n.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_does_not_move_the_fields() {
+        let text = "42 (a) (b c) S 7 42 42 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 12345 0 0";
+        let stat = ProcStat::parse(text).unwrap();
+        assert_eq!(stat.comm, "a) (b c");
+        assert_eq!((stat.id, stat.parent, stat.group), (ProcessId { pid: 42, started: 12345 }, 7, 42));
+    }
+
+    #[test]
+    fn this_process_is_alive_and_its_pid_with_another_start_is_not() {
+        let me = ProcessId::current();
+        assert!(me.is_alive());
+        assert!(!ProcessId { started: me.started + 1, ..me }.is_alive());
+    }
+}

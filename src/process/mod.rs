@@ -1,0 +1,17 @@
+//! Processes: who they are, how they are started, watched over and ended.
+//!
+//! The [`shim`] runs one agent and writes down how it ended; [`executor`] starts
+//! a shim; [`liveness`] and [`tree`] look at processes from outside. This module
+//! knows run folders (`claim.json`, `exit.json`), and nothing of projects or tasks.
+
+pub mod claim;
+pub mod command;
+pub mod executor;
+pub mod exit;
+pub mod identity;
+pub mod liveness;
+pub mod pidfd;
+pub mod shim;
+pub mod spec;
+mod sys;
+pub mod tree;

@@ -1,0 +1,129 @@
+//! The stop ladder as a pure decision: SIGTERM, a grace, SIGKILL again and again until nothing is left.
+//!
+//! 1. While the agent runs and nobody asked: nothing.
+//! 2. Asked to stop: SIGTERM to everything, then SIGKILL when the grace is over.
+//! 3. The agent ended by itself and left processes behind: the same, with at most a second of grace.
+//! 4. SIGKILL is repeated, since a process may fork faster than it is killed.
+//! 5. What SIGKILL does not end within half a minute (a process stuck in the kernel) is reported as a survivor.
+
+use std::time::{Duration, Instant};
+
+/// From one round of SIGKILL to the next.
+const ROUND: Duration = Duration::from_millis(20);
+/// How often a tree that was asked to end is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+/// Grace of what an agent leaves behind.
+const LEFTOVER_GRACE: Duration = Duration::from_secs(1);
+/// When to stop waiting for what cannot be killed.
+const GIVE_UP: Duration = Duration::from_secs(30);
+
+/// Where the ending of a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ladder {
+    /// Nobody asked.
+    Running,
+    /// SIGTERM was sent; SIGKILL follows at this time.
+    Terminating { kill_at: Instant },
+    /// SIGKILL is being sent, until this time at the longest.
+    Killing { next_at: Instant, give_up_at: Instant },
+}
+
+/// What is there when the ladder is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Facts {
+    pub(super) agent_ended: bool,
+    /// Live processes below the shim, other runs' trees left out; the agent counts.
+    pub(super) processes: usize,
+    pub(super) stop_asked: bool,
+}
+
+/// What is to be done now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Nothing; look again when something happens, at this time at the latest.
+    Wait(Option<Instant>),
+    /// SIGTERM to everything.
+    Terminate,
+    /// SIGKILL to everything.
+    Kill,
+    /// The run has ended.
+    Finished,
+}
+
+impl Ladder {
+    /// Decides the next step and moves on to it.
+    pub(super) fn step(&mut self, now: Instant, grace: Duration, facts: Facts) -> Step {
+        let nothing_left = facts.agent_ended && facts.processes == 0;
+        match *self {
+            _ if nothing_left => Step::Finished,
+            Self::Running if facts.stop_asked => self.terminate(now + grace),
+            Self::Running if facts.agent_ended => self.terminate(now + grace.min(LEFTOVER_GRACE)),
+            Self::Running => Step::Wait(None),
+            Self::Terminating { kill_at } if now < kill_at => Step::Wait(Some(kill_at.min(now + LOOK))),
+            Self::Terminating { .. } => self.kill(now, now + GIVE_UP),
+            Self::Killing { give_up_at, .. } if facts.agent_ended && now >= give_up_at => Step::Finished,
+            Self::Killing { next_at, .. } if now < next_at => Step::Wait(Some(next_at)),
+            Self::Killing { give_up_at, .. } => self.kill(now, give_up_at),
+        }
+    }
+
+    fn terminate(&mut self, kill_at: Instant) -> Step {
+        *self = Self::Terminating { kill_at };
+        Step::Terminate
+    }
+
+    fn kill(&mut self, now: Instant, give_up_at: Instant) -> Step {
+        *self = Self::Killing { next_at: now + ROUND, give_up_at };
+        Step::Kill
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRACE: Duration = Duration::from_secs(10);
+
+    fn facts(agent_ended: bool, processes: usize, stop_asked: bool) -> Facts {
+        Facts { agent_ended, processes, stop_asked }
+    }
+
+    #[test]
+    fn an_agent_that_ends_alone_needs_no_signal() {
+        let now = Instant::now();
+        let mut ladder = Ladder::Running;
+        assert_eq!(ladder.step(now, GRACE, facts(false, 1, false)), Step::Wait(None));
+        assert_eq!(ladder.step(now, GRACE, facts(true, 0, false)), Step::Finished);
+    }
+
+    #[test]
+    fn a_stop_climbs_to_sigkill_and_repeats_it() {
+        let now = Instant::now();
+        let mut ladder = Ladder::Running;
+        assert_eq!(ladder.step(now, GRACE, facts(false, 3, true)), Step::Terminate);
+        let soon = now + Duration::from_secs(9);
+        assert!(matches!(ladder.step(soon, GRACE, facts(false, 3, true)), Step::Wait(Some(_))));
+        let late = now + GRACE;
+        assert_eq!(ladder.step(late, GRACE, facts(true, 1, true)), Step::Kill);
+        assert_eq!(ladder.step(late, GRACE, facts(true, 1, true)), Step::Wait(Some(late + ROUND)));
+        assert_eq!(ladder.step(late + ROUND, GRACE, facts(true, 1, true)), Step::Kill);
+        assert_eq!(ladder.step(late + ROUND, GRACE, facts(true, 0, true)), Step::Finished);
+    }
+
+    #[test]
+    fn leftovers_get_a_second_and_survivors_half_a_minute() {
+        let now = Instant::now();
+        let mut ladder = Ladder::Running;
+        assert_eq!(ladder.step(now, GRACE, facts(true, 1, false)), Step::Terminate);
+        let second = now + LEFTOVER_GRACE;
+        assert_eq!(ladder.step(second, GRACE, facts(true, 1, false)), Step::Kill);
+        assert_eq!(ladder.step(second + GIVE_UP, GRACE, facts(true, 1, false)), Step::Finished);
+    }
+
+    #[test]
+    fn a_stuck_agent_is_never_given_up() {
+        let now = Instant::now();
+        let mut ladder = Ladder::Killing { next_at: now, give_up_at: now };
+        assert_eq!(ladder.step(now + GIVE_UP, GRACE, facts(false, 1, true)), Step::Kill);
+    }
+}

@@ -1,0 +1,88 @@
+//! `log-times.jsonl`: which byte of the agent's output was there at what time, so that a replay has true timestamps.
+
+use std::{
+    fmt::Write as _,
+    os::fd::OwnedFd,
+    time::{Duration, Instant},
+};
+
+use chrono::Utc;
+
+use crate::{
+    clock::rfc3339,
+    fsx::{ReadFile, RelPath, Root},
+};
+
+/// Shortest time between two marks: an agent that floods its output costs a mark, not a wake-up per write.
+const RESOLUTION: Duration = Duration::from_millis(25);
+
+/// Notices growth of the agent's output and writes marks about it.
+#[derive(Debug)]
+pub(super) struct LogTimes {
+    streams: [Stream; 2],
+    /// `None` once the disk refused: marks are a help, and must not cost the run.
+    out: Option<OwnedFd>,
+    last_output: Instant,
+    last_mark: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Stream {
+    name: &'static str,
+    file: Option<ReadFile>,
+    seen: u64,
+}
+
+impl LogTimes {
+    pub(super) fn new(root: &Root, dir: &RelPath) -> Self {
+        let stream = |name, file: &str| Stream { name, file: root.open_read(&dir.join(file)).ok(), seen: 0 };
+        Self {
+            streams: [stream("stdout", "agent-stdout.txt"), stream("stderr", "agent-stderr.txt")],
+            out: root.open_append(&dir.join("log-times.jsonl")).ok(),
+            last_output: Instant::now(),
+            last_mark: None,
+        }
+    }
+
+    /// Marks what has grown, unless the last mark was a moment ago.
+    pub(super) fn mark(&mut self) {
+        if self.muted_until().is_none() {
+            self.last_mark();
+        }
+    }
+
+    /// Marks what has grown.
+    pub(super) fn last_mark(&mut self) {
+        let mut lines = String::new();
+        let time = rfc3339(Utc::now());
+        for stream in &mut self.streams {
+            let size = stream.file.as_ref().and_then(|f| f.size().ok()).unwrap_or(0);
+            if size > stream.seen {
+                stream.seen = size;
+                let name = stream.name;
+                // Writing to a String cannot fail.
+                let _ = writeln!(lines, "{{\"stream\":\"{name}\",\"offset\":{size},\"time\":\"{time}\"}}");
+            }
+        }
+        if lines.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        self.last_output = now;
+        self.last_mark = Some(now);
+        let written = self.out.as_ref().map(|out| rustix::io::write(out, lines.as_bytes()));
+        if !matches!(written, Some(Ok(n)) if n == lines.len()) {
+            self.out = None;
+        }
+    }
+
+    /// When the agent last wrote something; when it began, if it has not.
+    pub(super) fn last_output(&self) -> Instant {
+        self.last_output
+    }
+
+    /// Until when growth is not looked at, if it was looked at a moment ago.
+    pub(super) fn muted_until(&self) -> Option<Instant> {
+        self.last_mark.map(|at| at + RESOLUTION).filter(|until| *until > Instant::now())
+    }
+}

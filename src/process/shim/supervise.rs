@@ -1,0 +1,230 @@
+//! The poll loop: signals, hints, timers and the agent's input, until nothing of the run is left.
+
+use std::{
+    os::fd::AsFd,
+    time::{Duration, Instant},
+};
+
+use chrono::Utc;
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::{signal::Signal, signalfd::SignalFd, wait::WaitStatus},
+    unistd::Pid,
+};
+
+use super::{
+    super::{
+        exit::{ExitRecord, Leftover, ProcessEnd, ResourceUsage, StopBy, StopRequest},
+        identity::ProcStat,
+        spec::LaunchSpec,
+        sys::{self, Reaped},
+        tree::{ProcTable, signal_all},
+    },
+    ending::RunEnd,
+    ladder::{Facts, Ladder, Step},
+    launch::Agent,
+    log_times::LogTimes,
+    memory::MemoryWatch,
+    pump::Pump,
+    signals,
+    watch::{Inbox, Watch},
+};
+use crate::fsx::RelPath;
+
+/// Everything that the loop looks at.
+struct Supervisor<'a> {
+    spec: &'a LaunchSpec,
+    agent: Agent,
+    signals: Option<SignalFd>,
+    watch: Watch,
+    log_times: LogTimes,
+    pump: Option<Pump>,
+    inbox: Inbox,
+    memory: MemoryWatch,
+    began: Instant,
+    ladder: Ladder,
+    reaped: Option<(Reaped, chrono::DateTime<Utc>)>,
+    stop: Option<StopRequest>,
+    leftovers: Vec<Leftover>,
+    we_killed: bool,
+}
+
+/// Stays with the agent until it and everything below it has ended.
+pub(super) fn supervise(spec: &LaunchSpec, mut agent: Agent) -> RunEnd {
+    let files = &agent.files;
+    let stop_marker = RelPath::new(&spec.stop_marker).unwrap_or_else(|_| RelPath::top().join("STOP"));
+    let mut supervisor = Supervisor {
+        watch: Watch::new(&files.root, &files.dir, &stop_marker),
+        log_times: LogTimes::new(&files.root, &files.dir),
+        pump: agent.stdin.take().map(|pipe| Pump::new(&files.root, &files.dir, pipe)),
+        inbox: Inbox::new(&files.root, &files.dir),
+        memory: MemoryWatch::begin(agent.id.pid),
+        signals: signals::open(),
+        spec,
+        agent,
+        began: Instant::now(),
+        ladder: Ladder::Running,
+        reaped: None,
+        stop: None,
+        leftovers: Vec::new(),
+        we_killed: false,
+    };
+    loop {
+        supervisor.look();
+        match supervisor.climb() {
+            Step::Finished => return supervisor.finish(),
+            Step::Wait(until) => supervisor.wait(until),
+            Step::Terminate | Step::Kill => {}
+        }
+    }
+}
+
+impl Supervisor<'_> {
+    /// Takes in everything that has happened, without waiting.
+    fn look(&mut self) {
+        self.take_signals();
+        while let Some(reaped) = sys::reap_any() {
+            if reaped.pid == self.agent.id.pid {
+                self.reaped = Some((reaped, Utc::now()));
+            }
+        }
+        self.watch.drain();
+        self.log_times.mark();
+        if let Some(pump) = &mut self.pump {
+            pump.push();
+        }
+        self.inbox.read();
+        if self.inbox.end_of_input {
+            self.pump = None;
+        }
+        if self.reaped.is_none() && self.stop.is_none() {
+            self.stop = self.stop_reason().map(|by| StopRequest { by, at: Utc::now() });
+        }
+    }
+
+    fn take_signals(&mut self) {
+        while let Some(Ok(Some(info))) = self.signals.as_ref().map(SignalFd::read_signal) {
+            let asks = [Signal::SIGTERM, Signal::SIGINT].map(|s| u32::try_from(s as i32).unwrap_or(0));
+            if asks.contains(&info.ssi_signo) && self.stop.is_none() && self.reaped.is_none() {
+                self.stop = Some(StopRequest { by: StopBy::Signal, at: Utc::now() });
+            }
+        }
+    }
+
+    fn stop_reason(&self) -> Option<StopBy> {
+        let passed = |since: Instant, limit: Option<Duration>| limit.is_some_and(|l| since.elapsed() >= l);
+        if self.watch.stop_marker_is_there() {
+            Some(StopBy::StopMarker)
+        } else if self.inbox.stop {
+            Some(StopBy::Inbox)
+        } else if passed(self.log_times.last_output(), self.spec.idle_timeout) {
+            Some(StopBy::IdleTimeout)
+        } else if passed(self.began, self.spec.max_run_time) {
+            Some(StopBy::MaxRunTime)
+        } else {
+            None
+        }
+    }
+
+    /// Asks the ladder, and signals as it says.
+    fn climb(&mut self) -> Step {
+        let agent_ended = self.reaped.is_some();
+        let stop_asked = self.stop.is_some();
+        if !agent_ended && !stop_asked {
+            return Step::Wait(None);
+        }
+        let table = ProcTable::snapshot();
+        let below = table.below(std::process::id().cast_signed());
+        let facts = Facts { agent_ended, processes: below.len(), stop_asked };
+        let step = self.ladder.step(Instant::now(), self.spec.stop_grace, facts);
+        match step {
+            Step::Terminate => {
+                if !stop_asked {
+                    self.leftovers = below.iter().map(|s| leftover(s)).collect();
+                }
+                signal_all(below, Signal::SIGTERM);
+            }
+            Step::Kill => {
+                self.we_killed = true;
+                signal_all(below, Signal::SIGKILL);
+            }
+            Step::Wait(_) | Step::Finished => {}
+        }
+        step
+    }
+
+    /// Waits for whatever comes first: a signal, a hint, room in the agent's input, or a deadline.
+    fn wait(&mut self, until: Option<Instant>) {
+        let now = Instant::now();
+        let deadline = [until, self.next_limit(), self.log_times.muted_until(), Some(self.watch.next_look())]
+            .into_iter()
+            .flatten()
+            .min();
+        // A millisecond more: rounding down would spin through the last one.
+        let timeout = deadline.map(|d| d.saturating_duration_since(now) + Duration::from_millis(1));
+        let timeout =
+            timeout.map_or(PollTimeout::NONE, |d| PollTimeout::try_from(d).unwrap_or(PollTimeout::MAX));
+        let mut fds = Vec::with_capacity(3);
+        if let Some(signals) = &self.signals {
+            fds.push(PollFd::new(signals.as_fd(), PollFlags::POLLIN));
+        }
+        // While marks are muted a flood of output must not wake us for every write.
+        if self.log_times.muted_until().is_none()
+            && let Some(hints) = self.watch.as_fd()
+        {
+            fds.push(PollFd::new(hints, PollFlags::POLLIN));
+        }
+        if let Some(pipe) = self.pump.as_ref().and_then(Pump::wants_room) {
+            fds.push(PollFd::new(pipe, PollFlags::POLLOUT));
+        }
+        let _ = poll(&mut fds, timeout);
+    }
+
+    fn next_limit(&self) -> Option<Instant> {
+        if self.stop.is_some() || self.reaped.is_some() {
+            return None;
+        }
+        let idle = self.spec.idle_timeout.map(|d| self.log_times.last_output() + d);
+        let wall = self.spec.max_run_time.map(|d| self.began + d);
+        [idle, wall].into_iter().flatten().min()
+    }
+
+    fn finish(mut self) -> RunEnd {
+        self.log_times.last_mark();
+        let table = ProcTable::snapshot();
+        let survivors = table.below(std::process::id().cast_signed()).into_iter().map(leftover).collect();
+        let Some((reaped, ended_at)) = self.reaped else { unreachable!("the ladder ends after the agent") };
+        let end = process_end(reaped);
+        let killed_by_others =
+            matches!(end, ProcessEnd::Signaled { signal: libc::SIGKILL, .. }) && !self.we_killed;
+        let record = ExitRecord {
+            started_at: Some(self.agent.started_at),
+            stop: self.stop,
+            rusage: Some(ResourceUsage {
+                user_seconds: reaped.user.as_secs_f64(),
+                system_seconds: reaped.system.as_secs_f64(),
+                max_rss_bytes: reaped.max_rss_bytes,
+            }),
+            out_of_memory: killed_by_others.then(|| self.memory.evidence()).flatten(),
+            leftovers: self.leftovers,
+            survivors,
+            ..ExitRecord::new(end, ended_at)
+        };
+        RunEnd { files: self.agent.files, record }
+    }
+}
+
+fn leftover(stat: &ProcStat) -> Leftover {
+    Leftover { pid: stat.id.pid, name: stat.comm.clone() }
+}
+
+fn process_end(reaped: Reaped) -> ProcessEnd {
+    match WaitStatus::from_raw(Pid::from_raw(reaped.pid), reaped.status) {
+        Ok(WaitStatus::Signaled(_, signal, core_dumped)) => {
+            ProcessEnd::Signaled { signal: signal as i32, core_dumped }
+        }
+        Ok(WaitStatus::Exited(_, exit_code)) => ProcessEnd::Exited { exit_code },
+        // A real-time signal, which the enum of signals does not have.
+        _ => ProcessEnd::Signaled { signal: reaped.status & 0x7f, core_dumped: reaped.status & 0x80 != 0 },
+    }
+}

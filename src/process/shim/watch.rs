@@ -1,0 +1,129 @@
+//! Where the shim looks for requests: STOP in the task's folder, commands in the run's inbox.
+//!
+//! inotify only wakes; what is true is looked up. Without inotify (too many
+//! instances, a network file system) the same look-up runs on a period.
+
+use std::{
+    os::fd::{AsFd, BorrowedFd},
+    time::{Duration, Instant},
+};
+
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use serde::Deserialize;
+
+use crate::fsx::{LineReader, RelPath, Root};
+
+/// How often is looked without hints.
+const POLL: Duration = Duration::from_millis(250);
+/// How often is looked all the same, should a hint be lost.
+const SWEEP: Duration = Duration::from_secs(30);
+
+/// Hints about the run's and the task's folder.
+#[derive(Debug)]
+pub(super) struct Watch {
+    root: Root,
+    stop_marker: RelPath,
+    inotify: Option<Inotify>,
+    /// Read with the hints, and by the sweep.
+    stop_seen: bool,
+    next_sweep: Instant,
+}
+
+impl Watch {
+    pub(super) fn new(root: &Root, dir: &RelPath, stop_marker: &RelPath) -> Self {
+        let inotify = if root.is_remote() { None } else { hints(root, dir, stop_marker).ok() };
+        let mut watch = Self {
+            root: root.clone(),
+            stop_marker: stop_marker.clone(),
+            inotify,
+            stop_seen: false,
+            next_sweep: Instant::now(),
+        };
+        watch.look();
+        watch
+    }
+
+    /// Takes the hints that are there, and looks if there are any, or if it is time.
+    pub(super) fn drain(&mut self) {
+        let mut hinted = false;
+        while let Some(Ok(events)) = self.inotify.as_ref().map(Inotify::read_events) {
+            hinted |= !events.is_empty();
+        }
+        if hinted || Instant::now() >= self.next_sweep {
+            self.look();
+        }
+    }
+
+    pub(super) fn stop_marker_is_there(&self) -> bool {
+        self.stop_seen
+    }
+
+    pub(super) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.inotify.as_ref().map(AsFd::as_fd)
+    }
+
+    /// When to look without a hint.
+    pub(super) fn next_look(&self) -> Instant {
+        self.next_sweep
+    }
+
+    fn look(&mut self) {
+        self.next_sweep = Instant::now() + if self.inotify.is_some() { SWEEP } else { POLL };
+        self.stop_seen = self.root.exists(&self.stop_marker).unwrap_or(self.stop_seen);
+    }
+}
+
+fn hints(root: &Root, dir: &RelPath, stop_marker: &RelPath) -> nix::Result<Inotify> {
+    let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
+    let names = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
+    inotify.add_watch(&root.absolute(&stop_marker.parent()), names)?;
+    // Our own marks wake us once more for each, at most every 25 ms; what is in the
+    // folder may be made later, so watching its files one by one would miss some.
+    inotify.add_watch(&root.absolute(dir), names | AddWatchFlags::IN_MODIFY)?;
+    Ok(inotify)
+}
+
+/// The commands in `inbox.jsonl` that are the shim's to obey.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    root: Root,
+    path: RelPath,
+    offset: u64,
+    /// The run is to end.
+    pub(super) stop: bool,
+    /// The agent's input is to end.
+    pub(super) end_of_input: bool,
+}
+
+#[derive(Deserialize)]
+struct Command {
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+impl Inbox {
+    pub(super) fn new(root: &Root, dir: &RelPath) -> Self {
+        Self {
+            root: root.clone(),
+            path: dir.join("inbox.jsonl"),
+            offset: 0,
+            stop: false,
+            end_of_input: false,
+        }
+    }
+
+    /// Reads the commands that have come since.
+    pub(super) fn read(&mut self) {
+        let Ok(file) = self.root.open_read(&self.path) else { return };
+        let Ok(size) = file.size() else { return };
+        while let Ok(Some(line)) = LineReader::new(&file).at(self.offset, size) {
+            self.offset = line.end();
+            match serde_json::from_slice::<Command>(&line.bytes).map(|c| c.kind).as_deref() {
+                Ok("stop") => self.stop = true,
+                Ok("end_of_input") => self.end_of_input = true,
+                // The driver's, or nobody's.
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The few calls that have no safe wrapper: fork with a held exec, `wait4`, and the exit status behind a pidfd.
+#![expect(unsafe_code, reason = "the only file with unsafe code: each block is one system call")]
+
+use std::{
+    ffi::{CString, c_char},
+    io,
+    os::fd::{AsRawFd, BorrowedFd, OwnedFd},
+    time::Duration,
+};
+
+/// Everything that `execve` needs, made before the fork: behind it nothing may allocate.
+#[derive(Debug)]
+pub(super) struct ExecPlan {
+    pub(super) program: CString,
+    pub(super) argv: Vec<CString>,
+    pub(super) envp: Vec<CString>,
+    pub(super) cwd: CString,
+    pub(super) stdin: OwnedFd,
+    pub(super) stdout: OwnedFd,
+    pub(super) stderr: OwnedFd,
+}
+
+/// A forked process that waits for leave to exec. Dropped (or with our death) it ends without having done anything.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) pid: i32,
+    go: OwnedFd,
+    failure: OwnedFd,
+}
+
+/// Why a held process could not become the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ExecFailure {
+    pub(super) stage: ExecStage,
+    pub(super) errno: i32,
+}
+
+/// Where it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ExecStage {
+    /// Entering the working folder.
+    Chdir,
+    /// Executing the program.
+    Exec,
+}
+
+/// A child that has ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reaped {
+    pub(super) pid: i32,
+    /// As wait(2) has it.
+    pub(super) status: i32,
+    pub(super) user: Duration,
+    pub(super) system: Duration,
+    pub(super) max_rss_bytes: u64,
+}
+
+const STAGE_CHDIR: u8 = 1;
+const STAGE_EXEC: u8 = 2;
+
+/// Forks a process that will become the program once it is [released](Held::release).
+pub(super) fn fork_held(plan: &ExecPlan) -> io::Result<Held> {
+    let (go_read, go_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    let (failure_read, failure_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    let argv = pointers(&plan.argv);
+    let envp = pointers(&plan.envp);
+    // SAFETY: this process has one thread, and the child makes async-signal-safe calls only, on memory made above.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => child(plan, &argv, &envp, [&go_read, &go_write, &failure_write]),
+        pid => Ok(Held { pid, go: go_write, failure: failure_read }),
+    }
+}
+
+fn pointers(texts: &[CString]) -> Vec<*const c_char> {
+    texts.iter().map(|t| t.as_ptr()).chain([std::ptr::null()]).collect()
+}
+
+fn child(plan: &ExecPlan, argv: &[*const c_char], envp: &[*const c_char], pipes: [&OwnedFd; 3]) -> ! {
+    let [go_read, go_write, failure] = pipes.map(AsRawFd::as_raw_fd);
+    let mut byte = 0_u8;
+    // SAFETY: async-signal-safe calls on valid descriptors, strings and arrays that end in null; the child never returns.
+    unsafe {
+        libc::close(go_write);
+        if libc::read(go_read, (&raw mut byte).cast(), 1) != 1 {
+            libc::_exit(0);
+        }
+        libc::setsid();
+        let mut stage = STAGE_CHDIR;
+        if libc::chdir(plan.cwd.as_ptr()) == 0 {
+            stage = STAGE_EXEC;
+            libc::dup2(plan.stdin.as_raw_fd(), 0);
+            libc::dup2(plan.stdout.as_raw_fd(), 1);
+            libc::dup2(plan.stderr.as_raw_fd(), 2);
+            // Ignored and blocked signals would be inherited through exec.
+            for signal in 1..=64 {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            let mut none: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&raw mut none);
+            libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+            libc::execve(plan.program.as_ptr(), argv.as_ptr(), envp.as_ptr());
+        }
+        let errno = (*libc::__errno_location()).to_ne_bytes();
+        let report = [stage, errno[0], errno[1], errno[2], errno[3]];
+        libc::write(failure, report.as_ptr().cast(), report.len());
+        libc::_exit(127);
+    }
+}
+
+impl Held {
+    /// Lets the process exec; returns when it has, or with the reason why it could not.
+    pub(super) fn release(self) -> io::Result<Option<ExecFailure>> {
+        rustix::io::write(&self.go, &[1])?;
+        drop(self.go);
+        let mut report = [0; 5];
+        let n = loop {
+            match rustix::io::read(&self.failure, &mut report) {
+                Err(rustix::io::Errno::INTR) => {}
+                result => break result?,
+            }
+        };
+        let stage = if report[0] == STAGE_CHDIR { ExecStage::Chdir } else { ExecStage::Exec };
+        let errno = i32::from_ne_bytes([report[1], report[2], report[3], report[4]]);
+        Ok((n == report.len()).then_some(ExecFailure { stage, errno }))
+    }
+}
+
+/// Goes on as a child of nobody: the process that was started ends here, successfully.
+pub(super) fn detach() -> io::Result<()> {
+    // SAFETY: called at the start of a process with one thread; the parent ends at once.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(()),
+        // SAFETY: ends this process without running anything more.
+        _ => unsafe { libc::_exit(0) },
+    }
+}
+
+/// Reaps one child that has ended, ours or adopted; `None` if there is none now.
+pub(super) fn reap_any() -> Option<Reaped> {
+    let mut status = 0;
+    // SAFETY: an all-zero rusage is a valid value of that plain struct.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are to live values of the right types.
+    let pid = unsafe { libc::wait4(-1, &raw mut status, libc::WNOHANG, &raw mut usage) };
+    (pid > 0).then(|| Reaped {
+        pid,
+        status,
+        user: duration(usage.ru_utime),
+        system: duration(usage.ru_stime),
+        // Linux counts in KiB, getrusage(2).
+        max_rss_bytes: u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024,
+    })
+}
+
+fn duration(time: libc::timeval) -> Duration {
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::from_secs(seconds) + Duration::from_micros(u64::try_from(time.tv_usec).unwrap_or(0))
+}
+
+/// The wait status of an ended process behind a pidfd, on Linux 6.15 and later.
+pub(super) fn pidfd_exit_status(fd: BorrowedFd<'_>) -> Option<i32> {
+    // SAFETY: an all-zero pidfd_info is a valid value of that plain struct.
+    let mut info: libc::pidfd_info = unsafe { std::mem::zeroed() };
+    info.mask = u64::from(libc::PIDFD_INFO_EXIT);
+    // SAFETY: the request takes a pointer to a pidfd_info, which this is.
+    let result = unsafe { libc::ioctl(fd.as_raw_fd(), libc::PIDFD_GET_INFO, &raw mut info) };
+    (result == 0 && info.mask & u64::from(libc::PIDFD_INFO_EXIT) != 0).then_some(info.exit_code)
+}

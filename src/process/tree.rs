@@ -1,0 +1,99 @@
+//! Trees of processes: everything below one process, but for the shims of other runs and what is below those.
+
+use std::{collections::HashMap, path::Path};
+
+use nix::sys::signal::Signal;
+
+use super::{
+    claim::Claim,
+    identity::{ProcStat, ProcessId},
+    pidfd::PidFd,
+};
+use crate::fsx::{Durability, RelPath, Root};
+
+/// The name that a shim gives itself; with it the rare look at a command line is enough.
+pub const SHIM_NAME: &str = "conductor-shim";
+
+/// All processes that were there at one moment.
+#[derive(Debug)]
+pub struct ProcTable {
+    all: Vec<ProcStat>,
+}
+
+impl ProcTable {
+    /// Reads `/proc`.
+    #[must_use]
+    pub fn snapshot() -> Self {
+        let Ok(proc) = Root::open(Path::new("/proc"), Durability::Never) else {
+            return Self { all: Vec::new() };
+        };
+        let names = proc.list(&RelPath::top()).unwrap_or_default();
+        let pids = names.iter().filter_map(|e| e.name.parse().ok());
+        Self { all: pids.filter_map(ProcStat::of).collect() }
+    }
+
+    /// The live processes below `top`, parents first; other runs' shims and all below them are left out.
+    #[must_use]
+    pub fn below(&self, top: i32) -> Vec<&ProcStat> {
+        let mut children: HashMap<i32, Vec<&ProcStat>> = HashMap::new();
+        for stat in &self.all {
+            children.entry(stat.parent).or_default().push(stat);
+        }
+        let mut found = Vec::new();
+        let mut todo = vec![top];
+        while let Some(parent) = todo.pop() {
+            for stat in children.remove(&parent).unwrap_or_default() {
+                if !is_shim_of_a_run(stat) {
+                    todo.push(stat.id.pid);
+                    if !stat.is_dead() {
+                        found.push(stat);
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// The live processes whose environment says that they belong to a run: how they are found without their shim.
+    #[must_use]
+    pub fn of_run(&self, run_id: &str) -> Vec<&ProcStat> {
+        let mark = format!("JRUN_ID={run_id}").into_bytes();
+        let own = std::process::id().cast_signed();
+        self.all
+            .iter()
+            .filter(|s| {
+                !s.is_dead() && s.id.pid != own && s.comm != SHIM_NAME && has_variable(s.id.pid, &mark)
+            })
+            .collect()
+    }
+}
+
+/// Sends a signal to each of these processes, through a handle that is checked against its start time.
+pub fn signal_all<'a>(processes: impl IntoIterator<Item = &'a ProcStat>, signal: Signal) {
+    for stat in processes {
+        if let Some(handle) = PidFd::open(stat.id) {
+            handle.send(signal);
+        }
+    }
+}
+
+fn has_variable(pid: i32, mark: &[u8]) -> bool {
+    let path = format!("/proc/{pid}/environ");
+    crate::fsx::read_outside(Path::new(&path), 4 << 20)
+        .is_ok_and(|bytes| bytes.split(|b| *b == 0).any(|variable| variable == mark))
+}
+
+/// Whether a process is the shim that a run folder's claim names.
+fn is_shim_of_a_run(stat: &ProcStat) -> bool {
+    if stat.comm != SHIM_NAME || stat.is_dead() {
+        return false;
+    }
+    let claimed = |id: ProcessId| -> Option<bool> {
+        let arguments = id.arguments();
+        let run_dir = arguments.get(2)?;
+        let root = Root::open(Path::new(run_dir), Durability::Never).ok()?;
+        let claim = Claim::read(&root, &RelPath::top()).ok()??;
+        Some(claim.shim == Some(id))
+    };
+    claimed(stat.id).unwrap_or(false)
+}
