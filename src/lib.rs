@@ -9,3 +9,5 @@ pub mod fsx;
 pub mod tree;
 
 pub mod process;
+
+pub mod view;

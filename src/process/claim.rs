@@ -21,6 +21,16 @@ pub enum ClaimBy {
     Driver,
 }
 
+/// What a run is that a driver claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum EndsAs {
+    /// Somebody cancelled it.
+    Stopped,
+    /// It could not be started.
+    Failed,
+}
+
 /// The record that decides who runs a run: complete before it is visible, and never changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Claim {
@@ -40,6 +50,9 @@ pub struct Claim {
     pub agent: Option<ProcessId>,
     /// When.
     pub claimed_at: DateTime<Utc>,
+    /// What a driver makes of the run.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ends_as: Option<EndsAs>,
     /// Why a driver took it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
@@ -65,13 +78,22 @@ impl Claim {
     /// The claim of a shim for the agent that it has forked.
     #[must_use]
     pub fn by_shim(agent: ProcessId, now: DateTime<Utc>) -> Self {
-        let shim = Some(ProcessId::current());
-        Self { by: ClaimBy::Shim, shim, agent: Some(agent), ..Self::by_driver(now, None) }
+        Self {
+            version: 1,
+            by: ClaimBy::Shim,
+            host: host(),
+            boot_id: boot_id(),
+            shim: Some(ProcessId::current()),
+            agent: Some(agent),
+            claimed_at: now,
+            ends_as: None,
+            reason: None,
+        }
     }
 
     /// The claim of a driver that wants the run never to start.
     #[must_use]
-    pub fn by_driver(now: DateTime<Utc>, reason: impl Into<Option<String>>) -> Self {
+    pub fn by_driver(now: DateTime<Utc>, ends_as: EndsAs, reason: &str) -> Self {
         Self {
             version: 1,
             by: ClaimBy::Driver,
@@ -80,7 +102,8 @@ impl Claim {
             shim: None,
             agent: None,
             claimed_at: now,
-            reason: reason.into(),
+            ends_as: Some(ends_as),
+            reason: Some(reason.to_owned()),
         }
     }
 

@@ -8,8 +8,11 @@ pub mod error;
 pub mod format;
 pub mod ids;
 pub mod paths;
+pub mod refs;
 pub mod run_info;
 pub mod task;
+pub mod task_lock;
+pub mod ticket;
 
 use std::path::Path;
 

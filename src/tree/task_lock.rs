@@ -1,0 +1,85 @@
+//! `task.lock`: the right to drive a task, and with it to write the records of its runs.
+
+use super::{
+    Tree,
+    error::{Result, TreeError},
+    format,
+    refs::{RunRef, TaskRef},
+    run_info::RunInfo,
+    task::TaskConfig,
+};
+use crate::fsx::{Lock, LockAttempt};
+
+/// A held task lock. Writers of a task's records ask for it, so that there is one of them.
+#[derive(Debug)]
+pub struct TaskLock {
+    task: TaskRef,
+    _lock: Lock,
+}
+
+impl Tree {
+    /// Takes the lock of a task that has a folder.
+    ///
+    /// # Errors
+    /// [`TreeError::Locked`] says who has it.
+    pub fn lock_task(&self, task: &TaskRef, holder: &str) -> Result<TaskLock> {
+        match self.root().try_lock(&task.dir().lock(), holder)? {
+            LockAttempt::Taken(lock) => Ok(TaskLock { task: task.clone(), _lock: lock }),
+            LockAttempt::Held(by) => {
+                let by = if by.is_empty() { "another process".to_owned() } else { by };
+                Err(TreeError::Locked { what: format!("task {task}"), by })
+            }
+        }
+    }
+
+    /// Whether somebody drives a task now.
+    ///
+    /// # Errors
+    /// If the lock file cannot be opened.
+    pub fn is_driven(&self, task: &TaskRef) -> Result<bool> {
+        Ok(self.root().is_locked(&task.dir().lock())?)
+    }
+
+    /// Reads the record of a run.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`] if there is none; a corrupt one is left as it is.
+    pub fn run_info(&self, run: &RunRef) -> Result<RunInfo> {
+        format::read(self.root(), &run.dir().info())?
+            .ok_or_else(|| TreeError::NotFound { what: format!("run-info.yaml of run {run}") })
+    }
+
+    /// Reads the settings of a task.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`] if there are none.
+    pub fn task_config(&self, task: &TaskRef) -> Result<TaskConfig> {
+        format::read(self.root(), &task.dir().config())?
+            .ok_or_else(|| TreeError::NotFound { what: format!("TASK-CONFIG.yaml of task {task}") })
+    }
+}
+
+impl TaskLock {
+    /// The task.
+    #[must_use]
+    pub fn task(&self) -> &TaskRef {
+        &self.task
+    }
+
+    /// Writes the record of a run of this task.
+    ///
+    /// # Errors
+    /// If the disk fails; the old record stays then.
+    pub fn write_run_info(&self, tree: &Tree, info: &RunInfo) -> Result<()> {
+        debug_assert_eq!(info.task_id, self.task.task, "a run of another task");
+        format::write(tree.root(), &self.task.run(info.run_id.clone()).dir().info(), info)
+    }
+
+    /// Writes the settings of this task.
+    ///
+    /// # Errors
+    /// If the disk fails; the old settings stay then.
+    pub fn write_config(&self, tree: &Tree, config: &TaskConfig) -> Result<()> {
+        format::write(tree.root(), &self.task.dir().config(), config)
+    }
+}

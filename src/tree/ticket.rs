@@ -1,0 +1,212 @@
+//! Tickets: a file that says a loop is wanted. Nothing else starts anything.
+//!
+//! A ticket is accepted into `queue/`, renamed to `live/` on admission and
+//! removed when its loop has ended. Numbers are given and files renamed only
+//! under `planner.lock`.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Tree,
+    error::{Result, TreeError},
+    format::{self, Record, Spelling},
+    ids::{ProjectId, RunId, TaskId, TicketId},
+    paths::top,
+    refs::{RunRef, TaskRef},
+    task::TaskKind,
+};
+use crate::fsx::{Lock, RelPath};
+
+/// The wish for a loop, and where the loop stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Ticket {
+    /// Format version; 1.
+    pub version: u64,
+    /// The project.
+    pub project_id: ProjectId,
+    /// The task.
+    pub task_id: TaskId,
+    /// The run that is to start, or is under way.
+    pub run_id: RunId,
+    /// A loop or a single run.
+    pub kind: TaskKind,
+    /// The run whose agent asked; such a ticket waits for no place.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub parent_run_id: Option<RunId>,
+    /// Number of the attempt; 1 is the first.
+    pub attempt: u32,
+    /// Nothing starts before this time.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub not_before: Option<DateTime<Utc>>,
+    /// Why, in one sentence, where there is something to say.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+impl Record for Ticket {
+    const SPELLING: Spelling = Spelling::Yaml;
+}
+
+impl Ticket {
+    /// The task that it is about.
+    #[must_use]
+    pub fn task(&self) -> TaskRef {
+        TaskRef { project: self.project_id.clone(), task: self.task_id.clone() }
+    }
+
+    /// The run that it is about.
+    #[must_use]
+    pub fn run(&self) -> RunRef {
+        self.task().run(self.run_id.clone())
+    }
+}
+
+/// Where a ticket lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// Accepted.
+    Queue,
+    /// Admitted.
+    Live,
+}
+
+impl Place {
+    fn folder(self) -> RelPath {
+        match self {
+            Self::Queue => top::queue(),
+            Self::Live => top::live(),
+        }
+    }
+}
+
+/// A file in `queue/` or `live/`.
+#[derive(Debug)]
+pub struct TicketFile {
+    /// Its number.
+    pub id: TicketId,
+    /// Its folder.
+    pub place: Place,
+    /// What it says, or why it cannot be read; such a one starts nothing and stops nothing.
+    pub ticket: Result<Ticket>,
+}
+
+/// The planner's lock, held: the right to give numbers and to move tickets.
+#[derive(Debug)]
+pub struct PlannerLock<'a> {
+    tree: &'a Tree,
+    _lock: Lock,
+}
+
+impl Tree {
+    /// Waits for the planner's lock. It is held for moments; take no other lock before it.
+    ///
+    /// # Errors
+    /// If the root cannot be written.
+    pub fn planner(&self) -> Result<PlannerLock<'_>> {
+        let root = self.root();
+        for folder in [top::queue(), top::live()] {
+            root.ensure_dir(&folder)?;
+        }
+        let lock = root.lock(&top::planner_lock(), &format!("pid {}", std::process::id()))?;
+        Ok(PlannerLock { tree: self, _lock: lock })
+    }
+
+    /// The tickets in a folder, oldest first.
+    ///
+    /// # Errors
+    /// If the folder cannot be read; a ticket that cannot be is an entry with an error.
+    pub fn tickets(&self, place: Place) -> Result<Vec<TicketFile>> {
+        let folder = place.folder();
+        let mut files = Vec::new();
+        for entry in self.root().list(&folder)? {
+            let Some(id) = entry.name.strip_suffix(".yaml").and_then(|n| n.parse::<TicketId>().ok()) else {
+                continue;
+            };
+            match format::read(self.root(), &top::ticket(&folder, &id)) {
+                Ok(Some(ticket)) => files.push(TicketFile { id, place, ticket: Ok(ticket) }),
+                // Moved or closed since the folder was listed.
+                Ok(None) => {}
+                Err(e) => files.push(TicketFile { id, place, ticket: Err(e) }),
+            }
+        }
+        Ok(files)
+    }
+
+    /// The ticket of a task, wherever it lies.
+    ///
+    /// # Errors
+    /// If the folders cannot be read.
+    pub fn ticket_of(&self, task: &TaskRef) -> Result<Option<(TicketId, Place, Ticket)>> {
+        // The queue first: a ticket that is admitted between the two looks is found in the second.
+        for place in [Place::Queue, Place::Live] {
+            for file in self.tickets(place)? {
+                if let Ok(ticket) = file.ticket
+                    && ticket.task() == *task
+                {
+                    return Ok(Some((file.id, place, ticket)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads one ticket; `None` if it is not there any more.
+    ///
+    /// # Errors
+    /// If it cannot be understood.
+    pub fn ticket(&self, place: Place, id: &TicketId) -> Result<Option<Ticket>> {
+        format::read(self.root(), &top::ticket(&place.folder(), id))
+    }
+
+    /// Writes where an admitted loop stands. Only the holder of the task's lock does.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn update_ticket(&self, id: &TicketId, ticket: &Ticket) -> Result<()> {
+        format::write(self.root(), &top::ticket(&top::live(), id), ticket)
+    }
+
+    /// Removes a ticket whose loop has ended.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn close_ticket(&self, place: Place, id: &TicketId) -> Result<()> {
+        self.root().remove(&top::ticket(&place.folder(), id))?;
+        Ok(())
+    }
+}
+
+impl PlannerLock<'_> {
+    /// Accepts a ticket: from here on the loop is promised.
+    ///
+    /// # Errors
+    /// [`TreeError::Exists`] if the task has a ticket already.
+    pub fn accept(&self, ticket: &Ticket) -> Result<TicketId> {
+        if self.tree.ticket_of(&ticket.task())?.is_some() {
+            return Err(TreeError::Exists { what: format!("a ticket of task {}", ticket.task()) });
+        }
+        let id = TicketId::after(self.last()?.as_ref());
+        format::write(self.tree.root(), &top::ticket(&top::queue(), &id), ticket)?;
+        Ok(id)
+    }
+
+    /// Moves a ticket from the queue among the live ones.
+    ///
+    /// # Errors
+    /// If it is not in the queue.
+    pub fn admit(&self, id: &TicketId) -> Result<()> {
+        Ok(self.tree.root().rename(&top::ticket(&top::queue(), id), &top::ticket(&top::live(), id))?)
+    }
+
+    fn last(&self) -> Result<Option<TicketId>> {
+        let mut last = None;
+        for folder in [top::queue(), top::live()] {
+            let names = self.tree.root().list(&folder)?;
+            let ids = names.iter().filter_map(|e| e.name.strip_suffix(".yaml")?.parse::<TicketId>().ok());
+            last = last.max(ids.max());
+        }
+        Ok(last)
+    }
+}

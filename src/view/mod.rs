@@ -1,0 +1,7 @@
+//! What the facts on disk mean: states, outcomes, lists, and what is wrong with a tree.
+//!
+//! For the command line and HTTP alike. Nothing here writes: a status that is
+//! looked at is not changed by looking.
+
+pub mod outcome;
+pub mod run;

@@ -1,0 +1,191 @@
+//! How a run ended, decided from the facts: the one place that says `completed`, `failed`, `stopped` or `crashed`.
+//!
+//! 1. A driver's claim: the run never started, and ended as the claim says.
+//! 2. `exit.json`: STOP or an inbox command before the end makes it `stopped`; exit
+//!    code 0 without a timeout makes it `completed`; everything else is `failed`.
+//! 3. No `exit.json` and the processes gone: what was seen of the end through a
+//!    handle on the process, else `crashed`. Never a success by default.
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    process::{
+        claim::{Claim, ClaimBy, EndsAs},
+        exit::{ExitRecord, ProcessEnd, StopBy},
+    },
+    tree::run_info::RunStatus,
+};
+
+/// The end of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// A final status.
+    pub status: RunStatus,
+    /// Exit code, where the process exited.
+    pub exit_code: Option<i32>,
+    /// Signal, where one ended it.
+    pub signal: Option<i32>,
+    /// One sentence on why it did not succeed.
+    pub error_summary: Option<String>,
+    /// When it ended, as far as that is known.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// When the agent began, as far as that is known.
+    pub started_at: Option<DateTime<Utc>>,
+}
+
+/// How a process ended that was watched through a pidfd, for want of `exit.json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// As wait(2) has it; `None` where the kernel does not tell.
+    pub wait_status: Option<i32>,
+    /// When the end was noticed.
+    pub at: DateTime<Utc>,
+    /// Whether the end was asked for by us, on behalf of STOP.
+    pub stopped: bool,
+}
+
+/// The end according to `exit.json`.
+#[must_use]
+pub fn of_exit(exit: &ExitRecord) -> Outcome {
+    let (exit_code, signal) = match exit.end {
+        ProcessEnd::Exited { exit_code } => (Some(exit_code), None),
+        ProcessEnd::Signaled { signal, .. } => (None, Some(signal)),
+        ProcessEnd::NotStarted { .. } => (None, None),
+    };
+    let asked = exit.stop.as_ref().map(|s| s.by);
+    let status = match asked {
+        Some(StopBy::StopMarker | StopBy::Inbox) => RunStatus::Stopped,
+        None if exit_code == Some(0) => RunStatus::Completed,
+        _ => RunStatus::Failed,
+    };
+    let error_summary = (status != RunStatus::Completed).then(|| summary(exit));
+    Outcome {
+        status,
+        exit_code,
+        signal,
+        error_summary,
+        ended_at: Some(exit.ended_at),
+        started_at: exit.started_at,
+    }
+}
+
+/// The end of a run that a driver claimed so that it never starts.
+#[must_use]
+pub fn of_driver_claim(claim: &Claim) -> Option<Outcome> {
+    let (ClaimBy::Driver, ends_as) = (claim.by, claim.ends_as) else { return None };
+    let status = match ends_as {
+        Some(EndsAs::Stopped) => RunStatus::Stopped,
+        Some(EndsAs::Failed) | None => RunStatus::Failed,
+    };
+    Some(Outcome {
+        status,
+        exit_code: None,
+        signal: None,
+        error_summary: Some(claim.reason.clone().unwrap_or_else(|| "it was never started".to_owned())),
+        ended_at: Some(claim.claimed_at),
+        started_at: None,
+    })
+}
+
+/// The end of a run whose processes are gone and that left no `exit.json`.
+#[must_use]
+pub fn of_lost(seen: Option<Seen>) -> Outcome {
+    let status = seen.and_then(|s| s.wait_status);
+    let exit_code = status.filter(|s| libc::WIFEXITED(*s)).map(|s| libc::WEXITSTATUS(s));
+    let signal = status.filter(|s| libc::WIFSIGNALED(*s)).map(|s| libc::WTERMSIG(s));
+    let how = "its shim was killed";
+    let (status, summary) = match (seen.is_some_and(|s| s.stopped), exit_code, signal) {
+        (true, ..) => (RunStatus::Stopped, Some("stopped on request; its shim was killed before".to_owned())),
+        (_, Some(0), _) => (RunStatus::Completed, None),
+        (_, Some(code), _) => (RunStatus::Failed, Some(format!("exit code {code}; {how}"))),
+        (_, _, Some(signal)) => (RunStatus::Failed, Some(format!("ended by {}; {how}", signal_name(signal)))),
+        _ => (RunStatus::Crashed, Some("its processes are gone and nobody saw how they ended".to_owned())),
+    };
+    Outcome {
+        status,
+        exit_code,
+        signal,
+        error_summary: summary,
+        ended_at: seen.map(|s| s.at),
+        started_at: None,
+    }
+}
+
+fn summary(exit: &ExitRecord) -> String {
+    let how = match &exit.end {
+        ProcessEnd::NotStarted { error, .. } => return error.clone(),
+        ProcessEnd::Exited { exit_code } => format!("exit code {exit_code}"),
+        ProcessEnd::Signaled { signal, .. } => match &exit.out_of_memory {
+            Some(_) => "killed by the kernel: out of memory".to_owned(),
+            None => format!("ended by {}", signal_name(*signal)),
+        },
+    };
+    match exit.stop.as_ref().map(|s| s.by) {
+        None => how,
+        Some(StopBy::StopMarker | StopBy::Inbox) => format!("stopped on request ({how})"),
+        Some(StopBy::IdleTimeout) => format!("no output for longer than the timeout ({how})"),
+        Some(StopBy::MaxRunTime) => format!("ran longer than max_run_time ({how})"),
+        Some(StopBy::Signal) => format!("its shim was asked to end by a signal ({how})"),
+    }
+}
+
+/// `SIGKILL` for 9.
+#[must_use]
+pub fn signal_name(signal: i32) -> String {
+    nix::sys::signal::Signal::try_from(signal)
+        .map_or_else(|_| format!("signal {signal}"), |s| s.as_str().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::exit::StopRequest;
+
+    fn exit(end: ProcessEnd, stop: Option<StopBy>) -> ExitRecord {
+        let now = Utc::now();
+        ExitRecord { stop: stop.map(|by| StopRequest { by, at: now }), ..ExitRecord::new(end, now) }
+    }
+
+    #[test]
+    fn what_exit_json_means() {
+        let code = |exit_code| ProcessEnd::Exited { exit_code };
+        let killed = |signal| ProcessEnd::Signaled { signal, core_dumped: false };
+        for (end, stop, status, summary) in [
+            (code(0), None, RunStatus::Completed, None),
+            (code(3), None, RunStatus::Failed, Some("exit code 3")),
+            (killed(9), None, RunStatus::Failed, Some("ended by SIGKILL")),
+            (code(0), Some(StopBy::StopMarker), RunStatus::Stopped, Some("stopped on request (exit code 0)")),
+            (
+                killed(15),
+                Some(StopBy::Inbox),
+                RunStatus::Stopped,
+                Some("stopped on request (ended by SIGTERM)"),
+            ),
+            (
+                code(0),
+                Some(StopBy::IdleTimeout),
+                RunStatus::Failed,
+                Some("no output for longer than the timeout (exit code 0)"),
+            ),
+            (
+                killed(15),
+                Some(StopBy::Signal),
+                RunStatus::Failed,
+                Some("its shim was asked to end by a signal (ended by SIGTERM)"),
+            ),
+        ] {
+            let outcome = of_exit(&exit(end, stop));
+            assert_eq!((outcome.status, outcome.error_summary.as_deref()), (status, summary));
+        }
+    }
+
+    #[test]
+    fn a_lost_run_is_never_a_success_by_default() {
+        assert_eq!(of_lost(None).status, RunStatus::Crashed);
+        let seen = |wait_status| Some(Seen { wait_status, at: Utc::now(), stopped: false });
+        assert_eq!(of_lost(seen(None)).status, RunStatus::Crashed);
+        assert_eq!(of_lost(seen(Some(0))).status, RunStatus::Completed);
+        assert_eq!(of_lost(seen(Some(33 << 8))).exit_code, Some(33));
+        assert_eq!(of_lost(seen(Some(9))).signal, Some(9));
+    }
+}

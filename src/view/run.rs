@@ -1,0 +1,112 @@
+//! Where a run stands, decided from its files and its processes.
+
+use crate::{
+    process::{
+        claim::Claim,
+        exit::ExitRecord,
+        liveness::{self, Liveness},
+    },
+    tree::{
+        Result, Tree, TreeError,
+        refs::RunRef,
+        run_info::{RunInfo, RunStatus},
+    },
+};
+
+use super::outcome::{self, Outcome};
+
+/// Everything on disk, and in the table of processes, that says where a run stands.
+#[derive(Debug)]
+pub struct RunFacts {
+    /// The record.
+    pub info: RunInfo,
+    /// Who has the run.
+    pub claim: Option<Claim>,
+    /// How its process ended.
+    pub exit: Option<ExitRecord>,
+    /// Its processes; meaningful with a claim.
+    pub liveness: Liveness,
+}
+
+/// Where a run stands; each state carries what exists only then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunState {
+    /// Accepted; nobody has it yet.
+    Created,
+    /// Its processes are there (or on a machine that cannot be asked).
+    Running(Liveness),
+    /// Its processes are gone, and its record does not say so yet: everybody still shows `running`.
+    Ending(Outcome),
+    /// The record is final.
+    Ended(RunStatus),
+}
+
+impl RunFacts {
+    /// Reads the facts of a run.
+    ///
+    /// # Errors
+    /// If a file cannot be understood; no other run is touched by that.
+    pub fn read(tree: &Tree, run: &RunRef) -> Result<Self> {
+        let info = tree.run_info(run)?;
+        let dir = run.dir();
+        let corrupt =
+            |problem: String| TreeError::Corrupt { path: tree.root().absolute(dir.path()), problem };
+        if info.status.is_final() {
+            return Ok(Self { info, claim: None, exit: None, liveness: Liveness::Gone });
+        }
+        let claim = Claim::read(tree.root(), dir.path()).map_err(|e| corrupt(e.to_string()))?;
+        // The processes before exit.json: a shim that is gone has written what it ever will.
+        let liveness = claim.as_ref().map_or(Liveness::Gone, liveness::of);
+        let exit = ExitRecord::read(tree.root(), dir.path()).map_err(|e| corrupt(e.to_string()))?;
+        Ok(Self { info, claim, exit, liveness })
+    }
+
+    /// Decides where the run stands.
+    #[must_use]
+    pub fn state(&self) -> RunState {
+        if self.info.status.is_final() {
+            return RunState::Ended(self.info.status);
+        }
+        let Some(claim) = &self.claim else { return RunState::Created };
+        if let Some(exit) = &self.exit {
+            return RunState::Ending(outcome::of_exit(exit));
+        }
+        if let Some(never) = outcome::of_driver_claim(claim) {
+            return RunState::Ending(never);
+        }
+        match self.liveness {
+            Liveness::Gone => RunState::Ending(outcome::of_lost(None)),
+            alive => RunState::Running(alive),
+        }
+    }
+
+    /// The status that everybody is shown: no end before it is committed, unless nobody is there to commit it.
+    #[must_use]
+    pub fn shown_status(&self, driven: Driven) -> RunStatus {
+        match (self.state(), driven) {
+            (RunState::Ended(status), _) => status,
+            (RunState::Created, _) => RunStatus::Created,
+            (RunState::Ending(outcome), Driven::No) => outcome.status,
+            (RunState::Ending(_) | RunState::Running(_), _) => RunStatus::Running,
+        }
+    }
+}
+
+/// Whether somebody holds the task's lock, and so will commit the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Driven {
+    /// Yes.
+    Yes,
+    /// Nobody does.
+    No,
+}
+
+impl Driven {
+    /// Asks whether a run's task is driven.
+    ///
+    /// # Errors
+    /// If the lock file cannot be opened.
+    pub fn of(tree: &Tree, run: &RunRef) -> Result<Self> {
+        Ok(if tree.is_driven(&run.task)? { Self::Yes } else { Self::No })
+    }
+}
