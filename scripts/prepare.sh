@@ -1,0 +1,39 @@
+# Sourced by the scripts beside it: finds or installs what a build needs, and
+# goes to the top of the checkout. Says what it installs; installs nothing that is there.
+
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+
+# rustup writes this folder into the profile of login shells only.
+command -v cargo >/dev/null || PATH="$HOME/.cargo/bin:$PATH"
+
+die() {
+    printf '%s: %s\n' "${0##*/}" "$1" >&2
+    printf 'hint: %s\n' "$2" >&2
+    exit 1
+}
+
+as_root() {
+    if [[ $(id -u) == 0 ]]; then "$@"; else sudo -n "$@"; fi
+}
+
+need_cargo() {
+    command -v cargo >/dev/null || die "no Rust toolchain (cargo) found" "install one from https://rustup.rs"
+}
+
+# The linker that rustc calls.
+need_cc() {
+    command -v cc >/dev/null && return
+    command -v apt-get >/dev/null || die "no C compiler (cc) found" "install gcc with the system's package manager"
+    echo "installing gcc and libc6-dev (rustc needs a linker)"
+    export DEBIAN_FRONTEND=noninteractive
+    { as_root apt-get update -q && as_root apt-get install -qy --no-install-recommends gcc libc6-dev; } ||
+        die "could not install gcc" "as root: apt-get install gcc libc6-dev"
+}
+
+# A part of the toolchain that comes apart from it: $1 is its sub-command, $2 its component.
+need_component() {
+    cargo "$1" --version >/dev/null 2>&1 && return
+    command -v rustup >/dev/null || die "cargo $1 is missing" "install the toolchain's component '$2'"
+    echo "installing the toolchain's component $2"
+    rustup component add "$2"
+}
