@@ -5,9 +5,13 @@
 
 pub mod clock;
 pub mod fsx;
+pub mod telemetry;
 
 pub mod tree;
 
+pub mod config;
 pub mod process;
 
 pub mod view;
+
+pub mod cli;

@@ -1,3 +1,5 @@
 //! The `run-agent` program; everything it does is callable from a test.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    run_agent::cli::program()
+}

@@ -2,9 +2,12 @@
 //! with SIGKILL before each of them in turn.
 //!
 //! Counting is one relaxed addition. The kill exists in builds with debug
-//! assertions only; a release binary ignores [`kill_before`].
+//! assertions only; a release binary ignores [`arm`].
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    ffi::OsString,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 static TAKEN: AtomicU64 = AtomicU64::new(0);
 static KILL_BEFORE: AtomicU64 = AtomicU64::new(0);
@@ -14,9 +17,10 @@ pub fn taken() -> u64 {
     TAKEN.load(Ordering::Relaxed)
 }
 
-/// Asks for SIGKILL just before the `n`th changing operation (1 is the first; 0 is never).
-pub fn kill_before(n: u64) {
-    KILL_BEFORE.store(n, Ordering::Relaxed);
+/// Asks for SIGKILL just before the operation whose number stands in an environment variable (1 is the first).
+pub fn arm(mut environment: impl Iterator<Item = (OsString, OsString)>, name: &str) {
+    let value = environment.find(|(n, _)| n == name).and_then(|(_, v)| v.to_str()?.parse().ok());
+    KILL_BEFORE.store(value.unwrap_or(0), Ordering::Relaxed);
 }
 
 /// Announces one operation that changes the disk. Every writer calls it first.

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::ids::BadId;
-use crate::fsx::{BadRelPath, FsError};
+use crate::fsx::BadRelPath;
+pub use crate::fsx::{FsError, FsErrorKind};
 
 /// Result of an operation on the tree.
 pub type Result<T> = std::result::Result<T, TreeError>;

@@ -21,7 +21,7 @@ use crate::{
     fsx::{Durability, Root},
 };
 
-pub use error::{Result, TreeError};
+pub use error::{FsError, FsErrorKind, Result, TreeError};
 
 /// An open tree: its root folder and the time. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -1,0 +1,97 @@
+//! What every verb works with: the environment, the settings (read when first asked for), the tree.
+
+use std::{cell::OnceCell, path::PathBuf};
+
+use super::{
+    error::{CliError, CliResult, Kind},
+    flags::GlobalFlags,
+    print::Printer,
+};
+use crate::{
+    clock::Clock,
+    config::{self, Config, Environment, Flags, Loaded},
+    telemetry::LogFormat,
+    tree::Tree,
+};
+
+/// What every verb works with.
+#[derive(Debug)]
+pub struct Context {
+    environment: Environment,
+    global: GlobalFlags,
+    printer: Printer,
+    clock: Clock,
+    loaded: OnceCell<Loaded>,
+}
+
+impl Context {
+    pub(super) fn new(environment: Environment, global: GlobalFlags, printer: Printer) -> Self {
+        Self { environment, global, printer, clock: Clock::System, loaded: OnceCell::new() }
+    }
+
+    /// The environment as it was when the program started.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// The one place that prints.
+    #[must_use]
+    pub fn printer(&self) -> &Printer {
+        &self.printer
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(super) fn log_filter(&self) -> &str {
+        &self.global.log
+    }
+
+    pub(super) fn log_format(&self) -> LogFormat {
+        self.global.log_format.into()
+    }
+
+    /// The settings, read now if nobody asked before.
+    ///
+    /// # Errors
+    /// If they are wrong.
+    pub fn config(&self) -> CliResult<&Config> {
+        Ok(&self.loaded()?.config)
+    }
+
+    /// The settings with the origin of each.
+    ///
+    /// # Errors
+    /// If they are wrong.
+    pub fn loaded(&self) -> CliResult<&Loaded> {
+        if let Some(loaded) = self.loaded.get() {
+            return Ok(loaded);
+        }
+        let flags =
+            Flags { config: self.global.config.clone(), root: self.global.root.clone(), ..Flags::default() };
+        let loaded = config::load(&flags, &self.environment, &self.cwd()?)?;
+        Ok(self.loaded.get_or_init(|| loaded))
+    }
+
+    /// The working folder.
+    ///
+    /// # Errors
+    /// If it was removed.
+    pub fn cwd(&self) -> CliResult<PathBuf> {
+        std::env::current_dir()
+            .map_err(|e| CliError::caused(Kind::Failed, "cannot tell the working folder", e))
+    }
+
+    /// The tree, made where it is missing.
+    ///
+    /// # Errors
+    /// [`Kind::RootUnusable`] if it cannot be a folder that we write to.
+    pub fn tree(&self) -> CliResult<Tree> {
+        let storage = &self.config()?.storage;
+        Tree::create(&storage.runs_dir, storage.fsync, self.clock.clone()).map_err(CliError::of_root)
+    }
+}

@@ -1,0 +1,267 @@
+//! What a verb ends with when it fails: a text, a hint, and an exit code.
+
+use std::{error::Error, process::ExitCode};
+
+use crate::{
+    config::{ConfigError, ConfigErrorKind},
+    tree::{FsErrorKind, TreeError, ids::BadId},
+};
+
+/// Result of a verb.
+pub type CliResult<T> = Result<T, CliError>;
+
+/// A verb that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct CliError {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+    #[source]
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// Kinds of failure, as a script tells them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Whoever read our output has gone; nobody is told.
+    OutputClosed,
+    /// The run failed, or anything that has no code of its own.
+    Failed,
+    /// The command line is wrong.
+    Usage,
+    /// There is no such thing.
+    NotFound,
+    /// It is there already, or somebody else holds it.
+    Conflict,
+    /// The daemon does not answer.
+    Unreachable,
+    /// The daemon refuses the key.
+    Unauthorised,
+    /// A text is no identifier.
+    BadId,
+    /// The root is a file, or cannot be written.
+    RootUnusable,
+    /// The disk is full.
+    DiskFull,
+    /// There is no agent of that name.
+    UnknownAgent,
+    /// The agent's program is not installed.
+    ProgramMissing,
+    /// The configuration is wrong.
+    BadConfig,
+    /// A token file is missing or empty.
+    BadToken,
+    /// A file of the tree is corrupt.
+    Corrupt,
+    /// A file was written by a newer version.
+    Newer,
+    /// The input is refused.
+    Refused,
+    /// What was waited for did not happen in time.
+    TimedOut,
+    /// Ctrl-C.
+    Interrupted,
+    /// SIGTERM.
+    Terminated,
+}
+
+impl Kind {
+    /// Every kind, in the order of its code.
+    pub const ALL: [Self; 20] = [
+        Self::OutputClosed,
+        Self::Failed,
+        Self::Usage,
+        Self::NotFound,
+        Self::Conflict,
+        Self::Unreachable,
+        Self::Unauthorised,
+        Self::BadId,
+        Self::RootUnusable,
+        Self::DiskFull,
+        Self::UnknownAgent,
+        Self::ProgramMissing,
+        Self::BadConfig,
+        Self::BadToken,
+        Self::Corrupt,
+        Self::Newer,
+        Self::Refused,
+        Self::TimedOut,
+        Self::Interrupted,
+        Self::Terminated,
+    ];
+
+    /// The exit code; the table in `docs/exit-codes.md`.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::OutputClosed => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::NotFound => 3,
+            Self::Conflict => 4,
+            Self::Unreachable => 5,
+            Self::Unauthorised => 6,
+            Self::BadId => 7,
+            Self::RootUnusable => 8,
+            Self::DiskFull => 9,
+            Self::UnknownAgent => 10,
+            Self::ProgramMissing => 11,
+            Self::BadConfig => 12,
+            Self::BadToken => 13,
+            Self::Corrupt => 14,
+            Self::Newer => 15,
+            Self::Refused => 16,
+            Self::TimedOut => 124,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+
+    /// What to do next, where it can be said without knowing more.
+    #[must_use]
+    pub fn hint(self) -> Option<&'static str> {
+        match self {
+            Self::OutputClosed | Self::Failed | Self::Interrupted | Self::Terminated => None,
+            Self::Usage => Some("`run-agent --help` lists the verbs, `run-agent VERB --help` their flags"),
+            Self::NotFound => Some("`run-agent list` shows what is there"),
+            Self::Conflict => Some("wait for whoever holds it, or choose another id"),
+            Self::Unreachable => Some("start the daemon with `run-agent serve`"),
+            Self::Unauthorised => Some("give the key with --api-key or $CONDUCTOR_API_KEY"),
+            Self::BadId => {
+                Some("an id has letters, digits, '-' and '_' only, and starts with a letter or digit")
+            }
+            Self::RootUnusable => Some("choose another folder with --root or $CONDUCTOR_ROOT"),
+            Self::DiskFull => Some("make room on the disk and try again; nothing was lost"),
+            Self::UnknownAgent => Some("`run-agent config show` lists the agents that are known"),
+            Self::ProgramMissing => {
+                Some("install it, or say where it is with agents.NAME.command in config.yaml")
+            }
+            Self::BadConfig => Some("correct it; docs/configuration.md explains every key"),
+            Self::BadToken => Some(
+                "write the token into the file, or set $CONDUCTOR_AGENT_<NAME>_TOKEN, or remove token_file",
+            ),
+            Self::Corrupt => Some("the file was left as it is; `run-agent fsck` says what can be mended"),
+            Self::Newer => Some("the file was left as it is; use the newer version of run-agent"),
+            Self::Refused => Some("correct the input and try again; nothing was written"),
+            Self::TimedOut => Some("it goes on; wait again with a longer --timeout"),
+        }
+    }
+}
+
+impl CliError {
+    /// A failure that nothing else caused.
+    #[must_use]
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: None, source: None }
+    }
+
+    /// A failure with its cause.
+    #[must_use]
+    pub fn caused(
+        kind: Kind,
+        message: impl Into<String>,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self { kind, message: message.into(), hint: None, source: Some(source.into()) }
+    }
+
+    /// The same with a better hint than its kind has.
+    #[must_use]
+    pub fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// A root that cannot be used, for whatever reason.
+    pub(super) fn of_root(error: TreeError) -> Self {
+        let mut error = Self::from(error);
+        if error.kind != Kind::DiskFull {
+            error.kind = Kind::RootUnusable;
+        }
+        error
+    }
+
+    /// The kind.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref().or(self.kind.hint())
+    }
+
+    /// The exit code.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.kind.code())
+    }
+
+    /// The message with its causes behind it, as one text.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = self.message.clone();
+        let mut at = self.source();
+        while let Some(error) = at {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            at = error.source();
+        }
+        text
+    }
+
+    /// Keeps the error's own text and chain, under the kind that was found for it.
+    fn wrap(kind: Kind, error: &(impl Error + Send + Sync + 'static)) -> Self {
+        let mut causes = Vec::new();
+        let mut at = error.source();
+        while let Some(cause) = at {
+            causes.push(cause.to_string());
+            at = cause.source();
+        }
+        let source = (!causes.is_empty()).then(|| causes.join(": ").into());
+        Self { kind, message: error.to_string(), hint: None, source }
+    }
+}
+
+impl From<TreeError> for CliError {
+    fn from(error: TreeError) -> Self {
+        let kind = match &error {
+            TreeError::Fs(e) => kind_of_disk(e.kind()),
+            TreeError::BadId(_) | TreeError::BadPath(_) => Kind::BadId,
+            TreeError::Corrupt { .. } => Kind::Corrupt,
+            TreeError::Newer { .. } => Kind::Newer,
+            TreeError::NotFound { .. } => Kind::NotFound,
+            TreeError::Exists { .. } | TreeError::Locked { .. } => Kind::Conflict,
+            TreeError::Invalid(_) => Kind::Refused,
+        };
+        Self::wrap(kind, &error)
+    }
+}
+
+fn kind_of_disk(kind: FsErrorKind) -> Kind {
+    match kind {
+        FsErrorKind::NotFound => Kind::NotFound,
+        FsErrorKind::Full => Kind::DiskFull,
+        FsErrorKind::Denied | FsErrorKind::WrongKind => Kind::RootUnusable,
+        FsErrorKind::Escapes | FsErrorKind::TooLarge => Kind::Corrupt,
+        FsErrorKind::Other => Kind::Failed,
+    }
+}
+
+impl From<BadId> for CliError {
+    fn from(error: BadId) -> Self {
+        Self::wrap(Kind::BadId, &error)
+    }
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        let kind = match error.kind() {
+            ConfigErrorKind::Invalid => Kind::BadConfig,
+            ConfigErrorKind::Token => Kind::BadToken,
+        };
+        Self::wrap(kind, &error)
+    }
+}

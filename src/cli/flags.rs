@@ -1,0 +1,64 @@
+//! Flags that more than one verb takes.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::print::{ColorWhen, Form};
+use crate::telemetry::LogFormat;
+
+/// Flags that every verb takes.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalFlags {
+    /// Folder of the tree [default: $CONDUCTOR_ROOT, storage.runs_dir, ~/run-agent]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Configuration file [default: $CONDUCTOR_CONFIG, ./config.yaml, ~/.config/conductor/config.yaml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Whether to colour what is printed
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    pub color: ColorWhen,
+    /// What to log on stderr: error, warn, info, debug, trace, or a filter per module
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn")]
+    pub log: String,
+    /// Shape of log lines
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
+    pub log_format: LogShape,
+}
+
+/// Shape of log lines, as it is written on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum LogShape {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+impl From<LogShape> for LogFormat {
+    fn from(shape: LogShape) -> Self {
+        match shape {
+            LogShape::Text => Self::Text,
+            LogShape::Json => Self::Json,
+        }
+    }
+}
+
+/// `--json`, for verbs that print data.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct JsonFlag {
+    /// Print JSON, errors too
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl JsonFlag {
+    /// For whom to print.
+    #[must_use]
+    pub fn form(self) -> Form {
+        if self.json { Form::Json } else { Form::Text }
+    }
+}

@@ -1,0 +1,63 @@
+//! The command line: verbs, printing, exit codes.
+//!
+//! One verb, one file. A verb reads what the user wrote, calls the floors below
+//! and prints what they answer; it holds no rule of its own.
+
+mod args;
+mod config;
+mod context;
+mod error;
+mod flags;
+mod print;
+mod reference;
+mod version;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::Parser;
+
+pub use args::{Cli, Command};
+pub use context::Context;
+pub use error::{CliError, CliResult, Kind};
+pub use flags::{GlobalFlags, JsonFlag};
+pub use print::{Form, Printer, Table};
+
+use crate::{config::Environment, fsx::steps, process, telemetry};
+
+/// The program as `main` calls it.
+#[must_use]
+pub fn program() -> ExitCode {
+    // `run-agent shim <run-dir>`, hidden: one thread in a few megabytes, for hours. Nothing above this
+    // line may cost memory, start a thread or read a file.
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == "shim") {
+        steps::arm(std::env::vars_os(), "CONDUCTOR_TEST_KILL_SHIM");
+        return ExitCode::from(process::shim::main());
+    }
+    steps::arm(std::env::vars_os(), "CONDUCTOR_TEST_KILL_DRIVER");
+    main(std::env::args_os(), Environment::capture())
+}
+
+/// Runs one command line to its end; the exit codes are those of `docs/exit-codes.md`.
+#[must_use]
+pub fn main(args: impl IntoIterator<Item = OsString>, environment: Environment) -> ExitCode {
+    print::report_panics();
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(e) => return print::usage(&e),
+    };
+    let printer = Printer::new(cli.global.color, cli.command.form(), &environment);
+    let context = Context::new(environment, cli.global, printer);
+    let outcome = start_log(&context).and_then(|()| cli.command.run(&context));
+    match outcome {
+        Ok(code) => code,
+        Err(e) => {
+            context.printer().error(&e);
+            e.exit_code()
+        }
+    }
+}
+
+fn start_log(context: &Context) -> CliResult<()> {
+    telemetry::init(context.log_filter(), context.log_format())
+        .map_err(|e| CliError::caused(Kind::Usage, "cannot use --log", e))
+}

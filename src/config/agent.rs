@@ -1,0 +1,127 @@
+//! Settings of one agent: which program it is and how it is called.
+
+use super::secret::Secret;
+
+/// Gives an enum its words in the configuration file.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$vdoc])* $variant,)* }
+
+        impl $name {
+            /// Every word with its meaning, in the order of the documentation.
+            pub const ALL: &[(&str, Self)] = &[$(($word, Self::$variant),)*];
+
+            /// The word in files and answers.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+        }
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+pub(super) use words;
+
+words!(
+    /// What kind of program an agent is.
+    AgentType {
+        /// The little agent inside this binary.
+        Demo = "demo",
+        /// Any program, called as configured.
+        Command = "command",
+        /// Claude Code.
+        Claude = "claude",
+        /// OpenAI Codex.
+        Codex = "codex",
+        /// Google Gemini CLI.
+        Gemini = "gemini",
+        /// OpenCode.
+        Opencode = "opencode",
+        /// The Perplexity API.
+        Perplexity = "perplexity",
+        /// The xAI API.
+        Xai = "xai",
+    }
+);
+
+words!(
+    /// How a `command` agent is given its prompt.
+    PromptDelivery {
+        /// On its standard input.
+        Stdin = "stdin",
+        /// As the path of a file, the last argument.
+        File = "file",
+        /// As text, the last argument.
+        Arg = "arg",
+    }
+);
+
+words!(
+    /// What an agent does before it acts.
+    Permissions {
+        /// It asks nobody.
+        Bypass = "bypass",
+        /// It asks for approval.
+        Ask = "ask",
+    }
+);
+
+impl AgentType {
+    /// Names of the environment variables that this agent takes its own key from, the usual one first.
+    #[must_use]
+    pub fn key_variables(self) -> &'static [&'static str] {
+        match self {
+            Self::Demo | Self::Command => &[],
+            Self::Claude => &["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"],
+            Self::Codex => &["OPENAI_API_KEY", "CODEX_API_KEY"],
+            Self::Gemini => &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
+            Self::Opencode => &["OPENCODE_API_KEY"],
+            Self::Perplexity => &["PERPLEXITY_API_KEY"],
+            Self::Xai => &["XAI_API_KEY"],
+        }
+    }
+}
+
+/// Settings of one agent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentSettings {
+    /// What kind of program it is.
+    pub agent_type: AgentType,
+    /// Program and leading arguments; empty: the usual program of its type, found in PATH.
+    pub command: Vec<String>,
+    /// How a `command` agent is given its prompt.
+    pub prompt: PromptDelivery,
+    /// The model to ask for; absent: the agent's own choice.
+    pub model: Option<String>,
+    /// Address of the provider; absent: the agent's own.
+    pub base_url: Option<String>,
+    /// Further arguments, behind our own.
+    pub args: Vec<String>,
+    /// Whether it asks before it acts.
+    pub permissions: Permissions,
+    /// Its key; absent: the agent's own login.
+    pub token: Option<Secret>,
+}
+
+impl AgentSettings {
+    /// The settings of an agent about which nothing was said.
+    #[must_use]
+    pub fn new(agent_type: AgentType) -> Self {
+        Self {
+            agent_type,
+            command: Vec::new(),
+            prompt: PromptDelivery::Stdin,
+            model: None,
+            base_url: None,
+            args: Vec::new(),
+            permissions: Permissions::Bypass,
+            token: None,
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Where a value came from.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Where a value came from; the order is the order of precedence, strongest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A flag of the command line.
+    Flag(&'static str),
+    /// A variable of the environment.
+    Environment(String),
+    /// A line of the configuration file, counted from 1.
+    File(Arc<Path>, u64),
+    /// The `config` map of a task.
+    Task,
+    /// Nobody said anything else.
+    Default,
+}
+
+impl Origin {
+    /// The configuration file and line, for a value from there.
+    #[must_use]
+    pub fn place(&self) -> Option<(PathBuf, u64)> {
+        match self {
+            Self::File(path, line) => Some((path.to_path_buf(), *line)),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(name) => f.write_str(name),
+            Self::Environment(name) => write!(f, "${name}"),
+            Self::File(path, line) => write!(f, "{}:{line}", path.display()),
+            Self::Task => f.write_str("the task's config"),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
