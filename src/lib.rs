@@ -11,7 +11,12 @@ pub mod tree;
 
 pub mod config;
 pub mod process;
+pub mod watch;
 
+pub mod agents;
 pub mod view;
+
+pub mod planner;
+pub mod runner;
 
 pub mod cli;

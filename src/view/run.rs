@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-use super::outcome::{self, Outcome};
+use super::outcome::{self, Outcome, Seen};
 
 /// Everything on disk, and in the table of processes, that says where a run stands.
 #[derive(Debug)]
@@ -61,9 +61,9 @@ impl RunFacts {
         Ok(Self { info, claim, exit, liveness })
     }
 
-    /// Decides where the run stands.
+    /// Decides where the run stands; `seen` is what was seen of an agent whose shim had been killed.
     #[must_use]
-    pub fn state(&self) -> RunState {
+    pub fn state(&self, seen: Option<Seen>) -> RunState {
         if self.info.status.is_final() {
             return RunState::Ended(self.info.status);
         }
@@ -75,7 +75,7 @@ impl RunFacts {
             return RunState::Ending(never);
         }
         match self.liveness {
-            Liveness::Gone => RunState::Ending(outcome::of_lost(None)),
+            Liveness::Gone => RunState::Ending(outcome::of_lost(seen)),
             alive => RunState::Running(alive),
         }
     }
@@ -83,7 +83,7 @@ impl RunFacts {
     /// The status that everybody is shown: no end before it is committed, unless nobody is there to commit it.
     #[must_use]
     pub fn shown_status(&self, driven: Driven) -> RunStatus {
-        match (self.state(), driven) {
+        match (self.state(None), driven) {
             (RunState::Ended(status), _) => status,
             (RunState::Created, _) => RunStatus::Created,
             (RunState::Ending(outcome), Driven::No) => outcome.status,

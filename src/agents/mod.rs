@@ -1,0 +1,9 @@
+//! Agents: which program runs for a name in the configuration, and how it is called.
+//!
+//! An adapter builds the command; it starts nothing and writes nothing.
+
+mod find;
+mod plan;
+
+pub use find::{AgentError, find, program};
+pub use plan::{AgentCommand, PlanFor, PromptSource, plan};

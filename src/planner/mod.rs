@@ -1,0 +1,7 @@
+//! The planner gate: which accepted tickets may go live. One gate for whoever asks.
+
+mod admit;
+mod decide;
+
+pub use admit::admit;
+pub use decide::{Limits, decide};

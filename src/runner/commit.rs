@@ -1,0 +1,173 @@
+//! What a run's driver writes down: that it began, and in a fixed order that and how it ended.
+//!
+//! The order of the end: output.md, then RUN_STOP or RUN_CRASH on the bus, last the
+//! final record, which is the commit. A driver that takes over does what is missing.
+
+use chrono::TimeDelta;
+
+use super::{Runner, environment::run_of, error::Result, launch};
+use crate::{
+    process::claim::Claim,
+    tree::{
+        bus::{Draft, LookBack, Message, MessageType},
+        refs::RunRef,
+        run_info::{RunInfo, RunStatus},
+        task_lock::TaskLock,
+    },
+    view::outcome::Outcome,
+};
+
+/// Whether another driver may have written part of what we are about to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum History {
+    /// We have driven the run from its acceptance.
+    Ours,
+    /// Somebody else did, and may have ended at any instant.
+    Shared,
+}
+
+/// Longest part of the agent's output that becomes output.md when the agent wrote none.
+const OUTPUT_BYTES: u64 = 1024 * 1024;
+/// Lines of stderr in a RUN_CRASH.
+const STDERR_LINES: usize = 50;
+/// How far the clock may have jumped back between two drivers.
+const CLOCK_SLACK: TimeDelta = TimeDelta::hours(24);
+
+/// Writes down that the run has begun.
+pub(super) fn record_start(
+    runner: &Runner,
+    lock: &TaskLock,
+    info: &mut RunInfo,
+    claim: &Claim,
+    history: History,
+) -> Result<()> {
+    let body = format!("run {} started: agent {}, attempt {}", info.run_id, info.agent, info.attempt);
+    let made = info.start_time;
+    post(runner, info, MessageType::RUN_START, body, history, move |m, run| {
+        if m.kind == MessageType::RUN_START && m.run_id.as_ref() == Some(&run.run) {
+            LookBack::Found
+        } else if m.timestamp < made - CLOCK_SLACK {
+            LookBack::Stop
+        } else {
+            LookBack::Continue
+        }
+    })?;
+    info.status = RunStatus::Running;
+    info.host = Some(claim.host.clone());
+    info.start_time = claim.claimed_at;
+    if let Some(agent) = claim.agent {
+        info.pid = Some(agent.pid);
+        // The agent leads a session, and so a group, of its own.
+        info.pgid = Some(agent.pid);
+        info.pid_started = Some(agent.started);
+    }
+    info.commandline = launch::commandline(runner, info);
+    lock.write_run_info(&runner.tree, info)?;
+    Ok(())
+}
+
+/// Writes down how the run ended; the record comes last.
+pub(super) fn commit_end(
+    runner: &Runner,
+    lock: &TaskLock,
+    info: &mut RunInfo,
+    outcome: &Outcome,
+    history: History,
+) -> Result<()> {
+    let run = run_of(info);
+    info.status = outcome.status;
+    info.exit_code = outcome.exit_code;
+    info.signal = outcome.signal;
+    info.error_summary.clone_from(&outcome.error_summary);
+    if let Some(started) = outcome.started_at {
+        info.start_time = started;
+    }
+    info.end_time = Some(outcome.ended_at.unwrap_or_else(|| runner.tree.clock().now()));
+    let info = &*info;
+    ensure_output(runner, &run, info)?;
+    let (kind, body) = end_message(runner, &run, info)?;
+    post(runner, info, kind, body, history, |m, run| {
+        if m.run_id.as_ref() != Some(&run.run) {
+            LookBack::Continue
+        } else if m.kind == MessageType::RUN_STOP || m.kind == MessageType::RUN_CRASH {
+            LookBack::Found
+        } else if m.kind == MessageType::RUN_START {
+            LookBack::Stop
+        } else {
+            LookBack::Continue
+        }
+    })?;
+    Ok(lock.write_run_info(&runner.tree, info)?)
+}
+
+fn post(
+    runner: &Runner,
+    info: &RunInfo,
+    kind: MessageType,
+    body: String,
+    history: History,
+    decide: impl Fn(&Message, &RunRef) -> LookBack,
+) -> Result<()> {
+    let run = run_of(info);
+    let bus = runner.tree.task_bus(&info.project_id, &info.task_id);
+    let draft = Draft::new(kind, runner.redactor.text(&body)).by_run(&info.run_id);
+    match history {
+        History::Ours => bus.post(&draft).map(drop)?,
+        History::Shared => bus.post_once(&draft, |m| decide(m, &run)).map(drop)?,
+    }
+    Ok(())
+}
+
+fn end_message(runner: &Runner, run: &RunRef, info: &RunInfo) -> Result<(MessageType, String)> {
+    let seconds = info.end_time.map_or(0, |end| (end - info.start_time).num_milliseconds().max(0));
+    #[expect(clippy::cast_precision_loss, reason = "a duration for people")]
+    let took = seconds as f64 / 1000.0;
+    let mut body = format!("run {} {} after {took:.1} s", run.run, info.status.as_str());
+    if let Some(summary) = &info.error_summary {
+        body = format!("{body}: {summary}");
+    }
+    if matches!(info.status, RunStatus::Completed | RunStatus::Stopped) {
+        return Ok((MessageType::RUN_STOP, body));
+    }
+    let errors = last_bytes(runner, &run.dir().stderr(), 16 * 1024)?;
+    let errors = String::from_utf8_lossy(&errors);
+    let lines: Vec<&str> = errors.lines().collect();
+    let last = &lines[lines.len().saturating_sub(STDERR_LINES)..];
+    if !last.is_empty() {
+        body = format!("{body}\n\nlast lines of stderr:\n{}", last.join("\n"));
+    }
+    Ok((MessageType::RUN_CRASH, body))
+}
+
+/// Makes output.md of what the agent printed, if it wrote none.
+fn ensure_output(runner: &Runner, run: &RunRef, info: &RunInfo) -> Result<()> {
+    let root = runner.tree.root();
+    let path = run.dir().output();
+    if root.exists(&path)? {
+        return Ok(());
+    }
+    let stdout = run.dir().stdout();
+    let printed = last_bytes(runner, &stdout, OUTPUT_BYTES)?;
+    let mut text = String::from_utf8_lossy(&printed).into_owned();
+    let size = root.stat(&stdout)?.map_or(0, |s| s.len);
+    if size > OUTPUT_BYTES {
+        text = format!(
+            "(the last {OUTPUT_BYTES} of {size} bytes; the whole is in {})\n\n{text}",
+            info.stdout_path
+        );
+    } else if text.trim().is_empty() {
+        let why = info.error_summary.as_deref().unwrap_or("it printed nothing");
+        text = format!("(the run left no answer: {why})\n");
+    }
+    Ok(root.replace(&path, text.as_bytes())?)
+}
+
+fn last_bytes(runner: &Runner, path: &crate::fsx::RelPath, max: u64) -> Result<Vec<u8>> {
+    let root = runner.tree.root();
+    if !root.exists(path)? {
+        return Ok(Vec::new());
+    }
+    let file = root.open_read(path)?;
+    let size = file.size()?;
+    Ok(file.read_range(size.saturating_sub(max), size)?)
+}

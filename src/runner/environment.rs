@@ -1,0 +1,120 @@
+//! The environment of an agent: ours, less what is not its own, with where it is.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    path::Path,
+};
+
+use super::Runner;
+use crate::{
+    config::{AgentSettings, AgentType, TaskSettings},
+    tree::{refs::RunRef, run_info::RunInfo},
+};
+
+/// Variables of the daemon's service manager, and marks of an agent that we may run inside of.
+const NOT_INHERITED: [&str; 9] = [
+    "CLAUDECODE",
+    "CONDUCTOR_API_KEY",
+    "LISTEN_FDNAMES",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    "INVOCATION_ID",
+];
+
+/// The whole environment of a run's agent.
+pub(super) fn of_run(
+    runner: &Runner,
+    info: &RunInfo,
+    agent: &AgentSettings,
+    settings: &TaskSettings,
+) -> BTreeMap<OsString, OsString> {
+    let mut env: BTreeMap<OsString, OsString> = runner
+        .environment
+        .iter()
+        .filter(|(name, _)| is_inherited(name, agent.agent_type))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    env.insert("PATH".into(), search_path(runner));
+    if let (Some(token), Some(name)) = (&agent.token, agent.agent_type.key_variables().first()) {
+        env.insert(name.into(), token.expose().into());
+    }
+    env.extend(settings.env.iter().map(|(name, value)| (name.into(), value.into())));
+    env.extend(place(runner, info));
+    env
+}
+
+/// Where programs are looked for: our own folder first, so that `run-agent` in an agent is this one.
+pub(super) fn search_path(runner: &Runner) -> OsString {
+    let own = runner.program.parent().unwrap_or(Path::new("/usr/bin")).to_owned();
+    let inherited = runner.environment.get_os("PATH").unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"));
+    let folders = std::iter::once(own).chain(std::env::split_paths(inherited));
+    std::env::join_paths(folders).unwrap_or_else(|_| inherited.to_owned())
+}
+
+fn is_inherited(name: &OsStr, agent_type: AgentType) -> bool {
+    let Some(name) = name.to_str() else { return true };
+    let foreign_key = AgentType::ALL.iter().filter(|(_, other)| *other != agent_type).any(|(_, other)| {
+        other.key_variables().contains(&name) && !agent_type.key_variables().contains(&name)
+    });
+    let token = name.starts_with("CONDUCTOR_AGENT_") && name.ends_with("_TOKEN");
+    !(foreign_key || token || NOT_INHERITED.contains(&name) || name.starts_with("JRUN_"))
+}
+
+/// The variables that tell an agent where it is; `run-agent` in it needs no flags.
+fn place(runner: &Runner, info: &RunInfo) -> Vec<(OsString, OsString)> {
+    let root = runner.tree.root();
+    let run = run_of(info);
+    let task = run.task.dir();
+    let path = |rel: &crate::fsx::RelPath| root.absolute(rel).into_os_string();
+    let mut vars: Vec<(OsString, OsString)> = vec![
+        ("CONDUCTOR_ROOT".into(), root.path().into()),
+        ("JRUN_PROJECT_ID".into(), info.project_id.as_str().into()),
+        ("JRUN_TASK_ID".into(), info.task_id.as_str().into()),
+        ("JRUN_ID".into(), info.run_id.as_str().into()),
+        ("JRUN_TASK_FOLDER".into(), path(task.path())),
+        ("JRUN_RUN_FOLDER".into(), path(run.dir().path())),
+        ("JRUN_RUNS_DIR".into(), path(&task.runs())),
+        ("JRUN_MESSAGE_BUS".into(), path(&task.bus())),
+    ];
+    if let Some(parent) = &info.parent_run_id {
+        vars.push(("JRUN_PARENT_ID".into(), parent.as_str().into()));
+    }
+    // A relative --config would mean another file in the agent's working folder.
+    if let Some(config) = runner.config.source.as_ref().and_then(|p| std::path::absolute(p).ok()) {
+        vars.push(("CONDUCTOR_CONFIG".into(), config.into()));
+    }
+    vars
+}
+
+/// The run that a record is about.
+pub(super) fn run_of(info: &RunInfo) -> RunRef {
+    let task = crate::tree::refs::TaskRef { project: info.project_id.clone(), task: info.task_id.clone() };
+    task.run(info.run_id.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_agents_own_keys_are_inherited() {
+        for (name, agent_type, inherited) in [
+            ("OPENAI_API_KEY", AgentType::Codex, true),
+            ("OPENAI_API_KEY", AgentType::Claude, false),
+            ("ANTHROPIC_API_KEY", AgentType::Command, false),
+            ("CONDUCTOR_AGENT_CODEX_TOKEN", AgentType::Codex, false),
+            ("CONDUCTOR_API_KEY", AgentType::Codex, false),
+            ("JRUN_ID", AgentType::Demo, false),
+            ("NOTIFY_SOCKET", AgentType::Demo, false),
+            ("CLAUDECODE", AgentType::Claude, false),
+            ("HOME", AgentType::Command, true),
+            ("GITHUB_TOKEN", AgentType::Command, true),
+        ] {
+            assert_eq!(is_inherited(OsStr::new(name), agent_type), inherited, "{name} for {agent_type}");
+        }
+    }
+}

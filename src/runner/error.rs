@@ -1,0 +1,47 @@
+//! What can go wrong between a submission and the end of its run.
+
+use std::path::PathBuf;
+
+use crate::{agents::AgentError, config::ConfigError, tree::TreeError};
+
+/// Result of the runner.
+pub type Result<T> = std::result::Result<T, RunnerError>;
+
+/// A failure of the runner; a run that fails is none.
+#[derive(Debug, thiserror::Error)]
+pub enum RunnerError {
+    /// The tree.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// The agent.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    /// The task's own settings.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The agent's working folder.
+    #[error("the working folder {} {problem}", path.display())]
+    WorkFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Fits after the path.
+        problem: String,
+    },
+    /// A submission that cannot be meant.
+    #[error("{0}")]
+    Refused(String),
+    /// The shim's program could not be started.
+    #[error("cannot start {} as a shim", program.display())]
+    Shim {
+        /// The program.
+        program: PathBuf,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+}
+
+impl From<crate::fsx::FsError> for RunnerError {
+    fn from(error: crate::fsx::FsError) -> Self {
+        Self::Tree(error.into())
+    }
+}

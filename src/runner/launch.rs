@@ -1,0 +1,153 @@
+//! From an accepted run to a shim: the agent's command, environment and limits.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    Runner, environment,
+    error::{Result, RunnerError},
+};
+use crate::{
+    agents::{self, AgentCommand, PlanFor, PromptSource},
+    config::{AgentSettings, AgentType, TaskSettings},
+    process::{
+        claim::{Claim, EndsAs},
+        executor::Local,
+        spec::{LaunchSpec, ShimReport, StdinPlan},
+    },
+    tree::{TreeError, format, refs::TaskRef, run_info::RunInfo, task::TaskConfig},
+};
+
+/// What is known of a task's agent once it is found to be usable.
+#[derive(Debug)]
+pub(super) struct Checked {
+    pub(super) agent_type: AgentType,
+}
+
+/// Checks that a task's agent could be started in `cwd`, without starting it.
+pub(super) fn check(runner: &Runner, config: &TaskConfig, cwd: &Path) -> Result<Checked> {
+    let agent = agents::find(&runner.config, &config.agent)?;
+    TaskSettings::resolve(&runner.config, agent, &config.config)?;
+    command(runner, config, agent, cwd, None)?;
+    Ok(Checked { agent_type: agent.agent_type })
+}
+
+/// The working folder of a task's agent: its own setting, else the project's, else the task's folder.
+pub(super) fn work_folder(
+    runner: &Runner,
+    task: &TaskRef,
+    config: &TaskConfig,
+    new_project_root: Option<&Path>,
+) -> Result<PathBuf> {
+    let root = runner.tree.root();
+    let marker = root.read_opt(&task.project_dir().root_marker(), 64 * 1024)?;
+    let of_project = marker.map(|bytes| PathBuf::from(String::from_utf8_lossy(&bytes).trim()));
+    let of_project = of_project.or_else(|| new_project_root.map(Path::to_owned));
+    let Some(folder) = config.cwd.as_ref().map(PathBuf::from).or(of_project) else {
+        return Ok(root.absolute(task.dir().path()));
+    };
+    let bad = |problem: &str| RunnerError::WorkFolder { path: folder.clone(), problem: problem.to_owned() };
+    if !folder.is_absolute() {
+        return Err(bad("is not an absolute path"));
+    }
+    match folder.metadata() {
+        Err(e) => Err(bad(&format!("cannot be used: {e}"))),
+        Ok(meta) if !meta.is_dir() => Err(bad("is not a folder")),
+        Ok(_) => Ok(folder),
+    }
+}
+
+/// Starts the shim of a run. Whatever comes of it is in the run's folder afterwards.
+pub(super) fn start(runner: &Runner, info: &RunInfo) -> Result<()> {
+    let run = environment::run_of(info);
+    if runner.tree.root().exists(&run.task.dir().stop())? {
+        return never(runner, info, EndsAs::Stopped, "stopped before it started");
+    }
+    let (spec, env) = match spec(runner, info) {
+        Ok(made) => made,
+        // What was fine on acceptance may be gone by now: that ends the run, not its driver.
+        Err(RunnerError::Tree(TreeError::Fs(e))) => return Err(e.into()),
+        Err(e) => return never(runner, info, EndsAs::Failed, &e.to_string()),
+    };
+    let local = Local { program: runner.program.clone() };
+    match local.start(&spec, env) {
+        Ok(ShimReport::Claimed | ShimReport::AlreadyClaimed) => Ok(()),
+        Ok(ShimReport::Failed(why)) => {
+            never(runner, info, EndsAs::Failed, &format!("could not be started: {why}"))
+        }
+        Err(source) => Err(RunnerError::Shim { program: runner.program.clone(), source }),
+    }
+}
+
+/// Claims a run so that it never starts; if somebody was faster it has started, and that holds.
+pub(super) fn never(runner: &Runner, info: &RunInfo, ends_as: EndsAs, reason: &str) -> Result<()> {
+    let dir = environment::run_of(info).dir();
+    let claim = Claim::by_driver(runner.tree.clock().now(), ends_as, reason);
+    claim.publish(runner.tree.root(), dir.path()).map(drop).map_err(|e| {
+        RunnerError::Tree(TreeError::Corrupt {
+            path: runner.tree.root().absolute(&dir.claim()),
+            problem: e.to_string(),
+        })
+    })
+}
+
+type Spec = (LaunchSpec, std::collections::BTreeMap<std::ffi::OsString, std::ffi::OsString>);
+
+fn spec(runner: &Runner, info: &RunInfo) -> Result<Spec> {
+    let run = environment::run_of(info);
+    let config = runner.tree.task_config(&run.task)?;
+    let agent = agents::find(&runner.config, &config.agent)?;
+    let settings = TaskSettings::resolve(&runner.config, agent, &config.config)?;
+    let cwd = PathBuf::from(info.cwd.as_deref().unwrap_or("/"));
+    let root = runner.tree.root();
+    let prompt_file = run.dir().prompt();
+    let words = root.read_opt(&prompt_file, format::MAX_RECORD)?.unwrap_or_default();
+    let words = String::from_utf8_lossy(&words);
+    let command = command(runner, &config, agent, &cwd, Some((&root.absolute(&prompt_file), &words)))?;
+    let stdin = match command.prompt {
+        PromptSource::Stdin => StdinPlan::File(prompt_file.name().to_owned()),
+        PromptSource::Arguments => StdinPlan::Null,
+    };
+    let spec = LaunchSpec {
+        root: root.path().to_owned(),
+        run_dir: run.dir().path().as_path().to_owned(),
+        argv: command.argv,
+        cwd,
+        stdin,
+        stop_marker: run.task.dir().stop().as_path().to_owned(),
+        idle_timeout: settings.defaults.timeout,
+        max_run_time: settings.defaults.max_run_time,
+        stop_grace: settings.defaults.stop_grace,
+    };
+    let env = environment::of_run(runner, info, agent, &settings);
+    Ok((spec, env))
+}
+
+fn command(
+    runner: &Runner,
+    config: &TaskConfig,
+    agent: &AgentSettings,
+    cwd: &Path,
+    prompt: Option<(&Path, &str)>,
+) -> Result<AgentCommand> {
+    let path = environment::search_path(runner);
+    let of = PlanFor {
+        agent: &config.agent,
+        settings: agent,
+        command: &config.command,
+        own_program: &runner.program,
+        path: &path,
+        cwd,
+    };
+    Ok(agents::plan(&of, prompt)?)
+}
+
+/// The command of a live run as people may see it: from the process itself, secrets redacted.
+pub(super) fn commandline(runner: &Runner, info: &RunInfo) -> Option<String> {
+    let (spec, _) = spec(runner, info).ok()?;
+    let mut text = runner.redactor.commandline(&spec.argv).join(" ");
+    if text.len() > 4096 {
+        text.truncate(text.floor_char_boundary(4096));
+        text.push('…');
+    }
+    Some(text)
+}
