@@ -1,12 +1,15 @@
 //! Appending whole lines to a file that many processes write.
 
-use std::{fs::File, io::Write};
+use std::{
+    fs::File,
+    io::{self, Write},
+};
 
 use rustix::fs::OFlags;
 
 use super::{
     error::{FsError, Result},
-    group_sync,
+    group_sync::Member,
     lines::{Line, LineReader},
     read::ReadFile,
     rel::RelPath,
@@ -21,13 +24,19 @@ pub struct Tail<'a> {
     len: u64,
 }
 
-impl Tail<'_> {
+impl<'a> Tail<'a> {
     /// The last complete line before `end` (pass [`Tail::size`] to begin).
     ///
     /// # Errors
     /// If the disk fails.
     pub fn line_before(&self, end: u64) -> Result<Option<Line>> {
-        LineReader::new(self.file).before(end)
+        self.lines().before(end)
+    }
+
+    /// The lines of the file.
+    #[must_use]
+    pub fn lines(&self) -> LineReader<'a> {
+        LineReader::new(self.file)
     }
 
     /// Bytes in the file.
@@ -43,69 +52,186 @@ impl Root {
     /// `lines` sees the end of the file and returns whole lines, each ending in a
     /// newline, or nothing to append nothing; so what it looks up there still
     /// holds when its lines land. If a writer died in mid-line, that line is
-    /// ended first. Returns when the bytes are as durable as the root asks.
+    /// ended first. Returns when the file is as durable as the root asks: what was
+    /// appended, and what others wrote before and `lines` saw.
     ///
     /// # Errors
-    /// After an error of the disk the file is as it was before.
+    /// If the write fails the file is as it was before. If the sync after it fails,
+    /// the lines stand there and are not known to be durable.
     pub fn append<T, E: From<FsError>>(
         &self,
         rel: &RelPath,
         lines: impl FnOnce(&Tail<'_>) -> std::result::Result<(Vec<u8>, T), E>,
     ) -> std::result::Result<T, E> {
-        let fail = |op| move |e: std::io::Error| self.error(op, rel, e);
-        let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE;
         step();
-        let mut file = self.file("append to", rel, flags)?;
-        file.lock().map_err(fail("lock"))?;
-        let len = file.metadata().map_err(fail("stat"))?.len();
-        let reader = self.open_read(rel)?;
-        let (mut bytes, value) = lines(&Tail { file: &reader, len })?;
-        if bytes.is_empty() {
+        let file = self.file("append to", rel, OFlags::RDWR | OFlags::APPEND | OFlags::CREATE)?;
+        let file = ReadFile::new(file, self, rel);
+        let locked = Locked::wait(&file.file).map_err(|e| self.error("lock", rel, e))?;
+        let len = file.size()?;
+        let (bytes, value) = lines(&Tail { file: &file, len })?;
+        if bytes.is_empty() && len == 0 {
             return Ok(value);
         }
-        debug_assert!(bytes.ends_with(b"\n"), "whole lines only");
-        if len > 0 && reader.read_range(len - 1, len)? != b"\n" {
-            bytes.insert(0, b'\n');
+        let durable = self.durability() == Durability::Always;
+        if len == 0 && durable {
+            // Before the first byte: who finds one may rely on the name being durable.
+            self.sync_dir(&self.dir("sync folder", &rel.parent())?, &rel.parent())?;
         }
-        let sync = group_sync::begin(&file).map_err(fail("stat"))?;
-        step();
-        if let Err(e) = write_whole(&mut file, &bytes) {
-            // Under the lock nobody else has written since: what is behind `len` is ours.
-            let _ = file.set_len(len);
-            return Err(self.error("append to", rel, e).into());
+        if !bytes.is_empty() {
+            self.write_lines(&file, len, bytes, rel)?;
         }
-        FsUnlock(&file).now();
-        if self.durability() == Durability::Always {
+        // Others write while we wait for the disk, and share the next sync.
+        drop(locked);
+        if durable {
             step();
-            sync.wait(&file).map_err(fail("sync"))?;
-            if len == 0 {
-                // A new file is not there after a power cut until its name is.
-                self.sync_dir(&self.dir("sync folder", &rel.parent())?, &rel.parent())?;
-            }
+            let member = Member::join(&file.file).map_err(|e| self.error("stat", rel, e))?;
+            member.sync(&file.file).map_err(|e| self.error("sync", rel, e))?;
         }
         Ok(value)
     }
+
+    /// Writes behind `len`, the end of the file as seen under the lock.
+    fn write_lines(&self, file: &ReadFile, len: u64, mut bytes: Vec<u8>, rel: &RelPath) -> Result<()> {
+        debug_assert!(bytes.ends_with(b"\n"), "whole lines only");
+        if len > 0 && file.read_range(len - 1, len)? != b"\n" {
+            bytes.insert(0, b'\n');
+        }
+        step();
+        write_whole(&file.file, len, &bytes).map_err(|e| self.error("append to", rel, e))
+    }
 }
 
-/// Unlocks before the sync, so that others write while we wait and share it.
-struct FsUnlock<'a>(&'a File);
+/// An exclusive flock. It is given back by name, not only by closing: a process that
+/// was forked off meanwhile holds the same open file until its exec.
+struct Locked<'a>(&'a File);
 
-impl FsUnlock<'_> {
-    fn now(self) {
+impl<'a> Locked<'a> {
+    fn wait(file: &'a File) -> io::Result<Self> {
+        loop {
+            match file.lock() {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                result => return result.map(|()| Self(file)),
+            }
+        }
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
         // A failure here is mended by closing the file, which follows soon.
         let _ = self.0.unlock();
     }
 }
 
-/// One `write`; a short one (a full disk, a file size limit) is an error and not continued,
-/// since the second half could land behind another writer's line on file systems without locks.
-fn write_whole(file: &mut File, bytes: &[u8]) -> std::io::Result<()> {
+/// One `write`; a short one (a full disk, a file size limit) is taken back and an error,
+/// since on a file system without locks the second half could land behind another's line.
+fn write_whole(mut file: &File, len: u64, bytes: &[u8]) -> io::Result<()> {
     loop {
         match file.write(bytes) {
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Ok(n) if n == bytes.len() => return Ok(()),
-            Ok(_) => return Err(rustix::io::Errno::NOSPC.into()),
+            Ok(n) => {
+                // Somebody who takes no lock may have written too; his bytes are not ours to cut.
+                if file.metadata().is_ok_and(|m| m.len() == len + n as u64) {
+                    let _ = file.set_len(len);
+                }
+                return Err(rustix::io::Errno::NOSPC.into());
+            }
             Err(e) => return Err(e),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    fn with_root<T>(durability: Durability, test: impl FnOnce(&Root, &RelPath) -> T) -> T {
+        let dir = tempfile::tempdir().unwrap();
+        test(&Root::create(dir.path(), durability).unwrap(), &RelPath::new("log").unwrap())
+    }
+
+    fn append(root: &Root, rel: &RelPath, line: &str) -> Result<u64> {
+        root.append(rel, |tail| Ok::<_, FsError>((line.into(), tail.size())))
+    }
+
+    fn content(root: &Root, rel: &RelPath) -> String {
+        String::from_utf8(root.read_opt(rel, u64::MAX).unwrap().unwrap_or_default()).unwrap()
+    }
+
+    #[test]
+    fn an_unfinished_line_is_ended_and_never_continued() {
+        with_root(Durability::Always, |root, rel| {
+            for (before, after) in [
+                ("", "new\n"),
+                ("old\n", "old\nnew\n"),
+                ("old\nto", "old\nto\nnew\n"),
+                ("\n", "\nnew\n"),
+                ("x", "x\nnew\n"),
+            ] {
+                root.replace(rel, before.as_bytes()).unwrap();
+                assert_eq!(append(root, rel, "new\n").unwrap(), before.len() as u64);
+                assert_eq!(content(root, rel), after, "{before:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn nothing_to_append_leaves_the_file_as_it_is() {
+        with_root(Durability::Always, |root, rel| {
+            append(root, rel, "").unwrap();
+            assert_eq!(content(root, rel), "");
+            root.replace(rel, b"to").unwrap();
+            append(root, rel, "").unwrap();
+            assert_eq!(content(root, rel), "to");
+        });
+    }
+
+    #[test]
+    fn a_refusal_gives_the_lock_back_and_writes_nothing() {
+        with_root(Durability::Always, |root, rel| {
+            append(root, rel, "one\n").unwrap();
+            let refused = root.append(rel, |tail| {
+                let last = tail.line_before(tail.size())?.unwrap();
+                assert_eq!(last.bytes, b"one");
+                Err::<(Vec<u8>, ()), _>(FsError::new(
+                    "like",
+                    std::path::Path::new("this"),
+                    io::Error::other("no"),
+                ))
+            });
+            assert_eq!(refused.unwrap_err().to_string(), "cannot like this");
+            append(root, rel, "two\n").unwrap();
+            assert_eq!(content(root, rel), "one\ntwo\n");
+        });
+    }
+
+    #[test]
+    fn nobody_appends_while_another_looks() {
+        for durability in [Durability::Always, Durability::Never] {
+            with_root(durability, |root, rel| {
+                let inside = AtomicU64::new(0);
+                std::thread::scope(|scope| {
+                    for _ in 0..8 {
+                        scope.spawn(|| {
+                            for _ in 0..25 {
+                                root.append(rel, |tail| {
+                                    assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                                    let last = tail.line_before(tail.size())?;
+                                    let last = last.map(|l| String::from_utf8(l.bytes).unwrap());
+                                    let n: u64 = last.map_or(0, |l| l.parse().unwrap());
+                                    inside.fetch_sub(1, Ordering::SeqCst);
+                                    Ok::<_, FsError>((format!("{}\n", n + 1).into_bytes(), ()))
+                                })
+                                .unwrap();
+                            }
+                        });
+                    }
+                });
+                let lines: Vec<u64> = content(root, rel).lines().map(|l| l.parse().unwrap()).collect();
+                assert!(lines.iter().copied().eq(1..=200), "{lines:?}");
+            });
         }
     }
 }

@@ -8,10 +8,11 @@ use std::{
     sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError},
 };
 
-type Groups = HashMap<(u64, u64), Arc<Group>>;
+/// Device and inode.
+type Key = (u64, u64);
 
-/// Files with a writer in this process, by device and inode; an entry goes with its last writer.
-static GROUPS: LazyLock<Mutex<Groups>> = LazyLock::new(Mutex::default);
+/// Files with a member in this process.
+static GROUPS: LazyLock<Mutex<HashMap<Key, Arc<Group>>>> = LazyLock::new(Mutex::default);
 
 #[derive(Debug, Default)]
 struct Group {
@@ -19,7 +20,7 @@ struct Group {
     changed: Condvar,
 }
 
-/// Counts syncs: what was written before sync number `begun + 1` starts is durable once it is `done`.
+/// Counts syncs; at most one is under way.
 #[derive(Debug, Default)]
 struct State {
     begun: u64,
@@ -27,25 +28,46 @@ struct State {
     failed: Option<(u64, i32)>,
 }
 
-/// A writer's place in the group of its file.
+/// A place in the group of a file, for one sync.
 #[derive(Debug)]
 pub(super) struct Member {
-    key: (u64, u64),
-    group: Arc<Group>,
-}
-
-/// Joins the group of a file; call it before the write.
-pub(super) fn begin(file: &File) -> io::Result<Member> {
-    let meta = file.metadata()?;
-    let key = (meta.dev(), meta.ino());
-    let group = lock(&GROUPS).entry(key).or_default().clone();
-    Ok(Member { key, group })
+    key: Key,
+    /// Taken in `drop`, under the lock of the map, so that the count of members is exact there.
+    group: Option<Arc<Group>>,
 }
 
 impl Member {
+    /// Joins the group of a file.
+    pub(super) fn join(file: &File) -> io::Result<Self> {
+        let meta = file.metadata()?;
+        let key = (meta.dev(), meta.ino());
+        let group = lock(&GROUPS).entry(key).or_default().clone();
+        Ok(Self { key, group: Some(group) })
+    }
+
     /// Returns when everything written to the file before this call is durable.
-    pub(super) fn wait(&self, file: &File) -> io::Result<()> {
-        let mut state = lock(&self.group.state);
+    pub(super) fn sync(self, file: &File) -> io::Result<()> {
+        match &self.group {
+            Some(group) => group.sync(|| file.sync_data()),
+            None => file.sync_data(),
+        }
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let mut groups = lock(&GROUPS);
+        self.group = None;
+        // One: the map's own.
+        if groups.get(&self.key).is_some_and(|g| Arc::strong_count(g) == 1) {
+            groups.remove(&self.key);
+        }
+    }
+}
+
+impl Group {
+    fn sync(&self, sync: impl Fn() -> io::Result<()>) -> io::Result<()> {
+        let mut state = lock(&self.state);
         // A sync that is under way may have begun before our write: the next one covers us.
         let mine = state.begun + 1;
         while state.done < mine {
@@ -53,15 +75,15 @@ impl Member {
                 state.begun += 1;
                 let number = state.begun;
                 drop(state);
-                let result = file.sync_data();
-                state = lock(&self.group.state);
+                let result = sync();
+                state = lock(&self.state);
                 state.done = number;
                 if let Err(e) = result {
                     state.failed = Some((number, e.raw_os_error().unwrap_or(libc::EIO)));
                 }
-                self.group.changed.notify_all();
+                self.changed.notify_all();
             } else {
-                state = self.group.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
         }
         match state.failed {
@@ -72,16 +94,63 @@ impl Member {
     }
 }
 
-impl Drop for Member {
-    fn drop(&mut self) {
-        let mut groups = lock(&GROUPS);
-        // Two: the map's and ours.
-        if Arc::strong_count(&self.group) == 2 {
-            groups.remove(&self.key);
-        }
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        sync::atomic::{AtomicU64, Ordering},
+        time::Duration,
+    };
+
+    #[test]
+    fn each_caller_gets_a_sync_that_began_after_its_call_and_they_share() {
+        const CALLS: u64 = 16 * 20;
+        let group = Group::default();
+        let ticks = AtomicU64::new(0);
+        let (last_begun, syncs) = (AtomicU64::new(0), AtomicU64::new(0));
+        let slow = || {
+            let began = ticks.fetch_add(1, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_micros(500));
+            last_begun.store(began, Ordering::SeqCst);
+            syncs.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| {
+                    for _ in 0..CALLS / 16 {
+                        let called = ticks.fetch_add(1, Ordering::SeqCst);
+                        group.sync(slow).unwrap();
+                        assert!(last_begun.load(Ordering::SeqCst) > called);
+                    }
+                });
+            }
+        });
+        let syncs = syncs.into_inner();
+        assert!(syncs < CALLS / 2, "{syncs} syncs for {CALLS} calls");
+    }
+
+    #[test]
+    fn a_failure_is_told_to_those_it_concerns_and_to_nobody_later() {
+        let group = Group::default();
+        let broken = || Err(io::Error::from_raw_os_error(libc::ENOSPC));
+        assert_eq!(group.sync(broken).unwrap_err().raw_os_error(), Some(libc::ENOSPC));
+        group.sync(|| Ok(())).unwrap();
+    }
+
+    #[test]
+    fn the_last_member_takes_the_group_with_it() {
+        let file = tempfile::tempfile().unwrap();
+        let key = Member::join(&file).unwrap().key;
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..200).for_each(|_| drop(Member::join(&file).unwrap())));
+            }
+        });
+        assert!(!lock(&GROUPS).contains_key(&key));
+    }
 }

@@ -1,4 +1,8 @@
 //! Whole lines of an append-only file, forwards from an offset and backwards from the end.
+//!
+//! A line is complete when its newline is there; what follows the last newline
+//! is not a line yet. How long a line may be is its reader's business: of longer
+//! ones than [`LineReader::keeping`] says only the beginning is held in memory.
 
 use super::{error::Result, read::ReadFile};
 
@@ -7,7 +11,9 @@ use super::{error::Result, read::ReadFile};
 pub struct Line {
     /// Byte offset of its first byte.
     pub offset: u64,
-    /// Its bytes, without the newline.
+    /// Its length in bytes, without the newline.
+    pub len: u64,
+    /// Its bytes, without the newline; only the first of them if the reader keeps no more.
     pub bytes: Vec<u8>,
 }
 
@@ -15,23 +21,37 @@ impl Line {
     /// Offset of the byte behind the newline.
     #[must_use]
     pub fn end(&self) -> u64 {
-        self.offset + self.bytes.len() as u64 + 1
+        self.offset + self.len + 1
+    }
+
+    /// Whether `bytes` is all of it.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.bytes.len() as u64 == self.len
     }
 }
 
-/// Reads complete lines; what follows the last newline is not a line yet.
-#[derive(Debug)]
+/// Reads complete lines.
+#[derive(Debug, Clone, Copy)]
 pub struct LineReader<'a> {
     file: &'a ReadFile,
+    keep: u64,
 }
 
-const CHUNK: u64 = 64 * 1024;
+const MIN_CHUNK: u64 = 4096;
+const MAX_CHUNK: u64 = 256 * 1024;
 
 impl<'a> LineReader<'a> {
     /// Looks at a file through its lines.
     #[must_use]
     pub fn new(file: &'a ReadFile) -> Self {
-        Self { file }
+        Self { file, keep: u64::MAX }
+    }
+
+    /// The same, holding at most the first `bytes` bytes of a line.
+    #[must_use]
+    pub fn keeping(self, bytes: u64) -> Self {
+        Self { keep: bytes, ..self }
     }
 
     /// Offset behind the last newline before `end`: where the unfinished line begins.
@@ -39,7 +59,15 @@ impl<'a> LineReader<'a> {
     /// # Errors
     /// If the disk fails.
     pub fn complete_until(&self, end: u64) -> Result<u64> {
-        Ok(self.newline_before(end)?.map_or(0, |at| at + 1))
+        self.start_of(end)
+    }
+
+    /// Offset of the first byte of the line that the byte at `offset` belongs to.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn start_of(&self, offset: u64) -> Result<u64> {
+        Ok(Window::default().newline_before(self.file, offset)?.map_or(0, |at| at + 1))
     }
 
     /// The complete line that starts at `offset`, if its newline stands before `end`.
@@ -47,21 +75,7 @@ impl<'a> LineReader<'a> {
     /// # Errors
     /// If the disk fails.
     pub fn at(&self, offset: u64, end: u64) -> Result<Option<Line>> {
-        let mut bytes = Vec::new();
-        let mut chunk = 4096;
-        loop {
-            let from = offset + bytes.len() as u64;
-            let part = self.file.read_range(from, end.min(from + chunk))?;
-            if let Some(at) = part.iter().position(|b| *b == b'\n') {
-                bytes.extend_from_slice(&part[..at]);
-                return Ok(Some(Line { offset, bytes }));
-            }
-            if part.is_empty() {
-                return Ok(None);
-            }
-            bytes.extend_from_slice(&part);
-            chunk = (chunk * 2).min(16 * CHUNK);
-        }
+        self.forward(offset, end).next_line()
     }
 
     /// The last complete line that ends at or before `end`.
@@ -69,9 +83,7 @@ impl<'a> LineReader<'a> {
     /// # Errors
     /// If the disk fails.
     pub fn before(&self, end: u64) -> Result<Option<Line>> {
-        let Some(newline) = self.newline_before(end)? else { return Ok(None) };
-        let offset = self.newline_before(newline)?.map_or(0, |at| at + 1);
-        Ok(Some(Line { offset, bytes: self.file.read_range(offset, newline)? }))
+        self.backward(end).previous_line()
     }
 
     /// Offset of the first line that starts at or behind `offset`.
@@ -82,22 +94,233 @@ impl<'a> LineReader<'a> {
         if offset == 0 {
             return Ok(Some(0));
         }
-        let line = self.at(offset - 1, end)?;
-        Ok(line.map(|l| l.end()))
+        Ok(self.keeping(0).at(offset - 1, end)?.map(|l| l.end()))
     }
 
-    fn newline_before(&self, end: u64) -> Result<Option<u64>> {
-        let mut end = end;
-        let mut chunk = 4096;
-        while end > 0 {
-            let from = end.saturating_sub(chunk);
-            let part = self.file.read_range(from, end)?;
-            if let Some(at) = part.iter().rposition(|b| *b == b'\n') {
-                return Ok(Some(from + at as u64));
+    /// The complete lines from `offset`, which must be the start of one, up to `end`.
+    #[must_use]
+    pub fn forward(&self, offset: u64, end: u64) -> Forward<'a> {
+        Forward { reader: *self, end, next: offset, buffer: Vec::new(), taken: 0, chunk: MIN_CHUNK }
+    }
+
+    /// The complete lines before `end`, the last one first.
+    #[must_use]
+    pub fn backward(&self, end: u64) -> Backward<'a> {
+        Backward { reader: *self, end, window: Window::default() }
+    }
+}
+
+/// Lines in file order.
+#[derive(Debug)]
+pub struct Forward<'a> {
+    reader: LineReader<'a>,
+    end: u64,
+    next: u64,
+    buffer: Vec<u8>,
+    /// Bytes of the buffer that belong to lines already returned.
+    taken: usize,
+    chunk: u64,
+}
+
+impl Forward<'_> {
+    fn next_line(&mut self) -> Result<Option<Line>> {
+        let mut line = Line { offset: self.next, len: 0, bytes: Vec::new() };
+        loop {
+            if self.taken == self.buffer.len() && !self.fill(line.offset + line.len)? {
+                return Ok(None);
             }
-            end = from;
-            chunk = (chunk * 2).min(16 * CHUNK);
+            let rest = &self.buffer[self.taken..];
+            let newline = rest.iter().position(|b| *b == b'\n');
+            let part = &rest[..newline.unwrap_or(rest.len())];
+            let keep = index(self.reader.keep.saturating_sub(line.len)).min(part.len());
+            line.bytes.extend_from_slice(&part[..keep]);
+            line.len += part.len() as u64;
+            self.taken += part.len();
+            if newline.is_some() {
+                self.taken += 1;
+                self.next = line.end();
+                return Ok(Some(line));
+            }
+        }
+    }
+
+    /// Reads on at `offset`; `false` at the end.
+    fn fill(&mut self, offset: u64) -> Result<bool> {
+        let to = self.end.min(offset + self.chunk);
+        self.buffer = self.reader.file.read_range(offset, to)?;
+        self.taken = 0;
+        self.chunk = (self.chunk * 2).min(MAX_CHUNK);
+        Ok(!self.buffer.is_empty())
+    }
+}
+
+impl Iterator for Forward<'_> {
+    type Item = Result<Line>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_line().transpose()
+    }
+}
+
+/// Lines against file order.
+#[derive(Debug)]
+pub struct Backward<'a> {
+    reader: LineReader<'a>,
+    end: u64,
+    window: Window,
+}
+
+impl Backward<'_> {
+    fn previous_line(&mut self) -> Result<Option<Line>> {
+        let file = self.reader.file;
+        let Some(newline) = self.window.newline_before(file, self.end)? else { return Ok(None) };
+        let offset = self.window.newline_before(file, newline)?.map_or(0, |at| at + 1);
+        let len = newline - offset;
+        let bytes = self.window.read(file, offset, offset + len.min(self.reader.keep))?;
+        self.end = offset;
+        Ok(Some(Line { offset, len, bytes }))
+    }
+}
+
+impl Iterator for Backward<'_> {
+    type Item = Result<Line>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.previous_line().transpose()
+    }
+}
+
+/// A part of the file that was read, so that short lines do not cost a read each.
+#[derive(Debug, Default)]
+struct Window {
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    fn end(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
+
+    fn newline_before(&mut self, file: &ReadFile, end: u64) -> Result<Option<u64>> {
+        let mut end = end;
+        while end > 0 {
+            if end <= self.start || end > self.end() {
+                // Twice as far as last time: a long line is met in few reads.
+                let chunk = (self.bytes.len() as u64 * 2).clamp(MIN_CHUNK, MAX_CHUNK);
+                self.start = end.saturating_sub(chunk);
+                self.bytes = file.read_range(self.start, end)?;
+            }
+            // The window ends before `end` only if the file was cut meanwhile.
+            let upto = index(end - self.start).min(self.bytes.len());
+            if let Some(at) = self.bytes[..upto].iter().rposition(|b| *b == b'\n') {
+                return Ok(Some(self.start + at as u64));
+            }
+            end = self.start;
         }
         Ok(None)
+    }
+
+    fn read(&self, file: &ReadFile, from: u64, to: u64) -> Result<Vec<u8>> {
+        if self.start <= from && to <= self.end() {
+            Ok(self.bytes[index(from - self.start)..index(to - self.start)].to_vec())
+        } else {
+            file.read_range(from, to)
+        }
+    }
+}
+
+fn index(offset: u64) -> usize {
+    usize::try_from(offset).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fsx::{Durability, RelPath, Root};
+    use proptest::prelude::*;
+
+    fn with_file<T>(bytes: &[u8], test: impl FnOnce(&ReadFile) -> T) -> T {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::create(dir.path(), Durability::Never).unwrap();
+        let rel = RelPath::new("f").unwrap();
+        root.replace(&rel, bytes).unwrap();
+        test(&root.open_read(&rel).unwrap())
+    }
+
+    /// Each complete line with its offset, by splitting.
+    fn model(bytes: &[u8]) -> Vec<Line> {
+        let mut lines = Vec::new();
+        let mut offset = 0;
+        for part in bytes.split_inclusive(|b| *b == b'\n') {
+            if let Some(line) = part.strip_suffix(b"\n") {
+                lines.push(Line { offset, len: line.len() as u64, bytes: line.to_vec() });
+            }
+            offset += part.len() as u64;
+        }
+        lines
+    }
+
+    /// Lengths around the chunk sizes, and short ones.
+    fn texts() -> impl Strategy<Value = Vec<u8>> {
+        let length = prop_oneof![8 => 0_usize..40, 1 => 4090_usize..4100, 1 => 8000_usize..20_000];
+        (proptest::collection::vec((length, any::<u8>()), 0..40), 0_usize..5).prop_map(|(lines, torn)| {
+            let mut bytes = Vec::new();
+            for (n, fill) in lines {
+                bytes.extend(std::iter::repeat_n(if fill == b'\n' { b'x' } else { fill }, n));
+                bytes.push(b'\n');
+            }
+            bytes.extend(std::iter::repeat_n(b't', torn));
+            bytes
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn both_ways_see_the_lines_that_splitting_sees(bytes in texts(), keep in 0_u64..6000) {
+            let lines = model(&bytes);
+            with_file(&bytes, |file| {
+                let (reader, size) = (LineReader::new(file), bytes.len() as u64);
+                let forward: Vec<_> = reader.forward(0, size).map(Result::unwrap).collect();
+                prop_assert_eq!(&forward, &lines);
+                let mut backward: Vec<_> = reader.backward(size).map(Result::unwrap).collect();
+                backward.reverse();
+                prop_assert_eq!(&backward, &lines);
+                prop_assert_eq!(reader.complete_until(size).unwrap(), lines.last().map_or(0, Line::end));
+                let heads: Vec<_> = reader.keeping(keep).forward(0, size).map(Result::unwrap).collect();
+                let tails: Vec<_> = reader.keeping(keep).backward(size).map(Result::unwrap).collect();
+                prop_assert!(heads.iter().eq(tails.iter().rev()));
+                for (head, line) in heads.iter().zip(&lines) {
+                    let n = line.bytes.len().min(index(keep));
+                    prop_assert_eq!(&head.bytes, &line.bytes[..n]);
+                    prop_assert_eq!((head.offset, head.len), (line.offset, line.len));
+                    prop_assert_eq!(head.is_whole(), n == line.bytes.len());
+                }
+                Ok(())
+            })?;
+        }
+
+        #[test]
+        fn every_offset_belongs_to_a_line(bytes in texts(), at in any::<proptest::sample::Index>()) {
+            prop_assume!(!bytes.is_empty());
+            let at = at.index(bytes.len()) as u64;
+            let lines = model(&bytes);
+            let size = bytes.len() as u64;
+            with_file(&bytes, |file| {
+                let reader = LineReader::new(file);
+                let own = lines.iter().find(|l| l.offset <= at && at < l.end());
+                let start = own.map_or_else(|| lines.last().map_or(0, Line::end), |l| l.offset);
+                prop_assert_eq!(reader.start_of(at).unwrap(), start);
+                prop_assert_eq!(reader.before(at).unwrap(), lines.iter().rfind(|l| l.end() <= at).cloned());
+                let next = lines.iter().map(|l| l.offset).chain(lines.last().map(Line::end)).find(|o| *o >= at);
+                prop_assert_eq!(reader.start_from(at, size).unwrap(), if at == 0 { Some(0) } else { next });
+                if let Some(own) = own {
+                    prop_assert_eq!(reader.at(own.offset, size).unwrap(), Some(own.clone()));
+                }
+                Ok(())
+            })?;
+        }
     }
 }

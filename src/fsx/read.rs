@@ -52,6 +52,10 @@ pub struct ReadFile {
 }
 
 impl ReadFile {
+    pub(super) fn new(file: File, root: &Root, rel: &RelPath) -> Self {
+        Self { file, root: root.clone(), rel: rel.clone() }
+    }
+
     /// Present length in bytes.
     ///
     /// # Errors
@@ -105,7 +109,7 @@ impl Root {
     /// If it is missing, leaves the root, or is a FIFO, device or folder.
     pub fn open_read(&self, rel: &RelPath) -> Result<ReadFile> {
         let file = self.file("open", rel, OFlags::RDONLY)?;
-        Ok(ReadFile { file, root: self.clone(), rel: rel.clone() })
+        Ok(ReadFile::new(file, self, rel))
     }
 
     /// Reads a file of at most `max` bytes; `None` if there is none.
