@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use chrono::{DateTime, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Timelike, Utc};
 
 /// The longest identifier, in characters.
 pub const MAX_ID: usize = 128;
@@ -171,10 +171,10 @@ impl MsgId {
     #[must_use]
     pub fn after(now: DateTime<Utc>, last: Option<&MsgId>) -> Self {
         let behind = last.and_then(MsgId::time).map(|t| t + TimeDelta::nanoseconds(1));
-        let at = behind.map_or(now, |b| b.max(now));
-        let nanos = at.nanosecond() % 1_000_000_000;
+        // A year has four digits here; who wrote the last nanosecond of 9999 by hand is not followed.
+        let at = behind.filter(|b| b.year() < 10_000).map_or(now, |b| b.max(now));
         let pid = std::process::id() % 100_000;
-        Self(format!("MSG-{}-{nanos:09}-PID{pid:05}-0001", at.format("%Y%m%d-%H%M%S")))
+        Self(format!("{}PID{pid:05}-0001", time_part(at)))
     }
 
     /// The time part of an id that we made.
@@ -185,8 +185,9 @@ impl MsgId {
         let (time, rest) = rest.split_once('-')?;
         let (nanos, _) = rest.split_once('-')?;
         let whole = chrono::NaiveDateTime::parse_from_str(&format!("{date}{time}"), "%Y%m%d%H%M%S").ok()?;
-        let nanos: u32 = nanos.parse().ok().filter(|n| *n < 1_000_000_000)?;
-        Some(whole.with_nanosecond(nanos)?.and_utc())
+        let at = whole.with_nanosecond(nanos.parse().ok()?)?.and_utc();
+        // Spelled otherwise (a leap second, fewer digits), texts would not sort as times do.
+        self.0.starts_with(&time_part(at)).then_some(at)
     }
 
     /// The name of a line without an id: its byte offset.
@@ -209,6 +210,11 @@ impl TicketId {
         let n = last.and_then(|t| t.0.parse::<u64>().ok()).map_or(1, |n| n.saturating_add(1));
         Self(format!("{n:020}"))
     }
+}
+
+/// What a message id begins with.
+fn time_part(at: DateTime<Utc>) -> String {
+    format!("MSG-{}-{:09}-", at.format("%Y%m%d-%H%M%S"), at.nanosecond() % 1_000_000_000)
 }
 
 /// Lower-case words of a text with dashes between, at most `max` characters.
@@ -268,6 +274,25 @@ mod tests {
         let first = TicketId::after(None);
         assert_eq!(first.as_str(), "00000000000000000001");
         assert!(TicketId::after(Some(&first)) > first);
+    }
+
+    #[test]
+    fn only_ids_that_sort_by_time_tell_a_time() {
+        for (text, tells) in [
+            ("MSG-20260205-100001-000000001-PID00001-0001", true),
+            ("MSG-20260205-100001-000000001-", true),
+            ("MSG-20260205-235960-000000001-PID00001-0001", false),
+            ("MSG-20260205-100001-1-PID00001-0001", false),
+            ("MSG-20260205-100001-1000000000-PID00001-0001", false),
+            ("MSG-20261305-100001-000000001-PID00001-0001", false),
+            ("MSG-001", false),
+            ("@7", false),
+        ] {
+            assert_eq!(text.parse::<MsgId>().unwrap().time().is_some(), tells, "{text}");
+        }
+        let end: MsgId = "MSG-99991231-235959-999999999-PID00001-0001".parse().unwrap();
+        let next = MsgId::after(Utc::now(), Some(&end));
+        assert!(next.time().is_some() && next.as_str().parse::<MsgId>().is_ok(), "{next}");
     }
 
     proptest! {

@@ -4,6 +4,7 @@
 //! files is spelled and written, and nothing of what they mean together (`view`),
 //! of settings or of processes.
 
+pub mod bus;
 pub mod error;
 pub mod format;
 pub mod ids;

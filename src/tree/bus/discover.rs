@@ -1,0 +1,258 @@
+//! Which bus a poster means who does not say so: from what its environment and its folder tell.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use super::handle::BusOwner;
+use crate::tree::ids::{BadId, ProjectId, TaskId};
+
+/// What a poster's process knows. The caller asks the system; this module only judges.
+#[derive(Debug, Clone, Copy)]
+pub struct Hints<'a> {
+    /// The project that was named to it.
+    pub project: Option<&'a ProjectId>,
+    /// The task that was named to it.
+    pub task: Option<&'a TaskId>,
+    /// The root that was named to it.
+    pub root: Option<&'a Path>,
+    /// The root that the settings name.
+    pub default_root: &'a Path,
+    /// `JRUN_MESSAGE_BUS`: absolute path of the bus of an agent's task.
+    pub message_bus: Option<&'a str>,
+    /// `JRUN_PROJECT_ID`.
+    pub project_id: Option<&'a str>,
+    /// `JRUN_TASK_ID`.
+    pub task_id: Option<&'a str>,
+    /// The folder that it stands in, absolute.
+    pub folder: &'a Path,
+}
+
+/// The bus that is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discovered {
+    /// The root of its tree.
+    pub root: PathBuf,
+    /// Whose bus it is.
+    pub owner: BusOwner,
+    /// What told so.
+    pub why: Why,
+}
+
+/// What told which bus is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// It was named.
+    Named,
+    /// `JRUN_MESSAGE_BUS`.
+    MessageBus,
+    /// `JRUN_PROJECT_ID` and, for a task, `JRUN_TASK_ID`.
+    Ids,
+    /// The folder is the project's or task's, or below it.
+    Folder,
+}
+
+/// For people; fits after "because of".
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Named => "what was named",
+            Self::MessageBus => "JRUN_MESSAGE_BUS",
+            Self::Ids => "JRUN_PROJECT_ID and JRUN_TASK_ID",
+            Self::Folder => "the present folder",
+        })
+    }
+}
+
+/// Why no bus is known to be meant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Undiscovered {
+    /// `JRUN_MESSAGE_BUS` names some other file.
+    #[error("JRUN_MESSAGE_BUS is '{}', which is no bus of a project or task", .0.escape_debug())]
+    NoBus(String),
+    /// A variable with an id holds something else.
+    #[error("cannot use {variable}")]
+    BadId {
+        /// Its name.
+        variable: &'static str,
+        /// What is wrong with its value.
+        source: BadId,
+    },
+    /// A task without a project.
+    #[error("task {0} is in no project that is known here")]
+    NoProject(TaskId),
+    /// Nothing told anything.
+    #[error("no project is named, and none is known from the environment or the present folder")]
+    Nothing,
+}
+
+/// Finds the bus that is meant.
+///
+/// 1. A named project means its bus, with a named task that task's. A task alone is one of the
+///    project that the rest tells.
+/// 2. Else the file that `JRUN_MESSAGE_BUS` names, which also tells the root.
+/// 3. Else `JRUN_PROJECT_ID` and `JRUN_TASK_ID`.
+/// 4. Else the project or task whose folder is the present one or above it.
+///
+/// An environment that belongs to another root than a named one tells nothing.
+///
+/// # Errors
+/// If nothing tells which, or a variable is set to what it cannot mean: guessing on
+/// would post to a stranger.
+pub fn discover(hints: &Hints<'_>) -> Result<Discovered, Undiscovered> {
+    let set = |value: Option<&str>| value.filter(|v| !v.is_empty()).map(str::to_owned);
+    let file = match set(hints.message_bus) {
+        Some(text) => Some(parse_bus_path(Path::new(&text)).ok_or(Undiscovered::NoBus(text))?),
+        None => None,
+    };
+    let foreign = matches!((&file, hints.root), (Some((of, _)), Some(named)) if of != named);
+    let file = file.filter(|_| !foreign);
+    let env_root = file.as_ref().map(|(root, _)| root.as_path());
+    let root = hints.root.or(env_root).unwrap_or(hints.default_root).to_owned();
+    let around = if let Some((_, owner)) = file {
+        Some((owner, Why::MessageBus))
+    } else if let Some(project) = set(hints.project_id).filter(|_| !foreign) {
+        Some((from_ids(&project, set(hints.task_id).as_deref())?, Why::Ids))
+    } else {
+        from_folder(&root, hints.folder).map(|owner| (owner, Why::Folder))
+    };
+    let (owner, why) = match (hints.project, hints.task, around) {
+        (Some(project), task, _) => (owner(project.clone(), task.cloned()), Why::Named),
+        (None, Some(task), Some((around, _))) => {
+            (BusOwner::Task(around.project().clone(), task.clone()), Why::Named)
+        }
+        (None, Some(task), None) => return Err(Undiscovered::NoProject(task.clone())),
+        (None, None, Some(around)) => around,
+        (None, None, None) => return Err(Undiscovered::Nothing),
+    };
+    Ok(Discovered { root, owner, why })
+}
+
+fn owner(project: ProjectId, task: Option<TaskId>) -> BusOwner {
+    match task {
+        Some(task) => BusOwner::Task(project, task),
+        None => BusOwner::Project(project),
+    }
+}
+
+/// The root and the owner of a bus file, by its absolute path.
+fn parse_bus_path(path: &Path) -> Option<(PathBuf, BusOwner)> {
+    fn name<T: std::str::FromStr>(dir: &Path) -> Option<T> {
+        dir.file_name()?.to_str()?.parse().ok()
+    }
+    let dir = path.parent().filter(|_| path.is_absolute())?;
+    let above = dir.parent()?;
+    let task = || Some((above.parent()?, BusOwner::Task(name(above)?, name(dir)?)));
+    let project = || Some((above, BusOwner::Project(name(dir)?)));
+    let is_it = |(root, owner): &(&Path, BusOwner)| root.join(owner.path().as_path()) == path;
+    let (root, owner) = task().filter(is_it).or_else(|| project().filter(is_it))?;
+    Some((root.to_owned(), owner))
+}
+
+fn from_ids(project: &str, task: Option<&str>) -> Result<BusOwner, Undiscovered> {
+    let bad = |variable| move |source| Undiscovered::BadId { variable, source };
+    let task = task.map(str::parse).transpose().map_err(bad("JRUN_TASK_ID"))?;
+    Ok(owner(project.parse().map_err(bad("JRUN_PROJECT_ID"))?, task))
+}
+
+/// The project, and the task in it, that a folder below the root belongs to.
+fn from_folder(root: &Path, folder: &Path) -> Option<BusOwner> {
+    let mut names = folder.strip_prefix(root).ok()?.components().map(|c| c.as_os_str().to_str());
+    let project = names.next()??.parse().ok()?;
+    Some(owner(project, names.next().flatten().and_then(|n| n.parse().ok())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `JRUN_MESSAGE_BUS`, `JRUN_PROJECT_ID`, `JRUN_TASK_ID`, folder, and what is named: root, project, task.
+    type Case = ([&'static str; 4], [&'static str; 3]);
+
+    fn run((env, named): Case) -> Result<String, String> {
+        let project = (!named[1].is_empty()).then(|| named[1].parse().unwrap());
+        let task = (!named[2].is_empty()).then(|| named[2].parse().unwrap());
+        let found = discover(&Hints {
+            project: project.as_ref(),
+            task: task.as_ref(),
+            root: (!named[0].is_empty()).then(|| Path::new(named[0])),
+            default_root: Path::new("/home/run-agent"),
+            message_bus: Some(env[0]),
+            project_id: Some(env[1]),
+            task_id: Some(env[2]),
+            folder: Path::new(env[3]),
+        });
+        found.map(|d| format!("{} in {} by {}", d.owner, d.root.display(), d.why)).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_nearest_hint_wins() {
+        const BUS: &str = "/r/p/t/TASK-MESSAGE-BUS.jsonl";
+        const HOME: &str = "/home/run-agent";
+        let cases: &[(Case, &str)] = &[
+            // An agent's environment alone.
+            (([BUS, "", "", "/"], ["", "", ""]), "task p/t in /r by JRUN_MESSAGE_BUS"),
+            (
+                (["/r/p/PROJECT-MESSAGE-BUS.jsonl", "x", "y", "/"], ["", "", ""]),
+                "project p in /r by JRUN_MESSAGE_BUS",
+            ),
+            (
+                (["", "p", "t", "/"], ["", "", ""]),
+                "task p/t in /home/run-agent by JRUN_PROJECT_ID and JRUN_TASK_ID",
+            ),
+            ((["", "p", "", "/"], ["/q", "", ""]), "project p in /q by JRUN_PROJECT_ID and JRUN_TASK_ID"),
+            // A folder below the root.
+            (
+                (["", "", "", "/home/run-agent/p"], ["", "", ""]),
+                "project p in /home/run-agent by the present folder",
+            ),
+            (
+                (["", "", "", "/home/run-agent/p/t/runs/x"], ["", "", ""]),
+                "task p/t in /home/run-agent by the present folder",
+            ),
+            ((["", "", "", "/q/p/t"], ["/q", "", ""]), "task p/t in /q by the present folder"),
+            // Something named.
+            (([BUS, "", "", "/"], ["", "", "u"]), "task p/u in /r by what was named"),
+            (([BUS, "", "", "/"], ["", "p", ""]), "project p in /r by what was named"),
+            (([BUS, "", "", "/"], ["", "o", "u"]), "task o/u in /r by what was named"),
+            ((["", "", "", HOME], ["", "o", ""]), "project o in /home/run-agent by what was named"),
+            // Another root than the environment's.
+            (([BUS, "p", "t", "/q/a/b"], ["/q", "", ""]), "task a/b in /q by the present folder"),
+            (([BUS, "p", "t", "/"], ["/r", "", ""]), "task p/t in /r by JRUN_MESSAGE_BUS"),
+        ];
+        for (case, expected) in cases {
+            assert_eq!(run(*case).as_deref(), Ok(*expected), "{case:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_guessed() {
+        const NOTHING: &str =
+            "no project is named, and none is known from the environment or the present folder";
+        let cases: &[(Case, &str)] = &[
+            ((["", "", "", "/tmp"], ["", "", ""]), NOTHING),
+            ((["", "", "", "/home/run-agent"], ["", "", ""]), NOTHING),
+            ((["", "", "", "/home/run-agent/_planner/live"], ["", "", ""]), NOTHING),
+            ((["/r/p/t/TASK-MESSAGE-BUS.jsonl", "p", "t", "/"], ["/q", "", ""]), NOTHING),
+            ((["", "", "t", "/tmp"], ["", "", "u"]), "task u is in no project that is known here"),
+            (
+                (["/r/p/t/notes.txt", "p", "t", "/"], ["", "", ""]),
+                "JRUN_MESSAGE_BUS is '/r/p/t/notes.txt', which is no bus of a project or task",
+            ),
+            (
+                (["p/t/TASK-MESSAGE-BUS.jsonl", "", "", "/"], ["", "", ""]),
+                "JRUN_MESSAGE_BUS is 'p/t/TASK-MESSAGE-BUS.jsonl', which is no bus of a project or task",
+            ),
+            (
+                (["/r/_x/t/TASK-MESSAGE-BUS.jsonl", "", "", "/"], ["", "", ""]),
+                "JRUN_MESSAGE_BUS is '/r/_x/t/TASK-MESSAGE-BUS.jsonl', which is no bus of a project or task",
+            ),
+            ((["", "../p", "t", "/"], ["", "", ""]), "cannot use JRUN_PROJECT_ID"),
+            ((["", "p", "a/b", "/"], ["", "", ""]), "cannot use JRUN_TASK_ID"),
+        ];
+        for (case, expected) in cases {
+            assert_eq!(run(*case), Err((*expected).to_owned()), "{case:?}");
+        }
+    }
+}

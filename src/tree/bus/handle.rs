@@ -1,0 +1,125 @@
+//! Which bus is meant, and the handle that posts to it and reads it.
+
+use std::{fmt, path::PathBuf};
+
+use crate::{
+    clock::Clock,
+    fsx::{FsErrorKind, ReadFile, RelPath, Root},
+    tree::{
+        Result, Tree, TreeError,
+        ids::{ProjectId, TaskId},
+        paths::{ProjectDir, TaskDir},
+    },
+};
+
+/// Whose bus it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum BusOwner {
+    /// A project's own.
+    Project(ProjectId),
+    /// A task's.
+    Task(ProjectId, TaskId),
+}
+
+impl BusOwner {
+    /// The project that it belongs to.
+    #[must_use]
+    pub fn project(&self) -> &ProjectId {
+        match self {
+            Self::Project(project) | Self::Task(project, _) => project,
+        }
+    }
+
+    /// The task that it belongs to.
+    #[must_use]
+    pub fn task(&self) -> Option<&TaskId> {
+        match self {
+            Self::Project(_) => None,
+            Self::Task(_, task) => Some(task),
+        }
+    }
+
+    /// Where the file lies below the root.
+    #[must_use]
+    pub fn path(&self) -> RelPath {
+        match self {
+            Self::Project(project) => ProjectDir::new(project).bus(),
+            Self::Task(project, task) => TaskDir::new(project, task).bus(),
+        }
+    }
+}
+
+/// "project p" or "task p/t".
+impl fmt::Display for BusOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Project(project) => write!(f, "project {project}"),
+            Self::Task(project, task) => write!(f, "task {project}/{task}"),
+        }
+    }
+}
+
+/// A message bus. Cheap to clone; nothing is open between calls.
+#[derive(Debug, Clone)]
+pub struct Bus {
+    pub(super) root: Root,
+    pub(super) clock: Clock,
+    pub(super) owner: BusOwner,
+    pub(super) rel: RelPath,
+}
+
+impl Tree {
+    /// The bus of whom `owner` names.
+    #[must_use]
+    pub fn bus(&self, owner: BusOwner) -> Bus {
+        let rel = owner.path();
+        Bus { root: self.root.clone(), clock: self.clock.clone(), owner, rel }
+    }
+
+    /// The bus of a project.
+    #[must_use]
+    pub fn project_bus(&self, project: &ProjectId) -> Bus {
+        self.bus(BusOwner::Project(project.clone()))
+    }
+
+    /// The bus of a task.
+    #[must_use]
+    pub fn task_bus(&self, project: &ProjectId, task: &TaskId) -> Bus {
+        self.bus(BusOwner::Task(project.clone(), task.clone()))
+    }
+}
+
+impl Bus {
+    /// Whose it is.
+    #[must_use]
+    pub fn owner(&self) -> &BusOwner {
+        &self.owner
+    }
+
+    /// Where the file lies below the root, for who watches it.
+    #[must_use]
+    pub fn rel(&self) -> &RelPath {
+        &self.rel
+    }
+
+    /// The absolute path of the file.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.root.absolute(&self.rel)
+    }
+
+    /// Opens the file; `None` if nobody has posted yet.
+    pub(super) fn open(&self) -> Result<Option<ReadFile>> {
+        match self.root.open_read(&self.rel) {
+            Ok(file) => Ok(Some(file)),
+            Err(e) if e.kind() != FsErrorKind::NotFound => Err(e.into()),
+            Err(_) if self.root.exists(&self.rel.parent())? => Ok(None),
+            Err(_) => Err(self.missing()),
+        }
+    }
+
+    /// There is no such project or task.
+    pub(super) fn missing(&self) -> TreeError {
+        TreeError::NotFound { what: self.owner.to_string() }
+    }
+}

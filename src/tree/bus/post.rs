@@ -1,0 +1,115 @@
+//! Posting: under the lock of the file, behind everything that stands there.
+
+use chrono::SubsecRound;
+
+use super::{
+    draft::Draft,
+    handle::Bus,
+    line::{self, HEAD, MAX_LINE, UnnamedLine},
+    message::Message,
+};
+use crate::{
+    fsx::{FsErrorKind, Tail},
+    tree::{Result, TreeError, ids::MsgId},
+};
+
+/// What a look at an earlier message says of the search for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookBack {
+    /// This is it.
+    Found,
+    /// It may be an earlier one.
+    Continue,
+    /// It is none of the earlier ones.
+    Stop,
+}
+
+/// What came of [`Bus::post_once`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Posted {
+    /// The draft was posted, as this message.
+    New(Message),
+    /// This message was there; nothing was written.
+    AlreadyThere(Message),
+}
+
+impl Posted {
+    /// The message, whoever posted it.
+    #[must_use]
+    pub fn into_message(self) -> Message {
+        match self {
+            Self::New(message) | Self::AlreadyThere(message) => message,
+        }
+    }
+}
+
+impl Bus {
+    /// Posts a message and returns it with the id and the time that it got. It is as
+    /// durable then as the root asks.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`] without the project or task; [`TreeError::Invalid`] for a
+    /// draft beyond [`MAX_LINE`](super::MAX_LINE), nested too deep, or of another task.
+    pub fn post(&self, draft: &Draft) -> Result<Message> {
+        self.append(draft, |_| Ok(None)).map(Posted::into_message)
+    }
+
+    /// Posts a message unless `decide`, shown the messages from the last one backwards,
+    /// finds that it is there: of any number of callers one posts it.
+    ///
+    /// # Errors
+    /// As [`Bus::post`].
+    pub fn post_once(&self, draft: &Draft, decide: impl FnMut(&Message) -> LookBack) -> Result<Posted> {
+        self.append(draft, |tail| self.look_back(tail, decide))
+    }
+
+    fn append(
+        &self,
+        draft: &Draft,
+        search: impl FnOnce(&Tail<'_>) -> Result<Option<Message>>,
+    ) -> Result<Posted> {
+        let mut message = draft.to_message(&self.owner, self.clock.now())?;
+        let line = UnnamedLine::new(&message)?;
+        let posted = self.root.append(&self.rel, |tail| {
+            if let Some(found) = search(tail)? {
+                return Ok((Vec::new(), Posted::AlreadyThere(found)));
+            }
+            let now = self.clock.now();
+            message.msg_id = MsgId::after(now, self.last_id(tail)?.as_ref());
+            message.timestamp = now.trunc_subsecs(6);
+            Ok((line.named(&message), Posted::New(message)))
+        });
+        match posted {
+            Err(TreeError::Fs(e)) if e.kind() == FsErrorKind::NotFound => Err(self.missing()),
+            posted => posted,
+        }
+    }
+
+    fn look_back(
+        &self,
+        tail: &Tail<'_>,
+        mut decide: impl FnMut(&Message) -> LookBack,
+    ) -> Result<Option<Message>> {
+        for line in tail.lines().keeping(MAX_LINE).backward(tail.size()) {
+            let Some(message) = line::read(&line?, &self.owner) else { continue };
+            match decide(&message) {
+                LookBack::Found => return Ok(Some(message)),
+                LookBack::Continue => {}
+                LookBack::Stop => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The last id that was made by a clock: those that a hand chose have no order.
+    fn last_id(&self, tail: &Tail<'_>) -> Result<Option<MsgId>> {
+        let lines = tail.lines().keeping(HEAD);
+        for head in lines.backward(tail.size()) {
+            let id = line::own_id(lines, &head?, &self.owner)?;
+            if id.as_ref().is_some_and(|id| id.time().is_some()) {
+                return Ok(id);
+            }
+        }
+        Ok(None)
+    }
+}

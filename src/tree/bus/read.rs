@@ -1,0 +1,94 @@
+//! Reading: the last messages, those behind a message, those from an offset.
+
+use super::{
+    handle::Bus,
+    line::{self, MAX_LINE},
+    message::Message,
+};
+use crate::{
+    fsx::LineReader,
+    tree::{Result, ids::MsgId},
+};
+
+/// So many bytes of lines make a page full, whatever its limit: 64 MiB. One message always fits.
+pub const MAX_PAGE: u64 = 4 * MAX_LINE;
+
+/// Some messages, in file order.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Page {
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// Offset behind the last line that was read: where [`Bus::read_from`] goes on.
+    pub next: u64,
+    /// Complete lines that were passed over because they are no message.
+    pub skipped: usize,
+    /// Whether complete lines stood at `next` already.
+    pub more: bool,
+}
+
+impl Bus {
+    /// The last `limit` messages.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`](crate::tree::TreeError::NotFound) without the project or
+    /// task; a bus that nobody has posted to is empty.
+    pub fn tail(&self, limit: usize) -> Result<Page> {
+        let Some(file) = self.open()? else { return Ok(Page::default()) };
+        let lines = LineReader::new(&file).keeping(MAX_LINE);
+        let mut page = Page { next: lines.complete_until(file.size()?)?, ..Page::default() };
+        let mut bytes = 0;
+        for line in lines.backward(page.next) {
+            if page.messages.len() >= limit || bytes >= MAX_PAGE {
+                break;
+            }
+            let line = line?;
+            bytes += line.bytes.len() as u64;
+            page.add(line::read(&line, &self.owner));
+        }
+        page.messages.reverse();
+        Ok(page)
+    }
+
+    /// At most `limit` messages behind the one named `id`, or from the first one.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`](crate::tree::TreeError::NotFound) if there is no message of
+    /// that name.
+    pub fn after(&self, id: Option<&MsgId>, limit: usize) -> Result<Page> {
+        let offset = id.map_or(Ok(0), |id| self.position_of(id))?;
+        self.read_from(offset, limit)
+    }
+
+    /// At most `limit` messages from an offset, which is [`Page::next`] of an earlier page.
+    ///
+    /// Within a line, that line is left out; behind the end, reading goes on at the end.
+    ///
+    /// # Errors
+    /// As [`Bus::tail`].
+    pub fn read_from(&self, offset: u64, limit: usize) -> Result<Page> {
+        let Some(file) = self.open()? else { return Ok(Page::default()) };
+        let lines = LineReader::new(&file).keeping(MAX_LINE);
+        let end = lines.complete_until(file.size()?)?;
+        let start = lines.start_from(offset.min(end), end)?.unwrap_or(end);
+        let mut page = Page { next: start, ..Page::default() };
+        for line in lines.forward(start, end) {
+            if page.messages.len() >= limit || page.next - start >= MAX_PAGE {
+                break;
+            }
+            let line = line?;
+            page.next = line.end();
+            page.add(line::read(&line, &self.owner));
+        }
+        page.more = page.next < end;
+        Ok(page)
+    }
+}
+
+impl Page {
+    fn add(&mut self, message: Option<Message>) {
+        match message {
+            Some(message) => self.messages.push(message),
+            None => self.skipped += 1,
+        }
+    }
+}
