@@ -1,32 +1,6 @@
 //! Settings of one agent: which program it is and how it is called.
 
-use super::secret::Secret;
-
-/// Gives an enum its words in the configuration file.
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$vdoc])* $variant,)* }
-
-        impl $name {
-            /// Every word with its meaning, in the order of the documentation.
-            pub const ALL: &[(&str, Self)] = &[$(($word, Self::$variant),)*];
-
-            /// The word in files and answers.
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word,)* }
-            }
-        }
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
-pub(super) use words;
+use super::{secret::Secret, words::words};
 
 words!(
     /// What kind of program an agent is.
@@ -73,6 +47,12 @@ words!(
 );
 
 impl AgentType {
+    /// The type that an agent of this name has without saying so: the usual ones are named after themselves.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|t| *t != Self::Command && t.as_str() == name)
+    }
+
     /// Names of the environment variables that this agent takes its own key from, the usual one first.
     #[must_use]
     pub fn key_variables(self) -> &'static [&'static str] {
@@ -81,7 +61,10 @@ impl AgentType {
             Self::Claude => &["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"],
             Self::Codex => &["OPENAI_API_KEY", "CODEX_API_KEY"],
             Self::Gemini => &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
-            Self::Opencode => &["OPENCODE_API_KEY"],
+            // It talks to whichever provider its model names.
+            Self::Opencode => {
+                &["OPENCODE_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "XAI_API_KEY"]
+            }
             Self::Perplexity => &["PERPLEXITY_API_KEY"],
             Self::Xai => &["XAI_API_KEY"],
         }

@@ -8,25 +8,13 @@ use crate::fsx::FsError;
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file that somebody named cannot be read.
-    #[error("cannot use the configuration file that {named_by} names")]
+    /// The file cannot be read.
+    #[error("the configuration file{} cannot be used", named(.named_by.as_ref()))]
     Unreadable {
-        /// The flag or variable that names it, or its own place if it was found.
-        named_by: Origin,
+        /// The flag or variable that names it; absent: it was found in its usual place.
+        named_by: Option<Origin>,
         /// What the disk said.
         source: FsError,
-    },
-    /// The file is no YAML.
-    #[error("{}:{line}:{column}: {problem}", path.display())]
-    Syntax {
-        /// The file.
-        path: PathBuf,
-        /// Line, from 1.
-        line: u64,
-        /// Column, from 1.
-        column: u64,
-        /// What the parser said.
-        problem: String,
     },
     /// Keys or values are wrong. There is at least one.
     #[error("{}", Lines(.0))]
@@ -67,6 +55,8 @@ pub struct Problem {
 /// What is wrong with a key or a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
+    /// The file is no YAML, or not text at all.
+    Syntax(String),
     /// There is no such key.
     UnknownKey {
         /// The key with its sections: `defaults.timout`.
@@ -130,6 +120,7 @@ impl fmt::Display for Problem {
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Syntax(problem) => write!(f, "not valid YAML: {problem}"),
             Self::UnknownKey { key, nearest: Some(nearest) } => {
                 write!(f, "unknown key '{key}', did you mean '{nearest}'?")
             }
@@ -143,6 +134,10 @@ impl fmt::Display for What {
             }
         }
     }
+}
+
+fn named(by: Option<&Origin>) -> String {
+    by.map_or_else(String::new, |by| format!(" that {by} names"))
 }
 
 struct Lines<'a>(&'a [Problem]);

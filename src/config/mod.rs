@@ -5,20 +5,28 @@
 //! left to its user.
 
 mod agent;
+mod decode;
 mod environment;
 mod error;
 mod load;
+mod node;
 mod origin;
 mod secret;
+mod section;
 mod settings;
+mod shape;
 mod task_settings;
+mod token;
+mod units;
+mod words;
 
 pub use agent::{AgentSettings, AgentType, Permissions, PromptDelivery};
 pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrorKind, Problem, What};
-pub use load::{Flags, Loaded, Setting, load};
+pub use load::{Flags, Loaded, load, locate};
 pub use origin::Origin;
 pub use secret::Secret;
+pub use section::Setting;
 pub use settings::{
     Api, ApiKey, Config, Defaults, Diversification, Limits, Port, Scope, Storage, Strategy, TaskStart, Watch,
     WatchMode, Webhook,

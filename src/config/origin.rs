@@ -1,10 +1,6 @@
 //! Where a value came from.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fmt, path::Path, sync::Arc};
 
 /// Where a value came from; the order is the order of precedence, strongest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +9,7 @@ pub enum Origin {
     Flag(&'static str),
     /// A variable of the environment.
     Environment(String),
-    /// A line of the configuration file, counted from 1.
+    /// A line of the configuration file, counted from 1; 0 is the file as a whole.
     File(Arc<Path>, u64),
     /// The `config` map of a task.
     Task,
@@ -22,11 +18,11 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// The configuration file and line, for a value from there.
+    /// The line of the configuration file, for a value from there.
     #[must_use]
-    pub fn place(&self) -> Option<(PathBuf, u64)> {
+    pub fn line(&self) -> Option<u64> {
         match self {
-            Self::File(path, line) => Some((path.to_path_buf(), *line)),
+            Self::File(_, line) => Some(*line),
             _ => None,
         }
     }
@@ -37,6 +33,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Flag(name) => f.write_str(name),
             Self::Environment(name) => write!(f, "${name}"),
+            Self::File(path, 0) => path.display().fmt(f),
             Self::File(path, line) => write!(f, "{}:{line}", path.display()),
             Self::Task => f.write_str("the task's config"),
             Self::Default => f.write_str("default"),

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration}
 use serde_json::Value;
 
 use super::{
-    agent::{AgentSettings, AgentType, words},
+    agent::{AgentSettings, AgentType},
     secret::Secret,
+    words::words,
 };
 use crate::fsx::Durability;
 
@@ -35,6 +36,15 @@ pub struct Config {
     pub source: Option<PathBuf>,
 }
 
+impl Config {
+    /// Every secret in the settings, for whoever keeps them out of texts.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        let agents = self.agents.values().filter_map(|a| a.token.as_ref());
+        let keys = self.api.keys.iter().map(|k| &k.key);
+        agents.chain(keys).chain(&self.api.api_key).chain(&self.webhook.secret)
+    }
+}
+
 /// What a task gets that says nothing else.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Defaults {
@@ -48,7 +58,7 @@ pub struct Defaults {
     pub max_restarts: u32,
     /// Pause before a restart; doubles while runs fail quickly.
     pub restart_delay: Duration,
-    /// The longest such pause.
+    /// The longest such pause; never shorter than `restart_delay`.
     pub restart_delay_max: Duration,
     /// How long a finished task waits for its children.
     pub child_wait_timeout: Duration,
@@ -132,11 +142,11 @@ words!(
     #[derive(Default)]
     Scope {
         /// Reading.
+        #[default]
         Read = "read",
         /// Reading, and starting and stopping work.
         Run = "run",
         /// Everything.
-        #[default]
         Admin = "admin",
     }
 );

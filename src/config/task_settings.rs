@@ -1,13 +1,18 @@
 //! The settings of one task: `defaults` and `limits` with the task's own `config` map laid over them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use serde_json::Value;
 
 use super::{
-    agent::AgentSettings,
-    error::ConfigError,
+    agent::{AgentSettings, AgentType},
+    environment::Environment,
+    error::{ConfigError, What},
+    node::{Entry, Node, Raw},
+    origin::Origin,
+    section::{Reader, Section, Sources},
     settings::{Config, Defaults, Limits},
+    shape,
 };
 
 /// What one task runs with.
@@ -24,21 +29,165 @@ pub struct TaskSettings {
 }
 
 impl TaskSettings {
-    /// Lays a task's `config` map over the configuration, for a run by `agent`.
+    /// Lays a task's `config` map over the configuration, for runs by `agent`.
     ///
     /// # Errors
-    /// Names the key that is unknown, of a wrong type or not the task's to set.
+    /// Names every key that is unknown, of a wrong type, or not the task's to set.
     pub fn resolve(
         config: &Config,
         agent: &AgentSettings,
         map: &BTreeMap<String, Value>,
     ) -> Result<Self, ConfigError> {
-        let _ = map;
-        Ok(Self {
-            defaults: config.defaults.clone(),
-            limits: config.limits.clone(),
-            model: agent.model.clone(),
-            env: BTreeMap::new(),
-        })
+        let environment = Environment::default();
+        let mut reader = Reader::new(Sources {
+            file: None,
+            overrides: BTreeMap::new(),
+            environment: &environment,
+            cwd: Path::new("/"),
+        });
+        let mut env = BTreeMap::new();
+        let mut entries = Vec::new();
+        for (key, value) in map {
+            match key.strip_prefix("env.") {
+                Some(name) => {
+                    if let Some(text) = variable(&mut reader, agent, name, value) {
+                        env.insert(name.to_owned(), text);
+                    }
+                }
+                None => entries.push(Entry { key: key.clone(), line: 0, node: Node::from_json(value) }),
+            }
+        }
+        let mut top = reader.top(Node { line: 0, raw: Raw::Map(entries) });
+        let settings = Self::read(&mut top, config, agent, env);
+        top.finish();
+        reader.finish()?;
+        Ok(settings)
+    }
+
+    fn read(
+        top: &mut Section<'_, '_>,
+        config: &Config,
+        agent: &AgentSettings,
+        env: BTreeMap<String, String>,
+    ) -> Self {
+        let defaults = shape::defaults(top, config.defaults.clone());
+        shape::check_agents(top, &config.agents, &defaults);
+        let limits = shape::limits(top, &config.limits);
+        let model = top.get("model", agent.model.clone());
+        Self { defaults, limits, model, env }
+    }
+}
+
+/// The text of `env.NAME`, if the task may set it.
+fn variable(reader: &mut Reader<'_>, agent: &AgentSettings, name: &str, value: &Value) -> Option<String> {
+    let key = format!("env.{name}");
+    let what = match (forbidden(agent.agent_type, name), value) {
+        (Some(why), _) => What::NotYours { key, why },
+        (None, Value::String(text)) if text.contains('\0') => {
+            What::BadValue { key, problem: "holds a NUL byte".to_owned() }
+        }
+        (None, Value::String(text)) => return Some(text.clone()),
+        (None, other) => {
+            let found = Node::from_json(other).describe();
+            What::WrongType { key, expected: "text".to_owned(), found }
+        }
+    };
+    reader.problem(Origin::Task, what);
+    None
+}
+
+/// Why a task may not set a variable for an agent of this type; `None` if it may.
+///
+/// The agent's PATH and the loader's variables decide what is executed, `JRUN_*` and
+/// `CONDUCTOR_*` are our own word to the agent, and a key belongs to the agent that it
+/// is for: a prompt must not be able to hand one agent another's money.
+fn forbidden(agent: AgentType, name: &str) -> Option<&'static str> {
+    let mut characters = name.chars();
+    let starts = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    if !starts || !characters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Some("it is not the name of a variable");
+    }
+    if name == "PATH" || name.starts_with("LD_") {
+        return Some("it decides which programs run");
+    }
+    if name.starts_with("JRUN_") || name.starts_with("CONDUCTOR_") {
+        return Some("run-agent itself sets it");
+    }
+    let foreign = AgentType::ALL.iter().any(|t| t.key_variables().contains(&name));
+    if foreign && !agent.key_variables().contains(&name) {
+        return Some("it is the key of another agent");
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::{Flags, load};
+
+    fn resolve(agent: AgentType, map: Value) -> Result<TaskSettings, String> {
+        let environment = Environment::from_iter([("HOME", "/nonexistent")]);
+        let config = load(&Flags::default(), &environment, Path::new("/nonexistent")).unwrap().config;
+        let Value::Object(map) = map else { panic!("{map} is no map") };
+        TaskSettings::resolve(&config, &AgentSettings::new(agent), &map.into_iter().collect())
+            .map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_task_says_what_is_special_about_it() {
+        let settings = resolve(
+            AgentType::Codex,
+            json!({"timeout": "5m", "max_restarts": 3, "max_cost_usd": 2, "model": "gpt-5.5",
+                   "env.OPENAI_API_KEY": "sk-mine", "env.RUST_LOG": "debug",
+                   "diversification": {"enabled": true}}),
+        )
+        .unwrap();
+        assert_eq!(settings.defaults.timeout, Some(Duration::from_secs(300)));
+        assert_eq!(settings.defaults.max_restarts, 3);
+        assert!(settings.defaults.diversification.enabled);
+        assert_eq!(settings.defaults.stop_grace, Defaults::default().stop_grace);
+        assert_eq!(settings.limits.max_cost_usd, Some(2.0));
+        assert_eq!(settings.model.as_deref(), Some("gpt-5.5"));
+        assert_eq!(settings.env.len(), 2);
+    }
+
+    #[test]
+    fn what_a_task_may_not_say_is_named() {
+        let key = "is the key of another agent";
+        for (map, error) in [
+            (json!({"timout": 1}), "unknown key 'timout', did you mean 'timeout'?"),
+            (json!({"host": "0.0.0.0"}), "unknown key 'host'"),
+            (json!({"max_restarts": "3"}), "'max_restarts' takes a whole number"),
+            (json!({"timeout": "10x"}), "'timeout' takes a duration"),
+            (json!({"agent": "cluade"}), "'agent' names an unknown agent 'cluade', did you mean 'claude'?"),
+            (json!({"diversification": {"enable": true}}), "unknown key 'diversification.enable'"),
+            (
+                json!({"env.PATH": "/tmp"}),
+                "'env.PATH' cannot be set by a task: it decides which programs run",
+            ),
+            (json!({"env.LD_PRELOAD": "x"}), "it decides which programs run"),
+            (json!({"env.JRUN_ID": "x"}), "run-agent itself sets it"),
+            (json!({"env.CONDUCTOR_ROOT": "x"}), "run-agent itself sets it"),
+            (json!({"env.ANTHROPIC_API_KEY": "x"}), key),
+            (json!({"env.PERPLEXITY_API_KEY": "x"}), key),
+            (json!({"env.": "x"}), "it is not the name of a variable"),
+            (json!({"env.A=B": "x"}), "it is not the name of a variable"),
+            (json!({"env.N": 5}), "'env.N' takes text, not the number 5"),
+            (json!({"env.N": "a\0b"}), "holds a NUL byte"),
+        ] {
+            let said = resolve(AgentType::Codex, map.clone()).unwrap_err();
+            assert!(said.contains(error), "{map}: {said}");
+            assert!(said.starts_with("the task's config: "), "{map}: {said}");
+        }
+    }
+
+    #[test]
+    fn every_wrong_key_is_told_at_once() {
+        let said = resolve(AgentType::Demo, json!({"timout": 1, "env.PATH": "x"})).unwrap_err();
+        assert_eq!(said.lines().count(), 2, "{said}");
     }
 }

@@ -1,0 +1,345 @@
+//! From a raw value to the type that a setting has, and back for `config show`.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use serde_json::Value;
+
+use super::{
+    node::{Node, Raw},
+    secret::Secret,
+    units,
+    words::Word,
+};
+use crate::{fsx::Durability, telemetry::REDACTED};
+
+/// Why a value is refused.
+#[derive(Debug, PartialEq)]
+pub(super) enum Refused {
+    /// It is of another type.
+    Type,
+    /// It is of the right type and makes no sense; what is wrong, as it fits after the key.
+    Value(String),
+}
+
+/// A type that a setting may have.
+pub(super) trait Decode: Sized {
+    /// Whether the value must not be shown.
+    const SECRET: bool = false;
+    /// What is taken, with an example where the form is not obvious.
+    fn expected() -> String;
+    /// Reads the value. Never called with [`Raw::Null`], which is as good as absent.
+    fn decode(node: &Node) -> Result<Self, Refused>;
+    /// The value as it would stand in the file.
+    fn show(&self) -> Value;
+}
+
+impl Decode for bool {
+    fn expected() -> String {
+        "true or false".to_owned()
+    }
+    fn decode(node: &Node) -> Result<Self, Refused> {
+        match &node.raw {
+            Raw::Bool(b) => Ok(*b),
+            Raw::Untyped(s) => match s.to_ascii_lowercase().as_str() {
+                "1" | "true" | "yes" | "on" => Ok(true),
+                "0" | "false" | "no" | "off" => Ok(false),
+                _ => Err(Refused::Type),
+            },
+            _ => Err(Refused::Type),
+        }
+    }
+    fn show(&self) -> Value {
+        Value::from(*self)
+    }
+}
+
+impl Decode for String {
+    fn expected() -> String {
+        "text".to_owned()
+    }
+    fn decode(node: &Node) -> Result<Self, Refused> {
+        match &node.raw {
+            Raw::Text(s) | Raw::Untyped(s) => Ok(s.clone()),
+            Raw::Whole(_) | Raw::Number(_) => Err(Refused::Value("is a number; put it in quotes".to_owned())),
+            _ => Err(Refused::Type),
+        }
+    }
+    fn show(&self) -> Value {
+        Value::from(self.as_str())
+    }
+}
+
+impl Decode for u64 {
+    fn expected() -> String {
+        "a whole number from 0".to_owned()
+    }
+    fn decode(node: &Node) -> Result<Self, Refused> {
+        match &node.raw {
+            Raw::Whole(n) => u64::try_from(*n).map_err(|_| Refused::Type),
+            Raw::Untyped(s) => s.parse().map_err(|_| Refused::Type),
+            _ => Err(Refused::Type),
+        }
+    }
+    fn show(&self) -> Value {
+        Value::from(*self)
+    }
+}
+
+macro_rules! smaller_whole_number {
+    ($($int:ty)*) => { $(
+        impl Decode for $int {
+            fn expected() -> String {
+                format!("a whole number from 0 to {}", <$int>::MAX)
+            }
+            fn decode(node: &Node) -> Result<Self, Refused> {
+                <$int>::try_from(u64::decode(node)?).map_err(|_| Refused::Type)
+            }
+            fn show(&self) -> Value {
+                Value::from(*self)
+            }
+        }
+    )* };
+}
+smaller_whole_number!(u16 u32);
+
+impl Decode for f64 {
+    fn expected() -> String {
+        "a number from 0".to_owned()
+    }
+    fn decode(node: &Node) -> Result<Self, Refused> {
+        let number = match &node.raw {
+            #[expect(clippy::cast_precision_loss, reason = "nobody counts dollars beyond 2^53")]
+            Raw::Whole(n) => *n as Self,
+            Raw::Number(n) => *n,
+            Raw::Untyped(s) => s.parse().map_err(|_| Refused::Type)?,
+            _ => return Err(Refused::Type),
+        };
+        if number.is_finite() && number >= 0.0 { Ok(number) } else { Err(Refused::Type) }
+    }
+    fn show(&self) -> Value {
+        Value::from(*self)
+    }
+}
+
+impl Decode for Duration {
+    fn expected() -> String {
+        "a duration (10s, 5m, 1h30m, or a number of seconds)".to_owned()
+    }
+    fn decode(node: &Node) -> Result<Self, Refused> {
+        match &node.raw {
+            Raw::Text(s) | Raw::Untyped(s) => units::duration(s).ok_or(Refused::Type),
+            Raw::Whole(n) => u64::try_from(*n).map(Self::from_secs).map_err(|_| Refused::Type),
+            Raw::Number(n) => Self::try_from_secs_f64(*n).map_err(|_| Refused::Type),
+            _ => Err(Refused::Type),
+        }
+    }
+    fn show(&self) -> Value {
+        Value::from(units::spell_duration(*self))
+    }
+}
+
+/// A number of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Size(pub u64);
+
+impl Decode for Size {
+    fn expected() -> String {
+        "a size (1MiB, 500KB, or a number of bytes)".to_owned()
+    }
+    fn decode(node: &Node) -> Result<Self, Refused> {
+        match &node.raw {
+            Raw::Text(s) | Raw::Untyped(s) => units::size(s).map(Self).ok_or(Refused::Type),
+            _ => u64::decode(node).map(Self),
+        }
+    }
+    fn show(&self) -> Value {
+        Value::from(units::spell_size(self.0))
+    }
+}
+
+impl Decode for Durability {
+    fn expected() -> String {
+        "always or never".to_owned()
+    }
+    fn decode(node: &Node) -> Result<Self, Refused> {
+        match String::decode(node)?.as_str() {
+            "always" => Ok(Self::Always),
+            "never" => Ok(Self::Never),
+            _ => Err(Refused::Type),
+        }
+    }
+    fn show(&self) -> Value {
+        Value::from(match self {
+            Self::Always => "always",
+            Self::Never => "never",
+        })
+    }
+}
+
+impl Decode for Secret {
+    const SECRET: bool = true;
+    fn expected() -> String {
+        String::expected()
+    }
+    fn decode(node: &Node) -> Result<Self, Refused> {
+        String::decode(node).map(Self::new)
+    }
+    fn show(&self) -> Value {
+        Value::from(REDACTED)
+    }
+}
+
+impl<W: Word + PartialEq> Decode for W {
+    fn expected() -> String {
+        let words: Vec<&str> = W::WORDS.iter().map(|(word, _)| *word).collect();
+        match words.split_last() {
+            Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+            _ => words.concat(),
+        }
+    }
+    fn decode(node: &Node) -> Result<Self, Refused> {
+        let (Raw::Text(text) | Raw::Untyped(text)) = &node.raw else { return Err(Refused::Type) };
+        W::WORDS.iter().find(|(word, _)| word == text).map(|(_, value)| *value).ok_or(Refused::Type)
+    }
+    fn show(&self) -> Value {
+        Value::from(W::WORDS.iter().find(|(_, value)| value == self).map_or("", |(word, _)| *word))
+    }
+}
+
+impl<T: Decode> Decode for Vec<T> {
+    fn expected() -> String {
+        format!("a list of {}", T::expected())
+    }
+    fn decode(node: &Node) -> Result<Self, Refused> {
+        let Raw::List(list) = &node.raw else { return Err(Refused::Type) };
+        let item = |(at, node): (usize, &Node)| {
+            T::decode(node).map_err(|refused| match refused {
+                Refused::Type => Refused::Value(format!(
+                    "takes {}; item {} is {}",
+                    Self::expected(),
+                    at + 1,
+                    node.describe()
+                )),
+                Refused::Value(problem) => Refused::Value(format!("has an item {} that {problem}", at + 1)),
+            })
+        };
+        list.iter().enumerate().map(item).collect()
+    }
+    fn show(&self) -> Value {
+        self.iter().map(T::show).collect()
+    }
+}
+
+/// A type with one value in the file that means "none": `0`, or the empty text.
+pub(super) trait Absent: Decode {
+    /// Whether this is that value.
+    fn is_absent(&self) -> bool;
+    /// The value as it would stand in the file.
+    fn absent() -> Value {
+        Value::from(0)
+    }
+}
+
+impl Absent for Duration {
+    fn is_absent(&self) -> bool {
+        self.is_zero()
+    }
+}
+impl Absent for u32 {
+    fn is_absent(&self) -> bool {
+        *self == 0
+    }
+}
+impl Absent for u64 {
+    fn is_absent(&self) -> bool {
+        *self == 0
+    }
+}
+impl Absent for f64 {
+    fn is_absent(&self) -> bool {
+        *self <= 0.0
+    }
+}
+impl Absent for String {
+    fn is_absent(&self) -> bool {
+        self.is_empty()
+    }
+    fn absent() -> Value {
+        Value::from("")
+    }
+}
+impl Absent for Secret {
+    fn is_absent(&self) -> bool {
+        self.expose().is_empty()
+    }
+    fn absent() -> Value {
+        Value::from("")
+    }
+}
+
+impl<T: Absent> Decode for Option<T> {
+    const SECRET: bool = T::SECRET;
+    fn expected() -> String {
+        T::expected()
+    }
+    fn decode(node: &Node) -> Result<Self, Refused> {
+        T::decode(node).map(|value| (!value.is_absent()).then_some(value))
+    }
+    fn show(&self) -> Value {
+        self.as_ref().map_or_else(T::absent, T::show)
+    }
+}
+
+impl Decode for Option<NonZeroU32> {
+    fn expected() -> String {
+        u32::expected()
+    }
+    fn decode(node: &Node) -> Result<Self, Refused> {
+        u32::decode(node).map(NonZeroU32::new)
+    }
+    fn show(&self) -> Value {
+        Value::from(self.map_or(0, NonZeroU32::get))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::agent::PromptDelivery;
+
+    fn decode<T: Decode>(raw: Raw) -> Option<T> {
+        T::decode(&Node { line: 1, raw }).ok()
+    }
+
+    #[test]
+    fn numbers_have_ranges() {
+        assert_eq!(decode::<u16>(Raw::Whole(65535)), Some(65535));
+        assert_eq!(decode::<u16>(Raw::Whole(65536)), None);
+        assert_eq!(decode::<u64>(Raw::Whole(-1)), None);
+        assert_eq!(decode::<u32>(Raw::Text("5".to_owned())), None, "a quoted number is text");
+        assert_eq!(decode::<u32>(Raw::Untyped("5".to_owned())), Some(5), "a variable has no quotes");
+        for bad in [-0.5, f64::NAN, f64::INFINITY] {
+            assert_eq!(decode::<f64>(Raw::Number(bad)), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn zero_and_the_empty_text_mean_none() {
+        assert_eq!(decode::<Option<Duration>>(Raw::Whole(0)), Some(None));
+        assert_eq!(decode::<Option<Duration>>(Raw::Text("0s".to_owned())), Some(None));
+        assert_eq!(decode::<Option<Duration>>(Raw::Number(0.5)), Some(Some(Duration::from_millis(500))));
+        assert_eq!(decode::<Option<String>>(Raw::Text(String::new())), Some(None));
+        assert_eq!(decode::<Option<NonZeroU32>>(Raw::Whole(0)), Some(None));
+        assert_eq!(None::<Duration>.show(), Value::from(0));
+        assert_eq!(None::<Secret>.show(), Value::from(""));
+        assert_eq!(Some(Secret::new("s")).show(), Value::from(REDACTED));
+    }
+
+    #[test]
+    fn words_say_which_there_are() {
+        assert_eq!(decode(Raw::Text("file".to_owned())), Some(PromptDelivery::File));
+        assert_eq!(decode::<PromptDelivery>(Raw::Text("File".to_owned())), None);
+        assert_eq!(PromptDelivery::expected(), "stdin, file or arg");
+        assert_eq!(PromptDelivery::File.show(), Value::from("file"));
+    }
+}

@@ -1,0 +1,339 @@
+//! Reading a configuration key by key: each look says which key is known, which type it has and what
+//! its default is, so that unknown keys, origins and `config show` need no second list.
+//!
+//! Nothing here stops at the first problem: a wrong value is noted, its default
+//! stands in, and [`Reader::finish`] answers with all problems at once.
+
+use std::{collections::BTreeMap, path::Path, path::PathBuf, sync::Arc};
+
+use serde_json::Value;
+
+use super::{
+    decode::{Decode, Refused},
+    environment::Environment,
+    error::{ConfigError, Problem, What},
+    node::{Entry, Node, Raw},
+    origin::Origin,
+};
+
+/// One value as it was decided, for `config show`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// The key with its sections: `defaults.timeout`.
+    pub key: String,
+    /// The value as it would stand in the file; secrets redacted.
+    pub value: Value,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// What the values are read from, beside the file.
+#[derive(Debug)]
+pub(super) struct Sources<'a> {
+    /// The file; absent: the values stand in a task's map.
+    pub file: Option<Arc<Path>>,
+    /// Values that beat the file, by key.
+    pub overrides: BTreeMap<&'static str, (String, Origin)>,
+    /// For `~`, and for variables that depend on what the file lists.
+    pub environment: &'a Environment,
+    /// Where relative paths of flags and variables start.
+    pub cwd: &'a Path,
+}
+
+/// Collects what was decided and what is wrong.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    pub sources: Sources<'a>,
+    settings: Vec<Setting>,
+    problems: Vec<Problem>,
+    known: Vec<String>,
+    unknown: Vec<(String, Origin)>,
+}
+
+/// The keys of one section that have not been read yet.
+#[derive(Debug)]
+pub(super) struct Section<'r, 'a> {
+    pub reader: &'r mut Reader<'a>,
+    path: String,
+    line: u64,
+    entries: Vec<Entry>,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(sources: Sources<'a>) -> Self {
+        Self { sources, settings: Vec::new(), problems: Vec::new(), known: Vec::new(), unknown: Vec::new() }
+    }
+
+    /// The section that holds all others.
+    pub fn top(&mut self, node: Node) -> Section<'_, 'a> {
+        Section::new(self, String::new(), node)
+    }
+
+    /// Where a value of this line came from.
+    pub fn origin(&self, line: u64) -> Origin {
+        match &self.sources.file {
+            Some(path) => Origin::File(path.clone(), line),
+            None => Origin::Task,
+        }
+    }
+
+    /// Lays a flag or a variable over the file; a later one beats an earlier one.
+    pub fn override_with(&mut self, key: &'static str, text: Option<&str>, origin: Origin) {
+        match text {
+            Some(text) => drop(self.sources.overrides.insert(key, (text.to_owned(), origin))),
+            None => self.bad_value(origin, key.to_owned(), "is not UTF-8 text"),
+        }
+    }
+
+    /// Whether a flag or a variable says this value.
+    pub fn is_override(&self, key: &str) -> bool {
+        self.sources.overrides.contains_key(key)
+    }
+
+    /// A value that flags and variables may say and the file may not.
+    pub fn find_override<T: Decode>(&mut self, key: &str) -> Option<T> {
+        let (node, origin) = self.stronger(key)?;
+        let value = self.decode::<T>(key, &node, &origin)?;
+        self.note(key.to_owned(), value.show(), origin);
+        Some(value)
+    }
+
+    fn stronger(&self, key: &str) -> Option<(Node, Origin)> {
+        let (text, origin) = self.sources.overrides.get(key)?;
+        Some((Node::untyped(text), origin.clone()))
+    }
+
+    fn decode<T: Decode>(&mut self, key: &str, node: &Node, origin: &Origin) -> Option<T> {
+        let key = key.to_owned();
+        let what = match T::decode(node) {
+            Ok(value) => return Some(value),
+            Err(Refused::Value(problem)) => What::BadValue { key, problem },
+            Err(Refused::Type) => {
+                let found = if T::SECRET { node.kind().to_owned() } else { node.describe() };
+                What::WrongType { key, expected: T::expected(), found }
+            }
+        };
+        self.problem(origin.clone(), what);
+        None
+    }
+
+    /// Notes a problem with a value that was read before.
+    pub fn reject(&mut self, key: &str, problem: impl Into<String>) {
+        let origin = self.settings.iter().find(|s| s.key == key).map(|s| s.origin.clone());
+        self.bad_value(origin.unwrap_or(Origin::Default), key.to_owned(), problem);
+    }
+
+    pub fn bad_value(&mut self, origin: Origin, key: String, problem: impl Into<String>) {
+        self.problem(origin, What::BadValue { key, problem: problem.into() });
+    }
+
+    pub fn problem(&mut self, origin: Origin, what: What) {
+        self.problems.push(Problem { origin, what });
+    }
+
+    pub fn note(&mut self, key: String, value: Value, origin: Origin) {
+        self.settings.push(Setting { key, value, origin });
+    }
+
+    /// The settings, or everything that is wrong, in the order of the file.
+    pub fn finish(mut self) -> Result<Vec<Setting>, ConfigError> {
+        for (key, origin) in std::mem::take(&mut self.unknown) {
+            let nearest = nearest(&key, &self.known);
+            self.problem(origin, What::UnknownKey { key, nearest });
+        }
+        self.problems.sort_by_key(|p| p.origin.line());
+        if self.problems.is_empty() { Ok(self.settings) } else { Err(ConfigError::Invalid(self.problems)) }
+    }
+}
+
+impl<'r, 'a> Section<'r, 'a> {
+    pub fn new(reader: &'r mut Reader<'a>, path: String, node: Node) -> Self {
+        let line = node.line;
+        let entries = match node.raw {
+            Raw::Map(entries) => entries,
+            Raw::Null => Vec::new(),
+            _ => {
+                let key = if path.is_empty() { "the file".to_owned() } else { path.clone() };
+                let expected = "a section (keys with values below it)".to_owned();
+                let what = What::WrongType { key, expected, found: node.describe() };
+                reader.problem(reader.origin(line), what);
+                Vec::new()
+            }
+        };
+        let mut section = Self { reader, path, line, entries: Vec::new() };
+        for entry in entries {
+            section.add(entry);
+        }
+        section
+    }
+
+    fn add(&mut self, entry: Entry) {
+        match self.entries.iter().find(|e| e.key == entry.key) {
+            Some(Entry { line: first, .. }) => {
+                let what = What::DuplicateKey { key: self.key(&entry.key), first: *first };
+                self.reader.problem(self.reader.origin(entry.line), what);
+            }
+            None => self.entries.push(entry),
+        }
+    }
+
+    /// The key with its sections before it.
+    pub fn key(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    /// Where the section begins.
+    pub fn origin(&self) -> Origin {
+        self.reader.origin(self.line)
+    }
+
+    /// A value; `default` if nobody says anything, or something wrong.
+    pub fn get<T: Decode>(&mut self, key: &'static str, default: T) -> T {
+        let (value, origin) = match self.read(key) {
+            Some((value, origin)) => (value, origin),
+            None => (default, Origin::Default),
+        };
+        self.reader.note(self.key(key), value.show(), origin);
+        value
+    }
+
+    /// A value that is left out of the list of settings unless somebody said it.
+    pub fn find<T: Decode>(&mut self, key: &'static str) -> Option<T> {
+        let (value, origin) = self.read::<T>(key)?;
+        self.reader.note(self.key(key), value.show(), origin);
+        Some(value)
+    }
+
+    /// An absolute path: `~` is the home folder, other relative ones start at the folder of the file.
+    pub fn path(&mut self, key: &'static str, default: &str) -> PathBuf {
+        let (text, origin) = self.read::<String>(key).unwrap_or((default.to_owned(), Origin::Default));
+        let path = self.absolute(key, &text, &origin);
+        self.reader.note(self.key(key), Value::from(path.to_string_lossy()), origin);
+        path
+    }
+
+    /// The same for a key that may be missing or empty.
+    pub fn find_path(&mut self, key: &'static str) -> Option<(PathBuf, Origin)> {
+        let (text, origin) = self.read::<Option<String>>(key)?;
+        let path = self.absolute(key, &text?, &origin);
+        self.reader.note(self.key(key), Value::from(path.to_string_lossy()), origin.clone());
+        Some((path, origin))
+    }
+
+    /// The same for a list.
+    pub fn paths(&mut self, key: &'static str) -> Vec<PathBuf> {
+        let (texts, origin) = self.read::<Vec<String>>(key).unwrap_or((Vec::new(), Origin::Default));
+        let paths: Vec<PathBuf> = texts.iter().map(|text| self.absolute(key, text, &origin)).collect();
+        let shown = paths.iter().map(|p| Value::from(p.to_string_lossy())).collect();
+        self.reader.note(self.key(key), shown, origin);
+        paths
+    }
+
+    /// The section below a key.
+    pub fn section(&mut self, key: &str) -> Section<'_, 'a> {
+        let path = self.key(key);
+        let node = self.take(key).map_or(Node { line: self.line, raw: Raw::Null }, |e| e.node);
+        Section::new(self.reader, path, node)
+    }
+
+    /// Each item of a list of sections, named `key[0]`, `key[1]`, …
+    pub fn sections(&mut self, key: &'static str) -> Vec<(String, Node)> {
+        let path = self.key(key);
+        let items = match self.take(key).map(|e| e.node) {
+            None => Vec::new(),
+            Some(Node { raw: Raw::List(items), .. }) => items,
+            Some(other) => {
+                let expected = "a list of sections".to_owned();
+                let what = What::WrongType { key: path.clone(), expected, found: other.describe() };
+                self.reader.problem(self.reader.origin(other.line), what);
+                Vec::new()
+            }
+        };
+        items.into_iter().enumerate().map(|(at, node)| (format!("{path}[{at}]"), node)).collect()
+    }
+
+    /// The keys that have not been read, for sections whose keys are names.
+    pub fn names(&self) -> Vec<String> {
+        self.entries.iter().map(|e| e.key.clone()).collect()
+    }
+
+    /// A key with whatever stands below it.
+    pub fn free(&mut self, name: &str) -> Option<(Value, Origin)> {
+        let entry = self.take(name)?;
+        Some((entry.node.to_json(), self.reader.origin(entry.line)))
+    }
+
+    /// Notes a problem with a key of this section that may not be there.
+    pub fn reject(&mut self, key: &str, problem: impl Into<String>) {
+        self.reader.bad_value(self.origin(), self.key(key), problem);
+    }
+
+    /// Notes the keys that nobody asked for.
+    pub fn finish(self) {
+        for entry in &self.entries {
+            let place = (self.key(&entry.key), self.reader.origin(entry.line));
+            self.reader.unknown.push(place);
+        }
+    }
+
+    fn take(&mut self, key: &str) -> Option<Entry> {
+        self.reader.known.push(self.key(key));
+        let at = self.entries.iter().position(|e| e.key == key)?;
+        Some(self.entries.remove(at)).filter(|e| e.node.raw != Raw::Null)
+    }
+
+    fn read<T: Decode>(&mut self, key: &str) -> Option<(T, Origin)> {
+        let path = self.key(key);
+        let in_file = self.take(key).map(|e| (e.node, self.reader.origin(e.line)));
+        let (node, origin) = self.reader.stronger(&path).or(in_file)?;
+        Some((self.reader.decode(&path, &node, &origin)?, origin))
+    }
+
+    fn absolute(&mut self, key: &str, text: &str, origin: &Origin) -> PathBuf {
+        let from = match origin {
+            Origin::File(file, _) => file.parent().unwrap_or(self.reader.sources.cwd),
+            _ => self.reader.sources.cwd,
+        };
+        if let Some(path) = self.reader.sources.environment.expand(text) {
+            return from.join(path);
+        }
+        let problem = format!("is {text}, and $HOME is not set");
+        self.reader.bad_value(origin.clone(), self.key(key), problem);
+        PathBuf::from(text)
+    }
+}
+
+/// The known key that was probably meant: one of the same section that is spelled much like it,
+/// else one of the same name in another section.
+fn nearest(key: &str, known: &[String]) -> Option<String> {
+    let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
+    let last = |k: &str| k.rsplit_once('.').map_or(k.to_owned(), |(_, last)| last.to_owned());
+    let alike = |k: &&String| k.rsplit_once('.').map_or("", |(s, _)| s) == section;
+    let score = |k: &String| strsim::jaro_winkler(&last(k), &name.to_lowercase());
+    let best = known.iter().filter(alike).max_by(|a, b| score(a).total_cmp(&score(b)));
+    match best {
+        Some(best) if score(best) >= 0.8 => Some(best.clone()),
+        _ => known.iter().find(|k| last(k) == name).cloned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_key_is_one_that_could_be_meant() {
+        let known = ["defaults", "limits", "api", "defaults.timeout", "defaults.max_restarts", "api.port"]
+            .map(str::to_owned);
+        for (key, found) in [
+            ("defaults.timout", Some("defaults.timeout")),
+            ("defaults.maxRestarts", Some("defaults.max_restarts")),
+            ("defualts", Some("defaults")),
+            ("timeout", Some("defaults.timeout")),
+            ("limits.port", Some("api.port")),
+            ("defaults.colour", None),
+        ] {
+            assert_eq!(nearest(key, &known).as_deref(), found, "{key}");
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Which keys there are: every section of the configuration, read into its inner form.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::Value;
+
+use super::{
+    agent::{AgentSettings, AgentType},
+    decode::Size,
+    origin::Origin,
+    secret::Secret,
+    section::Section,
+    settings::{
+        Api, ApiKey, Defaults, Diversification, Limits, Port, Scope, Storage, TaskStart, Watch, Webhook,
+    },
+    token,
+};
+use crate::fsx::Durability;
+
+/// The key that stands for `$CONDUCTOR_DISABLE_TASK_START` among the overrides; the file has none.
+pub(super) const DISABLE_TASK_START: &str = "disable_task_start";
+
+/// Reads `defaults` over `base`.
+pub(super) fn defaults(section: &mut Section<'_, '_>, base: Defaults) -> Defaults {
+    let read = Defaults {
+        agent: section.get("agent", base.agent),
+        timeout: section.get("timeout", base.timeout),
+        max_run_time: section.get("max_run_time", base.max_run_time),
+        max_restarts: section.get("max_restarts", base.max_restarts),
+        restart_delay: section.get("restart_delay", base.restart_delay),
+        restart_delay_max: section.get("restart_delay_max", base.restart_delay_max),
+        child_wait_timeout: section.get("child_wait_timeout", base.child_wait_timeout),
+        stop_grace: section.get("stop_grace", base.stop_grace),
+        max_concurrent_root_tasks: section.get("max_concurrent_root_tasks", base.max_concurrent_root_tasks),
+        max_concurrent_runs: section.get("max_concurrent_runs", base.max_concurrent_runs),
+        diversification: diversification(section.section("diversification"), base.diversification),
+    };
+    Defaults { restart_delay_max: read.restart_delay_max.max(read.restart_delay), ..read }
+}
+
+fn diversification(mut section: Section<'_, '_>, base: Diversification) -> Diversification {
+    let read = Diversification {
+        enabled: section.get("enabled", base.enabled),
+        strategy: section.get("strategy", base.strategy),
+        agents: section.get("agents", base.agents),
+        weights: section.get("weights", base.weights),
+        fallback_on_failure: section.get("fallback_on_failure", base.fallback_on_failure),
+    };
+    if !read.weights.is_empty() && read.weights.len() != read.agents.len() {
+        let problem = format!("has {} weights for {} agents", read.weights.len(), read.agents.len());
+        section.reader.reject(&section.key("weights"), problem);
+    }
+    section.finish();
+    read
+}
+
+/// Reads `limits` over `base`.
+pub(super) fn limits(section: &mut Section<'_, '_>, base: &Limits) -> Limits {
+    Limits {
+        max_cost_usd: section.get("max_cost_usd", base.max_cost_usd),
+        max_tokens: section.get("max_tokens", base.max_tokens),
+        no_progress_runs: section.get("no_progress_runs", base.no_progress_runs),
+    }
+}
+
+/// Refuses names of agents that are not configured.
+pub(super) fn check_agents(
+    section: &mut Section<'_, '_>,
+    agents: &BTreeMap<String, AgentSettings>,
+    defaults: &Defaults,
+) {
+    let mut check = |key: &str, name: &str| {
+        if !agents.contains_key(name) {
+            let score = |other: &&String| strsim::jaro_winkler(other, name);
+            let nearest = agents.keys().max_by(|a, b| score(a).total_cmp(&score(b)));
+            let nearest = nearest.filter(|n| score(n) >= 0.8);
+            let meant = nearest.map_or_else(String::new, |n| format!(", did you mean '{n}'?"));
+            section.reader.reject(&section.key(key), format!("names an unknown agent '{name}'{meant}"));
+        }
+    };
+    check("agent", &defaults.agent);
+    for name in &defaults.diversification.agents {
+        check("diversification.agents", name);
+    }
+}
+
+/// Reads `api`.
+pub(super) fn api(mut section: Section<'_, '_>) -> Api {
+    let base = Api::default();
+    let Port::FirstFree(usual) = base.port else { return base };
+    let port = section.get("port", usual);
+    let asked_for = section.reader.is_override(&section.key("port"));
+    let read = Api {
+        host: section.get("host", base.host),
+        port: if asked_for { Port::Exactly(port) } else { Port::FirstFree(port) },
+        auth_enabled: section.get("auth_enabled", base.auth_enabled),
+        api_key: section.get("api_key", base.api_key),
+        keys: api_keys(&mut section),
+        allow_unauthenticated: section.get("allow_unauthenticated", base.allow_unauthenticated),
+        allowed_hosts: section.get("allowed_hosts", base.allowed_hosts),
+        cors_origins: section.get("cors_origins", base.cors_origins),
+        max_body: section.get("max_body", Size(base.max_body)).0,
+    };
+    section.finish();
+    read
+}
+
+fn api_keys(section: &mut Section<'_, '_>) -> Vec<ApiKey> {
+    let items = section.sections("keys");
+    if items.is_empty() {
+        let key = section.key("keys");
+        section.reader.note(key, Value::Array(Vec::new()), Origin::Default);
+    }
+    items.into_iter().filter_map(|(path, node)| api_key(Section::new(section.reader, path, node))).collect()
+}
+
+fn api_key(mut section: Section<'_, '_>) -> Option<ApiKey> {
+    let name = section.find::<Option<String>>("name").flatten();
+    let inline = section.find::<Option<Secret>>("key").flatten();
+    let scope = section.get("scope", Scope::default());
+    let file = section.find_path("key_file");
+    if name.is_none() {
+        section.reject("name", "is missing; it says in the log who called");
+    }
+    let key = match (inline, file) {
+        (Some(_), Some(_)) => {
+            section.reject("key", "and key_file are both there; keep one");
+            None
+        }
+        (Some(key), None) => Some(key),
+        (None, Some((path, origin))) => {
+            let owner = format!("API key '{}'", name.as_deref().unwrap_or_default());
+            token::read(section.reader, owner, &path, origin)
+        }
+        (None, None) => {
+            section.reject("key", "is missing; give key or key_file");
+            None
+        }
+    };
+    section.finish();
+    Some(ApiKey { name: name?, key: key?, scope })
+}
+
+/// Reads `storage`.
+pub(super) fn storage(mut section: Section<'_, '_>) -> Storage {
+    let read = Storage {
+        runs_dir: section.path("runs_dir", "~/run-agent"),
+        fsync: section.get("fsync", Durability::Always),
+        extra_roots: section.paths("extra_roots"),
+    };
+    section.finish();
+    read
+}
+
+/// Reads `watch`.
+pub(super) fn watch(mut section: Section<'_, '_>) -> Watch {
+    let base = Watch::default();
+    let read = Watch { mode: section.get("mode", base.mode), sweep: section.get("sweep", base.sweep) };
+    above_zero(&mut section, "sweep", read.sweep);
+    section.finish();
+    read
+}
+
+/// Reads `webhook`.
+pub(super) fn webhook(mut section: Section<'_, '_>) -> Webhook {
+    let base = Webhook::default();
+    let read = Webhook {
+        url: section.get("url", base.url),
+        events: section.get("events", base.events),
+        secret: section.get("secret", base.secret),
+        timeout: section.get("timeout", base.timeout),
+    };
+    above_zero(&mut section, "timeout", read.timeout);
+    section.finish();
+    read
+}
+
+fn above_zero(section: &mut Section<'_, '_>, key: &str, duration: Duration) {
+    if duration.is_zero() {
+        section.reader.reject(&section.key(key), "must be longer than 0");
+    }
+}
+
+/// Reads `faces`, each of which understands its own settings.
+pub(super) fn faces(mut section: Section<'_, '_>) -> BTreeMap<String, Value> {
+    let mut faces = BTreeMap::new();
+    for name in section.names() {
+        if let Some((value, origin)) = section.free(&name) {
+            section.reader.note(section.key(&name), value.clone(), origin);
+            faces.insert(name, value);
+        }
+    }
+    faces
+}
+
+/// Reads what only the environment says.
+pub(super) fn task_start(top: &mut Section<'_, '_>) -> TaskStart {
+    match top.reader.find_override::<bool>(DISABLE_TASK_START) {
+        Some(true) => TaskStart::Disabled,
+        _ => TaskStart::Enabled,
+    }
+}
+
+/// Reads `agents`: those that are listed, and the usual ones.
+pub(super) fn agents(mut section: Section<'_, '_>) -> BTreeMap<String, AgentSettings> {
+    let mut names = section.names();
+    for usual in AgentType::ALL.iter().filter(|t| **t != AgentType::Command) {
+        if !names.iter().any(|n| n == usual.as_str()) {
+            names.push(usual.as_str().to_owned());
+        }
+    }
+    let mut agents = BTreeMap::new();
+    for name in names {
+        let settings = agent(section.section(&name), &name);
+        agents.insert(name, settings);
+    }
+    agents
+}
+
+fn agent(mut section: Section<'_, '_>, name: &str) -> AgentSettings {
+    let usual = AgentType::of_name(name);
+    let said = section.find::<AgentType>("type");
+    let agent_type = said.or(usual).unwrap_or(AgentType::Command);
+    if said.is_none() {
+        section.reader.note(section.key("type"), Value::from(agent_type.as_str()), Origin::Default);
+    }
+    let base = AgentSettings::new(agent_type);
+    let file = section.find_path("token_file");
+    let read = AgentSettings {
+        agent_type,
+        command: section.find("command").unwrap_or(base.command),
+        prompt: section.find("prompt").unwrap_or(base.prompt),
+        model: section.find("model").unwrap_or(base.model),
+        base_url: section.find("base_url").unwrap_or(base.base_url),
+        args: section.find("args").unwrap_or(base.args),
+        permissions: section.find("permissions").unwrap_or(base.permissions),
+        token: token::of_agent(section.reader, name, file),
+    };
+    if agent_type == AgentType::Command && read.command.is_empty() {
+        let problem = match said {
+            Some(_) => "is missing; it is the program to start and its arguments".to_owned(),
+            None => format!("is missing, and '{name}' has no type that says which program it is"),
+        };
+        section.reject("command", problem);
+    }
+    section.finish();
+    read
+}

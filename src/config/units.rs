@@ -1,0 +1,122 @@
+//! Durations and sizes as people write them: `10s`, `1h30m`, `1MiB`.
+
+use std::time::Duration;
+
+const DURATIONS: &[(&str, u64)] =
+    &[("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+const SIZES: &[(&str, u64)] = &[
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("GB", 1_000_000_000),
+    ("MB", 1_000_000),
+    ("KB", 1000),
+    ("B", 1),
+];
+
+/// Understands `10s`, `5m`, `2h`, `1h30m`, `250ms`, or a number of seconds.
+pub(super) fn duration(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    sum(text, DURATIONS).map(Duration::from_millis)
+}
+
+/// Understands `1MiB`, `500KB`, or a number of bytes.
+pub(super) fn size(text: &str) -> Option<u64> {
+    text.parse().ok().or_else(|| sum(text, SIZES))
+}
+
+/// The duration as [`duration`] reads it; what is below a millisecond is lost.
+pub(super) fn spell_duration(duration: Duration) -> String {
+    let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let mut text = String::new();
+    // Days are understood and not written: `36h` is easier to compare with its neighbours.
+    for (unit, worth) in &DURATIONS[1..] {
+        let count = rest / worth;
+        rest %= worth;
+        if count > 0 {
+            text.push_str(&count.to_string());
+            text.push_str(unit);
+        }
+    }
+    if text.is_empty() { "0".to_owned() } else { text }
+}
+
+/// The size as [`size`] reads it, in the largest unit that leaves no rest.
+pub(super) fn spell_size(bytes: u64) -> String {
+    let whole = SIZES[..3].iter().find(|(_, worth)| bytes > 0 && bytes.is_multiple_of(*worth));
+    match whole {
+        Some((unit, worth)) => format!("{}{unit}", bytes / worth),
+        None => bytes.to_string(),
+    }
+}
+
+/// Adds up `<number><unit>` pairs; `None` if the text is anything else.
+fn sum(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let mut total = 0_u64;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let number: u64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let (_, worth) = units.iter().find(|(unit, _)| *unit == &rest[..end])?;
+        rest = &rest[end..];
+        total = total.checked_add(number.checked_mul(*worth)?)?;
+    }
+    (!text.is_empty()).then_some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        for (text, seconds) in [
+            ("0", Some(0.0)),
+            ("10", Some(10.0)),
+            ("10s", Some(10.0)),
+            ("5m", Some(300.0)),
+            ("2h", Some(7200.0)),
+            ("1h30m", Some(5400.0)),
+            ("1d", Some(86400.0)),
+            ("250ms", Some(0.25)),
+            ("", None),
+            ("s", None),
+            ("10x", None),
+            ("10 s", None),
+            ("-5s", None),
+            ("1.5h", None),
+            ("5mm", None),
+            ("99999999999999999999s", None),
+            ("18446744073709551615h", None),
+        ] {
+            assert_eq!(duration(text).map(|d| d.as_secs_f64()), seconds, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_read_and_spelled() {
+        for (text, bytes) in [("1MiB", 1 << 20), ("1536KiB", 1536 << 10), ("2GB", 2_000_000_000), ("17", 17)]
+        {
+            assert_eq!(size(text), Some(bytes), "{text}");
+        }
+        assert_eq!(size("1 MiB"), None);
+        assert_eq!(size("MiB"), None);
+        assert_eq!(spell_size(1 << 20), "1MiB");
+        assert_eq!(spell_size(0), "0");
+        assert_eq!(spell_size(1000), "1000");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_spelled_is_read_again(ms in 0_u64..1_000_000_000_000, bytes in any::<u64>()) {
+            let spelled = spell_duration(Duration::from_millis(ms));
+            prop_assert_eq!(duration(&spelled), Some(Duration::from_millis(ms)), "{}", spelled);
+            prop_assert_eq!(size(&spell_size(bytes)), Some(bytes));
+        }
+    }
+}
