@@ -19,4 +19,6 @@ pub mod view;
 pub mod planner;
 pub mod runner;
 
+pub mod daemon;
+
 pub mod cli;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{config, context::Context, error::CliResult, flags::GlobalFlags, print::Form, version};
+use super::{config, context::Context, error::CliResult, flags::GlobalFlags, job, print::Form, version};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -27,6 +27,8 @@ pub struct Cli {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run one agent once, and print its answer
+    Job(Box<job::Args>),
     /// Show the settings and where they come from
     Config(config::Args),
     /// Print the version
@@ -40,6 +42,7 @@ impl Command {
     /// Each with its exit code and hint.
     pub fn run(self, context: &Context) -> CliResult<ExitCode> {
         match self {
+            Self::Job(args) => job::run(&args, context),
             Self::Config(args) => config::run(args, context),
             Self::Version(args) => version::run(&args, context),
         }
@@ -49,6 +52,7 @@ impl Command {
     #[must_use]
     pub fn form(&self) -> Form {
         match self {
+            Self::Job(args) => args.json.form(),
             Self::Config(args) => args.form(),
             Self::Version(args) => args.json.form(),
         }

@@ -1,6 +1,8 @@
 //! What every verb works with: the environment, the settings (read when first asked for), the tree.
 
-use std::{cell::OnceCell, path::PathBuf};
+use std::{cell::OnceCell, path::PathBuf, sync::Arc};
+
+use tokio::runtime::Runtime;
 
 use super::{
     error::{CliError, CliResult, Kind},
@@ -9,9 +11,11 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    config::{self, Config, Environment, Flags, Loaded},
-    telemetry::LogFormat,
+    config::{self, Config, Environment, Flags, Loaded, WatchMode},
+    runner::Runner,
+    telemetry::{LogFormat, Redactor},
     tree::Tree,
+    watch::{Hints, Source},
 };
 
 /// What every verb works with.
@@ -84,6 +88,49 @@ impl Context {
     pub fn cwd(&self) -> CliResult<PathBuf> {
         std::env::current_dir()
             .map_err(|e| CliError::caused(Kind::Failed, "cannot tell the working folder", e))
+    }
+
+    /// What running tasks takes.
+    ///
+    /// # Errors
+    /// If the settings are wrong or the root cannot be used.
+    pub fn runner(&self) -> CliResult<Runner> {
+        let config = self.config()?;
+        let program = std::env::current_exe()
+            .map_err(|e| CliError::caused(Kind::Failed, "cannot tell where this program lies", e))?;
+        let secrets = config.agents.values().filter_map(|a| a.token.as_ref()).map(|t| t.expose().to_owned());
+        Ok(Runner {
+            tree: self.tree()?,
+            config: Arc::new(config.clone()),
+            environment: Arc::new(self.environment.clone()),
+            program,
+            redactor: Redactor::new(secrets),
+        })
+    }
+
+    /// A runtime for a verb that waits.
+    ///
+    /// # Errors
+    /// If the machine has no room for one.
+    pub fn runtime(&self) -> CliResult<Runtime> {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| CliError::caused(Kind::Failed, "cannot start a runtime", e))
+    }
+
+    /// Hints about changes of a tree, as the settings want them.
+    ///
+    /// # Errors
+    /// If the settings are wrong.
+    pub fn hints(&self, tree: &Tree) -> CliResult<Hints> {
+        let settings = &self.config()?.watch;
+        let source = match settings.mode {
+            WatchMode::Poll => Source::Poll,
+            WatchMode::Auto if tree.root().is_remote() => Source::Poll,
+            WatchMode::Native | WatchMode::Auto => Source::Native,
+        };
+        Ok(Hints::new(source, settings.sweep))
     }
 
     /// The tree, made where it is missing.

@@ -3,7 +3,9 @@
 use std::{error::Error, process::ExitCode};
 
 use crate::{
+    agents::AgentError,
     config::{ConfigError, ConfigErrorKind},
+    runner::RunnerError,
     tree::{FsErrorKind, TreeError, ids::BadId},
 };
 
@@ -263,5 +265,37 @@ impl From<ConfigError> for CliError {
             ConfigErrorKind::Token => Kind::BadToken,
         };
         Self::wrap(kind, &error)
+    }
+}
+
+impl From<RunnerError> for CliError {
+    fn from(error: RunnerError) -> Self {
+        match error {
+            RunnerError::Tree(e) => e.into(),
+            RunnerError::Agent(e) => e.into(),
+            RunnerError::Config(e) => e.into(),
+            e @ RunnerError::WorkFolder { .. } => {
+                Self::wrap(Kind::NotFound, &e).with_hint("make the folder, or name another with --cwd")
+            }
+            e @ RunnerError::Refused(_) => Self::wrap(Kind::Refused, &e),
+            e @ RunnerError::Shim { .. } => Self::wrap(Kind::Failed, &e),
+        }
+    }
+}
+
+impl From<AgentError> for CliError {
+    fn from(error: AgentError) -> Self {
+        let hint = match &error {
+            AgentError::Missing { hint, .. } => Some(hint.clone()),
+            AgentError::NoCommand { agent } => {
+                Some(format!("give one behind --, or set agents.{agent}.command in config.yaml"))
+            }
+            AgentError::Unknown { .. } | AgentError::Unsupported { .. } => None,
+        };
+        let kind = match &error {
+            AgentError::Unknown { .. } | AgentError::Unsupported { .. } => Kind::UnknownAgent,
+            AgentError::Missing { .. } | AgentError::NoCommand { .. } => Kind::ProgramMissing,
+        };
+        Self { hint, ..Self::wrap(kind, &error) }
     }
 }

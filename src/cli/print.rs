@@ -113,6 +113,12 @@ impl Printer {
         Ok(())
     }
 
+    /// Passes on what somebody else says, on stderr, byte for byte.
+    pub fn word_bytes(&self, bytes: &[u8]) {
+        // A stderr that is gone takes nobody's work away.
+        let _ = io::stderr().write_all(bytes);
+    }
+
     /// Says how the verb failed, on stderr.
     pub fn error(&self, error: &CliError) {
         if error.kind() == Kind::OutputClosed {

@@ -1,6 +1,9 @@
 //! A handle on one process that cannot come to mean another: signals go through it, never to a bare pid.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::{
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    time::Duration,
+};
 
 use nix::sys::signal::Signal;
 use rustix::process::{Pid, PidfdFlags};
@@ -50,6 +53,19 @@ impl PidFd {
     pub fn has_ended(&self) -> bool {
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
         poll(&mut [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO).is_ok_and(|n| n > 0)
+    }
+
+    /// Returns when the process has ended.
+    pub async fn ended(&self) {
+        match sys::watch_readable(self.fd.as_fd()) {
+            Ok(fd) => drop(fd.readable().await),
+            // No room in the reactor: the handle can still be asked.
+            Err(_) => {
+                while !self.has_ended() {
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            }
+        }
     }
 
     /// The wait status of a process that has ended, though it was no child of ours;

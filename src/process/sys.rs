@@ -1,5 +1,6 @@
-//! The few calls that have no safe wrapper: fork with a held exec, `wait4`, and the exit status behind a pidfd.
-#![expect(unsafe_code, reason = "the only file with unsafe code: each block is one system call")]
+//! The few calls that have no safe wrapper: fork with a held exec, `wait4`, the exit status behind a pidfd,
+//! and its registration with the reactor.
+#![expect(unsafe_code, reason = "the only file with unsafe code: each block is one call")]
 
 use std::{
     ffi::{CString, c_char},
@@ -7,6 +8,8 @@ use std::{
     os::fd::{AsRawFd, BorrowedFd, OwnedFd},
     time::Duration,
 };
+
+use tokio::io::{Interest, unix::AsyncFd};
 
 /// Everything that `execve` needs, made before the fork: behind it nothing may allocate.
 #[derive(Debug)]
@@ -167,4 +170,10 @@ pub(super) fn pidfd_exit_status(fd: BorrowedFd<'_>) -> Option<i32> {
     // SAFETY: the request takes a pointer to a pidfd_info, which this is.
     let result = unsafe { libc::ioctl(fd.as_raw_fd(), libc::PIDFD_GET_INFO, &raw mut info) };
     (result == 0 && info.mask & u64::from(libc::PIDFD_INFO_EXIT) != 0).then_some(info.exit_code)
+}
+
+/// Registers a descriptor with the reactor, to wait until it is readable.
+pub(super) fn watch_readable(fd: BorrowedFd<'_>) -> io::Result<AsyncFd<BorrowedFd<'_>>> {
+    // SAFETY: the borrow keeps the descriptor open, and the same, for as long as the registration lives.
+    Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?)
 }

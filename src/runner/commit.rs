@@ -43,7 +43,7 @@ pub(super) fn record_start(
 ) -> Result<()> {
     let body = format!("run {} started: agent {}, attempt {}", info.run_id, info.agent, info.attempt);
     let made = info.start_time;
-    post(runner, info, MessageType::RUN_START, body, history, move |m, run| {
+    post(runner, info, MessageType::RUN_START, &body, history, move |m, run| {
         if m.kind == MessageType::RUN_START && m.run_id.as_ref() == Some(&run.run) {
             LookBack::Found
         } else if m.timestamp < made - CLOCK_SLACK {
@@ -86,7 +86,7 @@ pub(super) fn commit_end(
     let info = &*info;
     ensure_output(runner, &run, info)?;
     let (kind, body) = end_message(runner, &run, info)?;
-    post(runner, info, kind, body, history, |m, run| {
+    post(runner, info, kind, &body, history, |m, run| {
         if m.run_id.as_ref() != Some(&run.run) {
             LookBack::Continue
         } else if m.kind == MessageType::RUN_STOP || m.kind == MessageType::RUN_CRASH {
@@ -104,13 +104,13 @@ fn post(
     runner: &Runner,
     info: &RunInfo,
     kind: MessageType,
-    body: String,
+    body: &str,
     history: History,
     decide: impl Fn(&Message, &RunRef) -> LookBack,
 ) -> Result<()> {
     let run = run_of(info);
     let bus = runner.tree.task_bus(&info.project_id, &info.task_id);
-    let draft = Draft::new(kind, runner.redactor.text(&body)).by_run(&info.run_id);
+    let draft = Draft::new(kind, runner.redactor.text(body)).by_run(&info.run_id);
     match history {
         History::Ours => bus.post(&draft).map(drop)?,
         History::Shared => bus.post_once(&draft, |m| decide(m, &run)).map(drop)?,

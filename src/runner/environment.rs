@@ -57,9 +57,9 @@ pub(super) fn search_path(runner: &Runner) -> OsString {
 
 fn is_inherited(name: &OsStr, agent_type: AgentType) -> bool {
     let Some(name) = name.to_str() else { return true };
-    let foreign_key = AgentType::ALL.iter().filter(|(_, other)| *other != agent_type).any(|(_, other)| {
-        other.key_variables().contains(&name) && !agent_type.key_variables().contains(&name)
-    });
+    let own = agent_type.key_variables();
+    let foreign_key =
+        !own.contains(&name) && AgentType::ALL.iter().any(|t| t.key_variables().contains(&name));
     let token = name.starts_with("CONDUCTOR_AGENT_") && name.ends_with("_TOKEN");
     !(foreign_key || token || NOT_INHERITED.contains(&name) || name.starts_with("JRUN_"))
 }

@@ -1,24 +1,11 @@
 //! Waiting for the next thing that happens to a live run.
 
-use std::{os::fd::AsRawFd, time::Duration};
-
-use tokio::io::{Interest, unix::AsyncFd};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     process::pidfd::PidFd,
     watch::{Hints, Waiter, Watched},
 };
-
-/// A pidfd as the reactor wants it.
-struct Handle<'a>(&'a PidFd);
-
-impl AsRawFd for Handle<'_> {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        use std::os::fd::AsFd;
-        self.0.as_fd().as_raw_fd()
-    }
-}
 
 /// What ended a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,14 +43,8 @@ impl RunWaiter {
 
 /// Returns when the process has ended; never, without one.
 async fn ended(process: Option<&PidFd>) {
-    let Some(process) = process else { return std::future::pending().await };
-    match AsyncFd::with_interest(Handle(process), Interest::READABLE) {
-        Ok(fd) => drop(fd.readable().await),
-        // No room in the reactor: the handle can still be asked.
-        Err(_) => {
-            while !process.has_ended() {
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
-        }
+    match process {
+        Some(process) => process.ended().await,
+        None => std::future::pending().await,
     }
 }

@@ -13,6 +13,12 @@ pub struct Redactor {
     secrets: Vec<String>,
 }
 
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Redactor({} secrets)", self.secrets.len())
+    }
+}
+
 impl Redactor {
     /// A redactor that also knows these texts to be secret; shorter than 8 bytes they are not looked for.
     #[must_use]

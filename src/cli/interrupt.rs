@@ -1,0 +1,49 @@
+//! Signals to a verb that waits: Ctrl-C stops the task, everything else leaves it running.
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::error::{CliError, CliResult, Kind};
+
+/// What the person at the terminal wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// The task is to stop.
+    Stop,
+    /// Only we are to go; the task goes on.
+    Leave,
+}
+
+/// The signals that a waiting verb obeys.
+#[derive(Debug)]
+pub(super) struct Interrupts {
+    interrupt: Signal,
+    hangup: Signal,
+    terminate: Signal,
+    stops: u32,
+}
+
+impl Interrupts {
+    pub(super) fn listen() -> CliResult<Self> {
+        let listen =
+            |kind| signal(kind).map_err(|e| CliError::caused(Kind::Failed, "cannot listen for signals", e));
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+            terminate: listen(SignalKind::terminate())?,
+            stops: 0,
+        })
+    }
+
+    /// The next wish.
+    pub(super) async fn next(&mut self) -> Wish {
+        tokio::select! {
+            _ = self.interrupt.recv() => {
+                self.stops += 1;
+                if self.stops > 1 { Wish::Leave } else { Wish::Stop }
+            }
+            // A closed terminal, and a machine that goes down, say nothing about the task.
+            _ = self.hangup.recv() => Wish::Leave,
+            _ = self.terminate.recv() => Wish::Leave,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Drives one ticket: through the gate, through its run, to its removal. The same for a command line and a daemon.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    planner::{self, Limits},
+    runner::{self, Begin, DriveEnd, Result, Runner},
+    tree::{
+        TreeError,
+        ids::TicketId,
+        paths::top,
+        refs::TaskRef,
+        task_lock::TaskLock,
+        ticket::{Place, Ticket},
+    },
+    watch::Hints,
+};
+
+/// Drives a ticket whose task's lock we hold until its run's end is committed and the ticket is gone.
+///
+/// # Errors
+/// If the tree cannot be read or written; the ticket stays then, for whoever takes over.
+pub async fn drive_ticket(
+    runner: &Runner,
+    lock: TaskLock,
+    (id, ticket): (TicketId, Ticket),
+    begin: Begin,
+    hints: &Hints,
+    detach: &CancellationToken,
+) -> Result<DriveEnd> {
+    if !admitted(runner, &id, &ticket, hints, detach).await? {
+        return Ok(DriveEnd::Detached);
+    }
+    let lock = Arc::new(lock);
+    let end = runner::drive(runner, &lock, ticket.run(), begin, hints, detach).await?;
+    if let DriveEnd::Ended(_) = end {
+        runner.tree.close_ticket(Place::Live, &id)?;
+    }
+    Ok(end)
+}
+
+/// Drives on what another driver left of a task; `None` if the task has no ticket.
+///
+/// # Errors
+/// [`TreeError::Locked`] if somebody drives it.
+pub async fn take_over(
+    runner: &Runner,
+    task: &TaskRef,
+    holder: &str,
+    hints: &Hints,
+    detach: &CancellationToken,
+) -> Result<Option<DriveEnd>> {
+    let lock = runner.tree.lock_task(task, holder)?;
+    // Under the lock: whoever had it before may just have finished.
+    let Some((id, _, ticket)) = runner.tree.ticket_of(task)? else { return Ok(None) };
+    match drive_ticket(runner, lock, (id, ticket), Begin::Resumed, hints, detach).await {
+        Ok(end) => Ok(Some(end)),
+        Err(e) => Err(e),
+    }
+}
+
+/// Waits until the ticket is live. `false`: we are to go before it is.
+async fn admitted(
+    runner: &Runner,
+    id: &TicketId,
+    ticket: &Ticket,
+    hints: &Hints,
+    detach: &CancellationToken,
+) -> Result<bool> {
+    let root = runner.tree.root();
+    let _watched = [hints.watch(&root.absolute(&top::queue())), hints.watch(&root.absolute(&top::live()))];
+    let mut waiter = hints.waiter();
+    let limits = Limits {
+        roots: runner.config.defaults.max_concurrent_root_tasks,
+        runs: runner.config.defaults.max_concurrent_runs,
+    };
+    loop {
+        if runner.tree.ticket(Place::Live, id)?.is_some() {
+            return Ok(true);
+        }
+        planner::admit(&runner.tree, limits)?;
+        if runner.tree.ticket(Place::Live, id)?.is_some() {
+            return Ok(true);
+        }
+        if runner.tree.ticket(Place::Queue, id)?.is_none() {
+            return Err(TreeError::NotFound { what: format!("ticket {id} of task {}", ticket.task()) }.into());
+        }
+        tokio::select! {
+            () = detach.cancelled() => return Ok(false),
+            () = waiter.next() => {}
+        }
+    }
+}
