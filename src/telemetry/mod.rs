@@ -1,7 +1,10 @@
 //! What the program says about itself: log events, and what must not be said.
 
 mod logging;
+mod names;
 mod redact;
+mod shapes;
 
 pub use logging::{BadFilter, LogFormat, init};
+pub use names::is_secret_name;
 pub use redact::{REDACTED, Redactor};

@@ -1,15 +1,25 @@
 //! Takes secrets out of texts, command lines and JSON values before they are shown or kept.
+//!
+//! Three things give a secret away: that this process knows it, the name that
+//! stands before it, or its shape. A text that only looks like one is hidden
+//! too: a word too many costs less than a key.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use serde_json::Value;
+
+use super::{names::is_secret_name, shapes};
 
 /// What stands where a secret was.
 pub const REDACTED: &str = "[REDACTED]";
 
-/// Knows the secrets of this process and the shapes of others.
+/// Secrets shorter than this are not looked for in texts: they would be found in ordinary words.
+const SHORTEST: usize = 8;
+
+/// Knows the secrets of this process and the shapes of others. Cheap to keep, not to make.
 #[derive(Clone, Default)]
 pub struct Redactor {
+    /// Longest first, so that a secret that begins with another is hidden whole.
     secrets: Vec<String>,
 }
 
@@ -20,32 +30,198 @@ impl std::fmt::Debug for Redactor {
 }
 
 impl Redactor {
-    /// A redactor that also knows these texts to be secret; shorter than 8 bytes they are not looked for.
+    /// A redactor that knows these texts to be secret.
     #[must_use]
-    pub fn new(secrets: impl IntoIterator<Item = String>) -> Self {
-        Self { secrets: secrets.into_iter().filter(|s| s.len() >= 8).collect() }
+    pub fn new<S: Into<String>>(secrets: impl IntoIterator<Item = S>) -> Self {
+        let mut secrets: Vec<String> =
+            secrets.into_iter().map(Into::into).filter(|s: &String| s.len() >= SHORTEST).collect();
+        secrets.sort_unstable_by_key(|s| std::cmp::Reverse(s.len()));
+        secrets.dedup();
+        Self { secrets }
     }
 
     /// The text without secrets.
     #[must_use]
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut out = Cow::Borrowed(text);
+        let mut known = Cow::Borrowed(text);
         for secret in &self.secrets {
-            if out.contains(secret) {
-                out = Cow::Owned(out.replace(secret, REDACTED));
+            if known.contains(secret) {
+                known = Cow::Owned(known.replace(secret, REDACTED));
             }
         }
-        out
+        match without_shapes(&known) {
+            Some(clean) => Cow::Owned(clean),
+            None => known,
+        }
     }
 
-    /// The words of a command line without secrets.
+    /// The words of a command line without secrets: `--token x`, `--token=x`, `TOKEN=x`, and what [`Self::text`] finds.
     #[must_use]
     pub fn commandline(&self, words: &[String]) -> Vec<String> {
-        words.iter().map(|w| self.text(w).into_owned()).collect()
+        let mut value_follows = false;
+        let mut clean = Vec::with_capacity(words.len());
+        for word in words {
+            let is_value = value_follows && !word.starts_with("--");
+            value_follows = word.starts_with('-') && is_secret_name(word.trim_start_matches('-'));
+            clean.push(if is_value { REDACTED.to_owned() } else { self.text(word).into_owned() });
+        }
+        clean
     }
 
     /// Takes the secrets out of a JSON value, at every depth.
     pub fn json(&self, value: &mut Value) {
-        let _ = value;
+        match value {
+            Value::String(text) => {
+                if let Cow::Owned(clean) = self.text(text) {
+                    *text = clean;
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.json(item)),
+            Value::Object(map) => {
+                for (key, value) in map {
+                    if is_secret_name(key) && !value.is_null() {
+                        *value = Value::from(REDACTED);
+                    } else {
+                        self.json(value);
+                    }
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Redactor({} secrets)", self.secrets.len())
+    }
+}
+
+/// The text without what is shaped like a secret; `None` if nothing is.
+fn without_shapes(text: &str) -> Option<String> {
+    let mut clean = String::new();
+    let mut kept = 0;
+    let mut at = 0;
+    while at < text.len() {
+        match shapes::find(text, at) {
+            Some(hidden) if text[hidden.start..].starts_with(REDACTED) => at = hidden.start + REDACTED.len(),
+            Some(secret) => {
+                clean.push_str(&text[kept..secret.start]);
+                clean.push_str(REDACTED);
+                kept = secret.end;
+                at = secret.end;
+            }
+            None => at += 1,
+        }
+    }
+    (kept > 0).then(|| clean + &text[kept..])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    const KEY: &str = "sk-ant-api03-Ab1Cd2Ef3Gh4Ij5Kl6";
+
+    #[test]
+    fn secrets_leave_texts_and_the_rest_stays() {
+        let redactor = Redactor::new(["hunter2hunter2", "short"]);
+        let jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJlLTEyMw";
+        for (text, clean) in [
+            (format!("key {KEY}."), "key [REDACTED].".to_owned()),
+            (format!("é{KEY}ü"), "é[REDACTED]ü".to_owned()),
+            (format!("'{KEY}','{KEY}'"), "'[REDACTED]','[REDACTED]'".to_owned()),
+            (format!("ghp_{}", "a1".repeat(18)), "[REDACTED]".to_owned()),
+            (format!("github_pat_{}", "a1".repeat(20)), "[REDACTED]".to_owned()),
+            (format!("xai-{}", "a1".repeat(20)), "[REDACTED]".to_owned()),
+            (format!("AIza{}", "a1".repeat(18)), "[REDACTED]".to_owned()),
+            (format!("pplx-{}", "a1".repeat(20)), "[REDACTED]".to_owned()),
+            (format!("see {jwt}, or"), "see [REDACTED], or".to_owned()),
+            ("Authorization: Bearer abcdef123456".to_owned(), "Authorization: [REDACTED]".to_owned()),
+            ("got bearer abcdef123456 from".to_owned(), "got bearer [REDACTED] from".to_owned()),
+            (
+                "curl -u x https://me:pa55@host/x".to_owned(),
+                "curl -u x https://me:[REDACTED]@host/x".to_owned(),
+            ),
+            ("OPENAI_API_KEY=abc run".to_owned(), "OPENAI_API_KEY=[REDACTED] run".to_owned()),
+            ("a?token=abc&x=1".to_owned(), "a?token=[REDACTED]&x=1".to_owned()),
+            ("password='a b' rest".to_owned(), "password='[REDACTED]' rest".to_owned()),
+            (r#"{"api_key": "abc", "n": 1}"#.to_owned(), r#"{"api_key": "[REDACTED]", "n": 1}"#.to_owned()),
+            ("it is hunter2hunter2!".to_owned(), "it is [REDACTED]!".to_owned()),
+        ] {
+            assert_eq!(redactor.text(&text), clean, "{text}");
+            assert_eq!(redactor.text(&clean), clean, "what is clean stays clean");
+        }
+    }
+
+    #[test]
+    fn ordinary_words_stay() {
+        let redactor = Redactor::new(["short"]);
+        for text in [
+            "short",
+            "a risk-assessment-2026-of-everything",
+            "sk-learn-compatible-estimators",
+            "the token: it is used up",
+            "bearer of bad news",
+            "max_tokens=4096",
+            "token_file=/home/me/token",
+            "https://host:8080/a@b",
+            "eyJ.a.b",
+            "20260205-10000112345-4242-0001",
+        ] {
+            assert!(matches!(redactor.text(text), Cow::Borrowed(same) if same == text), "{text}");
+        }
+    }
+
+    #[test]
+    fn command_lines_hide_the_values_of_secret_flags() {
+        let redactor = Redactor::default();
+        let line =
+            ["claude", "--api-key", "abc", "--token=abc", "--max-tokens", "5", "--token", "--verbose", KEY];
+        let clean = redactor.commandline(&line.map(str::to_owned));
+        assert_eq!(
+            clean,
+            [
+                "claude",
+                "--api-key",
+                REDACTED,
+                "--token=[REDACTED]",
+                "--max-tokens",
+                "5",
+                "--token",
+                "--verbose",
+                REDACTED
+            ]
+        );
+    }
+
+    #[test]
+    fn json_is_cleaned_at_every_depth() {
+        let mut value = json!({"a": [{"token": "x", "token_file": "/x"}], "auth": {"apiKey": 5}, "t": format!("k {KEY}"),
+                               "max_tokens": 7, "secret": null});
+        Redactor::default().json(&mut value);
+        assert_eq!(
+            value,
+            json!({"a": [{"token": REDACTED, "token_file": "/x"}], "auth": {"apiKey": REDACTED}, "t": "k [REDACTED]",
+                   "max_tokens": 7, "secret": null})
+        );
+    }
+
+    #[test]
+    fn a_redactor_does_not_print_what_it_knows() {
+        assert_eq!(format!("{:?}", Redactor::new(["hunter2hunter2"])), "Redactor(1 secrets)");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_can_be_cleaned_and_no_known_secret_stays(before in ".*", after in ".*") {
+            let redactor = Redactor::new(["hunter2hunter2"]);
+            let clean = redactor.text(&format!("{before}hunter2hunter2{after}")).into_owned();
+            prop_assert!(!clean.contains("hunter2hunter2"));
+            prop_assert_eq!(redactor.text(&clean).into_owned(), clean.clone());
+        }
     }
 }

@@ -1,0 +1,84 @@
+//! Names that say that what they name is secret.
+
+/// Whether what has this name is secret: `api_key`, `X-Api-Key`, `accessToken`, `OPENAI_API_KEY`;
+/// not `max_tokens`, `token_file` or `key`.
+#[must_use]
+pub fn is_secret_name(name: &str) -> bool {
+    const LAST_WORD: &[&str] = &[
+        "token",
+        "secret",
+        "password",
+        "passwd",
+        "passphrase",
+        "apikey",
+        "authorization",
+        "credential",
+        "credentials",
+    ];
+    const BEFORE_KEY: &[&str] = &["api", "private", "access", "secret", "auth", "signing", "encryption"];
+    let words = words(name);
+    match words.as_slice() {
+        [.., kind, last] if last == "key" => BEFORE_KEY.contains(&kind.as_str()),
+        [.., last] => LAST_WORD.contains(&last.as_str()),
+        [] => false,
+    }
+}
+
+/// The words of a name, in small letters: at `_`, `-`, `.` and where small letters turn into capitals.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut before = ' ';
+    for c in name.chars() {
+        let separator = matches!(c, '_' | '-' | '.' | ' ');
+        if (separator || (c.is_uppercase() && before.is_lowercase()))
+            && words.last().is_some_and(|w| !w.is_empty())
+        {
+            words.push(String::new());
+        }
+        if !separator && let Some(word) = words.last_mut() {
+            word.extend(c.to_lowercase());
+        }
+        before = c;
+    }
+    words.retain(|w| !w.is_empty());
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_secrets() {
+        for name in [
+            "token",
+            "api_key",
+            "apiKey",
+            "X-Api-Key",
+            "OPENAI_API_KEY",
+            "accessToken",
+            "client_secret",
+            "Authorization",
+            "CONDUCTOR_AGENT_X_TOKEN",
+            "db.password",
+            "PRIVATE-KEY",
+        ] {
+            assert!(is_secret_name(name), "{name}");
+        }
+        for name in [
+            "",
+            "key",
+            "max_tokens",
+            "input_tokens",
+            "token_file",
+            "key_file",
+            "secretary",
+            "monkey",
+            "project_key",
+            "token_count",
+            "tokenizer",
+        ] {
+            assert!(!is_secret_name(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What secrets look like in the middle of a text.
+
+use std::ops::Range;
+
+use super::names::is_secret_name;
+
+/// Beginnings of the keys of well-known services, and how many characters follow at least.
+const PREFIXES: &[(&str, usize)] = &[
+    ("sk-", 16),
+    ("xai-", 16),
+    ("pplx-", 16),
+    ("AIza", 30),
+    ("ghp_", 20),
+    ("gho_", 20),
+    ("ghu_", 20),
+    ("ghs_", 20),
+    ("ghr_", 20),
+    ("github_pat_", 20),
+    ("glpat-", 16),
+    ("hf_", 20),
+    ("xoxb-", 16),
+    ("xoxp-", 16),
+    ("AKIA", 16),
+];
+
+/// The longest web token that is looked for, in bytes.
+const MAX_JWT: usize = 8192;
+
+/// The secret whose shape begins at byte `at`: the part to hide, which may begin later (behind `token=`).
+pub(super) fn find(text: &str, at: usize) -> Option<Range<usize>> {
+    let rest = text.get(at..)?;
+    let begins_word = !text[..at].ends_with(is_part_of_name);
+    if !begins_word {
+        return None;
+    }
+    let found = prefixed(rest)
+        .or_else(|| jwt(rest))
+        .or_else(|| bearer(rest))
+        .or_else(|| userinfo(rest))
+        .or_else(|| assigned(rest))?;
+    Some(at + found.start..at + found.end)
+}
+
+fn is_part_of_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '-'
+}
+
+fn length(text: &str, of: impl Fn(char) -> bool) -> usize {
+    text.find(|c| !of(c)).unwrap_or(text.len())
+}
+
+fn has_digit(text: &str) -> bool {
+    text.bytes().any(|b| b.is_ascii_digit())
+}
+
+/// `sk-…` and its like: no key is without a digit, and many words are.
+fn prefixed(rest: &str) -> Option<Range<usize>> {
+    let (prefix, least) = PREFIXES.iter().find(|(prefix, _)| rest.starts_with(prefix))?;
+    let end = length(rest, is_part_of_name);
+    (end >= prefix.len() + least && has_digit(&rest[prefix.len()..end])).then_some(0..end)
+}
+
+/// Three parts of base64url with dots between, the first of them a JSON object.
+fn jwt(rest: &str) -> Option<Range<usize>> {
+    if !rest.starts_with("eyJ") {
+        return None;
+    }
+    // A text of nothing but beginnings must not be read to its end at each of them.
+    let end = length(rest.get(..MAX_JWT).unwrap_or(rest), |c| is_part_of_name(c) || c == '.');
+    let token = rest[..end].trim_end_matches('.');
+    let parts: Vec<&str> = token.split('.').collect();
+    (parts.len() == 3 && parts.iter().all(|p| p.len() >= 8)).then_some(0..token.len())
+}
+
+/// `Bearer …`, as it stands in a header.
+fn bearer(rest: &str) -> Option<Range<usize>> {
+    let word = "bearer ";
+    if !rest.get(..word.len())?.eq_ignore_ascii_case(word) {
+        return None;
+    }
+    let token = &rest[word.len()..];
+    let end = length(token, |c| c.is_ascii_graphic() && !matches!(c, '"' | '\'' | ',' | ';' | ')'));
+    let like_a_token = end >= 20 || (end >= 8 && has_digit(&token[..end]));
+    like_a_token.then_some(word.len()..word.len() + end)
+}
+
+/// The password in `scheme://user:password@host`.
+fn userinfo(rest: &str) -> Option<Range<usize>> {
+    let scheme = length(rest, |c| c.is_ascii_alphanumeric() || c == '+');
+    let authority = rest[scheme..].strip_prefix("://")?;
+    let authority =
+        &authority[..length(authority, |c| !matches!(c, '/' | '?' | '#' | '"' | '\'') && !c.is_whitespace())];
+    let (user, _) = authority.rsplit_once('@')?;
+    let (name, password) = user.split_once(':')?;
+    let start = scheme + 3 + name.len() + 1;
+    (scheme > 0 && !password.is_empty()).then_some(start..start + password.len())
+}
+
+/// The value behind a secret name: `TOKEN=x`, `--token=x`, `"token": "x"`, `Authorization: x y`.
+fn assigned(rest: &str) -> Option<Range<usize>> {
+    let name = length(rest, is_part_of_name);
+    if name == 0 || !is_secret_name(&rest[..name]) {
+        return None;
+    }
+    let quoted_name = rest[name..].starts_with(['"', '\'']);
+    let mut at = name + usize::from(quoted_name);
+    at += length(&rest[at..], |c| c == ' ');
+    let sign = rest[at..].chars().next().filter(|c| matches!(c, '=' | ':'))?;
+    at += 1;
+    at += length(&rest[at..], |c| c == ' ');
+    if let Some(quote) = rest[at..].chars().next().filter(|c| matches!(c, '"' | '\'')) {
+        let end = rest[at + 1..].find(quote).unwrap_or(rest.len() - at - 1);
+        return (end > 0).then_some(at + 1..at + 1 + end);
+    }
+    if rest[..name].eq_ignore_ascii_case("authorization") {
+        let end = length(&rest[at..], |c| !matches!(c, '\n' | '\r' | '"' | '\''));
+        return (end > 0).then_some(at..at + end);
+    }
+    let end = length(&rest[at..], |c| {
+        !c.is_whitespace() && !matches!(c, '&' | ';' | ',' | '"' | '\'' | ')' | '}' | ']')
+    });
+    // A colon stands in prose too; only a long word behind it is a value.
+    let is_value = sign == '=' || quoted_name || (end >= 16 && has_digit(&rest[at..at + end]));
+    (end > 0 && is_value).then_some(at..at + end)
+}
