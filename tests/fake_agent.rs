@@ -12,10 +12,7 @@ mod fake;
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
-    os::{
-        fd::AsFd,
-        unix::{fs::PermissionsExt, process::ExitStatusExt},
-    },
+    os::{fd::AsFd, unix::process::ExitStatusExt},
     path::Path,
     process::{Child, ChildStdout, Command, Output, Stdio},
 };
@@ -218,9 +215,6 @@ fn the_first_instruction_lies_between_start_and_end() {
 #[test]
 fn it_uses_what_an_agent_is_given() {
     let dir = TempDir::new().unwrap();
-    let program = dir.path().join("run-agent");
-    fs::write(&program, "#!/bin/sh\nprintf '%s|' \"$@\" > \"$JRUN_RUN_FOLDER/posted\"\n").unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     let output = command(&[
         "env:JRUN_ID",
         "env:NOT_THERE",
@@ -231,7 +225,8 @@ fn it_uses_what_an_agent_is_given() {
         "done",
     ])
     .current_dir(dir.path())
-    .env("PATH", dir.path())
+    .env("PATH", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/helpers/bin"))
+    .env("POSTED", dir.path().join("posted"))
     .env("JRUN_ID", "r1")
     .env("JRUN_RUN_FOLDER", dir.path())
     .env("JRUN_TASK_FOLDER", dir.path())
@@ -245,7 +240,7 @@ fn it_uses_what_an_agent_is_given() {
         format!("JRUN_ID=r1\nNOT_THERE unset\n{}\n", cwd.display())
     );
     let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
-    assert_eq!(read("posted"), "bus|post|--type|FACT|--body|a:b|");
+    assert_eq!(read("posted"), "FACT: a:b\n");
     assert_eq!(
         (read("output.md").as_str(), read("f").as_str(), read("DONE").as_str()),
         ("answer", "x=y", "")

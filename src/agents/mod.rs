@@ -1,7 +1,9 @@
 //! Agents: which program runs for a name in the configuration, and how it is called.
 //!
-//! An adapter builds the command; it starts nothing and writes nothing.
+//! An adapter builds the command; it starts nothing and writes nothing. The [`demo`]
+//! agent is a program of its own that happens to live in this binary.
 
+pub mod demo;
 mod find;
 mod plan;
 

@@ -51,7 +51,8 @@ pub fn plan(of: &PlanFor<'_>, prompt: Option<(&Path, &str)>) -> Result<AgentComm
     let agent_type = of.settings.agent_type;
     match agent_type {
         AgentType::Demo => {
-            let argv = vec![text(of.own_program), "demo-agent".to_owned()];
+            let mut argv = vec![text(of.own_program), "demo-agent".to_owned()];
+            argv.extend(of.settings.args.iter().cloned());
             Ok(AgentCommand { argv, prompt: PromptSource::Stdin })
         }
         AgentType::Command => {

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{config, context::Context, error::CliResult, flags::GlobalFlags, job, print::Form, version};
+use super::{
+    config, context::Context, demo_agent, error::CliResult, flags::GlobalFlags, job, print::Form, version,
+};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -29,6 +31,9 @@ pub struct Cli {
 pub enum Command {
     /// Run one agent once, and print its answer
     Job(Box<job::Args>),
+    /// Work as the built-in demo agent
+    #[command(hide = true)]
+    DemoAgent(demo_agent::Args),
     /// Show the settings and where they come from
     Config(config::Args),
     /// Print the version
@@ -43,6 +48,7 @@ impl Command {
     pub fn run(self, context: &Context) -> CliResult<ExitCode> {
         match self {
             Self::Job(args) => job::run(&args, context),
+            Self::DemoAgent(args) => demo_agent::run(&args, context),
             Self::Config(args) => config::run(args, context),
             Self::Version(args) => version::run(&args, context),
         }
@@ -53,6 +59,7 @@ impl Command {
     pub fn form(&self) -> Form {
         match self {
             Self::Job(args) => args.json.form(),
+            Self::DemoAgent(_) => Form::Text,
             Self::Config(args) => args.form(),
             Self::Version(args) => args.json.form(),
         }

@@ -6,6 +6,7 @@
 mod args;
 mod config;
 mod context;
+mod demo_agent;
 mod error;
 mod flags;
 mod interrupt;

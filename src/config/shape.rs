@@ -204,7 +204,7 @@ pub(super) fn task_start(top: &mut Section<'_, '_>) -> TaskStart {
 /// Reads `agents`: those that are listed, and the usual ones.
 pub(super) fn agents(mut section: Section<'_, '_>) -> BTreeMap<String, AgentSettings> {
     let mut names = section.names();
-    for usual in AgentType::ALL.iter().filter(|t| **t != AgentType::Command) {
+    for usual in AgentType::ALL {
         if !names.iter().any(|n| n == usual.as_str()) {
             names.push(usual.as_str().to_owned());
         }
@@ -236,7 +236,9 @@ fn agent(mut section: Section<'_, '_>, name: &str) -> AgentSettings {
         permissions: section.find("permissions").unwrap_or(base.permissions),
         token: token::of_agent(section.reader, name, file),
     };
-    if agent_type == AgentType::Command && read.command.is_empty() {
+    // The agent `command` may be without one: it is given with each task.
+    let given_later = name == AgentType::Command.as_str();
+    if agent_type == AgentType::Command && read.command.is_empty() && !given_later {
         let problem = match said {
             Some(_) => "is missing; it is the program to start and its arguments".to_owned(),
             None => format!("is missing, and '{name}' has no type that says which program it is"),

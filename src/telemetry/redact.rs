@@ -23,12 +23,6 @@ pub struct Redactor {
     secrets: Vec<String>,
 }
 
-impl std::fmt::Debug for Redactor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Redactor({} secrets)", self.secrets.len())
-    }
-}
-
 impl Redactor {
     /// A redactor that knows these texts to be secret.
     #[must_use]

@@ -1,0 +1,95 @@
+//! Where the agent is: what `JRUN_*` in its environment says.
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    config::Environment,
+    fsx::RelPath,
+    tree::{
+        ids::{BadId, ProjectId, RunId, TaskId},
+        paths::TaskDir,
+    },
+};
+
+/// Why an environment is none of an agent.
+#[derive(Debug, thiserror::Error)]
+pub enum BadPlace {
+    /// A variable is missing.
+    #[error("{0} is not set: this agent is started by `run-agent job` or `run-agent task`")]
+    NotSet(&'static str),
+    /// A variable with something else in it.
+    #[error("{name} is wrong")]
+    Wrong {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong with it.
+        source: BadId,
+    },
+}
+
+/// A run, as its agent sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentPlace {
+    /// The project.
+    pub project: ProjectId,
+    /// The task.
+    pub task: TaskId,
+    /// The run.
+    pub run: RunId,
+    /// Folder of the task: DONE goes there.
+    pub task_folder: PathBuf,
+    /// Folder of the run: output.md goes there.
+    pub run_folder: PathBuf,
+}
+
+impl AgentPlace {
+    /// Reads the environment of an agent.
+    ///
+    /// # Errors
+    /// Names the variable that is missing or wrong.
+    pub fn of(environment: &Environment) -> Result<Self, BadPlace> {
+        let text = |name| environment.get(name).ok_or(BadPlace::NotSet(name));
+        let folder = |name| environment.get_os(name).map(PathBuf::from).ok_or(BadPlace::NotSet(name));
+        let wrong = |name| move |source| BadPlace::Wrong { name, source };
+        Ok(Self {
+            project: text("JRUN_PROJECT_ID")?.parse().map_err(wrong("JRUN_PROJECT_ID"))?,
+            task: text("JRUN_TASK_ID")?.parse().map_err(wrong("JRUN_TASK_ID"))?,
+            run: text("JRUN_ID")?.parse().map_err(wrong("JRUN_ID"))?,
+            task_folder: folder("JRUN_TASK_FOLDER")?,
+            run_folder: folder("JRUN_RUN_FOLDER")?,
+        })
+    }
+
+    /// The marker that says: finished.
+    #[must_use]
+    pub fn done(&self) -> RelPath {
+        self.dir().done()
+    }
+
+    /// The names in `cwd` that are the task's own files: some, if the task works in its own folder.
+    #[must_use]
+    pub fn own_files(&self, cwd: &Path) -> Vec<String> {
+        let same =
+            cwd.canonicalize().is_ok_and(|cwd| self.task_folder.canonicalize().is_ok_and(|own| own == cwd));
+        if !same {
+            return Vec::new();
+        }
+        let dir = self.dir();
+        let own = [
+            dir.prompt(),
+            dir.config(),
+            dir.bus(),
+            dir.thread_link(),
+            dir.state(),
+            dir.done(),
+            dir.stop(),
+            dir.lock(),
+            dir.runs(),
+        ];
+        own.iter().map(|rel| rel.name().to_owned()).collect()
+    }
+
+    fn dir(&self) -> TaskDir {
+        TaskDir::new(&self.project, &self.task)
+    }
+}
