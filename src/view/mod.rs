@@ -5,3 +5,5 @@
 
 pub mod outcome;
 pub mod run;
+pub mod scan;
+pub mod task;

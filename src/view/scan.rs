@@ -1,0 +1,142 @@
+//! What is in a tree, read from disk: projects, tasks, runs, each with where it stands.
+//!
+//! A record that cannot be read is an entry that says so; it hides no other.
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    run::{Driven, RunFacts},
+    task::{self, Dependencies, TaskFacts, TaskStatus},
+};
+use crate::{
+    fsx::EntryKind,
+    tree::{
+        Result, Tree, TreeError,
+        ids::{ProjectId, RunId, TaskId},
+        paths::ProjectDir,
+        refs::{RunRef, TaskRef},
+        run_info::{RunInfo, RunStatus},
+        task::{TaskConfig, TaskKind},
+        ticket::{Place, Ticket},
+    },
+};
+
+/// A run as it is listed.
+#[derive(Debug)]
+pub struct RunEntry {
+    /// Its name.
+    pub run: RunRef,
+    /// Its record and the status that everybody is shown, or why it cannot be read.
+    pub record: Result<(RunInfo, RunStatus)>,
+}
+
+/// A task as it is listed.
+#[derive(Debug)]
+pub struct TaskEntry {
+    /// Its name.
+    pub task: TaskRef,
+    /// Where it stands.
+    pub status: TaskStatus,
+    /// Its settings, or why they cannot be read.
+    pub config: Result<TaskConfig>,
+    /// Its runs, oldest first.
+    pub runs: Vec<RunEntry>,
+    /// Last start or end of a run.
+    pub last_activity: Option<DateTime<Utc>>,
+}
+
+/// All tickets of a tree, looked at once for many tasks.
+#[derive(Debug, Default)]
+pub struct Tickets(Vec<(Place, Ticket)>);
+
+impl Tickets {
+    /// Reads the tickets; those that cannot be read want nothing.
+    ///
+    /// # Errors
+    /// If the planner's folders cannot be read.
+    pub fn read(tree: &Tree) -> Result<Self> {
+        let mut all = Vec::new();
+        // The queue first: what is admitted between the two looks is found in the second.
+        for place in [Place::Queue, Place::Live] {
+            all.extend(tree.tickets(place)?.into_iter().filter_map(|f| Some((place, f.ticket.ok()?))));
+        }
+        Ok(Self(all))
+    }
+
+    /// Where a task's ticket lies.
+    #[must_use]
+    pub fn place_of(&self, task: &TaskRef) -> Option<Place> {
+        self.0.iter().rev().find(|(_, t)| t.task() == *task).map(|(place, _)| *place)
+    }
+}
+
+/// The projects of a tree, by name.
+///
+/// # Errors
+/// If the root cannot be read.
+pub fn projects(tree: &Tree) -> Result<Vec<ProjectId>> {
+    named(tree, &crate::fsx::RelPath::top())
+}
+
+/// The tasks of a project, by name.
+///
+/// # Errors
+/// [`TreeError::NotFound`] if there is no such project.
+pub fn tasks(tree: &Tree, project: &ProjectId) -> Result<Vec<TaskId>> {
+    let dir = ProjectDir::new(project);
+    if !tree.root().exists(dir.path())? {
+        return Err(TreeError::NotFound { what: format!("project {project}") });
+    }
+    named(tree, dir.path())
+}
+
+/// The runs of a task, oldest first.
+///
+/// # Errors
+/// If its folder cannot be read.
+pub fn runs(tree: &Tree, task: &TaskRef) -> Result<Vec<RunId>> {
+    named(tree, &task.dir().runs())
+}
+
+fn named<T: std::str::FromStr>(tree: &Tree, dir: &crate::fsx::RelPath) -> Result<Vec<T>> {
+    let entries = tree.root().list(dir)?;
+    Ok(entries.iter().filter(|e| e.kind == EntryKind::Dir).filter_map(|e| e.name.parse().ok()).collect())
+}
+
+/// One run with where it stands.
+#[must_use]
+pub fn run(tree: &Tree, run: RunRef) -> RunEntry {
+    let record = RunFacts::read(tree, &run).and_then(|facts| {
+        let status = facts.shown_status(Driven::of(tree, &run)?);
+        Ok((facts.info, status))
+    });
+    RunEntry { run, record }
+}
+
+/// One task with its runs and where it stands.
+///
+/// # Errors
+/// [`TreeError::NotFound`] if there is no such task.
+pub fn task(tree: &Tree, task: &TaskRef, tickets: &Tickets) -> Result<TaskEntry> {
+    let root = tree.root();
+    let dir = task.dir();
+    if !root.exists(dir.path())? {
+        return Err(TreeError::NotFound { what: format!("task {task}") });
+    }
+    let config = tree.task_config(task);
+    let runs: Vec<RunEntry> = runs(tree, task)?.into_iter().map(|id| run(tree, task.run(id))).collect();
+    let statuses = || runs.iter().filter_map(|r| r.record.as_ref().ok().map(|(_, status)| *status));
+    let facts = TaskFacts {
+        kind: config.as_ref().map_or(TaskKind::Task, |c| c.kind),
+        ticket: tickets.place_of(task),
+        done: root.exists(&dir.done())?,
+        stop: root.exists(&dir.stop())?,
+        last_run: statuses().next_back(),
+        any_running: statuses().any(|s| s == RunStatus::Running),
+        dependencies: Dependencies::Met,
+    };
+    let times =
+        runs.iter().filter_map(|r| r.record.as_ref().ok().map(|(i, _)| i.end_time.unwrap_or(i.start_time)));
+    let last_activity = times.max();
+    Ok(TaskEntry { task: task.clone(), status: task::status(&facts), config, runs, last_activity })
+}
