@@ -118,22 +118,15 @@ pub fn discover(hints: &Hints<'_>) -> Result<Discovered, Undiscovered> {
         from_folder(&root, hints.folder).map(|owner| (owner, Why::Folder))
     };
     let (owner, why) = match (hints.project, hints.task, around) {
-        (Some(project), task, _) => (owner(project.clone(), task.cloned()), Why::Named),
+        (Some(project), task, _) => (BusOwner::new(project.clone(), task.cloned()), Why::Named),
         (None, Some(task), Some((around, _))) => {
-            (BusOwner::Task(around.project().clone(), task.clone()), Why::Named)
+            (BusOwner::new(around.project().clone(), Some(task.clone())), Why::Named)
         }
         (None, Some(task), None) => return Err(Undiscovered::NoProject(task.clone())),
         (None, None, Some(around)) => around,
         (None, None, None) => return Err(Undiscovered::Nothing),
     };
     Ok(Discovered { root, owner, why })
-}
-
-fn owner(project: ProjectId, task: Option<TaskId>) -> BusOwner {
-    match task {
-        Some(task) => BusOwner::Task(project, task),
-        None => BusOwner::Project(project),
-    }
 }
 
 /// The root and the owner of a bus file, by its absolute path.
@@ -143,8 +136,8 @@ fn parse_bus_path(path: &Path) -> Option<(PathBuf, BusOwner)> {
     }
     let dir = path.parent().filter(|_| path.is_absolute())?;
     let above = dir.parent()?;
-    let task = || Some((above.parent()?, BusOwner::Task(name(above)?, name(dir)?)));
-    let project = || Some((above, BusOwner::Project(name(dir)?)));
+    let task = || Some((above.parent()?, BusOwner::new(name(above)?, Some(name(dir)?))));
+    let project = || Some((above, BusOwner::new(name(dir)?, None)));
     let is_it = |(root, owner): &(&Path, BusOwner)| root.join(owner.path().as_path()) == path;
     let (root, owner) = task().filter(is_it).or_else(|| project().filter(is_it))?;
     Some((root.to_owned(), owner))
@@ -153,14 +146,14 @@ fn parse_bus_path(path: &Path) -> Option<(PathBuf, BusOwner)> {
 fn from_ids(project: &str, task: Option<&str>) -> Result<BusOwner, Undiscovered> {
     let bad = |variable| move |source| Undiscovered::BadId { variable, source };
     let task = task.map(str::parse).transpose().map_err(bad("JRUN_TASK_ID"))?;
-    Ok(owner(project.parse().map_err(bad("JRUN_PROJECT_ID"))?, task))
+    Ok(BusOwner::new(project.parse().map_err(bad("JRUN_PROJECT_ID"))?, task))
 }
 
 /// The project, and the task in it, that a folder below the root belongs to.
 fn from_folder(root: &Path, folder: &Path) -> Option<BusOwner> {
     let mut names = folder.strip_prefix(root).ok()?.components().map(|c| c.as_os_str().to_str());
     let project = names.next()??.parse().ok()?;
-    Some(owner(project, names.next().flatten().and_then(|n| n.parse().ok())))
+    Some(BusOwner::new(project, names.next().flatten().and_then(|n| n.parse().ok())))
 }
 
 #[cfg(test)]

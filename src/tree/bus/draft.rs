@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     fn owner() -> BusOwner {
-        BusOwner::Task("p".parse().unwrap(), "t".parse().unwrap())
+        BusOwner::new("p".parse().unwrap(), Some("t".parse().unwrap()))
     }
 
     #[test]

@@ -8,7 +8,8 @@ use crate::{
     tree::{
         Result, Tree, TreeError,
         ids::{ProjectId, TaskId},
-        paths::{ProjectDir, TaskDir},
+        paths::ProjectDir,
+        refs::TaskRef,
     },
 };
 
@@ -18,15 +19,25 @@ pub enum BusOwner {
     /// A project's own.
     Project(ProjectId),
     /// A task's.
-    Task(ProjectId, TaskId),
+    Task(TaskRef),
 }
 
 impl BusOwner {
+    /// A task's, or a project's where no task is named.
+    #[must_use]
+    pub fn new(project: ProjectId, task: Option<TaskId>) -> Self {
+        match task {
+            Some(task) => Self::Task(TaskRef { project, task }),
+            None => Self::Project(project),
+        }
+    }
+
     /// The project that it belongs to.
     #[must_use]
     pub fn project(&self) -> &ProjectId {
         match self {
-            Self::Project(project) | Self::Task(project, _) => project,
+            Self::Project(project) => project,
+            Self::Task(task) => &task.project,
         }
     }
 
@@ -35,7 +46,7 @@ impl BusOwner {
     pub fn task(&self) -> Option<&TaskId> {
         match self {
             Self::Project(_) => None,
-            Self::Task(_, task) => Some(task),
+            Self::Task(task) => Some(&task.task),
         }
     }
 
@@ -44,7 +55,7 @@ impl BusOwner {
     pub fn path(&self) -> RelPath {
         match self {
             Self::Project(project) => ProjectDir::new(project).bus(),
-            Self::Task(project, task) => TaskDir::new(project, task).bus(),
+            Self::Task(task) => task.dir().bus(),
         }
     }
 }
@@ -54,7 +65,7 @@ impl fmt::Display for BusOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Project(project) => write!(f, "project {project}"),
-            Self::Task(project, task) => write!(f, "task {project}/{task}"),
+            Self::Task(task) => write!(f, "task {task}"),
         }
     }
 }
@@ -84,8 +95,8 @@ impl Tree {
 
     /// The bus of a task.
     #[must_use]
-    pub fn task_bus(&self, project: &ProjectId, task: &TaskId) -> Bus {
-        self.bus(BusOwner::Task(project.clone(), task.clone()))
+    pub fn task_bus(&self, task: &TaskRef) -> Bus {
+        self.bus(BusOwner::Task(task.clone()))
     }
 }
 

@@ -185,7 +185,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn owner() -> BusOwner {
-        BusOwner::Task("p".parse().unwrap(), "t".parse().unwrap())
+        BusOwner::new("p".parse().unwrap(), Some("t".parse().unwrap()))
     }
 
     fn line(bytes: &[u8]) -> Line {
