@@ -1,6 +1,9 @@
 //! Where a helper program is, for every test that starts one.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 /// The program built from `tests/helpers/<name>`, beside the test that asks.
 ///
@@ -11,14 +14,26 @@ pub fn program(name: &str) -> PathBuf {
     let target = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
     let program = target.join("examples").join(name);
     let built = modified(&program).unwrap_or_else(|| panic!("no {name}: cargo build --examples"));
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/helpers").join(name);
-    for source in std::fs::read_dir(sources).expect("its sources").flatten() {
-        let old = modified(&source.path()).is_some_and(|changed| changed > built);
-        assert!(!old, "{} has changed: cargo build --examples", source.path().display());
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // Cargo builds examples anew with the library, used or not.
+    for sources in [here.join("tests/helpers").join(name), here.join("src")] {
+        refuse_newer(&sources, built);
     }
     program
 }
 
-fn modified(path: &Path) -> Option<std::time::SystemTime> {
+fn refuse_newer(folder: &Path, built: SystemTime) {
+    for entry in std::fs::read_dir(folder).expect("sources").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            refuse_newer(&path, built);
+        } else {
+            let old = modified(&path).is_some_and(|changed| changed > built);
+            assert!(!old, "{} has changed: cargo build --examples", path.display());
+        }
+    }
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
     path.metadata().ok()?.modified().ok()
 }
