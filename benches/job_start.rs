@@ -45,7 +45,11 @@ fn main() -> Result<()> {
         let [median, p90, p99, max] = times.summary();
         println!("{name:<20} {median:>9} {p90:>9} {p99:>9} {max:>9}");
     }
-    println!("{{\"bench\":\"job_start\",\"rounds\":{rounds},\"bare\":{},\"job\":{}}}", bare.json(), job.json());
+    println!(
+        "{{\"bench\":\"job_start\",\"rounds\":{rounds},\"bare\":{},\"job\":{}}}",
+        bare.json(),
+        job.json()
+    );
     Ok(())
 }
 
@@ -97,7 +101,9 @@ impl Bench {
             .stdout(Stdio::null())
             .status()?;
         check(status, "run-agent job")?;
-        let run = fs::read_dir(root.join("bench").join(task).join("runs"))?.next().ok_or("the job left no run")??;
+        let run = fs::read_dir(root.join("bench").join(task).join("runs"))?
+            .next()
+            .ok_or("the job left no run")??;
         since(before, &run.path())
     }
 }

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::{
-    config, context::Context, demo_agent, error::CliResult, flags::GlobalFlags, job, print::Form, version,
+    config, context::Context, demo_agent, error::CliResult, flags::GlobalFlags, job, list, output,
+    print::Form, stop, version,
 };
 
 /// The whole command line.
@@ -31,6 +32,12 @@ pub struct Cli {
 pub enum Command {
     /// Run one agent once, and print its answer
     Job(Box<job::Args>),
+    /// List projects' tasks, or a task's runs
+    List(list::Args),
+    /// Print the answer of a run, or another of its files
+    Output(output::Args),
+    /// Stop a task and the tasks that it has started
+    Stop(stop::Args),
     /// Work as the built-in demo agent
     #[command(hide = true)]
     DemoAgent(demo_agent::Args),
@@ -48,6 +55,9 @@ impl Command {
     pub fn run(self, context: &Context) -> CliResult<ExitCode> {
         match self {
             Self::Job(args) => job::run(&args, context),
+            Self::List(args) => list::run(&args, context),
+            Self::Output(args) => output::run(&args, context),
+            Self::Stop(args) => stop::run(&args, context),
             Self::DemoAgent(args) => demo_agent::run(&args, context),
             Self::Config(args) => config::run(args, context),
             Self::Version(args) => version::run(&args, context),
@@ -59,7 +69,9 @@ impl Command {
     pub fn form(&self) -> Form {
         match self {
             Self::Job(args) => args.json.form(),
-            Self::DemoAgent(_) => Form::Text,
+            Self::List(args) => args.json.form(),
+            Self::Stop(args) => args.json.form(),
+            Self::DemoAgent(_) | Self::Output(_) => Form::Text,
             Self::Config(args) => args.form(),
             Self::Version(args) => args.json.form(),
         }

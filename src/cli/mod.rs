@@ -11,9 +11,12 @@ mod error;
 mod flags;
 mod interrupt;
 mod job;
+mod list;
 mod log_follower;
+mod output;
 mod print;
 mod reference;
+mod stop;
 mod version;
 
 use std::{ffi::OsString, process::ExitCode};

@@ -109,7 +109,7 @@ fn post(
     decide: impl Fn(&Message, &RunRef) -> LookBack,
 ) -> Result<()> {
     let run = run_of(info);
-    let bus = runner.tree.task_bus(&info.project_id, &info.task_id);
+    let bus = runner.tree.task_bus(&run.task);
     let draft = Draft::new(kind, runner.redactor.text(body)).by_run(&info.run_id);
     match history {
         History::Ours => bus.post(&draft).map(drop)?,

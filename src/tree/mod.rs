@@ -14,6 +14,7 @@ pub mod run_info;
 pub mod task;
 pub mod task_lock;
 pub mod ticket;
+mod walk;
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What is in a tree, read from disk: projects, tasks, runs, each with where it stands.
+//! Tasks and runs as they stand in lists, read from disk.
 //!
 //! A record that cannot be read is an entry that says so; it hides no other.
 
@@ -8,17 +8,12 @@ use super::{
     run::{Driven, RunFacts},
     task::{self, Dependencies, TaskFacts, TaskStatus},
 };
-use crate::{
-    fsx::EntryKind,
-    tree::{
-        Result, Tree, TreeError,
-        ids::{ProjectId, RunId, TaskId},
-        paths::ProjectDir,
-        refs::{RunRef, TaskRef},
-        run_info::{RunInfo, RunStatus},
-        task::{TaskConfig, TaskKind},
-        ticket::{Place, Ticket},
-    },
+use crate::tree::{
+    Result, Tree, TreeError,
+    refs::{RunRef, TaskRef},
+    run_info::{RunInfo, RunStatus},
+    task::{TaskConfig, TaskKind},
+    ticket::{Place, Ticket},
 };
 
 /// A run as it is listed.
@@ -70,39 +65,6 @@ impl Tickets {
     }
 }
 
-/// The projects of a tree, by name.
-///
-/// # Errors
-/// If the root cannot be read.
-pub fn projects(tree: &Tree) -> Result<Vec<ProjectId>> {
-    named(tree, &crate::fsx::RelPath::top())
-}
-
-/// The tasks of a project, by name.
-///
-/// # Errors
-/// [`TreeError::NotFound`] if there is no such project.
-pub fn tasks(tree: &Tree, project: &ProjectId) -> Result<Vec<TaskId>> {
-    let dir = ProjectDir::new(project);
-    if !tree.root().exists(dir.path())? {
-        return Err(TreeError::NotFound { what: format!("project {project}") });
-    }
-    named(tree, dir.path())
-}
-
-/// The runs of a task, oldest first.
-///
-/// # Errors
-/// If its folder cannot be read.
-pub fn runs(tree: &Tree, task: &TaskRef) -> Result<Vec<RunId>> {
-    named(tree, &task.dir().runs())
-}
-
-fn named<T: std::str::FromStr>(tree: &Tree, dir: &crate::fsx::RelPath) -> Result<Vec<T>> {
-    let entries = tree.root().list(dir)?;
-    Ok(entries.iter().filter(|e| e.kind == EntryKind::Dir).filter_map(|e| e.name.parse().ok()).collect())
-}
-
 /// One run with where it stands.
 #[must_use]
 pub fn run(tree: &Tree, run: RunRef) -> RunEntry {
@@ -124,7 +86,7 @@ pub fn task(tree: &Tree, task: &TaskRef, tickets: &Tickets) -> Result<TaskEntry>
         return Err(TreeError::NotFound { what: format!("task {task}") });
     }
     let config = tree.task_config(task);
-    let runs: Vec<RunEntry> = runs(tree, task)?.into_iter().map(|id| run(tree, task.run(id))).collect();
+    let runs: Vec<RunEntry> = tree.runs(task)?.into_iter().map(|id| run(tree, task.run(id))).collect();
     let statuses = || runs.iter().filter_map(|r| r.record.as_ref().ok().map(|(_, status)| *status));
     let facts = TaskFacts {
         kind: config.as_ref().map_or(TaskKind::Task, |c| c.kind),

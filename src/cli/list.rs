@@ -1,0 +1,209 @@
+//! `run-agent list`: what is in the tree, and where it stands.
+
+use std::process::ExitCode;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::{
+    context::Context,
+    error::CliResult,
+    flags::JsonFlag,
+    print::{Form, Table},
+    reference::{Named, References},
+};
+use crate::{
+    clock::rfc3339,
+    tree::{
+        Tree,
+        ids::{ProjectId, RunId, TaskId},
+        refs::TaskRef,
+        run_info::RunStatus,
+    },
+    view::{
+        scan::{self, RunEntry, TaskEntry, Tickets},
+        task::TaskStatus,
+    },
+};
+
+/// Flags of the verb.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  run-agent list
+  run-agent list my-project --status running
+  run-agent list my-project/my-task --json")]
+pub struct Args {
+    /// PROJECT for its tasks, PROJECT/TASK for its runs [default: the tasks of all projects]
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    /// Only tasks, or runs, with this status
+    #[arg(long, value_name = "STATUS")]
+    status: Option<String>,
+    #[command(flatten)]
+    pub(super) json: JsonFlag,
+}
+
+/// A task, one object of the list.
+#[derive(Debug, Serialize)]
+struct TaskRow {
+    project_id: ProjectId,
+    task_id: TaskId,
+    status: TaskStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<String>,
+    run_count: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_activity: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<String>,
+}
+
+/// A run, one object of the list.
+#[derive(Debug, Serialize)]
+struct RunRow {
+    run_id: RunId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<RunStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_summary: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// Prints the list.
+pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    let tree = context.tree()?;
+    let references = References::new(&tree, context.environment());
+    let projects = match args.name.as_deref() {
+        None => tree.projects()?,
+        // A project before all else: its name is what this verb is given most.
+        Some(name) => match references
+            .project(Some(name))
+            .map_or_else(|_| references.named(name), |p| Ok(Named::Project(p)))?
+        {
+            Named::Project(project) => vec![project],
+            Named::Task(task) | Named::Run(crate::tree::refs::RunRef { task, .. }) => {
+                return runs(args, context, &tree, &task);
+            }
+        },
+    };
+    tasks(args, context, &tree, projects)
+}
+
+fn tasks(args: &Args, context: &Context, tree: &Tree, projects: Vec<ProjectId>) -> CliResult<ExitCode> {
+    let tickets = Tickets::read(tree)?;
+    let mut rows = Vec::new();
+    for project in projects {
+        for task in tree.tasks(&project)? {
+            let entry = scan::task(tree, &TaskRef { project: project.clone(), task }, &tickets)?;
+            if args.status.as_deref().is_none_or(|s| s == entry.status.as_str()) {
+                rows.push(task_row(entry));
+            }
+        }
+    }
+    let printer = context.printer();
+    if args.json.form() == Form::Json {
+        printer.json(&rows)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = Table::new(&["TASK", "STATUS", "AGENT", "RUNS", "LAST ACTIVITY"]);
+    for row in &rows {
+        table.row([
+            format!("{}/{}", row.project_id, row.task_id),
+            row.status.as_str().to_owned(),
+            row.agent.clone().unwrap_or_else(|| "-".to_owned()),
+            row.run_count.to_string(),
+            row.last_activity.clone().unwrap_or_else(|| "-".to_owned()),
+        ]);
+    }
+    if rows.is_empty() {
+        printer.word("no tasks")?;
+    } else {
+        printer.table(&table)?;
+    }
+    for error in rows.iter().flat_map(|r| &r.errors) {
+        printer.word(&format!("warning: {error}"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn task_row(entry: TaskEntry) -> TaskRow {
+    let run_errors = entry.runs.iter().filter_map(|r| r.record.as_ref().err().map(ToString::to_string));
+    let errors = entry.config.as_ref().err().map(ToString::to_string).into_iter().chain(run_errors).collect();
+    TaskRow {
+        project_id: entry.task.project,
+        task_id: entry.task.task,
+        status: entry.status,
+        agent: entry.config.ok().map(|c| c.agent),
+        run_count: entry.runs.len(),
+        last_activity: entry.last_activity.map(short),
+        errors,
+    }
+}
+
+fn runs(args: &Args, context: &Context, tree: &Tree, task: &TaskRef) -> CliResult<ExitCode> {
+    let entry = scan::task(tree, task, &Tickets::read(tree)?)?;
+    let rows: Vec<RunRow> = entry
+        .runs
+        .into_iter()
+        .map(run_row)
+        .filter(|row| args.status.as_deref().is_none_or(|s| row.status.is_some_and(|r| r.as_str() == s)))
+        .collect();
+    let printer = context.printer();
+    if args.json.form() == Form::Json {
+        printer.json(&rows)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = Table::new(&["RUN", "STATUS", "AGENT", "STARTED", "ENDED", "WHY"]);
+    let dash = || "-".to_owned();
+    for row in rows {
+        table.row([
+            row.run_id.to_string(),
+            row.status.map_or("unreadable", RunStatus::as_str).to_owned(),
+            row.agent.unwrap_or_else(dash),
+            row.start_time.unwrap_or_else(dash),
+            row.end_time.unwrap_or_else(dash),
+            row.error_summary.or(row.error).unwrap_or_else(dash),
+        ]);
+    }
+    printer.table(&table)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_row(entry: RunEntry) -> RunRow {
+    let RunEntry { run, record } = entry;
+    let empty = RunRow {
+        run_id: run.run,
+        status: None,
+        agent: None,
+        start_time: None,
+        end_time: None,
+        exit_code: None,
+        error_summary: None,
+        error: None,
+    };
+    match record {
+        Ok((info, status)) => RunRow {
+            status: Some(status),
+            agent: Some(info.agent),
+            start_time: Some(short(info.start_time)),
+            end_time: info.end_time.map(short),
+            exit_code: info.exit_code,
+            error_summary: info.error_summary,
+            ..empty
+        },
+        Err(e) => RunRow { error: Some(e.to_string()), ..empty },
+    }
+}
+
+fn short(at: DateTime<Utc>) -> String {
+    rfc3339(at)
+}

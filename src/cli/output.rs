@@ -1,0 +1,183 @@
+//! `run-agent output`: the answer of a run, or what it printed, at once or while it grows.
+
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    context::Context,
+    error::{CliError, CliResult, Kind},
+    interrupt::Interrupts,
+    reference::References,
+};
+use crate::{
+    daemon,
+    fsx::{LineReader, ReadFile, RelPath},
+    runner::{Runner, RunnerError},
+    tree::{Tree, TreeError, refs::RunRef, run_info::RunStatus},
+    view::scan,
+};
+
+/// Flags of the verb.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  run-agent output my-project/my-task
+  run-agent output my-task --file stderr --tail 50
+  run-agent output my-task --file stdout --follow")]
+pub struct Args {
+    /// PROJECT/TASK for its latest run, PROJECT/TASK/RUN, or an id alone [default: the run that we are in]
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    /// Which file
+    #[arg(long, value_enum, default_value_t)]
+    file: WhichFile,
+    /// Only the last lines
+    #[arg(long, value_name = "LINES")]
+    tail: Option<usize>,
+    /// Go on until the run has ended
+    #[arg(long, short)]
+    follow: bool,
+}
+
+/// A file of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum WhichFile {
+    /// The answer, output.md.
+    #[default]
+    Output,
+    /// What the agent printed.
+    Stdout,
+    /// What it printed to stderr.
+    Stderr,
+    /// What it was given.
+    Prompt,
+}
+
+const CHUNK: u64 = 256 * 1024;
+
+/// Prints the file.
+pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    let runner = context.runner()?;
+    let tree = &runner.tree;
+    let run = References::new(tree, context.environment()).run(args.name.as_deref())?;
+    let path = match args.file {
+        WhichFile::Output => run.dir().output(),
+        WhichFile::Stdout => run.dir().stdout(),
+        WhichFile::Stderr => run.dir().stderr(),
+        WhichFile::Prompt => run.dir().prompt(),
+    };
+    let mut position = Position { tree, path: &path, file: None, offset: 0 };
+    if let Some(lines) = args.tail {
+        position.skip_to_last(lines)?;
+    }
+    // The answer is written whole, at the end; before that there is nothing to show of it.
+    if args.file != WhichFile::Output || !args.follow {
+        position.print(context)?;
+    }
+    if args.follow {
+        context.runtime()?.block_on(follow(context, &runner, &run, &mut position))?;
+    }
+    if position.file.is_none() {
+        return Err(CliError::new(Kind::NotFound, format!("run {run} has no {}", path.name()))
+            .with_hint("while it runs, `--file stdout --follow` shows what the agent prints"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what comes until the run has ended. Who waits for a run that nobody drives drives it.
+async fn follow(
+    context: &Context,
+    runner: &Runner,
+    run: &RunRef,
+    position: &mut Position<'_>,
+) -> CliResult<()> {
+    let hints = context.hints(&runner.tree)?;
+    let root = runner.tree.root();
+    let _watched =
+        [hints.watch(&root.absolute(run.dir().path())), hints.watch(&root.absolute(run.task.dir().path()))];
+    let mut waiter = hints.waiter();
+    let mut interrupts = Interrupts::listen()?;
+    let detach = CancellationToken::new();
+    let drive = daemon::take_over(runner, &run.task, "run-agent output --follow", &hints, &detach);
+    tokio::pin!(drive);
+    let mut driving = true;
+    loop {
+        let ended = has_ended(&runner.tree, run)?;
+        position.print(context)?;
+        if ended {
+            return Ok(());
+        }
+        tokio::select! {
+            end = &mut drive, if driving => {
+                driving = false;
+                match end {
+                    // Somebody else drives it, or did until now.
+                    Ok(_) | Err(RunnerError::Tree(TreeError::Locked { .. })) => {}
+                    Err(e) => return Err(e.into()),
+                }
+            }
+            // Whoever only looks stops looking; the run goes on.
+            _ = interrupts.next() => return Ok(()),
+            () = waiter.next() => {}
+        }
+    }
+}
+
+fn has_ended(tree: &Tree, run: &RunRef) -> CliResult<bool> {
+    let (_, status) = scan::run(tree, run.clone()).record?;
+    Ok(!matches!(status, RunStatus::Created | RunStatus::Running))
+}
+
+/// How far a file has been printed.
+struct Position<'a> {
+    tree: &'a Tree,
+    path: &'a RelPath,
+    file: Option<ReadFile>,
+    offset: u64,
+}
+
+impl Position<'_> {
+    fn open(&mut self) -> CliResult<Option<&ReadFile>> {
+        if self.file.is_none() && self.tree.root().exists(self.path).map_err(TreeError::from)? {
+            self.file = Some(self.tree.root().open_read(self.path).map_err(TreeError::from)?);
+        }
+        Ok(self.file.as_ref())
+    }
+
+    fn skip_to_last(&mut self, lines: usize) -> CliResult<()> {
+        let Some(file) = self.open()? else { return Ok(()) };
+        let size = file.size().map_err(TreeError::from)?;
+        let reader = LineReader::new(file);
+        let mut at = size;
+        let whole = reader.complete_until(size).map_err(TreeError::from)?;
+        let mut left = lines;
+        // An unfinished line counts as one.
+        if whole < size && left > 0 {
+            left -= 1;
+            at = whole;
+        }
+        while left > 0 {
+            let Some(line) = reader.before(at).map_err(TreeError::from)? else { break };
+            at = line.offset;
+            left -= 1;
+        }
+        self.offset = at;
+        Ok(())
+    }
+
+    fn print(&mut self, context: &Context) -> CliResult<()> {
+        let mut offset = self.offset;
+        let Some(file) = self.open()? else { return Ok(()) };
+        loop {
+            let bytes = file.read_range(offset, offset + CHUNK).map_err(TreeError::from)?;
+            if bytes.is_empty() {
+                break;
+            }
+            offset += bytes.len() as u64;
+            context.printer().bytes(&bytes)?;
+        }
+        self.offset = offset;
+        Ok(())
+    }
+}

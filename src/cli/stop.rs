@@ -1,0 +1,104 @@
+//! `run-agent stop`: asks a task to stop, and waits until nothing of it is left.
+
+use std::{process::ExitCode, time::Duration};
+
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    context::Context,
+    error::{CliError, CliResult, Kind},
+    flags::JsonFlag,
+    interrupt::Interrupts,
+    print::Form,
+    reference::References,
+};
+use crate::{
+    daemon,
+    runner::{self, Runner, RunnerError},
+    tree::{TreeError, refs::TaskRef},
+    watch::Hints,
+};
+
+/// Flags of the verb.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  run-agent stop my-project/my-task
+  run-agent stop my-task --no-wait")]
+pub struct Args {
+    /// PROJECT/TASK, or an id alone [default: the task that we are in]
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    /// Return as soon as the task has been asked
+    #[arg(long)]
+    no_wait: bool,
+    /// How long to wait, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    timeout: u64,
+    #[command(flatten)]
+    pub(super) json: JsonFlag,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    status: &'static str,
+    tasks: Vec<String>,
+}
+
+/// Stops the task.
+pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    let runner = context.runner()?;
+    let task = References::new(&runner.tree, context.environment()).task(args.name.as_deref())?;
+    let stopped = runner::request_stop(&runner.tree, &task)?;
+    let status = if args.no_wait {
+        "stopping"
+    } else {
+        context.runtime()?.block_on(until_ended(args, context, &runner, &stopped.tasks))?;
+        "stopped"
+    };
+    let tasks: Vec<String> = stopped.tasks.iter().map(ToString::to_string).collect();
+    if args.json.form() == Form::Json {
+        context.printer().json(&Answer { status, tasks })?;
+    } else {
+        context.printer().word(&format!("{status}: {}", tasks.join(", ")))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn until_ended(args: &Args, context: &Context, runner: &Runner, tasks: &[TaskRef]) -> CliResult<()> {
+    let hints = context.hints(&runner.tree)?;
+    let mut interrupts = Interrupts::listen()?;
+    let detach = CancellationToken::new();
+    let all = async {
+        for task in tasks {
+            until_task_ended(runner, task, &hints, &detach).await?;
+        }
+        Ok(())
+    };
+    tokio::select! {
+        result = all => result,
+        _ = interrupts.next() => Err(CliError::new(Kind::Interrupted, "not waited for; the task was asked to stop")),
+        () = tokio::time::sleep(Duration::from_secs(args.timeout)) => {
+            Err(CliError::new(Kind::TimedOut, "the task has not ended yet; it was asked to stop"))
+        }
+    }
+}
+
+async fn until_task_ended(
+    runner: &Runner,
+    task: &TaskRef,
+    hints: &Hints,
+    detach: &CancellationToken,
+) -> CliResult<()> {
+    let _watched = hints.watch(&runner.tree.root().absolute(&crate::tree::paths::top::live()));
+    let mut waiter = hints.waiter();
+    while runner.tree.ticket_of(task)?.is_some() {
+        match daemon::take_over(runner, task, "run-agent stop", hints, detach).await {
+            Ok(_) => return Ok(()),
+            // Whoever drives it will end it; its ticket goes last.
+            Err(RunnerError::Tree(TreeError::Locked { .. })) => waiter.next().await,
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(())
+}
