@@ -2,17 +2,24 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::{
+    colour::Style,
     context::Context,
-    error::CliResult,
+    error::{CliError, CliResult, Kind},
     flags::JsonFlag,
-    print::{Form, Table},
+    print::Form,
+    table::{Cell, Table},
 };
+use crate::config::{Origin, Setting};
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  run-agent config show                    every setting, in the form of config.yaml
+  run-agent config show --origin           the same, and who said so
+  run-agent --config my.yaml config path   which file is read")]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -64,19 +71,92 @@ fn show(args: &ShowArgs, context: &Context) -> CliResult<()> {
                 .collect();
             printer.json(&json!({ "settings": list }))
         }
-        Form::Text => {
+        Form::Text if args.origin => {
             let mut table = Table::new(&["KEY", "VALUE", "ORIGIN"]);
             for setting in settings {
-                table.row([setting.key.clone(), setting.value.to_string(), setting.origin.to_string()]);
+                let style = if setting.origin == Origin::Default { Style::Faint } else { Style::Plain };
+                let cells = [setting.key.clone(), spelled(&setting.value), setting.origin.to_string()];
+                table.row(cells.map(|cell| Cell::styled(cell, style)));
             }
             printer.table(&table)
+        }
+        Form::Text => {
+            let text = serde_yaml::to_string(&nested(settings))
+                .map_err(|e| CliError::caused(Kind::Failed, "cannot spell the settings as YAML", e))?;
+            printer.bytes(text.as_bytes())
         }
     }
 }
 
+fn spelled(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), |text| if text.is_empty() { "\"\"" } else { text }.to_owned())
+}
+
+/// The settings as they would stand in a file: `a.b[0].c` becomes a list in a section.
+fn nested(settings: &[Setting]) -> Value {
+    let mut top = Value::Object(Map::new());
+    for setting in settings {
+        let mut at = &mut top;
+        for part in setting.key.split('.') {
+            let (name, index) = match part.strip_suffix(']').and_then(|p| p.split_once('[')) {
+                Some((name, index)) => (name, index.parse::<usize>().ok()),
+                None => (part, None),
+            };
+            at = below(at, name);
+            if let Some(index) = index {
+                at = item(at, index);
+            }
+        }
+        *at = setting.value.clone();
+    }
+    top
+}
+
+fn below<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    &mut value[name]
+}
+
+fn item(value: &mut Value, index: usize) -> &mut Value {
+    if !value.is_array() {
+        *value = Value::Array(Vec::new());
+    }
+    if let Value::Array(items) = value
+        && items.len() <= index
+    {
+        items.resize(index + 1, Value::Null);
+    }
+    &mut value[index]
+}
+
 fn path(context: &Context) -> CliResult<()> {
-    match &context.config()?.source {
+    match context.config_file()? {
         Some(path) => context.printer().line(&path.display().to_string()),
         None => context.printer().word("no configuration file; the defaults are used"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_become_sections_and_lists() {
+        let setting =
+            |key: &str, value: Value| Setting { key: key.to_owned(), value, origin: Origin::Default };
+        let settings = [
+            setting("api.port", json!(1)),
+            setting("api.keys[0].name", json!("a")),
+            setting("api.keys[1].name", json!("b")),
+            setting("faces.x", json!({"listen": "y"})),
+        ];
+        assert_eq!(
+            nested(&settings),
+            json!({"api": {"port": 1, "keys": [{"name": "a"}, {"name": "b"}]}, "faces": {"x": {"listen": "y"}}})
+        );
     }
 }

@@ -75,10 +75,36 @@ impl Context {
         if let Some(loaded) = self.loaded.get() {
             return Ok(loaded);
         }
-        let flags =
-            Flags { config: self.global.config.clone(), root: self.global.root.clone(), ..Flags::default() };
-        let loaded = config::load(&flags, &self.environment, &self.cwd()?)?;
+        let cwd = self.cwd()?;
+        let loaded = config::load(&self.flags(), &self.environment, &cwd).map_err(|e| {
+            let stray = e.is_in(&cwd.join("config.yaml")) && self.names_no_config();
+            let error = CliError::from(e);
+            if stray {
+                // People run this in folders of other programs.
+                error.with_hint(
+                    "correct it; or, if this config.yaml is not for run-agent, name yours with --config or $CONDUCTOR_CONFIG",
+                )
+            } else {
+                error
+            }
+        })?;
         Ok(self.loaded.get_or_init(|| loaded))
+    }
+
+    /// The configuration file, whatever stands in it.
+    ///
+    /// # Errors
+    /// If it was named and is not there.
+    pub fn config_file(&self) -> CliResult<Option<PathBuf>> {
+        Ok(config::locate(&self.flags(), &self.environment, &self.cwd()?)?)
+    }
+
+    fn names_no_config(&self) -> bool {
+        self.global.config.is_none() && self.environment.get("CONDUCTOR_CONFIG").is_none()
+    }
+
+    fn flags(&self) -> Flags {
+        Flags { config: self.global.config.clone(), root: self.global.root.clone(), ..Flags::default() }
     }
 
     /// The working folder.

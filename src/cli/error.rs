@@ -174,6 +174,20 @@ impl CliError {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// What is wrong with a command line; `None` if help or the version was asked for.
+    pub(super) fn of_usage(error: &clap::Error) -> Option<Self> {
+        if !error.use_stderr() {
+            return None;
+        }
+        if let Some(bad) = error.source().and_then(|s| s.downcast_ref::<BadId>()) {
+            return Some(bad.clone().into());
+        }
+        let text = error.render().to_string();
+        let lines = text.lines().take_while(|l| !l.starts_with("Usage:") && !l.starts_with("For more"));
+        let lines: Vec<&str> = lines.map(str::trim).filter(|l| !l.is_empty()).collect();
+        Some(Self::new(Kind::Usage, lines.join("; ").trim_start_matches("error: ")))
+    }
+
     /// A root that cannot be used, for whatever reason.
     pub(super) fn of_root(error: TreeError) -> Self {
         let mut error = Self::from(error);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::print::{ColorWhen, Form};
+use super::{colour::ColorWhen, print::Form};
 use crate::telemetry::LogFormat;
 
 /// Flags that every verb takes.
@@ -17,14 +17,28 @@ pub struct GlobalFlags {
     /// Configuration file [default: $CONDUCTOR_CONFIG, ./config.yaml, ~/.config/conductor/config.yaml]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Whether to colour what is printed
-    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    /// Whether to colour what is printed: auto, always or never
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true
+    )]
     pub color: ColorWhen,
     /// What to log on stderr: error, warn, info, debug, trace, or a filter per module
     #[arg(long, global = true, value_name = "LEVEL", default_value = "warn")]
     pub log: String,
-    /// Shape of log lines
-    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
+    /// Shape of log lines: text or json
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true
+    )]
     pub log_format: LogShape,
 }
 

@@ -9,8 +9,9 @@ use super::{
     context::Context,
     error::CliResult,
     flags::JsonFlag,
-    print::{Form, Table},
+    print::Form,
     reference::{Named, References},
+    table::Table,
 };
 use crate::{
     clock::rfc3339,

@@ -4,6 +4,7 @@
 //! and prints what they answer; it holds no rule of its own.
 
 mod args;
+mod colour;
 mod config;
 mod context;
 mod demo_agent;
@@ -17,6 +18,7 @@ mod output;
 mod print;
 mod reference;
 mod stop;
+mod table;
 mod version;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -24,10 +26,13 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::Parser;
 
 pub use args::{Cli, Command};
+pub use colour::{ColorWhen, Colour, Style};
 pub use context::Context;
 pub use error::{CliError, CliResult, Kind};
 pub use flags::{GlobalFlags, JsonFlag};
-pub use print::{Form, Printer, Table};
+pub use print::{Form, Printer};
+pub use reference::{Named, References};
+pub use table::{Cell, Table};
 
 use crate::{config::Environment, fsx::steps, process, telemetry};
 
@@ -48,9 +53,18 @@ pub fn program() -> ExitCode {
 #[must_use]
 pub fn main(args: impl IntoIterator<Item = OsString>, environment: Environment) -> ExitCode {
     print::report_panics();
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(e) => return print::usage(&e),
+        Err(e) => {
+            // What cannot be parsed says all the same for whom it was written.
+            let form = if args.iter().take_while(|a| *a != "--").any(|a| a == "--json") {
+                Form::Json
+            } else {
+                Form::Text
+            };
+            return Printer::new(ColorWhen::Auto, form, &environment).usage(&e);
+        }
     };
     let printer = Printer::new(cli.global.color, cli.command.form(), &environment);
     let context = Context::new(environment, cli.global, printer);

@@ -8,23 +8,14 @@ use std::{
     process::ExitCode,
 };
 
-use clap::ValueEnum;
 use serde::Serialize;
 
-use super::error::{CliError, CliResult, Kind};
+use super::{
+    colour::{ColorWhen, Colour, Style, Target},
+    error::{CliError, CliResult, Kind},
+    table::Table,
+};
 use crate::config::Environment;
-
-/// When to print in colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum ColorWhen {
-    /// On a terminal, unless $NO_COLOR is set.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
 
 /// For whom a verb prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,20 +31,26 @@ pub enum Form {
 #[derive(Debug, Clone, Copy)]
 pub struct Printer {
     form: Form,
-    stderr_colour: bool,
+    stdout: Colour,
+    stderr: Colour,
 }
 
 impl Printer {
     /// A printer for this process's stdout and stderr.
     #[must_use]
     pub fn new(when: ColorWhen, form: Form, environment: &Environment) -> Self {
-        let no_color = environment.get_os("NO_COLOR").is_some();
-        let colour = match when {
-            ColorWhen::Always => true,
-            ColorWhen::Never => false,
-            ColorWhen::Auto => !no_color && io::stderr().is_terminal(),
-        };
-        Self { form, stderr_colour: colour }
+        let target = |on: bool| if on { Target::Terminal } else { Target::Elsewhere };
+        Self {
+            form,
+            stdout: Colour::decide(when, environment, target(io::stdout().is_terminal())),
+            stderr: Colour::decide(when, environment, target(io::stderr().is_terminal())),
+        }
+    }
+
+    /// A word of stdout in its style.
+    #[must_use]
+    pub fn paint(&self, style: Style, text: &str) -> String {
+        self.stdout.paint(style, text)
     }
 
     /// Prints bytes as they are.
@@ -95,12 +92,12 @@ impl Printer {
         self.line(&spelled(serde_json::to_string(value))?)
     }
 
-    /// Prints a table; nothing if it has no rows.
+    /// Prints a table.
     ///
     /// # Errors
     /// If stdout cannot be written.
     pub fn table(&self, table: &Table) -> CliResult<()> {
-        self.bytes(table.render().as_bytes())
+        self.bytes(table.render(self.stdout).as_bytes())
     }
 
     /// Says something to the person at the terminal, on stderr.
@@ -108,7 +105,6 @@ impl Printer {
     /// # Errors
     /// None today: a stderr that is gone takes nobody's work away.
     pub fn word(&self, text: &str) -> CliResult<()> {
-        let _ = self.stderr_colour;
         let _ = writeln!(io::stderr(), "{text}");
         Ok(())
     }
@@ -124,21 +120,41 @@ impl Printer {
         if error.kind() == Kind::OutputClosed {
             return;
         }
-        let _ = match self.form {
+        let text = match self.form {
             Form::Text => {
-                let mut text = format!("error: {}\n", error.chain());
-                if let Some(hint) = error.hint() {
-                    text.push_str(&format!("hint: {hint}\n"));
-                }
-                io::stderr().write_all(text.as_bytes())
+                let report = format!("{} {}\n", self.stderr.paint(Style::Bad, "error:"), error.chain());
+                let hint = error
+                    .hint()
+                    .map(|hint| format!("{} {hint}\n", self.stderr.paint(Style::Strong, "hint:")));
+                report + &hint.unwrap_or_default()
             }
             Form::Json => {
-                let report = serde_json::json!({
-                    "error": error.chain(), "hint": error.hint(), "code": error.kind().code(),
-                });
-                writeln!(io::stderr(), "{report}")
+                let code = error.kind().code();
+                let report =
+                    serde_json::json!({ "error": error.chain(), "hint": error.hint(), "code": code });
+                format!("{report}\n")
             }
         };
+        self.word_bytes(text.as_bytes());
+    }
+
+    /// Prints what clap says: help and version, which were asked for, or what is wrong with the command line.
+    pub(super) fn usage(self, error: &clap::Error) -> ExitCode {
+        match (CliError::of_usage(error), self.form) {
+            (None, _) => {
+                // Who reads the help through `head` has what he wanted.
+                let _ = error.print();
+                ExitCode::SUCCESS
+            }
+            (Some(wrong), Form::Text) if wrong.kind() == Kind::Usage => {
+                let _ = error.print();
+                wrong.exit_code()
+            }
+            (Some(wrong), _) => {
+                self.error(&wrong);
+                wrong.exit_code()
+            }
+        }
     }
 }
 
@@ -146,59 +162,39 @@ fn spelled(text: serde_json::Result<String>) -> CliResult<String> {
     text.map_err(|e| CliError::caused(Kind::Failed, "cannot spell the answer as JSON", e))
 }
 
-/// Prints what clap says about a command line, which may be help.
-pub(super) fn usage(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
-}
-
-/// From now on a bug says that it is one and where to tell it.
+/// From now on a bug says that it is one, and where to tell it.
 pub(super) fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        let _ = writeln!(io::stderr(), "error: run-agent has a bug: {panic}");
+        let message = panic.payload_as_str().unwrap_or("no message");
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let trace = std::backtrace::Backtrace::capture();
+        let _ = io::stderr().write_all(bug_report(message, &place, &trace).as_bytes());
     }));
 }
 
-/// Aligned columns.
-#[derive(Debug, Clone, Default)]
-pub struct Table {
-    rows: Vec<Vec<String>>,
+fn bug_report(message: &str, place: &str, trace: &std::backtrace::Backtrace) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let mut text = format!(
+        "error: run-agent {version} has a bug: {message} ({place})\n\
+         hint: please report this line and what you did; what was acknowledged is safe on disk\n"
+    );
+    if trace.status() == std::backtrace::BacktraceStatus::Captured {
+        text.push_str(&trace.to_string());
+    }
+    text
 }
 
-impl Table {
-    /// A table with these words above its columns.
-    #[must_use]
-    pub fn new(head: &[&str]) -> Self {
-        Self { rows: vec![head.iter().map(|h| (*h).to_owned()).collect()] }
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// Adds a row.
-    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
-    }
-
-    /// The table as text.
-    #[must_use]
-    pub fn render(&self) -> String {
-        let mut widths: Vec<usize> = Vec::new();
-        for row in &self.rows {
-            for (at, cell) in row.iter().enumerate() {
-                let width = cell.chars().count();
-                match widths.get_mut(at) {
-                    Some(w) => *w = (*w).max(width),
-                    None => widths.push(width),
-                }
-            }
-        }
-        let mut text = String::new();
-        for row in &self.rows {
-            let mut line = String::new();
-            for (cell, width) in row.iter().zip(&widths) {
-                line.push_str(&format!("{cell:width$}  "));
-            }
-            text.push_str(line.trim_end());
-            text.push('\n');
-        }
-        text
+    #[test]
+    fn a_bug_asks_to_be_reported() {
+        let text = bug_report("index out of bounds", "src/x.rs:1:2", &std::backtrace::Backtrace::disabled());
+        assert!(text.starts_with("error: run-agent "), "{text}");
+        assert!(
+            text.contains("has a bug: index out of bounds (src/x.rs:1:2)\nhint: please report"),
+            "{text}"
+        );
     }
 }

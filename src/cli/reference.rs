@@ -60,9 +60,7 @@ impl<'a> References<'a> {
     /// If no task has that name, or several have.
     pub fn task(&self, text: Option<&str>) -> CliResult<TaskRef> {
         let Some(text) = text else {
-            return Ok(self
-                .own_task()?
-                .ok_or_else(|| nothing_named("a task", "PROJECT/TASK", "JRUN_TASK_ID"))?);
+            return self.own_task()?.ok_or_else(|| nothing_named("a task", "PROJECT/TASK", "JRUN_TASK_ID"));
         };
         match self.named(text)? {
             Named::Task(task) => Ok(task),

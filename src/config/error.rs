@@ -1,6 +1,9 @@
 //! What can be wrong with the configuration: each problem with the place it stands at.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use super::origin::Origin;
 use crate::fsx::FsError;
@@ -39,6 +42,17 @@ impl ConfigError {
                 ConfigErrorKind::Token
             }
             _ => ConfigErrorKind::Invalid,
+        }
+    }
+
+    /// Whether something stands wrong in this file.
+    #[must_use]
+    pub fn is_in(&self, file: &Path) -> bool {
+        match self {
+            Self::Invalid(problems) => {
+                problems.iter().any(|p| matches!(&p.origin, Origin::File(path, _) if **path == *file))
+            }
+            Self::Unreadable { .. } => false,
         }
     }
 }

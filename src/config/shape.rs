@@ -88,11 +88,11 @@ pub(super) fn check_agents(
 pub(super) fn api(mut section: Section<'_, '_>) -> Api {
     let base = Api::default();
     let Port::FirstFree(usual) = base.port else { return base };
-    let port = section.get("port", usual);
     let asked_for = section.reader.is_override(&section.key("port"));
+    let kind = if asked_for { Port::Exactly } else { Port::FirstFree };
     let read = Api {
         host: section.get("host", base.host),
-        port: if asked_for { Port::Exactly(port) } else { Port::FirstFree(port) },
+        port: kind(section.get("port", usual)),
         auth_enabled: section.get("auth_enabled", base.auth_enabled),
         api_key: section.get("api_key", base.api_key),
         keys: api_keys(&mut section),
@@ -211,6 +211,10 @@ pub(super) fn agents(mut section: Section<'_, '_>) -> BTreeMap<String, AgentSett
     }
     let mut agents = BTreeMap::new();
     for name in names {
+        // The name becomes part of a variable's name, of file names and of answers.
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
+            section.reject(&name, "is no name for an agent; letters, digits, '-' and '_' are");
+        }
         let settings = agent(section.section(&name), &name);
         agents.insert(name, settings);
     }

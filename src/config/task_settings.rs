@@ -146,7 +146,7 @@ mod tests {
                    "diversification": {"enabled": true}}),
         )
         .unwrap();
-        assert_eq!(settings.defaults.timeout, Some(Duration::from_secs(300)));
+        assert_eq!(settings.defaults.timeout, Some(Duration::from_mins(5)));
         assert_eq!(settings.defaults.max_restarts, 3);
         assert!(settings.defaults.diversification.enabled);
         assert_eq!(settings.defaults.stop_grace, Defaults::default().stop_grace);

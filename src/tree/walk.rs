@@ -59,7 +59,7 @@ mod tests {
         let project: ProjectId = "p".parse().unwrap();
         let task = TaskRef { project: project.clone(), task: "t".parse().unwrap() };
         assert_eq!(tree.projects().unwrap(), [project.clone(), "q".parse().unwrap()]);
-        assert_eq!(tree.tasks(&project).unwrap(), [task.task.clone()]);
+        assert_eq!(tree.tasks(&project).unwrap(), std::slice::from_ref(&task.task));
         assert_eq!(tree.runs(&task).unwrap().len(), 1);
         assert_eq!(tree.tasks(&"absent".parse().unwrap()).unwrap(), []);
     }
