@@ -1,2 +1,254 @@
-//! x
-fn main() {}
+//! Appending to a bus with fsync, beside a bare `write` + `fdatasync` loop with lines of the same size.
+//!
+//! `cargo bench --bench append` prints a table and one line of JSON. Bare and
+//! bus take turns, so that a slow minute of the disk is both's. Times are of
+//! one append, until it is durable; `RATIO` is bus to bare of the same writers,
+//! by the median. `no sync` leaves the disk out and shows what the bus itself costs.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "no part of the product: compares its doors with none, prints, and may panic"
+)]
+
+use std::{
+    fmt,
+    fs::{File, OpenOptions},
+    io::{BufRead, BufReader, Read, Write},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use run_agent::{
+    clock::Clock,
+    fsx::Durability,
+    tree::{
+        Tree,
+        bus::{Bus, Draft, MessageType},
+        refs::TaskRef,
+    },
+};
+
+const ROUNDS: usize = 5;
+const WRITERS: usize = 16;
+/// Appends of each writer in one round.
+const APPENDS: usize = 200;
+const BODY: usize = 120;
+
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Bare,
+    Bus,
+}
+
+/// Who appends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Unsynced,
+    One,
+    Threads,
+    Processes,
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(if *self == Self::Bare { "bare" } else { "bus" })
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Unsynced => "1, no sync",
+            Self::One => "1",
+            Self::Threads => "16 threads",
+            Self::Processes => "16 processes",
+        })
+    }
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    if let [_, writer, what, dir, count] = &args[..]
+        && writer == "--writer"
+    {
+        let what = if what == "bare" { What::Bare } else { What::Bus };
+        return write_when_told(what, Path::new(dir), count.parse().unwrap());
+    }
+    let rows: Vec<Row> =
+        [Who::Unsynced, Who::One, Who::Threads, Who::Processes].into_iter().flat_map(measure).collect();
+    print_table(&rows);
+}
+
+/// One appender, ready to go.
+enum Appender {
+    Bare(File, Vec<u8>, Durability),
+    Bus(Bus),
+}
+
+impl Appender {
+    fn new(what: What, dir: &Path, durability: Durability) -> Self {
+        let tree = Tree::create(dir, durability, Clock::System).unwrap();
+        let bus = tree.task_bus(&TaskRef { project: "p".parse().unwrap(), task: "t".parse().unwrap() });
+        match what {
+            What::Bus => Self::Bus(bus),
+            What::Bare => {
+                let file = OpenOptions::new().append(true).create(true).open(dir.join("p/t/bare")).unwrap();
+                let mut line = vec![b'x'; line_len()];
+                *line.last_mut().unwrap() = b'\n';
+                Self::Bare(file, line, durability)
+            }
+        }
+    }
+
+    /// Appends `count` times and says how long each took.
+    fn run(&mut self, count: usize) -> Vec<Duration> {
+        (0..count)
+            .map(|_| {
+                let began = Instant::now();
+                match self {
+                    Self::Bare(file, line, durability) => {
+                        file.write_all(line).unwrap();
+                        if *durability == Durability::Always {
+                            file.sync_data().unwrap();
+                        }
+                    }
+                    Self::Bus(bus) => {
+                        let draft = Draft::new(MessageType::PROGRESS, "x".repeat(BODY));
+                        bus.post(&draft).unwrap();
+                    }
+                }
+                began.elapsed()
+            })
+            .collect()
+    }
+}
+
+/// Bytes of a message's line, which the bare loop writes, too.
+fn line_len() -> usize {
+    let around = concat!(
+        r#"{"msg_id":"MSG-20260205-100001-000000000-PID00000-0001","timestamp":"2026-02-05T10:00:01.000000Z","#,
+        r#""type":"PROGRESS","project_id":"p","task_id":"t","body":""}"#,
+        "\n"
+    );
+    around.len() + BODY
+}
+
+/// What came of all rounds of one kind.
+struct Row {
+    what: What,
+    who: Who,
+    times: Vec<Duration>,
+    elapsed: Duration,
+}
+
+impl Row {
+    fn percentile(&self, percent: usize) -> f64 {
+        self.times[(self.times.len() - 1) * percent / 100].as_secs_f64() * 1e6
+    }
+
+    fn per_second(&self) -> f64 {
+        f64::from(u32::try_from(self.times.len()).unwrap()) / self.elapsed.as_secs_f64()
+    }
+}
+
+fn measure(who: Who) -> [Row; 2] {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    std::fs::create_dir_all(dir.path().join("p/t")).unwrap();
+    let mut rows =
+        [What::Bare, What::Bus].map(|what| Row { what, who, times: Vec::new(), elapsed: Duration::ZERO });
+    for _ in 0..ROUNDS {
+        for row in &mut rows {
+            let (times, elapsed) = match who {
+                Who::Unsynced => in_threads(row.what, dir.path(), 1, Durability::Never),
+                Who::One => in_threads(row.what, dir.path(), 1, Durability::Always),
+                Who::Threads => in_threads(row.what, dir.path(), WRITERS, Durability::Always),
+                Who::Processes => in_processes(row.what, dir.path()),
+            };
+            row.times.extend(times);
+            row.elapsed += elapsed;
+        }
+    }
+    let bus = dir.path().join("p/t/TASK-MESSAGE-BUS.jsonl").metadata().unwrap().len();
+    assert_eq!(bus, dir.path().join("p/t/bare").metadata().unwrap().len(), "both write the same");
+    for row in &mut rows {
+        row.times.sort_unstable();
+    }
+    rows
+}
+
+fn in_threads(what: What, dir: &Path, writers: usize, durability: Durability) -> (Vec<Duration>, Duration) {
+    let mut appenders: Vec<Appender> = (0..writers).map(|_| Appender::new(what, dir, durability)).collect();
+    let began = Instant::now();
+    let times = std::thread::scope(|scope| {
+        let threads: Vec<_> = appenders.iter_mut().map(|a| scope.spawn(move || a.run(APPENDS))).collect();
+        threads.into_iter().flat_map(|t| t.join().unwrap()).collect()
+    });
+    (times, began.elapsed())
+}
+
+fn in_processes(what: What, dir: &Path) -> (Vec<Duration>, Duration) {
+    let program: PathBuf = std::env::current_exe().unwrap();
+    let mut children: Vec<_> = (0..WRITERS)
+        .map(|_| {
+            Command::new(&program)
+                .args(["--writer", &what.to_string()])
+                .arg(dir)
+                .arg(APPENDS.to_string())
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    let mut outputs: Vec<_> =
+        children.iter_mut().map(|c| BufReader::new(c.stdout.take().unwrap()).lines()).collect();
+    for output in &mut outputs {
+        assert_eq!(output.next().unwrap().unwrap(), "ready");
+    }
+    let began = Instant::now();
+    for child in &mut children {
+        drop(child.stdin.take());
+    }
+    let mut times = Vec::new();
+    for (child, output) in children.iter_mut().zip(outputs) {
+        times.extend(output.map(|nanos| Duration::from_nanos(nanos.unwrap().parse().unwrap())));
+        assert!(child.wait().unwrap().success());
+    }
+    (times, began.elapsed())
+}
+
+/// A writer process: appends when its stdin is closed, then prints its times.
+fn write_when_told(what: What, dir: &Path, count: usize) {
+    let mut appender = Appender::new(what, dir, Durability::Always);
+    println!("ready");
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+    for time in appender.run(count) {
+        println!("{}", time.as_nanos());
+    }
+}
+
+fn print_table(rows: &[Row]) {
+    println!(
+        "\nappend, {} bytes a line, {APPENDS} lines per writer and round, {ROUNDS} rounds\n",
+        line_len()
+    );
+    println!("{:<14}{:<6}{:>12}{:>12}{:>12}{:>8}", "WRITERS", "", "MEDIAN us", "P99 us", "LINES/s", "RATIO");
+    let mut json = Vec::new();
+    for pair in rows.chunks(2) {
+        let ratio = pair[1].percentile(50) / pair[0].percentile(50);
+        for row in pair {
+            let shown = if row.what == What::Bus { format!("{ratio:.2}") } else { String::new() };
+            let (median, p99, rate) = (row.percentile(50), row.percentile(99), row.per_second());
+            println!("{:<14}{:<6}{median:>12.1}{p99:>12.1}{rate:>12.0}{shown:>8}", row.who, row.what);
+            json.push(serde_json::json!({
+                "writers": row.who.to_string(), "what": row.what.to_string(),
+                "median_us": median.round(), "p99_us": p99.round(), "per_second": rate.round(),
+            }));
+        }
+    }
+    println!("\n{}", serde_json::json!({ "bench": "append", "line_bytes": line_len(), "rows": json }));
+}
