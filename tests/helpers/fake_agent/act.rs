@@ -21,7 +21,7 @@ use nix::{
 use super::{leftover, step::Step};
 
 const MB: usize = 1024 * 1024;
-const WAIT_FOR: Duration = Duration::from_secs(60);
+const WAIT_FOR: Duration = Duration::from_mins(1);
 
 /// Does one step. `began` is the time at which `main` was entered.
 pub fn act(step: &Step, began: nix::Result<TimeSpec>) -> io::Result<()> {

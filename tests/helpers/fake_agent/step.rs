@@ -5,7 +5,7 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 use nix::sys::signal::Signal;
 
 /// The longest sleep, of the agent and of what it leaves behind.
-const LONGEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_mins(2);
 /// The most processes that one `spawn-tree` may make.
 const MOST_PROCESSES: u32 = 1000;
 
