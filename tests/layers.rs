@@ -57,9 +57,9 @@ const MODULES: &[Module] = &[
     ]),
     // Other systems' dialects.
     module_on(8, "faces", &["shutdown", "telemetry", "tree", "watch", "view", "approvals", "daemon", "http"]),
-    // The shell.
+    // The shell. It reads files that a person names, and shows those of a run: hence fsx.
     module_on(9, "cli", &[
-        "clock", "shutdown", "telemetry", "tree", "config", "process", "watch", "agents", "view", "runner", "planner",
+        "fsx", "clock", "shutdown", "telemetry", "tree", "config", "process", "watch", "agents", "view", "runner", "planner",
         "automations", "daemon", "http", "faces",
     ]),
 ];

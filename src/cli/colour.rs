@@ -101,7 +101,7 @@ mod tests {
             (Always, &[("NO_COLOR", "1")], Elsewhere, Colour::On),
             (Never, &[("CLICOLOR_FORCE", "1")], Terminal, Colour::Off),
         ] {
-            let environment = Environment::from_iter(variables.iter().copied());
+            let environment: Environment = variables.iter().copied().collect();
             assert_eq!(
                 Colour::decide(when, &environment, target),
                 colour,

@@ -210,7 +210,7 @@ fn nothing_named(what: &str, form: &str, variable: &str) -> CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Clock;
+    use crate::{clock::Clock, fsx::Durability};
 
     const OLD: &str = "20260205-10000100001-1-0001";
     const NEW: &str = "20260206-10000100001-1-0001";
@@ -218,7 +218,7 @@ mod tests {
     /// p/t with two runs, q/t with one, p/u with none, and the project r with nothing.
     fn tree() -> (tempfile::TempDir, Tree) {
         let folder = tempfile::tempdir().unwrap();
-        let tree = Tree::create(folder.path(), Default::default(), Clock::System).unwrap();
+        let tree = Tree::create(folder.path(), Durability::default(), Clock::System).unwrap();
         for (task, runs) in [("p/t", &[OLD, NEW][..]), ("q/t", &["20260207-1-1-1"]), ("p/u", &[])] {
             let task = task_ref(task);
             tree.root().ensure_dir(&task.dir().runs()).unwrap();
