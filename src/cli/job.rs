@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     daemon, fsx,
-    runner::{self, Begin, DriveEnd, Runner, Submission},
+    runner::{self, Begin, LoopEnd, Runner, Submission},
     tree::{
         format::MAX_RECORD,
         ids::{ProjectId, RunId, TaskId},
@@ -102,8 +102,8 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let runtime = context.runtime()?;
     let end = runtime.block_on(watch_to_the_end(args, context, &runner, accepted))?;
     match end {
-        DriveEnd::Ended(info) => answer(args, context, &runner, &run, &info),
-        DriveEnd::Detached => Err(CliError::new(Kind::Interrupted, "left while the agent runs").with_hint(
+        LoopEnd::Ended { info, .. } => answer(args, context, &runner, &run, &info),
+        LoopEnd::Detached => Err(CliError::new(Kind::Interrupted, "left while the agent runs").with_hint(
             format!("`run-agent drive {}` goes on, `run-agent stop {}` ends it", run.task, run.task),
         )),
     }
@@ -114,7 +114,7 @@ async fn watch_to_the_end(
     context: &Context,
     runner: &Runner,
     accepted: runner::Accepted,
-) -> CliResult<DriveEnd> {
+) -> CliResult<LoopEnd> {
     let hints = context.hints(&runner.tree)?;
     let mut interrupts = Interrupts::listen()?;
     let detach = CancellationToken::new();

@@ -1,4 +1,4 @@
-//! Drives one ticket: through the gate, through its run, to its removal. The same for a command line and a daemon.
+//! Drives one ticket: through the gate, through its loop, to its removal. The same for a command line and a daemon.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     planner::{self, Limits},
-    runner::{self, Begin, DriveEnd, Result, Runner},
+    runner::{self, Begin, LoopEnd, Result, Runner},
     tree::{
         TreeError,
         ids::TicketId,
@@ -18,7 +18,7 @@ use crate::{
     watch::Hints,
 };
 
-/// Drives a ticket whose task's lock we hold until its run's end is committed and the ticket is gone.
+/// Drives a ticket whose task's lock we hold until its loop has ended and the ticket is gone.
 ///
 /// # Errors
 /// If the tree cannot be read or written; the ticket stays then, for whoever takes over.
@@ -29,13 +29,13 @@ pub async fn drive_ticket(
     begin: Begin,
     hints: &Hints,
     detach: &CancellationToken,
-) -> Result<DriveEnd> {
+) -> Result<LoopEnd> {
     if !admitted(runner, &id, &ticket, hints, detach).await? {
-        return Ok(DriveEnd::Detached);
+        return Ok(LoopEnd::Detached);
     }
     let lock = Arc::new(lock);
-    let end = runner::drive(runner, &lock, ticket.run(), begin, hints, detach).await?;
-    if let DriveEnd::Ended(_) = end {
+    let end = runner::drive_loop(runner, &lock, &id, ticket, begin, hints, detach).await?;
+    if let LoopEnd::Ended { .. } = end {
         runner.tree.close_ticket(Place::Live, &id)?;
     }
     Ok(end)
@@ -51,14 +51,11 @@ pub async fn take_over(
     holder: &str,
     hints: &Hints,
     detach: &CancellationToken,
-) -> Result<Option<DriveEnd>> {
+) -> Result<Option<LoopEnd>> {
     let lock = runner.tree.lock_task(task, holder)?;
     // Under the lock: whoever had it before may just have finished.
     let Some((id, _, ticket)) = runner.tree.ticket_of(task)? else { return Ok(None) };
-    match drive_ticket(runner, lock, (id, ticket), Begin::Resumed, hints, detach).await {
-        Ok(end) => Ok(Some(end)),
-        Err(e) => Err(e),
-    }
+    drive_ticket(runner, lock, (id, ticket), Begin::Resumed, hints, detach).await.map(Some)
 }
 
 /// Waits until the ticket is live. `false`: we are to go before it is.

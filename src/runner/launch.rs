@@ -59,8 +59,13 @@ pub(super) fn work_folder(
 /// Starts the shim of a run. Whatever comes of it is in the run's folder afterwards.
 pub(super) fn start(runner: &Runner, info: &RunInfo) -> Result<()> {
     let run = environment::run_of(info);
-    if runner.tree.root().exists(&run.task.dir().stop())? {
-        return never(runner, info, EndsAs::Stopped, "stopped before it started");
+    for (marker, reason) in [
+        (run.task.dir().done(), "the task was done before it started"),
+        (run.task.dir().stop(), "stopped before it started"),
+    ] {
+        if runner.tree.root().exists(&marker)? {
+            return never(runner, info, EndsAs::Stopped, reason);
+        }
     }
     let (spec, env) = match spec(runner, info) {
         Ok(made) => made,
@@ -94,7 +99,8 @@ type Spec = (LaunchSpec, std::collections::BTreeMap<std::ffi::OsString, std::ffi
 
 fn spec(runner: &Runner, info: &RunInfo) -> Result<Spec> {
     let run = environment::run_of(info);
-    let config = runner.tree.task_config(&run.task)?;
+    // An attempt may have another agent than the task began with.
+    let config = TaskConfig { agent: info.agent.clone(), ..runner.tree.task_config(&run.task)? };
     let agent = agents::find(&runner.config, &config.agent)?;
     let settings = TaskSettings::resolve(&runner.config, agent, &config.config)?;
     let cwd = PathBuf::from(info.cwd.as_deref().unwrap_or("/"));

@@ -4,21 +4,33 @@
 //! task's lock goes on where the one before stopped. Whether a task may start
 //! is not its business (`planner`).
 
+mod again;
+mod brakes;
+mod children;
 mod commit;
+mod diversify;
 mod drive;
 mod environment;
 mod error;
+mod farewell;
 mod launch;
+mod new_run;
 mod orphan;
 mod prompt;
+mod restart;
+mod resume;
 mod stop;
 mod submit;
+mod task_loop;
 mod wait;
 
-pub use drive::{Begin, DriveEnd, drive};
+pub use diversify::choose as choose_agent;
+pub use drive::Begin;
 pub use error::{Result, RunnerError};
+pub use resume::{delete, resume};
 pub use stop::{Stopped, request_stop};
 pub use submit::{Accepted, Submission, accept};
+pub use task_loop::{LoopEnd, drive_loop};
 
 use std::{path::PathBuf, sync::Arc};
 

@@ -1,9 +1,7 @@
 //! Asking a task to stop: a marker in its folder, and in those of the tasks that its runs have started.
 
-use std::collections::HashSet;
-
-use super::error::Result;
-use crate::tree::{Tree, TreeError, ids::RunId, refs::TaskRef, ticket::Place};
+use super::{children::live_children, error::Result};
+use crate::tree::{Tree, TreeError, refs::TaskRef};
 
 /// What was asked to stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,19 +31,4 @@ pub fn request_stop(tree: &Tree, task: &TaskRef) -> Result<Stopped> {
         }
     }
     Ok(Stopped { tasks })
-}
-
-/// The tasks with a ticket that a run of this task asked for.
-fn live_children(tree: &Tree, task: &TaskRef) -> Result<Vec<TaskRef>> {
-    let runs: HashSet<RunId> =
-        tree.root().list(&task.dir().runs())?.iter().filter_map(|e| e.name.parse().ok()).collect();
-    let mut children = Vec::new();
-    for place in [Place::Queue, Place::Live] {
-        for ticket in tree.tickets(place)?.into_iter().filter_map(|f| f.ticket.ok()) {
-            if ticket.parent_run_id.as_ref().is_some_and(|p| runs.contains(p)) {
-                children.push(ticket.task());
-            }
-        }
-    }
-    Ok(children)
 }

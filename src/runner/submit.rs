@@ -10,19 +10,17 @@ use serde_json::Value;
 use super::{
     Runner,
     error::{Result, RunnerError},
-    launch, prompt,
+    launch,
+    new_run::{NewRun, discard_unaccepted, make_run},
 };
-use crate::{
-    fsx::RelPath,
-    tree::{
-        TreeError, format,
-        ids::{RunId, TaskId, TicketId},
-        refs::{RunRef, TaskRef},
-        run_info::{ProcessOwnership, RunInfo, RunStatus},
-        task::{TaskConfig, TaskKind},
-        task_lock::TaskLock,
-        ticket::Ticket,
-    },
+use crate::tree::{
+    TreeError,
+    ids::{RunId, TaskId, TicketId},
+    refs::TaskRef,
+    run_info::RunStatus,
+    task::{TaskConfig, TaskKind},
+    task_lock::TaskLock,
+    ticket::Ticket,
 };
 
 /// A task as somebody asks for it.
@@ -97,8 +95,19 @@ pub fn accept(runner: &Runner, submission: &Submission) -> Result<Accepted> {
     }
     root.replace(&task.dir().prompt(), submission.prompt.as_bytes())?;
     lock.write_config(&runner.tree, &config)?;
-    let info = first_info(runner, submission, checked.agent_type.as_str(), &cwd);
-    let run = make_run(runner, &lock, info, &submission.prompt)?;
+    let run = make_run(
+        runner,
+        &lock,
+        NewRun {
+            agent: &submission.agent,
+            agent_type: checked.agent_type.as_str(),
+            cwd: &cwd,
+            parent: submission.parent_run_id.clone(),
+            previous: None,
+            attempt: 1,
+            words: &submission.prompt,
+        },
+    )?;
 
     let ticket = Ticket {
         version: 1,
@@ -108,6 +117,7 @@ pub fn accept(runner: &Runner, submission: &Submission) -> Result<Accepted> {
         kind: submission.kind,
         parent_run_id: submission.parent_run_id.clone(),
         attempt: 1,
+        restarts: 0,
         not_before: None,
         reason: None,
     };
@@ -125,95 +135,19 @@ pub(super) fn holder() -> String {
 fn refuse_if_accepted_before(runner: &Runner, task: &TaskRef) -> Result<()> {
     let exists = || RunnerError::Tree(TreeError::Exists { what: format!("task {task}") });
     let root = runner.tree.root();
-    if runner.tree.ticket_of(task)?.is_some() || root.exists(&task.dir().done())? {
+    let ended = root.exists(&task.dir().done())? || root.exists(&task.dir().end())?;
+    if ended || runner.tree.ticket_of(task)?.is_some() {
         return Err(exists());
     }
-    let mut leftovers = Vec::new();
-    for entry in root.list(&task.dir().runs())? {
-        let run = task.run(entry.name.parse::<RunId>().map_err(TreeError::from)?);
-        match runner.tree.run_info(&run) {
-            Ok(info) if info.status == RunStatus::Created => leftovers.push(run),
-            Err(TreeError::NotFound { .. }) => leftovers.push(run),
-            _ => return Err(exists()),
-        }
-    }
-    // A task that somebody made by hand, with files of its own, is not ours to overwrite.
-    if leftovers.is_empty() && root.exists(&task.dir().config())? && root.exists(&task.dir().bus())? {
-        return Err(exists());
-    }
-    for run in leftovers {
-        discard(runner, run.dir().path())?;
-    }
-    Ok(())
-}
-
-/// Moves a folder into the trash and removes it there, so that no reader meets half of it.
-pub(super) fn discard(runner: &Runner, path: &RelPath) -> Result<()> {
-    let root = runner.tree.root();
-    let trash = crate::tree::paths::top::trash();
-    root.ensure_dir(&trash)?;
-    let target = trash.join(RunId::generate(runner.tree.clock().now()));
-    root.rename(path, &target)?;
-    Ok(root.remove_tree(&target)?)
-}
-
-fn first_info(runner: &Runner, submission: &Submission, agent_type: &str, cwd: &std::path::Path) -> RunInfo {
-    let now = runner.tree.clock().now();
-    RunInfo {
-        version: 1,
-        run_id: RunId::generate(now),
-        project_id: submission.task.project.clone(),
-        task_id: submission.task.task.clone(),
-        status: RunStatus::Created,
-        agent: submission.agent.clone(),
-        agent_type: agent_type.to_owned(),
-        agent_version: None,
-        driver: "exec".to_owned(),
-        executor: "local".to_owned(),
-        host: None,
-        pid: None,
-        pgid: None,
-        pid_started: None,
-        process_ownership: ProcessOwnership::Managed,
-        parent_run_id: submission.parent_run_id.clone(),
-        previous_run_id: None,
-        attempt: 1,
-        start_time: now,
-        end_time: None,
-        exit_code: None,
-        signal: None,
-        error_summary: None,
-        cwd: Some(cwd.display().to_string()),
-        prompt_path: String::new(),
-        output_path: String::new(),
-        stdout_path: String::new(),
-        stderr_path: String::new(),
-        commandline: None,
-        thread_id: None,
-        usage: None,
-        extra: BTreeMap::new(),
-    }
-}
-
-/// Makes a run's folder with its record and its prompt. A clash of names is seen, and a new name taken.
-pub(super) fn make_run(runner: &Runner, lock: &TaskLock, mut info: RunInfo, words: &str) -> Result<RunRef> {
-    let root = runner.tree.root();
-    let task = lock.task();
-    root.ensure_dir(&task.dir().runs())?;
-    let run = loop {
-        let run = task.run(info.run_id.clone());
-        if root.mkdir(run.dir().path())? {
-            break run;
-        }
-        info.run_id = RunId::generate(runner.tree.clock().now());
+    let started = |id: &RunId| -> Result<bool> {
+        let run = task.run(id.clone());
+        let begun = runner.tree.run_info(&run).is_ok_and(|i| i.status != RunStatus::Created);
+        Ok(begun || root.exists(&run.dir().claim())?)
     };
-    let dir = run.dir();
-    let path = |rel: RelPath| root.absolute(&rel).display().to_string();
-    info.prompt_path = path(dir.prompt());
-    info.output_path = path(dir.output());
-    info.stdout_path = path(dir.stdout());
-    info.stderr_path = path(dir.stderr());
-    root.replace(&dir.prompt(), prompt::compose(runner, &info, words).as_bytes())?;
-    format::write(root, &dir.info(), &info)?;
-    Ok(run)
+    for id in runner.tree.runs(task)? {
+        if started(&id)? {
+            return Err(exists());
+        }
+    }
+    discard_unaccepted(runner, task, None)
 }

@@ -12,6 +12,7 @@ pub mod paths;
 pub mod refs;
 pub mod run_info;
 pub mod task;
+pub mod task_end;
 pub mod task_lock;
 pub mod ticket;
 mod walk;

@@ -134,6 +134,8 @@ files!(TaskDir {
     done = "DONE";
     /// Somebody asks: stop, and do not restart.
     stop = "STOP";
+    /// How its last loop ended.
+    end = "TASK-END.yaml";
     /// Held by whoever drives this task's loop.
     lock = "task.lock";
     /// The folder of its runs.

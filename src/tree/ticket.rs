@@ -37,6 +37,9 @@ pub struct Ticket {
     pub parent_run_id: Option<RunId>,
     /// Number of the attempt; 1 is the first.
     pub attempt: u32,
+    /// Restarts that count against `max_restarts`, so far.
+    #[serde(default)]
+    pub restarts: u32,
     /// Nothing starts before this time.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub not_before: Option<DateTime<Utc>>,

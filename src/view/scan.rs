@@ -91,6 +91,8 @@ pub fn task(tree: &Tree, task: &TaskRef, tickets: &Tickets) -> Result<TaskEntry>
     let facts = TaskFacts {
         kind: config.as_ref().map_or(TaskKind::Task, |c| c.kind),
         ticket: tickets.place_of(task),
+        // A record that cannot be read says nothing; `fsck` names it.
+        end: tree.task_end(task).ok().flatten().map(|e| e.status),
         done: root.exists(&dir.done())?,
         stop: root.exists(&dir.stop())?,
         last_run: statuses().next_back(),

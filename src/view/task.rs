@@ -2,15 +2,15 @@
 //!
 //! 1. A run that is shown as running, or an admitted ticket: `running`.
 //! 2. A ticket in the queue: `queued`, or `blocked` while a dependency is not done.
-//! 3. DONE: `completed`.
-//! 4. STOP: `stopped`.
+//! 3. As its last loop ended, where TASK-END.yaml says so.
+//! 4. DONE: `completed`; STOP: `stopped`.
 //! 5. Else as the last run ended. A loop whose last run succeeded without DONE is
 //!    `idle`: nobody said that its work is finished.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::tree::{run_info::RunStatus, task::TaskKind, ticket::Place};
+use crate::tree::{run_info::RunStatus, task::TaskKind, task_end::EndStatus, ticket::Place};
 
 /// The word for a task's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -48,6 +48,16 @@ impl TaskStatus {
     }
 }
 
+impl From<EndStatus> for TaskStatus {
+    fn from(end: EndStatus) -> Self {
+        match end {
+            EndStatus::Completed => Self::Completed,
+            EndStatus::Failed => Self::Failed,
+            EndStatus::Stopped => Self::Stopped,
+        }
+    }
+}
+
 /// Whether a queued task waits for others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dependencies {
@@ -64,6 +74,8 @@ pub struct TaskFacts {
     pub kind: TaskKind,
     /// Where its ticket lies, if it has one.
     pub ticket: Option<Place>,
+    /// How its last loop ended.
+    pub end: Option<EndStatus>,
     /// Whether DONE is there.
     pub done: bool,
     /// Whether STOP is there.
@@ -84,6 +96,7 @@ pub fn status(facts: &TaskFacts) -> TaskStatus {
         (Some(Place::Live), _) => TaskStatus::Running,
         (Some(Place::Queue), _) if facts.dependencies == Dependencies::Unmet => TaskStatus::Blocked,
         (Some(Place::Queue), _) => TaskStatus::Queued,
+        _ if facts.end.is_some() => facts.end.map_or(TaskStatus::Idle, TaskStatus::from),
         _ if facts.done => TaskStatus::Completed,
         _ if facts.stop => TaskStatus::Stopped,
         (None, Some(RunStatus::Completed)) if facts.kind == TaskKind::Job => TaskStatus::Completed,
@@ -102,6 +115,7 @@ mod tests {
         let base = TaskFacts {
             kind: TaskKind::Task,
             ticket: None,
+            end: None,
             done: false,
             stop: false,
             last_run: None,
@@ -118,6 +132,7 @@ mod tests {
                 TaskFacts { ticket: Some(Place::Queue), dependencies: Dependencies::Unmet, ..base },
                 TaskStatus::Blocked,
             ),
+            (TaskFacts { end: Some(EndStatus::Failed), done: true, ..base }, TaskStatus::Failed),
             (TaskFacts { done: true, stop: true, ..last(RunStatus::Failed) }, TaskStatus::Completed),
             (TaskFacts { stop: true, ..last(RunStatus::Completed) }, TaskStatus::Stopped),
             (last(RunStatus::Completed), TaskStatus::Idle),

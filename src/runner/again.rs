@@ -1,0 +1,59 @@
+//! The next attempt of a loop: its agent and its prompt.
+
+use super::{
+    Runner, diversify,
+    environment::run_of,
+    error::Result,
+    launch,
+    new_run::{NewRun, make_run},
+};
+use crate::{
+    agents,
+    tree::{
+        format::MAX_RECORD,
+        refs::RunRef,
+        run_info::{RunInfo, RunStatus},
+        task_lock::TaskLock,
+    },
+};
+
+/// Makes the run that follows `last`.
+pub(super) fn make_next_run(runner: &Runner, lock: &TaskLock, last: &RunInfo) -> Result<RunRef> {
+    let task = lock.task();
+    let config = runner.tree.task_config(task)?;
+    let failed = matches!(last.status, RunStatus::Failed | RunStatus::Crashed);
+    let other = failed.then(|| diversify::after_failure(&runner.config, &last.agent)).flatten();
+    let agent = other.unwrap_or_else(|| last.agent.clone());
+    let agent_type = agents::find(&runner.config, &agent)?.agent_type;
+    let cwd = launch::work_folder(runner, task, &config, None)?;
+    let words = continued(runner, last)?;
+    let run = NewRun {
+        agent: &agent,
+        agent_type: agent_type.as_str(),
+        cwd: &cwd,
+        parent: last.parent_run_id.clone(),
+        previous: Some(last.run_id.clone()),
+        attempt: last.attempt + 1,
+        words: &words,
+    };
+    make_run(runner, lock, run)
+}
+
+/// The task's prompt, as an agent gets it that is not the first to work on it.
+pub(super) fn continued(runner: &Runner, last: &RunInfo) -> Result<String> {
+    let task = run_of(last).task;
+    let prompt = runner.tree.root().read_opt(&task.dir().prompt(), MAX_RECORD)?.unwrap_or_default();
+    let prompt = String::from_utf8_lossy(&prompt);
+    let took = last.end_time.map_or(0, |end| (end - last.start_time).num_seconds().max(0));
+    let how = last.error_summary.as_deref().unwrap_or("it ended without an error, but did not say DONE");
+    Ok(format!(
+        "Continue working on the following:\n\n{prompt}\n\n---\n\n\
+         How the attempt before this one ended: run `{run}` (attempt {attempt}) was {status} after {took} s: {how}.\n\
+         Its answer is in {output}, what it printed in {stdout}.\n",
+        run = last.run_id,
+        attempt = last.attempt,
+        status = last.status.as_str(),
+        output = last.output_path,
+        stdout = last.stdout_path,
+    ))
+}

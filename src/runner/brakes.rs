@@ -1,0 +1,55 @@
+//! The brakes of a loop: money, tokens, and runs that change nothing.
+
+use super::{Runner, error::Result};
+use crate::{
+    config::Limits,
+    tree::{refs::TaskRef, run_info::RunInfo},
+};
+
+/// Which brake was hit, in one sentence; `None` if none is set or reached.
+pub(super) fn hit(runner: &Runner, task: &TaskRef, limits: &Limits) -> Result<Option<String>> {
+    if *limits == Limits::default() {
+        return Ok(None);
+    }
+    let mut runs = Vec::new();
+    for id in runner.tree.runs(task)? {
+        // A record that cannot be read adds nothing; `fsck` names it.
+        runs.extend(runner.tree.run_info(&task.run(id)));
+    }
+    let usage = || runs.iter().filter_map(|r| r.usage.as_ref());
+    let cost: f64 = usage().filter_map(|u| u.cost_usd).sum();
+    if let Some(max) = limits.max_cost_usd.filter(|max| cost >= *max) {
+        return Ok(Some(format!(
+            "its runs cost {cost:.2} USD of the {max:.2} that limits.max_cost_usd allows"
+        )));
+    }
+    let tokens: u64 = usage().map(|u| u.input_tokens.unwrap_or(0) + u.output_tokens.unwrap_or(0)).sum();
+    if let Some(max) = limits.max_tokens.filter(|max| tokens >= *max) {
+        return Ok(Some(format!("its runs used {tokens} tokens of the {max} that limits.max_tokens allows")));
+    }
+    match limits.no_progress_runs {
+        Some(max) if same_answers(runner, task, &runs)? >= max => {
+            Ok(Some(format!("its last {max} runs changed nothing (limits.no_progress_runs)")))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// How many of the last runs in a row left the same answer, and no note on progress that is newer than them.
+fn same_answers(runner: &Runner, task: &TaskRef, runs: &[RunInfo]) -> Result<u32> {
+    let root = runner.tree.root();
+    let noted = root.stat(&task.dir().state())?.map_or(0, |s| s.modified_ns);
+    let mut same = 0;
+    let mut answer: Option<Vec<u8>> = None;
+    for run in runs.iter().rev() {
+        let output =
+            root.read_opt(&task.run(run.run_id.clone()).dir().output(), 1 << 20)?.unwrap_or_default();
+        let began = i128::from(run.start_time.timestamp_nanos_opt().unwrap_or(0));
+        if noted > began || answer.as_ref().is_some_and(|a| *a != output) {
+            break;
+        }
+        answer = Some(output);
+        same += 1;
+    }
+    Ok(same)
+}

@@ -1,0 +1,64 @@
+//! What is said on the buses when a loop ends: once, whoever drives and however often.
+
+use chrono::TimeDelta;
+
+use super::{Runner, environment::run_of, error::Result, restart::Say};
+use crate::tree::{
+    bus::{Bus, Draft, LookBack, MessageType},
+    run_info::RunInfo,
+    task_end::TaskEnd,
+};
+
+/// How far the clock may have jumped back since the run began.
+const CLOCK_SLACK: TimeDelta = TimeDelta::hours(24);
+
+/// Posts how the loop ended: to the task's bus, and that it is done to the project's too.
+pub(super) fn post(runner: &Runner, info: &RunInfo, end: &TaskEnd, say: Say) -> Result<()> {
+    let task = run_of(info).task;
+    let once = format!("task-end:{}", info.run_id);
+    let (kind, body) = match say {
+        Say::Nothing => return Ok(()),
+        Say::Done => {
+            (MessageType::TASK_DONE, format!("task {} is done after {} run(s)", task.task, end.attempt))
+        }
+        Say::Error => (MessageType::ERROR, format!("task {} failed: {}", task.task, end.reason)),
+        Say::Question => (
+            MessageType::QUESTION,
+            format!(
+                "task {} was stopped: {}. Should it go on? `run-agent task resume {task}` does.",
+                task.task, end.reason
+            ),
+        ),
+    };
+    post_once(runner, &runner.tree.task_bus(&task), info, kind, &body, &once)?;
+    if say == Say::Done {
+        let fact = format!(
+            "task {} completed after {} run(s); its answer is in {}",
+            task.task, end.attempt, info.output_path
+        );
+        post_once(runner, &runner.tree.project_bus(&task.project), info, MessageType::FACT, &fact, &once)?;
+    }
+    Ok(())
+}
+
+fn post_once(
+    runner: &Runner,
+    bus: &Bus,
+    info: &RunInfo,
+    kind: MessageType,
+    body: &str,
+    once: &str,
+) -> Result<()> {
+    let draft = Draft::new(kind, runner.redactor.text(body)).by_run(&info.run_id).with_meta("once", once);
+    let oldest = info.start_time - CLOCK_SLACK;
+    bus.post_once(&draft, |m| {
+        if m.meta.get("once").and_then(|v| v.as_str()) == Some(once) {
+            LookBack::Found
+        } else if m.timestamp < oldest {
+            LookBack::Stop
+        } else {
+            LookBack::Continue
+        }
+    })?;
+    Ok(())
+}

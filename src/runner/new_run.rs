@@ -1,0 +1,120 @@
+//! Making and discarding the folder of a run.
+
+use std::{collections::BTreeMap, path::Path};
+
+use super::{Runner, error::Result, prompt};
+use crate::{
+    fsx::RelPath,
+    tree::{
+        TreeError, format,
+        ids::RunId,
+        paths::top,
+        refs::{RunRef, TaskRef},
+        run_info::{ProcessOwnership, RunInfo, RunStatus},
+        task_lock::TaskLock,
+        ticket::Ticket,
+    },
+};
+
+/// What a run is made of.
+#[derive(Debug)]
+pub(super) struct NewRun<'a> {
+    pub(super) agent: &'a str,
+    pub(super) agent_type: &'a str,
+    pub(super) cwd: &'a Path,
+    pub(super) parent: Option<RunId>,
+    pub(super) previous: Option<RunId>,
+    pub(super) attempt: u32,
+    /// The prompt, without the preamble.
+    pub(super) words: &'a str,
+}
+
+/// Makes a run's folder with its record and its prompt. A clash of names is seen, and a new name taken.
+pub(super) fn make_run(runner: &Runner, lock: &TaskLock, new: NewRun<'_>) -> Result<RunRef> {
+    let root = runner.tree.root();
+    let task = lock.task();
+    let words = new.words;
+    let mut info = record(runner, task, new);
+    root.ensure_dir(&task.dir().runs())?;
+    let run = loop {
+        let run = task.run(info.run_id.clone());
+        if root.mkdir(run.dir().path())? {
+            break run;
+        }
+        info.run_id = RunId::generate(runner.tree.clock().now());
+    };
+    let dir = run.dir();
+    let path = |rel: RelPath| root.absolute(&rel).display().to_string();
+    info.prompt_path = path(dir.prompt());
+    info.output_path = path(dir.output());
+    info.stdout_path = path(dir.stdout());
+    info.stderr_path = path(dir.stderr());
+    root.replace(&dir.prompt(), prompt::compose(runner, &info, words).as_bytes())?;
+    format::write(root, &dir.info(), &info)?;
+    Ok(run)
+}
+
+fn record(runner: &Runner, task: &TaskRef, new: NewRun<'_>) -> RunInfo {
+    let now = runner.tree.clock().now();
+    RunInfo {
+        version: 1,
+        run_id: RunId::generate(now),
+        project_id: task.project.clone(),
+        task_id: task.task.clone(),
+        status: RunStatus::Created,
+        agent: new.agent.to_owned(),
+        agent_type: new.agent_type.to_owned(),
+        agent_version: None,
+        driver: "exec".to_owned(),
+        executor: "local".to_owned(),
+        host: None,
+        pid: None,
+        pgid: None,
+        pid_started: None,
+        process_ownership: ProcessOwnership::Managed,
+        parent_run_id: new.parent,
+        previous_run_id: new.previous,
+        attempt: new.attempt,
+        start_time: now,
+        end_time: None,
+        exit_code: None,
+        signal: None,
+        error_summary: None,
+        cwd: Some(new.cwd.display().to_string()),
+        prompt_path: String::new(),
+        output_path: String::new(),
+        stdout_path: String::new(),
+        stderr_path: String::new(),
+        commandline: None,
+        thread_id: None,
+        usage: None,
+        extra: BTreeMap::new(),
+    }
+}
+
+/// Removes the runs of a task that no ticket names and that nobody has started: a crash left them behind.
+pub(super) fn discard_unaccepted(runner: &Runner, task: &TaskRef, ticket: Option<&Ticket>) -> Result<()> {
+    for id in runner.tree.runs(task)? {
+        if ticket.is_some_and(|t| t.run_id == id) {
+            continue;
+        }
+        let run = task.run(id);
+        let claimed = runner.tree.root().exists(&run.dir().claim())?;
+        match runner.tree.run_info(&run) {
+            Ok(info) if info.status == RunStatus::Created && !claimed => discard(runner, run.dir().path())?,
+            Err(TreeError::NotFound { .. }) if !claimed => discard(runner, run.dir().path())?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Moves a folder into the trash and removes it there, so that no reader meets half of it.
+pub(super) fn discard(runner: &Runner, path: &RelPath) -> Result<()> {
+    let root = runner.tree.root();
+    let trash = top::trash();
+    root.ensure_dir(&trash)?;
+    let target = trash.join(RunId::generate(runner.tree.clock().now()));
+    root.rename(path, &target)?;
+    Ok(root.remove_tree(&target)?)
+}

@@ -1,0 +1,247 @@
+//! What comes after a run has ended, decided from the facts on disk.
+//!
+//! 1. A job ends with its run.
+//! 2. DONE: the task is complete when no child is alive; children that take longer than
+//!    `child_wait_timeout` make it fail, and go on themselves.
+//! 3. STOP: it is stopped. (STOP beats a restart, DONE beats STOP.)
+//! 4. A brake of `limits`: it stops with a question.
+//! 5. A usage limit: it waits for the reset, and that restart does not count.
+//! 6. `max_restarts` are used up: it fails.
+//! 7. Else it is started again after `restart_delay`, doubled for every run in a row
+//!    that failed quickly, up to `restart_delay_max`.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::{
+    config::Defaults,
+    tree::{run_info::RunStatus, task::TaskKind, task_end::EndStatus},
+};
+
+/// A run that failed in less time than this failed quickly.
+const QUICK: Duration = Duration::from_secs(30);
+
+/// A run that has ended, newest first in a list of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PastRun {
+    pub(super) status: RunStatus,
+    pub(super) took: Duration,
+}
+
+/// What the decision is made from.
+#[derive(Debug, Clone)]
+pub(super) struct LoopFacts<'a> {
+    pub(super) kind: TaskKind,
+    pub(super) done: bool,
+    pub(super) stop: bool,
+    /// The last runs of this loop, newest first; at least one.
+    pub(super) past: &'a [PastRun],
+    /// One sentence on how the last one ended, where it did not succeed.
+    pub(super) summary: Option<&'a str>,
+    pub(super) ended_at: DateTime<Utc>,
+    pub(super) now: DateTime<Utc>,
+    /// Restarts that count, so far.
+    pub(super) restarts: u32,
+    pub(super) live_children: usize,
+    /// A brake that was hit, in one sentence.
+    pub(super) brake: Option<String>,
+    /// When the agent's usage limit ends, if the run ended on one.
+    pub(super) usage_limit_until: Option<DateTime<Utc>>,
+    pub(super) settings: &'a Defaults,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The loop has ended.
+    Finish { status: EndStatus, reason: String, say: Say },
+    /// Children are alive; ask again when one ends, at this time at the latest.
+    AwaitChildren(DateTime<Utc>),
+    /// Another run, not before this time.
+    Restart { not_before: DateTime<Utc>, counts: Counts, reason: String },
+}
+
+/// What is said on the bus about an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Say {
+    /// Nothing beyond the run's own end.
+    Nothing,
+    /// That the task is done.
+    Done,
+    /// An ERROR.
+    Error,
+    /// A QUESTION: somebody has to decide.
+    Question,
+}
+
+/// Whether a restart counts against `max_restarts`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counts {
+    Yes,
+    No,
+}
+
+/// Decides; the rules stand at the top of this file.
+pub(super) fn next(facts: &LoopFacts<'_>) -> Next {
+    let last = facts.past.first().map_or(RunStatus::Crashed, |r| r.status);
+    if facts.kind == TaskKind::Job {
+        return end_of_job(facts, last);
+    }
+    if facts.done {
+        return after_done(facts);
+    }
+    if facts.stop {
+        return finish(EndStatus::Stopped, "somebody stopped it", Say::Nothing);
+    }
+    if let Some(brake) = &facts.brake {
+        return finish(EndStatus::Stopped, brake, Say::Question);
+    }
+    let how = facts.summary.unwrap_or("it ended without DONE");
+    if let Some(until) = facts.usage_limit_until {
+        let reason = format!("the agent's usage limit ends then ({how})");
+        return Next::Restart { not_before: until, counts: Counts::No, reason };
+    }
+    if facts.restarts >= facts.settings.max_restarts {
+        let reason =
+            format!("it was restarted {} times and is not done; the last run: {how}", facts.restarts);
+        return finish(EndStatus::Failed, &reason, Say::Error);
+    }
+    let delay = TimeDelta::from_std(delay(facts)).unwrap_or(TimeDelta::MAX);
+    let not_before = facts.ended_at.checked_add_signed(delay).unwrap_or(DateTime::<Utc>::MAX_UTC);
+    Next::Restart { not_before, counts: Counts::Yes, reason: format!("it is started again: {how}") }
+}
+
+fn end_of_job(facts: &LoopFacts<'_>, last: RunStatus) -> Next {
+    let how = facts.summary.unwrap_or("the run completed");
+    let status = match last {
+        RunStatus::Completed => EndStatus::Completed,
+        RunStatus::Stopped => EndStatus::Stopped,
+        _ => EndStatus::Failed,
+    };
+    finish(status, how, Say::Nothing)
+}
+
+fn after_done(facts: &LoopFacts<'_>) -> Next {
+    let limit = TimeDelta::from_std(facts.settings.child_wait_timeout).unwrap_or(TimeDelta::MAX);
+    let until = facts.ended_at.checked_add_signed(limit).unwrap_or(DateTime::<Utc>::MAX_UTC);
+    if facts.live_children == 0 {
+        return finish(EndStatus::Completed, "the agent said DONE", Say::Done);
+    }
+    if facts.now < until {
+        return Next::AwaitChildren(until);
+    }
+    let reason = format!(
+        "DONE was said, but {} child task(s) still work after child_wait_timeout; they go on",
+        facts.live_children
+    );
+    finish(EndStatus::Failed, &reason, Say::Error)
+}
+
+fn finish(status: EndStatus, reason: &str, say: Say) -> Next {
+    Next::Finish { status, reason: reason.to_owned(), say }
+}
+
+fn delay(facts: &LoopFacts<'_>) -> Duration {
+    let quick = |r: &&PastRun| matches!(r.status, RunStatus::Failed | RunStatus::Crashed) && r.took < QUICK;
+    let failures = facts.past.iter().take_while(quick).count();
+    let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(u32::MAX).min(20);
+    facts.settings.restart_delay.saturating_mul(1 << doublings).min(facts.settings.restart_delay_max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FAILED: PastRun = PastRun { status: RunStatus::Failed, took: Duration::from_secs(1) };
+    const GOOD: PastRun = PastRun { status: RunStatus::Completed, took: Duration::from_secs(1) };
+    const SLOW: PastRun = PastRun { status: RunStatus::Failed, took: Duration::from_mins(10) };
+
+    fn decide(change: impl FnOnce(&mut LoopFacts<'_>)) -> Next {
+        let settings = Defaults::default();
+        let now = DateTime::UNIX_EPOCH;
+        let mut facts = LoopFacts {
+            kind: TaskKind::Task,
+            done: false,
+            stop: false,
+            past: &[GOOD],
+            summary: None,
+            ended_at: now,
+            now,
+            restarts: 0,
+            live_children: 0,
+            brake: None,
+            usage_limit_until: None,
+            settings: &settings,
+        };
+        change(&mut facts);
+        next(&facts)
+    }
+
+    fn end(change: impl FnOnce(&mut LoopFacts<'_>)) -> Option<(EndStatus, Say)> {
+        match decide(change) {
+            Next::Finish { status, say, .. } => Some((status, say)),
+            _ => None,
+        }
+    }
+
+    fn delay_of(past: &'static [PastRun]) -> i64 {
+        match decide(|f| f.past = past) {
+            Next::Restart { not_before, counts: Counts::Yes, .. } => not_before.timestamp(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn markers_beat_restarts_and_done_beats_stop() {
+        assert_eq!(end(|f| f.done = true), Some((EndStatus::Completed, Say::Done)));
+        assert_eq!(end(|f| f.stop = true), Some((EndStatus::Stopped, Say::Nothing)));
+        assert_eq!(end(|f| (f.done, f.stop) = (true, true)), Some((EndStatus::Completed, Say::Done)));
+        assert_eq!(end(|_| {}), None);
+    }
+
+    #[test]
+    fn done_waits_for_children_and_not_for_ever() {
+        let waiting = decide(|f| (f.done, f.live_children) = (true, 1));
+        assert_eq!(waiting, Next::AwaitChildren(DateTime::UNIX_EPOCH + TimeDelta::minutes(5)));
+        let late = |f: &mut LoopFacts<'_>| {
+            (f.done, f.live_children, f.now) = (true, 1, f.now + TimeDelta::minutes(5));
+        };
+        assert_eq!(end(late), Some((EndStatus::Failed, Say::Error)));
+    }
+
+    #[test]
+    fn restarts_run_out_but_usage_limits_do_not_count() {
+        assert_eq!(end(|f| f.restarts = 100), Some((EndStatus::Failed, Say::Error)));
+        let reset = DateTime::UNIX_EPOCH + TimeDelta::hours(3);
+        let waiting = decide(|f| (f.restarts, f.usage_limit_until) = (100, Some(reset)));
+        assert!(
+            matches!(waiting, Next::Restart { not_before, counts: Counts::No, .. } if not_before == reset)
+        );
+        assert_eq!(end(|f| f.brake = Some("cost".to_owned())), Some((EndStatus::Stopped, Say::Question)));
+    }
+
+    #[test]
+    fn the_delay_doubles_while_runs_fail_quickly() {
+        assert_eq!(delay_of(&[GOOD]), 1);
+        assert_eq!(delay_of(&[FAILED, GOOD]), 1);
+        assert_eq!(delay_of(&[FAILED, FAILED, GOOD, FAILED]), 2);
+        assert_eq!(delay_of(&[FAILED, FAILED, FAILED, FAILED]), 8);
+        assert_eq!(delay_of(&[FAILED; 20]), 60);
+        assert_eq!(delay_of(&[SLOW, FAILED, FAILED]), 1);
+    }
+
+    #[test]
+    fn a_job_ends_with_its_run() {
+        for (past, status) in [(GOOD, EndStatus::Completed), (FAILED, EndStatus::Failed)] {
+            let past = [past];
+            let Next::Finish { status: got, say: Say::Nothing, .. } = decide(|f| {
+                f.kind = TaskKind::Job;
+                f.past = Box::leak(Box::new(past));
+            }) else {
+                panic!("a job is not restarted");
+            };
+            assert_eq!(got, status);
+        }
+    }
+}

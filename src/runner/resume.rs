@@ -1,0 +1,105 @@
+//! Taking up a task again that has ended, and deleting one.
+
+use super::{
+    Runner, again,
+    error::{Result, RunnerError},
+    launch,
+    new_run::{NewRun, discard, discard_unaccepted, make_run},
+    submit::{Accepted, holder},
+};
+use crate::{
+    agents,
+    tree::{TreeError, format::MAX_RECORD, refs::TaskRef, task_lock::TaskLock, ticket::Ticket},
+};
+
+/// Takes up a task again: its markers go, and a new ticket comes.
+///
+/// # Errors
+/// [`RunnerError::Refused`] if the task has neither DONE nor STOP and has not failed; [`TreeError::Locked`]
+/// while somebody drives it.
+pub fn resume(runner: &Runner, task: &TaskRef) -> Result<Accepted> {
+    let tree = &runner.tree;
+    let root = tree.root();
+    must_exist(runner, task)?;
+    let lock = tree.lock_task(task, &holder())?;
+    if let Some((id, ..)) = tree.ticket_of(task)? {
+        return Err(TreeError::Exists { what: format!("ticket {id} of task {task}") }.into());
+    }
+    let (done, stop) = (task.dir().done(), task.dir().stop());
+    let ended = tree.task_end(task)?.is_some();
+    if !(root.exists(&done)? || root.exists(&stop)? || ended) {
+        return Err(RunnerError::Refused(format!(
+            "task {task} has neither DONE nor STOP: there is nothing to resume"
+        )));
+    }
+    let config = tree.task_config(task)?;
+    let cwd = launch::work_folder(runner, task, &config, None)?;
+    launch::check(runner, &config, &cwd)?;
+    discard_unaccepted(runner, task, None)?;
+    // The record of the end goes last: with it alone a crash in between can be resumed again.
+    root.remove(&done)?;
+    root.remove(&stop)?;
+    let accepted = new_loop(runner, lock, task, &cwd)?;
+    accepted.lock.clear_end(tree)?;
+    Ok(accepted)
+}
+
+fn new_loop(runner: &Runner, lock: TaskLock, task: &TaskRef, cwd: &std::path::Path) -> Result<Accepted> {
+    let tree = &runner.tree;
+    let config = tree.task_config(task)?;
+    let agent_type = agents::find(&runner.config, &config.agent)?.agent_type;
+    let last = tree.runs(task)?.pop().and_then(|id| tree.run_info(&task.run(id)).ok());
+    let words = if let Some(last) = &last {
+        again::continued(runner, last)?
+    } else {
+        let prompt = tree.root().read_opt(&task.dir().prompt(), MAX_RECORD)?.unwrap_or_default();
+        String::from_utf8_lossy(&prompt).into_owned()
+    };
+    let run = NewRun {
+        agent: &config.agent,
+        agent_type: agent_type.as_str(),
+        cwd,
+        parent: config.parent_run_id.clone(),
+        previous: last.map(|l| l.run_id),
+        attempt: 1,
+        words: &words,
+    };
+    let run = make_run(runner, &lock, run)?;
+    let ticket = Ticket {
+        version: 1,
+        project_id: task.project.clone(),
+        task_id: task.task.clone(),
+        run_id: run.run,
+        kind: config.kind,
+        parent_run_id: config.parent_run_id,
+        attempt: 1,
+        restarts: 0,
+        not_before: None,
+        reason: None,
+    };
+    let ticket_id = tree.planner()?.accept(&ticket)?;
+    Ok(Accepted { ticket_id, ticket, lock })
+}
+
+/// Deletes a task with all its runs. It must have ended.
+///
+/// # Errors
+/// [`TreeError::Locked`] or [`TreeError::Exists`] while it is wanted: stop it first.
+pub fn delete(runner: &Runner, task: &TaskRef) -> Result<()> {
+    must_exist(runner, task)?;
+    let lock = runner.tree.lock_task(task, &holder())?;
+    if let Some((id, ..)) = runner.tree.ticket_of(task)? {
+        return Err(TreeError::Exists { what: format!("ticket {id} of task {task}") }.into());
+    }
+    let discarded = discard(runner, task.dir().path());
+    drop(lock);
+    discarded
+}
+
+fn must_exist(runner: &Runner, task: &TaskRef) -> Result<()> {
+    if runner.tree.root().exists(task.dir().path())? {
+        Ok(())
+    } else {
+        Err(TreeError::NotFound { what: format!("task {task}") }.into())
+    }
+}

@@ -1,0 +1,247 @@
+//! The loop of a task (the Ralph loop): run, look, and run again until it is done.
+//!
+//! Where it stands is in its ticket and in its runs' records, so whoever holds the
+//! task's lock goes on with it. The decision is `restart`'s; here it is carried out.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Runner, again, brakes,
+    children::live_children,
+    drive::{Begin, DriveEnd, drive},
+    error::Result,
+    farewell,
+    new_run::discard_unaccepted,
+    restart::{self, Counts, LoopFacts, Next, PastRun, Say},
+};
+use crate::{
+    config::TaskSettings,
+    tree::{ids::TicketId, run_info::RunInfo, task_end::TaskEnd, task_lock::TaskLock, ticket::Ticket},
+    watch::Hints,
+};
+
+/// How many runs back the delay before a restart looks.
+const LOOK_BACK: usize = 20;
+
+/// How a loop's drive ended.
+#[derive(Debug)]
+pub enum LoopEnd {
+    /// The loop has ended.
+    Ended {
+        /// How.
+        end: TaskEnd,
+        /// Its last run.
+        info: Box<RunInfo>,
+    },
+    /// We were told to go; the loop goes on with whoever drives it next.
+    Detached,
+}
+
+/// Drives an admitted loop to its end. The lock says that nobody else does.
+///
+/// # Errors
+/// If the tree cannot be read or written; a later drive goes on.
+pub async fn drive_loop(
+    runner: &Runner,
+    lock: &Arc<TaskLock>,
+    id: &TicketId,
+    ticket: Ticket,
+    begin: Begin,
+    hints: &Hints,
+    detach: &CancellationToken,
+) -> Result<LoopEnd> {
+    let mut turn = Turn { runner: runner.clone(), lock: lock.clone(), id: id.clone(), ticket };
+    let mut begin = begin;
+    if begin == Begin::Resumed {
+        discard_unaccepted(runner, lock.task(), Some(&turn.ticket))?;
+    }
+    loop {
+        if let Some(until) = turn.ticket.not_before
+            && wait_until(runner, lock, until, hints, detach).await? == Wait::Detached
+        {
+            return Ok(LoopEnd::Detached);
+        }
+        let DriveEnd::Ended(info) = drive(runner, lock, turn.ticket.run(), begin, hints, detach).await?
+        else {
+            return Ok(LoopEnd::Detached);
+        };
+        loop {
+            let (next, decided);
+            (turn, next) = turn.decide_off_thread((*info).clone()).await?;
+            match next {
+                Decided::Ended(end) => return Ok(LoopEnd::Ended { end, info }),
+                Decided::Again => break,
+                Decided::AwaitChildren(until) => {
+                    decided = wait_for_children(runner, until, hints, detach).await;
+                    if decided == Wait::Detached {
+                        return Ok(LoopEnd::Detached);
+                    }
+                }
+            }
+        }
+        begin = Begin::Fresh;
+    }
+}
+
+/// What ended a wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    Look,
+    Detached,
+}
+
+/// Waits for a restart's time. DONE and STOP end the wait: the start that follows obeys them.
+async fn wait_until(
+    runner: &Runner,
+    lock: &TaskLock,
+    until: DateTime<Utc>,
+    hints: &Hints,
+    detach: &CancellationToken,
+) -> Result<Wait> {
+    let root = runner.tree.root();
+    let dir = lock.task().dir();
+    let _watched = hints.watch(&root.absolute(dir.path()));
+    let mut waiter = hints.waiter();
+    loop {
+        let left = (until - runner.tree.clock().now()).to_std().unwrap_or_default();
+        if left.is_zero() || root.exists(&dir.stop())? || root.exists(&dir.done())? {
+            return Ok(Wait::Look);
+        }
+        tokio::select! {
+            () = detach.cancelled() => return Ok(Wait::Detached),
+            () = tokio::time::sleep(left) => {}
+            () = waiter.next() => {}
+        }
+    }
+}
+
+/// Waits until a ticket goes, which a child's may be.
+async fn wait_for_children(
+    runner: &Runner,
+    until: DateTime<Utc>,
+    hints: &Hints,
+    detach: &CancellationToken,
+) -> Wait {
+    let live = crate::tree::paths::top::live();
+    let _watched = hints.watch(&runner.tree.root().absolute(&live));
+    let mut waiter = hints.waiter();
+    let left = (until - runner.tree.clock().now()).to_std().unwrap_or_default();
+    tokio::select! {
+        () = detach.cancelled() => Wait::Detached,
+        () = tokio::time::sleep(left) => Wait::Look,
+        () = waiter.next() => Wait::Look,
+    }
+}
+
+/// One turn of the loop: a ticket, and the right to change it.
+#[derive(Debug)]
+struct Turn {
+    runner: Runner,
+    lock: Arc<TaskLock>,
+    id: TicketId,
+    ticket: Ticket,
+}
+
+/// What was decided, and done, after a run.
+#[derive(Debug)]
+enum Decided {
+    Ended(TaskEnd),
+    Again,
+    AwaitChildren(DateTime<Utc>),
+}
+
+impl Turn {
+    async fn decide_off_thread(mut self, info: RunInfo) -> Result<(Self, Decided)> {
+        let moved = tokio::task::spawn_blocking(move || {
+            let decided = self.decide(&info);
+            (self, decided)
+        });
+        match moved.await {
+            Ok((turn, decided)) => Ok((turn, decided?)),
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+
+    fn decide(&mut self, info: &RunInfo) -> Result<Decided> {
+        // Whoever drove before us may have got this far.
+        if let Some(end) = self.runner.tree.task_end(self.lock.task())?.filter(|e| e.run_id == info.run_id) {
+            return Ok(Decided::Ended(end));
+        }
+        match self.next(info)? {
+            Next::AwaitChildren(until) => Ok(Decided::AwaitChildren(until)),
+            Next::Finish { status, reason, say } => {
+                let end = TaskEnd {
+                    version: 1,
+                    status,
+                    reason,
+                    run_id: info.run_id.clone(),
+                    attempt: info.attempt,
+                    ended_at: self.runner.tree.clock().now(),
+                };
+                if say != Say::Nothing {
+                    farewell::post(&self.runner, info, &end, say)?;
+                }
+                self.lock.write_end(&self.runner.tree, &end)?;
+                Ok(Decided::Ended(end))
+            }
+            Next::Restart { not_before, counts, reason } => {
+                let run = again::make_next_run(&self.runner, &self.lock, info)?;
+                self.ticket.run_id = run.run;
+                self.ticket.attempt += 1;
+                self.ticket.restarts += u32::from(counts == Counts::Yes);
+                self.ticket.not_before = Some(not_before);
+                self.ticket.reason = Some(reason);
+                self.runner.tree.update_ticket(&self.id, &self.ticket)?;
+                Ok(Decided::Again)
+            }
+        }
+    }
+
+    fn next(&self, info: &RunInfo) -> Result<Next> {
+        let tree = &self.runner.tree;
+        let task = self.lock.task();
+        let config = tree.task_config(task)?;
+        let agent = crate::agents::find(&self.runner.config, &info.agent)?;
+        let settings = TaskSettings::resolve(&self.runner.config, agent, &config.config)?;
+        let past = self.past(info);
+        let ended_at = info.end_time.unwrap_or_else(|| tree.clock().now());
+        Ok(restart::next(&LoopFacts {
+            kind: self.ticket.kind,
+            done: tree.root().exists(&task.dir().done())?,
+            stop: tree.root().exists(&task.dir().stop())?,
+            past: &past.iter().map(past_run).collect::<Vec<_>>(),
+            summary: info.error_summary.as_deref(),
+            ended_at,
+            now: tree.clock().now(),
+            restarts: self.ticket.restarts,
+            live_children: live_children(tree, task)?.len(),
+            brake: brakes::hit(&self.runner, task, &settings.limits)?,
+            usage_limit_until: None,
+            settings: &settings.defaults,
+        }))
+    }
+
+    /// The last runs of this loop, newest first.
+    fn past(&self, info: &RunInfo) -> Vec<RunInfo> {
+        let mut past = vec![info.clone()];
+        while past.len() < LOOK_BACK
+            && let Some(previous) = past.last().and_then(|i| i.previous_run_id.clone())
+        {
+            match self.runner.tree.run_info(&self.lock.task().run(previous)) {
+                Ok(info) => past.push(info),
+                // Deleted, or not readable: what came before it does not matter then.
+                Err(_) => break,
+            }
+        }
+        past
+    }
+}
+
+fn past_run(info: &RunInfo) -> PastRun {
+    let took =
+        info.end_time.map(|end| end - info.start_time).and_then(|d| d.to_std().ok()).unwrap_or_default();
+    PastRun { status: info.status, took }
+}
