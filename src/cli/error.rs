@@ -291,6 +291,9 @@ impl From<RunnerError> for CliError {
             e @ RunnerError::WorkFolder { .. } => {
                 Self::wrap(Kind::NotFound, &e).with_hint("make the folder, or name another with --cwd")
             }
+            e @ RunnerError::Cycle(_) => {
+                Self::wrap(Kind::Conflict, &e).with_hint("leave out one of the dependencies on this ring")
+            }
             e @ RunnerError::Refused(_) => Self::wrap(Kind::Refused, &e),
             e @ RunnerError::Shim { .. } => Self::wrap(Kind::Failed, &e),
         }

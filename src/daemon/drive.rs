@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    planner::{self, Limits},
+    planner::{self, Admission, Limits},
     runner::{self, Begin, LoopEnd, Result, Runner},
     tree::{
         TreeError,
@@ -77,7 +77,7 @@ async fn admitted(
         if runner.tree.ticket(Place::Live, id)?.is_some() {
             return Ok(true);
         }
-        planner::admit(&runner.tree, limits)?;
+        planner::admit(&runner.tree, limits, Admission::Open)?;
         if runner.tree.ticket(Place::Live, id)?.is_some() {
             return Ok(true);
         }

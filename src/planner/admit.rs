@@ -1,34 +1,79 @@
 //! The act behind the decision: tickets are renamed from `queue/` to `live/`, under the planner's lock.
 
-use super::decide::{Candidate, Kin, Limits, decide};
-use crate::tree::{
-    Result, Tree,
-    ids::TicketId,
-    ticket::{Place, TicketFile},
+use super::decide::{Admission, Candidate, Decision, Kin, Limits, Readiness, decide};
+use crate::{
+    tree::{
+        Result, Tree,
+        ids::TicketId,
+        ticket::{Place, Ticket},
+    },
+    view::dependency::{Blockers, readable_tickets},
 };
 
 /// Admits what may go live now. Tickets that cannot be read are left where they are and hold no place.
 ///
 /// # Errors
 /// If the planner's folders cannot be read or written.
-pub fn admit(tree: &Tree, limits: Limits) -> Result<Vec<TicketId>> {
+pub fn admit(tree: &Tree, limits: Limits, admission: Admission) -> Result<Decision> {
     let planner = tree.planner()?;
-    let queue = candidates(tree.tickets(Place::Queue)?);
-    let live = candidates(tree.tickets(Place::Live)?);
-    let admitted = decide(&queue, &live, limits);
-    for id in &admitted {
+    let (_, decision) = look(tree, limits, admission)?;
+    for id in &decision.admitted {
         planner.admit(id)?;
     }
-    Ok(admitted)
+    Ok(decision)
 }
 
-fn candidates(files: Vec<TicketFile>) -> Vec<Candidate> {
-    files
+/// Where a queued ticket stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Waits for a place; 1 is the first in line.
+    Position(usize),
+    /// Waits for other tasks: why.
+    Blocked(String),
+    /// Would be admitted now.
+    Next,
+}
+
+/// Where the queued tickets stand, oldest first; changes nothing.
+///
+/// # Errors
+/// If the planner's folders cannot be read.
+pub fn standings(
+    tree: &Tree,
+    limits: Limits,
+    admission: Admission,
+) -> Result<Vec<(TicketId, Ticket, Standing)>> {
+    let (queue, decision) = look(tree, limits, admission)?;
+    let standing = |c: &Candidate| match (&c.readiness, decision.waiting.iter().position(|id| *id == c.id)) {
+        (Readiness::Blocked(why), _) => Standing::Blocked(why.clone()),
+        (Readiness::Ready, Some(at)) => Standing::Position(at + 1),
+        (Readiness::Ready, None) => Standing::Next,
+    };
+    Ok(queue.into_iter().map(|(c, ticket)| (c.id.clone(), ticket, standing(&c))).collect())
+}
+
+fn look(tree: &Tree, limits: Limits, admission: Admission) -> Result<(Vec<(Candidate, Ticket)>, Decision)> {
+    // The queue first: what another gate admits between the two looks is then counted twice, never missed.
+    let queue = readable_tickets(tree, Place::Queue)?;
+    let live = readable_tickets(tree, Place::Live)?;
+    let mut blockers = Blockers::new(queue.iter().chain(&live).map(|(_, t)| t));
+    let mut candidates = Vec::new();
+    for (id, ticket) in queue {
+        let readiness = match blockers.of(tree, &ticket)? {
+            Some(why) => Readiness::Blocked(why),
+            None => Readiness::Ready,
+        };
+        candidates.push((Candidate { id, kin: kin(&ticket), readiness }, ticket));
+    }
+    let live: Vec<Candidate> = live
         .into_iter()
-        .filter_map(|file| {
-            let ticket = file.ticket.ok()?;
-            let kin = if ticket.parent_run_id.is_some() { Kin::Child } else { Kin::Root };
-            Some(Candidate { id: file.id, kin })
-        })
-        .collect()
+        .map(|(id, ticket)| Candidate { id, kin: kin(&ticket), readiness: Readiness::Ready })
+        .collect();
+    let queue: Vec<Candidate> = candidates.iter().map(|(c, _)| c.clone()).collect();
+    let decision = decide(&queue, &live, limits, admission);
+    Ok((candidates, decision))
+}
+
+fn kin(ticket: &Ticket) -> Kin {
+    if ticket.parent_run_id.is_some() { Kin::Child } else { Kin::Root }
 }

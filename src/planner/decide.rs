@@ -1,8 +1,11 @@
 //! The decision, as a pure function of the tickets and the limits.
 //!
-//! 1. A child (a ticket with a parent run) is admitted at once and takes no root's place.
-//! 2. Roots are admitted in order of acceptance while a place is free.
-//! 3. Live roots and runs are counted from `live/`, so a driver that died changes no count.
+//! 1. A ticket that is blocked, or whose time has not come, is not ready: it is not
+//!    admitted and holds no place and no position.
+//! 2. A child (a ticket with a parent run) that is ready is admitted at once and takes no root's place.
+//! 3. Ready roots are admitted in order of acceptance while a place is free.
+//! 4. While a drain is on, no root is admitted; children are.
+//! 5. Live roots and runs are counted from `live/`, so a driver that died changes no count.
 
 use std::num::NonZeroU32;
 
@@ -24,6 +27,8 @@ pub struct Candidate {
     pub id: TicketId,
     /// Who asked for it.
     pub kin: Kin,
+    /// Whether it could start if there is a place.
+    pub readiness: Readiness,
 }
 
 /// Whether a ticket waits for a place.
@@ -31,61 +36,142 @@ pub struct Candidate {
 pub enum Kin {
     /// It does.
     Root,
-    /// An agent asked for it: it never waits.
+    /// An agent asked for it: it never waits for one.
     Child,
 }
 
-/// Decides which queued tickets go live now, in this order. Both lists are oldest first.
+/// Whether a ticket could start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// It could.
+    Ready,
+    /// It waits for other tasks, or for a time: why.
+    Blocked(String),
+}
+
+/// Whether roots may start at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Admission {
+    /// They may.
+    #[default]
+    Open,
+    /// An update waits until no root is live.
+    Draining,
+}
+
+/// What the gate decided.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Decision {
+    /// The tickets that go live now, in this order.
+    pub admitted: Vec<TicketId>,
+    /// The ready roots that wait for a place, first in line first.
+    pub waiting: Vec<TicketId>,
+}
+
+/// Decides which queued tickets go live now. Both lists are oldest first.
 #[must_use]
-pub fn decide(queue: &[Candidate], live: &[Candidate], limits: Limits) -> Vec<TicketId> {
+pub fn decide(queue: &[Candidate], live: &[Candidate], limits: Limits, admission: Admission) -> Decision {
     let room = |limit: Option<NonZeroU32>, taken: usize| {
         limit.map_or(usize::MAX, |l| usize::try_from(l.get()).unwrap_or(usize::MAX).saturating_sub(taken))
     };
+    let ready = || queue.iter().filter(|c| c.readiness == Readiness::Ready);
     let live_roots = live.iter().filter(|c| c.kin == Kin::Root).count();
-    let children = queue.iter().filter(|c| c.kin == Kin::Child).count();
+    let children = ready().filter(|c| c.kin == Kin::Child).count();
     let places = room(limits.roots, live_roots).min(room(limits.runs, live.len() + children));
-    let mut free = places;
-    let mut admitted = Vec::new();
-    for candidate in queue {
+    let mut free = if admission == Admission::Draining { 0 } else { places };
+    let mut decision = Decision::default();
+    for candidate in ready() {
         match candidate.kin {
-            Kin::Child => admitted.push(candidate.id.clone()),
+            Kin::Child => decision.admitted.push(candidate.id.clone()),
             Kin::Root if free > 0 => {
                 free -= 1;
-                admitted.push(candidate.id.clone());
+                decision.admitted.push(candidate.id.clone());
             }
-            Kin::Root => {}
+            Kin::Root => decision.waiting.push(candidate.id.clone()),
         }
     }
-    admitted
+    decision
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
+    /// `r` a ready root, `c` a ready child, `b` a blocked root, `d` a blocked child.
     fn tickets(kinds: &str, first: u64) -> Vec<Candidate> {
-        let kin = |c| if c == 'r' { Kin::Root } else { Kin::Child };
-        (first..)
-            .zip(kinds.chars())
-            .map(|(n, c)| Candidate { id: format!("{n:020}").parse().unwrap(), kin: kin(c) })
-            .collect()
+        let candidate = |(n, c): (u64, char)| Candidate {
+            id: format!("{n:020}").parse().unwrap(),
+            kin: if "rb".contains(c) { Kin::Root } else { Kin::Child },
+            readiness: if "rc".contains(c) { Readiness::Ready } else { Readiness::Blocked(String::new()) },
+        };
+        (first..).zip(kinds.chars()).map(candidate).collect()
+    }
+
+    fn digits(ids: &[TicketId]) -> String {
+        ids.iter().map(|id| id.as_str().trim_start_matches('0').to_owned()).collect()
     }
 
     #[test]
     fn roots_wait_in_order_and_children_never() {
-        for (queue, live, roots, runs, admitted) in [
-            ("rrr", "", 0, 0, "123"),
-            ("rrr", "r", 2, 0, "1"),
-            ("rcr", "rr", 2, 0, "2"),
-            ("rrr", "rc", 0, 3, "1"),
-            ("rcr", "r", 0, 2, "2"),
-            ("", "rr", 1, 1, ""),
+        for (queue, live, roots, runs, admitted, waiting) in [
+            ("rrr", "", 0, 0, "123", ""),
+            ("rrr", "r", 2, 0, "1", "23"),
+            ("rcr", "rr", 2, 0, "2", "13"),
+            ("rrr", "rc", 0, 3, "1", "23"),
+            ("rcr", "r", 0, 2, "2", "13"),
+            ("brr", "", 1, 0, "2", "3"),
+            ("dbr", "", 1, 0, "3", ""),
+            ("", "rr", 1, 1, "", ""),
         ] {
             let limits = Limits { roots: NonZeroU32::new(roots), runs: NonZeroU32::new(runs) };
-            let ids = decide(&tickets(queue, 1), &tickets(live, 100), limits);
-            let digits: String =
-                ids.iter().map(|id| id.as_str().trim_start_matches('0').to_owned()).collect();
-            assert_eq!(digits, admitted, "queue {queue:?} live {live:?} roots {roots} runs {runs}");
+            let decision = decide(&tickets(queue, 1), &tickets(live, 100), limits, Admission::Open);
+            let got = (digits(&decision.admitted), digits(&decision.waiting));
+            assert_eq!(got, (admitted.to_owned(), waiting.to_owned()), "{queue:?} {live:?} {roots} {runs}");
+        }
+    }
+
+    #[test]
+    fn a_drain_holds_roots_back_and_lets_children_pass() {
+        let decision = decide(&tickets("rcb", 1), &[], Limits::default(), Admission::Draining);
+        assert_eq!((digits(&decision.admitted), digits(&decision.waiting)), ("2".to_owned(), "1".to_owned()));
+    }
+
+    proptest! {
+        /// Plays a thousand tickets through the gate: whatever ends when, FIFO and limits hold at every step.
+        #[test]
+        fn the_gate_keeps_order_and_limits(
+            kinds in proptest::collection::vec(prop_oneof![6 => Just('r'), 1 => Just('c'), 1 => Just('b')], 1..1000),
+            limit in 1_u32..6,
+            ends in proptest::collection::vec(any::<prop::sample::Index>(), 1..2000),
+        ) {
+            let limits = Limits { roots: NonZeroU32::new(limit), runs: None };
+            let text: String = kinds.iter().collect();
+            let mut queue = tickets(&text, 1);
+            let mut live: Vec<Candidate> = Vec::new();
+            let mut last_root = None;
+            for end in ends {
+                let decision = decide(&queue, &live, limits, Admission::Open);
+                for id in &decision.admitted {
+                    let at = queue.iter().position(|c| c.id == *id).unwrap();
+                    let ticket = queue.remove(at);
+                    prop_assert_eq!(&ticket.readiness, &Readiness::Ready);
+                    if ticket.kin == Kin::Root {
+                        prop_assert!(last_root.as_ref().is_none_or(|l| *l < ticket.id), "roots in order of acceptance");
+                        last_root = Some(ticket.id.clone());
+                    }
+                    live.push(ticket);
+                }
+                let roots = live.iter().filter(|c| c.kin == Kin::Root).count();
+                prop_assert!(roots <= limit as usize);
+                let ready = queue.iter().any(|c| c.readiness == Readiness::Ready);
+                prop_assert!(!ready || roots == limit as usize, "nobody who could start is kept waiting");
+                if live.is_empty() {
+                    break;
+                }
+                live.remove(end.index(live.len()));
+            }
         }
     }
 }

@@ -3,5 +3,5 @@
 mod admit;
 mod decide;
 
-pub use admit::admit;
-pub use decide::{Limits, decide};
+pub use admit::{Standing, admit, standings};
+pub use decide::{Admission, Limits, decide};

@@ -30,6 +30,9 @@ pub enum RunnerError {
     /// A submission that cannot be meant.
     #[error("{0}")]
     Refused(String),
+    /// Tasks that would wait for each other.
+    #[error("dependency cycle: {0}")]
+    Cycle(String),
     /// The shim's program could not be started.
     #[error("cannot start {} as a shim", program.display())]
     Shim {

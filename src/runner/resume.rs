@@ -72,6 +72,7 @@ fn new_loop(runner: &Runner, lock: TaskLock, task: &TaskRef, cwd: &std::path::Pa
         run_id: run.run,
         kind: config.kind,
         parent_run_id: config.parent_run_id,
+        depends_on: config.depends_on,
         attempt: 1,
         restarts: 0,
         not_before: None,

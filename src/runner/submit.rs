@@ -22,6 +22,7 @@ use crate::tree::{
     task_lock::TaskLock,
     ticket::Ticket,
 };
+use crate::view::dependency;
 
 /// A task as somebody asks for it.
 #[derive(Debug, Clone)]
@@ -79,6 +80,9 @@ pub fn accept(runner: &Runner, submission: &Submission) -> Result<Accepted> {
         extra: BTreeMap::new(),
     };
     let task = &submission.task;
+    if let Some(ring) = dependency::cycle(&runner.tree, task, &submission.depends_on)? {
+        return Err(RunnerError::Cycle(ring.iter().map(TaskId::as_str).collect::<Vec<_>>().join(" -> ")));
+    }
     let cwd = launch::work_folder(runner, task, &config, submission.project_root.as_deref())?;
     let checked = launch::check(runner, &config, &cwd)?;
 
@@ -116,6 +120,7 @@ pub fn accept(runner: &Runner, submission: &Submission) -> Result<Accepted> {
         run_id: run.run,
         kind: submission.kind,
         parent_run_id: submission.parent_run_id.clone(),
+        depends_on: submission.depends_on.clone(),
         attempt: 1,
         restarts: 0,
         not_before: None,

@@ -35,6 +35,9 @@ pub struct Ticket {
     /// The run whose agent asked; such a ticket waits for no place.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub parent_run_id: Option<RunId>,
+    /// Tasks of the same project that must be done before it is admitted.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub depends_on: Vec<TaskId>,
     /// Number of the attempt; 1 is the first.
     pub attempt: u32,
     /// Restarts that count against `max_restarts`, so far.

@@ -3,6 +3,7 @@
 //! For the command line and HTTP alike. Nothing here writes: a status that is
 //! looked at is not changed by looking.
 
+pub mod dependency;
 pub mod outcome;
 pub mod run;
 pub mod scan;

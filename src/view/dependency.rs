@@ -1,0 +1,130 @@
+//! Whether the tasks that a task depends on are done, and what to say while they are not.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::tree::{
+    Result, Tree, TreeError,
+    ids::TaskId,
+    refs::TaskRef,
+    task_end::EndStatus,
+    ticket::{Place, Ticket},
+};
+
+/// Where a dependency stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dependency {
+    /// Its work is finished: DONE, not merely an exit.
+    Done,
+    /// A loop of it is wanted or live.
+    Underway,
+    /// Its loop ended without DONE.
+    Ended(EndStatus),
+    /// It is there, and nothing is wanted of it.
+    Idle,
+    /// There is no such task: never made, or deleted.
+    Missing,
+}
+
+impl Dependency {
+    /// Looks at a task that others depend on.
+    ///
+    /// # Errors
+    /// If its folder cannot be read.
+    pub fn look(tree: &Tree, task: &TaskRef, wanted: &HashSet<TaskRef>) -> Result<Self> {
+        let root = tree.root();
+        let dir = task.dir();
+        if wanted.contains(task) {
+            return Ok(Self::Underway);
+        }
+        if !root.exists(dir.path())? {
+            return Ok(Self::Missing);
+        }
+        match tree.task_end(task) {
+            Ok(Some(end)) if end.status == EndStatus::Completed => Ok(Self::Done),
+            Ok(Some(end)) => Ok(Self::Ended(end.status)),
+            // A record that cannot be read says nothing; DONE still does.
+            _ if root.exists(&dir.done())? => Ok(Self::Done),
+            _ => Ok(Self::Idle),
+        }
+    }
+
+    /// What to say of a task that waits for this one; `None` if it need not wait.
+    #[must_use]
+    pub fn complaint(self, task: &TaskId) -> Option<String> {
+        let why = match self {
+            Self::Done => return None,
+            Self::Underway => "is not done yet",
+            Self::Ended(EndStatus::Failed) => "failed; resume or remove it",
+            Self::Ended(EndStatus::Stopped) => "was stopped; resume it to go on",
+            Self::Ended(EndStatus::Completed) | Self::Idle => "has not been run to its end",
+            Self::Missing => "does not exist",
+        };
+        Some(format!("task {task} {why}"))
+    }
+}
+
+/// Why the tickets of a tree wait for other tasks; each task is looked at once.
+#[derive(Debug)]
+pub struct Blockers {
+    wanted: HashSet<TaskRef>,
+    seen: HashMap<TaskRef, Dependency>,
+}
+
+impl Blockers {
+    /// Knows which tasks have tickets.
+    #[must_use]
+    pub fn new<'a>(tickets: impl IntoIterator<Item = &'a Ticket>) -> Self {
+        Self { wanted: tickets.into_iter().map(Ticket::task).collect(), seen: HashMap::new() }
+    }
+
+    /// Why this ticket waits; `None` if all that it depends on is done.
+    ///
+    /// # Errors
+    /// If a folder cannot be read.
+    pub fn of(&mut self, tree: &Tree, ticket: &Ticket) -> Result<Option<String>> {
+        let mut complaints = Vec::new();
+        for id in &ticket.depends_on {
+            let task = TaskRef { project: ticket.project_id.clone(), task: id.clone() };
+            let state = match self.seen.get(&task) {
+                Some(state) => *state,
+                None => Dependency::look(tree, &task, &self.wanted)?,
+            };
+            self.seen.insert(task, state);
+            complaints.extend(state.complaint(id));
+        }
+        Ok((!complaints.is_empty()).then(|| complaints.join(", ")))
+    }
+}
+
+/// The ring that a task would close by depending on these tasks, first and last the same; `None` if it closes none.
+///
+/// # Errors
+/// If a task's settings cannot be read.
+pub fn cycle(tree: &Tree, task: &TaskRef, depends_on: &[TaskId]) -> Result<Option<Vec<TaskId>>> {
+    let mut seen = HashSet::new();
+    let mut todo: Vec<Vec<TaskId>> = depends_on.iter().map(|d| vec![task.task.clone(), d.clone()]).collect();
+    while let Some(path) = todo.pop() {
+        let Some(last) = path.last() else { continue };
+        if *last == task.task {
+            return Ok(Some(path));
+        }
+        if !seen.insert(last.clone()) {
+            continue;
+        }
+        let next = match tree.task_config(&TaskRef { project: task.project.clone(), task: last.clone() }) {
+            Ok(config) => config.depends_on,
+            Err(TreeError::NotFound { .. }) => Vec::new(),
+            Err(e) => return Err(e),
+        };
+        todo.extend(next.into_iter().map(|id| [path.clone(), vec![id]].concat()));
+    }
+    Ok(None)
+}
+
+/// The tickets of a tree that can be read, with where they lie.
+///
+/// # Errors
+/// If the planner's folders cannot be read.
+pub fn readable_tickets(tree: &Tree, place: Place) -> Result<Vec<(crate::tree::ids::TicketId, Ticket)>> {
+    Ok(tree.tickets(place)?.into_iter().filter_map(|f| Some((f.id, f.ticket.ok()?))).collect())
+}
