@@ -79,7 +79,7 @@ impl Context {
         let loaded = config::load(&self.flags(), &self.environment, &cwd).map_err(|e| {
             let stray = e.is_in(&cwd.join("config.yaml")) && self.names_no_config();
             let error = CliError::from(e);
-            if stray {
+            if stray && error.kind() == Kind::BadConfig {
                 // People run this in folders of other programs.
                 error.with_hint(
                     "correct it; or, if this config.yaml is not for run-agent, name yours with --config or $CONDUCTOR_CONFIG",

@@ -316,3 +316,39 @@ impl From<AgentError> for CliError {
         Self { hint, ..Self::wrap(kind, &error) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_has_every_kind_with_its_hint() {
+        let page = include_str!("../../docs/exit-codes.md");
+        let mut codes = Vec::new();
+        for row in page.lines().filter_map(|l| l.strip_prefix("| ")) {
+            if let Some(code) = row.split(" |").next().and_then(|c| c.parse::<u8>().ok()) {
+                codes.push((code, row));
+            }
+        }
+        let bug = 101;
+        let mut kinds: Vec<u8> = Kind::ALL.iter().map(|k| k.code()).chain([bug]).collect();
+        kinds.sort_unstable();
+        assert_eq!(codes.iter().map(|(code, _)| *code).collect::<Vec<_>>(), kinds);
+        for kind in Kind::ALL {
+            let row = codes.iter().find(|(code, _)| *code == kind.code()).map(|(_, row)| *row).unwrap();
+            let hint = kind.hint().map_or("| |".to_owned(), |hint| format!("| {hint} |"));
+            assert!(row.ends_with(&hint), "{kind:?}: {row}");
+        }
+    }
+
+    #[test]
+    fn an_error_says_each_cause_once() {
+        let cause = std::io::Error::other("the disk is gone");
+        let error = CliError::caused(Kind::Failed, "cannot do it", cause);
+        assert_eq!(error.chain(), "cannot do it: the disk is gone");
+        let error = CliError::from("a b".parse::<crate::tree::ids::TaskId>().unwrap_err());
+        assert_eq!(error.kind(), Kind::BadId);
+        assert_eq!(error.chain().matches("is not a valid task id").count(), 1, "{}", error.chain());
+        assert_eq!(error.with_hint("do this").hint(), Some("do this"));
+    }
+}

@@ -15,7 +15,7 @@ use super::{
     error::{CliError, CliResult, Kind},
     table::Table,
 };
-use crate::config::Environment;
+use crate::{config::Environment, telemetry::Redactor};
 
 /// For whom a verb prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -120,9 +120,11 @@ impl Printer {
         if error.kind() == Kind::OutputClosed {
             return;
         }
+        // Somebody who pasted a key where a path belongs must not find it in a log.
+        let chain = Redactor::default().text(&error.chain()).into_owned();
         let text = match self.form {
             Form::Text => {
-                let report = format!("{} {}\n", self.stderr.paint(Style::Bad, "error:"), error.chain());
+                let report = format!("{} {}\n", self.stderr.paint(Style::Bad, "error:"), chain);
                 let hint = error
                     .hint()
                     .map(|hint| format!("{} {hint}\n", self.stderr.paint(Style::Strong, "hint:")));
@@ -130,8 +132,7 @@ impl Printer {
             }
             Form::Json => {
                 let code = error.kind().code();
-                let report =
-                    serde_json::json!({ "error": error.chain(), "hint": error.hint(), "code": code });
+                let report = serde_json::json!({ "error": chain, "hint": error.hint(), "code": code });
                 format!("{report}\n")
             }
         };

@@ -56,7 +56,12 @@ pub(super) fn parse(text: &str) -> Result<Node, Syntax> {
     options.duplicate_keys = DuplicateKeyPolicy::PassThrough;
     let parsed: Option<Spanned<Raw>> = serde_yaml::from_str_with_options(text, options).map_err(|e| {
         let line = e.location().map_or(0, |l| l.line());
-        Syntax { line, problem: e.without_snippet().to_string() }
+        let problem = match e.without_snippet() {
+            serde_yaml::Error::MultipleDocuments { .. } => "a second document begins here".to_owned(),
+            // The place stands before the message already.
+            other => other.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
+        };
+        Syntax { line, problem }
     })?;
     Ok(parsed.map_or(Node { line: 0, raw: Raw::Null }, Node::from))
 }

@@ -1,0 +1,114 @@
+//! A place of its own for a test that runs `run-agent` as a user would: its own home, root and working
+//! folder, and nothing of the environment that the tests were started in.
+#![allow(dead_code, clippy::allow_attributes, reason = "each test uses its own part of this")]
+
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use tempfile::TempDir;
+
+/// Folders for one test, removed with it.
+pub struct Sandbox {
+    folder: TempDir,
+}
+
+/// What a command line came to.
+#[derive(Debug)]
+pub struct Outcome {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Sandbox {
+    pub fn new() -> Self {
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder for the test");
+        for name in ["home", "work"] {
+            fs::create_dir(folder.path().join(name)).expect("folders of the test");
+        }
+        Self { folder }
+    }
+
+    /// `$HOME`.
+    pub fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    /// The working folder.
+    pub fn work(&self) -> PathBuf {
+        self.folder.path().join("work")
+    }
+
+    /// The tree, where it lies by default.
+    pub fn root(&self) -> PathBuf {
+        self.home().join("run-agent")
+    }
+
+    /// Writes a file of the sandbox, with the folders it needs.
+    pub fn write(&self, path: impl AsRef<Path>, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("a file in a folder")).expect("folders of the file");
+        fs::write(&path, text).expect("a file of the test");
+        path
+    }
+
+    /// `run-agent` with a clean environment, in the working folder, with nothing on its stdin.
+    pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_run-agent"));
+        command
+            .args(args)
+            .current_dir(self.work())
+            .env_clear()
+            .env("HOME", self.home())
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command line, written as in a shell without quotes.
+    pub fn run(&self, line: &str) -> Outcome {
+        outcome(&mut self.command(line.split_whitespace()))
+    }
+
+    /// The same with variables.
+    pub fn run_with(&self, variables: &[(&str, &str)], line: &str) -> Outcome {
+        outcome(self.command(line.split_whitespace()).envs(variables.iter().copied()))
+    }
+}
+
+/// Runs a command to its end.
+pub fn outcome(command: &mut Command) -> Outcome {
+    let Output { status, stdout, stderr } = command.output().expect("run-agent can be started");
+    Outcome {
+        code: status.code().unwrap_or(-1),
+        stdout: String::from_utf8(stdout).expect("text on stdout"),
+        stderr: String::from_utf8(stderr).expect("text on stderr"),
+    }
+}
+
+impl Outcome {
+    /// Stdout of a command line that succeeds and says nothing else.
+    #[track_caller]
+    pub fn succeeds(self) -> String {
+        assert_eq!((self.code, self.stderr.as_str()), (0, ""), "{self:?}");
+        self.stdout
+    }
+
+    /// One error, one hint, the exit code, and nothing on stdout.
+    #[track_caller]
+    pub fn fails(&self, code: i32, error: &str, hint: &str) {
+        assert_eq!((self.code, self.stdout.as_str()), (code, ""), "{self:?}");
+        let (said, hinted) =
+            self.stderr.split_once("\nhint: ").unwrap_or_else(|| panic!("no hint: {self:?}"));
+        assert!(
+            said.starts_with("error: ") && format!("{said}\n").contains(error),
+            "not '{error}': {self:?}"
+        );
+        assert!(hinted.contains(hint), "not '{hint}': {self:?}");
+        assert_eq!(self.stderr.matches("error: ").count(), 1, "one error: {self:?}");
+    }
+}
