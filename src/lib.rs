@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod fsx;
+pub mod shutdown;
 pub mod telemetry;
 
 pub mod tree;

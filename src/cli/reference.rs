@@ -210,7 +210,7 @@ fn nothing_named(what: &str, form: &str, variable: &str) -> CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{clock::Clock, fsx::Durability};
+    use crate::clock::Clock;
 
     const OLD: &str = "20260205-10000100001-1-0001";
     const NEW: &str = "20260206-10000100001-1-0001";

@@ -33,6 +33,21 @@ pub async fn drive_ticket(
     if !admitted(runner, &id, &ticket, hints, detach).await? {
         return Ok(LoopEnd::Detached);
     }
+    drive_admitted(runner, lock, (id, ticket), begin, hints, detach).await
+}
+
+/// Drives a live ticket until its loop has ended and the ticket is gone.
+///
+/// # Errors
+/// As [`drive_ticket`].
+pub(super) async fn drive_admitted(
+    runner: &Runner,
+    lock: TaskLock,
+    (id, ticket): (TicketId, Ticket),
+    begin: Begin,
+    hints: &Hints,
+    detach: &CancellationToken,
+) -> Result<LoopEnd> {
     let lock = Arc::new(lock);
     let end = runner::drive_loop(runner, &lock, &id, ticket, begin, hints, detach).await?;
     if let LoopEnd::Ended { .. } = end {
@@ -56,6 +71,12 @@ pub async fn take_over(
     // Under the lock: whoever had it before may just have finished.
     let Some((id, _, ticket)) = runner.tree.ticket_of(task)? else { return Ok(None) };
     drive_ticket(runner, lock, (id, ticket), Begin::Resumed, hints, detach).await.map(Some)
+}
+
+/// How a holder of a task's lock names itself, for people.
+pub(super) fn holder(who: &str) -> String {
+    let me = crate::process::identity::ProcessId::current();
+    format!("{who} (pid {}, started {})", me.pid, me.started)
 }
 
 /// Waits until the ticket is live. `false`: we are to go before it is.

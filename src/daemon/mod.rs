@@ -1,5 +1,9 @@
 //! Assembly: the one place where the planner gate and the runner meet.
 
+mod commands;
+mod core;
 mod drive;
 
+pub use commands::{StartStanding, Submitted};
+pub use core::Core;
 pub use drive::{drive_ticket, take_over};

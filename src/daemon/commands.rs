@@ -1,0 +1,156 @@
+//! What others ask of the daemon. An answer means done; who hangs up cancels the wait and not the work.
+
+use std::{sync::Arc, time::Duration};
+
+use super::core::Core;
+use crate::{
+    planner::{self, Standing},
+    process::claim::Claim,
+    runner::{self, Accepted, Result, Stopped, Submission},
+    tree::{
+        refs::{RunRef, TaskRef},
+        run_info::RunStatus,
+        ticket::Place,
+    },
+    view::scan,
+};
+
+/// How long an answer waits for the claim of a run that was admitted.
+const CLAIM: Duration = Duration::from_secs(10);
+
+/// A task that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submitted {
+    /// Its first run.
+    pub run: RunRef,
+    /// Where it stands now.
+    pub standing: StartStanding,
+}
+
+/// Where an accepted task stands when it is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartStanding {
+    /// Its run is claimed.
+    Started,
+    /// It waits for a place; 1 is the first in line.
+    Queued(usize),
+    /// It waits for other tasks: why.
+    Blocked(String),
+}
+
+impl Core {
+    /// Accepts a task. When this returns its files and its ticket are durable, and it is started or queued.
+    ///
+    /// # Errors
+    /// What cannot be accepted; nothing is written then.
+    pub async fn submit(self: &Arc<Self>, submission: Submission) -> Result<Submitted> {
+        let core = self.clone();
+        self.shutdown
+            .owned(async move {
+                let runner = core.runner.clone();
+                let accepted = off_thread(move || runner::accept(&runner, &submission)).await?;
+                core.begin(accepted).await
+            })
+            .await
+    }
+
+    /// Takes up a task again that has ended.
+    ///
+    /// # Errors
+    /// If it has not, or is driven.
+    pub async fn resume(self: &Arc<Self>, task: TaskRef) -> Result<Submitted> {
+        let core = self.clone();
+        self.shutdown
+            .owned(async move {
+                let runner = core.runner.clone();
+                let accepted = off_thread(move || runner::resume(&runner, &task)).await?;
+                core.begin(accepted).await
+            })
+            .await
+    }
+
+    /// Asks a task and its live children to stop.
+    ///
+    /// # Errors
+    /// If there is no such task.
+    pub async fn stop(self: &Arc<Self>, task: TaskRef) -> Result<Stopped> {
+        let core = self.clone();
+        self.shutdown
+            .owned(async move {
+                let tree = core.runner.tree.clone();
+                let stopped = off_thread(move || runner::request_stop(&tree, &task)).await;
+                core.poke();
+                stopped
+            })
+            .await
+    }
+
+    /// Deletes a task that has ended.
+    ///
+    /// # Errors
+    /// While it is wanted or driven.
+    pub async fn delete(self: &Arc<Self>, task: TaskRef) -> Result<()> {
+        let runner = self.runner.clone();
+        self.shutdown.owned(off_thread(move || runner::delete(&runner, &task))).await
+    }
+
+    /// Waits until a run has ended, at most `limit`. Returns its status by then.
+    ///
+    /// # Errors
+    /// If its record cannot be read.
+    pub async fn wait_for_end(&self, run: &RunRef, limit: Duration) -> Result<RunStatus> {
+        let root = self.runner.tree.root();
+        let _watched = self.hints.watch(&root.absolute(run.dir().path()));
+        let mut waiter = self.hints.waiter();
+        let deadline = tokio::time::Instant::now() + limit;
+        loop {
+            let (_, status) = scan::run(&self.runner.tree, run.clone()).record?;
+            if status.is_final() || tokio::time::timeout_at(deadline, waiter.next()).await.is_err() {
+                return Ok(status);
+            }
+        }
+    }
+
+    /// From acceptance to where the answer can say that it stands.
+    async fn begin(self: Arc<Self>, accepted: Accepted) -> Result<Submitted> {
+        let run = accepted.ticket.run();
+        let id = accepted.ticket_id;
+        self.accepted(&id);
+        let root = self.runner.tree.root();
+        let _watched = self.hints.watch(&root.absolute(run.dir().path()));
+        let mut waiter = self.hints.waiter();
+        // Whoever drives takes the lock anew: a queue of a thousand must not hold a thousand files open.
+        drop(accepted.lock);
+        self.pass_now().await;
+        if self.runner.tree.ticket(Place::Queue, &id)?.is_some() {
+            let standing = self.standing(&id).await?;
+            return Ok(Submitted { run, standing });
+        }
+        let deadline = tokio::time::Instant::now() + CLAIM;
+        while !matches!(Claim::read(root, run.dir().path()), Ok(Some(_))) {
+            if tokio::time::timeout_at(deadline, waiter.next()).await.is_err() {
+                break;
+            }
+        }
+        Ok(Submitted { run, standing: StartStanding::Started })
+    }
+
+    async fn standing(&self, id: &crate::tree::ids::TicketId) -> Result<StartStanding> {
+        let (tree, limits, admission) = (self.runner.tree.clone(), self.limits(), self.admission());
+        let standings = off_thread(move || Ok(planner::standings(&tree, limits, admission)?)).await?;
+        let mine = standings.into_iter().find(|(other, ..)| other == id).map(|(_, _, standing)| standing);
+        Ok(match mine {
+            Some(Standing::Position(n)) => StartStanding::Queued(n),
+            Some(Standing::Blocked(why)) => StartStanding::Blocked(why),
+            Some(Standing::Next) | None => StartStanding::Started,
+        })
+    }
+}
+
+/// Does what waits for the disk where it holds nobody up.
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(e) => std::panic::resume_unwind(e.into_panic()),
+    }
+}

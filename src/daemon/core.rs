@@ -1,0 +1,204 @@
+//! The daemon's heart: one gate pass after another, and a drive for every live ticket that nobody else drives.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+
+use super::drive::drive_admitted;
+use crate::{
+    planner::{self, Admission, Limits},
+    runner::{Begin, LoopEnd, Result, Runner, RunnerError},
+    shutdown::Shutdown,
+    tree::{
+        TreeError,
+        ids::TicketId,
+        paths::top,
+        refs::TaskRef,
+        task_lock::TaskLock,
+        ticket::{Place, Ticket},
+    },
+    view::dependency::readable_tickets,
+    watch::Hints,
+};
+
+/// How soon to look whether another driver has died, while there is one.
+const OTHERS: Duration = Duration::from_secs(1);
+/// How soon to take up a loop whose drive failed, on a full disk for example.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// What the daemon works with. Shared by all its tasks.
+#[derive(Debug)]
+pub struct Core {
+    /// Runs tasks.
+    pub runner: Runner,
+    /// Hints about the tree.
+    pub hints: Hints,
+    /// The way down.
+    pub shutdown: Shutdown,
+    /// The tasks that we drive, with the tickets that we accepted ourselves before we drove them.
+    driving: Mutex<HashSet<TaskRef>>,
+    fresh: Mutex<HashSet<TicketId>>,
+    pass: tokio::sync::Mutex<()>,
+    poke: Notify,
+}
+
+/// Whether others drive tickets, so that we have to look again soon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Others {
+    Drive,
+    DoNot,
+}
+
+impl Core {
+    /// A core that does nothing yet.
+    #[must_use]
+    pub fn new(runner: Runner, hints: Hints, shutdown: Shutdown) -> Arc<Self> {
+        Arc::new(Self {
+            runner,
+            hints,
+            shutdown,
+            driving: Mutex::default(),
+            fresh: Mutex::default(),
+            pass: tokio::sync::Mutex::new(()),
+            poke: Notify::new(),
+        })
+    }
+
+    /// The limits of the gate.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let defaults = &self.runner.config.defaults;
+        Limits { roots: defaults.max_concurrent_root_tasks, runs: defaults.max_concurrent_runs }
+    }
+
+    /// Whether roots may start now.
+    #[must_use]
+    pub fn admission(&self) -> Admission {
+        Admission::Open
+    }
+
+    /// Says that something about the tickets has changed.
+    pub fn poke(&self) {
+        self.poke.notify_one();
+    }
+
+    /// Remembers that a ticket is our own, so that its drive need not look for what another may have done.
+    pub(super) fn accepted(&self, id: &TicketId) {
+        lock(&self.fresh).insert(id.clone());
+    }
+
+    /// Passes the gate whenever something changes, until the way down begins.
+    pub async fn run(self: Arc<Self>) {
+        let root = self.runner.tree.root();
+        let _watched = [top::queue(), top::live()].map(|dir| self.hints.watch(&root.absolute(&dir)));
+        let mut waiter = self.hints.waiter();
+        loop {
+            let others = self.pass().await;
+            let soon = async {
+                match others {
+                    Ok(Others::DoNot) => std::future::pending().await,
+                    Ok(Others::Drive) => tokio::time::sleep(OTHERS).await,
+                    Err(()) => tokio::time::sleep(RETRY).await,
+                }
+            };
+            tokio::select! {
+                () = self.shutdown.token().cancelled() => return,
+                () = waiter.next() => {}
+                () = self.poke.notified() => {}
+                () = soon => {}
+            }
+        }
+    }
+
+    /// Admits what may start and drives what is live.
+    async fn pass(self: &Arc<Self>) -> std::result::Result<Others, ()> {
+        let _one_at_a_time = self.pass.lock().await;
+        if self.shutdown.token().is_cancelled() {
+            return Ok(Others::DoNot);
+        }
+        let core = self.clone();
+        let looked = tokio::task::spawn_blocking(move || core.admit_and_lock()).await;
+        match looked {
+            Ok(Ok((mine, others))) => {
+                for (id, ticket, lock) in mine {
+                    self.start_drive(id, ticket, lock);
+                }
+                Ok(others)
+            }
+            Ok(Err(e)) => {
+                tracing::error!(error = %e, "the planner's folders cannot be used");
+                Err(())
+            }
+            Err(e) => std::panic::resume_unwind(e.into_panic()),
+        }
+    }
+
+    /// One pass, for whoever has just changed something and wants to see what came of it.
+    pub(super) async fn pass_now(self: &Arc<Self>) {
+        // A failure is logged, and tried again by the loop.
+        let _ = self.pass().await;
+    }
+
+    #[expect(clippy::type_complexity, reason = "a list of what to drive, used once")]
+    fn admit_and_lock(&self) -> Result<(Vec<(TicketId, Ticket, TaskLock)>, Others)> {
+        let tree = &self.runner.tree;
+        planner::admit(tree, self.limits(), self.admission())?;
+        let (mut mine, mut others) = (Vec::new(), Others::DoNot);
+        for (id, ticket) in readable_tickets(tree, Place::Live)? {
+            let task = ticket.task();
+            if lock(&self.driving).contains(&task) {
+                continue;
+            }
+            match tree.lock_task(&task, &super::drive::holder("daemon")) {
+                Ok(lock) => {
+                    // Under the lock: whoever had it may have moved on, or finished.
+                    if let Some(ticket) = tree.ticket(Place::Live, &id)? {
+                        mine.push((id, ticket, lock));
+                    }
+                }
+                Err(TreeError::Locked { .. }) => others = Others::Drive,
+                Err(e) => tracing::error!(error = %e, task = %task, "a task cannot be driven"),
+            }
+        }
+        Ok((mine, others))
+    }
+
+    fn start_drive(self: &Arc<Self>, id: TicketId, ticket: Ticket, task_lock: TaskLock) {
+        let task = ticket.task();
+        lock(&self.driving).insert(task.clone());
+        let begin = if lock(&self.fresh).remove(&id) { Begin::Fresh } else { Begin::Resumed };
+        let core = self.clone();
+        self.shutdown.spawn(async move {
+            let detach = core.shutdown.token().child_token();
+            let end =
+                drive_admitted(&core.runner, task_lock, (id, ticket), begin, &core.hints, &detach).await;
+            core.drive_ended(&task, end).await;
+        });
+    }
+
+    async fn drive_ended(&self, task: &TaskRef, end: std::result::Result<LoopEnd, RunnerError>) {
+        match end {
+            Ok(LoopEnd::Ended { end, .. }) => {
+                tracing::info!(task = %task, status = ?end.status, reason = %end.reason, "a loop has ended");
+            }
+            Ok(LoopEnd::Detached) => {}
+            Err(e) => {
+                tracing::error!(error = %e, task = %task, "a loop cannot be driven; it is taken up again soon");
+                tokio::select! {
+                    () = self.shutdown.token().cancelled() => {}
+                    () = tokio::time::sleep(RETRY) => {}
+                }
+            }
+        }
+        lock(&self.driving).remove(task);
+        self.poke();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,89 @@
+//! `_daemon/daemon.yaml`: how a command line finds the daemon of a root.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Tree,
+    error::{Result, TreeError},
+    format::{self, Record, Spelling},
+    paths::top,
+};
+use crate::fsx::{Lock, LockAttempt, RelPath};
+
+/// The daemon that runs. Believed only while `daemon.lock` is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DaemonInfo {
+    /// Format version; 1.
+    pub version: u64,
+    /// Its process.
+    pub pid: u32,
+    /// Version of the program.
+    pub program_version: String,
+    /// Where it listens: `http://127.0.0.1:14355`.
+    pub listen: Vec<String>,
+    /// Since when.
+    pub started_at: DateTime<Utc>,
+}
+
+impl Record for DaemonInfo {
+    const SPELLING: Spelling = Spelling::Yaml;
+}
+
+/// The right to be the daemon of a root.
+#[derive(Debug)]
+pub struct DaemonLock {
+    _lock: Lock,
+}
+
+fn lock_path() -> RelPath {
+    top::daemon().join("daemon.lock")
+}
+
+fn info_path() -> RelPath {
+    top::daemon().join("daemon.yaml")
+}
+
+impl Tree {
+    /// Becomes the daemon of this root.
+    ///
+    /// # Errors
+    /// [`TreeError::Locked`] says who is.
+    pub fn lock_daemon(&self, holder: &str) -> Result<DaemonLock> {
+        self.root().ensure_dir(&top::daemon())?;
+        match self.root().try_lock(&lock_path(), holder)? {
+            LockAttempt::Taken(lock) => Ok(DaemonLock { _lock: lock }),
+            LockAttempt::Held(by) => {
+                Err(TreeError::Locked { what: format!("root {}", self.root().path().display()), by })
+            }
+        }
+    }
+
+    /// The daemon of this root, if one runs.
+    ///
+    /// # Errors
+    /// If its record cannot be understood.
+    pub fn daemon(&self) -> Result<Option<DaemonInfo>> {
+        if self.root().is_locked(&lock_path())? { format::read(self.root(), &info_path()) } else { Ok(None) }
+    }
+}
+
+impl DaemonLock {
+    /// Says where the daemon listens.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn announce(&self, tree: &Tree, info: &DaemonInfo) -> Result<()> {
+        format::write(tree.root(), &info_path(), info)
+    }
+
+    /// Takes the announcement back.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn withdraw(&self, tree: &Tree) -> Result<()> {
+        tree.root().remove(&info_path())?;
+        Ok(())
+    }
+}
