@@ -124,7 +124,7 @@ impl Context {
         let config = self.config()?;
         let program = std::env::current_exe()
             .map_err(|e| CliError::caused(Kind::Failed, "cannot tell where this program lies", e))?;
-        let secrets = config.agents.values().filter_map(|a| a.token.as_ref()).map(|t| t.expose().to_owned());
+        let secrets = config.secrets().map(config::Secret::expose);
         Ok(Runner {
             tree: self.tree()?,
             config: Arc::new(config.clone()),

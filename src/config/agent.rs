@@ -50,7 +50,7 @@ impl AgentType {
     /// The type that an agent of this name has without saying so: the usual ones are named after themselves.
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|t| *t != Self::Command && t.as_str() == name)
+        Self::ALL.iter().copied().find(|t| t.as_str() == name)
     }
 
     /// Names of the environment variables that this agent takes its own key from, the usual one first.

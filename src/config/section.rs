@@ -187,6 +187,11 @@ impl<'r, 'a> Section<'r, 'a> {
         self.reader.origin(self.line)
     }
 
+    /// Whether the key is there and has not been read.
+    pub fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|e| e.key == key)
+    }
+
     /// A value; `default` if nobody says anything, or something wrong.
     pub fn get<T: Decode>(&mut self, key: &'static str, default: T) -> T {
         let (value, origin) = match self.read(key) {

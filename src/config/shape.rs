@@ -223,6 +223,7 @@ pub(super) fn agents(mut section: Section<'_, '_>) -> BTreeMap<String, AgentSett
 
 fn agent(mut section: Section<'_, '_>, name: &str) -> AgentSettings {
     let usual = AgentType::of_name(name);
+    let typed = section.has("type");
     let said = section.find::<AgentType>("type");
     let agent_type = said.or(usual).unwrap_or(AgentType::Command);
     if said.is_none() {
@@ -241,11 +242,12 @@ fn agent(mut section: Section<'_, '_>, name: &str) -> AgentSettings {
         token: token::of_agent(section.reader, name, file),
     };
     // The agent `command` may be without one: it is given with each task.
-    let given_later = name == AgentType::Command.as_str();
+    let given_later = usual == Some(AgentType::Command);
     if agent_type == AgentType::Command && read.command.is_empty() && !given_later {
-        let problem = match said {
-            Some(_) => "is missing; it is the program to start and its arguments".to_owned(),
-            None => format!("is missing, and '{name}' has no type that says which program it is"),
+        let problem = if typed {
+            "is missing; it is the program to start and its arguments".to_owned()
+        } else {
+            format!("is missing, and '{name}' has no type that says which program it is")
         };
         section.reject("command", problem);
     }

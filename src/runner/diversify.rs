@@ -49,9 +49,8 @@ mod tests {
     use crate::config::{self, Diversification, Environment, Flags};
 
     fn plain() -> Config {
-        config::load(&Flags::default(), &Environment::default(), std::path::Path::new("/nonexistent"))
-            .unwrap()
-            .config
+        let environment = Environment::from_iter([("HOME", "/nonexistent")]);
+        config::load(&Flags::default(), &environment, std::path::Path::new("/nonexistent")).unwrap().config
     }
 
     fn config(strategy: Strategy, weights: &[u32]) -> Config {
