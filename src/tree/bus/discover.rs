@@ -3,10 +3,14 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 use super::handle::BusOwner;
-use crate::tree::ids::{BadId, ProjectId, TaskId};
+use crate::tree::{
+    ids::{BadId, ProjectId, RunId, TaskId},
+    refs::{RunRef, TaskRef},
+};
 
 /// What a poster's process knows. The caller asks the system; this module only judges.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +29,8 @@ pub struct Hints<'a> {
     pub project_id: Option<&'a str>,
     /// `JRUN_TASK_ID`.
     pub task_id: Option<&'a str>,
+    /// `JRUN_ID`.
+    pub run_id: Option<&'a str>,
     /// The folder that it stands in, absolute.
     pub folder: &'a Path,
 }
@@ -38,6 +44,8 @@ pub struct Discovered {
     pub owner: BusOwner,
     /// What told so.
     pub why: Why,
+    /// The run that the poster is inside of, if it is of the same tree.
+    pub poster: Option<RunRef>,
 }
 
 /// What told which bus is meant.
@@ -101,19 +109,22 @@ pub enum Undiscovered {
 /// If nothing tells which, or a variable is set to what it cannot mean: guessing on
 /// would post to a stranger.
 pub fn discover(hints: &Hints<'_>) -> Result<Discovered, Undiscovered> {
-    let set = |value: Option<&str>| value.filter(|v| !v.is_empty()).map(str::to_owned);
-    let file = match set(hints.message_bus) {
-        Some(text) => Some(parse_bus_path(Path::new(&text)).ok_or(Undiscovered::NoBus(text))?),
+    let named_file = match hints.message_bus.filter(|v| !v.is_empty()) {
+        Some(text) => {
+            let named = parse_bus_path(Path::new(text));
+            Some(named.ok_or_else(|| Undiscovered::NoBus(text.to_owned()))?)
+        }
         None => None,
     };
-    let foreign = matches!((&file, hints.root), (Some((of, _)), Some(named)) if of != named);
-    let file = file.filter(|_| !foreign);
+    let foreign = matches!((&named_file, hints.root), (Some((of, _)), Some(named)) if of != named);
+    let file = named_file.filter(|_| !foreign);
+    let ids = if foreign { Ids::default() } else { Ids::parse(hints)? };
     let env_root = file.as_ref().map(|(root, _)| root.as_path());
     let root = hints.root.or(env_root).unwrap_or(hints.default_root).to_owned();
     let around = if let Some((_, owner)) = file {
         Some((owner, Why::MessageBus))
-    } else if let Some(project) = set(hints.project_id).filter(|_| !foreign) {
-        Some((from_ids(&project, set(hints.task_id).as_deref())?, Why::Ids))
+    } else if let Some(project) = ids.project.clone() {
+        Some((BusOwner::new(project, ids.task.clone()), Why::Ids))
     } else {
         from_folder(&root, hints.folder).map(|owner| (owner, Why::Folder))
     };
@@ -126,12 +137,41 @@ pub fn discover(hints: &Hints<'_>) -> Result<Discovered, Undiscovered> {
         (None, None, Some(around)) => around,
         (None, None, None) => return Err(Undiscovered::Nothing),
     };
-    Ok(Discovered { root, owner, why })
+    Ok(Discovered { root, owner, why, poster: ids.poster() })
+}
+
+/// The ids of the environment.
+#[derive(Default)]
+struct Ids {
+    project: Option<ProjectId>,
+    task: Option<TaskId>,
+    run: Option<RunId>,
+}
+
+impl Ids {
+    fn parse(hints: &Hints<'_>) -> Result<Self, Undiscovered> {
+        fn id<T: FromStr<Err = BadId>>(
+            variable: &'static str,
+            value: Option<&str>,
+        ) -> Result<Option<T>, Undiscovered> {
+            let id = value.filter(|v| !v.is_empty()).map(str::parse).transpose();
+            id.map_err(|source| Undiscovered::BadId { variable, source })
+        }
+        Ok(Self {
+            project: id("JRUN_PROJECT_ID", hints.project_id)?,
+            task: id("JRUN_TASK_ID", hints.task_id)?,
+            run: id("JRUN_ID", hints.run_id)?,
+        })
+    }
+
+    fn poster(self) -> Option<RunRef> {
+        Some(TaskRef { project: self.project?, task: self.task? }.run(self.run?))
+    }
 }
 
 /// The root and the owner of a bus file, by its absolute path.
 fn parse_bus_path(path: &Path) -> Option<(PathBuf, BusOwner)> {
-    fn name<T: std::str::FromStr>(dir: &Path) -> Option<T> {
+    fn name<T: FromStr>(dir: &Path) -> Option<T> {
         dir.file_name()?.to_str()?.parse().ok()
     }
     let dir = path.parent().filter(|_| path.is_absolute())?;
@@ -141,12 +181,6 @@ fn parse_bus_path(path: &Path) -> Option<(PathBuf, BusOwner)> {
     let is_it = |(root, owner): &(&Path, BusOwner)| root.join(owner.path().as_path()) == path;
     let (root, owner) = task().filter(is_it).or_else(|| project().filter(is_it))?;
     Some((root.to_owned(), owner))
-}
-
-fn from_ids(project: &str, task: Option<&str>) -> Result<BusOwner, Undiscovered> {
-    let bad = |variable| move |source| Undiscovered::BadId { variable, source };
-    let task = task.map(str::parse).transpose().map_err(bad("JRUN_TASK_ID"))?;
-    Ok(BusOwner::new(project.parse().map_err(bad("JRUN_PROJECT_ID"))?, task))
 }
 
 /// The project, and the task in it, that a folder below the root belongs to.
@@ -174,9 +208,14 @@ mod tests {
             message_bus: Some(env[0]),
             project_id: Some(env[1]),
             task_id: Some(env[2]),
+            run_id: Some("r"),
             folder: Path::new(env[3]),
         });
-        found.map(|d| format!("{} in {} by {}", d.owner, d.root.display(), d.why)).map_err(|e| e.to_string())
+        let shown = |d: Discovered| {
+            let poster = d.poster.map_or_else(String::new, |run| format!(", posted by {run}"));
+            format!("{} in {} by {}{poster}", d.owner, d.root.display(), d.why)
+        };
+        found.map(shown).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -188,11 +227,11 @@ mod tests {
             (([BUS, "", "", "/"], ["", "", ""]), "task p/t in /r by JRUN_MESSAGE_BUS"),
             (
                 (["/r/p/PROJECT-MESSAGE-BUS.jsonl", "x", "y", "/"], ["", "", ""]),
-                "project p in /r by JRUN_MESSAGE_BUS",
+                "project p in /r by JRUN_MESSAGE_BUS, posted by x/y/r",
             ),
             (
                 (["", "p", "t", "/"], ["", "", ""]),
-                "task p/t in /home/run-agent by JRUN_PROJECT_ID and JRUN_TASK_ID",
+                "task p/t in /home/run-agent by JRUN_PROJECT_ID and JRUN_TASK_ID, posted by p/t/r",
             ),
             ((["", "p", "", "/"], ["/q", "", ""]), "project p in /q by JRUN_PROJECT_ID and JRUN_TASK_ID"),
             // A folder below the root.
@@ -212,7 +251,8 @@ mod tests {
             ((["", "", "", HOME], ["", "o", ""]), "project o in /home/run-agent by what was named"),
             // Another root than the environment's.
             (([BUS, "p", "t", "/q/a/b"], ["/q", "", ""]), "task a/b in /q by the present folder"),
-            (([BUS, "p", "t", "/"], ["/r", "", ""]), "task p/t in /r by JRUN_MESSAGE_BUS"),
+            (([BUS, "p", "t", "/"], ["/r", "", ""]), "task p/t in /r by JRUN_MESSAGE_BUS, posted by p/t/r"),
+            (([BUS, "p", "t", "/"], ["", "o", ""]), "project o in /r by what was named, posted by p/t/r"),
         ];
         for (case, expected) in cases {
             assert_eq!(run(*case).as_deref(), Ok(*expected), "{case:?}");

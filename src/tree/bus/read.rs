@@ -33,6 +33,14 @@ impl Bus {
     /// [`TreeError::NotFound`](crate::tree::TreeError::NotFound) without the project or
     /// task; a bus that nobody has posted to is empty.
     pub fn tail(&self, limit: usize) -> Result<Page> {
+        self.tail_of(limit, |_| true)
+    }
+
+    /// The last `limit` messages of those that `wanted` picks; the others are not counted.
+    ///
+    /// # Errors
+    /// As [`Bus::tail`].
+    pub fn tail_of(&self, limit: usize, wanted: impl Fn(&Message) -> bool) -> Result<Page> {
         let Some(file) = self.open()? else { return Ok(Page::default()) };
         let lines = LineReader::new(&file).keeping(MAX_LINE);
         let mut page = Page { next: lines.complete_until(file.size()?)?, ..Page::default() };
@@ -42,8 +50,11 @@ impl Bus {
                 break;
             }
             let line = line?;
-            bytes += line.bytes.len() as u64;
-            page.add(line::read(&line, &self.owner));
+            let message = line::read(&line, &self.owner);
+            if message.as_ref().is_none_or(&wanted) {
+                bytes += line.len;
+                page.add(message);
+            }
         }
         page.messages.reverse();
         Ok(page)
