@@ -218,7 +218,7 @@ mod tests {
     /// p/t with two runs, q/t with one, p/u with none, and the project r with nothing.
     fn tree() -> (tempfile::TempDir, Tree) {
         let folder = tempfile::tempdir().unwrap();
-        let tree = Tree::create(folder.path(), Durability::Never, Clock::System).unwrap();
+        let tree = Tree::create(folder.path(), crate::fsx::Durability::Never, Clock::System).unwrap();
         for (task, runs) in [("p/t", &[OLD, NEW][..]), ("q/t", &["20260207-1-1-1"]), ("p/u", &[])] {
             let task = task_ref(task);
             tree.root().ensure_dir(&task.dir().runs()).unwrap();
