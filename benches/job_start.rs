@@ -1,4 +1,5 @@
-//! From the command to the agent's first instruction: `run-agent job` beside a bare fork and exec.
+//! From the command to the agent's first instruction: `run-agent job` beside a bare fork and exec,
+//! and beside one durable write, of which a job needs several.
 //!
 //! `cargo bench --bench job_start [-- --rounds N]`. The agent is this program
 //! itself, which writes down the time before it does anything else. Prints a
@@ -12,6 +13,7 @@
 use std::{
     error::Error,
     fs,
+    io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -37,11 +39,13 @@ fn main() -> Result<()> {
         None => ROUNDS,
     };
     let bench = Bench::new()?;
+    let sync = measure(rounds, |_| bench.sync())?;
     let bare = measure(rounds, |_| bench.bare())?;
     let job = measure(rounds, |round| bench.job(round))?;
     println!("time to the agent's first instruction, in microseconds; {rounds} rounds");
     println!("{:<20} {:>9} {:>9} {:>9} {:>9}", "", "median", "p90", "p99", "max");
-    for (name, times) in [("bare fork + exec", &bare), ("run-agent job", &job)] {
+    for (name, times) in [("write + fdatasync", &sync), ("bare fork + exec", &bare), ("run-agent job", &job)]
+    {
         let [median, p90, p99, max] = times.summary();
         println!("{name:<20} {median:>9} {p90:>9} {p99:>9} {max:>9}");
     }
@@ -72,14 +76,18 @@ impl Bench {
         Ok(Self { dir, own })
     }
 
+    /// What the disk takes for one durable write.
+    fn sync(&self) -> Result<u64> {
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(self.dir.path().join("sync"))?;
+        let before = nanoseconds()?;
+        file.write_all(b"one line\n")?;
+        file.sync_data()?;
+        Ok(nanoseconds()? - before)
+    }
+
     fn bare(&self) -> Result<u64> {
         let before = nanoseconds()?;
-        let status = Command::new(&self.own)
-            .arg(AS_AGENT)
-            .env("JRUN_RUN_FOLDER", self.dir.path())
-            .stdin(Stdio::null())
-            .status()?;
-        check(status, "the bare agent")?;
+        run(Command::new(&self.own).arg(AS_AGENT).env("JRUN_RUN_FOLDER", self.dir.path()))?;
         since(before, self.dir.path())
     }
 
@@ -88,7 +96,8 @@ impl Bench {
         let root = self.dir.path().join("root");
         let task = format!("t{round}");
         let before = nanoseconds()?;
-        let status = Command::new(env!("CARGO_BIN_EXE_run-agent"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_run-agent"));
+        command
             .arg("job")
             .args(["--project", "bench", "--task", &task, "--agent", "probe", "--prompt", "start"])
             .arg("--cwd")
@@ -96,11 +105,8 @@ impl Bench {
             .arg("--root")
             .arg(&root)
             .arg("--config")
-            .arg(self.dir.path().join("config.yaml"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .status()?;
-        check(status, "run-agent job")?;
+            .arg(self.dir.path().join("config.yaml"));
+        run(&mut command)?;
         let run = fs::read_dir(root.join("bench").join(task).join("runs"))?
             .next()
             .ok_or("the job left no run")??;
@@ -108,8 +114,13 @@ impl Bench {
     }
 }
 
-fn check(status: std::process::ExitStatus, what: &str) -> Result<()> {
-    if status.success() { Ok(()) } else { Err(format!("{what}: {status}").into()) }
+/// Runs a program to its end; what it says matters only if it fails.
+fn run(command: &mut Command) -> Result<()> {
+    let output = command.stdin(Stdio::null()).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)).into())
 }
 
 /// Nanoseconds, sorted.

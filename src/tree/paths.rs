@@ -64,6 +64,9 @@ pub struct RunDir(RelPath);
 macro_rules! files {
     ($dir:ident { $($(#[$doc:meta])* $fn:ident = $name:literal;)* }) => {
         impl $dir {
+            /// Every name of ours in this folder.
+            pub const NAMES: &'static [&'static str] = &[$($name),*];
+
             /// The folder itself.
             #[must_use]
             pub fn path(&self) -> &RelPath {

@@ -15,7 +15,7 @@ pub enum PostError {
     Refused {
         /// How it ended.
         status: std::process::ExitStatus,
-        /// The last line that it wrote to stderr.
+        /// The first line that it wrote to stderr: the error; hints come behind it.
         said: String,
     },
 }
@@ -33,6 +33,6 @@ pub fn post(environment: &Environment, kind: &str, body: &str) -> Result<(), Pos
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let said = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing").to_owned();
+    let said = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing").to_owned();
     Err(PostError::Refused { status: output.status, said })
 }

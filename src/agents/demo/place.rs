@@ -63,33 +63,13 @@ impl AgentPlace {
     /// The marker that says: finished.
     #[must_use]
     pub fn done(&self) -> RelPath {
-        self.dir().done()
+        TaskDir::new(&self.project, &self.task).done()
     }
 
     /// The names in `cwd` that are the task's own files: some, if the task works in its own folder.
     #[must_use]
-    pub fn own_files(&self, cwd: &Path) -> Vec<String> {
-        let same =
-            cwd.canonicalize().is_ok_and(|cwd| self.task_folder.canonicalize().is_ok_and(|own| own == cwd));
-        if !same {
-            return Vec::new();
-        }
-        let dir = self.dir();
-        let own = [
-            dir.prompt(),
-            dir.config(),
-            dir.bus(),
-            dir.thread_link(),
-            dir.state(),
-            dir.done(),
-            dir.stop(),
-            dir.lock(),
-            dir.runs(),
-        ];
-        own.iter().map(|rel| rel.name().to_owned()).collect()
-    }
-
-    fn dir(&self) -> TaskDir {
-        TaskDir::new(&self.project, &self.task)
+    pub fn own_files(&self, cwd: &Path) -> &'static [&'static str] {
+        let same = |own: PathBuf| cwd.canonicalize().is_ok_and(|cwd| cwd == own);
+        if self.task_folder.canonicalize().is_ok_and(same) { TaskDir::NAMES } else { &[] }
     }
 }

@@ -66,7 +66,7 @@ pub fn main(assignment: &Assignment, out: &mut dyn Write) -> Result<(), DemoErro
     agent.say(&format!("leaving out links, and {}", left_out()))?;
     agent.post("PROGRESS", &format!("looking at {}", found.name))?;
     let own = place.own_files(&assignment.cwd);
-    let survey = agent.survey(&root, &found.place, &own)?;
+    let survey = agent.survey(&root, &found.place, own)?;
     let findings = Findings {
         question: &question,
         place: found.name,
@@ -100,10 +100,9 @@ impl Agent<'_> {
         }
     }
 
-    fn survey(&mut self, root: &Root, place: &RelPath, own: &[String]) -> io::Result<Survey> {
-        let own: Vec<&str> = own.iter().map(String::as_str).collect();
+    fn survey(&mut self, root: &Root, place: &RelPath, own: &[&str]) -> io::Result<Survey> {
         let (mut logged, mut result) = (0, Ok(()));
-        let survey = Survey::of(root, place, &own, Limits::default(), &mut |folder, count| {
+        let survey = Survey::of(root, place, own, Limits::default(), &mut |folder, count| {
             logged += 1;
             if logged <= LOGGED && result.is_ok() {
                 result = self.say(&format!("  {folder}/: {} in {}", lines(count), files(count)));
