@@ -207,7 +207,10 @@ impl Root {
     /// # Errors
     /// If it is missing or no regular file.
     pub fn open_fd(&self, rel: &RelPath) -> Result<OwnedFd> {
-        Ok(self.file("open", rel, OFlags::RDONLY)?.into())
+        let file = self.file("open", rel, OFlags::RDONLY)?;
+        // The flag was ours, for the opening; the other process need not meet it.
+        rustix::fs::fcntl_setfl(&file, OFlags::empty()).map_err(|e| self.error("open", rel, e))?;
+        Ok(file.into())
     }
 
     /// Whether the root lies on a file system that other machines write too: inotify says nothing of those.

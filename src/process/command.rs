@@ -5,10 +5,12 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     io,
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::process::CommandExt},
     path::PathBuf,
     process::{Command, Output, Stdio},
 };
+
+use super::sys;
 
 /// A program to start, with nothing inherited by accident.
 #[derive(Debug, Clone)]
@@ -33,11 +35,16 @@ impl CommandSpec {
     }
 
     /// Starts the program with `stdin` as its standard input and a pipe as its standard output.
+    ///
+    /// It is in a process group of its own: what is typed at our terminal is meant for us.
     pub(super) fn spawn_with_report(&self, stdin: OwnedFd) -> io::Result<std::process::Child> {
-        self.command().stdin(Stdio::from(stdin)).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()
+        let mut command = self.command();
+        command.process_group(0).stdin(Stdio::from(stdin)).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.spawn()
     }
 
     fn command(&self) -> Command {
+        sys::heed_children();
         let mut command = Command::new(&self.program);
         command.args(&self.args).env_clear().envs(&self.env);
         if let Some(cwd) = &self.cwd {

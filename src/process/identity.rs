@@ -29,6 +29,8 @@ pub struct ProcStat {
     pub parent: i32,
     /// Its process group.
     pub group: i32,
+    /// Its threads.
+    pub threads: u32,
 }
 
 impl ProcStat {
@@ -39,10 +41,10 @@ impl ProcStat {
         Self::parse(&String::from_utf8_lossy(&bytes))
     }
 
-    /// Whether it has ended and only waits to be reaped.
+    /// Whether it has ended and only waits to be reaped; one whose first thread has ended goes on in the others.
     #[must_use]
     pub fn is_dead(&self) -> bool {
-        matches!(self.state, 'Z' | 'X')
+        matches!(self.state, 'Z' | 'X') && self.threads <= 1
     }
 
     /// The name may hold spaces and parentheses: what counts stands behind the last `)`.
@@ -55,9 +57,10 @@ impl ProcStat {
         let state = rest.next()?.chars().next()?;
         let parent = rest.next()?.parse().ok()?;
         let group = rest.next()?.parse().ok()?;
-        // Fields 6 to 21 lie between; the start time is field 22.
-        let started = rest.nth(16)?.parse().ok()?;
-        Some(Self { id: ProcessId { pid: own, started }, comm, state, parent, group })
+        // Fields 6 to 19 lie between; the threads are field 20, the start time is field 22.
+        let threads = rest.nth(14)?.parse().ok()?;
+        let started = rest.nth(1)?.parse().ok()?;
+        Some(Self { id: ProcessId { pid: own, started }, comm, state, parent, group, threads })
     }
 }
 
@@ -109,6 +112,14 @@ mod tests {
         let stat = ProcStat::parse(text).unwrap();
         assert_eq!(stat.comm, "a) (b c");
         assert_eq!((stat.id, stat.parent, stat.group), (ProcessId { pid: 42, started: 12345 }, 7, 42));
+    }
+
+    #[test]
+    fn a_process_is_dead_when_its_last_thread_is() {
+        for (state, threads, dead) in [("S", 1, false), ("Z", 1, true), ("Z", 3, false)] {
+            let text = format!("42 (a) {state} 7 42 42 0 -1 0 0 0 0 0 0 0 0 0 20 0 {threads} 0 12345 0 0");
+            assert_eq!(ProcStat::parse(&text).unwrap().is_dead(), dead, "{state} {threads}");
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The few calls that have no safe wrapper: fork with a held exec, `wait4`, the exit status behind a pidfd,
-//! and its registration with the reactor.
+//! The few calls that have no safe wrapper: fork with a held exec, `wait4`, what is inherited by
+//! accident, the exit status behind a pidfd, and its registration with the reactor.
 #![expect(unsafe_code, reason = "the only file with unsafe code: each block is one call")]
 
 use std::{
@@ -23,11 +23,13 @@ pub(super) struct ExecPlan {
     pub(super) stderr: OwnedFd,
 }
 
-/// A forked process that waits for leave to exec. Dropped (or with our death) it ends without having done anything.
+/// A forked process that waits for leave to exec. With our death it ends without having done anything;
+/// dropped, it has ended.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) pid: i32,
-    go: OwnedFd,
+    /// `None` once leave was given.
+    go: Option<OwnedFd>,
     failure: OwnedFd,
 }
 
@@ -47,6 +49,17 @@ pub(super) enum ExecStage {
     Exec,
 }
 
+/// What came of asking for a child that has ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reap {
+    /// This one has, and is reaped.
+    Ended(Reaped),
+    /// There are children, and none of them has.
+    NoneYet,
+    /// There is no child, and so nothing below us: whoever loses its parent becomes a subreaper's child.
+    NoChild,
+}
+
 /// A child that has ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reaped {
@@ -60,6 +73,8 @@ pub(super) struct Reaped {
 
 const STAGE_CHDIR: u8 = 1;
 const STAGE_EXEC: u8 = 2;
+/// Size of a set of signals in the kernel.
+const SIGSET_BYTES: usize = 8;
 
 /// Forks a process that will become the program once it is [released](Held::release).
 pub(super) fn fork_held(plan: &ExecPlan) -> io::Result<Held> {
@@ -71,7 +86,7 @@ pub(super) fn fork_held(plan: &ExecPlan) -> io::Result<Held> {
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => child(plan, &argv, &envp, [&go_read, &go_write, &failure_write]),
-        pid => Ok(Held { pid, go: go_write, failure: failure_read }),
+        pid => Ok(Held { pid, go: Some(go_write), failure: failure_read }),
     }
 }
 
@@ -86,7 +101,8 @@ fn child(plan: &ExecPlan, argv: &[*const c_char], envp: &[*const c_char], pipes:
     unsafe {
         libc::close(go_write);
         if libc::read(go_read, (&raw mut byte).cast(), 1) != 1 {
-            libc::_exit(0);
+            // Never an exit code: whoever looks through a pidfd would take it for the agent's.
+            libc::kill(libc::getpid(), libc::SIGKILL);
         }
         libc::setsid();
         let mut stage = STAGE_CHDIR;
@@ -95,9 +111,11 @@ fn child(plan: &ExecPlan, argv: &[*const c_char], envp: &[*const c_char], pipes:
             libc::dup2(plan.stdin.as_raw_fd(), 0);
             libc::dup2(plan.stdout.as_raw_fd(), 1);
             libc::dup2(plan.stderr.as_raw_fd(), 2);
-            // Ignored and blocked signals would be inherited through exec.
+            // Ignored and blocked signals would be inherited through exec. The kernel's own call, with
+            // its all-zero `SIG_DFL`: the C library refuses the two signals that it keeps for itself.
+            let default = [0_u64; 8];
             for signal in 1..=64 {
-                libc::signal(signal, libc::SIG_DFL);
+                libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), 0, SIGSET_BYTES);
             }
             let mut none: libc::sigset_t = std::mem::zeroed();
             libc::sigemptyset(&raw mut none);
@@ -113,19 +131,64 @@ fn child(plan: &ExecPlan, argv: &[*const c_char], envp: &[*const c_char], pipes:
 
 impl Held {
     /// Lets the process exec; returns when it has, or with the reason why it could not.
-    pub(super) fn release(self) -> io::Result<Option<ExecFailure>> {
-        rustix::io::write(&self.go, &[1])?;
-        drop(self.go);
+    ///
+    /// A process that somebody has killed meanwhile gives no reason: its end is reaped like any other.
+    pub(super) fn release(mut self) -> Option<ExecFailure> {
+        if let Some(go) = self.go.take() {
+            let _ = rustix::io::write(&go, &[1]);
+        }
         let mut report = [0; 5];
         let n = loop {
             match rustix::io::read(&self.failure, &mut report) {
                 Err(rustix::io::Errno::INTR) => {}
-                result => break result?,
+                result => break result.unwrap_or(0),
             }
         };
+        if n != report.len() {
+            return None;
+        }
+        self.reap();
         let stage = if report[0] == STAGE_CHDIR { ExecStage::Chdir } else { ExecStage::Exec };
-        let errno = i32::from_ne_bytes([report[1], report[2], report[3], report[4]]);
-        Ok((n == report.len()).then_some(ExecFailure { stage, errno }))
+        Some(ExecFailure { stage, errno: i32::from_ne_bytes([report[1], report[2], report[3], report[4]]) })
+    }
+
+    fn reap(&self) {
+        let pid = nix::unistd::Pid::from_raw(self.pid);
+        while nix::sys::wait::waitpid(pid, None) == Err(nix::errno::Errno::EINTR) {}
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.go.take().is_some() {
+            self.reap();
+        }
+    }
+}
+
+/// Closes whatever whoever started us forgot to close: it would be the agent's, too.
+pub(super) fn close_inherited() {
+    // SAFETY: called before this process has opened anything, so that nothing of ours holds these descriptors.
+    unsafe {
+        if libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) != 0 {
+            // Linux before 5.9 does not have the call.
+            for fd in 3..1024 {
+                libc::close(fd);
+            }
+        }
+    }
+}
+
+/// Undoes an inherited "ignore SIGCHLD", with which no end of a child can be waited for, wait(2).
+pub(super) fn heed_children() {
+    // SAFETY: an all-zero sigaction is a valid value of that plain struct.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a live value of the right type; the default action runs no code of ours.
+    unsafe {
+        libc::sigaction(libc::SIGCHLD, std::ptr::null(), &raw mut action);
+        if action.sa_sigaction == libc::SIG_IGN {
+            libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+        }
     }
 }
 
@@ -140,21 +203,25 @@ pub(super) fn detach() -> io::Result<()> {
     }
 }
 
-/// Reaps one child that has ended, ours or adopted; `None` if there is none now.
-pub(super) fn reap_any() -> Option<Reaped> {
+/// Reaps one child that has ended, ours or adopted.
+pub(super) fn reap_any() -> Reap {
     let mut status = 0;
     // SAFETY: an all-zero rusage is a valid value of that plain struct.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     // SAFETY: both pointers are to live values of the right types.
-    let pid = unsafe { libc::wait4(-1, &raw mut status, libc::WNOHANG, &raw mut usage) };
-    (pid > 0).then(|| Reaped {
-        pid,
-        status,
-        user: duration(usage.ru_utime),
-        system: duration(usage.ru_stime),
-        // Linux counts in KiB, getrusage(2).
-        max_rss_bytes: u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024,
-    })
+    let pid = unsafe { libc::wait4(-1, &raw mut status, libc::WNOHANG | libc::__WALL, &raw mut usage) };
+    match pid {
+        -1 if io::Error::last_os_error().raw_os_error() == Some(libc::ECHILD) => Reap::NoChild,
+        ..=0 => Reap::NoneYet,
+        pid => Reap::Ended(Reaped {
+            pid,
+            status,
+            user: duration(usage.ru_utime),
+            system: duration(usage.ru_stime),
+            // Linux counts in KiB, getrusage(2).
+            max_rss_bytes: u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024,
+        }),
+    }
 }
 
 fn duration(time: libc::timeval) -> Duration {

@@ -21,11 +21,17 @@ pub struct ProcTable {
 }
 
 impl ProcTable {
+    /// No process.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { all: Vec::new() }
+    }
+
     /// Reads `/proc`.
     #[must_use]
     pub fn snapshot() -> Self {
         let Ok(proc) = Root::open(Path::new("/proc"), Durability::Never) else {
-            return Self { all: Vec::new() };
+            return Self::empty();
         };
         let names = proc.list(&RelPath::top()).unwrap_or_default();
         let pids = names.iter().filter_map(|e| e.name.parse().ok());
@@ -69,7 +75,7 @@ impl ProcTable {
 }
 
 /// Sends a signal to each of these processes, through a handle that is checked against its start time.
-pub fn signal_all<'a>(processes: impl IntoIterator<Item = &'a ProcStat>, signal: Signal) {
+pub fn signal_all(processes: &[&ProcStat], signal: Signal) {
     for stat in processes {
         if let Some(handle) = PidFd::open(stat.id) {
             handle.send(signal);

@@ -33,7 +33,7 @@ pub(super) fn end_processes(run: &RunId, grace: Duration) {
             signal = Signal::SIGKILL;
         }
         if signal == Signal::SIGKILL || passed < LOOK {
-            signal_all(left, signal);
+            signal_all(&left, signal);
         }
         std::thread::sleep(LOOK);
     }

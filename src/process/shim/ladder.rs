@@ -3,15 +3,18 @@
 //! 1. While the agent runs and nobody asked: nothing.
 //! 2. Asked to stop: SIGTERM to everything, then SIGKILL when the grace is over.
 //! 3. The agent ended by itself and left processes behind: the same, with at most a second of grace.
-//! 4. SIGKILL is repeated, since a process may fork faster than it is killed.
+//! 4. SIGKILL is repeated, since a process may fork faster than it is killed; after a second not so often any more.
 //! 5. What SIGKILL does not end within half a minute (a process stuck in the kernel) is reported as a survivor.
 
 use std::time::{Duration, Instant};
 
-/// From one round of SIGKILL to the next.
+/// From one round of SIGKILL to the next, at first.
 const ROUND: Duration = Duration::from_millis(20);
-/// How often a tree that was asked to end is looked at.
-const LOOK: Duration = Duration::from_millis(50);
+/// The same once killing has lasted for [`FAST`]: what is left is stuck in the kernel.
+const SLOW_ROUND: Duration = Duration::from_millis(500);
+const FAST: Duration = Duration::from_secs(1);
+/// How often a tree that was asked to end is looked at all the same: its end wakes the shim by SIGCHLD.
+const LOOK: Duration = Duration::from_millis(500);
 /// Grace of what an agent leaves behind.
 const LEFTOVER_GRACE: Duration = Duration::from_secs(1);
 /// When to stop waiting for what cannot be killed.
@@ -73,7 +76,8 @@ impl Ladder {
     }
 
     fn kill(&mut self, now: Instant, give_up_at: Instant) -> Step {
-        *self = Self::Killing { next_at: now + ROUND, give_up_at };
+        let round = if now + GIVE_UP < give_up_at + FAST { ROUND } else { SLOW_ROUND };
+        *self = Self::Killing { next_at: now + round, give_up_at };
         Step::Kill
     }
 }
@@ -125,5 +129,17 @@ mod tests {
         let now = Instant::now();
         let mut ladder = Ladder::Killing { next_at: now, give_up_at: now };
         assert_eq!(ladder.step(now + GIVE_UP, GRACE, facts(false, 1, true)), Step::Kill);
+    }
+
+    #[test]
+    fn rounds_of_sigkill_slow_down_after_a_second() {
+        let now = Instant::now();
+        let mut ladder = Ladder::Terminating { kill_at: now };
+        let mut rounds = 0;
+        for tick in 0..10_000 {
+            let step = ladder.step(now + Duration::from_millis(tick), GRACE, facts(false, 1, true));
+            rounds += usize::from(step == Step::Kill);
+        }
+        assert_eq!(rounds, 50 + 18);
     }
 }

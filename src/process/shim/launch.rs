@@ -6,9 +6,11 @@ use std::{
         fd::OwnedFd,
         unix::ffi::{OsStrExt, OsStringExt},
     },
+    time::{Duration, Instant},
 };
 
 use chrono::Utc;
+use nix::sys::signalfd::SignalFd;
 use rustix::fs::{Mode, OFlags};
 
 use super::{
@@ -22,7 +24,10 @@ use super::{
     ending::{RunEnd, RunFiles},
     signals, text,
 };
-use crate::fsx::{Durability, LockAttempt, Published, RelPath, Root};
+use crate::fsx::{Durability, Lock, LockAttempt, Published, RelPath, Root};
+
+/// How long another shim may hold the run's lock before it has claimed the run.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A run that this shim has claimed and whose agent was let go.
 #[derive(Debug)]
@@ -30,6 +35,8 @@ pub(super) struct Agent {
     pub(super) id: ProcessId,
     pub(super) files: RunFiles,
     pub(super) started_at: chrono::DateTime<Utc>,
+    /// Where the signals wait that were held back since before the agent was there.
+    pub(super) signals: SignalFd,
     /// The end of the pipe that the shim writes, for an agent whose input is pumped.
     pub(super) stdin: Option<OwnedFd>,
 }
@@ -45,45 +52,57 @@ pub(super) enum Launched {
     AlreadyClaimed,
 }
 
-/// Claims the run and starts its agent.
+/// Claims the run and starts its agent. From the claim on nothing fails without an `exit.json`.
 pub(super) fn launch(spec: &LaunchSpec) -> Result<Launched, String> {
     let root = Root::open(&spec.root, Durability::Always).map_err(text)?;
     let dir = RelPath::new(&spec.run_dir).map_err(text)?;
     let stop = RelPath::new(&spec.stop_marker).map_err(text)?;
-    let me = ProcessId::current();
-    let holder = format!("shim pid {} started {}", me.pid, me.started);
-    let LockAttempt::Taken(lock) = root.try_lock(&dir.join("run.lock"), &holder).map_err(text)? else {
-        return Ok(Launched::AlreadyClaimed);
-    };
-    if Claim::read(&root, &dir).map_err(text)?.is_some() {
-        return Ok(Launched::AlreadyClaimed);
-    }
-    // Before the claim: a disk without room for the end has none for the run.
-    let reserved = root.reserve(&dir.join(exit::FILE), exit::RESERVED_BYTES).map_err(text)?;
+    let Some(lock) = take_lock(&root, &dir)? else { return Ok(Launched::AlreadyClaimed) };
     let (plan, stdin) = plan(spec, &root, &dir)?;
     // The agent's end must not be missed: its signal waits from here on.
-    signals::block().map_err(text)?;
+    let signals = signals::take().map_err(text)?;
     let held = sys::fork_held(&plan).map_err(text)?;
     drop(plan);
+    // Before the claim: a disk without room for the end has none for the run.
+    let reserved = root.reserve(&dir.join(exit::FILE), exit::RESERVED_BYTES).map_err(text)?;
     let id = ProcStat::of(held.pid).map(|s| s.id).ok_or("the forked process was gone at once")?;
-    if claim(&root, &dir, id)? == Published::AlreadyThere {
+    let claim = Claim::by_shim(id, Utc::now());
+    if claim.publish(&root, &dir).map_err(text)? == Published::AlreadyThere {
         reserved.discard();
         return Ok(Launched::AlreadyClaimed);
     }
     let files = RunFiles { root, dir, reserved, lock };
-    if files.root.exists(&stop).map_err(text)? {
-        drop(held);
+    // A look that fails here is repeated as soon as the agent runs.
+    if files.root.exists(&stop).unwrap_or(false) {
         return Ok(Launched::Never(stopped_before(files)));
     }
     let started_at = Utc::now();
-    match held.release().map_err(text)? {
-        None => Ok(Launched::Running(Agent { id, files, started_at, stdin })),
+    match held.release() {
+        None => Ok(Launched::Running(Agent { id, files, started_at, signals, stdin })),
         Some(failure) => Ok(Launched::Never(not_started(files, spec, failure))),
     }
 }
 
-fn claim(root: &Root, dir: &RelPath, agent: ProcessId) -> Result<Published, String> {
-    Claim::by_shim(agent, Utc::now()).publish(root, dir).map_err(text)
+/// Takes `run.lock`; `None` if somebody has the run.
+fn take_lock(root: &Root, dir: &RelPath) -> Result<Option<Lock>, String> {
+    let me = ProcessId::current();
+    let holder = format!("shim pid {} started {}", me.pid, me.started);
+    let patience = Instant::now() + PATIENCE;
+    loop {
+        let attempt = root.try_lock(&dir.join("run.lock"), &holder).map_err(text)?;
+        // Under the lock, if it is ours: whoever had it before may have claimed the run and ended.
+        if Claim::read(root, dir).map_err(text)?.is_some() {
+            return Ok(None);
+        }
+        match attempt {
+            LockAttempt::Taken(lock) => return Ok(Some(lock)),
+            LockAttempt::Held(by) if Instant::now() >= patience => {
+                return Err(format!("another shim has the run's lock and does not claim the run: {by}"));
+            }
+            // It claims in a moment, or fails and leaves the run to us.
+            LockAttempt::Held(_) => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
 }
 
 /// Opens the agent's files and makes everything that exec needs.

@@ -57,7 +57,8 @@ impl LogTimes {
         let time = rfc3339(Utc::now());
         for stream in &mut self.streams {
             let size = stream.file.as_ref().and_then(|f| f.size().ok()).unwrap_or(0);
-            if size > stream.seen {
+            // Smaller: the agent has cut its own file, as `> /dev/stdout` does; marks go on from there.
+            if size != stream.seen {
                 stream.seen = size;
                 let name = stream.name;
                 // Writing to a String cannot fail.

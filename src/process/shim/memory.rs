@@ -4,56 +4,73 @@ use std::path::{Path, PathBuf};
 
 use crate::fsx;
 
-/// The kernel's counters of out-of-memory kills, as they stood when the agent began.
+/// The kernel's counter of out-of-memory kills that is nearest to the agent, as it stood when the agent began.
 #[derive(Debug)]
 pub(super) struct MemoryWatch {
-    machine: Option<u64>,
-    cgroup: Option<(PathBuf, u64)>,
+    counter: PathBuf,
+    before: Option<u64>,
 }
 
 impl MemoryWatch {
-    /// Notes the counters of the machine and of the agent's control group.
+    /// Notes the counter of the agent's control group; where there is none, the machine's.
     pub(super) fn begin(agent: i32) -> Self {
-        let file = format!("/proc/{agent}/cgroup");
-        let cgroup = text(Path::new(&file)).and_then(|groups| counter_file(&groups));
-        let cgroup = cgroup.and_then(|path| counter(&path).map(|n| (path, n)));
-        Self { machine: counter(Path::new("/proc/vmstat")), cgroup }
+        let groups = text(Path::new(&format!("/proc/{agent}/cgroup"))).unwrap_or_default();
+        let of_group = counter_files(&groups).into_iter().find_map(|path| Some((count(&path)?, path)));
+        match of_group {
+            Some((before, counter)) => Self { counter, before: Some(before) },
+            None => Self { counter: "/proc/vmstat".into(), before: count(Path::new("/proc/vmstat")) },
+        }
     }
 
     /// How it is known that the kernel killed for memory since, if it did.
     pub(super) fn evidence(&self) -> Option<String> {
-        if let Some((path, before)) = &self.cgroup
-            && counter(path).is_some_and(|now| now > *before)
-        {
-            return Some(format!("oom_kill went up in {}", path.display()));
-        }
-        let now = counter(Path::new("/proc/vmstat"))?;
-        (now > self.machine?).then(|| "oom_kill went up in /proc/vmstat during the run".to_owned())
+        let now = count(&self.counter)?;
+        (now > self.before?).then(|| format!("oom_kill went up in {} during the run", self.counter.display()))
     }
 }
 
-/// The file with the counter, for the lines of `/proc/<pid>/cgroup`: cgroups(7), version 1 and 2.
-fn counter_file(groups: &str) -> Option<PathBuf> {
-    let found = |path: PathBuf| path.exists().then_some(path);
-    groups.lines().find_map(|line| {
-        let mut parts = line.splitn(3, ':');
-        let (_, controllers, group) = (parts.next()?, parts.next()?, parts.next()?);
-        let group = group.trim_start_matches('/');
+/// Where the counter may be, nearest first, for the lines of `/proc/<pid>/cgroup`: cgroups(7), version 1 and 2.
+fn counter_files(groups: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for line in groups.lines() {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (Some(controllers), Some(group)) = (parts.next(), parts.next()) else { continue };
+        let group = Path::new(group.trim_start_matches('/'));
         if controllers.split(',').any(|c| c == "memory") {
-            found(Path::new("/sys/fs/cgroup/memory").join(group).join("memory.oom_control"))
+            files.push(Path::new("/sys/fs/cgroup/memory").join(group).join("memory.oom_control"));
         } else if controllers.is_empty() {
-            found(Path::new("/sys/fs/cgroup").join(group).join("memory.events"))
-        } else {
-            None
+            // Groups without the controller count in the nearest one above that has it.
+            let above = group.ancestors().map(|g| Path::new("/sys/fs/cgroup").join(g).join("memory.events"));
+            files.extend(above);
         }
-    })
+    }
+    files
 }
 
 /// The number behind `oom_kill`.
-fn counter(path: &Path) -> Option<u64> {
+fn count(path: &Path) -> Option<u64> {
     text(path)?.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
 }
 
 fn text(path: &Path) -> Option<String> {
     fsx::read_outside(path, 1 << 20).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_counter_comes_first() {
+        let files = |groups| -> Vec<String> {
+            counter_files(groups).iter().map(|p| p.display().to_string()).collect()
+        };
+        let memory = "/sys/fs/cgroup/memory/a/b/memory.oom_control";
+        assert_eq!(files("8:pids:/x\n4:memory:/a/b\n"), [memory]);
+        assert_eq!(
+            files("0::/a/b\n"),
+            ["a/b/", "a/", ""].map(|g| format!("/sys/fs/cgroup/{g}memory.events"))
+        );
+        assert!(files("nonsense").is_empty());
+    }
 }

@@ -33,6 +33,8 @@ use super::{
 /// Returns the exit code of the process that was started; the shim itself goes on as its child.
 #[must_use]
 pub fn main() -> u8 {
+    sys::close_inherited();
+    sys::heed_children();
     let spec = match read_spec() {
         Ok(spec) => spec,
         Err(why) => return report(&ShimReport::Failed(why)),

@@ -8,13 +8,9 @@ use nix::sys::{
 /// SIGHUP is among them so that it does nothing: a shim outlives every terminal.
 const TAKEN: [Signal; 4] = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
 
-/// Holds the signals back until they are read.
-pub(super) fn block() -> nix::Result<()> {
-    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&TAKEN.into_iter().collect::<SigSet>()), None)
-}
-
-/// Where they are read from.
-pub(super) fn open() -> Option<SignalFd> {
-    let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
-    SignalFd::with_flags(&TAKEN.into_iter().collect::<SigSet>(), flags).ok()
+/// Holds the signals back from now on, and opens where they are read.
+pub(super) fn take() -> nix::Result<SignalFd> {
+    let taken = TAKEN.into_iter().collect::<SigSet>();
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&taken), None)?;
+    SignalFd::with_flags(&taken, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
 }

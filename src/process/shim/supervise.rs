@@ -8,7 +8,7 @@ use std::{
 use chrono::Utc;
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::{signal::Signal, signalfd::SignalFd, wait::WaitStatus},
+    sys::{signal::Signal, wait::WaitStatus},
     unistd::Pid,
 };
 
@@ -17,7 +17,7 @@ use super::{
         exit::{ExitRecord, Leftover, ProcessEnd, ResourceUsage, StopBy, StopRequest},
         identity::ProcStat,
         spec::LaunchSpec,
-        sys::{self, Reaped},
+        sys::{self, Reap, Reaped},
         tree::{ProcTable, signal_all},
     },
     ending::RunEnd,
@@ -26,7 +26,6 @@ use super::{
     log_times::LogTimes,
     memory::MemoryWatch,
     pump::Pump,
-    signals,
     watch::{Inbox, Watch},
 };
 use crate::fsx::RelPath;
@@ -35,7 +34,6 @@ use crate::fsx::RelPath;
 struct Supervisor<'a> {
     spec: &'a LaunchSpec,
     agent: Agent,
-    signals: Option<SignalFd>,
     watch: Watch,
     log_times: LogTimes,
     pump: Option<Pump>,
@@ -44,6 +42,8 @@ struct Supervisor<'a> {
     began: Instant,
     ladder: Ladder,
     reaped: Option<(Reaped, chrono::DateTime<Utc>)>,
+    /// Nothing at all is below us, other runs' shims neither.
+    childless: bool,
     stop: Option<StopRequest>,
     leftovers: Vec<Leftover>,
     we_killed: bool,
@@ -59,12 +59,12 @@ pub(super) fn supervise(spec: &LaunchSpec, mut agent: Agent) -> RunEnd {
         pump: agent.stdin.take().map(|pipe| Pump::new(&files.root, &files.dir, pipe)),
         inbox: Inbox::new(&files.root, &files.dir),
         memory: MemoryWatch::begin(agent.id.pid),
-        signals: signals::open(),
         spec,
         agent,
         began: Instant::now(),
         ladder: Ladder::Running,
         reaped: None,
+        childless: false,
         stop: None,
         leftovers: Vec::new(),
         we_killed: false,
@@ -83,27 +83,34 @@ impl Supervisor<'_> {
     /// Takes in everything that has happened, without waiting.
     fn look(&mut self) {
         self.take_signals();
-        while let Some(reaped) = sys::reap_any() {
-            if reaped.pid == self.agent.id.pid {
-                self.reaped = Some((reaped, Utc::now()));
-            }
-        }
+        self.reap();
         self.watch.drain();
         self.log_times.mark();
-        if let Some(pump) = &mut self.pump {
-            pump.push();
-        }
+        // Before the lines: whatever was appended ahead of an `end_of_input` is found in the file afterwards.
         self.inbox.read();
-        if self.inbox.end_of_input {
-            self.pump = None;
+        if let Some(pump) = &mut self.pump {
+            pump.push(self.inbox.end_of_input);
         }
         if self.reaped.is_none() && self.stop.is_none() {
             self.stop = self.stop_reason().map(|by| StopRequest { by, at: Utc::now() });
         }
     }
 
+    fn reap(&mut self) {
+        loop {
+            match sys::reap_any() {
+                Reap::Ended(reaped) if reaped.pid == self.agent.id.pid => {
+                    self.reaped = Some((reaped, Utc::now()));
+                }
+                Reap::Ended(_) => {}
+                Reap::NoneYet => return self.childless = false,
+                Reap::NoChild => return self.childless = true,
+            }
+        }
+    }
+
     fn take_signals(&mut self) {
-        while let Some(Ok(Some(info))) = self.signals.as_ref().map(SignalFd::read_signal) {
+        while let Ok(Some(info)) = self.agent.signals.read_signal() {
             let asks = [Signal::SIGTERM, Signal::SIGINT].map(|s| u32::try_from(s as i32).unwrap_or(0));
             if asks.contains(&info.ssi_signo) && self.stop.is_none() && self.reaped.is_none() {
                 self.stop = Some(StopRequest { by: StopBy::Signal, at: Utc::now() });
@@ -133,7 +140,7 @@ impl Supervisor<'_> {
         if !agent_ended && !stop_asked {
             return Step::Wait(None);
         }
-        let table = ProcTable::snapshot();
+        let table = self.table();
         let below = table.below(std::process::id().cast_signed());
         let facts = Facts { agent_ended, processes: below.len(), stop_asked };
         let step = self.ladder.step(Instant::now(), self.spec.stop_grace, facts);
@@ -142,15 +149,22 @@ impl Supervisor<'_> {
                 if !stop_asked {
                     self.leftovers = below.iter().map(|s| leftover(s)).collect();
                 }
-                signal_all(below, Signal::SIGTERM);
+                signal_all(&below, Signal::SIGTERM);
+                // A stopped process would not meet the SIGTERM before it goes on.
+                signal_all(&below, Signal::SIGCONT);
             }
             Step::Kill => {
                 self.we_killed = true;
-                signal_all(below, Signal::SIGKILL);
+                signal_all(&below, Signal::SIGKILL);
             }
             Step::Wait(_) | Step::Finished => {}
         }
         step
+    }
+
+    /// All processes; none if there is nothing to be found among them.
+    fn table(&self) -> ProcTable {
+        if self.childless { ProcTable::empty() } else { ProcTable::snapshot() }
     }
 
     /// Waits for whatever comes first: a signal, a hint, room in the agent's input, or a deadline.
@@ -164,10 +178,7 @@ impl Supervisor<'_> {
         let timeout = deadline.map(|d| d.saturating_duration_since(now) + Duration::from_millis(1));
         let timeout =
             timeout.map_or(PollTimeout::NONE, |d| PollTimeout::try_from(d).unwrap_or(PollTimeout::MAX));
-        let mut fds = Vec::with_capacity(3);
-        if let Some(signals) = &self.signals {
-            fds.push(PollFd::new(signals.as_fd(), PollFlags::POLLIN));
-        }
+        let mut fds = vec![PollFd::new(self.agent.signals.as_fd(), PollFlags::POLLIN)];
         // While marks are muted a flood of output must not wake us for every write.
         if self.log_times.muted_until().is_none()
             && let Some(hints) = self.watch.as_fd()
@@ -191,7 +202,7 @@ impl Supervisor<'_> {
 
     fn finish(mut self) -> RunEnd {
         self.log_times.last_mark();
-        let table = ProcTable::snapshot();
+        let table = self.table();
         let survivors = table.below(std::process::id().cast_signed()).into_iter().map(leftover).collect();
         let Some((reaped, ended_at)) = self.reaped else { unreachable!("the ladder ends after the agent") };
         let end = process_end(reaped);

@@ -13,6 +13,8 @@ use serde::Deserialize;
 
 use crate::fsx::{LineReader, RelPath, Root};
 
+/// Of a command only so many bytes are looked at: the short ones are ours.
+const COMMAND_BYTES: u64 = 4096;
 /// How often is looked without hints.
 const POLL: Duration = Duration::from_millis(250);
 /// How often is looked all the same, should a hint be lost.
@@ -116,7 +118,8 @@ impl Inbox {
     pub(super) fn read(&mut self) {
         let Ok(file) = self.root.open_read(&self.path) else { return };
         let Ok(size) = file.size() else { return };
-        while let Ok(Some(line)) = LineReader::new(&file).at(self.offset, size) {
+        let lines = LineReader::new(&file).keeping(COMMAND_BYTES).forward(self.offset, size);
+        for line in lines.map_while(Result::ok) {
             self.offset = line.end();
             match serde_json::from_slice::<Command>(&line.bytes).map(|c| c.kind).as_deref() {
                 Ok("stop") => self.stop = true,
