@@ -1,5 +1,7 @@
 //! `claim.json`: published once, so that a run happens once.
 
+use std::path::PathBuf;
+
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -48,6 +50,9 @@ pub struct Claim {
     /// The agent's process: forked, and let go only after this file was there.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub agent: Option<ProcessId>,
+    /// Folder of the agent's control group, where one could be made.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cgroup: Option<PathBuf>,
     /// When.
     pub claimed_at: DateTime<Utc>,
     /// What a driver makes of the run.
@@ -77,7 +82,7 @@ pub enum ClaimError {
 impl Claim {
     /// The claim of a shim for the agent that it has forked.
     #[must_use]
-    pub fn by_shim(agent: ProcessId, now: DateTime<Utc>) -> Self {
+    pub fn by_shim(agent: ProcessId, cgroup: Option<PathBuf>, now: DateTime<Utc>) -> Self {
         Self {
             version: 1,
             by: ClaimBy::Shim,
@@ -85,6 +90,7 @@ impl Claim {
             boot_id: boot_id(),
             shim: Some(ProcessId::current()),
             agent: Some(agent),
+            cgroup,
             claimed_at: now,
             ends_as: None,
             reason: None,
@@ -101,6 +107,7 @@ impl Claim {
             boot_id: boot_id(),
             shim: None,
             agent: None,
+            cgroup: None,
             claimed_at: now,
             ends_as: Some(ends_as),
             reason: Some(reason.to_owned()),

@@ -4,6 +4,7 @@
 //! a shim; [`liveness`] and [`tree`] look at processes from outside. This module
 //! knows run folders (`claim.json`, `exit.json`), and nothing of projects or tasks.
 
+pub mod cgroup;
 pub mod claim;
 pub mod command;
 pub mod executor;

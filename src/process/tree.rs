@@ -1,6 +1,9 @@
 //! Trees of processes: everything below one process, but for the shims of other runs and what is below those.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
 
 use nix::sys::signal::Signal;
 
@@ -13,6 +16,15 @@ use crate::fsx::{Durability, RelPath, Root};
 
 /// The name that a shim gives itself; with it the rare look at a command line is enough.
 pub const SHIM_NAME: &str = "conductor-shim";
+
+/// What is below a shim.
+#[derive(Debug)]
+pub struct Below<'a> {
+    /// The live processes of its run, parents first.
+    pub own: Vec<&'a ProcStat>,
+    /// The shims of other runs and all below them: neither signalled nor waited for.
+    pub others: HashSet<i32>,
+}
 
 /// All processes that were there at one moment.
 #[derive(Debug)]
@@ -38,26 +50,26 @@ impl ProcTable {
         Self { all: pids.filter_map(ProcStat::of).collect() }
     }
 
-    /// The live processes below `top`, parents first; other runs' shims and all below them are left out.
+    /// The processes below `top`.
     #[must_use]
-    pub fn below(&self, top: i32) -> Vec<&ProcStat> {
+    pub fn below(&self, top: i32) -> Below<'_> {
         let mut children: HashMap<i32, Vec<&ProcStat>> = HashMap::new();
         for stat in &self.all {
             children.entry(stat.parent).or_default().push(stat);
         }
-        let mut found = Vec::new();
+        let mut below = Below { own: Vec::new(), others: HashSet::new() };
         let mut todo = vec![top];
         while let Some(parent) = todo.pop() {
             for stat in children.remove(&parent).unwrap_or_default() {
-                if !is_shim_of_a_run(stat) {
-                    todo.push(stat.id.pid);
-                    if !stat.is_dead() {
-                        found.push(stat);
-                    }
+                todo.push(stat.id.pid);
+                if below.others.contains(&parent) || is_shim_of_a_run(stat) {
+                    below.others.insert(stat.id.pid);
+                } else if !stat.is_dead() {
+                    below.own.push(stat);
                 }
             }
         }
-        found
+        below
     }
 
     /// The live processes whose environment says that they belong to a run: how they are found without their shim.

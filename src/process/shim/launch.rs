@@ -3,7 +3,7 @@
 use std::{
     ffi::CString,
     os::{
-        fd::OwnedFd,
+        fd::{AsFd, OwnedFd},
         unix::ffi::{OsStrExt, OsStringExt},
     },
     time::{Duration, Instant},
@@ -15,11 +15,12 @@ use rustix::fs::{Mode, OFlags};
 
 use super::{
     super::{
+        cgroup::RunGroup,
         claim::Claim,
         exit::{self, ExitRecord, ProcessEnd, StopBy, StopRequest},
         identity::{ProcStat, ProcessId},
         spec::{LaunchSpec, StdinPlan},
-        sys::{self, ExecFailure, ExecPlan, ExecStage},
+        sys::{self, ExecFailure, ExecPlan, ExecStage, Held},
     },
     ending::{RunEnd, RunFiles},
     signals, text,
@@ -34,6 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Agent {
     pub(super) id: ProcessId,
     pub(super) files: RunFiles,
+    /// Its control group, where one could be made; gone before the end is published.
+    pub(super) group: Option<RunGroup>,
     pub(super) started_at: chrono::DateTime<Utc>,
     /// Where the signals wait that were held back since before the agent was there.
     pub(super) signals: SignalFd,
@@ -61,12 +64,14 @@ pub(super) fn launch(spec: &LaunchSpec) -> Result<Launched, String> {
     let (plan, stdin) = plan(spec, &root, &dir)?;
     // The agent's end must not be missed: its signal waits from here on.
     let signals = signals::take().map_err(text)?;
-    let held = sys::fork_held(&plan).map_err(text)?;
+    // In this order, so that the group is empty when it is dropped.
+    let (group, held) = fork(&plan, &dir)?;
     drop(plan);
     // Before the claim: a disk without room for the end has none for the run.
     let reserved = root.reserve(&dir.join(exit::FILE), exit::RESERVED_BYTES).map_err(text)?;
     let id = ProcStat::of(held.pid).map(|s| s.id).ok_or("the forked process was gone at once")?;
-    let claim = Claim::by_shim(id, Utc::now());
+    let cgroup = group.as_ref().map(|g| g.path().to_owned());
+    let claim = Claim::by_shim(id, cgroup, Utc::now());
     if claim.publish(&root, &dir).map_err(text)? == Published::AlreadyThere {
         reserved.discard();
         return Ok(Launched::AlreadyClaimed);
@@ -78,9 +83,19 @@ pub(super) fn launch(spec: &LaunchSpec) -> Result<Launched, String> {
     }
     let started_at = Utc::now();
     match held.release() {
-        None => Ok(Launched::Running(Agent { id, files, started_at, signals, stdin })),
+        None => Ok(Launched::Running(Agent { id, files, group, started_at, signals, stdin })),
         Some(failure) => Ok(Launched::Never(not_started(files, spec, failure))),
     }
+}
+
+/// Forks the agent's process, into a control group of its own where one may be made.
+fn fork(plan: &ExecPlan, dir: &RelPath) -> Result<(Option<RunGroup>, Held), String> {
+    if let Some(group) = RunGroup::make(dir.name())
+        && let Ok(held) = sys::fork_held(plan, Some(group.as_fd()))
+    {
+        return Ok((Some(group), held));
+    }
+    Ok((None, sys::fork_held(plan, None).map_err(text)?))
 }
 
 /// Takes `run.lock`; `None` if somebody has the run.

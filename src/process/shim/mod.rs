@@ -23,6 +23,7 @@ use std::{
 use rustix::fs::{Mode, OFlags};
 
 use super::{
+    cgroup,
     spec::{LaunchSpec, ShimReport},
     sys,
     tree::SHIM_NAME,
@@ -67,7 +68,9 @@ fn settle() -> Result<(), String> {
     let name = std::ffi::CString::new(SHIM_NAME).map_err(|e| e.to_string())?;
     nix::sys::prctl::set_name(&name).map_err(say("take a name"))?;
     let null = null().map_err(|e| e.to_string())?;
-    rustix::stdio::dup2_stdin(&null).map_err(|e| e.to_string())
+    rustix::stdio::dup2_stdin(&null).map_err(|e| e.to_string())?;
+    cgroup::leave_run();
+    Ok(())
 }
 
 fn read_spec() -> Result<LaunchSpec, String> {

@@ -142,20 +142,25 @@ impl Supervisor<'_> {
         }
         let table = self.table();
         let below = table.below(std::process::id().cast_signed());
-        let facts = Facts { agent_ended, processes: below.len(), stop_asked };
+        // A child that the walk did not meet ended on the way, and what it forked before is ours, too.
+        let unseen = usize::from(!self.childless && below.others.is_empty());
+        let facts = Facts { agent_ended, processes: below.own.len().max(unseen), stop_asked };
         let step = self.ladder.step(Instant::now(), self.spec.stop_grace, facts);
         match step {
             Step::Terminate => {
                 if !stop_asked {
-                    self.leftovers = below.iter().map(|s| leftover(s)).collect();
+                    self.leftovers = below.own.iter().map(|s| leftover(s)).collect();
                 }
-                signal_all(&below, Signal::SIGTERM);
+                signal_all(&below.own, Signal::SIGTERM);
                 // A stopped process would not meet the SIGTERM before it goes on.
-                signal_all(&below, Signal::SIGCONT);
+                signal_all(&below.own, Signal::SIGCONT);
             }
             Step::Kill => {
                 self.we_killed = true;
-                signal_all(&below, Signal::SIGKILL);
+                signal_all(&below.own, Signal::SIGKILL);
+                if let Some(group) = &self.agent.group {
+                    group.kill(&below.others);
+                }
             }
             Step::Wait(_) | Step::Finished => {}
         }
@@ -203,7 +208,8 @@ impl Supervisor<'_> {
     fn finish(mut self) -> RunEnd {
         self.log_times.last_mark();
         let table = self.table();
-        let survivors = table.below(std::process::id().cast_signed()).into_iter().map(leftover).collect();
+        let below = table.below(std::process::id().cast_signed());
+        let survivors = below.own.into_iter().map(leftover).collect();
         let Some((reaped, ended_at)) = self.reaped else { unreachable!("the ladder ends after the agent") };
         let end = process_end(reaped);
         let killed_by_others =
