@@ -57,8 +57,16 @@ pub async fn drive(
     let mut waiter =
         RunWaiter::new(hints, &root.absolute(run.dir().path()), &root.absolute(run.task.dir().path()));
     let history = if begin == Begin::Fresh { History::Ours } else { History::Shared };
-    let mut driver =
-        Driver { runner: runner.clone(), lock: lock.clone(), run, history, seen: None, followed: None };
+    let mut driver = Driver {
+        runner: runner.clone(),
+        lock: lock.clone(),
+        run,
+        history,
+        agent: None,
+        followed: None,
+        stopped: false,
+        seen: None,
+    };
     loop {
         let next;
         (driver, next) = driver.advance_off_thread().await?;
@@ -80,9 +88,13 @@ struct Driver {
     lock: Arc<TaskLock>,
     run: RunRef,
     history: History,
-    seen: Option<Seen>,
+    /// The agent's process, held before it ends: its exit status is asked for should its shim be gone by then.
+    agent: Option<Arc<PidFd>>,
     /// The process whose end comes next.
     followed: Option<Arc<PidFd>>,
+    /// We have obeyed STOP, for want of a shim.
+    stopped: bool,
+    seen: Option<Seen>,
 }
 
 /// What comes after a look.
@@ -112,6 +124,7 @@ impl Driver {
         loop {
             let facts = RunFacts::read(&self.runner.tree, &self.run)?;
             let mut info = facts.info.clone();
+            self.take_hold(&facts);
             let state = facts.state(self.seen);
             // A run may have begun, and even ended, before its start was written down.
             if info.status == RunStatus::Created
@@ -123,42 +136,58 @@ impl Driver {
                 RunState::Created => launch::start(&self.runner, &info)?,
                 RunState::Ended(_) => return Ok(Next::Ended(Box::new(info))),
                 RunState::Ending(outcome) => {
-                    if facts.exit.is_none() {
-                        orphan::end_processes(&self.run.run, self.grace(&info));
+                    if let (None, Some(claim)) = (&facts.exit, &facts.claim) {
+                        orphan::end_processes(&self.run.run, claim, self.grace(&info));
                     }
                     commit::commit_end(&self.runner, &self.lock, &mut info, &outcome, self.history)?;
                 }
-                RunState::Running(Liveness::Agent(_)) if self.without_shim(&info, facts.liveness)? => {}
+                RunState::Running(Liveness::Agent(_)) if self.obey_stop(&facts)? => {}
                 RunState::Running(liveness) => {
-                    self.follow(liveness);
-                    return Ok(Next::Wait(self.followed.clone()));
+                    if self.follow(liveness) {
+                        return Ok(Next::Wait(self.followed.clone()));
+                    }
                 }
             }
         }
     }
 
-    /// Holds a handle on the process whose end comes next.
-    fn follow(&mut self, liveness: Liveness) {
-        let (Liveness::Shim(id) | Liveness::Agent(id)) = liveness else { return };
-        if self.followed.as_ref().is_none_or(|f| f.id() != id) {
-            self.followed = liveness.handle().map(Arc::new);
+    /// Takes hold of the agent while it is there; looks at how it ended, if it did without its shim.
+    fn take_hold(&mut self, facts: &RunFacts) {
+        let Some(agent) = facts.claim.as_ref().and_then(|claim| claim.agent) else { return };
+        match facts.liveness {
+            Liveness::Shim(_) | Liveness::Agent(_) if self.agent.is_none() => {
+                self.agent = PidFd::open(agent).map(Arc::new);
+            }
+            Liveness::Gone if facts.exit.is_none() && self.seen.is_none() => {
+                self.seen = self.agent.as_ref().map(|agent| Seen {
+                    wait_status: orphan::exit_status(agent),
+                    at: self.runner.tree.clock().now(),
+                    stopped: self.stopped,
+                });
+            }
+            _ => {}
         }
     }
 
-    /// Does what the shim would: obeys STOP, and sees the end. `true`: something changed.
-    fn without_shim(&mut self, info: &RunInfo, liveness: Liveness) -> Result<bool> {
-        self.follow(liveness);
-        let stopped = self.runner.tree.root().exists(&self.run.task.dir().stop())?;
-        if stopped {
-            orphan::end_processes(&self.run.run, self.grace(info));
+    /// Follows the process whose end comes next. `false`: it has ended since it was looked at.
+    fn follow(&mut self, liveness: Liveness) -> bool {
+        let (Liveness::Shim(id) | Liveness::Agent(id)) = liveness else {
+            self.followed = None;
+            return true;
+        };
+        if self.followed.as_ref().is_none_or(|f| f.id() != id) {
+            self.followed = liveness.handle().map(Arc::new);
         }
-        let Some(agent) = self.followed.clone() else { return Ok(false) };
-        if !agent.has_ended() {
-            return Ok(false);
+        self.followed.is_some() || id.is_alive()
+    }
+
+    /// Does what the shim would, if STOP is there. `true`: something changed.
+    fn obey_stop(&mut self, facts: &RunFacts) -> Result<bool> {
+        self.stopped = self.runner.tree.root().exists(&self.run.task.dir().stop())?;
+        if let (true, Some(claim)) = (self.stopped, &facts.claim) {
+            orphan::end_processes(&self.run.run, claim, self.grace(&facts.info));
         }
-        let wait_status = orphan::exit_status(&agent);
-        self.seen = Some(Seen { wait_status, at: self.runner.tree.clock().now(), stopped });
-        Ok(true)
+        Ok(self.stopped)
     }
 
     fn grace(&self, info: &RunInfo) -> Duration {

@@ -6,12 +6,16 @@ use nix::sys::signal::Signal;
 
 use crate::{
     process::{
+        cgroup::RunGroup,
+        claim::Claim,
         pidfd::PidFd,
         tree::{ProcTable, signal_all},
     },
     tree::ids::RunId,
 };
 
+/// The parent of the first process.
+const EVERYTHING: i32 = 0;
 const LOOK: Duration = Duration::from_millis(50);
 /// When to stop waiting for what SIGKILL does not end.
 const GIVE_UP: Duration = Duration::from_secs(30);
@@ -19,14 +23,21 @@ const GIVE_UP: Duration = Duration::from_secs(30);
 const REAPED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Ends everything that a run left: SIGTERM, a grace, SIGKILL until nothing is there. Blocks that long.
-pub(super) fn end_processes(run: &RunId, grace: Duration) {
+pub(super) fn end_processes(run: &RunId, claim: &Claim, grace: Duration) {
+    if claim.agent.is_none() || !claim.is_of_this_boot() {
+        return;
+    }
+    // Dropped, and so removed, at the end.
+    let group = claim.cgroup.as_deref().and_then(RunGroup::of_claim);
     let began = Instant::now();
     let mut signal = Signal::SIGTERM;
     loop {
         let table = ProcTable::snapshot();
         let left = table.of_run(run.as_str());
         let passed = began.elapsed();
-        if left.is_empty() || passed > grace + GIVE_UP {
+        // What has dropped its environment is still in the group.
+        let none_left = left.is_empty() && group.as_ref().is_none_or(RunGroup::is_empty);
+        if none_left || passed > grace + GIVE_UP {
             return;
         }
         if passed >= grace {
@@ -34,6 +45,9 @@ pub(super) fn end_processes(run: &RunId, grace: Duration) {
         }
         if signal == Signal::SIGKILL || passed < LOOK {
             signal_all(&left, signal);
+            if let (Signal::SIGKILL, Some(group)) = (signal, &group) {
+                group.kill(&table.below(EVERYTHING).others);
+            }
         }
         std::thread::sleep(LOOK);
     }
