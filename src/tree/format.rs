@@ -77,7 +77,11 @@ pub fn bytes<T: Record>(root: &Root, rel: &RelPath, record: &T) -> Result<Vec<u8
     let unspeakable = |e: String| TreeError::Corrupt { path: root.absolute(rel), problem: e };
     match T::SPELLING {
         Spelling::Yaml => {
-            serde_yaml::to_string(record).map(String::into_bytes).map_err(|e| unspeakable(e.to_string()))
+            // One line per value: `grep stdout_path run-info.yaml` finds the path.
+            let options = serde_yaml::ser_options! { prefer_block_scalars: false };
+            serde_yaml::to_string_with_options(record, options)
+                .map(String::into_bytes)
+                .map_err(|e| unspeakable(e.to_string()))
         }
         Spelling::Json => serde_json::to_vec_pretty(record)
             .map(|mut b| {

@@ -1,0 +1,197 @@
+//! The file formats: a JSON Schema per file, held against the types that write it, the sample trees and a real run.
+#![expect(clippy::disallowed_methods, reason = "the tests read files as a stranger would")]
+
+mod common;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use run_agent::{
+    process::{claim::Claim, exit::ExitRecord},
+    tree::{
+        bus::Message, daemon_info::DaemonInfo, run_info::RunInfo, task::TaskConfig, task_end::TaskEnd,
+        ticket::Ticket,
+    },
+};
+use serde_json::Value;
+
+use common::Sandbox;
+
+/// File name, or its end, and the schema that its records are held against.
+const FILES: &[(&str, &str)] = &[
+    ("run-info.yaml", "run-info"),
+    ("TASK-CONFIG.yaml", "task-config"),
+    ("TASK-END.yaml", "task-end"),
+    ("daemon.yaml", "daemon"),
+    ("claim.json", "claim"),
+    ("exit.json", "exit"),
+    ("MESSAGE-BUS.jsonl", "message"),
+    ("log-times.jsonl", "log-time"),
+    ("inbox.jsonl", "inbox"),
+];
+
+fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn schema_file(name: &str) -> PathBuf {
+    repository().join(format!("docs/formats/{name}.schema.json"))
+}
+
+/// The schemas of the types that write the files.
+fn generated() -> BTreeMap<&'static str, Value> {
+    macro_rules! schemas {
+        ($($name:literal: $type:ty),* $(,)?) => {
+            BTreeMap::from([$(($name, serde_json::to_value(schemars::schema_for!($type)).unwrap())),*])
+        };
+    }
+    schemas! {
+        "run-info": RunInfo,
+        "task-config": TaskConfig,
+        "task-end": TaskEnd,
+        "ticket": Ticket,
+        "daemon": DaemonInfo,
+        "claim": Claim,
+        "exit": ExitRecord,
+        "message": Message,
+    }
+}
+
+#[test]
+fn the_schemas_are_those_of_the_types() {
+    let update = std::env::var_os("CONDUCTOR_UPDATE_SCHEMAS").is_some();
+    for (name, schema) in generated() {
+        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        let file = schema_file(name);
+        if update {
+            fs::write(&file, &text).unwrap();
+        }
+        let kept = fs::read_to_string(&file).unwrap_or_default();
+        assert_eq!(
+            kept,
+            text,
+            "{} is not what the type says: CONDUCTOR_UPDATE_SCHEMAS=1 writes it",
+            file.display()
+        );
+    }
+}
+
+/// The schema for a file of a tree; `None` for files without records.
+fn schema_of(path: &Path) -> Option<&'static str> {
+    let name = path.file_name()?.to_str()?;
+    let folder = path.parent()?.file_name()?.to_str()?;
+    if (folder == "queue" || folder == "live") && name.ends_with(".yaml") {
+        return Some("ticket");
+    }
+    FILES.iter().find(|(end, _)| name.ends_with(end)).map(|(_, schema)| *schema)
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() { found.extend(files_below(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+fn records(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap();
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("yaml") => vec![serde_yaml::from_str(&text).unwrap()],
+        Some("json") => vec![serde_json::from_str(&text).unwrap()],
+        // What follows the last newline is no line yet.
+        _ => text
+            .split_inclusive('\n')
+            .filter(|l| l.ends_with('\n'))
+            .filter_map(|l| serde_json::from_str(l).ok())
+            .collect(),
+    }
+}
+
+/// Holds every record of a tree against its schema; returns which schemas were used.
+fn hold(tree: &Path) -> Vec<&'static str> {
+    let mut used = Vec::new();
+    for path in files_below(tree) {
+        let Some(name) = schema_of(&path) else { continue };
+        let schema: Value = serde_json::from_str(&fs::read_to_string(schema_file(name)).unwrap()).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        for record in records(&path) {
+            let wrong: Vec<String> = validator.iter_errors(&record).map(|e| e.to_string()).collect();
+            assert!(wrong.is_empty(), "{}: {}", path.display(), wrong.join("; "));
+        }
+        used.push(name);
+    }
+    used
+}
+
+#[test]
+fn the_sample_trees_keep_to_the_schemas() {
+    let mut used = Vec::new();
+    for tree in fs::read_dir(repository().join("fixtures/trees")).unwrap().flatten() {
+        used.extend(hold(&tree.path()));
+    }
+    for schema in
+        ["run-info", "task-config", "task-end", "ticket", "claim", "exit", "message", "log-time", "inbox"]
+    {
+        assert!(used.contains(&schema), "no sample of {schema}");
+    }
+}
+
+/// Old samples stay readable: this program lists what an earlier one wrote, down to each status.
+#[test]
+fn the_sample_trees_are_still_read() {
+    let sandbox = Sandbox::new();
+    copy(&repository().join("fixtures/trees/v1"), &sandbox.root());
+    let listed = sandbox.run("list --json").succeeds();
+    let tasks: Value = serde_json::from_str(&listed).unwrap();
+    let seen: Vec<(String, String)> = tasks
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| (t["task_id"].as_str().unwrap().to_owned(), t["status"].as_str().unwrap().to_owned()))
+        .collect();
+    let expected =
+        [("answered", "completed"), ("failing", "failed"), ("stopped", "stopped"), ("waiting", "queued")];
+    assert_eq!(seen, expected.map(|(t, s)| (t.to_owned(), s.to_owned())));
+    let answer = sandbox.run("output sample/answered").succeeds();
+    assert!(answer.contains("| Rust |"), "{answer}");
+}
+
+#[test]
+fn a_real_run_keeps_to_the_schemas() {
+    let sandbox = Sandbox::new();
+    let job = "job --json --project p --task t --prompt hello -- cat --number";
+    let ran = sandbox.run(job);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let used = hold(&sandbox.root());
+    for schema in ["run-info", "task-config", "task-end", "claim", "exit", "message", "log-time"] {
+        assert!(used.contains(&schema), "{schema} is missing: {used:?}");
+    }
+}
+
+/// What we write as YAML means the same to other readers: no bare `no`, `0123` or `12:30`.
+#[test]
+fn yaml_is_not_misread_by_others() {
+    let config: TaskConfig = serde_json::from_value(serde_json::json!({
+        "version": 1, "agent": "no", "cwd": "0123", "command": ["12:30:00", "=", "on", "~", "null", "a: b", "- x", "é\u{2028}"],
+    }))
+    .unwrap();
+    let text = serde_yaml::to_string(&config).unwrap();
+    let back: TaskConfig = serde_yaml::from_str(&text).unwrap();
+    assert_eq!(back, config);
+    for bare in ["agent: no\n", "cwd: 0123\n", "- 12:30:00\n", "- on\n", "- =\n", "- ~\n", "- null\n"] {
+        assert!(!text.contains(bare), "{bare:?} in\n{text}");
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for file in files_below(from) {
+        let target = to.join(file.strip_prefix(from).unwrap());
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(&file, &target).unwrap();
+    }
+}
