@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::{
-    config, context::Context, demo_agent, error::CliResult, flags::GlobalFlags, job, list, output,
+    bus, config, context::Context, demo_agent, error::CliResult, flags::GlobalFlags, job, list, output,
     print::Form, stop, version,
 };
 
@@ -38,6 +38,8 @@ pub enum Command {
     Output(output::Args),
     /// Stop a task and the tasks that it has started
     Stop(stop::Args),
+    /// Post to a message bus, and read it
+    Bus(bus::Args),
     /// Work as the built-in demo agent
     #[command(hide = true)]
     DemoAgent(demo_agent::Args),
@@ -58,6 +60,7 @@ impl Command {
             Self::List(args) => list::run(&args, context),
             Self::Output(args) => output::run(&args, context),
             Self::Stop(args) => stop::run(&args, context),
+            Self::Bus(args) => bus::run(&args, context),
             Self::DemoAgent(args) => demo_agent::run(&args, context),
             Self::Config(args) => config::run(args, context),
             Self::Version(args) => version::run(&args, context),
@@ -71,6 +74,7 @@ impl Command {
             Self::Job(args) => args.json.form(),
             Self::List(args) => args.json.form(),
             Self::Stop(args) => args.json.form(),
+            Self::Bus(args) => args.form(),
             Self::DemoAgent(_) | Self::Output(_) => Form::Text,
             Self::Config(args) => args.form(),
             Self::Version(args) => args.json.form(),

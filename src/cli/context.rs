@@ -1,6 +1,10 @@
 //! What every verb works with: the environment, the settings (read when first asked for), the tree.
 
-use std::{cell::OnceCell, path::PathBuf, sync::Arc};
+use std::{
+    cell::OnceCell,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tokio::runtime::Runtime;
 
@@ -97,6 +101,12 @@ impl Context {
     /// If it was named and is not there.
     pub fn config_file(&self) -> CliResult<Option<PathBuf>> {
         Ok(config::locate(&self.flags(), &self.environment, &self.cwd()?)?)
+    }
+
+    /// The root that the command line names, which beats whatever else tells one.
+    #[must_use]
+    pub fn named_root(&self) -> Option<&Path> {
+        self.global.root.as_deref()
     }
 
     fn names_no_config(&self) -> bool {

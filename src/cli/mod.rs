@@ -4,6 +4,7 @@
 //! and prints what they answer; it holds no rule of its own.
 
 mod args;
+mod bus;
 mod colour;
 mod config;
 mod context;

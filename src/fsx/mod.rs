@@ -28,7 +28,7 @@ pub use atomic::Published;
 pub use error::{FsError, FsErrorKind, Result};
 pub use lines::{Line, LineReader};
 pub use lock::{Lock, LockAttempt};
-pub use read::{Entry, EntryKind, ReadFile, Stat, read_outside};
+pub use read::{Entry, EntryKind, ReadFile, Stat, read_outside, resolve};
 pub use rel::{BadRelPath, RelPath};
 pub use reserve::Reserved;
 pub use root::{Durability, Root};

@@ -1,6 +1,11 @@
 //! Reading: whole small files, folders, and positions in large ones.
 
-use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
 
 use rustix::fs::{FileType, OFlags};
 
@@ -97,7 +102,7 @@ impl ReadFile {
 
     /// The path, for messages.
     #[must_use]
-    pub fn path(&self) -> std::path::PathBuf {
+    pub fn path(&self) -> PathBuf {
         self.root.absolute(&self.rel)
     }
 }
@@ -184,6 +189,21 @@ fn kind_of(kind: FileType) -> EntryKind {
     }
 }
 
+/// The absolute path with every link and `..` in it resolved, so that paths can be compared; as far as
+/// it exists: names behind a missing one stay as they are.
+///
+/// # Errors
+/// If it is relative and the working folder is gone.
+pub fn resolve(path: &Path) -> Result<PathBuf> {
+    let absolute = std::path::absolute(path).map_err(|e| FsError::new("resolve", path, e))?;
+    for existing in absolute.ancestors() {
+        if let (Ok(real), Ok(missing)) = (existing.canonicalize(), absolute.strip_prefix(existing)) {
+            return Ok(if missing.as_os_str().is_empty() { real } else { real.join(missing) });
+        }
+    }
+    Ok(absolute)
+}
+
 /// Reads a small file that is not below a root: the configuration, a token, a prompt that a user names.
 ///
 /// # Errors
@@ -203,4 +223,23 @@ pub fn read_outside(path: &Path, max: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     io::Read::read_to_end(&mut io::Read::take(file, max + 1), &mut bytes).map_err(fail)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_resolved_as_far_as_it_exists() {
+        let dir = tempfile::tempdir().unwrap();
+        let real = dir.path().canonicalize().unwrap();
+        std::fs::create_dir(real.join("there")).unwrap();
+        std::os::unix::fs::symlink("there", real.join("link")).unwrap();
+        for (path, resolved) in
+            [("link", "there"), ("there/../link/.", "there"), ("link/no/file", "there/no/file"), ("no", "no")]
+        {
+            assert_eq!(resolve(&dir.path().join(path)).unwrap(), real.join(resolved), "{path}");
+        }
+        assert_eq!(resolve(Path::new("/")).unwrap(), Path::new("/"));
+    }
 }

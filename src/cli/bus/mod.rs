@@ -1,0 +1,47 @@
+//! `run-agent bus`: the message bus of a task or project, to post to and to read.
+
+mod discover;
+mod post;
+mod read;
+mod target;
+
+use std::process::ExitCode;
+
+use super::{context::Context, error::CliResult, print::Form};
+
+/// Flags of the verb.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Post a message, and print its id
+    Post(post::Args),
+    /// Print messages
+    Read(read::Args),
+    /// Print the path of the bus that `post` would post to, and why that one
+    Discover(discover::Args),
+}
+
+impl Args {
+    pub(super) fn form(&self) -> Form {
+        match &self.what {
+            What::Post(args) => args.json.form(),
+            What::Read(args) => args.json.form(),
+            What::Discover(args) => args.json.form(),
+        }
+    }
+}
+
+/// Posts or reads.
+pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    match &args.what {
+        What::Post(args) => post::run(args, context)?,
+        What::Read(args) => read::run(args, context)?,
+        What::Discover(args) => discover::run(args, context)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

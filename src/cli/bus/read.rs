@@ -1,0 +1,180 @@
+//! `run-agent bus read`: the messages of a bus, once or as they come.
+
+use std::fmt::Write;
+
+use super::target::{self, Target};
+use crate::{
+    cli::{
+        colour::Style,
+        context::Context,
+        error::{CliError, CliResult},
+        flags::JsonFlag,
+        interrupt::Interrupts,
+        print::{Form, Printer},
+    },
+    clock::rfc3339,
+    tree::{
+        Tree,
+        bus::{Bus, Message, MessageType, Page},
+        ids::MsgId,
+    },
+};
+
+/// Messages that are in memory at once, at most.
+const PAGE: usize = 500;
+
+/// Flags of the verb.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  run-agent bus read --tail 5
+  run-agent bus read --project my-project --type FACT --type DECISION
+  run-agent bus read --follow --json | jq -r .body")]
+pub(super) struct Args {
+    #[command(flatten)]
+    target: Target,
+    /// Only so many of the last ones
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    tail: usize,
+    /// All that came after this one
+    #[arg(long, value_name = "MSG_ID", conflicts_with = "tail")]
+    after: Option<MsgId>,
+    /// Only those of this type; may be repeated
+    #[arg(long = "type", value_name = "TYPE")]
+    kinds: Vec<MessageType>,
+    /// Go on with those that come, until Ctrl-C
+    #[arg(long, short)]
+    follow: bool,
+    #[command(flatten)]
+    pub(super) json: JsonFlag,
+}
+
+/// Prints the messages.
+pub(super) fn run(args: &Args, context: &Context) -> CliResult<()> {
+    let found = args.target.discover(context)?;
+    let (tree, bus) = target::open(&found, context)?;
+    let mut reader = Reader { args, printer: context.printer(), bus: &bus, next: 0 };
+    match &args.after {
+        Some(id) => {
+            let unknown = |e| CliError::from(e).with_hint("`run-agent bus read` shows the last ones");
+            reader.next = bus.position_of(id).map_err(unknown)?;
+            reader.print_rest()?;
+        }
+        None => reader.print_page(&bus.tail_of(args.tail, |m| reader.wants(m))?)?,
+    }
+    if args.follow {
+        context.runtime()?.block_on(follow(&mut reader, context, &tree))?;
+    }
+    Ok(())
+}
+
+/// Prints what comes, until somebody ends it.
+async fn follow(reader: &mut Reader<'_>, context: &Context, tree: &Tree) -> CliResult<()> {
+    let hints = context.hints(tree)?;
+    let _watched = hints.watch(&tree.root().absolute(&reader.bus.rel().parent()));
+    let mut waiter = hints.waiter();
+    let mut interrupts = Interrupts::listen()?;
+    loop {
+        reader.print_rest()?;
+        tokio::select! {
+            _ = interrupts.next() => return Ok(()),
+            () = waiter.next() => {}
+        }
+    }
+}
+
+/// How far a bus has been printed.
+struct Reader<'a> {
+    args: &'a Args,
+    printer: &'a Printer,
+    bus: &'a Bus,
+    next: u64,
+}
+
+impl Reader<'_> {
+    fn wants(&self, message: &Message) -> bool {
+        self.args.kinds.is_empty() || self.args.kinds.contains(&message.kind)
+    }
+
+    /// Prints everything from where we are to the end.
+    fn print_rest(&mut self) -> CliResult<()> {
+        loop {
+            let page = self.bus.read_from(self.next, PAGE)?;
+            self.print_page(&page)?;
+            if !page.more {
+                return Ok(());
+            }
+        }
+    }
+
+    fn print_page(&mut self, page: &Page) -> CliResult<()> {
+        self.next = page.next;
+        for message in page.messages.iter().filter(|m| self.wants(m)) {
+            match self.args.json.form() {
+                Form::Json => self.printer.jsonl(message)?,
+                Form::Text => self.printer.bytes(self.text(message).as_bytes())?,
+            }
+        }
+        if page.skipped > 0 {
+            self.printer.word(&format!("{} line(s) that are no message were passed over", page.skipped))?;
+        }
+        Ok(())
+    }
+
+    /// A line about the message, and its text below it.
+    fn text(&self, message: &Message) -> String {
+        let kind = self.printer.paint(style(&message.kind), message.kind.as_str());
+        let mut text = format!("{} {kind} {}", rfc3339(message.timestamp), message.msg_id);
+        // Writing to a text cannot fail.
+        if let Some(task) = message.task_id.as_ref().filter(|t| self.bus.owner().task() != Some(t)) {
+            let _ = write!(text, " task {task}");
+        }
+        if let Some(run) = &message.run_id {
+            let _ = write!(text, " run {run}");
+        }
+        for parent in &message.parents {
+            let _ =
+                write!(text, " {} {}", parent.kind.as_deref().map_or("to".into(), printable), parent.msg_id);
+        }
+        text.push('\n');
+        for line in printable(&message.body).lines() {
+            let _ = writeln!(text, "  {line}");
+        }
+        for link in &message.links {
+            let label = link.label.as_deref().map_or(String::new(), |l| format!("{}: ", printable(l)));
+            let _ = writeln!(text, "  {label}{}", printable(&link.url));
+        }
+        text
+    }
+}
+
+fn style(kind: &MessageType) -> Style {
+    match kind.as_str() {
+        "ERROR" | "RUN_CRASH" => Style::Bad,
+        "QUESTION" => Style::Notable,
+        "TASK_DONE" => Style::Good,
+        _ => Style::Strong,
+    }
+}
+
+/// The text without what would command a terminal.
+fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && c != '\n' && c != '\t' {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_message_commands_the_terminal() {
+        assert_eq!(printable("a\tb\nc\u{1b}[2J\r\u{9b}é\0"), "a\tb\nc\\u{1b}[2J\\r\\u{9b}é\\u{0}");
+    }
+}

@@ -1,0 +1,83 @@
+//! Which bus a command line means.
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    cli::{
+        context::Context,
+        error::{CliError, CliResult, Kind},
+    },
+    fsx::{self, Durability},
+    tree::{
+        Tree, TreeError,
+        bus::{Bus, Discovered, Hints, Undiscovered, discover},
+        ids::{ProjectId, TaskId},
+    },
+};
+
+/// Flags that name a bus. An agent needs none of them.
+#[derive(Debug, clap::Args)]
+pub(super) struct Target {
+    /// Project; without --task its own bus is meant [default: where we are, else the folder's]
+    #[arg(long, value_name = "ID")]
+    project: Option<ProjectId>,
+    /// Task [default: where we are, else the folder's]
+    #[arg(long, value_name = "ID")]
+    task: Option<TaskId>,
+}
+
+impl Target {
+    /// Finds out what is meant.
+    pub(super) fn discover(&self, context: &Context) -> CliResult<Discovered> {
+        let env = |name| context.environment().get(name);
+        let resolve = |path: &Path| fsx::resolve(path).map_err(|e| CliError::from(TreeError::from(e)));
+        let message_bus = env("JRUN_MESSAGE_BUS").map(|path| resolved_text(Path::new(path))).transpose()?;
+        let default_root = match context.config() {
+            Ok(config) => resolve(&config.storage.runs_dir)?,
+            // An agent is told where its bus is: no settings that somebody edits meanwhile may silence it.
+            Err(_) if message_bus.is_some() => PathBuf::new(),
+            Err(e) => return Err(e),
+        };
+        let found = discover(&Hints {
+            project: self.project.as_ref(),
+            task: self.task.as_ref(),
+            root: context.named_root().map(resolve).transpose()?.as_deref(),
+            default_root: &default_root,
+            message_bus: message_bus.as_deref(),
+            project_id: env("JRUN_PROJECT_ID"),
+            task_id: env("JRUN_TASK_ID"),
+            run_id: env("JRUN_ID"),
+            folder: &resolve(&context.cwd()?)?,
+        });
+        found.map_err(CliError::from)
+    }
+}
+
+/// The path without links and `..`; a relative one means nothing here and is left for `discover` to refuse.
+fn resolved_text(path: &Path) -> CliResult<String> {
+    let real =
+        if path.is_absolute() { fsx::resolve(path).map_err(TreeError::from)? } else { path.to_owned() };
+    Ok(real.to_string_lossy().into_owned())
+}
+
+/// Opens the tree of what was found, and its bus.
+pub(super) fn open(found: &Discovered, context: &Context) -> CliResult<(Tree, Bus)> {
+    let durability = context.config().map_or(Durability::default(), |c| c.storage.fsync);
+    let tree = Tree::open(&found.root, durability, context.clock().clone()).map_err(CliError::of_root)?;
+    let bus = tree.bus(found.owner.clone());
+    Ok((tree, bus))
+}
+
+impl From<Undiscovered> for CliError {
+    fn from(error: Undiscovered) -> Self {
+        match error {
+            Undiscovered::BadId { .. } => Self::caused(Kind::BadId, "no bus is known to be meant", error),
+            Undiscovered::NoBus(_) | Undiscovered::NoProject(_) | Undiscovered::Nothing => {
+                Self::new(Kind::Usage, error.to_string())
+            }
+        }
+        .with_hint(
+            "name the bus with --project, and with --task for a task's; or call this in a task's folder",
+        )
+    }
+}
