@@ -4,6 +4,8 @@
 //! is not a line yet. How long a line may be is its reader's business: of longer
 //! ones than [`LineReader::keeping`] says only the beginning is held in memory.
 
+use std::io::BufRead;
+
 use super::{error::Result, read::ReadFile};
 
 /// One line with the place it stands at.
@@ -130,7 +132,7 @@ impl Forward<'_> {
                 return Ok(None);
             }
             let rest = &self.buffer[self.taken..];
-            let newline = rest.iter().position(|b| *b == b'\n');
+            let newline = first_newline(rest);
             let part = &rest[..newline.unwrap_or(rest.len())];
             let keep = index(self.reader.keep.saturating_sub(line.len)).min(part.len());
             line.bytes.extend_from_slice(&part[..keep]);
@@ -213,7 +215,7 @@ impl Window {
             }
             // The window ends before `end` only if the file was cut meanwhile.
             let upto = index(end - self.start).min(self.bytes.len());
-            if let Some(at) = self.bytes[..upto].iter().rposition(|b| *b == b'\n') {
+            if let Some(at) = last_newline(&self.bytes[..upto]) {
                 return Ok(Some(self.start + at as u64));
             }
             end = self.start;
@@ -228,6 +230,25 @@ impl Window {
             file.read_range(from, to)
         }
     }
+}
+
+/// As `position` would, many bytes at a time: the standard library has its `memchr` behind this.
+fn first_newline(mut bytes: &[u8]) -> Option<usize> {
+    let all = bytes;
+    let last = bytes.skip_until(b'\n').ok()?.checked_sub(1)?;
+    (all[last] == b'\n').then_some(last)
+}
+
+/// As `rposition` would, many bytes at a time.
+fn last_newline(bytes: &[u8]) -> Option<usize> {
+    let mut start = bytes.len();
+    for block in bytes.rchunks(512) {
+        start -= block.len();
+        if block.contains(&b'\n') {
+            return block.iter().rposition(|b| *b == b'\n').map(|at| start + at);
+        }
+    }
+    None
 }
 
 fn index(offset: u64) -> usize {

@@ -71,6 +71,9 @@ struct OneLine;
 
 impl Formatter for OneLine {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, to: &mut W, text: &str) -> io::Result<()> {
+        if text.is_ascii() {
+            return to.write_all(text.as_bytes());
+        }
         let mut rest = text;
         while let Some(at) = rest.find(['\u{85}', '\u{2028}', '\u{2029}']) {
             to.write_all(&rest.as_bytes()[..at])?;

@@ -210,4 +210,21 @@ mod tests {
         );
         assert!(serde_json::from_str::<Parent>(r#""../x""#).is_err());
     }
+
+    #[test]
+    fn the_schema_takes_what_is_written_and_nothing_else() {
+        let schema = serde_json::to_value(schemars::schema_for!(Message)).unwrap();
+        let message = serde_json::json!({
+            "msg_id": "MSG-1", "timestamp": "2026-02-05T10:00:01.123456Z", "type": "FACT", "project_id": "p",
+            "task_id": "t", "run_id": "r", "parents": [{"msg_id": "MSG-0", "kind": "reply"}, "MSG-00"],
+            "links": [{"url": "https://x", "label": "x"}], "meta": {"k": [1]}, "body": "text", "later": true,
+        });
+        assert!(jsonschema::is_valid(&schema, &message), "{schema:#}");
+        for (key, wrong) in [("type", "a b".into()), ("parents", serde_json::json!([{}])), ("body", 5.into())]
+        {
+            let mut message = message.clone();
+            message[key] = wrong;
+            assert!(!jsonschema::is_valid(&schema, &message), "{key}");
+        }
+    }
 }
