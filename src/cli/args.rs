@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::{
-    bus, config, context::Context, demo_agent, error::CliResult, flags::GlobalFlags, job, list, output,
-    print::Form, stop, version,
+    bus, config, context::Context, demo_agent, drive, error::CliResult, flags::GlobalFlags, fsck, job, list,
+    output, print::Form, stop, version,
 };
 
 /// The whole command line.
@@ -40,6 +40,10 @@ pub enum Command {
     Stop(stop::Args),
     /// Post to a message bus, and read it
     Bus(bus::Args),
+    /// Go on with tasks whose driver has died
+    Drive(drive::Args),
+    /// Say what is wrong with the tree, and mend it
+    Fsck(fsck::Args),
     /// Work as the built-in demo agent
     #[command(hide = true)]
     DemoAgent(demo_agent::Args),
@@ -61,6 +65,8 @@ impl Command {
             Self::Output(args) => output::run(&args, context),
             Self::Stop(args) => stop::run(&args, context),
             Self::Bus(args) => bus::run(&args, context),
+            Self::Drive(args) => drive::run(&args, context),
+            Self::Fsck(args) => fsck::run(&args, context),
             Self::DemoAgent(args) => demo_agent::run(&args, context),
             Self::Config(args) => config::run(args, context),
             Self::Version(args) => version::run(&args, context),
@@ -74,8 +80,9 @@ impl Command {
             Self::Job(args) => args.json.form(),
             Self::List(args) => args.json.form(),
             Self::Stop(args) => args.json.form(),
+            Self::Fsck(args) => args.json.form(),
             Self::Bus(args) => args.form(),
-            Self::DemoAgent(_) | Self::Output(_) => Form::Text,
+            Self::DemoAgent(_) | Self::Drive(_) | Self::Output(_) => Form::Text,
             Self::Config(args) => args.form(),
             Self::Version(args) => args.json.form(),
         }

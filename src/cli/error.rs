@@ -60,6 +60,8 @@ pub enum Kind {
     Newer,
     /// The input is refused.
     Refused,
+    /// The tree has findings that are more than notes.
+    Findings,
     /// What was waited for did not happen in time.
     TimedOut,
     /// Ctrl-C.
@@ -70,7 +72,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of its code.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::OutputClosed,
         Self::Failed,
         Self::Usage,
@@ -88,6 +90,7 @@ impl Kind {
         Self::Corrupt,
         Self::Newer,
         Self::Refused,
+        Self::Findings,
         Self::TimedOut,
         Self::Interrupted,
         Self::Terminated,
@@ -114,6 +117,7 @@ impl Kind {
             Self::Corrupt => 14,
             Self::Newer => 15,
             Self::Refused => 16,
+            Self::Findings => 17,
             Self::TimedOut => 124,
             Self::Interrupted => 130,
             Self::Terminated => 143,
@@ -146,6 +150,7 @@ impl Kind {
             Self::Corrupt => Some("the file was left as it is; `run-agent fsck` says what can be mended"),
             Self::Newer => Some("the file was left as it is; use the newer version of run-agent"),
             Self::Refused => Some("correct the input and try again; nothing was written"),
+            Self::Findings => Some("`run-agent fsck --repair` mends what is mendable"),
             Self::TimedOut => Some("it goes on; wait again with a longer --timeout"),
         }
     }

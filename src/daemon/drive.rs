@@ -74,7 +74,8 @@ pub async fn take_over(
 }
 
 /// How a holder of a task's lock names itself, for people.
-pub(super) fn holder(who: &str) -> String {
+#[must_use]
+pub fn holder(who: &str) -> String {
     let me = crate::process::identity::ProcessId::current();
     format!("{who} (pid {}, started {})", me.pid, me.started)
 }

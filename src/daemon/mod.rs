@@ -6,4 +6,4 @@ mod drive;
 
 pub use commands::{StartStanding, Submitted};
 pub use core::Core;
-pub use drive::{drive_ticket, take_over};
+pub use drive::{drive_ticket, holder, take_over};

@@ -46,6 +46,8 @@ pub struct Stat {
     pub modified_ns: i128,
     /// Distinguishes a replaced file from the one before.
     pub inode: u64,
+    /// Whether others than its owner may read it.
+    pub open_to_others: bool,
 }
 
 /// An open regular file, read by position; it stays the same file when the name is replaced.
@@ -144,6 +146,7 @@ impl Root {
             len: u64::try_from(stat.st_size).unwrap_or(0),
             modified_ns: i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec),
             inode: stat.st_ino,
+            open_to_others: stat.st_mode & 0o077 != 0,
         }))
     }
 

@@ -72,6 +72,23 @@ impl ProcTable {
         below
     }
 
+    /// The live processes that say by their environment which run they belong to, shims left out.
+    #[must_use]
+    pub fn runs(&self) -> Vec<(String, i32)> {
+        let of = |s: &ProcStat| {
+            let bytes =
+                crate::fsx::read_outside(Path::new(&format!("/proc/{}/environ", s.id.pid)), 4 << 20).ok()?;
+            let run = bytes.split(|b| *b == 0).find_map(|variable| variable.strip_prefix(b"JRUN_ID="))?;
+            Some((String::from_utf8_lossy(run).into_owned(), s.id.pid))
+        };
+        let own = std::process::id().cast_signed();
+        self.all
+            .iter()
+            .filter(|s| !s.is_dead() && s.id.pid != own && s.comm != SHIM_NAME)
+            .filter_map(of)
+            .collect()
+    }
+
     /// The live processes whose environment says that they belong to a run: how they are found without their shim.
     #[must_use]
     pub fn of_run(&self, run_id: &str) -> Vec<&ProcStat> {

@@ -140,7 +140,7 @@ fn end_message(runner: &Runner, run: &RunRef, info: &RunInfo) -> Result<(Message
 }
 
 /// Makes output.md of what the agent printed, if it wrote none.
-fn ensure_output(runner: &Runner, run: &RunRef, info: &RunInfo) -> Result<()> {
+pub(super) fn ensure_output(runner: &Runner, run: &RunRef, info: &RunInfo) -> Result<()> {
     let root = runner.tree.root();
     let path = run.dir().output();
     if root.exists(&path)? {

@@ -56,17 +56,7 @@ pub async fn drive(
     let root = runner.tree.root();
     let mut waiter =
         RunWaiter::new(hints, &root.absolute(run.dir().path()), &root.absolute(run.task.dir().path()));
-    let history = if begin == Begin::Fresh { History::Ours } else { History::Shared };
-    let mut driver = Driver {
-        runner: runner.clone(),
-        lock: lock.clone(),
-        run,
-        history,
-        agent: None,
-        followed: None,
-        stopped: false,
-        seen: None,
-    };
+    let mut driver = Driver::new(runner, lock.clone(), run, begin);
     loop {
         let next;
         (driver, next) = driver.advance_off_thread().await?;
@@ -78,6 +68,14 @@ pub async fn drive(
                 }
             }
         }
+    }
+}
+
+/// Commits the end of a run that has ended, without waiting. `false`: it has not.
+pub(super) fn settle(runner: &Runner, lock: Arc<TaskLock>, run: RunRef) -> Result<bool> {
+    match Driver::new(runner, lock, run, Begin::Resumed).advance()? {
+        Next::Ended(_) => Ok(true),
+        Next::Wait(_) => Ok(false),
     }
 }
 
@@ -107,6 +105,19 @@ enum Next {
 }
 
 impl Driver {
+    fn new(runner: &Runner, lock: Arc<TaskLock>, run: RunRef, begin: Begin) -> Self {
+        Self {
+            runner: runner.clone(),
+            lock,
+            run,
+            history: if begin == Begin::Fresh { History::Ours } else { History::Shared },
+            agent: None,
+            followed: None,
+            stopped: false,
+            seen: None,
+        }
+    }
+
     /// Files are synced on the way: that must not hold up others of this thread.
     async fn advance_off_thread(mut self) -> Result<(Self, Next)> {
         let moved = tokio::task::spawn_blocking(move || {

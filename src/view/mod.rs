@@ -4,6 +4,7 @@
 //! looked at is not changed by looking.
 
 pub mod dependency;
+pub mod fsck;
 pub mod outcome;
 pub mod run;
 pub mod scan;
