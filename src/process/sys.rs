@@ -84,9 +84,10 @@ pub(super) fn fork_held(plan: &ExecPlan, group: Option<BorrowedFd<'_>>) -> io::R
     let (failure_read, failure_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     let argv = pointers(&plan.argv);
     let envp = pointers(&plan.envp);
-    // SAFETY: this process has one thread, and the child makes async-signal-safe calls only, on memory made above.
     let pid = match group {
+        // SAFETY: one thread; the child makes async-signal-safe calls only, on memory made above.
         Some(group) => unsafe { fork_into(group) },
+        // SAFETY: the same.
         None => unsafe { libc::fork() },
     };
     match pid {
