@@ -40,6 +40,19 @@ impl Tree {
         Ok(self.root().is_locked(&task.dir().lock())?)
     }
 
+    /// Who drives a task now, in his own words; `None` if nobody does.
+    ///
+    /// # Errors
+    /// If the lock file cannot be read.
+    pub fn driver_of(&self, task: &TaskRef) -> Result<Option<String>> {
+        if !self.is_driven(task)? {
+            return Ok(None);
+        }
+        let words = self.root().read_opt(&task.dir().lock(), 4096)?.unwrap_or_default();
+        let words = String::from_utf8_lossy(&words).trim().to_owned();
+        Ok(Some(if words.is_empty() { "another process".to_owned() } else { words }))
+    }
+
     /// Reads the record of a run.
     ///
     /// # Errors

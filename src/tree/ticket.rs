@@ -85,6 +85,12 @@ impl Place {
             Self::Live => top::live(),
         }
     }
+
+    /// The file of a ticket that lies here.
+    #[must_use]
+    pub fn file(self, id: &TicketId) -> RelPath {
+        top::ticket(&self.folder(), id)
+    }
 }
 
 /// A file in `queue/` or `live/`.

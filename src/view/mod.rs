@@ -9,3 +9,4 @@ pub mod outcome;
 pub mod run;
 pub mod scan;
 pub mod task;
+pub mod why;
