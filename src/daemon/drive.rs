@@ -91,10 +91,7 @@ async fn admitted(
     let root = runner.tree.root();
     let _watched = [hints.watch(&root.absolute(&top::queue())), hints.watch(&root.absolute(&top::live()))];
     let mut waiter = hints.waiter();
-    let limits = Limits {
-        roots: runner.config.defaults.max_concurrent_root_tasks,
-        runs: runner.config.defaults.max_concurrent_runs,
-    };
+    let limits = Limits::of(&runner.config.defaults);
     loop {
         if runner.tree.ticket(Place::Live, id)?.is_some() {
             return Ok(true);

@@ -3,7 +3,9 @@
 mod commands;
 mod core;
 mod drive;
+mod reason;
 
 pub use commands::{StartStanding, Submitted};
 pub use core::Core;
 pub use drive::{drive_ticket, holder, take_over};
+pub use reason::reason;

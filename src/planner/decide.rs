@@ -9,7 +9,7 @@
 
 use std::num::NonZeroU32;
 
-use crate::tree::ids::TicketId;
+use crate::{config::Defaults, tree::ids::TicketId};
 
 /// How many may be live at a time; `None`: any number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,6 +18,14 @@ pub struct Limits {
     pub roots: Option<NonZeroU32>,
     /// Runs; a live ticket is one run.
     pub runs: Option<NonZeroU32>,
+}
+
+impl Limits {
+    /// The limits that the settings give.
+    #[must_use]
+    pub fn of(defaults: &Defaults) -> Self {
+        Self { roots: defaults.max_concurrent_root_tasks, runs: defaults.max_concurrent_runs }
+    }
 }
 
 /// What the gate needs to know of a ticket.

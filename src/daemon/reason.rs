@@ -1,0 +1,24 @@
+//! Why a task stands where it stands, with the planner's word on what is queued. For HTTP and the command line.
+
+use crate::{
+    planner::{self, Admission, Limits, Standing},
+    runner::{Result, Runner},
+    tree::refs::TaskRef,
+    view::why::{self, Reason, Waits},
+};
+
+/// Says why a task stands where it stands, and which files say so.
+///
+/// # Errors
+/// If there is no such task, or the planner's folders cannot be read.
+pub fn reason(runner: &Runner, task: &TaskRef) -> Result<Reason> {
+    let limits = Limits::of(&runner.config.defaults);
+    let standings = planner::standings(&runner.tree, limits, Admission::Open)?;
+    let own = standings.into_iter().find(|(_, ticket, _)| ticket.task() == *task);
+    let waits = match own {
+        Some((.., Standing::Position(at))) => Waits::ForPlace(at),
+        Some((.., Standing::Blocked(why))) => Waits::ForTasks(why),
+        Some((.., Standing::Next)) | None => Waits::ForDriver,
+    };
+    Ok(why::of_task(&runner.tree, task, waits)?)
+}
