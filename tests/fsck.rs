@@ -51,7 +51,8 @@ impl Broken {
     }
 
     fn ticket(&self, place: &str, number: u32, task: &str, run: &str) -> PathBuf {
-        let text = format!("version: 1\nproject_id: p\ntask_id: {task}\nrun_id: {run}\nkind: job\nattempt: 1\n");
+        let text =
+            format!("version: 1\nproject_id: p\ntask_id: {task}\nrun_id: {run}\nkind: job\nattempt: 1\n");
         self.put(&format!("_planner/{place}/{number:020}.yaml"), &text)
     }
 
@@ -201,7 +202,8 @@ fn names_and_modes_are_noted() {
 
 #[test]
 fn the_page_lists_every_rule() {
-    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/fsck.md")).expect("a page");
+    let page =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/fsck.md")).expect("a page");
     for (rule, says) in Rule::ALL {
         let severity = match rule.severity() {
             Severity::Note => "note",

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::{
     bus, config, context::Context, demo_agent, drive, error::CliResult, flags::GlobalFlags, fsck, job, list,
-    output, print::Form, stop, version,
+    output, print::Form, resume, status, stop, task, version, watch, why,
 };
 
 /// The whole command line.
@@ -32,6 +32,8 @@ pub struct Cli {
 pub enum Command {
     /// Run one agent once, and print its answer
     Job(Box<job::Args>),
+    /// Run an agent again and again until the task is done
+    Task(Box<task::Args>),
     /// List projects' tasks, or a task's runs
     List(list::Args),
     /// Print the answer of a run, or another of its files
@@ -44,6 +46,14 @@ pub enum Command {
     Drive(drive::Args),
     /// Say what is wrong with the tree, and mend it
     Fsck(fsck::Args),
+    /// Take up a task again that has ended
+    Resume(resume::Args),
+    /// Show what is queued and live, and who drives it
+    Status(status::Args),
+    /// Wait until tasks have ended
+    Watch(watch::Args),
+    /// Say why a task stands where it stands
+    Why(why::Args),
     /// Work as the built-in demo agent
     #[command(hide = true)]
     DemoAgent(demo_agent::Args),
@@ -61,12 +71,17 @@ impl Command {
     pub fn run(self, context: &Context) -> CliResult<ExitCode> {
         match self {
             Self::Job(args) => job::run(&args, context),
+            Self::Task(args) => task::run(&args, context),
             Self::List(args) => list::run(&args, context),
             Self::Output(args) => output::run(&args, context),
             Self::Stop(args) => stop::run(&args, context),
             Self::Bus(args) => bus::run(&args, context),
             Self::Drive(args) => drive::run(&args, context),
             Self::Fsck(args) => fsck::run(&args, context),
+            Self::Resume(args) => resume::run(&args, context),
+            Self::Status(args) => status::run(&args, context),
+            Self::Watch(args) => watch::run(&args, context),
+            Self::Why(args) => why::run(&args, context),
             Self::DemoAgent(args) => demo_agent::run(&args, context),
             Self::Config(args) => config::run(args, context),
             Self::Version(args) => version::run(&args, context),
@@ -77,11 +92,16 @@ impl Command {
     #[must_use]
     pub fn form(&self) -> Form {
         match self {
-            Self::Job(args) => args.json.form(),
+            Self::Job(args) => args.form(),
+            Self::Task(args) => args.form(),
             Self::List(args) => args.json.form(),
             Self::Stop(args) => args.json.form(),
             Self::Fsck(args) => args.json.form(),
             Self::Bus(args) => args.form(),
+            Self::Resume(args) => args.json.form(),
+            Self::Status(args) => args.json.form(),
+            Self::Watch(args) => args.json.form(),
+            Self::Why(args) => args.json.form(),
             Self::DemoAgent(_) | Self::Drive(_) | Self::Output(_) => Form::Text,
             Self::Config(args) => args.form(),
             Self::Version(args) => args.json.form(),

@@ -4,6 +4,8 @@
 //! and prints what they answer; it holds no rule of its own.
 
 mod args;
+mod attend;
+mod batch;
 mod bus;
 mod colour;
 mod config;
@@ -20,9 +22,15 @@ mod log_follower;
 mod output;
 mod print;
 mod reference;
+mod resume;
+mod status;
 mod stop;
+mod submission;
 mod table;
+mod task;
 mod version;
+mod watch;
+mod why;
 
 use std::{ffi::OsString, process::ExitCode};
 

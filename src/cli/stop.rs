@@ -6,6 +6,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    attend,
     context::Context,
     error::{CliError, CliResult, Kind},
     flags::JsonFlag,
@@ -14,10 +15,8 @@ use super::{
     reference::References,
 };
 use crate::{
-    daemon,
-    runner::{self, Runner, RunnerError},
-    tree::{TreeError, refs::TaskRef},
-    watch::Hints,
+    runner::{self, Runner},
+    tree::refs::TaskRef,
 };
 
 /// Flags of the verb.
@@ -71,7 +70,7 @@ async fn until_ended(args: &Args, context: &Context, runner: &Runner, tasks: &[T
     let detach = CancellationToken::new();
     let all = async {
         for task in tasks {
-            until_task_ended(runner, task, &hints, &detach).await?;
+            attend::until_ended(runner, task, "run-agent stop", &hints, &detach).await?;
         }
         Ok(())
     };
@@ -82,23 +81,4 @@ async fn until_ended(args: &Args, context: &Context, runner: &Runner, tasks: &[T
             Err(CliError::new(Kind::TimedOut, "the task has not ended yet; it was asked to stop"))
         }
     }
-}
-
-async fn until_task_ended(
-    runner: &Runner,
-    task: &TaskRef,
-    hints: &Hints,
-    detach: &CancellationToken,
-) -> CliResult<()> {
-    let _watched = hints.watch(&runner.tree.root().absolute(&crate::tree::paths::top::live()));
-    let mut waiter = hints.waiter();
-    while runner.tree.ticket_of(task)?.is_some() {
-        match daemon::take_over(runner, task, "run-agent stop", hints, detach).await {
-            Ok(_) => return Ok(()),
-            // Whoever drives it will end it; its ticket goes last.
-            Err(RunnerError::Tree(TreeError::Locked { .. })) => waiter.next().await,
-            Err(e) => return Err(e.into()),
-        }
-    }
-    Ok(())
 }

@@ -1,0 +1,274 @@
+//! Staying with an accepted task: driving its loop to the end, obeying signals, and printing what it came to.
+
+use std::{process::ExitCode, time::Duration};
+
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    context::Context,
+    error::{CliError, CliResult, Kind},
+    interrupt::{Interrupts, Wish},
+    log_follower::LogFollower,
+    print::Form,
+};
+use crate::{
+    daemon,
+    runner::{self, Accepted, Begin, LoopEnd, Runner, RunnerError},
+    tree::{
+        TreeError,
+        ids::{ProjectId, RunId, TaskId, TicketId},
+        paths::top,
+        refs::TaskRef,
+        run_info::{RunInfo, RunStatus},
+        task::TaskKind,
+        task_end::{EndStatus, TaskEnd},
+        ticket::Place,
+    },
+    view::task::TaskStatus,
+    watch::Hints,
+};
+
+/// A task that has not started by then is said to wait.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Whether the agent's output is shown while it works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Show {
+    Output,
+    Nothing,
+}
+
+impl Show {
+    pub(super) fn of(follow: bool) -> Self {
+        if follow { Self::Output } else { Self::Nothing }
+    }
+}
+
+/// What a task came to.
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    project_id: &'a ProjectId,
+    task_id: &'a TaskId,
+    run_id: &'a RunId,
+    status: RunStatus,
+    task_status: EndStatus,
+    reason: &'a str,
+    attempt: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_summary: Option<&'a str>,
+    output: &'a str,
+    run_folder: String,
+}
+
+/// Drives an accepted task to its end and prints its answer.
+pub(super) fn attend(
+    context: &Context,
+    runner: &Runner,
+    accepted: Accepted,
+    show: Show,
+    form: Form,
+) -> CliResult<ExitCode> {
+    let (task, kind) = (accepted.ticket.task(), accepted.ticket.kind);
+    let (end, info) = to_the_end(context, runner, accepted, show)?;
+    print_answer(context, runner, form, &info, &end)?;
+    if kind == TaskKind::Task && form == Form::Text {
+        let status = TaskStatus::from(end.status).as_str();
+        context.printer().word(&format!("task {task} {status}: {}", end.reason))?;
+    }
+    Ok(exit_code(end.status))
+}
+
+/// Drives an accepted task to its end: how its loop ended, and its last run.
+pub(super) fn to_the_end(
+    context: &Context,
+    runner: &Runner,
+    accepted: Accepted,
+    show: Show,
+) -> CliResult<(TaskEnd, Box<RunInfo>)> {
+    let run = accepted.ticket.run();
+    let folder = runner.tree.root().absolute(run.dir().path());
+    context.printer().word(&format!("{run}\n  in {}", folder.display()))?;
+    match context.runtime()?.block_on(watch_to_the_end(context, runner, accepted, show))? {
+        LoopEnd::Ended { end, info } => Ok((end, info)),
+        LoopEnd::Detached => Err(left(&run.task)),
+    }
+}
+
+/// The error of a verb that was told to go while its task goes on.
+pub(super) fn left(task: &TaskRef) -> CliError {
+    CliError::new(Kind::Interrupted, "left while the task goes on")
+        .with_hint(format!("`run-agent drive {task}` goes on, `run-agent stop {task}` ends it"))
+}
+
+async fn watch_to_the_end(
+    context: &Context,
+    runner: &Runner,
+    accepted: Accepted,
+    show: Show,
+) -> CliResult<LoopEnd> {
+    let hints = context.hints(&runner.tree)?;
+    let mut interrupts = Interrupts::listen()?;
+    let detach = CancellationToken::new();
+    let task = accepted.ticket.task();
+    let mut progress = Progress::new(context, runner, &accepted, show);
+    let mut waiter = hints.waiter();
+    let ticket = (accepted.ticket_id, accepted.ticket);
+    let drive = daemon::drive_ticket(runner, accepted.lock, ticket, Begin::Fresh, &hints, &detach);
+    let patience = tokio::time::sleep(PATIENCE);
+    tokio::pin!(drive, patience);
+    loop {
+        tokio::select! {
+            end = &mut drive => {
+                progress.print()?;
+                return Ok(end?);
+            }
+            wish = interrupts.next() => act(wish, context, runner, &task, &detach)?,
+            () = &mut patience, if !progress.looked_at_queue => progress.say_if_queued()?,
+            () = waiter.next() => progress.print()?,
+        }
+    }
+}
+
+/// What is told of a task while it is attended.
+struct Progress<'a> {
+    context: &'a Context,
+    runner: &'a Runner,
+    id: TicketId,
+    task: TaskRef,
+    run: RunId,
+    follower: Option<LogFollower>,
+    looked_at_queue: bool,
+}
+
+impl<'a> Progress<'a> {
+    fn new(context: &'a Context, runner: &'a Runner, accepted: &Accepted, show: Show) -> Self {
+        let run = accepted.ticket.run();
+        let follower = (show == Show::Output).then(|| LogFollower::new(&runner.tree, &run));
+        let id = accepted.ticket_id.clone();
+        Self { context, runner, id, task: run.task, run: run.run, follower, looked_at_queue: false }
+    }
+
+    /// Prints what has come since: of the agent, and of the loop.
+    fn print(&mut self) -> CliResult<()> {
+        if let Some(follower) = &mut self.follower {
+            follower.print(*self.context.printer())?;
+        }
+        let Some(ticket) = self.runner.tree.ticket(Place::Live, &self.id)? else { return Ok(()) };
+        if ticket.run_id == self.run {
+            return Ok(());
+        }
+        self.run = ticket.run_id.clone();
+        if self.follower.is_some() {
+            self.follower = Some(LogFollower::new(&self.runner.tree, &ticket.run()));
+        }
+        let why = ticket.reason.unwrap_or_default();
+        self.context.printer().word(&format!("attempt {} is run {}: {why}", ticket.attempt, self.run))
+    }
+
+    fn say_if_queued(&mut self) -> CliResult<()> {
+        self.looked_at_queue = true;
+        if self.runner.tree.ticket(Place::Queue, &self.id)?.is_none() {
+            return Ok(());
+        }
+        self.context.printer().word(&daemon::reason(self.runner, &self.task)?.sentence)
+    }
+}
+
+/// Ctrl-C stops the task; a second one, or the end of the terminal, leaves it running.
+pub(super) fn act(
+    wish: Wish,
+    context: &Context,
+    runner: &Runner,
+    task: &TaskRef,
+    detach: &CancellationToken,
+) -> CliResult<()> {
+    match wish {
+        Wish::Stop => {
+            runner::request_stop(&runner.tree, task)?;
+            context.printer().word("stopping; press Ctrl-C again to leave it to itself")
+        }
+        Wish::Leave => {
+            detach.cancel();
+            Ok(())
+        }
+    }
+}
+
+/// Waits until a task has no ticket any more. Who waits for a task that nobody drives drives it.
+pub(super) async fn until_ended(
+    runner: &Runner,
+    task: &TaskRef,
+    who: &str,
+    hints: &Hints,
+    detach: &CancellationToken,
+) -> runner::Result<()> {
+    let root = runner.tree.root();
+    let _watched = [top::queue(), top::live()].map(|folder| hints.watch(&root.absolute(&folder)));
+    let mut waiter = hints.waiter();
+    while runner.tree.ticket_of(task)?.is_some() && !detach.is_cancelled() {
+        match daemon::take_over(runner, task, who, hints, detach).await {
+            Ok(_) => return Ok(()),
+            // Whoever drives it will end it; its ticket goes last.
+            Err(RunnerError::Tree(TreeError::Locked { .. })) => {
+                tokio::select! {
+                    () = detach.cancelled() => return Ok(()),
+                    () = waiter.next() => {}
+                }
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+/// Prints the answer of a task's last run.
+pub(super) fn print_answer(
+    context: &Context,
+    runner: &Runner,
+    form: Form,
+    info: &RunInfo,
+    end: &TaskEnd,
+) -> CliResult<()> {
+    let root = runner.tree.root();
+    let task = TaskRef { project: info.project_id.clone(), task: info.task_id.clone() };
+    let dir = task.run(info.run_id.clone()).dir();
+    let output = root.read_opt(&dir.output(), 64 << 20).map_err(TreeError::from)?.unwrap_or_default();
+    let output = String::from_utf8_lossy(&output);
+    let printer = context.printer();
+    if form == Form::Json {
+        return printer.json(&Answer {
+            project_id: &info.project_id,
+            task_id: &info.task_id,
+            run_id: &info.run_id,
+            status: info.status,
+            task_status: end.status,
+            reason: &end.reason,
+            attempt: end.attempt,
+            exit_code: info.exit_code,
+            signal: info.signal,
+            error_summary: info.error_summary.as_deref(),
+            output: &output,
+            run_folder: root.absolute(dir.path()).display().to_string(),
+        });
+    }
+    printer.bytes(output.as_bytes())?;
+    if !output.ends_with('\n') {
+        printer.bytes(b"\n")?;
+    }
+    let summary = info.error_summary.as_deref().map(|s| format!(": {s}")).unwrap_or_default();
+    printer.word(&format!("run {} {}{summary}", info.run_id, info.status.as_str()))
+}
+
+/// The exit code that says how a loop ended.
+pub(super) fn exit_code(end: EndStatus) -> ExitCode {
+    match end {
+        EndStatus::Completed => ExitCode::SUCCESS,
+        EndStatus::Stopped => ExitCode::from(Kind::Interrupted.code()),
+        EndStatus::Failed => ExitCode::from(Kind::Failed.code()),
+    }
+}

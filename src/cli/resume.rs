@@ -1,0 +1,60 @@
+//! `run-agent resume`: takes up a task again that has ended.
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::{
+    attend::{self, Show},
+    context::Context,
+    error::CliResult,
+    flags::JsonFlag,
+    print::Form,
+    reference::References,
+};
+use crate::runner;
+
+/// Flags of the verb.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  run-agent resume my-project/my-task
+  run-agent resume my-task --no-wait")]
+pub struct Args {
+    /// PROJECT/TASK, or an id alone
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Return as soon as it is accepted; a daemon or `run-agent drive` goes on with it
+    #[arg(long)]
+    no_wait: bool,
+    /// Show what the agent prints while it prints it, on stderr
+    #[arg(long, short)]
+    follow: bool,
+    #[command(flatten)]
+    pub(super) json: JsonFlag,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    task: String,
+    run_id: String,
+    reason: String,
+}
+
+/// Resumes the task.
+pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    let runner = context.runner()?;
+    let task = References::new(&runner.tree, context.environment()).task(Some(&args.name))?;
+    let accepted = runner::resume(&runner, &task)?;
+    if !args.no_wait {
+        return attend::attend(context, &runner, accepted, Show::of(args.follow), args.json.form());
+    }
+    let run_id = accepted.ticket.run_id.to_string();
+    drop(accepted.lock);
+    let reason = crate::daemon::reason(&runner, &task)?.sentence;
+    if args.json.form() == Form::Json {
+        context.printer().json(&Answer { task: task.to_string(), run_id, reason })?;
+    } else {
+        context.printer().word(&reason)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,126 @@
+//! `run-agent status`: what is queued and live in this root, and who drives it.
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::{context::Context, error::CliResult, flags::JsonFlag, print::Form, table::Table};
+use crate::{
+    clock::rfc3339,
+    planner::{self, Admission, Limits, Standing},
+    tree::{
+        Tree,
+        daemon_info::DaemonInfo,
+        ticket::{Place, Ticket},
+    },
+};
+
+/// Flags of the verb.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  run-agent status
+  run-agent status --json")]
+pub struct Args {
+    #[command(flatten)]
+    pub(super) json: JsonFlag,
+}
+
+/// The whole answer.
+#[derive(Debug, Serialize)]
+struct Answer {
+    root: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    daemon: Option<DaemonInfo>,
+    loops: Vec<Row>,
+}
+
+/// One loop that is wanted.
+#[derive(Debug, Serialize)]
+struct Row {
+    task: String,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<usize>,
+    attempt: u32,
+    run_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    driven_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// Prints the loops.
+pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    let tree = context.tree()?;
+    let limits = Limits::of(&context.config()?.defaults);
+    let mut loops = Vec::new();
+    // The queue first: what is admitted between the two looks is then shown twice, never missed.
+    let queued = planner::standings(&tree, limits, Admission::Open)?;
+    for file in tree.tickets(Place::Live)? {
+        if let Ok(ticket) = file.ticket {
+            loops.push(row(&tree, &ticket, "live", None)?);
+        }
+    }
+    for (id, ticket, standing) in queued {
+        if tree.ticket(Place::Queue, &id)?.is_none() {
+            continue;
+        }
+        let (state, position, reason) = match standing {
+            Standing::Position(at) => ("queued", Some(at), None),
+            Standing::Blocked(why) => ("blocked", None, Some(why)),
+            Standing::Next => ("queued", None, None),
+        };
+        let row = row(&tree, &ticket, state, position)?;
+        loops.push(Row { reason: reason.or(row.reason), ..row });
+    }
+    let answer = Answer { root: tree.root().path().display().to_string(), daemon: tree.daemon()?, loops };
+    if args.json.form() == Form::Json {
+        context.printer().json(&answer)?;
+    } else {
+        print(context, &answer)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(tree: &Tree, ticket: &Ticket, state: &'static str, position: Option<usize>) -> CliResult<Row> {
+    let task = ticket.task();
+    // A record that cannot be read says nothing; `fsck` names it.
+    let since = tree.run_info(&ticket.run()).ok().map(|info| rfc3339(info.start_time));
+    Ok(Row {
+        task: task.to_string(),
+        state,
+        position,
+        attempt: ticket.attempt,
+        run_id: ticket.run_id.to_string(),
+        since,
+        driven_by: tree.driver_of(&task)?,
+        reason: ticket.reason.clone(),
+    })
+}
+
+fn print(context: &Context, answer: &Answer) -> CliResult<()> {
+    let printer = context.printer();
+    printer.word(&match &answer.daemon {
+        Some(daemon) => format!("daemon: pid {}, {}", daemon.pid, daemon.listen.join(", ")),
+        None => format!("no daemon runs for {}", answer.root),
+    })?;
+    if answer.loops.is_empty() {
+        return printer.word("nothing is queued or live");
+    }
+    let mut table = Table::new(&["TASK", "STATE", "POSITION", "ATTEMPT", "SINCE", "DRIVEN BY", "WHY"]);
+    let dash = || "-".to_owned();
+    for row in &answer.loops {
+        table.row([
+            row.task.clone(),
+            row.state.to_owned(),
+            row.position.map_or_else(dash, |p| p.to_string()),
+            row.attempt.to_string(),
+            row.since.clone().unwrap_or_else(dash),
+            row.driven_by.clone().unwrap_or_else(|| "nobody".to_owned()),
+            row.reason.clone().unwrap_or_else(dash),
+        ]);
+    }
+    printer.table(&table)
+}

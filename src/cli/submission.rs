@@ -1,0 +1,226 @@
+//! What `job` and `task` are given, and the submission that it makes.
+
+use std::{collections::BTreeMap, io::Read, path::PathBuf};
+
+use serde_json::Value;
+
+use super::{
+    context::Context,
+    error::{CliError, CliResult, Kind},
+};
+use crate::{
+    fsx,
+    runner::{self, Accepted, Runner, Submission},
+    tree::{
+        format::MAX_RECORD,
+        ids::{ProjectId, RunId, TaskId},
+        refs::TaskRef,
+        task::TaskKind,
+    },
+};
+
+/// Names tried in place of a made-up one that is taken.
+const NUMBERED: u32 = 100;
+
+/// Where a submission goes and who works on it.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct PlaceFlags {
+    /// Project [default: $JRUN_PROJECT_ID, else named after the working folder]
+    #[arg(long, value_name = "ID")]
+    pub project: Option<ProjectId>,
+    /// Agent [default: `defaults.agent` of the configuration]
+    #[arg(long, value_name = "NAME")]
+    pub agent: Option<String>,
+    /// Working folder of the agent [default: the project's]
+    #[arg(long, value_name = "DIR")]
+    pub cwd: Option<PathBuf>,
+    /// Longest time without output, such as 10m
+    #[arg(long, value_name = "TIME")]
+    pub timeout: Option<String>,
+    /// Longest time at all
+    #[arg(long, value_name = "TIME")]
+    pub max_run_time: Option<String>,
+    /// A setting for this task alone, such as model=NAME; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
+    pub config_key: Vec<(String, Value)>,
+    /// The run that asks for this one [default: $JRUN_ID]
+    #[arg(long, value_name = "RUN")]
+    pub parent_run_id: Option<RunId>,
+    /// Show what the agent prints while it prints it, on stderr
+    #[arg(long, short)]
+    pub follow: bool,
+}
+
+/// The flags of one submission.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct SubmissionFlags {
+    /// Where it goes.
+    #[command(flatten)]
+    pub place: PlaceFlags,
+    /// Task [default: task-<date>-<time>-<first words of the prompt>]
+    #[arg(long, value_name = "ID")]
+    pub task: Option<TaskId>,
+    /// What is to be done
+    #[arg(
+        long,
+        value_name = "TEXT",
+        required_unless_present = "prompt_file",
+        conflicts_with = "prompt_file"
+    )]
+    pub prompt: Option<String>,
+    /// File with what is to be done; - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub prompt_file: Option<PathBuf>,
+    /// Program and arguments, for the agent `command`
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+/// A task to be accepted, as the flags say.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    pub(super) place: &'a PlaceFlags,
+    pub(super) kind: TaskKind,
+    pub(super) task: Option<TaskId>,
+    pub(super) prompt: String,
+    pub(super) command: &'a [String],
+    pub(super) depends_on: Vec<TaskId>,
+    pub(super) config: BTreeMap<String, Value>,
+}
+
+impl<'a> Wanted<'a> {
+    /// What the flags of one submission ask for.
+    pub(super) fn of(flags: &'a SubmissionFlags, kind: TaskKind) -> CliResult<Self> {
+        Ok(Self {
+            place: &flags.place,
+            kind,
+            task: flags.task.clone(),
+            prompt: prompt(flags)?,
+            command: &flags.command,
+            depends_on: Vec::new(),
+            config: BTreeMap::new(),
+        })
+    }
+
+    /// Accepts the task; a name that we made up gives way to one that is taken.
+    pub(super) fn accept(self, context: &Context, runner: &Runner) -> CliResult<Accepted> {
+        let made_up = self.task.is_none();
+        let mut submission = self.submission(context, runner)?;
+        let first = submission.task.task.clone();
+        let mut n = 1;
+        loop {
+            let accepted = runner::accept(runner, &submission).map_err(CliError::from);
+            match accepted {
+                Err(e) if made_up && e.kind() == Kind::Conflict && n < NUMBERED => {
+                    n += 1;
+                    submission.task.task = first.numbered(n);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn submission(self, context: &Context, runner: &Runner) -> CliResult<Submission> {
+        let environment = context.environment();
+        let here = context.cwd()?;
+        let project = match (&self.place.project, environment.get("JRUN_PROJECT_ID")) {
+            (Some(project), _) => project.clone(),
+            (None, Some(id)) => id.parse()?,
+            (None, None) => named_after(&here)?,
+        };
+        let parent_run_id = match (&self.place.parent_run_id, environment.get("JRUN_ID")) {
+            (Some(run), _) => Some(run.clone()),
+            (None, Some(id)) => Some(id.parse()?),
+            (None, None) => None,
+        };
+        let agent = match &self.place.agent {
+            Some(agent) => agent.clone(),
+            None if self.command.is_empty() => usual_agent(runner, &project)?,
+            None => "command".to_owned(),
+        };
+        let mut config = self.config;
+        config.extend(self.place.config_key.iter().cloned());
+        for (key, value) in [("timeout", &self.place.timeout), ("max_run_time", &self.place.max_run_time)] {
+            config.extend(value.clone().map(|v| (key.to_owned(), Value::from(v))));
+        }
+        let task = self.task.unwrap_or_else(|| TaskId::generate(context.clock().now(), &self.prompt));
+        Ok(Submission {
+            task: TaskRef { project, task },
+            kind: self.kind,
+            agent,
+            prompt: self.prompt,
+            cwd: self.place.cwd.as_ref().map(|dir| here.join(dir)),
+            command: self.command.to_vec(),
+            config,
+            depends_on: self.depends_on,
+            parent_run_id,
+            // A project's home is outside the tree: agents that work in it must not meet our files.
+            project_root: (!here.starts_with(runner.tree.root().path())).then_some(here),
+        })
+    }
+}
+
+/// The agent of a task that names none: the next in turn, where tasks are spread.
+fn usual_agent(runner: &Runner, project: &ProjectId) -> CliResult<String> {
+    let config = &runner.config;
+    let chosen = if config.defaults.diversification.enabled {
+        let known = runner.tree.projects()?.contains(project);
+        let tasks = if known { runner.tree.tasks(project)?.len() } else { 0 };
+        runner::choose_agent(config, tasks)
+    } else {
+        None
+    };
+    Ok(chosen.unwrap_or_else(|| config.defaults.agent.clone()))
+}
+
+fn named_after(folder: &std::path::Path) -> CliResult<ProjectId> {
+    folder.file_name().and_then(|n| ProjectId::from_name(&n.to_string_lossy())).ok_or_else(|| {
+        CliError::new(Kind::Usage, format!("cannot name a project after {}", folder.display()))
+            .with_hint("name one with --project")
+    })
+}
+
+/// `KEY=VALUE`; a value that is JSON is taken as such, but a variable is text.
+fn setting(text: &str) -> Result<(String, Value), String> {
+    let (key, value) = text.split_once('=').ok_or("it is not of the form KEY=VALUE")?;
+    let parsed = if key.starts_with("env.") { None } else { serde_json::from_str(value).ok() };
+    Ok((key.to_owned(), parsed.unwrap_or_else(|| Value::from(value))))
+}
+
+fn prompt(flags: &SubmissionFlags) -> CliResult<String> {
+    let bytes = match (&flags.prompt, &flags.prompt_file) {
+        (Some(text), _) => return Ok(text.clone()),
+        (None, Some(file)) if file.as_os_str() == "-" => {
+            let mut bytes = Vec::new();
+            std::io::stdin().take(MAX_RECORD).read_to_end(&mut bytes).map_err(|e| {
+                CliError::caused(Kind::Failed, "cannot read the prompt from standard input", e)
+            })?;
+            bytes
+        }
+        (None, Some(file)) => fsx::read_outside(file, MAX_RECORD)
+            .map_err(|e| CliError::caused(Kind::NotFound, "cannot read the prompt", e))?,
+        (None, None) => Vec::new(),
+    };
+    String::from_utf8(bytes).map_err(|_| CliError::new(Kind::Refused, "the prompt is not UTF-8 text"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn settings_are_json_where_they_can_be() {
+        for (text, key, value) in [
+            ("max_restarts=3", "max_restarts", json!(3)),
+            ("restart_delay=10s", "restart_delay", json!("10s")),
+            ("env.N=5", "env.N", json!("5")),
+            ("model=a=b", "model", json!("a=b")),
+            ("model=", "model", json!("")),
+        ] {
+            assert_eq!(setting(text), Ok((key.to_owned(), value)), "{text}");
+        }
+        assert!(setting("model").is_err());
+    }
+}

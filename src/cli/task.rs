@@ -1,0 +1,146 @@
+//! `run-agent task`: a loop by hand, started again until DONE; and what can be done with tasks that are there.
+
+use std::{process::ExitCode, time::Duration};
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    attend::{self, Show},
+    context::Context,
+    error::{CliError, CliResult, Kind},
+    flags::JsonFlag,
+    print::Form,
+    reference::References,
+    resume, stop,
+    submission::{SubmissionFlags, Wanted},
+};
+use crate::{
+    runner::{self, Runner},
+    tree::{ids::TaskId, refs::TaskRef, task::TaskKind},
+};
+
+/// How long `delete --force` waits for the task to stop.
+const STOPS_WITHIN: Duration = Duration::from_mins(1);
+
+/// Flags of the verb.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Examples:
+  run-agent task --prompt 'Make the tests pass' --max-restarts 5
+  run-agent task --task deploy --depends-on build,test --prompt-file deploy.md
+  run-agent task resume my-project/my-task"
+)]
+pub struct Args {
+    #[command(flatten)]
+    flags: SubmissionFlags,
+    /// Tasks of the project that must be done before, separated by commas
+    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    depends_on: Vec<TaskId>,
+    /// How often the agent is started again
+    #[arg(long, value_name = "N")]
+    max_restarts: Option<u32>,
+    /// Pause before it is, such as 10s
+    #[arg(long, value_name = "TIME")]
+    restart_delay: Option<String>,
+    /// How long a finished task waits for its children
+    #[arg(long, value_name = "TIME")]
+    child_wait_timeout: Option<String>,
+    #[command(flatten)]
+    json: JsonFlag,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Verbs below `task`.
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Take up a task again that has ended
+    Resume(resume::Args),
+    /// Delete a task with all its runs
+    Delete(DeleteArgs),
+    /// Stop a task and the tasks that it has started
+    Cancel(stop::Args),
+}
+
+/// Flags of `task delete`.
+#[derive(Debug, clap::Args)]
+struct DeleteArgs {
+    /// PROJECT/TASK, or an id alone
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Stop it first, should it be live
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    json: JsonFlag,
+}
+
+impl Args {
+    /// For whom the verb prints.
+    pub(super) fn form(&self) -> Form {
+        match &self.command {
+            Some(Command::Resume(args)) => args.json.form(),
+            Some(Command::Delete(args)) => args.json.form(),
+            Some(Command::Cancel(args)) => args.json.form(),
+            None => self.json.form(),
+        }
+    }
+}
+
+/// Runs the loop, or the verb below.
+pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    match &args.command {
+        Some(Command::Resume(args)) => resume::run(args, context),
+        Some(Command::Delete(args)) => delete(args, context),
+        Some(Command::Cancel(args)) => stop::run(args, context),
+        None => begin(args, context),
+    }
+}
+
+fn begin(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    let runner = context.runner()?;
+    let mut wanted = Wanted::of(&args.flags, TaskKind::Task)?;
+    wanted.depends_on.clone_from(&args.depends_on);
+    let settings = [
+        ("max_restarts", args.max_restarts.map(Value::from)),
+        ("restart_delay", args.restart_delay.clone().map(Value::from)),
+        ("child_wait_timeout", args.child_wait_timeout.clone().map(Value::from)),
+    ];
+    wanted.config.extend(settings.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
+    let accepted = wanted.accept(context, &runner)?;
+    attend::attend(context, &runner, accepted, Show::of(args.flags.place.follow), args.json.form())
+}
+
+fn delete(args: &DeleteArgs, context: &Context) -> CliResult<ExitCode> {
+    let runner = context.runner()?;
+    let task = References::new(&runner.tree, context.environment()).task(Some(&args.name))?;
+    if args.force && runner.tree.ticket_of(&task)?.is_some() {
+        runner::request_stop(&runner.tree, &task)?;
+        context.runtime()?.block_on(stopped(context, &runner, &task))?;
+    }
+    runner::delete(&runner, &task).map_err(|e| {
+        let error = CliError::from(e);
+        let live = error.kind() == Kind::Conflict;
+        if live { error.with_hint("stop it first, or delete it with --force") } else { error }
+    })?;
+    if args.json.form() == Form::Json {
+        context.printer().json(&serde_json::json!({ "deleted": task.to_string() }))?;
+    } else {
+        context.printer().word(&format!("deleted: {task}"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn stopped(context: &Context, runner: &Runner, task: &TaskRef) -> CliResult<()> {
+    let hints = context.hints(&runner.tree)?;
+    let detach = CancellationToken::new();
+    let ended = attend::until_ended(runner, task, "run-agent task delete", &hints, &detach);
+    match tokio::time::timeout(STOPS_WITHIN, ended).await {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(CliError::new(Kind::TimedOut, "the task has not ended yet; it was asked to stop")
+            .with_hint("try again when it has")),
+    }
+}
