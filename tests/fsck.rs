@@ -15,6 +15,10 @@ use serde_json::Value;
 
 use common::Sandbox;
 
+fn edit(path: &Path, change: impl FnOnce(String) -> String) {
+    fs::write(path, change(fs::read_to_string(path).expect("a file"))).expect("written");
+}
+
 /// A tree with one task `p/t` whose one run has ended well.
 struct Broken {
     sandbox: Sandbox,
@@ -37,10 +41,6 @@ impl Broken {
 
     fn run_id(&self) -> String {
         self.run.file_name().expect("a name").to_string_lossy().into_owned()
-    }
-
-    fn edit(&self, path: &Path, change: impl FnOnce(String) -> String) {
-        fs::write(path, change(fs::read_to_string(path).expect("a file"))).expect("written");
     }
 
     fn put(&self, path: &str, text: &str) -> PathBuf {
@@ -104,9 +104,9 @@ fn a_broken_record_is_one_finding_and_stays_as_it_is() {
 fn a_record_that_disagrees_with_what_happened_is_an_error() {
     let broken = Broken::new();
     let info = broken.run.join("run-info.yaml");
-    broken.edit(&info, |t| t.replace("status: completed", "status: failed"));
+    edit(&info, |t| t.replace("status: completed", "status: failed"));
     assert_eq!(broken.left_after_repair(), ["exit-disagrees"]);
-    broken.edit(&info, |t| t.replace("status: failed", "status: completed").replace("end_time:", "no_time:"));
+    edit(&info, |t| t.replace("status: failed", "status: completed").replace("end_time:", "no_time:"));
     assert_eq!(broken.left_after_repair(), ["bad-times"]);
 }
 
@@ -115,7 +115,7 @@ fn an_end_that_nobody_committed_is_committed() {
     let broken = Broken::new();
     let info = broken.run.join("run-info.yaml");
     let before = fs::read_to_string(&info).expect("a record");
-    broken.edit(&info, |t| {
+    edit(&info, |t| {
         let keep = |l: &&str| !l.starts_with("end_time") && !l.starts_with("exit_code");
         t.lines().filter(keep).collect::<Vec<_>>().join("\n").replace("status: completed", "status: running")
     });

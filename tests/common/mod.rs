@@ -1,6 +1,11 @@
 //! A place of its own for a test that runs `run-agent` as a user would: its own home, root and working
 //! folder, and nothing of the environment that the tests were started in.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test uses its own part of this")]
+#![allow(
+    dead_code,
+    clippy::expect_used,
+    clippy::allow_attributes,
+    reason = "each test uses its own part of this"
+)]
 
 use std::{
     ffi::OsStr,
