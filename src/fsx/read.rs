@@ -15,6 +15,9 @@ use super::{
     root::Root,
 };
 
+/// So many bytes are made room for without asking how many there are.
+const UNASKED: u64 = 256 * 1024;
+
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryKind {
@@ -89,7 +92,12 @@ impl ReadFile {
     /// # Errors
     /// If the disk fails.
     pub fn read_range(&self, from: u64, to: u64) -> Result<Vec<u8>> {
-        let want = usize::try_from(to.min(self.size()?).saturating_sub(from)).unwrap_or(usize::MAX);
+        let mut want = to.saturating_sub(from);
+        // A caller that means "the rest" must not cost the memory of his number.
+        if want > UNASKED {
+            want = to.min(self.size()?).saturating_sub(from);
+        }
+        let want = usize::try_from(want).unwrap_or(usize::MAX);
         let mut bytes = vec![0; want];
         let mut got = 0;
         while got < want {

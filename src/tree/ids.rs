@@ -2,11 +2,12 @@
 
 use std::{
     fmt,
+    ops::Range,
     str::FromStr,
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use chrono::{DateTime, Datelike, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Timelike, Utc};
 
 /// The longest identifier, in characters.
 pub const MAX_ID: usize = 128;
@@ -180,13 +181,14 @@ impl MsgId {
     /// The time part of an id that we made.
     #[must_use]
     pub fn time(&self) -> Option<DateTime<Utc>> {
-        let rest = self.0.strip_prefix("MSG-")?;
-        let (date, rest) = rest.split_once('-')?;
-        let (time, rest) = rest.split_once('-')?;
-        let (nanos, _) = rest.split_once('-')?;
-        let whole = chrono::NaiveDateTime::parse_from_str(&format!("{date}{time}"), "%Y%m%d%H%M%S").ok()?;
-        let at = whole.with_nanosecond(nanos.parse().ok()?)?.and_utc();
-        // Spelled otherwise (a leap second, fewer digits), texts would not sort as times do.
+        fn number<T: FromStr>(text: &str, at: Range<usize>) -> Option<T> {
+            text.get(at)?.parse().ok()
+        }
+        let text = self.0.as_str();
+        let date = NaiveDate::from_ymd_opt(number(text, 4..8)?, number(text, 8..10)?, number(text, 10..12)?)?;
+        let (hour, minute, second) = (number(text, 13..15)?, number(text, 15..17)?, number(text, 17..19)?);
+        let at = date.and_hms_nano_opt(hour, minute, second, number(text, 20..29)?)?.and_utc();
+        // Spelled otherwise, texts would not sort as times do.
         self.0.starts_with(&time_part(at)).then_some(at)
     }
 
@@ -214,7 +216,9 @@ impl TicketId {
 
 /// What a message id begins with.
 fn time_part(at: DateTime<Utc>) -> String {
-    format!("MSG-{}-{:09}-", at.format("%Y%m%d-%H%M%S"), at.nanosecond() % 1_000_000_000)
+    let (y, mo, d) = (at.year(), at.month(), at.day());
+    let (h, mi, s) = (at.hour(), at.minute(), at.second());
+    format!("MSG-{y:04}{mo:02}{d:02}-{h:02}{mi:02}{s:02}-{:09}-", at.nanosecond() % 1_000_000_000)
 }
 
 /// Lower-case words of a text with dashes between, at most `max` characters.
