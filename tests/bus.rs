@@ -240,6 +240,22 @@ fn hands_may_write_and_what_is_no_message_is_counted() {
 }
 
 #[test]
+fn a_line_copied_by_hand_neither_repeats_an_id_nor_hides_what_came_between() {
+    let place = place();
+    let messages: Vec<Message> = (0..50).map(|n| place.post(&n.to_string())).collect();
+    let text = String::from_utf8(place.bytes()).unwrap();
+    let copy = text.lines().nth(7).unwrap().replace(':', ": ");
+    place.write(format!("{copy}\n").as_bytes());
+    // The clock stands still, or worse, so that only the ids before the copy keep the order.
+    place.clock.advance(TimeDelta::seconds(-1));
+    let next = place.post("next");
+    assert!(next.msg_id > messages[49].msg_id);
+    place.write(format!("{}\n", text.lines().nth(7).unwrap()).as_bytes());
+    let after = place.bus.after(Some(&messages[7].msg_id), 1).unwrap();
+    assert_eq!(after.messages, [messages[8].clone()]);
+}
+
+#[test]
 fn reading_goes_on_from_any_offset() {
     let place = place();
     let ends: Vec<u64> = (0..5)

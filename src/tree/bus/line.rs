@@ -26,6 +26,7 @@ pub const MAX_LINE: u64 = 16 * 1024 * 1024;
 pub(super) const HEAD: u64 = 256;
 
 const BEFORE_ID: &[u8] = br#"{"msg_id":""#;
+const BEHIND_ID: &[u8] = br#"","timestamp":""#;
 
 /// A line whose id and time are still to come: the slow part is done before the lock is taken.
 #[derive(Debug)]
@@ -172,13 +173,23 @@ pub(super) fn own_id(lines: LineReader<'_>, head: &Line, owner: &BusOwner) -> Re
     Ok(read(whole.as_ref().unwrap_or(head), owner).map(|m| m.msg_id).filter(|id| id.offset().is_none()))
 }
 
+/// Whether the line is spelled as [`UnnamedLine`] does and has an id that tells a time: then that id is
+/// larger than those of all such lines before it.
+pub(super) fn is_ours(head: &Line) -> bool {
+    split_id(&head.bytes).is_some_and(|(id, rest)| rest.starts_with(BEHIND_ID) && id.time().is_some())
+}
+
 /// The id at the beginning of a line as [`UnnamedLine`] spells it. The line may be torn: its
 /// id is taken all the same, and the next one must be larger.
 fn leading_id(bytes: &[u8]) -> Option<MsgId> {
+    split_id(bytes).map(|(id, _)| id)
+}
+
+fn split_id(bytes: &[u8]) -> Option<(MsgId, &[u8])> {
     let rest = bytes.strip_prefix(BEFORE_ID)?;
-    let end = rest.iter().position(|b| *b == b'"')?;
-    let id: MsgId = std::str::from_utf8(&rest[..end]).ok()?.parse().ok()?;
-    id.offset().is_none().then_some(id)
+    let (id, rest) = rest.split_at(rest.iter().position(|b| *b == b'"')?);
+    let id: MsgId = std::str::from_utf8(id).ok()?.parse().ok()?;
+    id.offset().is_none().then_some((id, rest))
 }
 
 #[cfg(test)]

@@ -56,15 +56,19 @@ impl Search<'_> {
         let Some(time) = self.id.time() else { return Ok(None) };
         // Both are starts of lines: the wanted one begins at `low` or later, and before `high`.
         let (mut low, mut high) = (0, self.end);
+        let mut found = None;
         while low < high {
             let start = self.lines.start_of(low + (high - low) / 2)?;
             match self.first_with_time(start, high)? {
-                Some((line, id)) if id == *self.id => return self.verified(line),
                 Some((line, id)) if id.time() < Some(time) => low = line.end(),
-                _ => high = start,
+                at_or_behind => {
+                    // A copy of the line further down must not win over the line itself.
+                    found = at_or_behind.filter(|(_, id)| id == self.id).map(|(line, _)| line).or(found);
+                    high = start;
+                }
             }
         }
-        Ok(None)
+        found.map_or(Ok(None), |line| self.verified(line))
     }
 
     /// The first line from `start` on whose id tells a time, and that id.

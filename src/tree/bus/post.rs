@@ -101,15 +101,18 @@ impl Bus {
         Ok(None)
     }
 
-    /// The last id that was made by a clock: those that a hand chose have no order.
+    /// The largest id that tells a time, back to the last line that we wrote. What hands put behind it
+    /// may be older: an id of ours must not come again for that.
     fn last_id(&self, tail: &Tail<'_>) -> Result<Option<MsgId>> {
         let lines = tail.lines().keeping(HEAD);
+        let mut last = None;
         for head in lines.backward(tail.size()) {
-            let id = line::own_id(lines, &head?, &self.owner)?;
-            if id.as_ref().is_some_and(|id| id.time().is_some()) {
-                return Ok(id);
+            let head = head?;
+            last = last.max(line::own_id(lines, &head, &self.owner)?.filter(|id| id.time().is_some()));
+            if line::is_ours(&head) {
+                break;
             }
         }
-        Ok(None)
+        Ok(last)
     }
 }
