@@ -89,7 +89,9 @@ async fn admitted(
     detach: &CancellationToken,
 ) -> Result<bool> {
     let root = runner.tree.root();
-    let _watched = [hints.watch(&root.absolute(&top::queue())), hints.watch(&root.absolute(&top::live()))];
+    // Its own folder, too: STOP ends the wait.
+    let folders = [top::queue(), top::live(), ticket.task().dir().path().clone()];
+    let _watched = folders.map(|folder| hints.watch(&root.absolute(&folder)));
     let mut waiter = hints.waiter();
     let limits = Limits::of(&runner.config.defaults);
     loop {

@@ -46,8 +46,8 @@ pub fn standings(
     let (queue, decision) = look(tree, limits, admission)?;
     let standing = |c: &Candidate| match (&c.readiness, decision.waiting.iter().position(|id| *id == c.id)) {
         (Readiness::Blocked(why), _) => Standing::Blocked(why.clone()),
-        (Readiness::Ready, Some(at)) => Standing::Position(at + 1),
-        (Readiness::Ready, None) => Standing::Next,
+        (_, Some(at)) => Standing::Position(at + 1),
+        (Readiness::Ready | Readiness::Over, None) => Standing::Next,
     };
     Ok(queue.into_iter().map(|(c, ticket)| (c.id.clone(), ticket, standing(&c))).collect())
 }
@@ -59,7 +59,10 @@ fn look(tree: &Tree, limits: Limits, admission: Admission) -> Result<(Vec<(Candi
     let mut blockers = Blockers::new(queue.iter().chain(&live).map(|(_, t)| t));
     let mut candidates = Vec::new();
     for (id, ticket) in queue {
+        let dir = ticket.task().dir();
+        let over = tree.root().exists(&dir.stop())? || tree.root().exists(&dir.done())?;
         let readiness = match blockers.of(tree, &ticket)? {
+            _ if over => Readiness::Over,
             Some(why) => Readiness::Blocked(why),
             None => Readiness::Ready,
         };

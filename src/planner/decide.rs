@@ -2,10 +2,12 @@
 //!
 //! 1. A ticket that is blocked, or whose time has not come, is not ready: it is not
 //!    admitted and holds no place and no position.
-//! 2. A child (a ticket with a parent run) that is ready is admitted at once and takes no root's place.
-//! 3. Ready roots are admitted in order of acceptance while a place is free.
-//! 4. While a drain is on, no root is admitted; children are.
-//! 5. Live roots and runs are counted from `live/`, so a driver that died changes no count.
+//! 2. A ticket whose task was stopped, or is done, before it started passes at once: it starts
+//!    nothing, and its driver ends it.
+//! 3. A child (a ticket with a parent run) that is ready is admitted at once and takes no root's place.
+//! 4. Ready roots are admitted in order of acceptance while a place is free.
+//! 5. While a drain is on, no root is admitted; children are.
+//! 6. Live roots and runs are counted from `live/`, so a driver that died changes no count.
 
 use std::num::NonZeroU32;
 
@@ -53,6 +55,8 @@ pub enum Kin {
 pub enum Readiness {
     /// It could.
     Ready,
+    /// It will not: STOP or DONE is there already.
+    Over,
     /// It waits for other tasks, or for a time: why.
     Blocked(String),
 }
@@ -82,20 +86,21 @@ pub fn decide(queue: &[Candidate], live: &[Candidate], limits: Limits, admission
     let room = |limit: Option<NonZeroU32>, taken: usize| {
         limit.map_or(usize::MAX, |l| usize::try_from(l.get()).unwrap_or(usize::MAX).saturating_sub(taken))
     };
-    let ready = || queue.iter().filter(|c| c.readiness == Readiness::Ready);
+    let passes = |c: &Candidate| c.kin == Kin::Child || c.readiness == Readiness::Over;
+    let ready = || queue.iter().filter(|c| !matches!(c.readiness, Readiness::Blocked(_)));
     let live_roots = live.iter().filter(|c| c.kin == Kin::Root).count();
     let children = ready().filter(|c| c.kin == Kin::Child).count();
     let places = room(limits.roots, live_roots).min(room(limits.runs, live.len() + children));
     let mut free = if admission == Admission::Draining { 0 } else { places };
     let mut decision = Decision::default();
     for candidate in ready() {
-        match candidate.kin {
-            Kin::Child => decision.admitted.push(candidate.id.clone()),
-            Kin::Root if free > 0 => {
-                free -= 1;
-                decision.admitted.push(candidate.id.clone());
-            }
-            Kin::Root => decision.waiting.push(candidate.id.clone()),
+        if passes(candidate) {
+            decision.admitted.push(candidate.id.clone());
+        } else if free > 0 {
+            free -= 1;
+            decision.admitted.push(candidate.id.clone());
+        } else {
+            decision.waiting.push(candidate.id.clone());
         }
     }
     decision
@@ -107,12 +112,16 @@ mod tests {
 
     use super::*;
 
-    /// `r` a ready root, `c` a ready child, `b` a blocked root, `d` a blocked child.
+    /// `r` a ready root, `c` a ready child, `b` a blocked root, `d` a blocked child, `s` a stopped root.
     fn tickets(kinds: &str, first: u64) -> Vec<Candidate> {
         let candidate = |(n, c): (u64, char)| Candidate {
             id: format!("{n:020}").parse().unwrap(),
-            kin: if "rb".contains(c) { Kin::Root } else { Kin::Child },
-            readiness: if "rc".contains(c) { Readiness::Ready } else { Readiness::Blocked(String::new()) },
+            kin: if "rbs".contains(c) { Kin::Root } else { Kin::Child },
+            readiness: match c {
+                'r' | 'c' => Readiness::Ready,
+                's' => Readiness::Over,
+                _ => Readiness::Blocked(String::new()),
+            },
         };
         (first..).zip(kinds.chars()).map(candidate).collect()
     }
@@ -131,6 +140,7 @@ mod tests {
             ("rcr", "r", 0, 2, "2", "13"),
             ("brr", "", 1, 0, "2", "3"),
             ("dbr", "", 1, 0, "3", ""),
+            ("rsr", "r", 1, 1, "2", "13"),
             ("", "rr", 1, 1, "", ""),
         ] {
             let limits = Limits { roots: NonZeroU32::new(roots), runs: NonZeroU32::new(runs) };
