@@ -1,12 +1,13 @@
 //! Drives one ticket: through the gate, through its loop, to its removal. The same for a command line and a daemon.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc, time::Duration};
 
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     planner::{self, Admission, Limits},
-    runner::{self, Begin, LoopEnd, Result, Runner},
+    runner::{self, Begin, LoopEnd, Result, Runner, RunnerError},
     tree::{
         TreeError,
         ids::TicketId,
@@ -18,7 +19,11 @@ use crate::{
     watch::Hints,
 };
 
-/// Drives a ticket whose task's lock we hold until its loop has ended and the ticket is gone.
+/// How soon to look whether the driver of a child has died.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Drives a ticket whose task's lock we hold until its loop has ended and the ticket is gone, and
+/// meanwhile its children that nobody else drives.
 ///
 /// # Errors
 /// If the tree cannot be read or written; the ticket stays then, for whoever takes over.
@@ -33,7 +38,15 @@ pub async fn drive_ticket(
     if !admitted(runner, &id, &ticket, hints, detach).await? {
         return Ok(LoopEnd::Detached);
     }
-    drive_admitted(runner, lock, (id, ticket), begin, hints, detach).await
+    let task = ticket.task();
+    let orphans_left = detach.child_token();
+    let orphans = drive_orphans(runner, &task, hints, &orphans_left);
+    let drive = async {
+        let end = drive_admitted(runner, lock, (id, ticket), begin, hints, detach).await;
+        orphans_left.cancel();
+        end
+    };
+    tokio::join!(drive, orphans).0
 }
 
 /// Drives a live ticket until its loop has ended and the ticket is gone.
@@ -71,6 +84,48 @@ pub async fn take_over(
     // Under the lock: whoever had it before may just have finished.
     let Some((id, _, ticket)) = runner.tree.ticket_of(task)? else { return Ok(None) };
     drive_ticket(runner, lock, (id, ticket), Begin::Resumed, hints, detach).await.map(Some)
+}
+
+/// Drives the children of a task that nobody drives: their command lines ended with the agent that called them.
+async fn drive_orphans(runner: &Runner, parent: &TaskRef, hints: &Hints, detach: &CancellationToken) {
+    let root = runner.tree.root();
+    let _watched = [top::queue(), top::live()].map(|folder| hints.watch(&root.absolute(&folder)));
+    let mut waiter = hints.waiter();
+    let mut drives = JoinSet::new();
+    while !detach.is_cancelled() {
+        // Folders that cannot be read stop the parent's own drive, which says so.
+        let children = runner::live_children(&runner.tree, parent).unwrap_or_default();
+        for child in &children {
+            if !runner.tree.is_driven(child).unwrap_or(true) {
+                drives.spawn(drive_orphan(runner.clone(), child.clone(), hints.clone(), detach.clone()));
+            }
+        }
+        // A driver that dies is seen by nobody's watch.
+        let soon = async {
+            if children.is_empty() { std::future::pending().await } else { tokio::time::sleep(LOOK).await }
+        };
+        tokio::select! {
+            () = detach.cancelled() => {}
+            () = waiter.next() => {}
+            () = soon => {}
+        }
+    }
+    while drives.join_next().await.is_some() {}
+}
+
+/// Boxed, since a child may have orphans of its own.
+fn drive_orphan(
+    runner: Runner,
+    task: TaskRef,
+    hints: Hints,
+    detach: CancellationToken,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        match take_over(&runner, &task, &holder("run-agent, for the parent task"), &hints, &detach).await {
+            Ok(_) | Err(RunnerError::Tree(TreeError::Locked { .. })) => {}
+            Err(e) => tracing::warn!(error = %e, task = %task, "a child task cannot be driven"),
+        }
+    })
 }
 
 /// How a holder of a task's lock names itself, for people.

@@ -6,7 +6,10 @@ use super::error::Result;
 use crate::tree::{Tree, ids::RunId, refs::TaskRef, ticket::Place};
 
 /// The tasks with a ticket that a run of this task asked for.
-pub(super) fn live_children(tree: &Tree, task: &TaskRef) -> Result<Vec<TaskRef>> {
+///
+/// # Errors
+/// If the planner's folders cannot be read.
+pub fn live_children(tree: &Tree, task: &TaskRef) -> Result<Vec<TaskRef>> {
     let runs: HashSet<RunId> = tree.runs(task)?.into_iter().collect();
     let mut children = Vec::new();
     // The queue first: what is admitted between the two looks is found in the second.

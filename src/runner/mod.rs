@@ -25,6 +25,7 @@ mod submit;
 mod task_loop;
 mod wait;
 
+pub use children::live_children;
 pub use diversify::choose as choose_agent;
 pub use drive::Begin;
 pub use error::{Result, RunnerError};

@@ -19,8 +19,10 @@ use super::{
 };
 use crate::{
     config::TaskSettings,
-    tree::{ids::TicketId, run_info::RunInfo, task_end::TaskEnd, task_lock::TaskLock, ticket::Ticket},
-    watch::Hints,
+    tree::{
+        ids::TicketId, paths::top, run_info::RunInfo, task_end::TaskEnd, task_lock::TaskLock, ticket::Ticket,
+    },
+    watch::{Hints, Waiter},
 };
 
 /// How many runs back the delay before a restart looks.
@@ -68,15 +70,17 @@ pub async fn drive_loop(
         else {
             return Ok(LoopEnd::Detached);
         };
+        // A ticket goes when a child ends; one that goes while we decide is not missed.
+        let _watched = hints.watch(&runner.tree.root().absolute(&top::live()));
+        let mut tickets = hints.waiter();
         loop {
-            let (next, decided);
+            let next;
             (turn, next) = turn.decide_off_thread((*info).clone()).await?;
             match next {
                 Decided::Ended(end) => return Ok(LoopEnd::Ended { end, info }),
                 Decided::Again => break,
                 Decided::AwaitChildren(until) => {
-                    decided = wait_for_children(runner, until, hints, detach).await;
-                    if decided == Wait::Detached {
+                    if wait_for_children(runner, until, &mut tickets, detach).await == Wait::Detached {
                         return Ok(LoopEnd::Detached);
                     }
                 }
@@ -122,17 +126,14 @@ async fn wait_until(
 async fn wait_for_children(
     runner: &Runner,
     until: DateTime<Utc>,
-    hints: &Hints,
+    tickets: &mut Waiter,
     detach: &CancellationToken,
 ) -> Wait {
-    let live = crate::tree::paths::top::live();
-    let _watched = hints.watch(&runner.tree.root().absolute(&live));
-    let mut waiter = hints.waiter();
     let left = (until - runner.tree.clock().now()).to_std().unwrap_or_default();
     tokio::select! {
         () = detach.cancelled() => Wait::Detached,
         () = tokio::time::sleep(left) => Wait::Look,
-        () = waiter.next() => Wait::Look,
+        () = tickets.next() => Wait::Look,
     }
 }
 
