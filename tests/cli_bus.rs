@@ -2,7 +2,6 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
-    clippy::expect_used,
     clippy::unwrap_used,
     reason = "sets up files as a user would, starts the program bare, and may panic"
 )]

@@ -81,7 +81,7 @@ fn run(sandbox: &Sandbox, args: &[&str], kill: Option<Kill>) -> bool {
         command.env(kill.variable, kill.at.to_string());
     }
     let mut child = command.spawn().expect("run-agent can be started");
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     loop {
         if let Some(status) = child.try_wait().expect("a child") {
             return status.signal() == Some(9);

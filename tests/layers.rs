@@ -35,7 +35,7 @@ const MODULES: &[Module] = &[
     module_on(2, "watch", &["fsx", "clock", "shutdown", "telemetry", "tree"]),
     // Lenses. The demo agent is a process of its own and works in its folder like any agent: hence fsx.
     module_on(3, "agents", &["fsx", "clock", "telemetry", "tree", "config", "process"]),
-    module_on(3, "view", &["clock", "tree", "process", "watch"]),
+    module_on(3, "view", &["fsx", "clock", "tree", "process", "watch"]),
     // Engines.
     module_on(4, "runner", &[
         "fsx", "clock", "shutdown", "telemetry", "tree", "config", "process", "watch", "agents", "view",
