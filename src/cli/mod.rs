@@ -35,6 +35,7 @@ mod why;
 use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser;
+use nix::sys::signal::{SigSet, Signal};
 
 pub use args::{Cli, Command};
 pub use colour::{ColorWhen, Colour, Style};
@@ -57,6 +58,8 @@ pub fn program() -> ExitCode {
         return ExitCode::from(process::shim::main());
     }
     steps::arm(std::env::vars_os(), "CONDUCTOR_TEST_KILL_DRIVER");
+    // A limit on file sizes is a full disk to us, and said as one; unblocked it would end us.
+    let _ = SigSet::from_iter([Signal::SIGXFSZ]).thread_block();
     main(std::env::args_os(), Environment::capture())
 }
 
