@@ -32,6 +32,9 @@ use crate::{
 /// A task that has not started by then is said to wait.
 const PATIENCE: Duration = Duration::from_millis(300);
 
+/// A driver whose task has ended lets go of it within this time.
+const LETS_GO: Duration = Duration::from_secs(1);
+
 /// Whether the agent's output is shown while it works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Show {
@@ -211,9 +214,9 @@ pub(super) async fn until_ended(
     let _watched = [top::queue(), top::live()].map(|folder| hints.watch(&root.absolute(&folder)));
     let mut waiter = hints.waiter();
     while runner.tree.ticket_of(task)?.is_some() && !detach.is_cancelled() {
-        match daemon::take_over(runner, task, who, hints, detach).await {
+        match daemon::take_over(runner, task, &daemon::holder(who), hints, detach).await {
             Ok(_) => return Ok(()),
-            // Whoever drives it will end it; its ticket goes last.
+            // Whoever drives it will end it.
             Err(RunnerError::Tree(TreeError::Locked { .. })) => {
                 tokio::select! {
                     () = detach.cancelled() => return Ok(()),
@@ -222,6 +225,11 @@ pub(super) async fn until_ended(
             }
             Err(e) => return Err(e),
         }
+    }
+    // Its driver lets go of the task once the ticket is gone, and the lock tells nobody: what follows may need it.
+    let began = tokio::time::Instant::now();
+    while began.elapsed() < LETS_GO && runner.tree.is_driven(task)? {
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     Ok(())
 }

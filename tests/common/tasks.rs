@@ -1,0 +1,224 @@
+//! Tasks run by the real binary with small shell scripts as agents, in a sandbox of one test.
+#![allow(dead_code, clippy::allow_attributes, reason = "each test uses its own part of this")]
+
+use std::{
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use run_agent::{
+    clock::Clock,
+    fsx::Durability,
+    tree::{Tree, refs::TaskRef, run_info::RunInfo, task_end::TaskEnd},
+};
+use serde_json::Value;
+
+use crate::common::{Outcome, Sandbox, outcome};
+
+/// The longest that a test waits for anything.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An agent that works until the file `go` is in its working folder; it never stays for ever.
+pub const UNTIL_GO: &str = "i=0; while [ ! -e go ] && [ $i -lt 600 ]; do sleep 0.05; i=$((i+1)); done";
+/// An agent that says that it is finished.
+pub const DONE: &str = "touch $JRUN_TASK_FOLDER/DONE";
+
+/// One test's tasks, all in the project `p`.
+pub struct Bench {
+    pub sandbox: Sandbox,
+    pub tree: Tree,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let sandbox = Sandbox::new();
+        let tree = Tree::create(&sandbox.root(), Durability::Never, Clock::System).unwrap();
+        Self { sandbox, tree }
+    }
+
+    /// `run-agent VERB --project p --task NAME FLAGS -- sh -c SCRIPT`, with JSON for an answer.
+    pub fn command(&self, verb: &str, name: &str, flags: &str, script: &str) -> Command {
+        let mut args = vec![verb, "--project", "p", "--task", name, "--prompt", "do it", "--json"];
+        args.extend(flags.split_whitespace());
+        args.extend(["--", "sh", "-c", script]);
+        self.sandbox.command(args)
+    }
+
+    /// Runs a loop with quick restarts to its end.
+    pub fn task(&self, name: &str, flags: &str, script: &str) -> Answer {
+        let flags = format!("--restart-delay 10ms {flags}");
+        Answer::of(outcome(&mut self.command("task", name, &flags, script)))
+    }
+
+    /// Starts a loop with quick restarts, and waits until its agent runs.
+    pub fn start(&self, name: &str, flags: &str, script: &str) -> Driver {
+        let driver = self.start_only(name, &format!("--restart-delay 10ms {flags}"), script);
+        self.until_running(name);
+        driver
+    }
+
+    /// Starts a loop.
+    pub fn start_only(&self, name: &str, flags: &str, script: &str) -> Driver {
+        Driver::of(&mut self.command("task", name, flags, script))
+    }
+
+    pub fn run(&self, line: &str) -> Outcome {
+        self.sandbox.run(line)
+    }
+
+    /// What `why` says of a task.
+    pub fn why(&self, name: &str) -> String {
+        let said = self.run(&format!("why p/{name} --json")).succeeds();
+        let said: Value = serde_json::from_str(&said).unwrap();
+        for file in said["files"].as_array().unwrap() {
+            assert!(PathBuf::from(file.as_str().unwrap()).exists(), "{said}");
+        }
+        said["reason"].as_str().unwrap().to_owned()
+    }
+
+    pub fn named(name: &str) -> TaskRef {
+        TaskRef { project: "p".parse().unwrap(), task: name.parse().unwrap() }
+    }
+
+    /// The records of a task's runs, oldest first.
+    pub fn runs(&self, name: &str) -> Vec<RunInfo> {
+        let task = Self::named(name);
+        let ids = self.tree.runs(&task).unwrap_or_default();
+        ids.into_iter().filter_map(|id| self.tree.run_info(&task.run(id)).ok()).collect()
+    }
+
+    pub fn end(&self, name: &str) -> Option<TaskEnd> {
+        self.tree.task_end(&Self::named(name)).unwrap()
+    }
+
+    /// Makes a file in the working folder.
+    pub fn touch(&self, name: &str) {
+        self.sandbox.write(format!("work/{name}"), "");
+    }
+
+    pub fn marker(&self, task: &str, marker: &str) -> PathBuf {
+        self.sandbox.root().join("p").join(task).join(marker)
+    }
+
+    /// How many messages of a kind the bus of a task, or of the project, has.
+    pub fn posts(&self, task: Option<&str>, kind: &str) -> usize {
+        let path = match task {
+            Some(task) => self.marker(task, "TASK-MESSAGE-BUS.jsonl"),
+            None => self.sandbox.root().join("p/PROJECT-MESSAGE-BUS.jsonl"),
+        };
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.lines().filter(|l| l.contains(&format!("\"type\":\"{kind}\""))).count()
+    }
+
+    /// Every run has one start and one end on the bus, and a committed record.
+    #[track_caller]
+    pub fn nothing_is_missing_or_doubled(&self, task: &str) {
+        let runs = self.runs(task);
+        let bus = std::fs::read_to_string(self.marker(task, "TASK-MESSAGE-BUS.jsonl")).unwrap();
+        for run in &runs {
+            let of_run = |kind: &str| {
+                let own =
+                    |l: &&str| l.contains(run.run_id.as_str()) && l.contains(&format!("\"type\":\"{kind}\""));
+                bus.lines().filter(own).count()
+            };
+            let posted = (of_run("RUN_START"), of_run("RUN_STOP") + of_run("RUN_CRASH"));
+            assert!(run.status.is_final() && posted == (1, 1), "{run:?}: {posted:?}\n{bus}");
+        }
+    }
+
+    #[track_caller]
+    pub fn until_running(&self, name: &str) {
+        until(&format!("{name} runs"), || self.runs(name).last().is_some_and(|r| r.pid.is_some()));
+    }
+
+    /// Waits until the last run of a task has been started as this attempt.
+    #[track_caller]
+    pub fn until_attempt(&self, name: &str, attempt: u32) {
+        let is = || self.runs(name).last().is_some_and(|r| r.attempt == attempt && r.pid.is_some());
+        until(&format!("attempt {attempt} of {name}"), is);
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        // What a failed test leaves running ends at once, not when it is tired of waiting.
+        self.touch("go");
+    }
+}
+
+/// Looks again and again, until it is so.
+#[track_caller]
+pub fn until(what: &str, mut is: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is() {
+        assert!(began.elapsed() < PATIENCE, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// What a loop came to.
+#[derive(Debug)]
+pub struct Answer {
+    pub outcome: Outcome,
+    json: Value,
+}
+
+impl Answer {
+    fn of(outcome: Outcome) -> Self {
+        let json = serde_json::from_str(&outcome.stdout).unwrap_or(Value::Null);
+        Self { outcome, json }
+    }
+
+    pub fn text(&self, key: &str) -> &str {
+        self.json[key].as_str().unwrap_or_else(|| panic!("no {key}: {self:?}"))
+    }
+
+    /// Exit code, status of the task, and why.
+    pub fn ended(&self) -> (i32, &str, &str) {
+        (self.outcome.code, self.text("task_status"), self.text("reason"))
+    }
+}
+
+/// A command line that works; it ends with the test.
+pub struct Driver {
+    child: Option<Child>,
+}
+
+impl Driver {
+    pub fn of(command: &mut Command) -> Self {
+        Self { child: Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()) }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.as_ref().unwrap().id()).unwrap();
+        kill(Pid::from_raw(pid), signal).unwrap();
+    }
+
+    /// Waits for the end.
+    pub fn wait(mut self) -> Answer {
+        let Output { status, stdout, stderr } = self.child.take().unwrap().wait_with_output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Answer::of(Outcome { code: status.code().unwrap_or(-1), stdout: text(stdout), stderr: text(stderr) })
+    }
+
+    /// Ends it as nobody can prepare for.
+    pub fn kill(self) {
+        self.signal(Signal::SIGKILL);
+        let outcome = self.wait().outcome;
+        assert_eq!(outcome.code, -1, "{outcome:?}");
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

@@ -1,0 +1,430 @@
+//! The loop of a task, by hand: the real binary, with shell scripts as agents and no daemon.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "looks into a tree of its own, and may panic"
+)]
+
+mod common;
+#[path = "common/tasks.rs"]
+mod tasks;
+
+use std::{fs, process::Command};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use run_agent::tree::{run_info::RunStatus, task_end::EndStatus};
+use tasks::{Bench, DONE, Driver, UNTIL_GO, until};
+
+/// An agent that says DONE in its third attempt.
+const THREE: &str = "[ $(ls $JRUN_RUNS_DIR | wc -l) -lt 3 ] || touch $JRUN_TASK_FOLDER/DONE";
+
+#[test]
+fn a_task_is_started_again_until_it_is_done() {
+    let bench = Bench::new();
+    let answer = bench.task("t", "", THREE);
+    assert_eq!(answer.ended(), (0, "completed", "the agent said DONE"), "{answer:?}");
+    let runs = bench.runs("t");
+    assert_eq!(runs.iter().map(|r| r.attempt).collect::<Vec<_>>(), [1, 2, 3]);
+    for pair in runs.windows(2) {
+        assert_eq!(pair[1].previous_run_id.as_ref(), Some(&pair[0].run_id));
+        let prompt = fs::read_to_string(&pair[1].prompt_path).unwrap();
+        assert!(prompt.contains("\nContinue working on the following:\n\ndo it\n"), "{prompt}");
+        assert!(
+            prompt.contains(&format!("run `{}` (attempt {})", pair[0].run_id, pair[0].attempt)),
+            "{prompt}"
+        );
+    }
+    bench.nothing_is_missing_or_doubled("t");
+    assert_eq!((bench.posts(Some("t"), "TASK_DONE"), bench.posts(None, "FACT")), (1, 1));
+    assert!(bench.why("t").contains("was completed"), "{}", bench.why("t"));
+}
+
+#[test]
+fn a_job_is_run_once() {
+    let bench = Bench::new();
+    let outcome = common::outcome(&mut bench.command("job", "j", "", "echo hello"));
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert_eq!((bench.runs("j").len(), bench.posts(None, "FACT")), (1, 0));
+}
+
+#[test]
+fn restarts_that_are_used_up_fail_the_task_with_one_error() {
+    let bench = Bench::new();
+    let answer = bench.task("t", "--max-restarts 2", "echo oh >&2; exit 3");
+    let (code, status, reason) = answer.ended();
+    assert_eq!((code, status), (1, "failed"));
+    assert!(reason.starts_with("it was restarted 2 times and is not done"), "{reason}");
+    assert_eq!((bench.runs("t").len(), bench.posts(Some("t"), "ERROR")), (3, 1));
+    bench.nothing_is_missing_or_doubled("t");
+    assert!(bench.why("t").contains("failed at"), "{}", bench.why("t"));
+}
+
+#[test]
+fn the_delay_doubles_while_runs_fail_quickly() {
+    let bench = Bench::new();
+    let flags = "--max-restarts 3 --restart-delay 100ms --config-key restart_delay_max=250ms";
+    let outcome = common::outcome(&mut bench.command("task", "t", flags, "exit 3"));
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    let runs = bench.runs("t");
+    let pauses = runs.windows(2).map(|p| (p[1].start_time - p[0].end_time.unwrap()).num_milliseconds());
+    for (pause, least) in pauses.zip([100, 200, 250]) {
+        assert!((least..least + 5000).contains(&pause), "{pause} ms, not {least}");
+    }
+}
+
+#[test]
+fn done_waits_for_the_children() {
+    let bench = Bench::new();
+    // The command line of the child ends with the agent that called it; the child goes on.
+    let child = format!("run-agent job --task child --prompt c -- sh -c '{UNTIL_GO}' & ");
+    let until_child = "while [ ! -e $JRUN_TASK_FOLDER/../child/runs/*/claim.json ]; do sleep 0.01; done; ";
+    let parent = bench.start("t", "", &[&child, until_child, DONE].concat());
+    until("it waits for the child", || bench.why("t").contains("waits for its child tasks: p/child"));
+    until("who drives the parent drives the child", || {
+        bench.why("child").contains("driven by run-agent, for the parent task")
+    });
+    assert!(bench.end("t").is_none());
+    bench.touch("go");
+    let answer = parent.wait();
+    assert_eq!(answer.ended(), (0, "completed", "the agent said DONE"));
+    assert_eq!(bench.end("child").unwrap().status, EndStatus::Completed);
+    bench.nothing_is_missing_or_doubled("child");
+    let parent = bench.runs("t").remove(0).run_id;
+    assert_eq!(bench.runs("child")[0].parent_run_id.as_ref(), Some(&parent));
+}
+
+#[test]
+fn children_that_take_too_long_fail_the_task_and_go_on() {
+    let bench = Bench::new();
+    let child = format!("run-agent job --task child --prompt c -- sh -c '{UNTIL_GO}' & ");
+    let until_child = "while [ ! -e $JRUN_TASK_FOLDER/../child/runs/*/claim.json ]; do sleep 0.01; done; ";
+    let answer = bench.task("t", "--child-wait-timeout 300ms", &[&child, until_child, DONE].concat());
+    let (code, status, reason) = answer.ended();
+    assert_eq!((code, status), (1, "failed"));
+    assert!(reason.contains("1 child task(s) still work"), "{reason}");
+    assert_eq!(bench.posts(Some("t"), "ERROR"), 1);
+    bench.until_running("child");
+    assert_eq!(bench.runs("child")[0].status, RunStatus::Running);
+    bench.touch("go");
+    let watched = bench.run("watch p/child --timeout 20");
+    assert_eq!(watched.code, 0, "{watched:?}");
+    bench.nothing_is_missing_or_doubled("child");
+}
+
+#[test]
+fn a_parent_job_that_ends_leaves_its_child_at_work() {
+    let bench = Bench::new();
+    let child = format!("run-agent task --task child --prompt c -- sh -c '{UNTIL_GO}; {DONE}' & ");
+    let until_child = "while [ ! -e $JRUN_TASK_FOLDER/../child/runs/*/claim.json ]; do sleep 0.01; done";
+    let outcome = common::outcome(&mut bench.command("job", "j", "", &[&child, until_child].concat()));
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    bench.until_running("child");
+    assert_eq!(bench.runs("child")[0].status, RunStatus::Running);
+    bench.touch("go");
+    assert_eq!(bench.run("watch --timeout 20").code, 0);
+    assert_eq!((bench.runs("child").len(), bench.end("child").unwrap().status), (1, EndStatus::Completed));
+}
+
+#[test]
+fn stop_ends_the_run_and_the_loop() {
+    let bench = Bench::new();
+    let task = bench.start("t", "", UNTIL_GO);
+    assert_eq!(bench.run("task cancel p/t").code, 0);
+    let answer = task.wait();
+    assert_eq!(answer.ended(), (130, "stopped", "somebody stopped it"));
+    assert_eq!((bench.runs("t").len(), bench.runs("t")[0].status), (1, RunStatus::Stopped));
+    assert!(bench.marker("t", "STOP").exists());
+    assert!(bench.why("t").contains("was stopped"), "{}", bench.why("t"));
+}
+
+#[test]
+fn stop_ends_the_wait_for_a_restart() {
+    let bench = Bench::new();
+    let task = bench.start_only("t", "--restart-delay 1h", "exit 3");
+    until("it is accepted", || !bench.runs("t").is_empty());
+    until("it waits", || {
+        let why = bench.why("t");
+        why.contains("waits until") && why.contains("for attempt 2: it is started again")
+    });
+    assert_eq!(bench.run("stop p/t").code, 0);
+    assert_eq!(task.wait().ended(), (130, "stopped", "somebody stopped it"));
+    assert_eq!(bench.runs("t")[1].error_summary.as_deref(), Some("stopped before it started"));
+}
+
+#[test]
+fn done_beats_stop() {
+    let bench = Bench::new();
+    let answer = bench.task("t", "", &format!("{DONE}; touch $JRUN_TASK_FOLDER/STOP; {UNTIL_GO}"));
+    assert_eq!(answer.ended(), (0, "completed", "the agent said DONE"));
+}
+
+#[test]
+fn ctrl_c_stops_and_a_closed_terminal_leaves() {
+    let bench = Bench::new();
+    let task = bench.start("a", "", UNTIL_GO);
+    task.signal(Signal::SIGINT);
+    assert_eq!(task.wait().ended(), (130, "stopped", "somebody stopped it"));
+
+    let task = bench.start("b", "", &format!("{UNTIL_GO}; {DONE}"));
+    task.signal(Signal::SIGHUP);
+    let outcome = task.wait().outcome;
+    assert!(outcome.code == 130 && outcome.stderr.contains("left while the task goes on"), "{outcome:?}");
+    assert!(bench.why("b").contains("nobody drives it: start `run-agent serve`"), "{}", bench.why("b"));
+    assert!(!bench.marker("b", "STOP").exists());
+    bench.touch("go");
+    assert_eq!(bench.run("drive p/b").code, 0);
+    assert_eq!(bench.end("b").unwrap().status, EndStatus::Completed);
+    bench.nothing_is_missing_or_doubled("b");
+}
+
+#[test]
+fn an_ended_task_is_taken_up_again() {
+    let bench = Bench::new();
+    bench.task("t", "", DONE);
+    let resumed = bench.run("task resume p/t --json");
+    assert_eq!(resumed.code, 0, "{resumed:?}");
+    let runs = bench.runs("t");
+    assert_eq!(
+        (runs.len(), runs[1].attempt, runs[1].previous_run_id.as_ref()),
+        (2, 1, Some(&runs[0].run_id))
+    );
+    // The markers go before the ticket comes.
+    let accepted = bench.run("resume p/t --no-wait");
+    assert_eq!(accepted.code, 0, "{accepted:?}");
+    assert!(!bench.marker("t", "DONE").exists() && bench.end("t").is_none());
+    assert!(bench.why("t").contains("nobody drives it"), "{}", bench.why("t"));
+    bench.run("task resume p/t").fails(4, "ticket", "");
+    assert_eq!(bench.run("watch p/t --timeout 20").code, 0);
+    assert_eq!(bench.runs("t").len(), 3);
+    // Neither DONE nor STOP, nor an end: nothing to resume.
+    for gone in ["DONE", "TASK-END.yaml"] {
+        fs::remove_file(bench.marker("t", gone)).unwrap();
+    }
+    bench.run("task resume p/t").fails(16, "has neither DONE nor STOP", "");
+}
+
+#[test]
+fn a_live_task_is_not_deleted_without_force() {
+    let bench = Bench::new();
+    let task = bench.start("t", "", UNTIL_GO);
+    bench.run("task delete p/t").fails(4, "held by run-agent (pid ", "--force");
+    assert_eq!(bench.run("task delete p/t --force").code, 0);
+    assert_eq!(task.wait().outcome.code, 130);
+    assert!(!bench.marker("t", "").exists());
+    bench.task("t", "", DONE);
+    assert_eq!(bench.run("task delete p/t").code, 0);
+    bench.run("why p/t").fails(3, "there is no task", "");
+}
+
+#[test]
+fn a_dependency_holds_a_task_back_until_it_is_done() {
+    let bench = Bench::new();
+    // Two runs without DONE, so that it is not the exit of a run that releases.
+    let first = bench.start("a", "", &format!("{UNTIL_GO}; {THREE}"));
+    let second = bench.start_only("b", "--depends-on a", DONE);
+    until("b is accepted", || !bench.runs("b").is_empty());
+    until("b says why", || bench.why("b").contains("is blocked: task a is not done yet"));
+    bench.touch("go");
+    assert_eq!(first.wait().outcome.code, 0);
+    assert_eq!(second.wait().outcome.code, 0);
+    let released = bench.runs("b")[0].start_time;
+    assert!(bench.runs("a")[2].end_time.unwrap() <= released, "b began before a was done");
+}
+
+#[test]
+fn a_dependency_that_failed_or_is_gone_is_said() {
+    let bench = Bench::new();
+    bench.task("a", "--max-restarts 0", "exit 3");
+    let blocked = bench.start_only("b", "--depends-on a", DONE);
+    until("b is accepted", || !bench.runs("b").is_empty());
+    until("b says why", || bench.why("b").contains("is blocked: task a failed; resume or remove it"));
+    assert_eq!(bench.run("task delete p/a").code, 0);
+    until("b says why", || bench.why("b").contains("is blocked: task a does not exist"));
+    // A queued task can be stopped, too.
+    assert_eq!(bench.run("stop p/b").code, 0);
+    assert_eq!(blocked.wait().ended(), (130, "stopped", "somebody stopped it"));
+}
+
+#[test]
+fn a_ring_of_dependencies_is_refused() {
+    let bench = Bench::new();
+    let _first = bench.start_only("a", "--depends-on b", DONE);
+    until("a is accepted", || !bench.runs("a").is_empty());
+    let refused = common::outcome(&mut bench.command("task", "b", "--depends-on a", DONE));
+    assert!(refused.code == 4 && refused.stderr.contains("dependency cycle: b -> a -> b"), "{refused:?}");
+    assert!(!bench.marker("b", "TASK.md").exists());
+}
+
+#[test]
+fn a_task_without_a_place_says_behind_whom_it_waits() {
+    let bench = Bench::new();
+    bench.sandbox.write("work/config.yaml", "defaults:\n  max_concurrent_root_tasks: 1\n");
+    let first = bench.start("a", "", &format!("{UNTIL_GO}; {DONE}"));
+    let second = bench.start_only("b", "", DONE);
+    until("b is queued", || !bench.runs("b").is_empty());
+    until("b says why", || bench.why("b").contains("is queued in position 1: all places are taken, by p/a"));
+    let status = bench.run("status --json");
+    let status: serde_json::Value = serde_json::from_str(&status.stdout).unwrap();
+    let shown = |at: usize| {
+        let row = &status["loops"][at];
+        (
+            row["task"].as_str().unwrap().to_owned(),
+            row["state"].as_str().unwrap().to_owned(),
+            row["position"].as_u64(),
+        )
+    };
+    assert_eq!(shown(0), ("p/a".to_owned(), "live".to_owned(), None), "{status}");
+    assert_eq!(shown(1), ("p/b".to_owned(), "queued".to_owned(), Some(1)), "{status}");
+    bench.touch("go");
+    assert_eq!((first.wait().outcome.code, second.wait().outcome.code), (0, 0));
+}
+
+#[test]
+fn a_driver_that_is_killed_is_followed_by_another_at_the_right_attempt() {
+    let bench = Bench::new();
+    let script = format!("[ $(ls $JRUN_RUNS_DIR | wc -l) -lt 2 ] || {{ {UNTIL_GO}; }}; {THREE}");
+    let first = bench.start("t", "", &script);
+    bench.until_attempt("t", 2);
+    first.kill();
+    assert_eq!(bench.runs("t")[1].status, RunStatus::Running, "the agent goes on");
+    let second = Driver::of(&mut bench.sandbox.command(["watch", "p/t"]));
+    until("the second drives", || bench.why("t").contains("driven by run-agent watch (pid "));
+    bench.touch("go");
+    assert_eq!(second.wait().outcome.code, 0);
+    assert_eq!(bench.runs("t").iter().map(|r| r.attempt).collect::<Vec<_>>(), [1, 2, 3]);
+    bench.nothing_is_missing_or_doubled("t");
+    assert_eq!((bench.posts(Some("t"), "TASK_DONE"), bench.posts(None, "FACT")), (1, 1));
+}
+
+#[test]
+fn a_run_that_ended_while_nobody_drove_is_ended_once() {
+    let bench = Bench::new();
+    let first = bench.start("t", "", &format!("{UNTIL_GO}; {DONE}; exit 7"));
+    first.kill();
+    bench.touch("go");
+    let exit = bench.marker("t", "runs").join(bench.runs("t")[0].run_id.as_str()).join("exit.json");
+    until("the agent has ended", || exit.exists());
+    assert_eq!(bench.run("drive p/t").code, 0);
+    let run = bench.runs("t").remove(0);
+    assert_eq!((run.status, run.exit_code), (RunStatus::Failed, Some(7)));
+    assert_eq!(bench.end("t").unwrap().status, EndStatus::Completed);
+    bench.nothing_is_missing_or_doubled("t");
+}
+
+#[test]
+fn a_second_driver_says_who_has_the_task() {
+    let bench = Bench::new();
+    let task = bench.start("t", "", &format!("{UNTIL_GO}; {DONE}"));
+    let again = common::outcome(&mut bench.command("task", "t", "", DONE));
+    assert!(again.code == 4 && again.stderr.contains("run-agent (pid "), "{again:?}");
+    let drive = bench.run("drive p/t");
+    assert!(drive.code == 4 && drive.stderr.contains("driven by run-agent (pid "), "{drive:?}");
+    bench.touch("go");
+    assert_eq!((task.wait().outcome.code, bench.runs("t").len()), (0, 1));
+}
+
+#[test]
+fn after_a_reboot_nobody_is_signalled_and_the_loop_goes_on() {
+    let bench = Bench::new();
+    let first =
+        bench.start("t", "", &format!("[ $(ls $JRUN_RUNS_DIR | wc -l) -gt 1 ] || {{ {UNTIL_GO}; }}; {DONE}"));
+    first.kill();
+    let run = bench.runs("t").remove(0);
+    let folder = bench.marker("t", "runs").join(run.run_id.as_str());
+    let claim = fs::read_to_string(folder.join("claim.json")).unwrap();
+    let mut claim: serde_json::Value = serde_json::from_str(&claim).unwrap();
+    for process in ["shim", "agent"] {
+        let pid = claim[process]["pid"].as_i64().unwrap();
+        let _ = kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL);
+    }
+    // Another boot, in which the same number is somebody else's.
+    let mut stranger = Command::new("sleep").arg("60").spawn().unwrap();
+    claim["boot_id"] = "00000000-0000-0000-0000-000000000000".into();
+    for process in ["shim", "agent"] {
+        claim[process]["pid"] = stranger.id().into();
+    }
+    let _ = fs::remove_file(folder.join("exit.json"));
+    fs::write(folder.join("claim.json"), claim.to_string()).unwrap();
+    let _ = fs::remove_file(bench.marker("t", "DONE"));
+    let watched = bench.run("watch p/t --timeout 20");
+    let alive = stranger.try_wait().unwrap().is_none();
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    assert!(alive, "a stranger was signalled");
+    assert_eq!(watched.code, 0, "{watched:?}");
+    let runs = bench.runs("t");
+    assert_eq!(
+        runs.iter().map(|r| (r.attempt, r.status)).collect::<Vec<_>>(),
+        [(1, RunStatus::Crashed), (2, RunStatus::Completed)]
+    );
+    bench.nothing_is_missing_or_doubled("t");
+}
+
+#[test]
+fn a_loop_that_changes_nothing_stops_with_a_question() {
+    let bench = Bench::new();
+    let answer = bench.task("t", "--config-key no_progress_runs=2", "echo same");
+    let (code, status, reason) = answer.ended();
+    assert_eq!((code, status), (130, "stopped"));
+    assert!(reason.contains("changed nothing"), "{reason}");
+    assert_eq!((bench.runs("t").len(), bench.posts(Some("t"), "QUESTION")), (2, 1));
+}
+
+#[test]
+fn watch_says_when_its_time_is_over() {
+    let bench = Bench::new();
+    let task = bench.start("t", "", &format!("{UNTIL_GO}; {DONE}"));
+    bench.run("watch p/t --timeout 0").fails(124, "not all tasks have ended", "--timeout");
+    bench.touch("go");
+    let watched = bench.run("watch p/t --timeout 20");
+    assert!(watched.code == 0 && watched.stdout.contains("was completed"), "{watched:?}");
+    assert_eq!(task.wait().outcome.code, 0);
+}
+
+#[test]
+fn a_batch_runs_its_jobs_in_their_order() {
+    let bench = Bench::new();
+    let config = "agents:\n  sh:\n    type: command\n    command: [sh]\n    prompt: arg\n    args: []\ndefaults:\n  agent: sh\n";
+    bench.sandbox.write(
+        "work/config.yaml",
+        config.replace("[sh]", "[sh, -c, 'case \"$0\" in *fail*) exit 3;; esac']"),
+    );
+    let jobs = "{\"prompt\": \"one\", \"task\": \"one\"}\n\n{\"prompt\": \"fail\", \"task\": \"two\"}\n{\"prompt\": \"three\"}\n";
+    bench.sandbox.write("work/jobs.jsonl", jobs);
+    let batch = bench.run("job batch --project p --file jobs.jsonl --continue-on-fail --json");
+    assert_eq!(batch.code, 1, "{batch:?}");
+    let rows: serde_json::Value = serde_json::from_str(&batch.stdout).unwrap();
+    let statuses: Vec<_> = rows.as_array().unwrap().iter().map(|r| r["status"].as_str().unwrap()).collect();
+    assert_eq!(statuses, ["completed", "failed", "completed"]);
+    let stopped = bench.run("job batch --project p --prompt fail --prompt never --task a --task b --json");
+    assert_eq!(stopped.code, 1, "{stopped:?}");
+    assert!(bench.marker("a", "").exists() && !bench.marker("b", "").exists());
+    bench.run("job batch --project p --prompt x --prompt y --task a").fails(
+        2,
+        "do not pair",
+        "name every prompt",
+    );
+    bench.sandbox.write("work/bad.jsonl", "{\"promt\": \"x\"}\n");
+    bench.run("job batch --project p --file bad.jsonl").fails(16, "bad.jsonl line 1 is no job", "");
+}
+
+#[test]
+fn tasks_that_name_no_agent_take_turns() {
+    let bench = Bench::new();
+    let agent = |name: &str| format!("  {name}:\n    type: command\n    command: [sh, -c, '{DONE}']\n");
+    let config = format!(
+        "agents:\n{}{}defaults:\n  diversification:\n    enabled: true\n    agents: [one, two]\n",
+        agent("one"),
+        agent("two")
+    );
+    bench.sandbox.write("work/config.yaml", config);
+    for (name, expected) in [("t1", "one"), ("t2", "two"), ("t3", "one")] {
+        let outcome = bench.run(&format!("task --project p --task {name} --prompt x"));
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+        assert_eq!(bench.runs(name)[0].agent, expected, "{name}");
+    }
+}
