@@ -1,7 +1,6 @@
 //! The loop of a task, by hand: the real binary, with shell scripts as agents and no daemon.
 #![expect(
     clippy::disallowed_methods,
-    clippy::expect_used,
     clippy::unwrap_used,
     reason = "looks into a tree of its own, and may panic"
 )]

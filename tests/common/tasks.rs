@@ -73,12 +73,15 @@ impl Bench {
 
     /// What `why` says of a task.
     pub fn why(&self, name: &str) -> String {
-        let said = self.run(&format!("why p/{name} --json")).succeeds();
-        let said: Value = serde_json::from_str(&said).unwrap();
-        for file in said["files"].as_array().unwrap() {
-            assert!(PathBuf::from(file.as_str().unwrap()).exists(), "{said}");
-        }
-        said["reason"].as_str().unwrap().to_owned()
+        let mut reason = String::new();
+        // A ticket may move on between the answer and our look at the files that it names.
+        until("the files of the answer are there", || {
+            let said = self.run(&format!("why p/{name} --json")).succeeds();
+            let said: Value = serde_json::from_str(&said).unwrap();
+            said["reason"].as_str().unwrap().clone_into(&mut reason);
+            said["files"].as_array().unwrap().iter().all(|f| PathBuf::from(f.as_str().unwrap()).exists())
+        });
+        reason
     }
 
     pub fn named(name: &str) -> TaskRef {
