@@ -141,11 +141,22 @@ impl ExitRecord {
         loop {
             let mut bytes = serde_json::to_vec_pretty(&record).unwrap_or_default();
             bytes.push(b'\n');
-            if bytes.len() <= RESERVED_BYTES || (record.leftovers.is_empty() && record.survivors.is_empty()) {
+            if bytes.len() <= RESERVED_BYTES {
                 return bytes;
             }
-            record.leftovers.truncate(record.leftovers.len() / 2);
-            record.survivors.truncate(record.survivors.len() / 2);
+            record.halve();
+        }
+    }
+
+    /// Cuts everything that has no bound of its own.
+    fn halve(&mut self) {
+        let cut = |text: &mut String| text.truncate(text.floor_char_boundary(text.len() / 2));
+        self.leftovers.truncate(self.leftovers.len() / 2);
+        self.survivors.truncate(self.survivors.len() / 2);
+        self.out_of_memory.iter_mut().for_each(cut);
+        if let ProcessEnd::NotStarted { error, hint, .. } = &mut self.end {
+            cut(error);
+            hint.iter_mut().for_each(cut);
         }
     }
 

@@ -31,6 +31,8 @@ pub struct ProcStat {
     pub group: i32,
     /// Its threads.
     pub threads: u32,
+    /// How it ended, as wait(2) has it, while it waits to be reaped; 0 also where we may not know.
+    pub wait_status: i32,
 }
 
 impl ProcStat {
@@ -47,6 +49,14 @@ impl ProcStat {
         matches!(self.state, 'Z' | 'X') && self.threads <= 1
     }
 
+    /// How a process ended that waits to be reaped, as wait(2) has it; `None` where we may not know.
+    #[must_use]
+    pub fn wait_status_of(id: ProcessId) -> Option<i32> {
+        // The kernel asks the same of who reads this link and of who is to see more than a 0.
+        rustix::fs::readlink(format!("/proc/{}/ns/user", id.pid), Vec::new()).ok()?;
+        Self::of(id.pid).filter(|stat| stat.id == id && stat.is_dead()).map(|stat| stat.wait_status)
+    }
+
     /// The name may hold spaces and parentheses: what counts stands behind the last `)`.
     fn parse(text: &str) -> Option<Self> {
         let open = text.find('(')?;
@@ -60,7 +70,9 @@ impl ProcStat {
         // Fields 6 to 19 lie between; the threads are field 20, the start time is field 22.
         let threads = rest.nth(14)?.parse().ok()?;
         let started = rest.nth(1)?.parse().ok()?;
-        Some(Self { id: ProcessId { pid: own, started }, comm, state, parent, group, threads })
+        // Field 52.
+        let wait_status = rest.nth(29)?.parse().ok()?;
+        Some(Self { id: ProcessId { pid: own, started }, comm, state, parent, group, threads, wait_status })
     }
 }
 
@@ -108,17 +120,27 @@ mod tests {
 
     #[test]
     fn a_name_with_parentheses_does_not_move_the_fields() {
-        let text = "42 (a) (b c) S 7 42 42 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 12345 0 0";
-        let stat = ProcStat::parse(text).unwrap();
+        let text = stat("42 (a) (b c) S", 1);
+        let stat = ProcStat::parse(&text).unwrap();
         assert_eq!(stat.comm, "a) (b c");
         assert_eq!((stat.id, stat.parent, stat.group), (ProcessId { pid: 42, started: 12345 }, 7, 42));
+        assert_eq!((stat.threads, stat.wait_status), (1, 1280));
+    }
+
+    /// A line of `/proc/<pid>/stat`, proc_pid_stat(5).
+    fn stat(front: &str, threads: u32) -> String {
+        let rest = "0 ".repeat(29);
+        format!("{front} 7 42 42 0 -1 0 0 0 0 0 0 0 0 0 20 0 {threads} 0 12345 {rest}1280\n")
     }
 
     #[test]
     fn a_process_is_dead_when_its_last_thread_is() {
         for (state, threads, dead) in [("S", 1, false), ("Z", 1, true), ("Z", 3, false)] {
-            let text = format!("42 (a) {state} 7 42 42 0 -1 0 0 0 0 0 0 0 0 0 20 0 {threads} 0 12345 0 0");
-            assert_eq!(ProcStat::parse(&text).unwrap().is_dead(), dead, "{state} {threads}");
+            assert_eq!(
+                ProcStat::parse(&stat(&format!("42 (a) {state}"), threads)).unwrap().is_dead(),
+                dead,
+                "{state} {threads}"
+            );
         }
     }
 

@@ -68,11 +68,11 @@ impl PidFd {
         }
     }
 
-    /// The wait status of a process that has ended, though it was no child of ours;
-    /// known on Linux 6.15 and later, pidfd_open(2) and `PIDFD_GET_INFO`.
+    /// The wait status of a process that has ended, though it was no child of ours: known until it is
+    /// reaped, and afterwards on Linux 6.15 and later, pidfd_open(2) and `PIDFD_GET_INFO`.
     #[must_use]
     pub fn exit_status(&self) -> Option<i32> {
-        sys::pidfd_exit_status(self.fd.as_fd())
+        ProcStat::wait_status_of(self.id).or_else(|| sys::pidfd_exit_status(self.fd.as_fd()))
     }
 }
 

@@ -84,24 +84,23 @@ pub(super) fn fork_held(plan: &ExecPlan, group: Option<BorrowedFd<'_>>) -> io::R
     let (failure_read, failure_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     let argv = pointers(&plan.argv);
     let envp = pointers(&plan.envp);
-    let pid = match group {
-        // SAFETY: one thread; the child makes async-signal-safe calls only, on memory made above.
-        Some(group) => unsafe { fork_into(group) },
-        // SAFETY: the same.
-        None => unsafe { libc::fork() },
-    };
-    match pid {
+    // SAFETY: this process has one thread, and the child makes async-signal-safe calls only, on memory made above.
+    match unsafe { fork(group) } {
         -1 => Err(io::Error::last_os_error()),
         0 => child(plan, &argv, &envp, [&go_read, &go_write, &failure_write]),
         pid => Ok(Held { pid, go: Some(go_write), failure: failure_read }),
     }
 }
 
-/// As fork(2), but the child is born into a control group: moving it there later can take the kernel 10 ms.
+/// Forks; into a control group, if one is given: moving a process there later can take the kernel 10 ms.
 ///
 /// # Safety
-/// As after fork(2) the child may make async-signal-safe calls only; here even in a process with one thread.
-unsafe fn fork_into(group: BorrowedFd<'_>) -> libc::pid_t {
+/// The child may make async-signal-safe calls only: the C library does not know that it is another process.
+unsafe fn fork(group: Option<BorrowedFd<'_>>) -> libc::pid_t {
+    let Some(group) = group else {
+        // SAFETY: what the caller promises is more than fork(2) asks for.
+        return unsafe { libc::fork() };
+    };
     // SAFETY: an all-zero clone_args is a valid value of that plain struct.
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
     args.flags = CLONE_INTO_CGROUP;

@@ -19,7 +19,7 @@ const EVERYTHING: i32 = 0;
 const LOOK: Duration = Duration::from_millis(50);
 /// When to stop waiting for what SIGKILL does not end.
 const GIVE_UP: Duration = Duration::from_secs(30);
-/// The kernel tells an exit status once the process is reaped, by whoever inherited it.
+/// A process that we may not look at tells its exit status only when it is reaped, by whoever inherited it.
 const REAPED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Ends everything that a run left: SIGTERM, a grace, SIGKILL until nothing is there. Blocks that long.
