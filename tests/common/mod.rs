@@ -7,6 +7,14 @@
     reason = "each test uses its own part of this"
 )]
 
+#[path = "../helpers/fake.rs"]
+pub mod fake;
+
+pub mod cgroups;
+pub mod job;
+pub mod processes;
+pub mod shim;
+
 use std::{
     ffi::OsStr,
     fs,
@@ -83,6 +91,12 @@ impl Sandbox {
     pub fn run_with(&self, variables: &[(&str, &str)], line: &str) -> Outcome {
         outcome(self.command(line.split_whitespace()).envs(variables.iter().copied()))
     }
+}
+
+/// Says that a test needs what this machine does not give.
+#[expect(clippy::print_stderr, reason = "who runs the tests is to know")]
+pub fn skipped(reason: &str) {
+    eprintln!("skipped: {reason}");
 }
 
 /// Runs a command to its end.

@@ -46,6 +46,7 @@ pub fn act(step: &Step, began: nix::Result<TimeSpec>) -> io::Result<()> {
             io::stdout().flush()
         }
         Step::EchoLines => echo_lines(),
+        Step::CloseStdin => Ok(nix::unistd::close(0)?),
         Step::NeverRead => Ok(()),
         Step::Eat(mb) => {
             eat(*mb);

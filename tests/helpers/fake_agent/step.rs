@@ -40,6 +40,8 @@ pub enum Step {
     ReadStdin,
     /// `echo-lines`: gives back each line of stdin as it comes, until the end.
     EchoLines,
+    /// `close-stdin`: closes it, unread.
+    CloseStdin,
     /// `never-read`: leaves stdin alone, as every step but the two above does.
     NeverRead,
     /// `eat:MB`: takes memory and touches it, 1 MB after the other; keeps it to the end of the step.
@@ -106,6 +108,7 @@ impl FromStr for Step {
             "half-utf8" => Self::HalfUtf8,
             "read-stdin" => Self::ReadStdin,
             "echo-lines" => Self::EchoLines,
+            "close-stdin" => Self::CloseStdin,
             "never-read" => Self::NeverRead,
             "eat" => Self::Eat(number(rest)?),
             "write" => {

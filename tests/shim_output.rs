@@ -1,0 +1,122 @@
+//! What a shim costs while it watches: its memory, its wake-ups, its time beside an agent that floods its output.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "reads files of the run, and may panic"
+)]
+
+mod common;
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
+use common::{
+    processes::{status, until, until_true},
+    shim::Bench,
+};
+use serde::Deserialize;
+
+/// A line of `log-times.jsonl`.
+#[derive(Debug, Deserialize)]
+struct Mark {
+    stream: String,
+    offset: u64,
+    time: DateTime<Utc>,
+}
+
+fn marks(bench: &Bench) -> Vec<Mark> {
+    let text = fs::read_to_string(bench.file("log-times.jsonl")).unwrap_or_default();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Processor time of a process so far, in `/proc/<pid>/stat`.
+fn processor_time(pid: i32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 10)
+}
+
+#[test]
+fn heavy_a_flood_arrives_whole_and_costs_the_shim_little() {
+    const MB: u64 = 100;
+    let go = "go";
+    let mut bench = Bench::new(&[]);
+    let wait = format!("wait-for:{}", bench.note(go));
+    bench.spec.argv.extend([format!("flood:{MB}"), "err:done".to_owned(), wait]);
+    let began = Instant::now();
+    bench.launch();
+    let (shim, err) = (bench.shim(), bench.file("agent-stderr.txt"));
+    until_true("the end of the flood", || fs::read_to_string(&err).is_ok_and(|text| text == "done\n"));
+    let took = began.elapsed();
+    let used = processor_time(shim);
+    fs::write(bench.note(go), "").unwrap();
+    bench.end();
+
+    assert_eq!(bench.file("agent-stdout.txt").metadata().unwrap().len(), MB << 20);
+    // A wake-up each 25 ms, and each may cost two milliseconds of a build without optimisation.
+    assert!(used <= Duration::from_millis(50) + took / 10, "{used:?} in {took:?}");
+    let marks = marks(&bench);
+    let out: Vec<&Mark> = marks.iter().filter(|m| m.stream == "stdout").collect();
+    assert!(out.is_sorted_by(|a, b| a.offset < b.offset && a.time <= b.time), "{out:?}");
+    assert_eq!(out.last().unwrap().offset, MB << 20);
+    let most = usize::try_from(took.as_millis() / 25).unwrap() + 3;
+    assert!(out.len() <= most, "{} marks in {took:?}", out.len());
+    assert_eq!(marks.iter().filter(|m| m.stream == "stderr").map(|m| m.offset).collect::<Vec<_>>(), [5]);
+}
+
+#[test]
+fn a_mark_tells_when_its_bytes_were_there() {
+    let bench = Bench::new(&["say:one", "sleep:500", "err:two", "sleep:500", "say:three"]);
+    let began = Utc::now();
+    bench.run();
+    let marks = marks(&bench);
+    let seen: Vec<(&str, u64)> = marks.iter().map(|m| (m.stream.as_str(), m.offset)).collect();
+    assert_eq!(seen, [("stdout", 4), ("stderr", 4), ("stdout", 10)]);
+    assert!(marks[0].time >= began);
+    for pair in marks.windows(2) {
+        let apart = (pair[1].time - pair[0].time).num_milliseconds();
+        assert!((100..5000).contains(&apart), "{apart} ms");
+    }
+}
+
+#[test]
+fn an_agent_that_cuts_its_own_output_is_followed_from_there() {
+    let script = "echo a long line; sleep 0.2; echo x > /dev/stdout; sleep 0.2; echo y > /dev/stderr";
+    let bench = Bench::of_program(&["/bin/sh", "-c", script]);
+    bench.run();
+    let offsets: Vec<u64> = marks(&bench).iter().filter(|m| m.stream == "stdout").map(|m| m.offset).collect();
+    // Between the cut and the line there may be a mark, too.
+    assert!(matches!(offsets[..], [12, 2] | [12, 0, 2]), "{offsets:?}");
+}
+
+#[test]
+fn alone_a_shim_is_small_and_sleeps_while_nothing_happens() {
+    let mut bench = Bench::new(&["say:up", "sleep:60000"]);
+    // With every limit there is, far away.
+    bench.spec.idle_timeout = Some(Duration::from_mins(10));
+    bench.spec.max_run_time = Some(Duration::from_mins(10));
+    bench.launch();
+    bench.says("up");
+    let shim = bench.shim();
+    until("the last wake-up for the agent's line", || (!marks(&bench).is_empty()).then_some(()));
+    // It looks once more for what was written while it was not looking.
+    std::thread::sleep(Duration::from_millis(100));
+
+    let before = status(shim, "voluntary_ctxt_switches");
+    std::thread::sleep(Duration::from_secs(2));
+    let woken = status(shim, "voluntary_ctxt_switches") - before;
+    assert!(woken <= 1, "{woken} wake-ups in 2 s");
+
+    let [own, shared, file] = ["RssAnon", "RssShmem", "RssFile"].map(|name| status(shim, name));
+    println!("a shim in KiB: {own} of its own, {shared} shared, {file} of its program in the page cache");
+    assert!(own + shared < 1024, "{own} + {shared} KiB");
+    // How much of a program's file counts as resident is the page cache's choice; a build for debugging is larger.
+    let limit = if cfg!(debug_assertions) { 8 * 1024 } else { 4 * 1024 };
+    assert!(own + shared + file < limit, "{own} + {shared} + {file} KiB");
+    assert_eq!(status(shim, "Threads"), 1);
+}
