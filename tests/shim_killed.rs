@@ -126,3 +126,31 @@ fn a_shim_needs_no_driver() {
     assert_eq!(job.info().status, RunStatus::Running, "nobody was there to say more");
     is_clean(&job);
 }
+
+#[test]
+fn a_success_is_only_said_of_an_agent_that_ran() {
+    // The shim is killed before each of its changes to the disk in turn, until there are no more of them.
+    for step in 1.. {
+        let sandbox = Sandbox::new();
+        let ran = sandbox.work().join("ran");
+        let variables = [("CONDUCTOR_TEST_KILL_SHIM", step.to_string())];
+        let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let mut job =
+            sandbox.job_with(&variables, &["/bin/sh", "-c", &format!("echo ran >> {}", ran.display())]);
+        let info = job.finish();
+        is_clean(&job);
+        let exit_is_there = job.run_folder().join("exit.json").exists();
+        match info.status {
+            RunStatus::Completed => assert_eq!(fs::read_to_string(&ran).unwrap(), "ran\n", "step {step}"),
+            RunStatus::Failed | RunStatus::Crashed => assert!(info.error_summary.is_some(), "step {step}"),
+            other => panic!("{other:?}, step {step}"),
+        }
+        assert!(job.claim().shim.is_some() || !ran.exists(), "step {step}");
+        let left_over = fs::read_dir(job.run_folder()).unwrap().flatten();
+        let left_over = left_over.filter(|e| e.file_name().to_string_lossy().starts_with('.')).count();
+        if exit_is_there && left_over == 0 {
+            assert_eq!(info.status, RunStatus::Completed);
+            return;
+        }
+    }
+}
