@@ -78,9 +78,13 @@ fn it_reports_posts_and_is_done_last() {
     let headline = "work has 3 lines in 2 files, 66 % of them Rust";
     assert_eq!(
         bench.read("posted"),
-        format!("PROGRESS: looking at work\nPROGRESS: writing the answer\nFACT: {headline}\n")
+        format!(
+            "PROGRESS: looking at work\nJOB: How many lines are in `src/`?\nPROGRESS: writing the answer\nFACT: {headline}\n"
+        )
     );
     assert!(bench.read("task/runs/r1/output.md").starts_with(&format!("# {headline}\n")));
+    let answer = bench.read("task/runs/r1/output.md");
+    assert!(answer.contains("\nA child task looked at `src`: The child has counted.\n"), "{answer}");
     let work = bench.path("work");
     assert_eq!(
         log,
@@ -90,6 +94,8 @@ fn it_reports_posts_and_is_done_last() {
              leaving out links, and .cache, .git, .hg, .idea, .svn, .venv, __pycache__, node_modules and 1 more\n\
              posted PROGRESS: looking at work\n  \
                src/: 2 lines in 1 file\n\
+             asking a child task about src/\n\
+             the child task says: The child has counted\n\
              {headline}\n\
              posted PROGRESS: writing the answer\n\
              wrote {}\n\
@@ -99,6 +105,21 @@ fn it_reports_posts_and_is_done_last() {
             bench.path("task/runs/r1/output.md").display(),
         )
     );
+}
+
+#[test]
+fn a_child_asks_nobody_and_without_a_folder_there_is_nothing_to_ask() {
+    let bench = Bench::new();
+    let mut assignment = bench.assignment("report", "work");
+    let parent = [("JRUN_PARENT_ID".as_ref(), "20260205-10000100001-1-0001".as_ref())];
+    assignment.environment = assignment.environment.iter().chain(parent).collect();
+    let alone = bench.finish(&assignment);
+    fs::remove_file(bench.path("task/DONE")).unwrap();
+    let flat = bench.work("Look at src/main.rs", "work");
+    for log in [alone, flat] {
+        assert!(!log.contains("child task"), "{log}");
+    }
+    assert!(!bench.read("posted").contains("JOB"), "{}", bench.read("posted"));
 }
 
 #[test]

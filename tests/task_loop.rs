@@ -249,6 +249,21 @@ fn a_dependency_that_failed_or_is_gone_is_said() {
 }
 
 #[test]
+fn the_demo_agent_starts_one_child_task() {
+    let bench = Bench::new();
+    bench.sandbox.write("work/config.yaml", "agents:\n  demo:\n    args: [--pace, \"0\"]\n");
+    bench.sandbox.write("work/src/main.rs", "fn main() {\n}\n");
+    let outcome = bench.sandbox.run("task --project p --task t --prompt report");
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert!(outcome.stdout.contains("A child task looked at `src`: src has 2 lines"), "{outcome:?}");
+    let tasks = bench.tree.tasks(&"p".parse().unwrap()).unwrap();
+    let child = tasks.iter().find(|t| t.as_str() != "t").unwrap();
+    assert_eq!((tasks.len(), bench.end(child.as_str()).unwrap().status), (2, EndStatus::Completed));
+    let parent = bench.runs("t").remove(0).run_id;
+    assert_eq!(bench.runs(child.as_str())[0].parent_run_id.as_ref(), Some(&parent));
+}
+
+#[test]
 fn a_ring_of_dependencies_is_refused() {
     let bench = Bench::new();
     let _first = bench.start_only("a", "--depends-on b", DONE);

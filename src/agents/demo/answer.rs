@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{
+    child::ChildAnswer,
     language::{BINARY, OTHER},
     question::{Question, Subject},
     survey::{Count, LEFT_OUT, Survey},
@@ -24,6 +25,8 @@ pub struct Findings<'a> {
     pub home: Home,
     /// What is there.
     pub survey: &'a Survey,
+    /// What a child task found out.
+    pub child: Option<ChildAnswer>,
 }
 
 /// Whose folder the agent works in.
@@ -76,6 +79,9 @@ impl Findings<'_> {
         }
         if self.survey.total().files > 0 {
             self.tables(&mut text);
+        }
+        if let Some(ChildAnswer { folder, headline }) = &self.child {
+            line(&mut text, format_args!("A child task looked at `{folder}`: {headline}.\n"));
         }
         self.limits(&mut text);
         text
@@ -232,7 +238,7 @@ mod tests {
     }
 
     fn findings<'a>(question: &'a Question, survey: &'a Survey) -> Findings<'a> {
-        Findings { question, place: "demo".to_owned(), missing: &[], home: Home::Work, survey }
+        Findings { question, place: "demo".to_owned(), missing: &[], home: Home::Work, survey, child: None }
     }
 
     #[test]

@@ -8,10 +8,11 @@ use std::{
 
 use super::{
     answer::{Findings, Home, files, left_out, lines},
-    bus::post,
+    call::call,
+    child::{self, ChildAnswer},
     place::{AgentPlace, BadPlace},
     question::{Place, Question, Spelling},
-    survey::{Limits, Survey},
+    survey::{Count, Limits, Survey},
 };
 use crate::{
     config::Environment,
@@ -66,13 +67,15 @@ pub fn main(assignment: &Assignment, out: &mut dyn Write) -> Result<(), DemoErro
     agent.say(&format!("leaving out links, and {}", left_out()))?;
     agent.post("PROGRESS", &format!("looking at {}", found.name))?;
     let own = place.own_files(&assignment.cwd);
-    let survey = agent.survey(&root, &found.place, own)?;
+    let (survey, largest) = agent.survey(&root, &found.place, own)?;
+    let child = agent.ask_child(largest.as_ref())?;
     let findings = Findings {
         question: &question,
         place: found.name,
         missing: &found.missing,
         home: if own.is_empty() { Home::Work } else { Home::Task },
         survey: &survey,
+        child,
     };
     agent.say(&findings.headline())?;
     agent.post("PROGRESS", "writing the answer")?;
@@ -94,15 +97,25 @@ impl Agent<'_> {
 
     /// Posts a message. The answer does not depend on the bus, so the work goes on without it.
     fn post(&mut self, kind: &str, body: &str) -> io::Result<()> {
-        match post(&self.assignment.environment, kind, body) {
-            Ok(()) => self.say(&format!("posted {kind}: {body}")),
+        match call(&self.assignment.environment, "bus post", ["--type", kind, "--body", body]) {
+            Ok(_) => self.say(&format!("posted {kind}: {body}")),
             Err(e) => self.say(&format!("not posted: {kind}: {body} ({})", chain(&e))),
         }
     }
 
-    fn survey(&mut self, root: &Root, place: &RelPath, own: &[&str]) -> io::Result<Survey> {
+    /// What is there, and the folder with most lines.
+    fn survey(
+        &mut self,
+        root: &Root,
+        place: &RelPath,
+        own: &[&str],
+    ) -> io::Result<(Survey, Option<RelPath>)> {
         let (mut logged, mut result) = (0, Ok(()));
+        let mut largest: Option<(RelPath, Count)> = None;
         let survey = Survey::of(root, place, own, Limits::default(), &mut |folder, count| {
+            if count.lines > largest.as_ref().map_or(0, |(_, most)| most.lines) {
+                largest = Some((folder.clone(), count));
+            }
             logged += 1;
             if logged <= LOGGED && result.is_ok() {
                 result = self.say(&format!("  {folder}/: {} in {}", lines(count), files(count)));
@@ -112,7 +125,24 @@ impl Agent<'_> {
         if logged > LOGGED {
             self.say(&format!("  … and {} more folders", logged - LOGGED))?;
         }
-        Ok(survey)
+        Ok((survey, largest.map(|(folder, _)| folder)))
+    }
+
+    /// Gives part of the work to a child task. The answer does not depend on it, so the work goes on without it.
+    fn ask_child(&mut self, folder: Option<&RelPath>) -> io::Result<Option<ChildAnswer>> {
+        let Assignment { environment, cwd, .. } = self.assignment;
+        let Some(folder) = folder.filter(|_| child::may_ask(environment)) else { return Ok(None) };
+        self.say(&format!("asking a child task about {folder}/"))?;
+        match child::ask(environment, cwd, folder) {
+            Ok(answer) => {
+                self.say(&format!("the child task says: {}", answer.headline))?;
+                Ok(Some(answer))
+            }
+            Err(e) => {
+                self.say(&format!("no answer of a child task: {}", chain(&e)))?;
+                Ok(None)
+            }
+        }
     }
 
     /// The answer first, then what tells of it: who sees DONE finds all the rest.

@@ -1,18 +1,20 @@
-//! Speaking on the bus, as the preamble tells every agent to: by `run-agent bus post`, found in PATH.
+//! Calling `run-agent`, found in PATH: how an agent speaks and delegates, as the preamble tells it.
 
 use std::{ffi::OsString, io};
 
 use crate::{config::Environment, process::command::CommandSpec};
 
-/// Why a message did not get onto the bus.
+/// Why a call came to nothing.
 #[derive(Debug, thiserror::Error)]
-pub enum PostError {
+pub enum CallError {
     /// There is no such program, or it cannot be run.
     #[error("cannot run run-agent, which should be in PATH")]
     NotStarted(#[source] io::Error),
     /// It ran and refused.
-    #[error("run-agent bus post failed ({status}): {said}")]
+    #[error("run-agent {verb} failed ({status}): {said}")]
     Refused {
+        /// What it was to do.
+        verb: String,
         /// How it ended.
         status: std::process::ExitStatus,
         /// The first line that it wrote to stderr: the error; hints come behind it.
@@ -20,19 +22,23 @@ pub enum PostError {
     },
 }
 
-/// Posts one message to the task's bus.
+/// Runs `run-agent VERB ARGS` to its end and gives back what it printed.
 ///
 /// # Errors
 /// If `run-agent` is not there or refuses.
-pub fn post(environment: &Environment, kind: &str, body: &str) -> Result<(), PostError> {
-    let args = ["bus", "post", "--type", kind, "--body", body].map(OsString::from).to_vec();
+pub fn call<A: Into<OsString>>(
+    environment: &Environment,
+    verb: &str,
+    args: impl IntoIterator<Item = A>,
+) -> Result<String, CallError> {
+    let args = verb.split(' ').map(OsString::from).chain(args.into_iter().map(Into::into)).collect();
     let env = environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let command = CommandSpec { program: "run-agent".into(), args, env, cwd: None };
-    let output = command.output().map_err(PostError::NotStarted)?;
+    let output = command.output().map_err(CallError::NotStarted)?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing").to_owned();
-    Err(PostError::Refused { status: output.status, said })
+    Err(CallError::Refused { verb: verb.to_owned(), status: output.status, said })
 }

@@ -1,0 +1,33 @@
+//! Asking a child task: the part of the work that is given away, to a demo agent of its own.
+
+use std::{ffi::OsString, path::Path};
+
+use super::call::{CallError, call};
+use crate::{config::Environment, fsx::RelPath};
+
+/// What a child task found out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChildAnswer {
+    /// The folder that it was asked about.
+    pub folder: String,
+    /// Its answer in one sentence.
+    pub headline: String,
+}
+
+/// Whether we may ask one: who was asked himself works alone, so that there is no end of them.
+pub fn may_ask(environment: &Environment) -> bool {
+    environment.get("JRUN_PARENT_ID").is_none()
+}
+
+/// Asks a child task about a folder and waits for its answer.
+///
+/// # Errors
+/// If `run-agent` is not there, or the child fails.
+pub fn ask(environment: &Environment, cwd: &Path, folder: &RelPath) -> Result<ChildAnswer, CallError> {
+    let prompt = format!("How many lines are in `{folder}/`?");
+    let args: [OsString; 6] =
+        ["--agent".into(), "demo".into(), "--cwd".into(), cwd.into(), "--prompt".into(), prompt.into()];
+    let answer = call(environment, "job", args)?;
+    let headline = answer.lines().next().unwrap_or_default().trim_start_matches('#').trim().to_owned();
+    Ok(ChildAnswer { folder: folder.to_string(), headline })
+}
