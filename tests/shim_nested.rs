@@ -1,7 +1,6 @@
 //! A run that an agent has started is not part of its own: the end of one is not the end of the other.
 #![expect(
     clippy::disallowed_methods,
-    clippy::expect_used,
     clippy::unwrap_used,
     reason = "writes the files that a person would, and may panic"
 )]

@@ -1,9 +1,5 @@
 //! What an agent finds on its standard input: nothing, a file, or the whole lines of `stdin.jsonl`.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::expect_used,
-    reason = "writes the files that a driver would, and may panic"
-)]
+#![expect(clippy::disallowed_methods, reason = "writes the files that a driver would, and may panic")]
 
 mod common;
 
