@@ -1,7 +1,6 @@
 //! How a process ended is what `exit.json` and `run-info.yaml` say, exactly.
 #![expect(
     clippy::disallowed_methods,
-    clippy::expect_used,
     clippy::unwrap_used,
     reason = "prepares files and control groups of its own, and may panic"
 )]

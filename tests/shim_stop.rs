@@ -1,7 +1,6 @@
 //! Every way to end a run, and that nothing of it is left.
 #![expect(
     clippy::disallowed_methods,
-    clippy::expect_used,
     clippy::unwrap_used,
     reason = "writes the files that somebody who stops a run would, and may panic"
 )]
