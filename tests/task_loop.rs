@@ -181,6 +181,33 @@ fn ctrl_c_stops_and_a_closed_terminal_leaves() {
 }
 
 #[test]
+fn a_second_ctrl_c_leaves_a_task_that_takes_its_time() {
+    let bench = Bench::new();
+    let task = bench.start("t", "", &format!("trap '' TERM; {UNTIL_GO}"));
+    task.signal(Signal::SIGINT);
+    until("STOP is there", || bench.marker("t", "STOP").exists());
+    assert!(bench.why("t").contains("was asked to stop (STOP); run"), "{}", bench.why("t"));
+    task.signal(Signal::SIGINT);
+    let outcome = task.wait().outcome;
+    assert!(outcome.code == 130 && outcome.stderr.contains("`run-agent drive p/t` goes on"), "{outcome:?}");
+    assert!(bench.end("t").is_none());
+    bench.touch("go");
+    assert_eq!(bench.run("drive p/t").code, 0);
+    assert_eq!((bench.end("t").unwrap().status, bench.runs("t").len()), (EndStatus::Stopped, 1));
+    bench.nothing_is_missing_or_doubled("t");
+}
+
+#[test]
+fn a_person_may_say_done_between_two_runs() {
+    let bench = Bench::new();
+    let task = bench.start_only("t", "--restart-delay 1h", "true");
+    until("it waits", || bench.runs("t").len() == 2);
+    fs::write(bench.marker("t", "DONE"), "").unwrap();
+    assert_eq!(task.wait().ended(), (0, "completed", "the agent said DONE"));
+    assert_eq!((bench.runs("t")[1].pid, bench.posts(Some("t"), "TASK_DONE")), (None, 1));
+}
+
+#[test]
 fn an_ended_task_is_taken_up_again() {
     let bench = Bench::new();
     bench.task("t", "", DONE);

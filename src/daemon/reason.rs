@@ -3,7 +3,7 @@
 use crate::{
     planner::{self, Admission, Limits, Standing},
     runner::{Result, Runner},
-    tree::refs::TaskRef,
+    tree::{refs::TaskRef, ticket::Place},
     view::why::{self, Reason, Waits},
 };
 
@@ -12,13 +12,20 @@ use crate::{
 /// # Errors
 /// If there is no such task, or the planner's folders cannot be read.
 pub fn reason(runner: &Runner, task: &TaskRef) -> Result<Reason> {
+    let waits = match runner.tree.ticket_of(task)? {
+        Some((_, Place::Queue, _)) => waits(runner, task)?,
+        _ => Waits::ForDriver,
+    };
+    Ok(why::of_task(&runner.tree, task, waits)?)
+}
+
+fn waits(runner: &Runner, task: &TaskRef) -> Result<Waits> {
     let limits = Limits::of(&runner.config.defaults);
     let standings = planner::standings(&runner.tree, limits, Admission::Open)?;
     let own = standings.into_iter().find(|(_, ticket, _)| ticket.task() == *task);
-    let waits = match own {
+    Ok(match own {
         Some((.., Standing::Position(at))) => Waits::ForPlace(at),
         Some((.., Standing::Blocked(why))) => Waits::ForTasks(why),
         Some((.., Standing::Next)) | None => Waits::ForDriver,
-    };
-    Ok(why::of_task(&runner.tree, task, waits)?)
+    })
 }
