@@ -1,0 +1,241 @@
+//! The one watcher of the process, and those who wait for it.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::watch;
+
+use super::changed::Collector;
+
+/// How often to look without hints.
+const POLL: Duration = Duration::from_millis(200);
+
+/// Watches folders (not what is below them) and wakes whoever waits. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Hints {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// `None` where the machine has no instance left, or hints say nothing: then it is polled.
+    watcher: Mutex<Option<RecommendedWatcher>>,
+    told: Arc<Told>,
+    sweep: Duration,
+}
+
+/// Who is told of events.
+#[derive(Debug)]
+struct Told {
+    changes: watch::Sender<u64>,
+    folders: Mutex<HashMap<PathBuf, Folder>>,
+    collectors: Mutex<Vec<Collector>>,
+}
+
+/// A watched folder; several may watch the same.
+#[derive(Debug)]
+struct Folder {
+    watchers: usize,
+    changes: watch::Sender<u64>,
+}
+
+/// Whether hints can be had at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// From the kernel.
+    Native,
+    /// By looking on a period.
+    Poll,
+}
+
+impl Told {
+    fn event(&self, event: notify::Result<notify::Event>) {
+        match event {
+            // Our own reading is reported too, and would wake us for ever.
+            Ok(e) if matches!(e.kind, EventKind::Access(_)) => return,
+            Ok(e) if !e.need_rescan() => {
+                let folders = lock(&self.folders);
+                for folder in e.paths.iter().flat_map(|p| [Some(p.as_path()), p.parent()]).flatten() {
+                    if let Some(folder) = folders.get(folder) {
+                        bump(&folder.changes);
+                    }
+                }
+                lock(&self.collectors).iter().for_each(|c| c.add(&e.paths));
+            }
+            _ => {
+                lock(&self.folders).values().for_each(|f| bump(&f.changes));
+                lock(&self.collectors).iter().for_each(Collector::add_everything);
+            }
+        }
+        bump(&self.changes);
+    }
+}
+
+impl Hints {
+    /// Begins to watch nothing; `sweep` is how often to look although there was no hint.
+    #[must_use]
+    pub fn new(source: Source, sweep: Duration) -> Self {
+        let (changes, _) = watch::channel(0_u64);
+        let told = Arc::new(Told { changes, folders: Mutex::default(), collectors: Mutex::default() });
+        let watcher = match source {
+            Source::Poll => None,
+            Source::Native => {
+                let told = told.clone();
+                notify::recommended_watcher(move |event| told.event(event))
+                    .inspect_err(
+                        |e| tracing::warn!(error = %e, "no inotify instance is left: changes are polled for"),
+                    )
+                    .ok()
+            }
+        };
+        Self { inner: Arc::new(Inner { watcher: Mutex::new(watcher), told, sweep }) }
+    }
+
+    /// Watches a folder until the guard is dropped. A folder that cannot be watched is polled for.
+    #[must_use]
+    pub fn watch(&self, folder: &Path) -> Watched {
+        let changes = {
+            let mut folders = lock(&self.inner.told.folders);
+            let new = || Folder { watchers: 0, changes: watch::channel(0).0 };
+            let folder = folders.entry(folder.to_owned()).or_insert_with(new);
+            folder.watchers += 1;
+            folder.changes.subscribe()
+        };
+        // Not under the lock of the folders: the watcher's thread takes it while we wait for that thread.
+        let mut watcher = lock(&self.inner.watcher);
+        match watcher.as_mut().and_then(|w| w.watch(folder, RecursiveMode::NonRecursive).err()) {
+            // It is not there yet, or no longer: whoever waits for it looks on a period.
+            Some(e) if is_missing(&e) => {}
+            Some(e) => {
+                tracing::warn!(error = %e, folder = %folder.display(), "a folder cannot be watched: changes are polled for");
+                *watcher = None;
+            }
+            None => {}
+        }
+        Watched { hints: self.clone(), folder: folder.to_owned(), changes }
+    }
+
+    /// Somebody who waits from now on.
+    #[must_use]
+    pub fn waiter(&self) -> Waiter {
+        let mut changes = self.inner.told.changes.subscribe();
+        changes.mark_unchanged();
+        Waiter { hints: self.clone(), changes }
+    }
+
+    /// Gathers the paths that change in watched folders, those that are `wanted`.
+    #[must_use]
+    pub fn collect(&self, wanted: fn(&Path) -> bool) -> Collector {
+        let collector = Collector::new(wanted);
+        lock(&self.inner.told.collectors).push(collector.clone());
+        collector
+    }
+
+    /// How long to wait at most before looking although there was no hint.
+    #[must_use]
+    pub fn period(&self) -> Duration {
+        if lock(&self.inner.watcher).is_some() { self.inner.sweep } else { POLL }
+    }
+}
+
+/// A folder that is watched while this lives.
+#[derive(Debug)]
+pub struct Watched {
+    hints: Hints,
+    folder: PathBuf,
+    changes: watch::Receiver<u64>,
+}
+
+impl Watched {
+    /// Somebody who waits from now on for changes of this folder alone.
+    #[must_use]
+    pub fn waiter(&self) -> Waiter {
+        let mut changes = self.changes.clone();
+        changes.mark_unchanged();
+        Waiter { hints: self.hints.clone(), changes }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        // Asked for before the folders: a watch that begins now waits for us, and then renews what we end.
+        let mut watcher = lock(&self.hints.inner.watcher);
+        let last = {
+            let mut folders = lock(&self.hints.inner.told.folders);
+            let last = folders.get_mut(&self.folder).is_none_or(|f| {
+                f.watchers -= 1;
+                f.watchers == 0
+            });
+            if last {
+                folders.remove(&self.folder);
+            }
+            last
+        };
+        if last {
+            // The folder may be gone, and its watch with it.
+            let _ = watcher.as_mut().map(|w| w.unwatch(&self.folder));
+        }
+    }
+}
+
+/// Waits for hints. What happened since the last wait is not missed.
+#[derive(Debug)]
+pub struct Waiter {
+    hints: Hints,
+    changes: watch::Receiver<u64>,
+}
+
+impl Waiter {
+    /// Returns on the next hint, or when it is time to look anyway.
+    pub async fn next(&mut self) {
+        // An elapsed period means: look. A closed channel: nobody will ever say anything, but the period goes on.
+        let period = self.hints.period();
+        if let Ok(Err(_)) = tokio::time::timeout(period, self.changes.changed()).await {
+            tokio::time::sleep(period).await;
+        }
+    }
+}
+
+fn is_missing(error: &notify::Error) -> bool {
+    match &error.kind {
+        notify::ErrorKind::PathNotFound => true,
+        notify::ErrorKind::Io(e) => e.kind() == std::io::ErrorKind::NotFound,
+        _ => false,
+    }
+}
+
+fn bump(changes: &watch::Sender<u64>) {
+    changes.send_modify(|n| *n = n.wrapping_add(1));
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "somebody else writes into the folder")]
+    async fn a_folder_that_two_watch_is_watched_until_both_have_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let hints = Hints::new(Source::Native, Duration::from_mins(10));
+        let kept = hints.watch(dir.path());
+        drop(hints.watch(dir.path()));
+        let other = tempfile::tempdir().unwrap();
+        let elsewhere = hints.watch(other.path());
+        let (mut mine, mut foreign) = (kept.waiter(), elsewhere.waiter());
+        std::fs::write(dir.path().join("x"), "x").unwrap();
+        tokio::time::timeout(Duration::from_secs(10), mine.next()).await.unwrap();
+        assert!(tokio::time::timeout(Duration::from_millis(50), foreign.next()).await.is_err());
+        drop(kept);
+        let known = hints.inner.told.folders.lock().unwrap().len();
+        assert_eq!(known, 1, "only the other folder is left");
+    }
+}
