@@ -146,6 +146,15 @@ impl Tree {
         Ok(files)
     }
 
+    /// The numbers of the tickets in one place, oldest first; nothing of them is read.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub fn ticket_ids(&self, place: Place) -> Result<Vec<TicketId>> {
+        let names = self.root().list(&place.folder())?;
+        Ok(names.iter().filter_map(|e| e.name.strip_suffix(".yaml")?.parse().ok()).collect())
+    }
+
     /// The ticket of a task, wherever it lies.
     ///
     /// # Errors

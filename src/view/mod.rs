@@ -5,8 +5,10 @@
 
 pub mod dependency;
 pub mod fsck;
+pub mod index;
 pub mod outcome;
 pub mod run;
+pub mod run_log;
 pub mod scan;
 pub mod task;
 pub mod why;

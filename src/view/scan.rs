@@ -69,7 +69,9 @@ impl Tickets {
 #[must_use]
 pub fn run(tree: &Tree, run: RunRef) -> RunEntry {
     let record = RunFacts::read(tree, &run).and_then(|facts| {
-        let status = facts.shown_status(Driven::of(tree, &run)?);
+        // Whoever may commit an end matters only where none is committed.
+        let driven = if facts.info.status.is_final() { Driven::No } else { Driven::of(tree, &run)? };
+        let status = facts.shown_status(driven);
         Ok((facts.info, status))
     });
     RunEntry { run, record }
@@ -87,20 +89,35 @@ pub fn task(tree: &Tree, task: &TaskRef, tickets: &Tickets) -> Result<TaskEntry>
     }
     let config = tree.task_config(task);
     let runs: Vec<RunEntry> = tree.runs(task)?.into_iter().map(|id| run(tree, task.run(id))).collect();
-    let statuses = || runs.iter().filter_map(|r| r.record.as_ref().ok().map(|(_, status)| *status));
-    let facts = TaskFacts {
-        kind: config.as_ref().map_or(TaskKind::Task, |c| c.kind),
-        ticket: tickets.place_of(task),
+    let known = || runs.iter().filter_map(|r| r.record.as_ref().ok());
+    let kind = config.as_ref().map_or(TaskKind::Task, |c| c.kind);
+    let status = status(tree, task, kind, tickets.place_of(task), &known().map(|(_, status)| *status))?;
+    let last_activity = known().map(|(i, _)| i.end_time.unwrap_or(i.start_time)).max();
+    Ok(TaskEntry { task: task.clone(), status, config, runs, last_activity })
+}
+
+/// Where a task stands whose ticket and runs are known; `runs` are shown like this, oldest first.
+///
+/// # Errors
+/// If its folder cannot be read.
+pub fn status(
+    tree: &Tree,
+    task: &TaskRef,
+    kind: TaskKind,
+    ticket: Option<Place>,
+    runs: &(impl Iterator<Item = RunStatus> + Clone),
+) -> Result<TaskStatus> {
+    let dir = task.dir();
+    let root = tree.root();
+    Ok(task::status(&TaskFacts {
+        kind,
+        ticket,
         // A record that cannot be read says nothing; `fsck` names it.
         end: tree.task_end(task).ok().flatten().map(|e| e.status),
         done: root.exists(&dir.done())?,
         stop: root.exists(&dir.stop())?,
-        last_run: statuses().next_back(),
-        any_running: statuses().any(|s| s == RunStatus::Running),
+        last_run: runs.clone().last(),
+        any_running: runs.clone().any(|s| s == RunStatus::Running),
         dependencies: Dependencies::Met,
-    };
-    let times =
-        runs.iter().filter_map(|r| r.record.as_ref().ok().map(|(i, _)| i.end_time.unwrap_or(i.start_time)));
-    let last_activity = times.max();
-    Ok(TaskEntry { task: task.clone(), status: task::status(&facts), config, runs, last_activity })
+    }))
 }

@@ -1,0 +1,138 @@
+//! The last changes of runs, numbered, so that who was away for a moment misses none.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use super::entry::RunSummary;
+use crate::tree::run_info::RunStatus;
+
+/// So many changes are kept; who was away for longer gets everything anew.
+const KEPT: usize = 8192;
+/// So many are handed out at a time.
+const PAGE: usize = 256;
+
+/// What happened to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// It is there now.
+    Created,
+    /// Its agent runs.
+    Started,
+    /// Anything else of it is different now.
+    Updated,
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Its number.
+    pub revision: u64,
+    /// What happened.
+    pub kind: ChangeKind,
+    /// The run as it stood then.
+    pub run: Arc<RunSummary>,
+}
+
+/// What happened behind a revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Since {
+    /// These changes, oldest first.
+    Changes(Vec<Change>),
+    /// It is too long ago, or has not been yet.
+    Unknown,
+}
+
+/// The last changes.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    last: u64,
+    changes: VecDeque<Change>,
+}
+
+impl History {
+    pub(super) fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// Forgets what was, and counts on.
+    pub(super) fn forget(&mut self) {
+        self.changes.clear();
+    }
+
+    /// Writes down what became of a run.
+    pub(super) fn note(&mut self, before: Option<&RunSummary>, now: &Arc<RunSummary>) {
+        for kind in kinds(before, now) {
+            self.last += 1;
+            self.changes.push_back(Change { revision: self.last, kind: *kind, run: now.clone() });
+        }
+        while self.changes.len() > KEPT {
+            self.changes.pop_front();
+        }
+    }
+
+    pub(super) fn since(&self, revision: u64) -> Since {
+        let first = self.last - self.changes.len() as u64;
+        if revision < first || revision > self.last {
+            return Since::Unknown;
+        }
+        let skip = usize::try_from(revision - first).unwrap_or(usize::MAX);
+        Since::Changes(self.changes.iter().skip(skip).take(PAGE).cloned().collect())
+    }
+}
+
+/// Each step that a run has made, however late it was seen.
+fn kinds(before: Option<&RunSummary>, now: &RunSummary) -> &'static [ChangeKind] {
+    use ChangeKind::{Created, Started, Updated};
+    let was_running = before.is_some_and(|b| b.status == Some(RunStatus::Running));
+    match (before, now.status) {
+        (Some(before), _) if before == now => &[],
+        (None, Some(RunStatus::Created) | None) => &[Created],
+        (None, Some(RunStatus::Running)) => &[Created, Started],
+        (None, Some(_)) => &[Created, Updated],
+        (Some(_), Some(RunStatus::Running)) if !was_running => &[Started],
+        (Some(_), _) => &[Updated],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::scan::RunEntry;
+
+    fn run(status: Option<RunStatus>) -> Arc<RunSummary> {
+        let task = crate::tree::refs::TaskRef { project: "p".parse().unwrap(), task: "t".parse().unwrap() };
+        let run = task.run("20260205-10000100001-1-0001".parse().unwrap());
+        let record = Err(crate::tree::TreeError::Invalid("x".to_owned()));
+        Arc::new(RunSummary { status, ..RunSummary::of(RunEntry { run, record }) })
+    }
+
+    #[test]
+    fn every_step_is_told_once() {
+        use ChangeKind::{Created, Started, Updated};
+        let (created, running, ended) =
+            (run(Some(RunStatus::Created)), run(Some(RunStatus::Running)), run(Some(RunStatus::Completed)));
+        for (before, now, told) in [
+            (None, &created, &[Created][..]),
+            (None, &running, &[Created, Started]),
+            (None, &ended, &[Created, Updated]),
+            (Some(&created), &running, &[Started]),
+            (Some(&running), &ended, &[Updated]),
+            (Some(&running), &running, &[]),
+            (None, &run(None), &[Created]),
+        ] {
+            assert_eq!(kinds(before.map(Arc::as_ref), now), told);
+        }
+    }
+
+    #[test]
+    fn who_was_away_too_long_is_told_so() {
+        let mut history = History::default();
+        assert_eq!(history.since(0), Since::Changes(Vec::new()));
+        assert_eq!(history.since(1), Since::Unknown);
+        for _ in 0..KEPT + 10 {
+            history.note(None, &run(Some(RunStatus::Created)));
+        }
+        assert_eq!(history.since(9), Since::Unknown);
+        let Since::Changes(page) = history.since(10) else { panic!("ten is still known") };
+        assert_eq!((page.len(), page[0].revision), (PAGE, 11));
+    }
+}

@@ -1,0 +1,128 @@
+//! What the index knows of a run and of a task.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    tree::{
+        ids::{RunId, TaskId},
+        refs::{RunRef, TaskRef},
+        run_info::{RunInfo, RunStatus},
+    },
+    view::{scan::RunEntry, task::TaskStatus},
+};
+
+/// A run as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunSummary {
+    /// Its name.
+    pub run: RunRef,
+    /// The status that everybody is shown; `None`: its record cannot be read.
+    pub status: Option<RunStatus>,
+    /// Why its record cannot be read, or one sentence on why it did not succeed.
+    pub error: Option<String>,
+    /// Name of its agent.
+    pub agent: String,
+    /// What the agent's program says of its version.
+    pub agent_version: Option<String>,
+    /// When it began.
+    pub start_time: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub end_time: Option<DateTime<Utc>>,
+    /// Exit code, where the process exited.
+    pub exit_code: Option<i32>,
+    /// The run whose agent asked for it.
+    pub parent: Option<RunId>,
+    /// The attempt before it.
+    pub previous: Option<RunId>,
+}
+
+impl RunSummary {
+    /// Whether nothing more will happen to it.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        self.status.is_some_and(RunStatus::is_final)
+    }
+
+    pub(super) fn of(entry: RunEntry) -> Self {
+        match entry.record {
+            Ok((info, status)) => Self::readable(entry.run, info, status),
+            Err(e) => Self {
+                run: entry.run,
+                status: None,
+                error: Some(e.to_string()),
+                agent: String::new(),
+                agent_version: None,
+                start_time: None,
+                end_time: None,
+                exit_code: None,
+                parent: None,
+                previous: None,
+            },
+        }
+    }
+
+    fn readable(run: RunRef, info: RunInfo, status: RunStatus) -> Self {
+        Self {
+            run,
+            status: Some(status),
+            error: info.error_summary,
+            agent: info.agent,
+            agent_version: info.agent_version,
+            start_time: Some(info.start_time),
+            end_time: info.end_time,
+            exit_code: info.exit_code,
+            parent: info.parent_run_id,
+            previous: info.previous_run_id,
+        }
+    }
+}
+
+/// Where a queued task stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Waits for a place; 1 is the first in line.
+    Position(usize),
+    /// Waits for other tasks: why.
+    Blocked(String),
+}
+
+/// A task as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskSummary {
+    /// Its name.
+    pub task: TaskRef,
+    /// Where it stands by its own files.
+    pub(super) status: TaskStatus,
+    /// Where it stands in the queue.
+    pub standing: Option<Standing>,
+    /// Name of its agent; empty if its settings cannot be read.
+    pub agent: String,
+    /// The tasks that it depends on.
+    pub depends_on: Vec<TaskId>,
+    /// Its runs, oldest first.
+    pub runs: Vec<Arc<RunSummary>>,
+    /// Last start or end of a run.
+    pub last_activity: Option<DateTime<Utc>>,
+}
+
+impl TaskSummary {
+    /// Where it stands.
+    #[must_use]
+    pub fn status(&self) -> TaskStatus {
+        match (self.status, &self.standing) {
+            (TaskStatus::Queued, Some(Standing::Blocked(_))) => TaskStatus::Blocked,
+            (status, _) => status,
+        }
+    }
+
+    /// Its place in the queue; 1 is the first in line.
+    #[must_use]
+    pub fn position(&self) -> Option<usize> {
+        match (self.status, &self.standing) {
+            (TaskStatus::Queued, Some(Standing::Position(n))) => Some(*n),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The index: which tasks and runs there are and where they stand, in memory, so that lists never touch the disk.
+//!
+//! It holds ids, statuses and times, no contents. It is never the truth: an entry is
+//! what was read from disk when it was last looked at, and who changes something has it
+//! looked at again before he answers. When to look is left to `daemon`.
+
+mod changes;
+mod entry;
+mod handle;
+mod read;
+mod state;
+
+pub use changes::{Change, ChangeKind, Since};
+pub use entry::{RunSummary, Standing, TaskSummary};
+pub use handle::Index;

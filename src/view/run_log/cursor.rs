@@ -1,0 +1,115 @@
+//! Where a reader of a run's stream stands: `s=<bytes>;e=<bytes>;n=<status>`.
+
+use std::{fmt, str::FromStr};
+
+use crate::tree::run_info::RunStatus;
+
+/// One of the two files that an agent prints to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogStream {
+    /// `agent-stdout.txt`.
+    Stdout,
+    /// `agent-stderr.txt`.
+    Stderr,
+}
+
+impl LogStream {
+    /// Its name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+}
+
+/// What was told last about the run's status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Note {
+    /// Nothing yet.
+    #[default]
+    None,
+    /// That it was made.
+    Created,
+    /// That it runs.
+    Running,
+    /// How it ended.
+    Ended,
+    /// That nothing follows.
+    Done,
+}
+
+impl Note {
+    const ALL: [Self; 5] = [Self::None, Self::Created, Self::Running, Self::Ended, Self::Done];
+
+    pub(super) fn of(status: RunStatus) -> Self {
+        match status {
+            RunStatus::Created => Self::Created,
+            RunStatus::Running => Self::Running,
+            _ => Self::Ended,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Ended => "ended",
+            Self::Done => "done",
+        }
+    }
+}
+
+/// A place in the stream of one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cursor {
+    /// Bytes of stdout that were told.
+    pub stdout: u64,
+    /// Bytes of stderr that were told.
+    pub stderr: u64,
+    /// What was told of the status.
+    pub note: Note,
+}
+
+/// A text that is no cursor of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is no cursor of a run's stream")]
+pub struct BadCursor;
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s={};e={};n={}", self.stdout, self.stderr, self.note.word())
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = BadCursor;
+
+    fn from_str(text: &str) -> Result<Self, BadCursor> {
+        let parse = || {
+            let (stdout, rest) = text.strip_prefix("s=")?.split_once(";e=")?;
+            let (stderr, word) = rest.split_once(";n=")?;
+            let note = Note::ALL.into_iter().find(|n| n.word() == word)?;
+            Some(Self { stdout: stdout.parse().ok()?, stderr: stderr.parse().ok()?, note })
+        };
+        parse().ok_or(BadCursor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_comes_back_and_nothing_else_is_one() {
+        for note in Note::ALL {
+            let cursor = Cursor { stdout: 7, stderr: u64::MAX, note };
+            assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        }
+        for bad in ["", "7", "s=1;e=2", "s=-1;e=0;n=done", "s=1;e=2;n=DONE", "s=1;e=2;n=done;"] {
+            assert_eq!(bad.parse::<Cursor>(), Err(BadCursor), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! What a run prints, as a stream that can be cut anywhere and goes on exactly there.
+//!
+//! The stream is two files and their offsets: every event carries the [`Cursor`] behind
+//! it, and a reader that begins at a cursor gets what follows, byte for byte. Nothing
+//! is held in memory but one chunk per file, however slow the reader is.
+
+mod cursor;
+mod marks;
+mod reader;
+mod source;
+
+pub use cursor::{BadCursor, Cursor, LogStream, Note};
+pub use reader::{LogEvent, RunLog, Shown};
+
+use crate::tree::{Result, Tree, refs::RunRef};
+
+/// The last `most` bytes that a run has printed to stdout, and whether there is more before them.
+///
+/// # Errors
+/// If the file cannot be read; a run that has printed nothing yet is no error.
+pub fn stdout(tree: &Tree, run: &RunRef, most: u64) -> Result<(String, bool)> {
+    let rel = run.dir().stdout();
+    let Some(file) = marks::open(tree.root(), &rel)? else { return Ok((String::new(), false)) };
+    let size = file.size()?;
+    let from = size.saturating_sub(most);
+    let bytes = file.read_range(from, size)?;
+    Ok((String::from_utf8_lossy(&bytes).into_owned(), from > 0))
+}
