@@ -4,15 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use super::core::Core;
 use crate::{
-    planner::{self, Standing},
     process::claim::Claim,
     runner::{self, Accepted, Result, Stopped, Submission},
     tree::{
+        bus::{BusOwner, Draft, Message},
         refs::{RunRef, TaskRef},
         run_info::RunStatus,
         ticket::Place,
     },
-    view::scan,
+    view::{index::Standing, scan},
 };
 
 /// How long an answer waits for the claim of a run that was admitted.
@@ -78,9 +78,12 @@ impl Core {
         self.shutdown
             .owned(async move {
                 let tree = core.runner.tree.clone();
-                let stopped = off_thread(move || runner::request_stop(&tree, &task)).await;
+                let stopped = off_thread(move || runner::request_stop(&tree, &task)).await?;
                 core.poke();
-                stopped
+                for task in &stopped.tasks {
+                    core.seen(task).await?;
+                }
+                Ok(stopped)
             })
             .await
     }
@@ -90,22 +93,42 @@ impl Core {
     /// # Errors
     /// While it is wanted or driven.
     pub async fn delete(self: &Arc<Self>, task: TaskRef) -> Result<()> {
-        let runner = self.runner.clone();
-        self.shutdown.owned(off_thread(move || runner::delete(&runner, &task))).await
+        let core = self.clone();
+        let work = move || {
+            runner::delete(&core.runner, &task)?;
+            Ok(core.refresh(&task)?)
+        };
+        self.shutdown.owned(off_thread(work)).await
+    }
+
+    /// Posts a message; it is as durable as the settings say when this returns.
+    ///
+    /// # Errors
+    /// If there is no such project or task, or the message cannot be stored.
+    pub async fn post(self: &Arc<Self>, owner: BusOwner, draft: Draft) -> Result<Message> {
+        let bus = self.runner.tree.bus(owner);
+        self.shutdown.owned(off_thread(move || Ok(bus.post(&draft)?))).await
     }
 
     /// Waits until a run has ended, at most `limit`. Returns its status by then.
     ///
     /// # Errors
     /// If its record cannot be read.
-    pub async fn wait_for_end(&self, run: &RunRef, limit: Duration) -> Result<RunStatus> {
+    pub async fn wait_for_end(self: &Arc<Self>, run: &RunRef, limit: Duration) -> Result<RunStatus> {
         let root = self.runner.tree.root();
-        let _watched = self.hints.watch(&root.absolute(run.dir().path()));
-        let mut waiter = self.hints.waiter();
+        let watched = self.hints.watch(&root.absolute(run.dir().path()));
+        let mut waiter = watched.waiter();
         let deadline = tokio::time::Instant::now() + limit;
         loop {
             let (_, status) = scan::run(&self.runner.tree, run.clone()).record?;
-            if status.is_final() || tokio::time::timeout_at(deadline, waiter.next()).await.is_err() {
+            let late = async {
+                tokio::select! {
+                    () = self.shutdown.token().cancelled() => true,
+                    woken = tokio::time::timeout_at(deadline, waiter.next()) => woken.is_err(),
+                }
+            };
+            if status.is_final() || late.await {
+                self.seen(&run.task).await?;
                 return Ok(status);
             }
         }
@@ -117,33 +140,39 @@ impl Core {
         let id = accepted.ticket_id;
         self.accepted(&id);
         let root = self.runner.tree.root();
-        let _watched = self.hints.watch(&root.absolute(run.dir().path()));
-        let mut waiter = self.hints.waiter();
+        let watched = self.hints.watch(&root.absolute(run.dir().path()));
+        let mut waiter = watched.waiter();
         // Whoever drives takes the lock anew: a queue of a thousand must not hold a thousand files open.
         drop(accepted.lock);
         self.pass_now().await;
         if self.runner.tree.ticket(Place::Queue, &id)?.is_some() {
-            let standing = self.standing(&id).await?;
+            self.seen(&run.task).await?;
+            let standing = self.standing(&run.task);
             return Ok(Submitted { run, standing });
         }
         let deadline = tokio::time::Instant::now() + CLAIM;
         while !matches!(Claim::read(root, run.dir().path()), Ok(Some(_))) {
-            if tokio::time::timeout_at(deadline, waiter.next()).await.is_err() {
-                break;
+            tokio::select! {
+                () = self.shutdown.token().cancelled() => break,
+                woken = tokio::time::timeout_at(deadline, waiter.next()) => if woken.is_err() { break },
             }
         }
+        self.seen(&run.task).await?;
         Ok(Submitted { run, standing: StartStanding::Started })
     }
 
-    async fn standing(&self, id: &crate::tree::ids::TicketId) -> Result<StartStanding> {
-        let (tree, limits, admission) = (self.runner.tree.clone(), self.limits(), self.admission());
-        let standings = off_thread(move || Ok(planner::standings(&tree, limits, admission)?)).await?;
-        let mine = standings.into_iter().find(|(other, ..)| other == id).map(|(_, _, standing)| standing);
-        Ok(match mine {
+    fn standing(&self, task: &TaskRef) -> StartStanding {
+        match self.index.task(task).and_then(|t| t.standing.clone()) {
             Some(Standing::Position(n)) => StartStanding::Queued(n),
             Some(Standing::Blocked(why)) => StartStanding::Blocked(why),
-            Some(Standing::Next) | None => StartStanding::Started,
-        })
+            None => StartStanding::Started,
+        }
+    }
+
+    /// Brings what we have just changed into the index.
+    async fn seen(self: &Arc<Self>, task: &TaskRef) -> Result<()> {
+        let (core, task) = (self.clone(), task.clone());
+        off_thread(move || Ok(core.refresh(&task)?)).await
     }
 }
 

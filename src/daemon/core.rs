@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::drive::drive_admitted;
+use super::drive::{drive_admitted, holder};
 use crate::{
     planner::{self, Admission, Limits},
     runner::{Begin, LoopEnd, Result, Runner, RunnerError},
@@ -21,7 +21,7 @@ use crate::{
         task_lock::TaskLock,
         ticket::{Place, Ticket},
     },
-    view::dependency::readable_tickets,
+    view::{dependency::readable_tickets, index::Index},
     watch::Hints,
 };
 
@@ -39,6 +39,8 @@ pub struct Core {
     pub hints: Hints,
     /// The way down.
     pub shutdown: Shutdown,
+    /// What is in the tree.
+    pub index: Arc<Index>,
     /// The tasks that we drive, with the tickets that we accepted ourselves before we drove them.
     driving: Mutex<HashSet<TaskRef>>,
     fresh: Mutex<HashSet<TicketId>>,
@@ -57,7 +59,9 @@ impl Core {
     /// A core that does nothing yet.
     #[must_use]
     pub fn new(runner: Runner, hints: Hints, shutdown: Shutdown) -> Arc<Self> {
+        let incarnation = holder("daemon").replace(|c: char| !c.is_ascii_alphanumeric(), "");
         Arc::new(Self {
+            index: Arc::new(Index::new(incarnation)),
             runner,
             hints,
             shutdown,
@@ -93,6 +97,10 @@ impl Core {
 
     /// Passes the gate whenever something changes, until the way down begins.
     pub async fn run(self: Arc<Self>) {
+        // The planner's folders: what is not there cannot be watched.
+        if let Err(e) = self.runner.tree.planner() {
+            tracing::error!(error = %e, "the planner's folders cannot be made");
+        }
         let root = self.runner.tree.root();
         let _watched = [top::queue(), top::live()].map(|dir| self.hints.watch(&root.absolute(&dir)));
         let mut waiter = self.hints.waiter();
@@ -153,7 +161,7 @@ impl Core {
             if lock(&self.driving).contains(&task) {
                 continue;
             }
-            match tree.lock_task(&task, &super::drive::holder("daemon")) {
+            match tree.lock_task(&task, &holder("daemon")) {
                 Ok(lock) => {
                     // Under the lock: whoever had it may have moved on, or finished.
                     if let Some(ticket) = tree.ticket(Place::Live, &id)? {

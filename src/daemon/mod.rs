@@ -3,6 +3,7 @@
 mod commands;
 mod core;
 mod drive;
+mod keeper;
 mod reason;
 
 pub use commands::{StartStanding, Submitted};

@@ -97,6 +97,19 @@ pub fn delete(runner: &Runner, task: &TaskRef) -> Result<()> {
     discarded
 }
 
+/// Removes the runs of a task that no ticket wants and that nobody has started: a crash kept it from being accepted.
+///
+/// # Errors
+/// [`TreeError::Locked`] while somebody holds the task.
+pub fn discard_abandoned(runner: &Runner, task: &TaskRef) -> Result<()> {
+    let _lock = runner.tree.lock_task(task, &holder())?;
+    // Under the lock: it may just have been accepted.
+    if runner.tree.ticket_of(task)?.is_none() {
+        discard_unaccepted(runner, task, None)?;
+    }
+    Ok(())
+}
+
 fn must_exist(runner: &Runner, task: &TaskRef) -> Result<()> {
     if runner.tree.root().exists(task.dir().path())? {
         Ok(())

@@ -1,0 +1,299 @@
+//! Keeps the index: looks again at what hints name, at what the daemon itself has changed, and at everything on a period.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::core::Core;
+use crate::{
+    planner, runner,
+    tree::{
+        Result, TreeError,
+        ids::{ProjectId, TaskId},
+        paths::{ProjectDir, top},
+        refs::TaskRef,
+        run_info::RunStatus,
+        ticket::Place,
+    },
+    view::index::Standing,
+    watch::{Changed, Watched},
+};
+
+/// The pause after a burst of hints began: what follows within it is looked at together.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// What an agent or its driver writes all the time, and what says nothing of where a run stands.
+const NOISE: [&str; 6] = [
+    "agent-stdout.txt",
+    "agent-stderr.txt",
+    "log-times.jsonl",
+    "events.jsonl",
+    "TASK-MESSAGE-BUS.jsonl",
+    "PROJECT-MESSAGE-BUS.jsonl",
+];
+
+/// What is to be looked at again.
+#[derive(Debug, Default)]
+struct Todo {
+    tickets: bool,
+    projects: BTreeSet<ProjectId>,
+    all_projects: bool,
+    tasks: BTreeSet<TaskRef>,
+}
+
+/// The keeper's own memory: what it watches.
+#[derive(Debug)]
+struct Keeper {
+    core: Arc<Core>,
+    watched: HashMap<PathBuf, Watched>,
+    swept: Instant,
+}
+
+impl Core {
+    /// Builds the index and keeps it until the way down begins.
+    pub async fn keep(self: Arc<Self>) {
+        let collector = self.hints.collect(matters);
+        let keeper = Keeper { core: self.clone(), watched: HashMap::new(), swept: Instant::now() };
+        let mut keeper = blocking(move || keeper.begun()).await;
+        loop {
+            let changed = tokio::select! {
+                () = self.shutdown.token().cancelled() => return,
+                changed = collector.next() => {
+                    tokio::time::sleep(GATHER).await;
+                    changed
+                }
+                () = tokio::time::sleep(self.hints.period()) => Changed::Everything,
+            };
+            keeper = blocking(move || keeper.look_again(changed)).await;
+        }
+    }
+
+    /// Looks again at a task that we have just changed, so that whoever asks next sees it.
+    pub(super) fn refresh(&self, task: &TaskRef) -> Result<()> {
+        let tree = &self.runner.tree;
+        let moved = self.index.look_at_tickets(tree)?;
+        for other in moved.iter().filter(|m| *m != task) {
+            self.index.look_at(tree, other)?;
+        }
+        self.index.look_at(tree, task)?;
+        self.restand()
+    }
+
+    /// Decides anew where the queued tasks stand.
+    fn restand(&self) -> Result<()> {
+        let mut standings = BTreeMap::new();
+        if !self.runner.tree.ticket_ids(Place::Queue)?.is_empty() {
+            for (_, ticket, standing) in
+                planner::standings(&self.runner.tree, self.limits(), self.admission())?
+            {
+                let standing = match standing {
+                    planner::Standing::Position(n) => Standing::Position(n),
+                    planner::Standing::Blocked(why) => Standing::Blocked(why),
+                    planner::Standing::Next => continue,
+                };
+                standings.insert(ticket.task(), standing);
+            }
+        }
+        self.index.put_standings(standings);
+        Ok(())
+    }
+}
+
+impl Keeper {
+    /// The first look at everything; tried again until it succeeds.
+    fn begun(mut self) -> Self {
+        let root = self.core.runner.tree.root().clone();
+        for folder in [root.path().to_owned(), root.absolute(&top::queue()), root.absolute(&top::live())] {
+            self.watch(folder);
+        }
+        if let Err(e) = self.core.index.build(&self.core.runner.tree) {
+            tracing::error!(error = %e, "the tree cannot be read; it is tried again");
+            return self;
+        }
+        discard_abandoned(&self.core);
+        self.settled(Todo { all_projects: true, ..Todo::default() })
+    }
+
+    fn look_again(self, changed: Changed) -> Self {
+        if !self.core.index.is_ready() {
+            return self.begun();
+        }
+        let todo = match changed {
+            Changed::Paths(paths) => {
+                let tree = &self.core.runner.tree;
+                let mut todo = Todo::default();
+                for path in &paths {
+                    if let Some(rel) = tree.root().relative(path) {
+                        todo.add(rel.as_path());
+                    }
+                }
+                todo
+            }
+            Changed::Everything => self.everything(),
+        };
+        self.settled(todo)
+    }
+
+    /// What to look at on a period: all that is live; and all that there is, where hints come or the sweep is due.
+    fn everything(&self) -> Todo {
+        let index = &self.core.index;
+        let sweep = self.core.runner.config.watch.sweep;
+        let due = self.swept.elapsed() >= sweep;
+        let tasks =
+            if due { index.tasks(None).iter().map(|t| t.task.clone()).collect() } else { index.wanted() };
+        Todo { tickets: true, all_projects: true, tasks: tasks.into_iter().collect(), ..Todo::default() }
+    }
+
+    /// Looks at what is to do, then watches what has become live, and looks at that once more.
+    fn settled(mut self, todo: Todo) -> Self {
+        if self.swept.elapsed() >= self.core.runner.config.watch.sweep {
+            self.swept = Instant::now();
+        }
+        if let Err(e) = self.settle(todo) {
+            // The next sweep looks again.
+            tracing::warn!(error = %e, "a part of the tree cannot be read");
+        }
+        self
+    }
+
+    fn settle(&mut self, mut todo: Todo) -> Result<()> {
+        loop {
+            let moved = if todo.tickets {
+                self.core.index.look_at_tickets(&self.core.runner.tree)?
+            } else {
+                Vec::new()
+            };
+            todo.tasks.extend(moved);
+            self.list(&mut todo)?;
+            for task in &todo.tasks {
+                if let Err(e) = self.core.index.look_at(&self.core.runner.tree, task) {
+                    tracing::warn!(error = %e, task = %task, "a task cannot be read");
+                }
+            }
+            let again = self.watch_what_is_live();
+            if again.is_empty() {
+                break;
+            }
+            // What was made between our look and our watch is seen now.
+            todo = Todo { tasks: again, ..Todo::default() };
+        }
+        self.core.restand()
+    }
+
+    /// Finds the tasks that have come or gone in the projects to look at.
+    fn list(&mut self, todo: &mut Todo) -> Result<()> {
+        let tree = self.core.runner.tree.clone();
+        if todo.all_projects {
+            todo.projects.extend(tree.projects()?);
+            todo.projects.extend(self.core.index.tasks(None).into_iter().map(|t| t.task.project.clone()));
+        }
+        for project in &todo.projects {
+            let dir = ProjectDir::new(project);
+            // Watched before it is listed: what comes in between is seen twice, not never.
+            if tree.root().exists(dir.path())? {
+                self.watch(tree.root().absolute(dir.path()));
+            }
+            let known = self.core.index.tasks(Some(project));
+            let there = tree.tasks(project)?;
+            let came = there.iter().filter(|id| !known.iter().any(|k| k.task.task == **id));
+            let named = |task: &TaskId| TaskRef { project: project.clone(), task: task.clone() };
+            todo.tasks.extend(came.map(named));
+            todo.tasks.extend(known.iter().filter(|k| !there.contains(&k.task.task)).map(|k| k.task.clone()));
+        }
+        Ok(())
+    }
+
+    /// Watches the folders of what is live and no others; returns the tasks of which one is watched since now.
+    fn watch_what_is_live(&mut self) -> BTreeSet<TaskRef> {
+        let root = self.core.runner.tree.root().clone();
+        let mut live: HashMap<PathBuf, TaskRef> = HashMap::new();
+        for name in self.core.index.wanted() {
+            let Some(task) = self.core.index.task(&name) else { continue };
+            let runs = task.runs.iter().filter(|r| !r.is_final()).map(|r| r.run.dir().path().clone());
+            for folder in [name.dir().path().clone(), name.dir().runs()].into_iter().chain(runs) {
+                live.insert(root.absolute(&folder), name.clone());
+            }
+        }
+        let own = |folder: &Path| {
+            folder
+                .strip_prefix(root.path())
+                .is_ok_and(|rel| rel.components().count() < 2 || rel.starts_with(top::planner().as_path()))
+        };
+        self.watched.retain(|folder, _| own(folder) || live.contains_key(folder));
+        let mut fresh = BTreeSet::new();
+        for (folder, task) in live {
+            if !self.watched.contains_key(&folder) {
+                self.watch(folder);
+                fresh.insert(task);
+            }
+        }
+        fresh
+    }
+
+    fn watch(&mut self, folder: PathBuf) {
+        if !self.watched.contains_key(&folder) {
+            let watched = self.core.hints.watch(&folder);
+            self.watched.insert(folder, watched);
+        }
+    }
+}
+
+impl Todo {
+    /// What a changed path below the root means.
+    fn add(&mut self, path: &Path) {
+        let mut names = path.components().filter_map(|c| c.as_os_str().to_str());
+        let (project, task) = (names.next(), names.next());
+        match (project, task) {
+            (Some("_planner"), _) => self.tickets = true,
+            (Some(project), task) => {
+                let Ok(project) = project.parse::<ProjectId>() else { return };
+                match task.map(str::parse::<TaskId>) {
+                    Some(Ok(task)) => {
+                        self.tasks.insert(TaskRef { project, task });
+                    }
+                    Some(Err(_)) => {}
+                    None => {
+                        self.projects.insert(project);
+                    }
+                }
+            }
+            (None, _) => self.all_projects = true,
+        }
+    }
+}
+
+/// Whether a change of this path can change what the index says.
+fn matters(path: &Path) -> bool {
+    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    !name.starts_with('.') && !NOISE.contains(&name)
+}
+
+/// Removes runs that were made for tasks which a crash kept from being accepted.
+fn discard_abandoned(core: &Core) {
+    for task in core.index.tasks(None) {
+        let created = task.runs.iter().any(|r| r.status == Some(RunStatus::Created));
+        if !created || core.index.place_of(&task.task).is_some() {
+            continue;
+        }
+        match runner::discard_abandoned(&core.runner, &task.task) {
+            Ok(()) => {
+                if let Err(e) = core.index.look_at(&core.runner.tree, &task.task) {
+                    tracing::warn!(error = %e, task = %task.task, "a task cannot be read");
+                }
+            }
+            // Somebody is just accepting it.
+            Err(runner::RunnerError::Tree(TreeError::Locked { .. })) => {}
+            Err(e) => tracing::warn!(error = %e, task = %task.task, "an abandoned run cannot be removed"),
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(e) => std::panic::resume_unwind(e.into_panic()),
+    }
+}
