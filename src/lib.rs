@@ -22,4 +22,6 @@ pub mod runner;
 
 pub mod daemon;
 
+pub mod http;
+
 pub mod cli;

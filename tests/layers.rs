@@ -53,7 +53,8 @@ const MODULES: &[Module] = &[
     ]),
     // The door.
     module_on(7, "http", &[
-        "shutdown", "telemetry", "tree", "watch", "view", "runner", "planner", "approvals", "automations", "daemon",
+        "shutdown", "telemetry", "tree", "config", "watch", "view", "runner", "planner", "approvals", "automations",
+        "daemon",
     ]),
     // Other systems' dialects.
     module_on(8, "faces", &["shutdown", "telemetry", "tree", "watch", "view", "approvals", "daemon", "http"]),
@@ -112,7 +113,9 @@ fn lib_rs_declares_the_modules_floor_by_floor() {
 fn imports_are_in_the_table() {
     let mut wrong = Vec::new();
     for (file, imports) in imports() {
-        let Some(own) = file.split("::").next().filter(|m| !m.is_empty()) else { continue };
+        let Some(own) = file.split("::").next().filter(|m| !m.is_empty() && *m != "bin") else {
+            continue;
+        };
         let Some(module) = MODULES.iter().find(|m| m.name == own) else {
             wrong.push(format!("{own} is not in MODULES"));
             continue;

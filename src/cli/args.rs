@@ -6,8 +6,10 @@ use clap::{Parser, Subcommand};
 
 use super::{
     bus, config, context::Context, demo_agent, drive, error::CliResult, flags::GlobalFlags, fsck, job, list,
-    output, print::Form, resume, status, stop, task, version, watch, why,
+    output, print::Form, resume, serve, status, stop, task, version, watch, why,
 };
+
+use crate::config::Flags;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -30,6 +32,8 @@ pub struct Cli {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Serve the HTTP API and drive what is queued
+    Serve(serve::Args),
     /// Run one agent once, and print its answer
     Job(Box<job::Args>),
     /// Run an agent again and again until the task is done
@@ -70,6 +74,7 @@ impl Command {
     /// Each with its exit code and hint.
     pub fn run(self, context: &Context) -> CliResult<ExitCode> {
         match self {
+            Self::Serve(args) => serve::run(&args, context),
             Self::Job(args) => job::run(&args, context),
             Self::Task(args) => task::run(&args, context),
             Self::List(args) => list::run(&args, context),
@@ -88,6 +93,24 @@ impl Command {
         }
     }
 
+    /// The settings that flags of the verb beat.
+    #[must_use]
+    pub fn settings(&self) -> Flags {
+        match self {
+            Self::Serve(args) => args.settings(),
+            _ => Flags::default(),
+        }
+    }
+
+    /// What is logged unless `--log` says otherwise: a daemon has nobody else to tell.
+    #[must_use]
+    pub fn usual_log(&self) -> &'static str {
+        match self {
+            Self::Serve(_) => "info",
+            _ => "warn",
+        }
+    }
+
     /// For whom the verb prints, its errors included.
     #[must_use]
     pub fn form(&self) -> Form {
@@ -102,7 +125,7 @@ impl Command {
             Self::Status(args) => args.json.form(),
             Self::Watch(args) => args.json.form(),
             Self::Why(args) => args.json.form(),
-            Self::DemoAgent(_) | Self::Drive(_) | Self::Output(_) => Form::Text,
+            Self::DemoAgent(_) | Self::Drive(_) | Self::Output(_) | Self::Serve(_) => Form::Text,
             Self::Config(args) => args.form(),
             Self::Version(args) => args.json.form(),
         }

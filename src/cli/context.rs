@@ -29,12 +29,19 @@ pub struct Context {
     global: GlobalFlags,
     printer: Printer,
     clock: Clock,
+    settings: Flags,
     loaded: OnceCell<Loaded>,
 }
 
 impl Context {
-    pub(super) fn new(environment: Environment, global: GlobalFlags, printer: Printer) -> Self {
-        Self { environment, global, printer, clock: Clock::System, loaded: OnceCell::new() }
+    /// `settings` are those that flags of the verb beat.
+    pub(super) fn new(
+        environment: Environment,
+        global: GlobalFlags,
+        printer: Printer,
+        settings: Flags,
+    ) -> Self {
+        Self { environment, global, printer, clock: Clock::System, settings, loaded: OnceCell::new() }
     }
 
     /// The environment as it was when the program started.
@@ -55,8 +62,8 @@ impl Context {
         &self.clock
     }
 
-    pub(super) fn log_filter(&self) -> &str {
-        &self.global.log
+    pub(super) fn log_filter(&self) -> Option<&str> {
+        self.global.log.as_deref()
     }
 
     pub(super) fn log_format(&self) -> LogFormat {
@@ -114,7 +121,7 @@ impl Context {
     }
 
     fn flags(&self) -> Flags {
-        Flags { config: self.global.config.clone(), root: self.global.root.clone(), ..Flags::default() }
+        Flags { config: self.global.config.clone(), root: self.global.root.clone(), ..self.settings.clone() }
     }
 
     /// The working folder.

@@ -27,9 +27,9 @@ pub struct GlobalFlags {
         hide_possible_values = true
     )]
     pub color: ColorWhen,
-    /// What to log on stderr: error, warn, info, debug, trace, or a filter per module
-    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn")]
-    pub log: String,
+    /// What to log on stderr: error, warn, info, debug, trace, or a filter per module [default: warn; info for serve]
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub log: Option<String>,
     /// Shape of log lines: text or json
     #[arg(
         long,

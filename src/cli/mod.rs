@@ -23,6 +23,7 @@ mod output;
 mod print;
 mod reference;
 mod resume;
+mod serve;
 mod status;
 mod stop;
 mod submission;
@@ -63,6 +64,19 @@ pub fn program() -> ExitCode {
     main(std::env::args_os(), Environment::capture())
 }
 
+/// The program under its other name: `conductor` is `run-agent serve`.
+#[must_use]
+pub fn conductor() -> ExitCode {
+    // It starts itself for what the daemon needs done: those verbs come through.
+    let own = std::env::args_os().nth(1).is_some_and(|verb| verb == "shim" || verb == "demo-agent");
+    if own {
+        return program();
+    }
+    let mut args: Vec<OsString> = std::env::args_os().collect();
+    args.insert(1.min(args.len()), "serve".into());
+    main(args, Environment::capture())
+}
+
 /// Runs one command line to its end; the exit codes are those of `docs/exit-codes.md`.
 #[must_use]
 pub fn main(args: impl IntoIterator<Item = OsString>, environment: Environment) -> ExitCode {
@@ -81,8 +95,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>, environment: Environment) 
         }
     };
     let printer = Printer::new(cli.global.color, cli.command.form(), &environment);
-    let context = Context::new(environment, cli.global, printer);
-    let outcome = start_log(&context).and_then(|()| cli.command.run(&context));
+    let context = Context::new(environment, cli.global, printer, cli.command.settings());
+    let usual_log = cli.command.usual_log();
+    let outcome = start_log(&context, usual_log).and_then(|()| cli.command.run(&context));
     match outcome {
         Ok(code) => code,
         Err(e) => {
@@ -92,7 +107,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, environment: Environment) 
     }
 }
 
-fn start_log(context: &Context) -> CliResult<()> {
-    telemetry::init(context.log_filter(), context.log_format())
+fn start_log(context: &Context, usual: &str) -> CliResult<()> {
+    telemetry::init(context.log_filter().unwrap_or(usual), context.log_format())
         .map_err(|e| CliError::caused(Kind::Usage, "cannot use --log", e))
 }

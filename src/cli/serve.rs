@@ -1,0 +1,219 @@
+//! `run-agent serve`, and `conductor`: the daemon of a root.
+
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+use tokio::{
+    net::TcpListener,
+    runtime::Runtime,
+    signal::unix::{Signal, SignalKind, signal},
+};
+
+use super::{
+    context::Context,
+    error::{CliError, CliResult, Kind},
+};
+use crate::{
+    config::{Api, Flags, Port, TaskStart},
+    daemon::{self, Core},
+    http::{self, Guard, Server},
+    runner::Runner,
+    shutdown::Shutdown,
+    tree::daemon_info::{DaemonInfo, DaemonLock},
+};
+
+/// How many ports are tried when none was asked for.
+const PORTS: u16 = 100;
+/// How long requests may take to be answered on the way down.
+const DRAIN: Duration = Duration::from_secs(3);
+/// How long everything else may take then.
+const REST: Duration = Duration::from_secs(1);
+
+/// Flags of the verb.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  run-agent serve
+  run-agent serve --port 0 --root /srv/agents
+  run-agent serve --host 0.0.0.0 --api-key \"$(cat key)\"")]
+pub struct Args {
+    /// Address to listen on [default: $CONDUCTOR_HOST, api.host, 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    host: Option<String>,
+    /// Port to listen on; 0 is any [default: $CONDUCTOR_PORT, api.port, the first free one from 14355]
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+    /// Key that every request must give [default: $CONDUCTOR_API_KEY, api.api_key]
+    #[arg(long, value_name = "KEY")]
+    api_key: Option<String>,
+    /// Show what is there and start nothing
+    #[arg(long)]
+    disable_task_start: bool,
+}
+
+impl Args {
+    /// The settings that these flags beat.
+    pub(super) fn settings(&self) -> Flags {
+        Flags { host: self.host.clone(), port: self.port, api_key: self.api_key.clone(), ..Flags::default() }
+    }
+}
+
+/// Serves until a signal says otherwise.
+pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    let mut runner = context.runner()?;
+    if args.disable_task_start {
+        Arc::make_mut(&mut runner.config).task_start = TaskStart::Disabled;
+    }
+    refuse_open_door(&runner.config.api)?;
+    // Before anything else of the root is touched: there is one daemon, or none.
+    let lock = runner.tree.lock_daemon(&daemon::holder("daemon")).map_err(|e| {
+        CliError::from(e).with_hint("use that daemon, end it, or serve another folder with --root")
+    })?;
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(serve(context, runner, &lock));
+    // A thread that hangs in a read of a dead disk must not hold up the end.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    outcome
+}
+
+async fn serve(context: &Context, runner: Runner, lock: &DaemonLock) -> CliResult<ExitCode> {
+    let api = runner.config.api.clone();
+    let mut signals = Signals::listen()?;
+    let listener = listen(&api).await?;
+    let address = listener
+        .local_addr()
+        .map_err(|e| CliError::caused(Kind::Failed, "cannot tell where the server listens", e))?;
+    let url = format!("http://{address}");
+    let tree = runner.tree.clone();
+    let core = Core::new(runner, context.hints(&tree)?, Shutdown::default());
+    let keeper = core.shutdown.spawn(core.clone().keep());
+    let planner = core.shutdown.spawn(core.clone().run());
+    let server = Server { listener, guard: Guard::new(&api, address.ip()), drain: DRAIN };
+    let server = core.shutdown.spawn(http::serve(server, core.clone()));
+
+    let info = DaemonInfo {
+        version: 1,
+        pid: std::process::id(),
+        program_version: env!("CARGO_PKG_VERSION").to_owned(),
+        listen: vec![url.clone()],
+        started_at: context.clock().now(),
+    };
+    lock.announce(&tree, &info)?;
+    tracing::info!(root = %tree.root().path().display(), url, "the daemon serves");
+    // Whoever started us may not read what we say; the daemon goes on without.
+    let _ = context.printer().line(&format!("listening on {url}"));
+
+    let signal = signals.next().await;
+    tracing::info!(signal, "a signal ends the daemon; agents go on");
+    core.shutdown.begin();
+    let _ = server.await;
+    let left = core.shutdown.drain(REST).await;
+    if left > 0 {
+        tracing::warn!(left, "work was left at the end of the drain; the next daemon goes on with it");
+    }
+    drop((keeper, planner));
+    lock.withdraw(&tree)?;
+    tracing::info!(signal, "the daemon has ended");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Agents with all permissions stand behind this door: it is opened to others only with a key, or on purpose.
+fn refuse_open_door(api: &Api) -> CliResult<()> {
+    let address = bare(&api.host);
+    let loopback =
+        address == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    let keyed = api.api_key.is_some() || !api.keys.is_empty();
+    if loopback || keyed || api.allow_unauthenticated {
+        if api.auth_enabled && !keyed {
+            tracing::warn!("api.auth_enabled is set without a key: requests are not authenticated");
+        }
+        return Ok(());
+    }
+    let text = format!("refusing to serve {} without a key: whoever reaches it could start agents", api.host);
+    Err(CliError::new(Kind::Refused, text)
+        .with_hint("give a key with --api-key or $CONDUCTOR_API_KEY, or set api.allow_unauthenticated: true"))
+}
+
+async fn listen(api: &Api) -> CliResult<TcpListener> {
+    let (first, count) = match api.port {
+        Port::Exactly(port) => (port, 1),
+        Port::FirstFree(port) => (port, PORTS),
+    };
+    let host = bare(&api.host);
+    let failed = |port: u16, e| {
+        CliError::caused(Kind::Conflict, format!("cannot listen on {host}:{port}"), e)
+            .with_hint("choose another address with --host and --port")
+    };
+    let last = first.saturating_add(count - 1);
+    for port in first..last {
+        match TcpListener::bind((host, port)).await {
+            Err(e) if e.kind() == std::io::ErrorKind::AddrInUse => {}
+            bound => return bound.map_err(|e| failed(port, e)),
+        }
+    }
+    TcpListener::bind((host, last)).await.map_err(|e| failed(last, e))
+}
+
+/// An address without the brackets that URLs put around some.
+fn bare(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host)
+}
+
+fn runtime() -> CliResult<Runtime> {
+    let workers = std::thread::available_parallelism().map_or(2, usize::from).max(2);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .enable_all()
+        .build()
+        .map_err(|e| CliError::caused(Kind::Failed, "cannot start a runtime", e))
+}
+
+/// The signals that end a daemon.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> CliResult<Self> {
+        let listen =
+            |kind| signal(kind).map_err(|e| CliError::caused(Kind::Failed, "cannot listen for signals", e));
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// The name of the next one.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.hangup.recv() => "SIGHUP",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_key_or_a_word_opens_the_door_to_others() {
+        let key = || Some(crate::config::Secret::new("a-key-of-some-length"));
+        for (host, api_key, allow_unauthenticated, opens) in [
+            ("127.0.0.1", None, false, true),
+            ("127.0.0.5", None, false, true),
+            ("localhost", None, false, true),
+            ("::1", None, false, true),
+            ("[::1]", None, false, true),
+            ("0.0.0.0", None, false, false),
+            ("example.org", None, false, false),
+            ("0.0.0.0", key(), false, true),
+            ("0.0.0.0", None, true, true),
+        ] {
+            let api = Api { host: host.to_owned(), api_key, allow_unauthenticated, ..Api::default() };
+            assert_eq!(refuse_open_door(&api).is_ok(), opens, "{host}");
+        }
+    }
+}

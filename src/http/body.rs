@@ -1,0 +1,51 @@
+//! Request bodies: JSON, up to a size, within a time, with errors that name line and column.
+
+use std::{pin::Pin, time::Duration};
+
+use bytes::{Buf, Bytes, BytesMut};
+use futures_util::{Stream, StreamExt, TryStreamExt};
+use http::StatusCode;
+use serde::de::DeserializeOwned;
+use warp::{Filter, filters::BoxedFilter};
+
+use super::error::{HttpError, Result};
+
+/// How long a client may take to send a body.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A body that was not read yet.
+pub(super) struct Body(Pin<Box<dyn Stream<Item = std::result::Result<Bytes, warp::Error>> + Send>>);
+
+/// Hands a body to a route.
+pub(super) fn body() -> BoxedFilter<(Body,)> {
+    warp::body::stream().map(|stream| Body(Box::pin(as_bytes(stream)))).boxed()
+}
+
+fn as_bytes<B: Buf>(
+    stream: impl Stream<Item = std::result::Result<B, warp::Error>>,
+) -> impl Stream<Item = std::result::Result<Bytes, warp::Error>> {
+    stream.map_ok(|mut part| part.copy_to_bytes(part.remaining()))
+}
+
+impl Body {
+    /// Reads the body and understands it.
+    pub(super) async fn json<T: DeserializeOwned>(self, most: u64) -> Result<T> {
+        let late = |_| HttpError::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+        let bytes = tokio::time::timeout(PATIENCE, self.read(most)).await.map_err(late)??;
+        serde_json::from_slice(&bytes)
+            .map_err(|e| HttpError::bad_request(format!("the body is not understood: {e}")))
+    }
+
+    async fn read(mut self, most: u64) -> Result<Bytes> {
+        let mut bytes = BytesMut::new();
+        while let Some(part) = self.0.next().await {
+            let part = part.map_err(|_| HttpError::bad_request("the body broke off"))?;
+            if (bytes.len() + part.len()) as u64 > most {
+                let text = format!("the body is larger than {most} bytes (api.max_body)");
+                return Err(HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, text));
+            }
+            bytes.extend_from_slice(&part);
+        }
+        Ok(bytes.freeze())
+    }
+}

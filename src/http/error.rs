@@ -1,0 +1,126 @@
+//! Every answer that is no success: `{"error": "…"}` with its status.
+
+use std::{convert::Infallible, error::Error, fmt::Write as _};
+
+use http::{HeaderValue, StatusCode, header};
+use warp::{Rejection, reply::Response};
+
+use crate::{
+    runner::RunnerError,
+    telemetry::Redactor,
+    tree::{FsErrorKind, TreeError, ids::BadId},
+};
+
+/// Result of a route.
+pub(super) type Result<T> = std::result::Result<T, HttpError>;
+
+/// A request that was not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct HttpError {
+    pub(super) status: StatusCode,
+    pub(super) message: String,
+}
+
+impl HttpError {
+    pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into() }
+    }
+
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    pub(super) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, message)
+    }
+
+    /// With the causes of an error, and without the secrets that a path or a value may hold.
+    fn caused(status: StatusCode, error: &dyn Error) -> Self {
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            // Writing to a String cannot fail.
+            let _ = write!(message, ": {cause}");
+            source = cause.source();
+        }
+        Self::new(status, Redactor::default().text(&message).into_owned())
+    }
+
+    /// The answer.
+    pub(super) fn into_response(self) -> Response {
+        if self.status.is_server_error() && self.status != StatusCode::SERVICE_UNAVAILABLE {
+            tracing::error!(status = self.status.as_u16(), error = %self.message, "a request failed");
+        }
+        let mut body = serde_json::json!({ "error": self.message });
+        if self.status == StatusCode::UNAUTHORIZED {
+            body["message"] = "valid API key required".into();
+        }
+        json(self.status, &body)
+    }
+}
+
+impl From<RunnerError> for HttpError {
+    fn from(error: RunnerError) -> Self {
+        match error {
+            RunnerError::Tree(e) => e.into(),
+            RunnerError::Cycle(_) => Self::caused(StatusCode::CONFLICT, &error),
+            RunnerError::Shim { .. } => Self::caused(StatusCode::INTERNAL_SERVER_ERROR, &error),
+            RunnerError::Agent(_)
+            | RunnerError::Config(_)
+            | RunnerError::WorkFolder { .. }
+            | RunnerError::Refused(_) => Self::caused(StatusCode::BAD_REQUEST, &error),
+        }
+    }
+}
+
+impl From<TreeError> for HttpError {
+    fn from(error: TreeError) -> Self {
+        let status = match &error {
+            TreeError::Fs(e) if e.kind() == FsErrorKind::Full => StatusCode::INSUFFICIENT_STORAGE,
+            TreeError::Fs(_) | TreeError::Corrupt { .. } | TreeError::Newer { .. } => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+            TreeError::BadId(_) | TreeError::BadPath(_) | TreeError::Invalid(_) => StatusCode::BAD_REQUEST,
+            TreeError::NotFound { .. } => StatusCode::NOT_FOUND,
+            TreeError::Exists { .. } | TreeError::Locked { .. } => StatusCode::CONFLICT,
+        };
+        Self::caused(status, &error)
+    }
+}
+
+impl From<BadId> for HttpError {
+    fn from(error: BadId) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
+
+/// A JSON answer.
+pub(super) fn json(status: StatusCode, value: &impl serde::Serialize) -> Response {
+    let (status, body) = match serde_json::to_vec(value) {
+        Ok(body) => (status, body),
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, br#"{"error":"the answer has no spelling"}"#.to_vec()),
+    };
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// What a route came to, as an answer.
+pub(super) fn answer(result: Result<Response>) -> Response {
+    result.unwrap_or_else(HttpError::into_response)
+}
+
+/// What no route took.
+pub(super) async fn refused(rejection: Rejection) -> std::result::Result<Response, Infallible> {
+    let error = if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
+        HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not known here; see the Allow header")
+    } else if rejection.is_not_found() {
+        HttpError::not_found("there is no such route")
+    } else if rejection.find::<warp::reject::InvalidQuery>().is_some() {
+        HttpError::bad_request("the query string is not understood")
+    } else {
+        HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "the request could not be routed")
+    };
+    Ok(error.into_response())
+}
