@@ -23,7 +23,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// An event. Its data is always JSON: a line break or `\r` in a text of somebody else forges nothing.
 pub(super) fn event(data: &impl Serialize) -> Event {
-    Event::default().json_data(data).unwrap_or_else(|_| Event::default().data("{\"type\":\"unspeakable\"}"))
+    let text = serde_json::to_string(data).unwrap_or_else(|_| "{\"type\":\"unspeakable\"}".to_owned());
+    // The document's own scripts cut off `data: `; warp writes no space there, and readers drop one.
+    Event::default().data(format!(" {text}"))
 }
 
 /// The answer that sends these events.
