@@ -1,7 +1,6 @@
 //! A run whose shim was killed: its agent goes on, and its driver sees it to the end.
 #![expect(
     clippy::disallowed_methods,
-    clippy::expect_used,
     clippy::unwrap_used,
     reason = "writes the files that let an agent go on, and may panic"
 )]

@@ -1,7 +1,6 @@
 //! What a shim costs while it watches: its memory, its wake-ups, its time beside an agent that floods its output.
 #![expect(
     clippy::disallowed_methods,
-    clippy::expect_used,
     clippy::unwrap_used,
     reason = "reads files of the run, and may panic"
 )]

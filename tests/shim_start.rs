@@ -1,7 +1,6 @@
 //! From a launch to an agent: one claim, and an agent that has what it was given and nothing else.
 #![expect(
     clippy::disallowed_methods,
-    clippy::expect_used,
     reason = "prepares files of its own, and may panic"
 )]
 
