@@ -265,3 +265,34 @@ pub(super) fn watch_readable(fd: BorrowedFd<'_>) -> io::Result<AsyncFd<BorrowedF
     // SAFETY: the borrow keeps the descriptor open, and the same, for as long as the registration lives.
     Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::{
+        sys::{
+            signal::Signal,
+            wait::{WaitStatus, waitpid},
+        },
+        unistd::Pid,
+    };
+
+    #[test]
+    fn a_process_that_is_never_let_go_does_not_look_like_a_success() {
+        let text = |text: &str| CString::new(text).unwrap();
+        let null = || rustix::fs::open("/dev/null", rustix::fs::OFlags::RDWR, rustix::fs::Mode::empty());
+        let plan = ExecPlan {
+            program: text("/bin/true"),
+            argv: vec![text("true")],
+            envp: Vec::new(),
+            cwd: text("/"),
+            stdin: null().unwrap(),
+            stdout: null().unwrap(),
+            stderr: null().unwrap(),
+        };
+        let mut held = fork_held(&plan, None).unwrap();
+        held.go = None;
+        let pid = Pid::from_raw(held.pid);
+        assert_eq!(waitpid(pid, None), Ok(WaitStatus::Signaled(pid, Signal::SIGKILL, false)));
+    }
+}
