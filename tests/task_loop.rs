@@ -173,6 +173,10 @@ fn ctrl_c_stops_and_a_closed_terminal_leaves() {
     let outcome = task.wait().outcome;
     assert!(outcome.code == 130 && outcome.stderr.contains("left while the task goes on"), "{outcome:?}");
     assert!(bench.why("b").contains("nobody drives it: start `run-agent serve`"), "{}", bench.why("b"));
+    let watching = Driver::of(&mut bench.sandbox.command(["watch", "p/b"]));
+    until("somebody watches", || bench.why("b").contains("driven by run-agent watch"));
+    watching.signal(Signal::SIGTERM);
+    assert_eq!(watching.wait().outcome.code, 143);
     assert!(!bench.marker("b", "STOP").exists());
     bench.touch("go");
     assert_eq!(bench.run("drive p/b").code, 0);

@@ -96,16 +96,7 @@ pub(super) fn to_the_end(
     let run = accepted.ticket.run();
     let folder = runner.tree.root().absolute(run.dir().path());
     context.printer().word(&format!("{run}\n  in {}", folder.display()))?;
-    match context.runtime()?.block_on(watch_to_the_end(context, runner, accepted, show))? {
-        LoopEnd::Ended { end, info } => Ok((end, info)),
-        LoopEnd::Detached => Err(left(&run.task)),
-    }
-}
-
-/// The error of a verb that was told to go while its task goes on.
-pub(super) fn left(task: &TaskRef) -> CliError {
-    CliError::new(Kind::Interrupted, "left while the task goes on")
-        .with_hint(format!("`run-agent drive {task}` goes on, `run-agent stop {task}` ends it"))
+    context.runtime()?.block_on(watch_to_the_end(context, runner, accepted, show))
 }
 
 async fn watch_to_the_end(
@@ -113,7 +104,7 @@ async fn watch_to_the_end(
     runner: &Runner,
     accepted: Accepted,
     show: Show,
-) -> CliResult<LoopEnd> {
+) -> CliResult<(TaskEnd, Box<RunInfo>)> {
     let hints = context.hints(&runner.tree)?;
     let mut interrupts = Interrupts::listen()?;
     let detach = CancellationToken::new();
@@ -128,7 +119,13 @@ async fn watch_to_the_end(
         tokio::select! {
             end = &mut drive => {
                 progress.print()?;
-                return Ok(end?);
+                return match end? {
+                    LoopEnd::Ended { end, info } => Ok((end, info)),
+                    LoopEnd::Detached => Err(CliError::new(interrupts.kind(), "left while the task goes on")
+                        .with_hint(format!(
+                            "`run-agent drive {task}` goes on, `run-agent stop {task}` ends it"
+                        ))),
+                };
             }
             wish = interrupts.next() => act(wish, context, runner, &task, &detach)?,
             () = &mut patience, if !progress.looked_at_queue => progress.say_if_queued()?,

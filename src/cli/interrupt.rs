@@ -20,6 +20,7 @@ pub(super) struct Interrupts {
     hangup: Signal,
     terminate: Signal,
     stops: u32,
+    kind: Kind,
 }
 
 impl Interrupts {
@@ -31,6 +32,7 @@ impl Interrupts {
             hangup: listen(SignalKind::hangup())?,
             terminate: listen(SignalKind::terminate())?,
             stops: 0,
+            kind: Kind::Interrupted,
         })
     }
 
@@ -43,7 +45,15 @@ impl Interrupts {
             }
             // A closed terminal, and a machine that goes down, say nothing about the task.
             _ = self.hangup.recv() => Wish::Leave,
-            _ = self.terminate.recv() => Wish::Leave,
+            _ = self.terminate.recv() => {
+                self.kind = Kind::Terminated;
+                Wish::Leave
+            }
         }
+    }
+
+    /// How a verb ends that has obeyed the last wish.
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
     }
 }

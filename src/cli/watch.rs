@@ -123,7 +123,7 @@ async fn until_all_ended(
                 Some(Err(e)) => std::panic::resume_unwind(e.into_panic()),
             },
             // Whoever only looks stops looking; the tasks go on.
-            _ = interrupts.next() => break Err(CliError::new(Kind::Interrupted, "not waited for; the tasks go on")),
+            _ = interrupts.next() => break Err(CliError::new(interrupts.kind(), "not waited for; the tasks go on")),
             () = &mut deadline => break Err(CliError::new(Kind::TimedOut, "not all tasks have ended")),
         }
     };
