@@ -114,7 +114,9 @@ impl Keeper {
             return self;
         }
         discard_abandoned(&self.core);
-        self.settled(Todo { all_projects: true, ..Todo::default() })
+        let keeper = self.settled(Todo { all_projects: true, ..Todo::default() });
+        keeper.core.index.open();
+        keeper
     }
 
     fn look_again(self, changed: Changed) -> Self {
@@ -212,7 +214,7 @@ impl Keeper {
         let mut live: HashMap<PathBuf, TaskRef> = HashMap::new();
         for name in self.core.index.wanted() {
             let Some(task) = self.core.index.task(&name) else { continue };
-            let runs = task.runs.iter().filter(|r| !r.is_final()).map(|r| r.run.dir().path().clone());
+            let runs = task.runs.iter().filter(|r| !r.settled).map(|r| r.run.dir().path().clone());
             for folder in [name.dir().path().clone(), name.dir().runs()].into_iter().chain(runs) {
                 live.insert(root.absolute(&folder), name.clone());
             }

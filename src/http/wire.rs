@@ -14,6 +14,7 @@ use crate::{
     },
     view::{
         index::{RunSummary, TaskSummary},
+        run_log,
         task::TaskStatus,
     },
 };
@@ -93,6 +94,60 @@ impl<'a> From<&'a RunSummary> for Run<'a> {
     }
 }
 
+/// `GET /api/v1/runs`.
+#[derive(Debug, Serialize)]
+pub(super) struct Runs<'a> {
+    pub(super) runs: Vec<Run<'a>>,
+}
+
+/// An event of `/api/v1/runs/stream/all`.
+#[derive(Debug, Serialize)]
+pub(super) struct RunChange<'a> {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    #[serde(flatten)]
+    pub(super) run: Run<'a>,
+}
+
+/// An event of a run's stream.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub(super) enum LogEvent<'a> {
+    /// A line.
+    Log {
+        timestamp: Time,
+        line: &'a str,
+        stream: &'static str,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        continues: bool,
+    },
+    /// A change of the run's status.
+    Status {
+        status: RunWord,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        exit_code: Option<i32>,
+    },
+    /// The end.
+    Done,
+}
+
+impl<'a> From<&'a run_log::LogEvent> for LogEvent<'a> {
+    fn from(event: &'a run_log::LogEvent) -> Self {
+        match event {
+            run_log::LogEvent::Line { stream, time, text, continues } => Self::Log {
+                timestamp: Time(*time),
+                line: text,
+                stream: stream.as_str(),
+                continues: *continues,
+            },
+            run_log::LogEvent::Status(shown) => {
+                Self::Status { status: Some(shown.status).into(), exit_code: shown.exit_code }
+            }
+            run_log::LogEvent::Done => Self::Done,
+        }
+    }
+}
+
 /// A run by itself.
 #[derive(Debug, Serialize)]
 pub(super) struct RunDetail<'a> {
@@ -160,6 +215,12 @@ impl<'a> Task<'a> {
             runs: task.runs.iter().rev().map(|r| Run::from(&**r)).collect(),
         }
     }
+}
+
+/// `GET /api/v1/tasks`.
+#[derive(Debug, Serialize)]
+pub(super) struct Tasks<'a> {
+    pub(super) tasks: Vec<Task<'a>>,
 }
 
 /// What becomes of an existing task of the same name.
@@ -269,4 +330,12 @@ impl<'a> From<&'a Message> for BusMessage<'a> {
             body: &message.body,
         }
     }
+}
+
+/// `GET /api/v1/messages`.
+#[derive(Debug, Serialize)]
+pub(super) struct Messages<'a> {
+    pub(super) messages: Vec<BusMessage<'a>>,
+    /// Whether more stand behind the last one.
+    pub(super) more: bool,
 }

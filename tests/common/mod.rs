@@ -15,6 +15,8 @@ pub mod job;
 pub mod processes;
 pub mod shim;
 
+pub mod daemon;
+
 use std::{
     ffi::OsStr,
     fs,
@@ -59,6 +61,11 @@ impl Sandbox {
     /// The tree, where it lies by default.
     pub fn root(&self) -> PathBuf {
         self.home().join("run-agent")
+    }
+
+    /// A path of the sandbox.
+    pub fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.folder.path().join(path)
     }
 
     /// Writes a file of the sandbox, with the folders it needs.

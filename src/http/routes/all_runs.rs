@@ -3,16 +3,16 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use futures_util::stream;
-use serde_json::{Value, json};
 use tokio::sync::watch;
-use warp::{Filter, filters::BoxedFilter, reply::Response, sse::Event};
+use warp::{Filter, filters::BoxedFilter, reply::Response};
 
 use super::{Query, query};
 use crate::{
     http::{
         Api,
         error::{Result, answer},
-        sse, wire,
+        sse::{self, Event, Label},
+        wire,
     },
     view::index::{ChangeKind, Index, RunSummary, Since},
 };
@@ -60,7 +60,7 @@ impl Follower {
     /// Tells a client to forget what it knows, and then everything.
     fn reset(&mut self) {
         self.revision = self.index.revision();
-        self.ready.push_back(sse::event(&json!({ "type": "reset" })));
+        self.ready.push_back(Event::reset());
         self.snapshot(|_| true);
     }
 
@@ -68,7 +68,7 @@ impl Follower {
         // The revision from before: what changes in between is told twice, not never.
         let id = self.id(self.revision);
         for run in self.index.runs().iter().rev().filter(|r| wanted(r)) {
-            self.ready.push_back(sse::event(&data(ChangeKind::Updated, run)).id(id.clone()));
+            self.ready.push_back(event(ChangeKind::Updated, run, &id));
         }
     }
 
@@ -87,8 +87,8 @@ impl Follower {
                 Since::Changes(changes) => {
                     for change in changes {
                         self.revision = change.revision;
-                        let event = sse::event(&data(change.kind, &change.run));
-                        self.ready.push_back(event.id(self.id(change.revision)));
+                        let id = self.id(change.revision);
+                        self.ready.push_back(event(change.kind, &change.run, &id));
                     }
                 }
             }
@@ -99,13 +99,11 @@ impl Follower {
     }
 }
 
-fn data(kind: ChangeKind, run: &RunSummary) -> Value {
-    let mut data = json!(wire::Run::from(run));
-    data["type"] = match kind {
+fn event(kind: ChangeKind, run: &RunSummary, id: &str) -> Event {
+    let kind = match kind {
         ChangeKind::Created => "run_created",
         ChangeKind::Started => "run_started",
         ChangeKind::Updated => "run_updated",
-    }
-    .into();
-    data
+    };
+    Event::new(Label { id: Some(id), event: None }, &wire::RunChange { kind, run: run.into() })
 }

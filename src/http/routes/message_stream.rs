@@ -3,15 +3,15 @@
 use std::collections::VecDeque;
 
 use futures_util::stream;
-use serde_json::json;
-use warp::{Filter, filters::BoxedFilter, reply::Response, sse::Event};
+use warp::{Filter, filters::BoxedFilter, reply::Response};
 
 use super::{Query, messages::owner, off_thread, optional, query};
 use crate::{
     http::{
         Api,
         error::{Result, answer},
-        sse, wire,
+        sse::{self, Event, Label},
+        wire,
     },
     tree::{TreeError, bus::Bus, ids::MsgId},
     watch::{Waiter, Watched},
@@ -58,7 +58,7 @@ async fn follow(api: Api, query: Query, last: Option<String>) -> Result<Response
             });
             let found = found.await?;
             if found.is_none() {
-                ready.push_back(sse::event(&json!({ "type": "reset" })));
+                ready.push_back(Event::reset());
             }
             found.unwrap_or(0)
         }
@@ -85,8 +85,8 @@ impl Follower {
             let page = off_thread(move || bus.read_from(offset, PAGE)).await.ok()?;
             self.offset = page.next;
             for message in &page.messages {
-                let event = sse::event(&wire::BusMessage::from(message));
-                self.ready.push_back(event.event("message").id(message.msg_id.as_str()));
+                let label = Label { id: Some(message.msg_id.as_str()), event: Some("message") };
+                self.ready.push_back(Event::new(label, &wire::BusMessage::from(message)));
             }
             if self.ready.is_empty() {
                 self.waiter.next().await;

@@ -48,7 +48,7 @@ async fn list(api: Api, query: Query) -> Result<Response> {
     };
     let page = off_thread(move || bus.after(after.as_ref(), limit)).await?;
     let messages: Vec<wire::BusMessage<'_>> = page.messages.iter().map(Into::into).collect();
-    Ok(json(StatusCode::OK, &json!({ "messages": messages, "more": page.more })))
+    Ok(json(StatusCode::OK, &wire::Messages { messages, more: page.more }))
 }
 
 async fn post(api: Api, body: Body) -> Result<Response> {

@@ -3,16 +3,16 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use futures_util::stream;
-use serde_json::{Value, json};
 use tokio::sync::watch;
-use warp::{Filter, filters::BoxedFilter, reply::Response, sse::Event};
+use warp::{Filter, filters::BoxedFilter, reply::Response};
 
 use super::{Query, off_thread, query, runs::find};
 use crate::{
     http::{
         Api,
         error::{HttpError, Result, answer},
-        sse, wire,
+        sse::{self, Event, Label},
+        wire,
     },
     tree::refs::RunRef,
     view::{
@@ -74,7 +74,7 @@ fn begin(query: &Query, last: Option<String>) -> Result<(Cursor, Option<Event>)>
     match (last, query.get("after")) {
         (Some(last), _) => Ok(match last.parse() {
             Ok(cursor) => (cursor, None),
-            Err(_) => (Cursor::default(), Some(sse::event(&json!({ "type": "reset" })))),
+            Err(_) => (Cursor::default(), Some(Event::reset())),
         }),
         (None, Some(after)) => {
             let cursor =
@@ -103,7 +103,8 @@ impl Follower {
             self.log = log;
             for (event, cursor) in events {
                 self.over |= event == LogEvent::Done;
-                self.ready.push_back(sse::event(&data(&event)).id(cursor.to_string()));
+                let label = Label { id: Some(&cursor.to_string()), event: None };
+                self.ready.push_back(Event::new(label, &wire::LogEvent::from(&event)));
             }
             if self.ready.is_empty() {
                 tokio::select! {
@@ -112,27 +113,5 @@ impl Follower {
                 }
             }
         }
-    }
-}
-
-fn data(event: &LogEvent) -> Value {
-    match event {
-        LogEvent::Line { stream, time, text, continues } => {
-            let mut data = json!({
-                "type": "log", "timestamp": wire::Time(*time), "line": text, "stream": stream.as_str(),
-            });
-            if *continues {
-                data["continues"] = true.into();
-            }
-            data
-        }
-        LogEvent::Status(shown) => {
-            let mut data = json!({ "type": "status", "status": wire::RunWord::from(Some(shown.status)) });
-            if let Some(code) = shown.exit_code {
-                data["exit_code"] = code.into();
-            }
-            data
-        }
-        LogEvent::Done => json!({ "type": "done" }),
     }
 }

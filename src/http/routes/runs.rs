@@ -50,7 +50,7 @@ fn list(api: &Api) -> Result<Response> {
     api.ready()?;
     let runs = api.core.index.runs();
     let runs: Vec<wire::Run<'_>> = runs.iter().map(|r| wire::Run::from(&**r)).collect();
-    Ok(json(StatusCode::OK, &json!({ "runs": runs })))
+    Ok(json(StatusCode::OK, &wire::Runs { runs }))
 }
 
 async fn show(api: Api, id: String) -> Result<Response> {

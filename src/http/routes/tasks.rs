@@ -117,7 +117,7 @@ fn list(api: &Api, query: &Query) -> Result<Response> {
     let project: Option<ProjectId> = optional(query, "project_id")?;
     let tasks = api.core.index.tasks(project.as_ref());
     let tasks: Vec<wire::Task<'_>> = tasks.iter().map(|t| wire::Task::new(t, None)).collect();
-    Ok(json(StatusCode::OK, &json!({ "tasks": tasks })))
+    Ok(json(StatusCode::OK, &wire::Tasks { tasks }))
 }
 
 async fn show(api: Api, id: String, query: Query) -> Result<Response> {

@@ -102,7 +102,7 @@ mod tests {
         let task = crate::tree::refs::TaskRef { project: "p".parse().unwrap(), task: "t".parse().unwrap() };
         let run = task.run("20260205-10000100001-1-0001".parse().unwrap());
         let record = Err(crate::tree::TreeError::Invalid("x".to_owned()));
-        Arc::new(RunSummary { status, ..RunSummary::of(RunEntry { run, record }) })
+        Arc::new(RunSummary { status, ..RunSummary::of(RunEntry { run, record }, None) })
     }
 
     #[test]

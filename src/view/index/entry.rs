@@ -9,6 +9,7 @@ use crate::{
         ids::{RunId, TaskId},
         refs::{RunRef, TaskRef},
         run_info::{RunInfo, RunStatus},
+        ticket::Place,
     },
     view::{scan::RunEntry, task::TaskStatus},
 };
@@ -32,6 +33,8 @@ pub struct RunSummary {
     pub end_time: Option<DateTime<Utc>>,
     /// Exit code, where the process exited.
     pub exit_code: Option<i32>,
+    /// Whether its end is written down, so that nothing of it changes any more.
+    pub settled: bool,
     /// The run whose agent asked for it.
     pub parent: Option<RunId>,
     /// The attempt before it.
@@ -45,8 +48,13 @@ impl RunSummary {
         self.status.is_some_and(RunStatus::is_final)
     }
 
-    pub(super) fn of(entry: RunEntry) -> Self {
+    /// What an entry says, for a task whose loop is wanted or not.
+    pub(super) fn of(entry: RunEntry, ticket: Option<Place>) -> Self {
         match entry.record {
+            // Where a loop is wanted its driver writes the end down in a moment, with all that belongs to it.
+            Ok((info, status)) if status.is_final() && !info.status.is_final() && ticket.is_some() => {
+                Self::readable(entry.run, info, RunStatus::Running)
+            }
             Ok((info, status)) => Self::readable(entry.run, info, status),
             Err(e) => Self {
                 run: entry.run,
@@ -57,6 +65,7 @@ impl RunSummary {
                 start_time: None,
                 end_time: None,
                 exit_code: None,
+                settled: false,
                 parent: None,
                 previous: None,
             },
@@ -73,6 +82,7 @@ impl RunSummary {
             start_time: Some(info.start_time),
             end_time: info.end_time,
             exit_code: info.exit_code,
+            settled: info.status.is_final(),
             parent: info.parent_run_id,
             previous: info.previous_run_id,
         }

@@ -37,7 +37,7 @@ impl Index {
         Self { state: RwLock::default(), look: Mutex::default(), revision: watch::channel(0).0, incarnation }
     }
 
-    /// Reads the whole tree. From now on the index is ready.
+    /// Reads the whole tree.
     ///
     /// # Errors
     /// If the root or the planner's folders cannot be read.
@@ -58,13 +58,16 @@ impl Index {
                 state.put(&task, summary);
             }
         }
-        state.begin_history();
-        drop(state);
-        self.publish();
         Ok(())
     }
 
-    /// Whether the tree was read.
+    /// Says that everything is known: from now on the index is ready.
+    pub fn open(&self) {
+        self.state_mut().open();
+        self.publish();
+    }
+
+    /// Whether everything is known.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.state().is_ready()

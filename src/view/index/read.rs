@@ -10,7 +10,7 @@ use std::{
 
 use super::entry::{RunSummary, TaskSummary};
 use crate::{
-    tree::{Result, Tree, ids::TicketId, refs::TaskRef, task::TaskKind, ticket::Place},
+    tree::{Result, Tree, TreeError, ids::TicketId, refs::TaskRef, task::TaskKind, ticket::Place},
     view::scan,
 };
 
@@ -30,11 +30,16 @@ pub(super) fn task(
     let config = tree.task_config(task).ok();
     let mut runs = Vec::new();
     for id in tree.runs(task)? {
-        let ended = known.and_then(|k| k.runs.iter().find(|r| r.run.run == id && r.is_final()));
-        runs.push(match ended {
-            Some(run) => run.clone(),
-            None => Arc::new(RunSummary::of(scan::run(tree, task.run(id)))),
-        });
+        let ended = known.and_then(|k| k.runs.iter().find(|r| r.run.run == id && r.settled));
+        if let Some(run) = ended {
+            runs.push(run.clone());
+            continue;
+        }
+        let entry = scan::run(tree, task.run(id));
+        // A folder without a record is a run that is just being made.
+        if !matches!(entry.record, Err(TreeError::NotFound { .. })) {
+            runs.push(Arc::new(RunSummary::of(entry, place)));
+        }
     }
     let kind = config.as_ref().map_or(TaskKind::Task, |c| c.kind);
     let status = scan::status(tree, task, kind, place, &runs.iter().filter_map(|r| r.status))?;

@@ -32,8 +32,8 @@ impl State {
         self.ready
     }
 
-    /// From now on changes are told.
-    pub(super) fn begin_history(&mut self) {
+    /// What was found at the start is no news; from now on changes are told.
+    pub(super) fn open(&mut self) {
         self.history.forget();
         self.ready = true;
     }
@@ -119,7 +119,7 @@ impl State {
     }
 
     pub(super) fn wanted(&self) -> Vec<TaskRef> {
-        let open = self.tasks.values().filter(|t| t.runs.iter().any(|r| !r.is_final()));
+        let open = self.tasks.values().filter(|t| t.runs.iter().any(|r| !r.settled));
         let mut wanted: Vec<TaskRef> = open.map(|t| t.task.clone()).collect();
         wanted.extend(self.tickets.values().map(|(task, _)| task.clone()));
         wanted.sort_unstable();
