@@ -1,9 +1,5 @@
 //! What a shim costs while it watches: its memory, its wake-ups, its time beside an agent that floods its output.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "reads files of the run, and may panic"
-)]
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "reads files of the run, and may panic")]
 
 mod common;
 

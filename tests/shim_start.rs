@@ -1,8 +1,5 @@
 //! From a launch to an agent: one claim, and an agent that has what it was given and nothing else.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "prepares files of its own, and may panic"
-)]
+#![expect(clippy::disallowed_methods, reason = "prepares files of its own, and may panic")]
 
 mod common;
 
