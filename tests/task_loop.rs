@@ -258,6 +258,8 @@ fn a_dependency_holds_a_task_back_until_it_is_done() {
     let second = bench.start_only("b", "--depends-on a", DONE);
     until("b is accepted", || !bench.runs("b").is_empty());
     until("b says why", || bench.why("b").contains("is blocked: task a is not done yet"));
+    let listed = bench.run("list p --status blocked").succeeds();
+    assert!(listed.contains("p/b") && !listed.contains("p/a"), "{listed}");
     bench.touch("go");
     assert_eq!(first.wait().outcome.code, 0);
     assert_eq!(second.wait().outcome.code, 0);

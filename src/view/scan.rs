@@ -5,6 +5,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{
+    dependency::Blockers,
     run::{Driven, RunFacts},
     task::{self, Dependencies, TaskFacts, TaskStatus},
 };
@@ -61,7 +62,21 @@ impl Tickets {
     /// Where a task's ticket lies.
     #[must_use]
     pub fn place_of(&self, task: &TaskRef) -> Option<Place> {
-        self.0.iter().rev().find(|(_, t)| t.task() == *task).map(|(place, _)| *place)
+        self.of(task).map(|(place, _)| *place)
+    }
+
+    fn of(&self, task: &TaskRef) -> Option<&(Place, Ticket)> {
+        self.0.iter().rev().find(|(_, t)| t.task() == *task)
+    }
+
+    /// Whether a task is in the queue and waits for others.
+    fn is_blocked(&self, tree: &Tree, task: &TaskRef) -> Result<bool> {
+        match self.of(task) {
+            Some((Place::Queue, ticket)) if !ticket.depends_on.is_empty() => {
+                Ok(Blockers::new(self.0.iter().map(|(_, t)| t)).of(tree, ticket)?.is_some())
+            }
+            _ => Ok(false),
+        }
     }
 }
 
@@ -92,11 +107,13 @@ pub fn task(tree: &Tree, task: &TaskRef, tickets: &Tickets) -> Result<TaskEntry>
     let known = || runs.iter().filter_map(|r| r.record.as_ref().ok());
     let kind = config.as_ref().map_or(TaskKind::Task, |c| c.kind);
     let status = status(tree, task, kind, tickets.place_of(task), &known().map(|(_, status)| *status))?;
+    let blocked = status == TaskStatus::Queued && tickets.is_blocked(tree, task)?;
+    let status = if blocked { TaskStatus::Blocked } else { status };
     let last_activity = known().map(|(i, _)| i.end_time.unwrap_or(i.start_time)).max();
     Ok(TaskEntry { task: task.clone(), status, config, runs, last_activity })
 }
 
-/// Where a task stands whose ticket and runs are known; `runs` are shown like this, oldest first.
+/// Where a task stands whose ticket and runs are known, dependencies aside; `runs` are shown like this, oldest first.
 ///
 /// # Errors
 /// If its folder cannot be read.
