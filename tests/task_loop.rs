@@ -141,6 +141,23 @@ fn stop_ends_the_run_and_the_loop() {
 }
 
 #[test]
+fn a_usage_limit_is_waited_for_and_does_not_count() {
+    let bench = Bench::new();
+    let limited = r#"date -u -d '+2 seconds' +%Y-%m-%dT%H:%M:%SZ > "$JRUN_RUN_FOLDER/retry-after"; exit 75"#;
+    let script =
+        format!("if grep -q 'Continue working' $JRUN_RUN_FOLDER/prompt.md; then {DONE}; else {limited}; fi");
+    let task = bench.start_only("t", "--max-restarts 0", &script);
+    until("it waits for the reset", || !bench.runs("t").is_empty() && bench.why("t").contains("usage limit"));
+    // Without the limit no restart would be left.
+    assert_eq!(task.wait().ended(), (0, "completed", "the agent said DONE"));
+    let runs = bench.runs("t");
+    assert_eq!((runs.len(), runs[0].exit_code), (2, Some(75)));
+    let said = std::fs::read_to_string(bench.run_file("t", 0, "retry-after")).unwrap();
+    let reset: chrono::DateTime<chrono::Utc> = said.trim().parse().unwrap();
+    assert!(runs[1].start_time >= reset, "{} before {reset}", runs[1].start_time);
+}
+
+#[test]
 fn stop_ends_the_wait_for_a_restart() {
     let bench = Bench::new();
     let task = bench.start_only("t", "--restart-delay 1h", "exit 3");

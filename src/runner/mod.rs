@@ -23,6 +23,7 @@ mod resume;
 mod stop;
 mod submit;
 mod task_loop;
+mod usage_limit;
 mod wait;
 
 pub use children::live_children;

@@ -16,6 +16,7 @@ use super::{
     farewell,
     new_run::discard_unaccepted,
     restart::{self, Counts, LoopFacts, Next, PastRun, Say},
+    usage_limit,
 };
 use crate::{
     config::TaskSettings,
@@ -220,7 +221,7 @@ impl Turn {
             restarts: self.ticket.restarts,
             live_children: live_children(tree, task)?.len(),
             brake: brakes::hit(&self.runner, task, &settings.limits)?,
-            usage_limit_until: None,
+            usage_limit_until: usage_limit::until(&self.runner, info, &settings.defaults)?,
             settings: &settings.defaults,
         }))
     }

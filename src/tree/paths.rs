@@ -160,6 +160,8 @@ files!(RunDir {
     log_times = "log-times.jsonl";
     /// The agent's stream in one shape for every agent.
     events = "events.jsonl";
+    /// When an agent that met a usage limit may try again, as it says itself.
+    retry_after = "retry-after";
     /// Commands for a live run.
     inbox = "inbox.jsonl";
     /// Lines that the shim pumps into the agent.

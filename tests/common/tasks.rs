@@ -95,6 +95,12 @@ impl Bench {
         ids.into_iter().filter_map(|id| self.tree.run_info(&task.run(id)).ok()).collect()
     }
 
+    /// A file in the folder of a task's nth run.
+    pub fn run_file(&self, name: &str, n: usize, file: &str) -> PathBuf {
+        let run = Self::named(name).run(self.runs(name)[n].run_id.clone());
+        self.tree.root().absolute(&run.dir().path().join(file))
+    }
+
     pub fn end(&self, name: &str) -> Option<TaskEnd> {
         self.tree.task_end(&Self::named(name)).unwrap()
     }
