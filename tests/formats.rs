@@ -158,7 +158,7 @@ fn the_sample_trees_are_still_read() {
         .map(|t| (t["task_id"].as_str().unwrap().to_owned(), t["status"].as_str().unwrap().to_owned()))
         .collect();
     let expected =
-        [("answered", "completed"), ("failing", "failed"), ("stopped", "stopped"), ("waiting", "queued")];
+        [("answered", "completed"), ("failing", "failed"), ("stopped", "stopped"), ("waiting", "blocked")];
     assert_eq!(seen, expected.map(|(t, s)| (t.to_owned(), s.to_owned())));
     let answer = sandbox.run("output sample/answered").succeeds();
     assert!(answer.contains("| Rust |"), "{answer}");
