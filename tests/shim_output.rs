@@ -116,9 +116,10 @@ fn alone_a_shim_is_small_and_sleeps_while_nothing_happens() {
 
     let [own, shared, file] = ["RssAnon", "RssShmem", "RssFile"].map(|name| status(shim, name));
     println!("a shim in KiB: {own} of its own, {shared} shared, {file} of its program in the page cache");
-    assert!(own + shared < 1024, "{own} + {shared} KiB");
-    // How much of a program's file counts as resident is the page cache's choice; a build for debugging is larger.
-    let limit = if cfg!(debug_assertions) { 8 * 1024 } else { 4 * 1024 };
-    assert!(own + shared + file < limit, "{own} + {shared} + {file} KiB");
+    // A build for debugging is several times as large, and how much of its file counts as resident is the page
+    // cache's choice; what the shim takes for itself is held to here, the whole in a release build.
+    let release = !cfg!(debug_assertions);
+    assert!(own + shared < if release { 1024 } else { 2048 }, "{own} + {shared} KiB");
+    assert!(!release || own + shared + file < 4 * 1024, "{own} + {shared} + {file} KiB");
     assert_eq!(status(shim, "Threads"), 1);
 }
