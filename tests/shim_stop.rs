@@ -258,7 +258,6 @@ fn stop_trees(group: Option<&Group>) {
         let threads = [scope.spawn(stop_some), scope.spawn(stop_some)];
         threads.into_iter().map(|t| t.join().unwrap()).max().unwrap()
     });
-    println!("of {count} stops the slowest took {slowest:?} beyond its grace");
     // The half second is the design's, for a machine that does nothing else; a busy one gets ten times that.
     let slack = if soak { SLACK } else { 10 * SLACK };
     assert!(slowest <= slack, "of {count} stops the slowest took {slowest:?} beyond its grace");
