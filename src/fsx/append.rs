@@ -90,10 +90,25 @@ impl Root {
         Ok(value)
     }
 
+    /// Ends the line in whose middle a writer died. `false`: there was none.
+    ///
+    /// # Errors
+    /// As [`Root::append`].
+    pub fn end_line(&self, rel: &RelPath) -> Result<bool> {
+        if self.stat(rel)?.is_none() {
+            return Ok(false);
+        }
+        self.append(rel, |tail| {
+            let torn = tail.lines().complete_until(tail.size())? < tail.size();
+            Ok(if torn { (b"\n".to_vec(), true) } else { (Vec::new(), false) })
+        })
+    }
+
     /// Writes behind `len`, the end of the file as seen under the lock.
     fn write_lines(&self, file: &ReadFile, len: u64, mut bytes: Vec<u8>, rel: &RelPath) -> Result<()> {
         debug_assert!(bytes.ends_with(b"\n"), "whole lines only");
-        if len > 0 && file.read_range(len - 1, len)? != b"\n" {
+        // An empty line behind a torn one is the end of that one.
+        if len > 0 && file.read_range(len - 1, len)? != b"\n" && bytes != b"\n" {
             bytes.insert(0, b'\n');
         }
         step();
@@ -185,6 +200,18 @@ mod tests {
             root.replace(rel, b"to").unwrap();
             append(root, rel, "").unwrap();
             assert_eq!(content(root, rel), "to");
+        });
+    }
+
+    #[test]
+    fn a_torn_line_is_ended_once() {
+        with_root(Durability::Always, |root, rel| {
+            assert!(!root.end_line(rel).unwrap() && !root.exists(rel).unwrap());
+            for (before, after, torn) in [("", "", false), ("a\n", "a\n", false), ("a\nb", "a\nb\n", true)] {
+                root.replace(rel, before.as_bytes()).unwrap();
+                assert_eq!(root.end_line(rel).unwrap(), torn, "{before:?}");
+                assert_eq!(content(root, rel), after);
+            }
         });
     }
 

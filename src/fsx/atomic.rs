@@ -27,6 +27,32 @@ pub enum Published {
 
 /// Temporary files start with this, so that `fsck` knows what a crash left behind.
 const TEMP_PREFIX: &str = ".tmp-";
+/// Reserved room starts with this.
+pub(super) const RESERVED_PREFIX: &str = ".reserved-";
+
+/// What a file is that has not got its own name yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnItsWay {
+    /// Written by [`Root::replace`] or [`Root::publish`], in the process with this id.
+    Temporary(i32),
+    /// Room taken by [`Root::reserve`].
+    Reserved,
+}
+
+impl OnItsWay {
+    /// What a name says; `None` for a name that somebody chose.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        if name.starts_with(RESERVED_PREFIX) {
+            return Some(Self::Reserved);
+        }
+        let (writer, rest) = name.strip_prefix(TEMP_PREFIX)?.split_once('-')?;
+        let (number, _) = rest.split_once('-')?;
+        // Others may begin their names like this, too.
+        number.parse::<u64>().ok()?;
+        writer.parse().ok().map(Self::Temporary)
+    }
+}
 
 impl Root {
     /// Replaces (or makes) a file whole and durably.
@@ -123,12 +149,6 @@ impl Root {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(self.error("remove", rel, e)),
             _ => self.sync_dir(&dir, &rel.parent()),
         }
-    }
-
-    /// Whether a name is one that [`Root::replace`] or [`Root::publish`] uses on the way.
-    #[must_use]
-    pub fn is_temporary(name: &str) -> bool {
-        name.starts_with(TEMP_PREFIX)
     }
 
     fn write_temp(&self, dir: &OwnedFd, rel: &RelPath, bytes: &[u8]) -> Result<String> {

@@ -24,7 +24,7 @@ mod root;
 pub mod steps;
 
 pub use append::Tail;
-pub use atomic::Published;
+pub use atomic::{OnItsWay, Published};
 pub use error::{FsError, FsErrorKind, Result};
 pub use lines::{Line, LineReader};
 pub use lock::{Lock, LockAttempt};

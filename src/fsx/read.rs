@@ -74,6 +74,24 @@ impl ReadFile {
         Ok(self.file.metadata().map_err(|e| self.root.error("stat", &self.rel, e))?.len())
     }
 
+    /// Length between two appends, waiting for the one that is under way: a line that is
+    /// unfinished there has lost its writer, or was written by somebody who takes no lock.
+    ///
+    /// # Errors
+    /// If the file cannot be locked.
+    pub fn settled_size(&self) -> Result<u64> {
+        loop {
+            match self.file.lock_shared() {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                result => break result.map_err(|e| self.root.error("lock", &self.rel, e))?,
+            }
+        }
+        let size = self.size();
+        // A failure here is mended by closing the file.
+        let _ = self.file.unlock();
+        size
+    }
+
     /// Reads up to `buf.len()` bytes at `offset`; 0 at the end.
     ///
     /// # Errors

@@ -4,7 +4,13 @@ use std::{fs::File, os::unix::fs::FileExt};
 
 use rustix::fs::{AtFlags, FallocateFlags, OFlags};
 
-use super::{atomic::Published, error::Result, rel::RelPath, root::Root, steps::step};
+use super::{
+    atomic::{Published, RESERVED_PREFIX},
+    error::Result,
+    rel::RelPath,
+    root::Root,
+    steps::step,
+};
 
 /// Reserved room; [`Reserved::publish`] turns it into the file.
 #[derive(Debug)]
@@ -21,7 +27,7 @@ impl Root {
     /// # Errors
     /// If the disk has no such room now.
     pub fn reserve(&self, rel: &RelPath, len: usize) -> Result<Reserved> {
-        let hidden = rel.parent().join(format!(".reserved-{}", rel.name()));
+        let hidden = rel.parent().join(format!("{RESERVED_PREFIX}{}", rel.name()));
         step();
         let file = self.file("reserve room for", &hidden, OFlags::RDWR | OFlags::CREATE)?;
         step();

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::claim::ClaimError;
+use super::claim::{self, ClaimError};
 use crate::fsx::{RelPath, Root};
 
 /// Name of the file in the run's folder.
@@ -167,9 +167,6 @@ impl ExitRecord {
     pub fn read(root: &Root, run_dir: &RelPath) -> Result<Option<Self>, ClaimError> {
         let path = run_dir.join(FILE);
         let Some(bytes) = root.read_opt(&path, 1 << 20)? else { return Ok(None) };
-        serde_json::from_slice(&bytes).map(Some).map_err(|e| ClaimError::Corrupt {
-            path: root.absolute(&path).display().to_string(),
-            problem: e.to_string(),
-        })
+        claim::parse(&bytes, root.absolute(&path)).map(Some)
     }
 }

@@ -25,6 +25,7 @@ use crate::{
     fsx::{Durability, Root},
 };
 
+pub use crate::fsx::{EntryKind, OnItsWay, RelPath};
 pub use error::{FsError, FsErrorKind, Result, TreeError};
 
 /// An open tree: its root folder and the time. Cheap to clone.

@@ -13,6 +13,7 @@ mod message;
 mod position;
 mod post;
 mod read;
+mod scan;
 
 pub use discover::{Discovered, Hints, Undiscovered, Why, discover};
 pub use draft::{Draft, MAX_META_DEPTH};
@@ -21,3 +22,4 @@ pub use line::MAX_LINE;
 pub use message::{Link, Message, MessageType, Parent, UNKNOWN_TIME};
 pub use post::{LookBack, Posted};
 pub use read::{MAX_PAGE, Page};
+pub use scan::Scanned;

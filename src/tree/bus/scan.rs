@@ -1,0 +1,55 @@
+//! Looking at every line of a bus, one at a time: what reading passes over is shown, too.
+
+use super::{
+    handle::Bus,
+    line::{self, MAX_LINE},
+    message::Message,
+};
+use crate::{
+    fsx::LineReader,
+    tree::{FsErrorKind, Result, TreeError},
+};
+
+/// One line of a bus, or what stands behind the last one.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Scanned {
+    /// A message.
+    Message(Box<Message>),
+    /// A line that is no message.
+    Garbage {
+        /// Byte offset of its first byte.
+        offset: u64,
+    },
+    /// The beginning of a line that nobody is writing: its writer died.
+    Torn {
+        /// Byte offset of its first byte.
+        offset: u64,
+    },
+}
+
+impl Bus {
+    /// Shows `each` everything that stands in the file now, in file order. One line is held in memory.
+    ///
+    /// # Errors
+    /// If the file is there and cannot be read.
+    pub fn scan(&self, mut each: impl FnMut(Scanned)) -> Result<()> {
+        let file = match self.root.open_read(&self.rel) {
+            Err(e) if e.kind() == FsErrorKind::NotFound => return Ok(()),
+            opened => opened.map_err(TreeError::from)?,
+        };
+        let size = file.settled_size()?;
+        let mut read = 0;
+        for line in LineReader::new(&file).keeping(MAX_LINE).forward(0, size) {
+            let line = line?;
+            read = line.end();
+            each(match line::read(&line, &self.owner) {
+                Some(message) => Scanned::Message(Box::new(message)),
+                None => Scanned::Garbage { offset: line.offset },
+            });
+        }
+        if read < size {
+            each(Scanned::Torn { offset: read });
+        }
+        Ok(())
+    }
+}
