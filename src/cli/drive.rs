@@ -1,6 +1,6 @@
 //! `run-agent drive`: goes on with what a driver that died has left, until it has ended.
 
-use std::process::ExitCode;
+use std::{collections::HashSet, process::ExitCode};
 
 use tokio_util::sync::CancellationToken;
 
@@ -39,35 +39,52 @@ enum Outcome {
     Unwanted,
     HeldBy(String),
     Detached,
+    Failed(CliError),
 }
 
 /// Drives the tasks, all at the same time.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
-    let references = References::new(&runner.tree, context.environment());
-    let tasks = if args.all {
-        let mut tasks = Vec::new();
+    let tasks = tasks(args, context, &runner)?;
+    let outcomes = context.runtime()?.block_on(drive_all(context, &runner, &tasks))?;
+    // What a script has to know first: that something failed, that we have left, that others are at it.
+    let mut worst = None;
+    for (task, outcome) in tasks.iter().zip(outcomes) {
+        let (words, kind) = match outcome {
+            Outcome::Ended => (format!("{task} has ended"), None),
+            Outcome::Unwanted => (format!("{task} needs no driver"), None),
+            Outcome::Detached => (format!("{task} goes on"), Some(Kind::Interrupted)),
+            Outcome::HeldBy(by) => (format!("{task} is driven by {by}"), Some(Kind::Conflict)),
+            Outcome::Failed(e) => (format!("{task} cannot be driven: {}", e.chain()), Some(e.kind())),
+        };
+        context.printer().word(&words)?;
+        let weight = |kind: &Kind| match kind {
+            Kind::Conflict => 1,
+            Kind::Interrupted => 2,
+            _ => 3,
+        };
+        worst = worst.into_iter().chain(kind).max_by_key(weight);
+    }
+    Ok(worst.map_or(ExitCode::SUCCESS, |kind| ExitCode::from(kind.code())))
+}
+
+/// The tasks that are meant, in the order of their acceptance if all are.
+fn tasks(args: &Args, context: &Context, runner: &Runner) -> CliResult<Vec<TaskRef>> {
+    let mut tasks = Vec::new();
+    if args.all {
         for place in [Place::Live, Place::Queue] {
             tasks.extend(readable_tickets(&runner.tree, place)?.into_iter().map(|(_, ticket)| ticket.task()));
         }
-        tasks
     } else {
-        args.names.iter().map(|name| references.task(Some(name))).collect::<CliResult<_>>()?
-    };
-    let outcomes = context.runtime()?.block_on(drive_all(context, &runner, &tasks))?;
-    let mut held = false;
-    for (task, outcome) in tasks.iter().zip(outcomes) {
-        match outcome {
-            Outcome::Ended => context.printer().word(&format!("{task} has ended"))?,
-            Outcome::Unwanted => context.printer().word(&format!("{task} needs no driver"))?,
-            Outcome::Detached => context.printer().word(&format!("{task} goes on"))?,
-            Outcome::HeldBy(by) => {
-                held = true;
-                context.printer().word(&format!("{task} is driven by {by}"))?;
-            }
+        let references = References::new(&runner.tree, context.environment());
+        for name in &args.names {
+            tasks.push(references.task(Some(name))?);
         }
     }
-    Ok(if held { ExitCode::from(Kind::Conflict.code()) } else { ExitCode::SUCCESS })
+    // Driven twice, a task would be held by ourselves.
+    let mut seen = HashSet::new();
+    tasks.retain(|task| seen.insert(task.clone()));
+    Ok(tasks)
 }
 
 async fn drive_all(context: &Context, runner: &Runner, tasks: &[TaskRef]) -> CliResult<Vec<Outcome>> {
@@ -79,24 +96,19 @@ async fn drive_all(context: &Context, runner: &Runner, tasks: &[TaskRef]) -> Cli
     tokio::pin!(all);
     loop {
         tokio::select! {
-            outcomes = &mut all => return outcomes.into_iter().collect(),
+            outcomes = &mut all => return Ok(outcomes),
             // Whoever drives what others began does not end it by going away.
             _ = interrupts.next() => detach.cancel(),
         }
     }
 }
 
-async fn drive_one(
-    runner: &Runner,
-    task: &TaskRef,
-    hints: &Hints,
-    detach: &CancellationToken,
-) -> CliResult<Outcome> {
+async fn drive_one(runner: &Runner, task: &TaskRef, hints: &Hints, detach: &CancellationToken) -> Outcome {
     match daemon::take_over(runner, task, &daemon::holder("run-agent drive"), hints, detach).await {
-        Ok(None) => Ok(Outcome::Unwanted),
-        Ok(Some(LoopEnd::Ended { .. })) => Ok(Outcome::Ended),
-        Ok(Some(LoopEnd::Detached)) => Ok(Outcome::Detached),
-        Err(RunnerError::Tree(TreeError::Locked { by, .. })) => Ok(Outcome::HeldBy(by)),
-        Err(e) => Err(CliError::from(e)),
+        Ok(None) => Outcome::Unwanted,
+        Ok(Some(LoopEnd::Ended { .. })) => Outcome::Ended,
+        Ok(Some(LoopEnd::Detached)) => Outcome::Detached,
+        Err(RunnerError::Tree(TreeError::Locked { by, .. })) => Outcome::HeldBy(by),
+        Err(e) => Outcome::Failed(CliError::from(e)),
     }
 }
