@@ -1,18 +1,18 @@
 //! `run-agent fsck`: what is wrong with a tree, and mending it.
 
-use std::process::ExitCode;
+use std::{collections::BTreeSet, process::ExitCode};
 
 use serde::Serialize;
 
 use super::{
     context::Context,
-    error::{CliResult, Kind},
+    error::{CliError, CliResult, Kind},
     flags::JsonFlag,
     print::Form,
     table::Table,
 };
 use crate::{
-    runner,
+    runner::{self, Repaired},
     view::fsck::{self, Finding, Report, Severity},
 };
 
@@ -33,71 +33,87 @@ pub struct Args {
     pub(super) json: JsonFlag,
 }
 
+/// What a look has found, and what a repair has done about it.
+#[derive(Debug)]
+struct Looked {
+    mended: Vec<Finding>,
+    /// Why something could not be mended.
+    failures: Vec<String>,
+    left: Report,
+}
+
 #[derive(Debug, Serialize)]
 struct Answer<'a> {
     clean: bool,
     mended: &'a [Finding],
+    failures: &'a [String],
     findings: &'a [Finding],
 }
 
 /// Looks, and mends if asked to.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
-    let mut report = fsck::check(&runner.tree)?;
-    let mut mended = Vec::new();
-    for _ in 0..if args.repair { ROUNDS } else { 0 } {
-        let before = mended.len();
-        for finding in report.findings.drain(..) {
-            if runner::repair(&runner, &finding)? {
-                mended.push(finding);
-            }
-        }
-        report = fsck::check(&runner.tree)?;
-        if mended.len() == before {
-            break;
-        }
+    let left = fsck::check(&runner.tree)?;
+    let mut looked = Looked { mended: Vec::new(), failures: Vec::new(), left };
+    if args.repair {
+        repair(&runner, &mut looked)?;
     }
-    print(args, context, &mended, &report)?;
-    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(Kind::Findings.code()) })
+    print(args, context, &looked)?;
+    Ok(if looked.left.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(Kind::Findings.code()) })
 }
 
-fn print(args: &Args, context: &Context, mended: &[Finding], report: &Report) -> CliResult<()> {
-    let printer = context.printer();
-    if args.json.form() == Form::Json {
-        return printer.json(&Answer { clean: report.is_clean(), mended, findings: &report.findings });
-    }
-    for finding in mended {
-        printer.word(&format!(
-            "mended {}: {}: {}",
-            finding.rule.as_str(),
-            finding.path.display(),
-            finding.what
-        ))?;
-    }
-    let mut table = Table::new(&["SEVERITY", "RULE", "PATH", "WHAT"]);
-    for finding in &report.findings {
-        table.row([
-            severity(finding.severity).to_owned(),
-            finding.rule.as_str().to_owned(),
-            finding.path.display().to_string(),
-            finding.what.clone(),
-        ]);
-    }
-    if report.findings.is_empty() {
-        return printer.word("the tree is as it should be");
-    }
-    printer.table(&table)?;
-    let mendable = report.findings.iter().any(|f| f.severity == Severity::Mendable);
-    if mendable && !args.repair {
-        printer.word("`run-agent fsck --repair` mends what is mendable")?;
+fn repair(runner: &runner::Runner, looked: &mut Looked) -> CliResult<()> {
+    for _ in 0..ROUNDS {
+        let before = looked.mended.len();
+        looked.failures.clear();
+        for finding in std::mem::take(&mut looked.left.findings) {
+            match runner::repair(runner, &finding) {
+                Ok(Repaired::Yes) => looked.mended.push(finding),
+                Ok(Repaired::No) => {}
+                // It stays among the findings; the others are no worse for it.
+                Err(e) => {
+                    let why = CliError::from(e).chain();
+                    looked.failures.push(format!("{}: {why}", finding.path.display()));
+                }
+            }
+        }
+        looked.left = fsck::check(&runner.tree)?;
+        if looked.mended.len() == before {
+            break;
+        }
     }
     Ok(())
 }
 
-fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Note => "note",
-        Severity::Mendable => "mendable",
-        Severity::Error => "error",
+fn print(args: &Args, context: &Context, looked: &Looked) -> CliResult<()> {
+    let printer = context.printer();
+    let Looked { mended, failures, left } = looked;
+    if args.json.form() == Form::Json {
+        return printer.json(&Answer { clean: left.is_clean(), mended, failures, findings: &left.findings });
     }
+    for finding in mended {
+        let (rule, path) = (finding.rule.as_str(), finding.path.display());
+        printer.word(&format!("mended {rule}: {path}: {}", finding.what))?;
+    }
+    for failure in failures {
+        printer.word(&format!("not mended: {failure}"))?;
+    }
+    if left.findings.is_empty() {
+        return printer.word("the tree is as it should be");
+    }
+    let mut table = Table::new(&["SEVERITY", "RULE", "PATH", "WHAT"]);
+    for finding in &left.findings {
+        let path = finding.path.display().to_string();
+        table.row([finding.severity.as_str(), finding.rule.as_str(), &path, &finding.what]);
+    }
+    printer.table(&table)?;
+    let hints: BTreeSet<_> = left.findings.iter().map(|f| (f.rule.as_str(), f.hint)).collect();
+    for (rule, hint) in hints {
+        printer.word(&format!("hint: {rule}: {hint}"))?;
+    }
+    let mendable = left.findings.iter().any(|f| f.severity == Severity::Mendable);
+    if mendable && !args.repair {
+        printer.word("`run-agent fsck --repair` mends what is mendable")?;
+    }
+    Ok(())
 }

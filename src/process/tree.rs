@@ -72,14 +72,23 @@ impl ProcTable {
         below
     }
 
+    /// A process and what is below it, as far as that is its own; nothing if it has ended.
+    #[must_use]
+    pub fn tree_of(&self, top: ProcessId) -> Vec<&ProcStat> {
+        let Some(found) = self.all.iter().find(|s| s.id == top && !s.is_dead()) else { return Vec::new() };
+        let mut tree = vec![found];
+        tree.extend(self.below(top.pid).own);
+        tree
+    }
+
     /// The live processes that say by their environment which run they belong to, shims left out.
     #[must_use]
-    pub fn runs(&self) -> Vec<(String, i32)> {
+    pub fn runs(&self) -> Vec<(String, ProcessId)> {
         let of = |s: &ProcStat| {
             let bytes =
                 crate::fsx::read_outside(Path::new(&format!("/proc/{}/environ", s.id.pid)), 4 << 20).ok()?;
             let run = bytes.split(|b| *b == 0).find_map(|variable| variable.strip_prefix(b"JRUN_ID="))?;
-            Some((String::from_utf8_lossy(run).into_owned(), s.id.pid))
+            Some((String::from_utf8_lossy(run).into_owned(), s.id))
         };
         let own = std::process::id().cast_signed();
         self.all

@@ -71,8 +71,11 @@ pub async fn drive(
     }
 }
 
-/// Commits the end of a run that has ended, without waiting. `false`: it has not.
+/// Commits the end of a run that has ended, without waiting. `false`: it has not, or its end is committed.
 pub(super) fn settle(runner: &Runner, lock: Arc<TaskLock>, run: RunRef) -> Result<bool> {
+    if !matches!(RunFacts::read(&runner.tree, &run)?.state(None), RunState::Ending(_)) {
+        return Ok(false);
+    }
     match Driver::new(runner, lock, run, Begin::Resumed).advance()? {
         Next::Ended(_) => Ok(true),
         Next::Wait(_) => Ok(false),

@@ -30,7 +30,7 @@ pub use children::live_children;
 pub use diversify::choose as choose_agent;
 pub use drive::Begin;
 pub use error::{Result, RunnerError};
-pub use repair::repair;
+pub use repair::{Repaired, repair};
 pub use resume::{delete, discard_abandoned, resume};
 pub use stop::{Stopped, request_stop};
 pub use submit::{Accepted, Submission, accept};

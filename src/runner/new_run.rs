@@ -6,13 +6,13 @@ use super::{Runner, error::Result, prompt};
 use crate::{
     fsx::RelPath,
     tree::{
-        TreeError, format,
+        Tree, TreeError, format,
         ids::RunId,
         paths::top,
         refs::{RunRef, TaskRef},
         run_info::{ProcessOwnership, RunInfo, RunStatus},
         task_lock::TaskLock,
-        ticket::Ticket,
+        ticket::{Place, Ticket},
     },
 };
 
@@ -95,18 +95,36 @@ fn record(runner: &Runner, task: &TaskRef, new: NewRun<'_>) -> RunInfo {
 /// Removes the runs of a task that no ticket names and that nobody has started: a crash left them behind.
 pub(super) fn discard_unaccepted(runner: &Runner, task: &TaskRef, ticket: Option<&Ticket>) -> Result<()> {
     for id in runner.tree.runs(task)? {
-        if ticket.is_some_and(|t| t.run_id == id) {
-            continue;
-        }
-        let run = task.run(id);
-        let claimed = runner.tree.root().exists(&run.dir().claim())?;
-        match runner.tree.run_info(&run) {
-            Ok(info) if info.status == RunStatus::Created && !claimed => discard(runner, run.dir().path())?,
-            Err(TreeError::NotFound { .. }) if !claimed => discard(runner, run.dir().path())?,
-            _ => {}
-        }
+        discard_if_unaccepted(runner, &task.run(id), ticket)?;
     }
     Ok(())
+}
+
+/// Removes a run, if it was never accepted. `false`: it was, or may have been.
+pub(super) fn discard_if_unaccepted(runner: &Runner, run: &RunRef, ticket: Option<&Ticket>) -> Result<bool> {
+    let root = runner.tree.root();
+    let wanted = ticket.is_some_and(|t| t.run_id == run.run);
+    if wanted || root.exists(&run.dir().claim())? || !root.exists(run.dir().path())? {
+        return Ok(false);
+    }
+    let unaccepted = match runner.tree.run_info(run) {
+        Ok(info) => info.status == RunStatus::Created,
+        Err(e) => matches!(e, TreeError::NotFound { .. }),
+    };
+    if unaccepted {
+        discard(runner, run.dir().path())?;
+    }
+    Ok(unaccepted)
+}
+
+/// Whether a ticket is there that cannot be read: it may name any run.
+pub(super) fn some_ticket_is_unreadable(tree: &Tree) -> Result<bool> {
+    for place in [Place::Queue, Place::Live] {
+        if tree.tickets(place)?.iter().any(|file| file.ticket.is_err()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Moves a folder into the trash and removes it there, so that no reader meets half of it.

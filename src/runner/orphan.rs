@@ -1,4 +1,4 @@
-//! A run whose shim was killed: its processes are found by their environment, and ended by whoever drives.
+//! A run whose shim was killed: its processes are found by its claim and by their environment, and ended by whoever drives.
 
 use std::time::{Duration, Instant};
 
@@ -24,16 +24,16 @@ const REAPED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Ends everything that a run left: SIGTERM, a grace, SIGKILL until nothing is there. Blocks that long.
 pub(super) fn end_processes(run: &RunId, claim: &Claim, grace: Duration) {
-    if claim.agent.is_none() || !claim.is_of_this_boot() {
-        return;
-    }
+    let Some(agent) = claim.agent.filter(|_| claim.is_of_this_boot()) else { return };
     // Dropped, and so removed, at the end.
     let group = claim.cgroup.as_deref().and_then(RunGroup::of_claim);
     let began = Instant::now();
     let mut signal = Signal::SIGTERM;
     loop {
         let table = ProcTable::snapshot();
-        let left = table.of_run(run.as_str());
+        // An agent may have dropped its environment; what is below it is found all the same.
+        let mut left = table.of_run(run.as_str());
+        left.extend(table.tree_of(agent));
         let passed = began.elapsed();
         // What has dropped its environment is still in the group.
         let none_left = left.is_empty() && group.as_ref().is_none_or(RunGroup::is_empty);

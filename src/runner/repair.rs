@@ -1,94 +1,136 @@
 //! Mending what `fsck` finds, where nothing can be lost by it. What somebody drives is left to him.
+//!
+//! A finding is a moment old: each is looked at again, under the task's lock, before anything is done.
 
 use std::{sync::Arc, time::Duration};
 
 use super::{
     Runner, commit, drive,
-    error::{Result, RunnerError},
-    new_run::discard_unaccepted,
+    error::Result,
+    new_run::{discard_if_unaccepted, some_ticket_is_unreadable},
     orphan,
     submit::holder,
 };
 use crate::{
     process::claim::Claim,
-    tree::{TreeError, refs::RunRef, task_lock::TaskLock},
-    view::fsck::{Finding, Rule, Severity, Subject},
+    tree::{
+        RelPath, Tree, TreeError,
+        ids::TicketId,
+        refs::{RunRef, TaskRef},
+        task_lock::TaskLock,
+        ticket::Place,
+    },
+    view::{
+        self,
+        fsck::{self, Finding, Rule, Severity, Subject},
+    },
 };
 
 /// How long processes of an ended run have between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Mends one finding. `false`: it is not to be mended, or somebody is at it.
+/// What came of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repaired {
+    /// It is mended.
+    Yes,
+    /// It is not to be mended, is not there any more, or somebody is at it.
+    No,
+}
+
+impl From<bool> for Repaired {
+    fn from(mended: bool) -> Self {
+        if mended { Self::Yes } else { Self::No }
+    }
+}
+
+/// Mends one finding.
 ///
 /// # Errors
-/// If the disk fails.
-pub fn repair(runner: &Runner, finding: &Finding) -> Result<bool> {
+/// If the disk fails, or a record that it takes cannot be read; nothing is lost by that.
+pub fn repair(runner: &Runner, finding: &Finding) -> Result<Repaired> {
     if finding.severity != Severity::Mendable {
-        return Ok(false);
+        return Ok(Repaired::No);
     }
-    match (&finding.subject, finding.rule) {
-        (Subject::Run(run), Rule::LivingProcess) => {
-            let claim = Claim::read(runner.tree.root(), run.dir().path()).ok().flatten();
-            let Some(claim) = claim.filter(Claim::is_of_this_boot) else { return Ok(false) };
-            orphan::end_processes(&run.run, &claim, GRACE);
-            Ok(true)
+    let mended = match &finding.subject {
+        Subject::Run(run) => {
+            let Some(lock) = free(&runner.tree, &run.task)? else { return Ok(Repaired::No) };
+            of_run(runner, run, finding.rule, lock)?
         }
-        (Subject::Run(run), rule) => with_lock(runner, run, |lock| of_run(runner, run, rule, lock)),
-        (Subject::Ticket(place, id, task), _) => {
-            // Under the task's lock, where there is a task: its driver closes the ticket itself.
-            let _lock = match task {
-                Some(task) if runner.tree.root().exists(task.dir().path())? => {
-                    match runner.tree.lock_task(task, &holder()) {
-                        Ok(lock) => Some(lock),
-                        Err(TreeError::Locked { .. }) => return Ok(false),
-                        Err(e) => return Err(e.into()),
-                    }
-                }
-                _ => None,
-            };
-            runner.tree.close_ticket(*place, id)?;
-            Ok(true)
-        }
-        (Subject::Path, Rule::Leftover) => remove(runner, finding),
-        (Subject::Path, _) => Ok(false),
+        Subject::Ticket(place, id, task) => void_ticket(&runner.tree, *place, id, task)?,
+        Subject::Path => match runner.tree.root().relative(&finding.path) {
+            Some(path) => of_path(&runner.tree, &path, finding.rule)?,
+            None => false,
+        },
+    };
+    Ok(mended.into())
+}
+
+/// The lock of a task that nobody drives.
+fn free(tree: &Tree, task: &TaskRef) -> Result<Option<TaskLock>> {
+    match tree.lock_task(task, &holder()) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(TreeError::Locked { .. }) => Ok(None),
+        Err(e) => Err(e.into()),
     }
 }
 
-fn with_lock(
-    runner: &Runner,
-    run: &RunRef,
-    mend: impl FnOnce(Arc<TaskLock>) -> Result<bool>,
-) -> Result<bool> {
-    match runner.tree.lock_task(&run.task, &holder()) {
-        Ok(lock) => mend(Arc::new(lock)),
-        Err(TreeError::Locked { .. }) => Ok(false),
-        Err(e) => Err(RunnerError::from(e)),
-    }
-}
-
-fn of_run(runner: &Runner, run: &RunRef, rule: Rule, lock: Arc<TaskLock>) -> Result<bool> {
+fn of_run(runner: &Runner, run: &RunRef, rule: Rule, lock: TaskLock) -> Result<bool> {
+    let tree = &runner.tree;
     match rule {
+        // A ticket that cannot be read may be the one that accepted it.
+        Rule::UnacceptedRun if some_ticket_is_unreadable(tree)? => Ok(false),
         Rule::UnacceptedRun => {
-            let ticket = runner.tree.ticket_of(&run.task)?.map(|(_, _, ticket)| ticket);
-            discard_unaccepted(runner, &run.task, ticket.as_ref())?;
-            Ok(!runner.tree.root().exists(run.dir().path())?)
+            let ticket = tree.ticket_of(&run.task)?.map(|(_, _, ticket)| ticket);
+            discard_if_unaccepted(runner, run, ticket.as_ref())
         }
-        Rule::UncommittedEnd => drive::settle(runner, lock, run.clone()),
+        Rule::UncommittedEnd => drive::settle(runner, Arc::new(lock), run.clone()),
         Rule::MissingOutput => {
-            commit::ensure_output(runner, run, &runner.tree.run_info(run)?)?;
-            Ok(true)
+            let info = tree.run_info(run)?;
+            if info.status.is_final() {
+                commit::ensure_output(runner, run, &info)?;
+            }
+            Ok(info.status.is_final())
+        }
+        Rule::LivingProcess => {
+            let (info, claim) = (tree.run_info(run)?, view::run::claim(tree, run)?);
+            let Some(claim) = claim.filter(Claim::is_of_this_boot) else { return Ok(false) };
+            if info.status.is_final() {
+                orphan::end_processes(&run.run, &claim, GRACE);
+            }
+            Ok(info.status.is_final())
         }
         _ => Ok(false),
     }
 }
 
-fn remove(runner: &Runner, finding: &Finding) -> Result<bool> {
-    let root = runner.tree.root();
-    let Some(path) = root.relative(&finding.path) else { return Ok(false) };
-    if finding.path.is_dir() {
-        root.remove_tree(&path)?;
-        Ok(true)
-    } else {
-        Ok(root.remove(&path)?)
+/// Removes a ticket that starts nothing any more.
+fn void_ticket(tree: &Tree, place: Place, id: &TicketId, task: &TaskRef) -> Result<bool> {
+    let exists = tree.root().exists(task.dir().path())?;
+    // A task without a folder has no lock, and nobody who drives it.
+    let lock = if exists { free(tree, task)? } else { None };
+    if exists && lock.is_none() {
+        return Ok(false);
+    }
+    // Numbers come again: another task may have this one by now.
+    let Some(ticket) = tree.ticket(place, id)?.filter(|t| t.task() == *task) else { return Ok(false) };
+    let void = fsck::is_void(tree, &ticket)?;
+    if void {
+        tree.close_ticket(place, id)?;
+    }
+    Ok(void)
+}
+
+fn of_path(tree: &Tree, path: &RelPath, rule: Rule) -> Result<bool> {
+    let root = tree.root();
+    match rule {
+        Rule::BusTorn => Ok(root.end_line(path)?),
+        Rule::Leftover if !fsck::is_left_behind(tree, path)? => Ok(false),
+        Rule::Leftover if path.parent() == crate::tree::paths::top::trash() => {
+            root.remove_tree(path)?;
+            Ok(true)
+        }
+        Rule::Leftover => Ok(root.remove(path)?),
+        _ => Ok(false),
     }
 }

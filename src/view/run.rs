@@ -2,14 +2,14 @@
 
 use crate::{
     process::{
-        claim::Claim,
+        claim::{Claim, ClaimError},
         exit::ExitRecord,
         liveness::{self, Liveness},
     },
     tree::{
         Result, Tree, TreeError,
         refs::RunRef,
-        run_info::{RunInfo, RunStatus},
+        run_info::{ProcessOwnership, RunInfo, RunStatus},
     },
 };
 
@@ -41,6 +41,37 @@ pub enum RunState {
     Ended(RunStatus),
 }
 
+/// Who has a run; `None` if nobody has it.
+///
+/// # Errors
+/// If its claim cannot be understood.
+pub fn claim(tree: &Tree, run: &RunRef) -> Result<Option<Claim>> {
+    Claim::read(tree.root(), run.dir().path()).map_err(unreadable)
+}
+
+/// How a run's process ended; `None` if it has not, or nobody saw it.
+///
+/// # Errors
+/// If the record cannot be understood.
+pub fn exit(tree: &Tree, run: &RunRef) -> Result<Option<ExitRecord>> {
+    ExitRecord::read(tree.root(), run.dir().path()).map_err(unreadable)
+}
+
+fn unreadable(error: ClaimError) -> TreeError {
+    match error {
+        ClaimError::Fs(e) => e.into(),
+        ClaimError::Corrupt { path, problem } => TreeError::Corrupt { path, problem },
+        ClaimError::Newer { path, found, known } => TreeError::Newer { path, found, known },
+    }
+}
+
+/// Whether a run of ours has begun by its other files: without a claim it would be started again.
+#[must_use]
+pub fn has_begun(info: &RunInfo, exit: Option<&ExitRecord>) -> bool {
+    let running = info.status == RunStatus::Running && info.process_ownership == ProcessOwnership::Managed;
+    running || exit.is_some()
+}
+
 impl RunFacts {
     /// Reads the facts of a run.
     ///
@@ -48,16 +79,20 @@ impl RunFacts {
     /// If a file cannot be understood; no other run is touched by that.
     pub fn read(tree: &Tree, run: &RunRef) -> Result<Self> {
         let info = tree.run_info(run)?;
-        let dir = run.dir();
-        let corrupt =
-            |problem: String| TreeError::Corrupt { path: tree.root().absolute(dir.path()), problem };
         if info.status.is_final() {
             return Ok(Self { info, claim: None, exit: None, liveness: Liveness::Gone });
         }
-        let claim = Claim::read(tree.root(), dir.path()).map_err(|e| corrupt(e.to_string()))?;
+        let claim = claim(tree, run)?;
         // The processes before exit.json: a shim that is gone has written what it ever will.
         let liveness = claim.as_ref().map_or(Liveness::Gone, liveness::of);
-        let exit = ExitRecord::read(tree.root(), dir.path()).map_err(|e| corrupt(e.to_string()))?;
+        let exit = exit(tree, run)?;
+        if claim.is_none() && has_begun(&info, exit.as_ref()) {
+            let path = tree.root().absolute(&run.dir().claim());
+            return Err(TreeError::Corrupt {
+                path,
+                problem: "is missing, though its run has begun".to_owned(),
+            });
+        }
         Ok(Self { info, claim, exit, liveness })
     }
 

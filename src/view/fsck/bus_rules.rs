@@ -1,75 +1,106 @@
 //! What is wrong with a bus, line by line and without holding it in memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use serde::Deserialize;
-
-use super::{Report, Rule, Subject};
-use crate::{
-    fsx::LineReader,
-    tree::{
-        Result, Tree,
-        bus::Bus,
-        ids::{MsgId, RunId},
-    },
+use super::{Report, Rule};
+use crate::tree::{
+    Result, Tree,
+    bus::{Bus, Message, MessageType, Scanned},
+    ids::{MsgId, RunId},
+    refs::RunRef,
 };
 
-/// How often a bus tells of the start and of the end of a run.
-#[derive(Debug, Default)]
-pub(super) struct Told(HashMap<RunId, (u32, u32)>);
-
-impl Told {
-    pub(super) fn about(&self, run: &RunId) -> (u32, u32) {
-        self.0.get(run).copied().unwrap_or_default()
-    }
+/// A run that has ended, of which its task's bus has to tell.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) run: RunRef,
+    /// Whether it ever had a process, and so a start to tell of.
+    pub(super) began: bool,
 }
 
-/// As much of a message as the rules need.
-#[derive(Deserialize)]
-struct Line {
-    msg_id: Option<MsgId>,
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    run_id: Option<RunId>,
-}
-
-pub(super) fn check(tree: &Tree, bus: &Bus, report: &mut Report) -> Result<Told> {
-    let mut told = Told::default();
-    let root = tree.root();
-    if !root.exists(bus.rel())? {
-        return Ok(told);
-    }
-    let file = root.open_read(bus.rel())?;
-    let (size, lines) = (file.size()?, LineReader::new(&file));
-    let (mut offset, mut garbage, mut disorder) = (0, 0_u32, 0_u32);
-    let mut last: Option<MsgId> = None;
-    while let Some(line) = lines.at(offset, size)? {
-        offset = line.end();
-        let Ok(message) = serde_json::from_slice::<Line>(&line.bytes) else {
-            garbage += 1;
-            continue;
-        };
-        if let Some(id) = message.msg_id.filter(|id| id.time().is_some()) {
-            disorder += u32::from(last.as_ref().is_some_and(|l| id <= *l));
-            last = Some(id);
-        }
-        if let (Some(kind), Some(run)) = (message.kind.as_deref(), message.run_id) {
-            let (starts, ends) = told.0.entry(run).or_default();
-            match kind {
-                "RUN_START" => *starts += 1,
-                "RUN_STOP" | "RUN_CRASH" => *ends += 1,
-                _ => {}
-            }
-        }
+pub(super) fn check(tree: &Tree, bus: &Bus, ended: &[Ended], report: &mut Report) {
+    let mut seen = Seen::default();
+    seen.told.extend(ended.iter().map(|e| (e.run.run.clone(), (0, 0))));
+    if report.readable(seen.look(bus)).is_none() {
+        return;
     }
     for (rule, count, what) in [
-        (Rule::BusGarbage, garbage, "line(s) are no messages"),
-        (Rule::BusOrder, disorder, "id(s) are not larger than the one before"),
-        (Rule::BusTorn, u32::from(offset < size), "unfinished line at the end"),
+        (Rule::BusGarbage, seen.garbage, "line(s) are no messages"),
+        (Rule::BusOrder, seen.disorder, "id(s) are not larger than those before"),
+        (Rule::BusDuplicate, seen.duplicates, "id(s) stand there more than once"),
+        (Rule::BusTorn, usize::from(seen.torn), "line at the end is unfinished"),
     ] {
         if count > 0 {
-            report.add(rule, bus.path(), format!("{count} {what}"), Subject::Path);
+            report.note(rule, bus.path(), format!("{count} {what}"));
         }
     }
-    Ok(told)
+    for Ended { run, began } in ended {
+        let (starts, ends) = seen.told.get(&run.run).copied().unwrap_or_default();
+        if ends != 1 || starts > 1 || (starts == 0 && *began) {
+            let what = format!("the bus has {starts} start(s) and {ends} end(s) of run {}", run.run);
+            report.note(Rule::BusDisagrees, tree.root().absolute(run.dir().path()), what);
+        }
+    }
+}
+
+/// What a look over a bus has shown.
+#[derive(Debug, Default)]
+struct Seen {
+    garbage: usize,
+    torn: bool,
+    disorder: usize,
+    duplicates: usize,
+    /// How often the start and the end of each run that has ended is told.
+    told: HashMap<RunId, (u32, u32)>,
+}
+
+impl Seen {
+    fn look(&mut self, bus: &Bus) -> Result<()> {
+        let mut last: Option<MsgId> = None;
+        let (mut chosen, mut late) = (HashSet::new(), HashMap::new());
+        bus.scan(|scanned| match scanned {
+            Scanned::Garbage { .. } => self.garbage += 1,
+            Scanned::Torn { .. } => self.torn = true,
+            Scanned::Message(message) => {
+                self.count(&message);
+                let id = message.msg_id;
+                if id.offset().is_some() {
+                    // Its place is its name.
+                } else if id.time().is_none() {
+                    // Hands choose any id, in any order.
+                    self.duplicates += usize::from(!chosen.insert(id));
+                } else if last.as_ref().is_some_and(|last| id <= *last) {
+                    *late.entry(id).or_insert(0_usize) += 1;
+                } else {
+                    last = Some(id);
+                }
+            }
+        })?;
+        if late.is_empty() {
+            return Ok(());
+        }
+        // Ids that came too late may have been there before: those are few, and looked for once more.
+        let mut often: HashMap<MsgId, usize> = HashMap::new();
+        bus.scan(|scanned| {
+            if let Scanned::Message(message) = scanned
+                && late.contains_key(&message.msg_id)
+            {
+                *often.entry(message.msg_id).or_default() += 1;
+            }
+        })?;
+        let twice = |id: &MsgId| often.get(id).is_some_and(|n| *n > 1);
+        self.duplicates += late.keys().filter(|id| twice(id)).count();
+        self.disorder += late.iter().filter(|(id, _)| !twice(id)).map(|(_, n)| n).sum::<usize>();
+        Ok(())
+    }
+
+    fn count(&mut self, message: &Message) {
+        let run = message.run_id.as_ref().and_then(|run| self.told.get_mut(run));
+        let Some((starts, ends)) = run else { return };
+        if message.kind == MessageType::RUN_START {
+            *starts += 1;
+        } else if message.kind == MessageType::RUN_STOP || message.kind == MessageType::RUN_CRASH {
+            *ends += 1;
+        }
+    }
 }

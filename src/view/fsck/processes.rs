@@ -2,22 +2,26 @@
 
 use std::collections::HashMap;
 
-use crate::{process::tree::ProcTable, tree::ids::RunId};
+use crate::{
+    process::{identity::ProcessId, tree::ProcTable},
+    tree::ids::RunId,
+};
 
 /// Processes by run, as they were at one moment.
 #[derive(Debug)]
-pub(super) struct Marked(HashMap<String, Vec<i32>>);
+pub(super) struct Marked(HashMap<String, Vec<ProcessId>>);
 
 impl Marked {
     pub(super) fn look() -> Self {
-        let mut by_run: HashMap<String, Vec<i32>> = HashMap::new();
-        for (run, pid) in ProcTable::snapshot().runs() {
-            by_run.entry(run).or_default().push(pid);
+        let mut by_run: HashMap<String, Vec<ProcessId>> = HashMap::new();
+        for (run, process) in ProcTable::snapshot().runs() {
+            by_run.entry(run).or_default().push(process);
         }
         Self(by_run)
     }
 
-    pub(super) fn of(&self, run: &RunId) -> &[i32] {
-        self.0.get(run.as_str()).map_or(&[], Vec::as_slice)
+    /// Those of a run that are still there: it may have ended since they were seen.
+    pub(super) fn alive(&self, run: &RunId) -> impl Iterator<Item = ProcessId> {
+        self.0.get(run.as_str()).into_iter().flatten().copied().filter(|p| p.is_alive())
     }
 }

@@ -1,111 +1,90 @@
-//! What is wrong with one run.
+//! What is wrong with one run, as far as it has not ended; `ended_rules` has the rest.
 
-use super::{Report, Rule, Subject, bus_rules::Told, processes::Marked};
+use super::{Look, Report, Rule, Subject, bus_rules::Ended, ended_rules, stray};
 use crate::{
-    process::exit::ExitRecord,
-    tree::{
-        Result, Tree, TreeError,
-        refs::RunRef,
-        run_info::{RunInfo, RunStatus},
-    },
-    view::{
-        outcome,
-        run::{RunFacts, RunState},
-    },
+    process::liveness::{self, Liveness},
+    tree::{RelPath, TreeError, refs::RunRef, run_info::RunStatus},
+    view::run::{self, RunFacts, RunState},
 };
 
-/// A run, with what its task knows of it.
-#[derive(Debug)]
-pub(super) struct Looked {
-    pub(super) run: RunRef,
-    /// Whether somebody holds the task's lock: then what looks unfinished is being worked on.
-    pub(super) driven: bool,
-    /// Whether a ticket names it.
-    pub(super) wanted: bool,
-}
-
-pub(super) fn check(
-    tree: &Tree,
-    of: &Looked,
-    told: &Told,
-    marked: &Marked,
-    report: &mut Report,
-) -> Result<()> {
-    let run = &of.run;
-    let dir = run.dir();
-    let folder = tree.root().absolute(dir.path());
-    let subject = || Subject::Run(run.clone());
-    let missing = !tree.root().exists(&dir.info())?;
-    if missing && !of.driven && !of.wanted && !tree.root().exists(&dir.claim())? {
-        report.add(Rule::UnacceptedRun, folder, "the run has no record", subject());
-        return Ok(());
+/// Looks at a run; what its task's bus has to say of it, if it has ended.
+pub(super) fn check(look: &Look<'_>, run: &RunRef, report: &mut Report) -> Option<Ended> {
+    let tree = look.tree;
+    stray::run(tree, run, report);
+    // In this order: whoever commits an end writes the record last.
+    let info = tree.run_info(run);
+    let missing = matches!(info, Err(TreeError::NotFound { .. }));
+    let info = report.readable(info);
+    let claim = report.readable(run::claim(tree, run));
+    let liveness = claim.as_ref().and_then(Option::as_ref).map_or(Liveness::Gone, liveness::of);
+    let exit = report.readable(run::exit(tree, run));
+    // What cannot be read is said; nothing more can be.
+    let (claim, exit) = (claim?, exit?);
+    let record = tree.root().absolute(&run.dir().info());
+    if missing {
+        if claim.is_some() {
+            report.note(Rule::MissingRecord, record, "the run was claimed, and has no record");
+        } else {
+            unaccepted(look, run, "it has no record", report);
+        }
+        return None;
     }
-    let Some(facts) = report.unless_unreadable(RunFacts::read(tree, run))? else { return Ok(()) };
+    let info = info?;
+    if (&info.project_id, &info.task_id, &info.run_id) != (&run.task.project, &run.task.task, &run.run) {
+        let what = format!("it is the record of {}/{}/{}", info.project_id, info.task_id, info.run_id);
+        report.note(Rule::MisplacedRecord, record, what);
+        return None;
+    }
+    if claim.is_none() && run::has_begun(&info, exit.as_ref()) {
+        let path = tree.root().absolute(&run.dir().claim());
+        report.note(Rule::MissingClaim, path, format!("run {} has begun without it", run.run));
+        return None;
+    }
+    let facts = RunFacts { info, claim, exit, liveness };
     match facts.state(None) {
-        RunState::Created if !of.wanted && !of.driven => {
-            report.add(
-                Rule::UnacceptedRun,
-                folder,
-                "no ticket names it and nobody has claimed it",
-                subject(),
-            );
+        RunState::Ended(_) => return Some(ended_rules::check(look, run, &facts, report)),
+        RunState::Ending(outcome) => {
+            if look.is_unattended(&run.task, report) && is_still(look, run, facts.info.status) {
+                let (is, says) = (outcome.status.as_str(), facts.info.status.as_str());
+                let what = format!("the run is {is}, and its record says {says}");
+                report.add(Rule::UncommittedEnd, record, what, Subject::Run(run.clone()));
+            }
         }
-        RunState::Ending(outcome) if !of.driven => {
-            let what = format!(
-                "the run is {}, and its record says {}",
-                outcome.status.as_str(),
-                facts.info.status.as_str()
-            );
-            report.add(Rule::UncommittedEnd, tree.root().absolute(&dir.info()), what, subject());
-        }
-        RunState::Ended(_) => ended(tree, run, &facts.info, told, marked, report)?,
-        RunState::Created | RunState::Running(_) | RunState::Ending(_) => {}
+        RunState::Created => created(look, run, report),
+        RunState::Running(_) => {}
     }
-    Ok(())
+    None
 }
 
-fn ended(
-    tree: &Tree,
-    run: &RunRef,
-    info: &RunInfo,
-    told: &Told,
-    marked: &Marked,
-    report: &mut Report,
-) -> Result<()> {
-    let root = tree.root();
-    let dir = run.dir();
-    let record = root.absolute(&dir.info());
-    if info.end_time.is_none_or(|end| end < info.start_time) {
-        report.add(
-            Rule::BadTimes,
-            record.clone(),
-            "the run ends before it starts, or at no time",
-            Subject::Path,
-        );
+/// A run that nobody has claimed.
+fn created(look: &Look<'_>, run: &RunRef, report: &mut Report) {
+    let tree = look.tree;
+    let held = report.readable(tree.root().is_locked(&run.dir().lock()).map_err(TreeError::from));
+    if held == Some(true) && look.is_unattended(&run.task, report) {
+        let path = tree.root().absolute(&run.dir().lock());
+        report.note(Rule::SilentShim, path, format!("run {} is not claimed", run.run));
+    } else {
+        unaccepted(look, run, "no ticket names it, and nobody has claimed it", report);
     }
-    if !root.exists(&dir.output())? {
-        let path = root.absolute(&dir.output());
-        report.add(Rule::MissingOutput, path, "the run has ended", Subject::Run(run.clone()));
+}
+
+/// Says so if a run was never accepted. It may have been since the tickets were read: then it is driven, wanted, or over.
+fn unaccepted(look: &Look<'_>, run: &RunRef, what: &str, report: &mut Report) {
+    let tree = look.tree;
+    if look.tickets.may_want(run) || !look.is_unattended(&run.task, report) {
+        return;
     }
-    let corrupt = |problem: String| TreeError::Corrupt { path: root.absolute(&dir.exit()), problem };
-    let exit = ExitRecord::read(root, dir.path()).map_err(|e| corrupt(e.to_string()));
-    if let Some(Some(exit)) = report.unless_unreadable(exit)? {
-        let outcome = outcome::of_exit(&exit);
-        if (outcome.status, outcome.exit_code, outcome.signal) != (info.status, info.exit_code, info.signal) {
-            let what = format!("says {}, exit.json says {}", info.status.as_str(), outcome.status.as_str());
-            report.add(Rule::ExitDisagrees, record.clone(), what, Subject::Path);
-        }
+    let wanted = tree.ticket_of(&run.task).map(|found| found.is_some_and(|(_, _, t)| t.run_id == run.run));
+    let folder = run.dir();
+    let there = |rel: &RelPath| tree.root().exists(rel).unwrap_or(false);
+    let begun = there(&folder.claim()) || tree.run_info(run).is_ok_and(|i| i.status != RunStatus::Created);
+    if matches!(wanted, Ok(false)) && !begun && there(folder.path()) {
+        let path = tree.root().absolute(folder.path());
+        report.add(Rule::UnacceptedRun, path, what, Subject::Run(run.clone()));
     }
-    let (starts, ends) = told.about(&run.run);
-    // A run that was never started has no start on the bus.
-    let may_lack_start = info.pid.is_none() || info.status == RunStatus::Created;
-    if ends != 1 || starts > 1 || (starts == 0 && !may_lack_start) {
-        let what = format!("the bus has {starts} start(s) and {ends} end(s) of run {}", run.run);
-        report.add(Rule::BusDisagrees, root.absolute(&run.task.dir().bus()), what, Subject::Path);
-    }
-    for pid in marked.of(&run.run) {
-        let what = format!("process {pid} belongs to the run, which has ended");
-        report.add(Rule::LivingProcess, record.clone(), what, Subject::Run(run.clone()));
-    }
-    Ok(())
+}
+
+/// Whether a run's record still says what it said: a driver may have committed the end and gone.
+fn is_still(look: &Look<'_>, run: &RunRef, status: RunStatus) -> bool {
+    look.tree.run_info(run).is_ok_and(|info| info.status == status)
 }

@@ -1,87 +1,120 @@
-//! Names that are nobody's: temporary files, half-deleted folders, folders that are no ids; and modes that are too open.
+//! What lies in our folders by name alone: names that are no ids, files that never got their name, open modes.
+//!
+//! Only folders that we make are looked into: what an agent keeps below its task's folder is its own.
+
+use std::str::FromStr;
 
 use super::{Report, Rule, Subject};
 use crate::{
-    fsx::{EntryKind, RelPath, Root},
     process::identity::ProcStat,
     tree::{
-        Result, Tree,
-        ids::{ProjectId, RunId, TaskId},
+        EntryKind, OnItsWay, RelPath, Result, Tree,
+        ids::{ProjectId, RunId, TaskId, TicketId},
         paths::{ProjectDir, top},
-        refs::TaskRef,
+        refs::{RunRef, TaskRef},
     },
 };
 
-pub(super) fn names_of_projects(tree: &Tree, report: &mut Report) -> Result<()> {
-    names::<ProjectId>(tree, &RelPath::top(), report)?;
-    for project in tree.projects()? {
-        names::<TaskId>(tree, ProjectDir::new(&project).path(), report)?;
+/// What the names in a folder are to be.
+type Expected = fn(&str, EntryKind) -> bool;
+
+pub(super) fn top(tree: &Tree, report: &mut Report) {
+    // What begins with '_' is ours, or a later version's.
+    folder(tree, &RelPath::top(), |n, kind| n.starts_with('_') || is_folder::<ProjectId>(n, kind), report);
+    for rel in [top::audit().parent(), top::planner(), top::daemon()] {
+        folder(tree, &rel, anything, report);
     }
-    Ok(())
-}
-
-pub(super) fn names_of_runs(tree: &Tree, task: &TaskRef, report: &mut Report) -> Result<()> {
-    names::<RunId>(tree, &task.dir().runs(), report)
-}
-
-fn names<T: std::str::FromStr>(tree: &Tree, folder: &RelPath, report: &mut Report) -> Result<()> {
-    for entry in tree.root().list(folder)? {
-        if entry.kind == EntryKind::Dir && !entry.name.starts_with('_') && entry.name.parse::<T>().is_err() {
-            let path = tree.root().absolute(folder).join(&entry.name);
-            report.add(Rule::BadName, path, "the name is no id, so the folder is passed over", Subject::Path);
+    for rel in [top::queue(), top::live()] {
+        folder(tree, &rel, is_ticket, report);
+    }
+    let trash = top::trash();
+    for entry in report.readable(list(tree, &trash)).unwrap_or_default() {
+        let rel = trash.join(&entry.0);
+        if is_left_behind(tree, &rel).unwrap_or(false) {
+            report.add(Rule::Leftover, tree.root().absolute(&rel), "it was being deleted", Subject::Path);
         }
     }
-    Ok(())
 }
 
-/// Walks the whole tree for what a crash may have left on the way to its name, and for open modes.
-pub(super) fn temporary_files(tree: &Tree, report: &mut Report) -> Result<()> {
-    let root = tree.root();
-    for entry in root.list(&top::trash())? {
-        let path = root.absolute(&top::trash().join(&entry.name));
-        report.add(Rule::Leftover, path, "it was being deleted", Subject::Path);
+pub(super) fn project(tree: &Tree, project: &ProjectId, report: &mut Report) {
+    folder(tree, ProjectDir::new(project).path(), is_folder::<TaskId>, report);
+}
+
+pub(super) fn task(tree: &Tree, task: &TaskRef, report: &mut Report) {
+    folder(tree, task.dir().path(), anything, report);
+    folder(tree, &task.dir().runs(), is_folder::<RunId>, report);
+}
+
+pub(super) fn run(tree: &Tree, run: &RunRef, report: &mut Report) {
+    folder(tree, run.dir().path(), anything, report);
+}
+
+/// Whether something was left on the way to its name, or to its end, by a process that is gone.
+///
+/// # Errors
+/// If the run's lock, or its claim, cannot be asked about.
+pub fn is_left_behind(tree: &Tree, rel: &RelPath) -> Result<bool> {
+    let gone = |pid: i32| ProcStat::of(pid).is_none_or(|s| s.is_dead());
+    if rel.parent() == top::trash() {
+        // Named as runs are: <date>-<time>-<pid>-<number>.
+        return Ok(rel.name().split('-').nth(2).and_then(|pid| pid.parse().ok()).is_none_or(gone));
     }
-    let mut todo = vec![RelPath::top()];
-    while let Some(folder) = todo.pop() {
-        if folder == top::trash() {
+    match OnItsWay::of(rel.name()) {
+        Some(OnItsWay::Temporary(writer)) => Ok(gone(writer)),
+        // Before the claim another shim may come and take the same room.
+        Some(OnItsWay::Reserved) => {
+            let there = |name| rel.parent().join(name);
+            let claimed = tree.root().exists(&there("claim.json"))?;
+            Ok(claimed && !tree.root().is_locked(&there("run.lock"))?)
+        }
+        None => Ok(false),
+    }
+}
+
+fn folder(tree: &Tree, rel: &RelPath, expected: Expected, report: &mut Report) {
+    let root = tree.root();
+    let open = |rel: &RelPath| root.stat(rel).ok().flatten().is_some_and(|s| s.open_to_others);
+    let folder_is_open = open(rel);
+    if folder_is_open {
+        report.note(Rule::OpenMode, root.absolute(rel), "others than its owner may look into it");
+    }
+    for (name, kind) in report.readable(list(tree, rel)).unwrap_or_default() {
+        let path = rel.join(&name);
+        let absolute = root.absolute(&path);
+        if OnItsWay::of(&name).is_some() {
+            if report.readable(is_left_behind(tree, &path)) == Some(true) {
+                let what = "it was on its way to its name when its writer died";
+                report.add(Rule::Leftover, absolute, what, Subject::Path);
+            }
             continue;
         }
-        for entry in root.list(&folder)? {
-            let Ok(path) = RelPath::new(
-                root.absolute(&folder)
-                    .join(&entry.name)
-                    .strip_prefix(root.path())
-                    .unwrap_or(folder.as_path()),
-            ) else {
-                continue;
-            };
-            if root.stat(&path)?.is_some_and(|s| s.open_to_others) && entry.kind != EntryKind::Other {
-                report.add(
-                    Rule::OpenMode,
-                    root.absolute(&path),
-                    "others than its owner may read it",
-                    Subject::Path,
-                );
-            }
-            if entry.kind == EntryKind::Dir {
-                todo.push(path);
-            } else if is_left_behind(root, &folder, &entry.name)? {
-                let what = "it was on its way to its name when its writer died";
-                report.add(Rule::Leftover, root.absolute(&path), what, Subject::Path);
-            }
+        if !expected(&name, kind) {
+            report.note(Rule::BadName, absolute.clone(), "the name is no id, so it is passed over");
+        }
+        // In a folder that is closed to them nobody gets at a file, whatever mode an agent gave it.
+        if folder_is_open && kind == EntryKind::File && open(&path) {
+            report.note(Rule::OpenMode, absolute, "others than its owner may read it");
         }
     }
-    Ok(())
 }
 
-/// A temporary file names its writer; room for exit.json is in use while the run's lock is held.
-fn is_left_behind(root: &Root, folder: &RelPath, name: &str) -> Result<bool> {
-    if let Some(rest) = name.strip_prefix(".tmp-") {
-        let writer = rest.split('-').next().and_then(|pid| pid.parse().ok());
-        return Ok(writer.is_none_or(|pid| ProcStat::of(pid).is_none_or(|s| s.is_dead())));
+fn list(tree: &Tree, rel: &RelPath) -> Result<Vec<(String, EntryKind)>> {
+    Ok(tree.root().list(rel)?.into_iter().map(|e| (e.name, e.kind)).collect())
+}
+
+fn anything(_: &str, _: EntryKind) -> bool {
+    true
+}
+
+/// Plain files beside the folders are somebody's own.
+fn is_folder<T: FromStr>(name: &str, kind: EntryKind) -> bool {
+    match kind {
+        EntryKind::Dir => name.parse::<T>().is_ok(),
+        EntryKind::File => true,
+        EntryKind::Other => false,
     }
-    if name.starts_with(".reserved-") {
-        return Ok(!root.is_locked(&folder.join("run.lock"))?);
-    }
-    Ok(false)
+}
+
+fn is_ticket(name: &str, kind: EntryKind) -> bool {
+    kind == EntryKind::File && name.strip_suffix(".yaml").is_some_and(|n| n.parse::<TicketId>().is_ok())
 }

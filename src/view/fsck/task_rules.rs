@@ -1,30 +1,21 @@
-//! What is wrong with one task and its runs.
+//! What is wrong with one task: its records, its runs, and what its bus says of them.
 
-use super::{Report, bus_rules::Told, processes::Marked, run_rules, stray, ticket_rules::KnownTickets};
-use crate::tree::{Result, Tree, refs::TaskRef};
+use super::{Look, Report, Rule, bus_rules, run_rules, stray};
+use crate::tree::{TreeError, refs::TaskRef};
 
-pub(super) fn check(
-    tree: &Tree,
-    task: &TaskRef,
-    tickets: &KnownTickets,
-    told: &Told,
-    marked: &Marked,
-    report: &mut Report,
-) -> Result<()> {
-    let root = tree.root();
-    if root.exists(&task.dir().config())? {
-        report.unless_unreadable(tree.task_config(task))?;
+pub(super) fn check(look: &Look<'_>, task: &TaskRef, report: &mut Report) {
+    let tree = look.tree;
+    stray::task(tree, task, report);
+    let config = tree.task_config(task);
+    if matches!(config, Err(TreeError::NotFound { .. })) && look.tickets.of(task).is_some() {
+        let path = tree.root().absolute(&task.dir().config());
+        report.note(Rule::MissingRecord, path, "a ticket wants the task, which has no settings");
     }
-    // The end of a task without ticket has not been read yet.
-    if tickets.of(task).is_none() {
-        report.unless_unreadable(tree.task_end(task))?;
-    }
-    stray::names_of_runs(tree, task, report)?;
-    let driven = tree.is_driven(task)?;
-    let wanted = tickets.of(task).map(|(_, ticket)| &ticket.run_id);
-    for id in tree.runs(task)? {
-        let looked = run_rules::Looked { run: task.run(id.clone()), driven, wanted: wanted == Some(&id) };
-        run_rules::check(tree, &looked, told, marked, report)?;
-    }
-    Ok(())
+    report.readable(config);
+    report.readable(tree.task_end(task));
+    let runs = report.readable(tree.runs(task)).unwrap_or_default();
+    let ended: Vec<_> =
+        runs.into_iter().filter_map(|id| run_rules::check(look, &task.run(id), report)).collect();
+    // The bus after the records: what a record says has been on the bus before.
+    bus_rules::check(tree, &tree.task_bus(task), &ended, report);
 }

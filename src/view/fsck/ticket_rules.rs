@@ -5,50 +5,96 @@ use std::collections::HashMap;
 use super::{Report, Rule, Subject};
 use crate::tree::{
     Result, Tree,
+    ids::TicketId,
     paths::top,
-    refs::TaskRef,
-    ticket::{Place, Ticket},
+    refs::{RunRef, TaskRef},
+    ticket::{Place, Ticket, TicketFile},
 };
 
 /// The readable tickets, by task.
 #[derive(Debug, Default)]
-pub(super) struct KnownTickets(HashMap<TaskRef, (Place, Ticket)>);
+pub(super) struct KnownTickets {
+    by_task: HashMap<TaskRef, (TicketId, Ticket)>,
+    /// Some cannot be read, and may name any task.
+    some_unreadable: bool,
+}
 
 impl KnownTickets {
-    pub(super) fn of(&self, task: &TaskRef) -> Option<&(Place, Ticket)> {
-        self.0.get(task)
+    pub(super) fn of(&self, task: &TaskRef) -> Option<&Ticket> {
+        self.by_task.get(task).map(|(_, ticket)| ticket)
+    }
+
+    /// Whether a ticket may name this run.
+    pub(super) fn may_want(&self, run: &RunRef) -> bool {
+        self.some_unreadable || self.of(&run.task).is_some_and(|t| t.run_id == run.run)
     }
 }
 
-pub(super) fn check(tree: &Tree, report: &mut Report) -> Result<KnownTickets> {
-    let root = tree.root();
+/// What a ticket is that starts nothing any more.
+fn void(tree: &Tree, ticket: &Ticket) -> Result<Option<Rule>> {
+    if !tree.root().exists(&ticket.run().dir().info())? {
+        return Ok(Some(Rule::TicketWithoutRun));
+    }
+    let end = tree.task_end(&ticket.task())?;
+    Ok(end.is_some_and(|e| e.run_id == ticket.run_id).then_some(Rule::TicketOfEndedLoop))
+}
+
+/// Whether a ticket starts nothing any more: its run does not exist, or its loop has ended.
+///
+/// # Errors
+/// If the files of its task cannot be read.
+pub fn is_void(tree: &Tree, ticket: &Ticket) -> Result<bool> {
+    void(tree, ticket).map(|rule| rule.is_some())
+}
+
+pub(super) fn check(tree: &Tree, report: &mut Report) -> KnownTickets {
     let mut known = KnownTickets::default();
     for (place, folder) in [(Place::Queue, top::queue()), (Place::Live, top::live())] {
-        for file in tree.tickets(place)? {
-            let path = root.absolute(&top::ticket(&folder, &file.id));
-            let Some(ticket) = report.unless_unreadable(file.ticket)? else { continue };
+        for file in report.readable(tree.tickets(place)).unwrap_or_default() {
+            let path = tree.root().absolute(&top::ticket(&folder, &file.id));
+            let TicketFile { id, ticket, .. } = file;
+            let Some(ticket) = report.readable(ticket) else {
+                known.some_unreadable = true;
+                continue;
+            };
             let task = ticket.task();
-            let subject = Subject::Ticket(place, file.id.clone(), Some(task.clone()));
-            let driven = tree.is_driven(&task)?;
-            if !root.exists(&ticket.run().dir().info())? {
-                let what = format!("names run {}, which does not exist", ticket.run());
-                report.add(Rule::TicketWithoutRun, path, what, subject);
-                continue;
+            // A record of the end that cannot be read is found with its task.
+            let rule = match void(tree, &ticket) {
+                Ok(Some(rule)) => Some(rule),
+                Ok(None) | Err(_) if place == Place::Live => Some(Rule::UndrivenLoop),
+                Ok(None) | Err(_) => None,
+            };
+            if let Some(rule) = rule
+                && report.readable(tree.is_driven(&task)) == Some(false)
+                // Whoever drove it may have ended it since it was read.
+                && report.readable(tree.ticket(place, &id)).flatten().as_ref() == Some(&ticket)
+            {
+                let subject = Subject::Ticket(place, id.clone(), task.clone());
+                report.add(rule, path.clone(), what(rule, &ticket), subject);
             }
-            let end = report.unless_unreadable(tree.task_end(&task))?.flatten();
-            if !driven && end.is_some_and(|e| e.run_id == ticket.run_id) {
-                let what = format!("the loop of task {task} has ended with run {}", ticket.run_id);
-                report.add(Rule::TicketOfEndedLoop, path, what, subject);
-                continue;
-            }
-            if place == Place::Live && !driven {
-                let what = format!("nobody drives task {task}: `run-agent drive {task}` does");
-                report.add(Rule::UndrivenLoop, path.clone(), what, Subject::Path);
-            }
-            if known.0.insert(task.clone(), (place, ticket)).is_some() {
-                report.add(Rule::TwoTickets, path, format!("task {task} has another ticket"), Subject::Path);
+            let other = known.by_task.insert(task.clone(), (id.clone(), ticket));
+            // The same one, if it was admitted between the two listings.
+            if let Some((other, _)) = other.filter(|(other, _)| *other != id)
+                && is_still_there(tree, &other, &task)
+            {
+                report.note(Rule::TwoTickets, path, format!("task {task} has ticket {other}, too"));
             }
         }
     }
-    Ok(known)
+    known
+}
+
+fn is_still_there(tree: &Tree, id: &TicketId, task: &TaskRef) -> bool {
+    let there = |place| matches!(tree.ticket(place, id), Ok(Some(ticket)) if ticket.task() == *task);
+    there(Place::Queue) || there(Place::Live)
+}
+
+fn what(rule: Rule, ticket: &Ticket) -> String {
+    match rule {
+        Rule::TicketWithoutRun => format!("names run {}, which does not exist", ticket.run()),
+        Rule::TicketOfEndedLoop => {
+            format!("the loop of task {} has ended with run {}", ticket.task(), ticket.run_id)
+        }
+        _ => format!("nobody drives task {}", ticket.task()),
+    }
 }

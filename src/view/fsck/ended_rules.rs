@@ -1,0 +1,90 @@
+//! What is wrong with a run whose record is final: it is held against everything else that its end has left.
+
+use chrono::TimeDelta;
+
+use super::{Look, Report, Rule, Subject, bus_rules::Ended};
+use crate::{
+    tree::{refs::RunRef, run_info::RunInfo},
+    view::{
+        outcome::{self, Outcome},
+        run::RunFacts,
+    },
+};
+
+/// How long a shim may take to go once its run's end is known.
+const SHIM_GOES_WITHIN: TimeDelta = TimeDelta::seconds(10);
+
+pub(super) fn check(look: &Look<'_>, run: &RunRef, facts: &RunFacts, report: &mut Report) -> Ended {
+    let root = look.tree.root();
+    let info = &facts.info;
+    let record = root.absolute(&run.dir().info());
+    match info.end_time {
+        None => report.note(Rule::BadTimes, record.clone(), "the run has ended, at no time"),
+        Some(end) if end < info.start_time => {
+            report.note(Rule::BadTimes, record.clone(), "the run ends before it starts");
+        }
+        Some(_) => {}
+    }
+    let output = run.dir().output();
+    if matches!(root.exists(&output), Ok(false)) {
+        let what = format!("run {} has ended without it", run.run);
+        report.add(Rule::MissingOutput, root.absolute(&output), what, Subject::Run(run.clone()));
+    }
+    if let Some((file, outcome)) = told_otherwise(facts) {
+        let what = format!("it says {}, {file} says {}", say(&of_record(info)), say(&outcome));
+        report.note(Rule::ExitDisagrees, record.clone(), what);
+    }
+    let alive = living(look, run, facts);
+    if !alive.is_empty() {
+        let what = format!("the run has ended, and of its processes {} are still there", alive.join(", "));
+        report.add(Rule::LivingProcess, record, what, Subject::Run(run.clone()));
+    }
+    // Only a run with a process has a start to tell of.
+    Ended { run: run.clone(), began: info.pid.is_some() }
+}
+
+/// The file that tells another end than the record.
+fn told_otherwise(facts: &RunFacts) -> Option<(&'static str, Outcome)> {
+    let (file, outcome) = match (&facts.exit, &facts.claim) {
+        (Some(exit), _) => ("exit.json", outcome::of_exit(exit)),
+        (None, Some(claim)) => ("claim.json", outcome::of_driver_claim(claim)?),
+        (None, None) => return None,
+    };
+    let info = of_record(&facts.info);
+    let same =
+        (outcome.status, outcome.exit_code, outcome.signal) == (info.status, info.exit_code, info.signal);
+    (!same).then_some((file, outcome))
+}
+
+fn of_record(info: &RunInfo) -> Outcome {
+    Outcome {
+        status: info.status,
+        exit_code: info.exit_code,
+        signal: info.signal,
+        error_summary: None,
+        ended_at: info.end_time,
+        started_at: None,
+    }
+}
+
+fn say(outcome: &Outcome) -> String {
+    let status = outcome.status.as_str();
+    match (outcome.exit_code, outcome.signal) {
+        (Some(code), _) => format!("{status} (exit code {code})"),
+        (None, Some(signal)) => format!("{status} ({})", outcome::signal_name(signal)),
+        (None, None) => status.to_owned(),
+    }
+}
+
+/// The processes of the run that are still there, by its claim and by their environment.
+fn living(look: &Look<'_>, run: &RunRef, facts: &RunFacts) -> Vec<String> {
+    let claim = facts.claim.as_ref().filter(|c| c.is_of_this_boot());
+    let late = facts.info.end_time.is_some_and(|end| look.tree.clock().now() - end > SHIM_GOES_WITHIN);
+    let shim = claim.and_then(|c| c.shim).filter(|shim| late && shim.is_alive());
+    let agent = claim.and_then(|c| c.agent).filter(|agent| agent.is_alive());
+    let mut pids: Vec<i32> =
+        shim.into_iter().chain(agent).chain(look.marked.alive(&run.run)).map(|p| p.pid).collect();
+    pids.sort_unstable();
+    pids.dedup();
+    pids.into_iter().map(|pid| pid.to_string()).collect()
+}

@@ -1,0 +1,89 @@
+//! What was found: one finding per rule and path, also where a file could not be read.
+
+use std::{collections::HashSet, path::PathBuf};
+
+use serde::Serialize;
+
+use super::rule::{Rule, Severity};
+use crate::tree::{
+    FsErrorKind, Result, TreeError,
+    ids::TicketId,
+    refs::{RunRef, TaskRef},
+    ticket::Place,
+};
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The rule that it breaks.
+    pub rule: Rule,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The file or folder.
+    pub path: PathBuf,
+    /// One sentence.
+    pub what: String,
+    /// What to do about it.
+    pub hint: &'static str,
+    /// What it is about, for whoever mends it.
+    #[serde(skip)]
+    pub subject: Subject,
+}
+
+/// What a finding is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// Only a path.
+    Path,
+    /// A run.
+    Run(RunRef),
+    /// A ticket, and the task that it names.
+    Ticket(Place, TicketId, TaskRef),
+}
+
+/// What was found, rule by rule along the tree.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// The findings; at most one per rule and path.
+    pub findings: Vec<Finding>,
+    said: HashSet<(Rule, PathBuf)>,
+}
+
+impl Report {
+    /// Whether anything was found that is more than a note.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.findings.iter().all(|f| f.severity == Severity::Note)
+    }
+
+    pub(super) fn add(&mut self, rule: Rule, path: PathBuf, what: impl Into<String>, subject: Subject) {
+        if self.said.insert((rule, path.clone())) {
+            let (severity, hint, what) = (rule.severity(), rule.hint(), what.into());
+            self.findings.push(Finding { rule, severity, path, what, hint, subject });
+        }
+    }
+
+    pub(super) fn note(&mut self, rule: Rule, path: PathBuf, what: impl Into<String>) {
+        self.add(rule, path, what, Subject::Path);
+    }
+
+    /// What was read; `None` if it could not be, which is a finding, or is gone since its folder was listed.
+    pub(super) fn readable<T>(&mut self, result: Result<T>) -> Option<T> {
+        match result {
+            Ok(value) => return Some(value),
+            Err(TreeError::Corrupt { path, problem }) => self.note(Rule::CorruptRecord, path, problem),
+            Err(TreeError::Newer { path, found, known }) => {
+                let what = format!("has format version {found}, this program knows up to {known}");
+                self.note(Rule::NewerRecord, path, what);
+            }
+            Err(TreeError::NotFound { .. }) => {}
+            Err(TreeError::Fs(e)) if e.kind() == FsErrorKind::NotFound => {}
+            Err(TreeError::Fs(e)) => {
+                let what = format!("cannot {}: {}", e.op, e.source);
+                self.note(Rule::Unreadable, e.path, what);
+            }
+            Err(e) => self.note(Rule::Unreadable, PathBuf::new(), e.to_string()),
+        }
+        None
+    }
+}
