@@ -1,280 +1,343 @@
 //! The program is ended by SIGKILL before each of its operations on the disk in turn, driver and shim alike;
 //! another driver takes over, and the tree must be as if nothing had happened.
 //!
-//! `fsx` counts the operations; debug builds obey `CONDUCTOR_TEST_KILL_DRIVER` and `…_SHIM`.
+//! `fsx` counts the operations; debug builds obey `CONDUCTOR_TEST_KILL_DRIVER` and `…_SHIM`. A plain job is
+//! killed at every point, everything else at samples; `CONDUCTOR_SOAK=1` takes all of them.
 #![expect(clippy::disallowed_methods, reason = "the test looks at files as a stranger would")]
 #![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
 mod common;
 
 use std::{
-    collections::BTreeMap,
+    fmt::Debug,
     fs,
-    os::unix::process::ExitStatusExt,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    process::Stdio,
     sync::{
         Mutex,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
-    time::{Duration, Instant},
 };
 
-use serde_json::Value;
+use common::{
+    crash::{Agent, Kill, Lost, Place, kill},
+    processes::{is_alive, until_true},
+};
 
-use common::{Sandbox, outcome};
-
-/// More operations than a job's driver, or its shim, takes.
-const BEYOND: u32 = 400;
 /// Points that are tried at the same time.
 const THREADS: usize = 4;
+/// More operations than a driver, or a shim, takes.
+const BEYOND: u32 = 400;
 
-/// What the agent does. It says that it started before anything else.
-#[derive(Debug, Clone, Copy)]
-enum Agent {
-    Answers,
-    Fails,
-    IsStopped,
-}
-
-impl Agent {
-    fn script(self) -> String {
-        let deed = match self {
-            Self::Answers => "echo working; echo answer > $JRUN_RUN_FOLDER/output.md",
-            Self::Fails => "echo trouble >&2; exit 3",
-            Self::IsStopped => "touch $JRUN_TASK_FOLDER/STOP; exec sleep 60",
-        };
-        format!("echo $JRUN_ID >> $CONDUCTOR_ROOT/../starts; {deed}")
-    }
-
-    fn status(self) -> &'static str {
-        match self {
-            Self::Answers => "completed",
-            Self::Fails => "failed",
-            Self::IsStopped => "stopped",
-        }
-    }
-}
-
-/// Who is killed, and before which of his operations.
-#[derive(Debug, Clone, Copy)]
-struct Kill {
-    variable: &'static str,
-    at: u32,
-}
-
-const DRIVER: &str = "CONDUCTOR_TEST_KILL_DRIVER";
-const SHIM: &str = "CONDUCTOR_TEST_KILL_SHIM";
-
-/// Runs the job with a kill. `true`: the command line itself was killed.
-fn job(sandbox: &Sandbox, agent: Agent, kill: Option<Kill>) -> bool {
-    let script = agent.script();
-    let args = ["job", "--project", "p", "--task", "t", "--prompt", "hello", "--", "/bin/sh", "-c", &script];
-    run(sandbox, &args, kill)
-}
-
-fn run(sandbox: &Sandbox, args: &[&str], kill: Option<Kill>) -> bool {
-    let mut command = sandbox.command(args);
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    if let Some(kill) = kill {
-        command.env(kill.variable, kill.at.to_string());
-    }
-    let mut child = command.spawn().expect("run-agent can be started");
-    let deadline = Instant::now() + Duration::from_mins(1);
-    loop {
-        if let Some(status) = child.try_wait().expect("a child") {
-            return status.signal() == Some(9);
-        }
-        if Instant::now() > deadline {
-            let _ = child.kill();
-            panic!("{args:?} with {kill:?} does not end in {}", sandbox.root().display());
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// Rules that a crash may break until a repair, and no others.
-const MENDABLE_AFTER_A_CRASH: [&str; 2] = ["unaccepted-run", "leftover"];
-
-/// Lets another driver take over, and holds the tree to its invariants.
-fn settle_and_check(sandbox: &Sandbox, agent: Agent, what: &str) {
-    assert!(!run(sandbox, &["drive", "--all"], None), "{what}");
-    let rules = |line: &str| -> Vec<String> {
-        let outcome = sandbox.run(line);
-        let answer: Value =
-            serde_json::from_str(&outcome.stdout).unwrap_or_else(|e| panic!("{what}: {e}: {outcome:?}"));
-        let findings = answer["findings"].as_array().expect("findings");
-        let serious = findings.iter().filter(|f| f["severity"] != "note");
-        serious.map(|f| format!("{} {} {}", f["rule"], f["path"], f["what"])).collect()
-    };
-    for finding in rules("fsck --json") {
-        let known = MENDABLE_AFTER_A_CRASH.iter().any(|rule| finding.starts_with(&format!("\"{rule}\"")));
-        assert!(known, "{what}: {finding}");
-    }
-    assert_eq!(rules("fsck --repair --json"), [""; 0], "{what}");
-
-    let starts = fs::read_to_string(sandbox.home().join("starts")).unwrap_or_default();
-    let mut by_run: BTreeMap<&str, u32> = BTreeMap::new();
-    for line in starts.lines() {
-        *by_run.entry(line).or_default() += 1;
-    }
-    assert!(by_run.values().all(|n| *n == 1), "{what}: an agent ran twice for one run: {by_run:?}");
-
-    let runs: Vec<Value> = list(sandbox);
-    for run in &runs {
-        let status = run["status"].as_str().expect("a status");
-        let folder = sandbox.root().join("p/t/runs").join(run["run_id"].as_str().expect("an id"));
-        let lost = status == "crashed" || (status == "failed" && !folder.join("exit.json").exists());
-        assert!(status == agent.status() || lost, "{what}: {run}");
-        // Without its shim a run is a success only if a driver that was there saw it through the kernel.
-        let seen = folder.join("exit.json").exists() || what.contains(SHIM);
-        assert!(status != "completed" || seen, "{what}: success that nobody saw");
-        assert!(folder.join("output.md").exists(), "{what}: no answer");
-    }
-    assert_nobody_is_left(sandbox.root().as_path(), what);
-    if runs.is_empty() {
-        // Never accepted: the same submission is as good as the first.
-        assert!(!job(sandbox, agent, None), "{what}");
-        assert_eq!(list(sandbox)[0]["status"], agent.status(), "{what}");
-    }
-}
-
-fn list(sandbox: &Sandbox) -> Vec<Value> {
-    if !sandbox.root().join("p/t").exists() {
-        return Vec::new();
-    }
-    let listed = sandbox.run("list p/t --json");
-    serde_json::from_str(&listed.stdout).unwrap_or_else(|e| panic!("{e}: {listed:?}"))
-}
-
-/// No process of ours may be left; one that is ending gets a moment.
-fn assert_nobody_is_left(root: &Path, what: &str) {
-    let mark = format!("CONDUCTOR_ROOT={}", root.display()).into_bytes();
-    let deadline = Instant::now() + Duration::from_secs(10);
-    loop {
-        let mut left = Vec::new();
-        for entry in fs::read_dir("/proc").expect("/proc").flatten() {
-            let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
-            if environment.split(|b| *b == 0).any(|v| v == mark) {
-                left.push(entry.file_name());
-            }
-        }
-        if left.is_empty() {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{what}: processes are left: {left:?}");
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Tries every point until one lies behind the last operation; several at a time.
-fn every_point(agent: Agent, variable: &'static str, step: u32) -> u32 {
-    let next = AtomicU32::new(1);
-    let last = AtomicU32::new(0);
-    let failures = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(step, Ordering::Relaxed);
-                    if at > BEYOND
-                        || last.load(Ordering::Relaxed) != 0
-                        || !failures.lock().expect("a list").is_empty()
-                    {
-                        return;
-                    }
-                    let tried = std::panic::catch_unwind(|| try_point(agent, Kill { variable, at }));
-                    match tried {
-                        Ok(Reached::Yes) => {}
-                        Ok(Reached::No) => {
-                            last.fetch_max(at, Ordering::Relaxed);
-                        }
-                        Err(_) => failures.lock().expect("a list").push(at),
-                    }
-                }
-            });
-        }
-    });
-    let failures = failures.into_inner().expect("a list");
-    assert!(failures.is_empty(), "{agent:?} {variable}: failed at {failures:?} (see above)");
-    let last = last.into_inner();
-    assert!(last > 5, "{variable} was not obeyed: the points end at {last}");
-    last
-}
-
-#[derive(Debug, PartialEq, Eq)]
+/// Whether the kill happened, or the point lies behind the last operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reached {
     Yes,
     No,
 }
 
-fn try_point(agent: Agent, kill: Kill) -> Reached {
-    let sandbox = Sandbox::new();
-    let killed = job(&sandbox, agent, Some(kill));
-    let reached = if kill.variable == DRIVER { killed } else { shim_was_killed(&sandbox) };
-    settle_and_check(&sandbox, agent, &format!("{agent:?} with {kill:?} in {}", sandbox.root().display()));
-    if reached { Reached::Yes } else { Reached::No }
-}
-
-/// A shim that ends by itself leaves exit.json, and no room that it has reserved.
-fn shim_was_killed(sandbox: &Sandbox) -> bool {
-    let Ok(runs) = fs::read_dir(sandbox.root().join("p/t/runs")) else { return true };
-    runs.flatten().any(|run| {
-        let path = run.path();
-        !path.join("exit.json").exists() || path.join(".reserved-exit.json").exists()
-    })
-}
-
-#[test]
-fn heavy_a_driver_may_die_at_any_point() {
-    let points = every_point(Agent::Answers, DRIVER, 1);
-    println!("a job's driver has {points} points");
-}
-
-#[test]
-fn heavy_a_shim_may_die_at_any_point() {
-    let points = every_point(Agent::Answers, SHIM, 1);
-    println!("a shim has {points} points");
-}
-
-#[test]
-fn heavy_a_job_that_fails_or_is_stopped_keeps_its_end() {
-    let step = if soak() { 1 } else { 5 };
-    for agent in [Agent::Fails, Agent::IsStopped] {
-        for variable in [DRIVER, SHIM] {
-            every_point(agent, variable, step);
-        }
+impl Reached {
+    fn if_true(reached: bool) -> Self {
+        if reached { Self::Yes } else { Self::No }
     }
 }
 
-/// The driver dies, and so does the one that takes over.
-#[test]
-fn heavy_the_next_driver_may_die_too() {
-    let (first, second) = if soak() { (1, 1) } else { (9, 7) };
-    for at in (5..80).step_by(first) {
-        for again in (1..30).step_by(second) {
-            let sandbox = Sandbox::new();
-            job(&sandbox, Agent::Answers, Some(Kill { variable: DRIVER, at }));
-            if list(&sandbox).is_empty() {
-                continue;
+/// When there is no more to try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Enough {
+    /// After every point.
+    All,
+    /// At a point that is not reached: it lies behind all that are.
+    AtTheLast,
+}
+
+/// Tries points, several at a time; fails with all that failed.
+fn try_all<P: Debug + Sync>(points: &[P], try_one: impl Fn(&P) -> Reached + Sync, enough: Enough) {
+    let next = AtomicUsize::new(0);
+    let (over, failed) = (AtomicBool::new(false), Mutex::new(Vec::new()));
+    let work = || {
+        while !over.load(Ordering::Relaxed)
+            && let Some(point) = points.get(next.fetch_add(1, Ordering::Relaxed))
+        {
+            match catch_unwind(AssertUnwindSafe(|| try_one(point))) {
+                Ok(Reached::No) if enough == Enough::AtTheLast => over.store(true, Ordering::Relaxed),
+                Ok(_) => {}
+                Err(_) => {
+                    failed.lock().expect("a list").push(format!("{point:?}"));
+                    over.store(true, Ordering::Relaxed);
+                }
             }
-            run(&sandbox, &["drive", "--all"], Some(Kill { variable: DRIVER, at: again }));
-            let what = format!("killed at {at}, then at {again} in {}", sandbox.root().display());
-            settle_and_check(&sandbox, Agent::Answers, &what);
         }
-    }
+    };
+    thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(work))));
+    let failed = failed.into_inner().expect("a list");
+    assert!(failed.is_empty(), "failed, as said above: {}", failed.join(", "));
+    let tried = next.into_inner();
+    assert!(enough == Enough::All || (6..points.len()).contains(&tried), "the points end after {tried}");
+}
+
+/// The driver is killed; then somebody drives on.
+fn driver_dies(agent: Agent, at: u32) -> Reached {
+    let place = Place::new();
+    let ran = place.submit(agent, Kill::driver(at));
+    let what = format!("{agent:?}, driver killed at {at}");
+    place.restart(&what);
+    place.check(agent, Lost::Nothing, &what);
+    Reached::if_true(ran.killed)
+}
+
+/// The shim is killed while its driver lives, or is killed, too.
+fn shim_dies(agent: Agent, at: u32, driver: Option<u32>) -> Reached {
+    let place = Place::new();
+    place.submit(agent, Kill { shim: Some(at), driver });
+    let reached = Reached::if_true(place.a_shim_died());
+    let what = format!("{agent:?}, shim killed at {at}, driver at {driver:?}");
+    place.restart(&what);
+    place.check(agent, Lost::End, &what);
+    reached
 }
 
 fn soak() -> bool {
     std::env::var_os("CONDUCTOR_SOAK").is_some()
 }
 
+/// Every so many points; all of them in a soak.
+fn every(step: usize) -> Vec<u32> {
+    (1..=BEYOND).step_by(if soak() { 1 } else { step }).collect()
+}
+
+/// Pairs of two samples, each from, to, every so many; all of them in a soak.
+fn pairs(first: (u32, u32, usize), second: (u32, u32, usize)) -> Vec<(u32, u32)> {
+    let samples = |(from, to, step): (u32, u32, usize)| (from..to).step_by(if soak() { 1 } else { step });
+    samples(first).flat_map(|a| samples(second).map(move |b| (a, b))).collect()
+}
+
+#[test]
+fn heavy_a_driver_may_die_at_any_point() {
+    try_all(&every(1), |at| driver_dies(Agent::Answers, *at), Enough::AtTheLast);
+}
+
+#[test]
+fn heavy_a_shim_may_die_at_any_point() {
+    try_all(&every(1), |at| shim_dies(Agent::Answers, *at, None), Enough::AtTheLast);
+}
+
+#[test]
+fn heavy_a_job_that_fails_or_is_stopped_keeps_its_end() {
+    for agent in [Agent::Fails, Agent::IsStopped] {
+        try_all(&every(5), |at| driver_dies(agent, *at), Enough::AtTheLast);
+        try_all(&every(3), |at| shim_dies(agent, *at, None), Enough::AtTheLast);
+    }
+}
+
+#[test]
+fn heavy_a_loop_goes_on_where_its_driver_died() {
+    try_all(&every(4), |at| driver_dies(Agent::Loops, *at), Enough::AtTheLast);
+    if soak() {
+        try_all(&every(1), |at| shim_dies(Agent::Loops, *at, None), Enough::AtTheLast);
+    }
+}
+
+/// The driver dies, and so does the one that takes over.
+#[test]
+fn heavy_the_next_driver_may_die_too() {
+    let try_one = |&(at, again): &(u32, u32)| {
+        let place = Place::new();
+        let what = format!("driver killed at {at}, the next at {again}");
+        place.submit(Agent::Answers, Kill::driver(at));
+        place.run(&["drive", "--all"], Kill::driver(again));
+        place.restart(&what);
+        place.check(Agent::Answers, Lost::Nothing, &what);
+        Reached::Yes
+    };
+    try_all(&pairs((28, 80, 7), (1, 40, 5)), try_one, Enough::All);
+}
+
+/// The driver dies, and so does the shim: its own, or that of the next driver.
+#[test]
+fn heavy_driver_and_shim_may_die() {
+    let both = |&(driver, shim): &(u32, u32)| shim_dies(Agent::Answers, shim, Some(driver));
+    try_all(&pairs((30, 80, 9), (1, 30, 5)), both, Enough::All);
+    let one_after_the_other = |&(driver, shim): &(u32, u32)| {
+        let place = Place::new();
+        let what = format!("driver killed at {driver}, the shim of the next at {shim}");
+        place.submit(Agent::Answers, Kill::driver(driver));
+        place.run(&["drive", "--all"], Kill::shim(shim));
+        place.restart(&what);
+        place.check(Agent::Answers, Lost::End, &what);
+        Reached::Yes
+    };
+    try_all(&pairs((28, 48, 7), (1, 30, 5)), one_after_the_other, Enough::All);
+}
+
+/// What becomes of an agent whose shim was killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Orphan {
+    /// It ends before anybody drives on.
+    Gone,
+    /// It ends while somebody drives.
+    Alive,
+    /// The same, and it is asked to.
+    Stopped,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Driver {
+    Stays,
+    Dies,
+}
+
+#[test]
+fn heavy_an_agent_may_outlive_its_shim() {
+    let points = [
+        (Driver::Stays, Orphan::Alive),
+        (Driver::Stays, Orphan::Stopped),
+        (Driver::Dies, Orphan::Alive),
+        (Driver::Dies, Orphan::Stopped),
+        (Driver::Dies, Orphan::Gone),
+    ];
+    try_all(&points, |&(driver, orphan)| agent_outlives(driver, orphan), Enough::All);
+}
+
+fn agent_outlives(driver: Driver, orphan: Orphan) -> Reached {
+    let place = Place::new();
+    let what = format!("driver {driver:?}, agent {orphan:?}");
+    let mut by = place.begin(Agent::Waits, Kill::NOBODY);
+    until_true("the agent", || !place.starts().is_empty());
+    let (shim, agent) = place.claimed();
+    kill(shim);
+    assert!(is_alive(agent), "{what}: the agent has ended with its shim");
+    if driver == Driver::Dies {
+        by.kill().expect("killed");
+        place.wait(by);
+        if orphan == Orphan::Gone {
+            place.put("go", "");
+            until_true("the agent's end", || !is_alive(agent));
+        }
+        by = place.start(&["drive", "--all"], Kill::NOBODY);
+    }
+    if orphan != Orphan::Gone {
+        // What ends before anybody holds it ends unseen.
+        until_true("a handle on the agent", || holds_a_process(by.id()));
+        place.put(if orphan == Orphan::Alive { "go" } else { "run-agent/p/t/STOP" }, "");
+    }
+    assert!(!place.wait(by).killed, "{what}");
+    let (agent, expected) = match orphan {
+        Orphan::Gone => (Agent::Waits, "crashed"),
+        Orphan::Stopped => (Agent::IsStopped, "stopped"),
+        // Who is no parent learns the exit status from Linux 6.15 on.
+        Orphan::Alive if kernel() < (6, 15) => (Agent::Waits, "crashed"),
+        Orphan::Alive => (Agent::Waits, "completed"),
+    };
+    let run = place.runs().pop().expect("a run");
+    assert_eq!(run.status, expected, "{what}: {run:?}");
+    place.check(agent, Lost::End, &what);
+    Reached::Yes
+}
+
+/// Whether a process has a pidfd open, and so will see how the process behind it ends.
+fn holds_a_process(pid: u32) -> bool {
+    let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    fds.filter_map(|fd| fs::read_link(fd.path()).ok()).any(|to| to.to_string_lossy().contains("pidfd"))
+}
+
+fn kernel() -> (u32, u32) {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("a release");
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+/// Everything that a repair mends, at once.
+fn break_everything(place: &Place) {
+    place.submit(Agent::Fails, Kill::NOBODY);
+    let run = place.runs().pop().expect("a run");
+    let read = |path: &Path| fs::read_to_string(path).expect("a file");
+    let write = |path: &Path, text: &str| {
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("written");
+    };
+    let record = run.folder.join("run-info.yaml");
+    let text = read(&record);
+    let keep = |l: &&str| !["end_time", "exit_code", "error_summary"].iter().any(|key| l.starts_with(key));
+    let open = text.lines().filter(keep).fold(String::new(), |text, line| text + line + "\n");
+    write(&record, &open.replace("status: failed", "status: running"));
+    fs::remove_file(run.folder.join("output.md")).expect("removed");
+    write(&run.folder.join(".reserved-exit.json"), "");
+    write(&place.task().join("runs/20260101-0000000000-1-0001/prompt.md"), "made, and never accepted");
+    write(&place.task().join(".tmp-99999999-0-TASK.md"), "");
+    write(&place.root().join("_daemon/trash/20260101-0000000000-99999999-0001/x"), "");
+    for (number, task, run) in [(1, "t", run.id.as_str()), (2, "gone", "20260101-0000000000-1-0001")] {
+        let ticket =
+            format!("version: 1\nproject_id: p\ntask_id: {task}\nrun_id: {run}\nkind: job\nattempt: 1\n");
+        write(&place.root().join(format!("_planner/live/{number:020}.yaml")), &ticket);
+    }
+    let bus = place.task().join("TASK-MESSAGE-BUS.jsonl");
+    write(&bus, &format!("{}{{\"type\"", read(&bus)));
+}
+
+#[test]
+fn heavy_a_repair_may_die_at_any_point() {
+    let try_one = |at: &u32| {
+        let place = Place::new();
+        let what = format!("repair killed at {at}");
+        break_everything(&place);
+        let ran = place.run(&["fsck", "--repair"], Kill::driver(*at));
+        place.repair(&what);
+        place.check(Agent::Fails, Lost::Nothing, &what);
+        Reached::if_true(ran.killed)
+    };
+    try_all(&every(3), try_one, Enough::AtTheLast);
+}
+
+#[test]
+fn heavy_a_resumption_may_die_at_any_point() {
+    let try_one = |at: &u32| {
+        let place = Place::new();
+        let what = format!("resumption killed at {at}");
+        place.submit(Agent::Fails, Kill::NOBODY);
+        let ran = place.run(&["resume", "p/t"], Kill::driver(*at));
+        place.restart(&what);
+        if place.accepted().len() == 1 {
+            // Not accepted: the task is as it was, and can be resumed.
+            let again = place.run(&["resume", "p/t"], Kill::NOBODY);
+            assert_eq!(place.accepted().len(), 2, "{what}: {again:?}");
+        }
+        let starts = place.starts();
+        assert!(starts.len() == 2 && starts.values().all(|n| *n == 1), "{what}: {starts:?}");
+        assert!(place.accepted().iter().all(|run| run.status == "failed"), "{what}");
+        place.repair(&what);
+        Reached::if_true(ran.killed)
+    };
+    try_all(&every(4), try_one, Enough::AtTheLast);
+}
+
+#[test]
+fn heavy_a_deletion_may_die_at_any_point() {
+    let try_one = |at: &u32| {
+        let place = Place::new();
+        let what = format!("deletion killed at {at}");
+        place.submit(Agent::Answers, Kill::NOBODY);
+        place.run(&["task", "delete", "p/t"], Kill::driver(*at));
+        if place.task().exists() {
+            // Whole, as if nobody had asked.
+            place.check(Agent::Answers, Lost::Nothing, &what);
+            place.run(&["task", "delete", "p/t"], Kill::NOBODY);
+        }
+        assert!(!place.task().exists(), "{what}");
+        place.repair(&what);
+        let trash = fs::read_dir(place.root().join("_daemon/trash")).into_iter().flatten();
+        assert_eq!(trash.count(), 0, "{what}");
+        Reached::Yes
+    };
+    // A deletion takes fewer operations than that.
+    try_all(&(1..12).collect::<Vec<_>>(), try_one, Enough::All);
+}
+
 #[test]
 fn the_operations_of_a_job_are_few() {
-    let sandbox = Sandbox::new();
-    let kill = Kill { variable: DRIVER, at: 120 };
-    assert!(!job(&sandbox, Agent::Answers, Some(kill)), "a job takes more operations than it used to");
-    let seen = outcome(&mut sandbox.command(["list", "p/t", "--json"]));
-    assert!(seen.stdout.contains("completed"), "{seen:?}");
+    let place = Place::new();
+    let ran = place.submit(Agent::Answers, Kill::driver(120));
+    assert!(!ran.killed, "a job takes more operations than it used to");
+    place.check(Agent::Answers, Lost::Nothing, "an ordinary job");
 }

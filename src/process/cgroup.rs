@@ -45,6 +45,13 @@ impl RunGroup {
         if below_mount && ours && is_plain(path) { Self::open(path.to_owned()) } else { None }
     }
 
+    /// The group of a run that nobody has claimed, whose shim was killed before it could: where a shim
+    /// that was started by this process, or beside it, would have made it.
+    #[must_use]
+    pub fn of_unclaimed(run: &str) -> Option<Self> {
+        Self::open(outside_of_runs(&group_of("self")?).join(format!("{PREFIX}{run}")))
+    }
+
     fn open(path: PathBuf) -> Option<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::open(&path, flags, Mode::empty()).ok()?;
@@ -89,11 +96,17 @@ impl Drop for RunGroup {
 /// Leaves the group of the run that we were started in, so that the end of that run is not ours.
 pub(super) fn leave_run() {
     let Some(own) = group_of("self") else { return };
+    let outside = outside_of_runs(&own);
+    if outside != own {
+        write(&outside.join("cgroup.procs"), "0");
+    }
+}
+
+/// The group that a group is in, or is, and that is no run's.
+fn outside_of_runs(group: &Path) -> &Path {
     let of_a_run = |group: &&Path| group.file_name().is_some_and(|n| n.to_string_lossy().starts_with(PREFIX));
     // The outermost: an agent may have made groups of its own.
-    if let Some(above) = own.ancestors().filter(of_a_run).last().and_then(Path::parent) {
-        write(&above.join("cgroup.procs"), "0");
-    }
+    group.ancestors().filter(of_a_run).last().and_then(Path::parent).unwrap_or(group)
 }
 
 /// The folder of a process's group; `None` without version 2, or from outside of what we see of it.

@@ -24,7 +24,10 @@ const REAPED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Ends everything that a run left: SIGTERM, a grace, SIGKILL until nothing is there. Blocks that long.
 pub(super) fn end_processes(run: &RunId, claim: &Claim, grace: Duration) {
-    let Some(agent) = claim.agent.filter(|_| claim.is_of_this_boot()) else { return };
+    if !claim.is_of_this_boot() {
+        return;
+    }
+    let Some(agent) = claim.agent else { return forget(run) };
     // Dropped, and so removed, at the end.
     let group = claim.cgroup.as_deref().and_then(RunGroup::of_claim);
     let began = Instant::now();
@@ -49,6 +52,16 @@ pub(super) fn end_processes(run: &RunId, claim: &Claim, grace: Duration) {
                 group.kill(&table.below(EVERYTHING).others);
             }
         }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Removes the control group that a shim has made and not lived to claim the run.
+fn forget(run: &RunId) {
+    let Some(group) = RunGroup::of_unclaimed(run.as_str()) else { return };
+    // The process in it that waited for its start ends with the shim.
+    let began = Instant::now();
+    while !group.is_empty() && began.elapsed() < REAPED_WITHIN {
         std::thread::sleep(LOOK);
     }
 }

@@ -11,6 +11,7 @@
 pub mod fake;
 
 pub mod cgroups;
+pub mod crash;
 pub mod job;
 pub mod processes;
 pub mod shim;
