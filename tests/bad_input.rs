@@ -1,11 +1,8 @@
 //! Bad input and faults of the machine: one clear error, a hint, an exit code of its own, and nothing lost.
-#![expect(clippy::disallowed_methods, reason = "the tests break files as a fault would")]
-
-mod common;
 
 use std::{fs, path::PathBuf, process::Command};
 
-use common::Sandbox;
+use crate::common::Sandbox;
 
 #[test]
 fn a_name_that_is_no_id_is_refused_before_anything_is_made() {

@@ -1,16 +1,7 @@
 //! The message bus through its public functions: what is posted is there, whole, once and in order.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "plays the hands that write a bus without our doors, and may panic"
-)]
 
 #[path = "helpers/bus_flood/body.rs"]
 mod body;
-#[path = "helpers/example.rs"]
-mod example;
 
 use std::{
     collections::BTreeMap,
@@ -495,7 +486,7 @@ impl Drop for Writers {
 }
 
 fn flooder(place: &Place, args: [&str; 2]) -> Command {
-    let mut command = Command::new(example::program("bus_flood"));
+    let mut command = Command::new(crate::common::fake::program("bus_flood"));
     command.arg(place.dir.path()).args(["p", "t"]).args(args).stdin(Stdio::null());
     command
 }

@@ -1,12 +1,4 @@
 //! `run-agent bus` as people and agents use it.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    clippy::unwrap_used,
-    reason = "sets up files as a user would, starts the program bare, and may panic"
-)]
-
-mod common;
 
 use std::{
     fs::{self, File},
@@ -15,7 +7,7 @@ use std::{
     process::{Child, Stdio},
 };
 
-use common::{Outcome, Sandbox, outcome};
+use crate::common::{Outcome, Sandbox, outcome};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,

@@ -1,15 +1,8 @@
 //! The command line and its configuration, as a user meets them: what wins, what is refused and how it is said.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::expect_used,
-    reason = "sets up files as a user would, and starts the program bare"
-)]
-
-mod common;
 
 use std::{collections::BTreeMap, path::Path, process::Stdio};
 
-use common::{Outcome, Sandbox, outcome};
+use crate::common::{Outcome, Sandbox, outcome};
 use run_agent::config::{self, Environment, Flags, Loaded, Origin};
 use serde_json::Value;
 

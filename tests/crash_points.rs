@@ -3,10 +3,8 @@
 //!
 //! `fsx` counts the operations; debug builds obey `CONDUCTOR_TEST_KILL_DRIVER` and `…_SHIM`. A plain job is
 //! killed at every point, everything else at samples; `CONDUCTOR_SOAK=1` takes all of them.
-#![expect(clippy::disallowed_methods, reason = "the test looks at files as a stranger would")]
-#![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
-mod common;
+#![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
 use std::{
     fmt::Debug,
@@ -20,7 +18,7 @@ use std::{
     thread,
 };
 
-use common::{
+use crate::common::{
     crash::{Agent, Kill, Lost, Place, kill},
     processes::{is_alive, until_true},
 };
@@ -210,7 +208,7 @@ fn agent_outlives(driver: Driver, orphan: Orphan) -> Reached {
     assert!(is_alive(agent), "{what}: the agent has ended with its shim");
     if driver == Driver::Dies {
         by.kill().expect("killed");
-        place.wait(by);
+        Place::wait(by);
         if orphan == Orphan::Gone {
             place.put("go", "");
             until_true("the agent's end", || !is_alive(agent));
@@ -222,7 +220,7 @@ fn agent_outlives(driver: Driver, orphan: Orphan) -> Reached {
         until_true("a handle on the agent", || holds_a_process(by.id()));
         place.put(if orphan == Orphan::Alive { "go" } else { "run-agent/p/t/STOP" }, "");
     }
-    assert!(!place.wait(by).killed, "{what}");
+    assert!(!Place::wait(by).killed, "{what}");
     let (agent, expected) = match orphan {
         Orphan::Gone => (Agent::Waits, "crashed"),
         Orphan::Stopped => (Agent::IsStopped, "stopped"),

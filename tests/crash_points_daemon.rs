@@ -1,9 +1,7 @@
 //! The daemon is ended by SIGKILL before each of its operations on the disk in turn, from its start over a POST to the
 //! end of the run; the next daemon must make as if nothing had happened.
-#![expect(clippy::disallowed_methods, reason = "the test looks at files as a stranger would")]
-#![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
-mod common;
+#![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
 use std::{
     fs,
@@ -20,7 +18,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use common::{
+use crate::common::{
     Sandbox,
     daemon::{Daemon, until},
 };

@@ -1,9 +1,7 @@
 //! The daemon is killed while its agents work: they go on, the next daemon takes every loop up where the files say
 //! it stands, and nothing is lost, doubled or shown wrong.
-#![expect(clippy::disallowed_methods, reason = "the test writes the files that let its agents go on")]
-#![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
-mod common;
+#![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +11,7 @@ use std::{
 
 use serde_json::Value;
 
-use common::{
+use crate::common::{
     Sandbox,
     daemon::{Daemon, until},
 };

@@ -1,9 +1,4 @@
 //! The demo agent at work: what it writes, posts and says, in which order.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "prepares folders of its own, and may panic"
-)]
 
 use std::{
     fs,

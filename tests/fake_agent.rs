@@ -1,13 +1,6 @@
 //! The scripted agent does what the other tests take from it.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "starts the program bare, below no root of ours, and may panic"
-)]
 
-#[path = "helpers/fake.rs"]
-mod fake;
+use crate::common::fake;
 
 use std::{
     fs,

@@ -1,8 +1,6 @@
 //! The file formats: a JSON Schema per file, held against the types that write it, the sample trees and a real run.
-#![expect(clippy::disallowed_methods, reason = "the tests read files as a stranger would")]
-#![expect(clippy::unwrap_used, reason = "a test that cannot read its samples has failed")]
 
-mod common;
+#![expect(clippy::unwrap_used, reason = "a test that cannot read its samples has failed")]
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +17,7 @@ use run_agent::{
 };
 use serde_json::Value;
 
-use common::Sandbox;
+use crate::common::Sandbox;
 
 /// File name, or its end, and the schema that its records are held against.
 const FILES: &[(&str, &str)] = &[

@@ -1,8 +1,6 @@
 //! `run-agent fsck`: each rule is broken once and found, what is mendable is mended, and nothing else is touched.
-#![expect(clippy::disallowed_methods, reason = "the tests break files as a fault would")]
-#![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
-mod common;
+#![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
 use std::{
     fs,
@@ -22,7 +20,7 @@ use run_agent::{
 };
 use serde_json::Value;
 
-use common::Sandbox;
+use crate::common::Sandbox;
 
 const NO_RUN: &str = "20260101-0000000000-1-0001";
 /// A pid beyond the largest that Linux gives out.

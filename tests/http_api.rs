@@ -1,9 +1,6 @@
 //! The routes of `/api/v1` that are no streams: shapes, errors, and who may ask.
-#![expect(clippy::disallowed_methods, reason = "starts the program bare, below no root of ours")]
 
-mod common;
-
-use common::{
+use crate::common::{
     Sandbox,
     daemon::{Daemon, agents, until},
     fake,

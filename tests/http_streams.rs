@@ -1,13 +1,6 @@
 //! The streams of `/api/v1`: order, resume at any point, and ends.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::expect_used,
-    reason = "starts the program bare, below no root of ours, and may panic"
-)]
 
-mod common;
-
-use common::{
+use crate::common::{
     Sandbox,
     daemon::{Daemon, Event, agents, until},
     fake,

@@ -1,9 +1,6 @@
 //! The daemon is killed, doubled and begun anew; runs do not notice.
-#![expect(clippy::disallowed_methods, reason = "starts the program bare, below no root of ours")]
 
-mod common;
-
-use common::{
+use crate::common::{
     Sandbox,
     daemon::{Daemon, agents},
     fake,
@@ -33,7 +30,7 @@ fn the_next_daemon_goes_on_where_a_killed_one_was() {
     // It ends while there is no daemon.
     sandbox.write("home/run-agent/p/t/go", "");
     let exit = sandbox.root().join(format!("p/t/runs/{run}/exit.json"));
-    common::daemon::until("the agent has ended", || exit.exists());
+    crate::common::daemon::until("the agent has ended", || exit.exists());
     let daemon = Daemon::start(&sandbox, &[]);
     let task = daemon.until_task("t", "failed");
     let runs = task["runs"].as_array().expect("runs");
@@ -98,6 +95,7 @@ fn conductor_is_the_daemon_by_its_own_name() {
     let sandbox = sandbox();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_conductor"));
     command.args(["--host", "0.0.0.0", "--port", "0"]).env_clear().env("HOME", sandbox.home());
-    let outcome = common::outcome(command.current_dir(sandbox.work()).stdin(std::process::Stdio::null()));
+    let outcome =
+        crate::common::outcome(command.current_dir(sandbox.work()).stdin(std::process::Stdio::null()));
     outcome.fails(16, "without a key", "--api-key");
 }

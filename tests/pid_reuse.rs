@@ -1,5 +1,5 @@
 //! A pid that means another process by now: nobody signals it, and nobody takes it for the agent.
-#![expect(clippy::disallowed_methods, reason = "the test starts processes of its own")]
+
 #![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
 use std::{

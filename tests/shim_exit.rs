@@ -1,11 +1,4 @@
 //! How a process ended is what `exit.json` and `run-info.yaml` say, exactly.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "prepares files and control groups of its own, and may panic"
-)]
-
-mod common;
 
 use std::{
     fs,
@@ -14,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use common::{Sandbox, cgroups::Group, shim::Bench};
+use crate::common::{Sandbox, cgroups::Group, shim::Bench};
 use run_agent::{
     process::{
         exit::{ProcessEnd, RESERVED_BYTES},
@@ -182,7 +175,7 @@ impl<'a> SmallDisk<'a> {
         if status.is_ok_and(|o| o.status.success()) {
             return Some(Self(at));
         }
-        common::skipped("no file system may be mounted here");
+        crate::common::skipped("no file system may be mounted here");
         None
     }
 }

@@ -1,15 +1,8 @@
 //! A run whose shim was killed: its agent goes on, and its driver sees it to the end.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "writes the files that let an agent go on, and may panic"
-)]
-
-mod common;
 
 use std::{fs, time::Duration};
 
-use common::{
+use crate::common::{
     Sandbox,
     job::Job,
     processes::{is_alive, signal, until, until_true},

@@ -1,18 +1,11 @@
 //! A run that an agent has started is not part of its own: the end of one is not the end of the other.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "writes the files that a person would, and may panic"
-)]
-
-mod common;
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-use common::{
+use crate::common::{
     Sandbox,
     cgroups::Group,
     job::{self, Job},
@@ -38,7 +31,7 @@ struct Family {
 fn family(sandbox: &Sandbox, before: &str, then: &str) -> Family {
     sandbox.write("work/config.yaml", "defaults: {stop_grace: 200ms}\n");
     let go = sandbox.work().join("go");
-    let agent = common::fake::agent();
+    let agent = crate::common::fake::agent();
     let script = format!(
         "{before} run-agent job --task child --prompt x -- {} double-fork:60000 say:up wait-for:{} exit:3 & \
          while ! grep -q up $JRUN_RUNS_DIR/../../child/runs/*/agent-stdout.txt 2>/dev/null; do sleep 0.01; done; \
@@ -125,7 +118,7 @@ fn a_child_is_beside_its_parent_in_a_group_of_its_own() {
     let family = family(&sandbox, "", "sleep 60");
     let (parent, child) = (family.parent.claim().cgroup, family.the_child_lives().cgroup);
     let (Some(parent), Some(child)) = (parent, child) else {
-        common::skipped("no control group of version 2 may be made here");
+        crate::common::skipped("no control group of version 2 may be made here");
         return;
     };
     assert_eq!(parent.parent(), child.parent());
@@ -136,7 +129,7 @@ fn a_group_is_not_killed_as_one_while_another_run_is_in_it() {
     let sandbox = Sandbox::new();
     let mut family = family(&sandbox, "trap '' TERM;", "sleep 60");
     let Some(group) = family.parent.claim().cgroup else {
-        common::skipped("no control group of version 2 may be made here");
+        crate::common::skipped("no control group of version 2 may be made here");
         return;
     };
     let child = family.the_child_lives();
@@ -178,7 +171,7 @@ fn a_child_whose_shim_was_killed_is_ended_with_its_parent() {
     let sandbox = Sandbox::new();
     let mut family = family(&sandbox, "", "sleep 60");
     let claim = family.the_child_lives();
-    common::processes::signal(claim.shim.unwrap().pid, Signal::SIGKILL);
+    crate::common::processes::signal(claim.shim.unwrap().pid, Signal::SIGKILL);
     family.parent.stop();
     assert_eq!(family.parent.finish().status, RunStatus::Stopped);
     until_true("the end of all", || family.parent.processes().is_empty());

@@ -1,18 +1,15 @@
 //! What a shim costs while it watches: its memory, its wake-ups, its time beside an agent that floods its output.
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "reads files of the run, and may panic")]
-
-mod common;
 
 use std::{
     fs,
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, Utc};
-use common::{
+use crate::common::{
     processes::{status, until, until_true},
     shim::Bench,
 };
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 /// A line of `log-times.jsonl`.

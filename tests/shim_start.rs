@@ -1,11 +1,8 @@
 //! From a launch to an agent: one claim, and an agent that has what it was given and nothing else.
-#![expect(clippy::disallowed_methods, reason = "prepares files of its own, and may panic")]
-
-mod common;
 
 use std::{fs, path::Path};
 
-use common::{Sandbox, processes::until_true, shim::Bench};
+use crate::common::{Sandbox, processes::until_true, shim::Bench};
 use nix::sys::signal::Signal;
 use run_agent::{
     fsx::{Durability, Published, RelPath, Root},
@@ -126,7 +123,7 @@ fn a_driver_that_was_started_with_children_ignored_sees_the_end_all_the_same() {
     let mut command = std::process::Command::new("/usr/bin/env");
     command.args(["--ignore-signal=CHLD"]).arg(program).args(plain.get_args());
     command.current_dir(sandbox.work()).env_clear().env("HOME", sandbox.home()).env("PATH", "/usr/bin:/bin");
-    let outcome = common::outcome(&mut command);
+    let outcome = crate::common::outcome(&mut command);
     assert!(outcome.stdout.contains("\"exit_code\": 3"), "{outcome:?}");
 }
 
@@ -144,7 +141,7 @@ fn the_shim_itself_is_out_of_reach_of_terminals() {
         assert_eq!(fs::read_link(format!("/proc/{shim}/fd/{fd}")).unwrap(), Path::new("/dev/null"));
     }
     // The end of a terminal is no reason to end.
-    common::processes::signal(shim, Signal::SIGHUP);
+    crate::common::processes::signal(shim, Signal::SIGHUP);
     bench.stop();
     assert_eq!(bench.end().stop.unwrap().by, StopBy::StopMarker);
 }

@@ -1,11 +1,8 @@
 //! What an agent finds on its standard input: nothing, a file, or the whole lines of `stdin.jsonl`.
-#![expect(clippy::disallowed_methods, reason = "writes the files that a driver would, and may panic")]
-
-mod common;
 
 use std::{fs, time::Duration};
 
-use common::{
+use crate::common::{
     Sandbox,
     processes::{status, until, until_true},
     shim::Bench,
@@ -133,7 +130,7 @@ fn the_input_of_an_agent_ends_with_its_shim() {
     bench.launch();
     bench.append("stdin.jsonl", "one\n");
     bench.says("one");
-    common::processes::signal(bench.shim(), nix::sys::signal::Signal::SIGKILL);
+    crate::common::processes::signal(bench.shim(), nix::sys::signal::Signal::SIGKILL);
     bench.says("end of input");
     until("the end of the agent", || bench.processes().is_empty().then_some(()));
 }

@@ -1,11 +1,4 @@
 //! Every way to end a run, and that nothing of it is left.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "writes the files that somebody who stops a run would, and may panic"
-)]
-
-mod common;
 
 use std::{
     fs,
@@ -14,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{
+use crate::common::{
     Sandbox,
     cgroups::Group,
     processes::{is_alive, signal, until_true},
@@ -206,7 +199,7 @@ fn an_agent_has_a_control_group_that_ends_with_it() {
     let bench = Bench::of_program(&["/bin/sh", "-c", script]);
     bench.launch();
     let Some(group) = bench.claim().cgroup else {
-        common::skipped("no control group of version 2 may be made here");
+        crate::common::skipped("no control group of version 2 may be made here");
         bench.stop();
         return;
     };

@@ -1,13 +1,6 @@
 //! The loop of a task, by hand: the real binary, with shell scripts as agents and no daemon.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "looks into a tree of its own, and may panic"
-)]
 
-mod common;
-#[path = "common/tasks.rs"]
-mod tasks;
+use crate::common::tasks;
 
 use std::{fs, process::Command};
 
@@ -45,7 +38,7 @@ fn a_task_is_started_again_until_it_is_done() {
 #[test]
 fn a_job_is_run_once() {
     let bench = Bench::new();
-    let outcome = common::outcome(&mut bench.command("job", "j", "", "echo hello"));
+    let outcome = crate::common::outcome(&mut bench.command("job", "j", "", "echo hello"));
     assert_eq!(outcome.code, 0, "{outcome:?}");
     assert_eq!((bench.runs("j").len(), bench.posts(None, "FACT")), (1, 0));
 }
@@ -66,7 +59,7 @@ fn restarts_that_are_used_up_fail_the_task_with_one_error() {
 fn the_delay_doubles_while_runs_fail_quickly() {
     let bench = Bench::new();
     let flags = "--max-restarts 3 --restart-delay 100ms --config-key restart_delay_max=250ms";
-    let outcome = common::outcome(&mut bench.command("task", "t", flags, "exit 3"));
+    let outcome = crate::common::outcome(&mut bench.command("task", "t", flags, "exit 3"));
     assert_eq!(outcome.code, 1, "{outcome:?}");
     let runs = bench.runs("t");
     let pauses = runs.windows(2).map(|p| (p[1].start_time - p[0].end_time.unwrap()).num_milliseconds());
@@ -119,7 +112,7 @@ fn a_parent_job_that_ends_leaves_its_child_at_work() {
     let bench = Bench::new();
     let child = format!("run-agent task --task child --prompt c -- sh -c '{UNTIL_GO}; {DONE}' & ");
     let until_child = "while [ ! -e $JRUN_TASK_FOLDER/../child/runs/*/claim.json ]; do sleep 0.01; done";
-    let outcome = common::outcome(&mut bench.command("job", "j", "", &[&child, until_child].concat()));
+    let outcome = crate::common::outcome(&mut bench.command("job", "j", "", &[&child, until_child].concat()));
     assert_eq!(outcome.code, 0, "{outcome:?}");
     bench.until_running("child");
     assert_eq!(bench.runs("child")[0].status, RunStatus::Running);
@@ -318,7 +311,7 @@ fn a_ring_of_dependencies_is_refused() {
     let bench = Bench::new();
     let _first = bench.start_only("a", "--depends-on b", DONE);
     until("a is accepted", || !bench.runs("a").is_empty());
-    let refused = common::outcome(&mut bench.command("task", "b", "--depends-on a", DONE));
+    let refused = crate::common::outcome(&mut bench.command("task", "b", "--depends-on a", DONE));
     assert!(refused.code == 4 && refused.stderr.contains("dependency cycle: b -> a -> b"), "{refused:?}");
     assert!(!bench.marker("b", "TASK.md").exists());
 }
@@ -383,7 +376,7 @@ fn a_run_that_ended_while_nobody_drove_is_ended_once() {
 fn a_second_driver_says_who_has_the_task() {
     let bench = Bench::new();
     let task = bench.start("t", "", &format!("{UNTIL_GO}; {DONE}"));
-    let again = common::outcome(&mut bench.command("task", "t", "", DONE));
+    let again = crate::common::outcome(&mut bench.command("task", "t", "", DONE));
     assert!(again.code == 4 && again.stderr.contains("run-agent (pid "), "{again:?}");
     let drive = bench.run("drive p/t");
     assert!(drive.code == 4 && drive.stderr.contains("driven by run-agent (pid "), "{drive:?}");

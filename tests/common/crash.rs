@@ -89,8 +89,6 @@ pub enum Lost {
 #[derive(Debug)]
 pub struct Ran {
     pub killed: bool,
-    /// What all command lines so far have said on stderr.
-    pub said: String,
 }
 
 /// A tree of its own, with no process of it left at the end.
@@ -139,20 +137,19 @@ impl Place {
     }
 
     /// Waits for the end of a command line.
-    pub fn wait(&self, mut child: Child) -> Ran {
+    pub fn wait(mut child: Child) -> Ran {
         let status = until("the end of run-agent", || child.try_wait().expect("a child"));
-        let said = fs::read_to_string(self.said()).unwrap_or_default();
-        Ran { killed: status.signal() == Some(9), said }
+        Ran { killed: status.signal() == Some(9) }
     }
 
     /// Runs a command line to its end.
     pub fn run(&self, args: &[&str], kill: Kill) -> Ran {
-        self.wait(self.start(args, kill))
+        Self::wait(self.start(args, kill))
     }
 
     /// Gives the agent its task, and waits for the end.
     pub fn submit(&self, agent: Agent, kill: Kill) -> Ran {
-        self.wait(self.begin(agent, kill))
+        Self::wait(self.begin(agent, kill))
     }
 
     /// Gives the agent its task.

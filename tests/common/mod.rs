@@ -1,13 +1,6 @@
 //! A place of its own for a test that runs `run-agent` as a user would: its own home, root and working
 //! folder, and nothing of the environment that the tests were started in.
-#![allow(
-    dead_code,
-    clippy::expect_used,
-    clippy::allow_attributes,
-    reason = "each test uses its own part of this"
-)]
 
-#[path = "../helpers/fake.rs"]
 pub mod fake;
 
 pub mod cgroups;
@@ -17,6 +10,7 @@ pub mod processes;
 pub mod shim;
 
 pub mod daemon;
+pub mod tasks;
 
 use std::{
     ffi::OsStr,

@@ -1,5 +1,4 @@
 //! Tasks run by the real binary with small shell scripts as agents, in a sandbox of one test.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test uses its own part of this")]
 
 use std::{
     path::PathBuf,

@@ -1,4 +1,4 @@
-//! Where a helper program is, for every test that starts one.
+//! Where the helper programs are, for every test that starts one.
 
 use std::{
     path::{Path, PathBuf},
@@ -36,4 +36,9 @@ fn refuse_newer(folder: &Path, built: SystemTime) {
 
 fn modified(path: &Path) -> Option<SystemTime> {
     path.metadata().ok()?.modified().ok()
+}
+
+/// The scripted agent.
+pub fn agent() -> std::path::PathBuf {
+    program("fake_agent")
 }

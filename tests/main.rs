@@ -1,0 +1,35 @@
+//! The tests of the whole program, in one binary: they link once, and share what they stand on.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test plays the hands that touch a tree without our doors, and may panic"
+)]
+
+mod common;
+
+mod bad_input;
+mod bus;
+mod cli_bus;
+mod cli_config;
+mod crash_points;
+mod crash_points_daemon;
+mod daemon_kill;
+mod demo_agent;
+mod fake_agent;
+mod formats;
+mod fsck;
+mod http_api;
+mod http_streams;
+mod http_survival;
+mod layers;
+mod pid_reuse;
+mod shim_exit;
+mod shim_killed;
+mod shim_nested;
+mod shim_output;
+mod shim_start;
+mod shim_stdin;
+mod shim_stop;
+mod task_loop;
