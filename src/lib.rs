@@ -12,6 +12,7 @@ pub mod tree;
 
 pub mod config;
 pub mod process;
+pub mod transcript;
 pub mod watch;
 
 pub mod agents;

@@ -7,6 +7,7 @@
 pub mod bus;
 pub mod daemon_info;
 pub mod error;
+pub mod event;
 pub mod format;
 pub mod ids;
 pub mod paths;

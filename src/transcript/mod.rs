@@ -1,0 +1,19 @@
+//! What an agent's stream says, whichever agent it is: raw lines in, [events](crate::tree::event) out.
+//!
+//! Everything here is a pure function of the bytes: a line gives the same events whoever
+//! reads it and whenever, so a driver that takes over goes on where `events.jsonl` ends. How an
+//! agent is called is the business of `agents`; what its end means for the run that of `view`.
+
+mod account;
+mod claude;
+mod codex;
+mod dialect;
+mod gemini;
+mod heard;
+mod line;
+mod native;
+mod opencode;
+
+pub use account::{Account, Failure, LastWord, difference};
+pub use dialect::Dialect;
+pub use line::{LONGEST_LINE, LONGEST_TEXT, events_of_line};
