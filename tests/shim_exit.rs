@@ -193,7 +193,7 @@ fn a_kill_for_want_of_memory_is_told_from_another() {
     assert_eq!(exit.end, signaled(9));
     let evidence = exit.out_of_memory.clone().unwrap();
     assert!(evidence.contains("oom_kill went up"), "{evidence}");
-    assert_eq!(outcome::of_exit(&exit).error_summary.unwrap(), "killed by the kernel: out of memory");
+    assert_eq!(outcome::of_exit(&exit, None).error_summary.unwrap(), "killed by the kernel: out of memory");
 
     // The same signal from somebody else, in a group whose counter stands at one by now.
     let exit = Bench::new(&["kill-self:KILL"]).inside(&group).run();

@@ -37,7 +37,7 @@ fn up(script: &[&str]) -> Bench {
 fn ended(bench: &Bench, end: &ProcessEnd, by: StopBy, status: RunStatus) -> ExitRecord {
     let exit = bench.end();
     assert_eq!((&exit.end, exit.stop.as_ref().map(|s| s.by)), (end, Some(by)));
-    assert_eq!(outcome::of_exit(&exit).status, status);
+    assert_eq!(outcome::of_exit(&exit, None).status, status);
     bench.is_clean();
     exit
 }

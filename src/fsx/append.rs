@@ -63,6 +63,24 @@ impl Root {
         rel: &RelPath,
         lines: impl FnOnce(&Tail<'_>) -> std::result::Result<(Vec<u8>, T), E>,
     ) -> std::result::Result<T, E> {
+        self.append_as(self.durability(), rel, lines)
+    }
+
+    /// The same for what can be made anew from other files, and so need not outlive a power cut yet: an
+    /// [`Root::append`] later, of nothing even, makes it durable.
+    ///
+    /// # Errors
+    /// If the write fails; the file is as it was before then.
+    pub fn append_derived(&self, rel: &RelPath, lines: Vec<u8>) -> Result<()> {
+        self.append_as(Durability::Never, rel, |_| Ok((lines, ())))
+    }
+
+    fn append_as<T, E: From<FsError>>(
+        &self,
+        durability: Durability,
+        rel: &RelPath,
+        lines: impl FnOnce(&Tail<'_>) -> std::result::Result<(Vec<u8>, T), E>,
+    ) -> std::result::Result<T, E> {
         step();
         let file = self.file("append to", rel, OFlags::RDWR | OFlags::APPEND | OFlags::CREATE)?;
         let file = ReadFile::new(file, self, rel);
@@ -72,7 +90,7 @@ impl Root {
         if bytes.is_empty() && len == 0 {
             return Ok(value);
         }
-        let durable = self.durability() == Durability::Always;
+        let durable = durability == Durability::Always;
         if len == 0 && durable {
             // Before the first byte: who finds one may rely on the name being durable.
             self.sync_dir(&self.dir("sync folder", &rel.parent())?, &rel.parent())?;

@@ -32,7 +32,7 @@ pub(super) fn make_next_run(runner: &Runner, lock: &TaskLock, last: &RunInfo) ->
         agent_type: agent_type.as_str(),
         cwd: &cwd,
         parent: last.parent_run_id.clone(),
-        previous: Some(last.run_id.clone()),
+        previous: Some(last),
         attempt: last.attempt + 1,
         words: &words,
     };

@@ -5,9 +5,10 @@
 
 use chrono::TimeDelta;
 
-use super::{Runner, environment::run_of, error::Result, launch};
+use super::{Runner, environment::run_of, error::Result, launch, told};
 use crate::{
     process::claim::Claim,
+    transcript::Account,
     tree::{
         bus::{Draft, LookBack, Message, MessageType},
         refs::RunRef,
@@ -24,6 +25,14 @@ pub(super) enum History {
     Ours,
     /// Somebody else did, and may have ended at any instant.
     Shared,
+}
+
+/// How a run ended, and what its agent's stream says of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End<'a> {
+    pub(super) outcome: &'a Outcome,
+    /// `None`: its agent prints words for people only.
+    pub(super) account: Option<&'a Account>,
 }
 
 /// Longest part of the agent's output that becomes output.md when the agent wrote none.
@@ -71,10 +80,11 @@ pub(super) fn commit_end(
     runner: &Runner,
     lock: &TaskLock,
     info: &mut RunInfo,
-    outcome: &Outcome,
+    end: &End<'_>,
     history: History,
 ) -> Result<()> {
     let run = run_of(info);
+    let outcome = end.outcome;
     info.status = outcome.status;
     info.exit_code = outcome.exit_code;
     info.signal = outcome.signal;
@@ -83,8 +93,9 @@ pub(super) fn commit_end(
         info.start_time = started;
     }
     info.end_time = Some(outcome.ended_at.unwrap_or_else(|| runner.tree.clock().now()));
+    told::fill_in(runner, info, end.account)?;
     let info = &*info;
-    ensure_output(runner, &run, info)?;
+    ensure_output(runner, &run, info, end.account)?;
     let (kind, body) = end_message(runner, &run, info)?;
     post(runner, info, kind, &body, history, |m, run| {
         if m.run_id.as_ref() != Some(&run.run) {
@@ -140,17 +151,26 @@ fn end_message(runner: &Runner, run: &RunRef, info: &RunInfo) -> Result<(Message
 }
 
 /// Makes output.md of what the agent printed, if it wrote none.
-pub(super) fn ensure_output(runner: &Runner, run: &RunRef, info: &RunInfo) -> Result<()> {
+pub(super) fn ensure_output(
+    runner: &Runner,
+    run: &RunRef,
+    info: &RunInfo,
+    account: Option<&Account>,
+) -> Result<()> {
     let root = runner.tree.root();
     let path = run.dir().output();
     if root.exists(&path)? {
         return Ok(());
     }
+    if let Some(answer) = account.and_then(Account::answer) {
+        return Ok(root.replace(&path, format!("{}\n", answer.trim_end()).as_bytes())?);
+    }
     let stdout = run.dir().stdout();
-    let printed = last_bytes(runner, &stdout, OUTPUT_BYTES)?;
+    // A stream of events is no answer: the files have it for who wants to look.
+    let printed = if account.is_some() { Vec::new() } else { last_bytes(runner, &stdout, OUTPUT_BYTES)? };
     let mut text = String::from_utf8_lossy(&printed).into_owned();
     let size = root.stat(&stdout)?.map_or(0, |s| s.len);
-    if size > OUTPUT_BYTES {
+    if size > OUTPUT_BYTES && account.is_none() {
         text = format!(
             "(the last {OUTPUT_BYTES} of {size} bytes; the whole is in {})\n\n{text}",
             info.stdout_path

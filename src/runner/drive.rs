@@ -6,15 +6,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Runner,
-    commit::{self, History},
+    commit::{self, End, History},
     environment::run_of,
     error::Result,
+    event_log::EventLog,
     launch, orphan,
     wait::{RunWaiter, Woken},
 };
 use crate::{
     config::TaskSettings,
     process::{liveness::Liveness, pidfd::PidFd},
+    transcript::Stream,
     tree::{refs::RunRef, run_info::RunInfo, run_info::RunStatus, task_lock::TaskLock},
     view::{
         outcome::Seen,
@@ -96,6 +98,7 @@ struct Driver {
     /// We have obeyed STOP, for want of a shim.
     stopped: bool,
     seen: Option<Seen>,
+    events: EventLog,
 }
 
 /// What comes after a look.
@@ -118,6 +121,7 @@ impl Driver {
             followed: None,
             stopped: false,
             seen: None,
+            events: EventLog::new(),
         }
     }
 
@@ -153,10 +157,15 @@ impl Driver {
                     if let (None, Some(claim)) = (&facts.exit, &facts.claim) {
                         orphan::end_processes(&self.run.run, claim, self.grace(&info));
                     }
-                    commit::commit_end(&self.runner, &self.lock, &mut info, &outcome, self.history)?;
+                    if outcome.started_at.is_some() || info.pid.is_some() {
+                        self.events.catch_up(&self.runner, &self.run, &info.agent_type, Stream::Ended)?;
+                    }
+                    let end = End { outcome: &outcome, account: facts.account.as_deref() };
+                    commit::commit_end(&self.runner, &self.lock, &mut info, &end, self.history)?;
                 }
                 RunState::Running(Liveness::Agent(_)) if self.obey_stop(&facts)? => {}
                 RunState::Running(liveness) => {
+                    self.events.catch_up(&self.runner, &self.run, &info.agent_type, Stream::Open)?;
                     if self.follow(liveness) {
                         return Ok(Next::Wait(self.followed.clone()));
                     }

@@ -12,6 +12,7 @@ mod diversify;
 mod drive;
 mod environment;
 mod error;
+mod event_log;
 mod farewell;
 mod launch;
 mod new_run;
@@ -23,6 +24,7 @@ mod resume;
 mod stop;
 mod submit;
 mod task_loop;
+mod told;
 mod usage_limit;
 mod wait;
 

@@ -23,7 +23,8 @@ pub(super) struct NewRun<'a> {
     pub(super) agent_type: &'a str,
     pub(super) cwd: &'a Path,
     pub(super) parent: Option<RunId>,
-    pub(super) previous: Option<RunId>,
+    /// The attempt before it.
+    pub(super) previous: Option<&'a RunInfo>,
     pub(super) attempt: u32,
     /// The prompt, without the preamble.
     pub(super) words: &'a str,
@@ -73,7 +74,7 @@ fn record(runner: &Runner, task: &TaskRef, new: NewRun<'_>) -> RunInfo {
         pid_started: None,
         process_ownership: ProcessOwnership::Managed,
         parent_run_id: new.parent,
-        previous_run_id: new.previous,
+        previous_run_id: new.previous.map(|p| p.run_id.clone()),
         attempt: new.attempt,
         start_time: now,
         end_time: None,
@@ -86,8 +87,13 @@ fn record(runner: &Runner, task: &TaskRef, new: NewRun<'_>) -> RunInfo {
         stdout_path: String::new(),
         stderr_path: String::new(),
         commandline: None,
-        thread_id: None,
+        error_class: None,
+        retry_at: None,
+        // A conversation belongs to the agent that held it.
+        thread_id: new.previous.filter(|p| p.agent == new.agent).and_then(|p| p.thread_id.clone()),
+        model: None,
         usage: None,
+        thread_usage: None,
         extra: BTreeMap::new(),
     }
 }

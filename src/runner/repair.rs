@@ -88,7 +88,8 @@ fn of_run(runner: &Runner, run: &RunRef, rule: Rule, lock: TaskLock) -> Result<b
         Rule::MissingOutput => {
             let info = tree.run_info(run)?;
             if info.status.is_final() {
-                commit::ensure_output(runner, run, &info)?;
+                let account = view::run::account(tree, run, &info)?;
+                commit::ensure_output(runner, run, &info, account.as_deref())?;
             }
             Ok(info.status.is_final())
         }

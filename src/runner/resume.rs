@@ -60,7 +60,7 @@ fn new_loop(runner: &Runner, lock: TaskLock, task: &TaskRef, cwd: &std::path::Pa
         agent_type: agent_type.as_str(),
         cwd,
         parent: config.parent_run_id.clone(),
-        previous: last.map(|l| l.run_id),
+        previous: last.as_ref(),
         attempt: 1,
         words: &words,
     };

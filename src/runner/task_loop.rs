@@ -221,7 +221,7 @@ impl Turn {
             restarts: self.ticket.restarts,
             live_children: live_children(tree, task)?.len(),
             brake: brakes::hit(&self.runner, task, &settings.limits)?,
-            usage_limit_until: usage_limit::until(&self.runner, info, &settings.defaults)?,
+            usage_limit_until: usage_limit::until(&past, &settings.defaults, tree.clock().now()),
             settings: &settings.defaults,
         }))
     }

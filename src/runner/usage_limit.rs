@@ -1,26 +1,35 @@
-//! Whether a run ended on a usage limit, and until when: such a loop waits, and the restart does not count.
+//! Until when a loop waits whose run met a usage limit or an overloaded provider; such a restart does not count.
 //!
-//! A `command` agent says so by exit code 75 (`EX_TEMPFAIL`, sysexits.h: try again later) and may write the
-//! time of the reset, RFC 3339, into the file `retry-after` of its run's folder. Without one the
-//! loop waits for `restart_delay_max`.
+//! The agent's own word holds. Where it tells no time the loop waits for `restart_delay_max`, twice
+//! that after the second such run in a row, and so on up to an hour: a limit of hours does not make hundreds of runs.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Runner, environment::run_of, error::Result};
-use crate::{config::Defaults, tree::run_info::RunInfo};
+use crate::{
+    config::Defaults,
+    tree::{
+        event::ErrorClass,
+        run_info::{RunInfo, RunStatus},
+    },
+};
 
-/// "Temporary failure", sysexits.h.
-const TEMPORARY_FAILURE: i32 = 75;
+/// The longest wait for a limit of which no end is told.
+const LONGEST: TimeDelta = TimeDelta::hours(1);
 
-/// When the limit ends; `None` if the run did not end on one.
-pub(super) fn until(runner: &Runner, info: &RunInfo, settings: &Defaults) -> Result<Option<DateTime<Utc>>> {
-    if info.exit_code != Some(TEMPORARY_FAILURE) {
-        return Ok(None);
+/// When to try again, of the last runs (newest first); `None` if the last one met no limit.
+pub(super) fn until(past: &[RunInfo], settings: &Defaults, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let last = past.first().filter(|run| met_a_limit(run))?;
+    if last.retry_at.is_some() {
+        return last.retry_at;
     }
-    let file = run_of(info).dir().retry_after();
-    let said = runner.tree.root().read_opt(&file, 1024)?;
-    let said = said.and_then(|bytes| String::from_utf8_lossy(&bytes).trim().parse::<DateTime<Utc>>().ok());
-    let ended = info.end_time.unwrap_or_else(|| runner.tree.clock().now());
-    let pause = TimeDelta::from_std(settings.restart_delay_max).unwrap_or(TimeDelta::MAX);
-    Ok(said.or_else(|| ended.checked_add_signed(pause)))
+    let untold = past.iter().take_while(|run| met_a_limit(run) && run.retry_at.is_none()).count();
+    let doublings = u32::try_from(untold - 1).unwrap_or(u32::MAX).min(20);
+    let first = TimeDelta::from_std(settings.restart_delay_max).unwrap_or(LONGEST);
+    let pause = first.checked_mul(1 << doublings).unwrap_or(LONGEST).min(LONGEST.max(first));
+    last.end_time.unwrap_or(now).checked_add_signed(pause)
+}
+
+fn met_a_limit(run: &RunInfo) -> bool {
+    matches!(run.status, RunStatus::Failed | RunStatus::Crashed)
+        && matches!(run.error_class, Some(ErrorClass::UsageLimit | ErrorClass::Overload))
 }

@@ -1,5 +1,8 @@
 //! Waiting for the next thing that happens to a live run.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -16,10 +19,14 @@ pub(super) enum Woken {
     Detach,
 }
 
+/// The least time between two looks at a run whose agent writes all the time: its end is not waited for so long.
+const PACE: Duration = Duration::from_millis(50);
+
 /// Hints about one run's folder and its task's.
 #[derive(Debug)]
 pub(super) struct RunWaiter {
     waiter: Waiter,
+    looked: Option<Instant>,
     _watched: [Watched; 2],
 }
 
@@ -27,17 +34,26 @@ impl RunWaiter {
     pub(super) fn new(hints: &Hints, run_dir: &std::path::Path, task_dir: &std::path::Path) -> Self {
         // First the watch, then the waiter: what changes from here on is not missed.
         let watched = [hints.watch(run_dir), hints.watch(task_dir)];
-        Self { waiter: hints.waiter(), _watched: watched }
+        Self { waiter: hints.waiter(), looked: None, _watched: watched }
     }
 
     /// Waits for a hint, the end of a process, or leave to go.
     pub(super) async fn next(&mut self, process: Option<&PidFd>, detach: &CancellationToken) -> Woken {
-        tokio::select! {
+        let (waiter, looked) = (&mut self.waiter, self.looked);
+        let hint = async {
+            waiter.next().await;
+            if let Some(looked) = looked {
+                tokio::time::sleep_until(looked + PACE).await;
+            }
+        };
+        let woken = tokio::select! {
             biased;
             () = detach.cancelled() => Woken::Detach,
             () = ended(process) => Woken::Look,
-            () = self.waiter.next() => Woken::Look,
-        }
+            () = hint => Woken::Look,
+        };
+        self.looked = Some(Instant::now());
+        woken
     }
 }
 

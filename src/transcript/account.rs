@@ -2,9 +2,15 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::tree::{
-    event::{ErrorClass, Event, Role, TurnOutcome, UsageScope, What},
-    run_info::Usage,
+use super::{dialect::Dialect, follow::all_events};
+use crate::{
+    fsx::Root,
+    tree::{
+        Result,
+        event::{ErrorClass, Event, RawReason, Role, TurnOutcome, UsageScope, What},
+        paths::RunDir,
+        usage::Usage,
+    },
 };
 
 /// The sum of the events of one run, taken in order.
@@ -55,6 +61,16 @@ pub struct Failure {
 }
 
 impl Account {
+    /// The sum of everything that a run's stream says.
+    ///
+    /// # Errors
+    /// If the stream cannot be read.
+    pub fn of_run(dialect: Dialect, root: &Root, run: &RunDir) -> Result<Self> {
+        let mut account = Self::default();
+        all_events(dialect, root, run, |event| account.add(event))?;
+        Ok(account)
+    }
+
     /// Takes the next event in.
     pub fn add(&mut self, event: &Event) {
         match &event.what {
@@ -85,7 +101,7 @@ impl Account {
                     self.failure = None;
                 }
             }
-            What::Raw { reason, .. } => self.cut_off = *reason == crate::tree::event::RawReason::CutOff,
+            What::Raw { reason, .. } => self.cut_off = *reason == RawReason::CutOff,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Dialect, claude, codex, gemini, heard::Heard, native, opencode};
+use super::{claude, codex, dialect::Dialect, gemini, heard::Heard, native, opencode};
 use crate::tree::event::{EVENT_VERSION, Event, RawReason, What};
 
 /// The longest line that is understood, in bytes; a longer one is kept raw.

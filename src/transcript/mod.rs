@@ -8,6 +8,7 @@ mod account;
 mod claude;
 mod codex;
 mod dialect;
+mod follow;
 mod gemini;
 mod heard;
 mod line;
@@ -16,4 +17,5 @@ mod opencode;
 
 pub use account::{Account, Failure, LastWord, difference};
 pub use dialect::Dialect;
+pub use follow::{Follower, Stream, all_events};
 pub use line::{LONGEST_LINE, LONGEST_TEXT, events_of_line};

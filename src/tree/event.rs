@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::run_info::Usage;
+use super::usage::Usage;
 
 /// The version of the shape that this program writes.
 pub const EVENT_VERSION: u64 = 1;

@@ -17,6 +17,7 @@ pub mod task;
 pub mod task_end;
 pub mod task_lock;
 pub mod ticket;
+pub mod usage;
 mod walk;
 
 use std::path::Path;

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
+    event::ErrorClass,
     format::{Record, Spelling},
     ids::{ProjectId, RunId, TaskId},
+    usage::Usage,
 };
 
 /// The word for a run's state on disk.
@@ -60,23 +62,6 @@ pub enum ProcessOwnership {
     Managed,
     /// Started by somebody else; only watched.
     External,
-}
-
-/// Tokens and money that a run used, as far as its agent said.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-pub struct Usage {
-    /// Tokens read by the model.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub input_tokens: Option<u64>,
-    /// Tokens written by the model.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub output_tokens: Option<u64>,
-    /// Tokens read from the provider's cache.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub cached_tokens: Option<u64>,
-    /// US dollars.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub cost_usd: Option<f64>,
 }
 
 /// The record of a run. What is not known yet is absent, never a zero date.
@@ -158,12 +143,24 @@ pub struct RunInfo {
     /// The command, secrets redacted.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub commandline: Option<String>,
-    /// The agent's own name of the conversation.
+    /// What kind of thing went wrong, as the agent says it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub error_class: Option<ErrorClass>,
+    /// When it makes sense to try again, as the agent says it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub retry_at: Option<DateTime<Utc>>,
+    /// The agent's own name of the conversation; there from the beginning where the run resumes one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub thread_id: Option<String>,
-    /// What it used.
+    /// The model that answered.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub model: Option<String>,
+    /// What the run used.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub usage: Option<Usage>,
+    /// What the conversation has used over all its runs, where the agent counts so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub thread_usage: Option<Usage>,
     /// Keys that another version wrote; they are kept.
     #[serde(flatten)]
     pub extra: BTreeMap<String, Value>,

@@ -2,9 +2,10 @@
 //!
 //! 1. A driver's claim: the run never started, and ended as the claim says.
 //! 2. `exit.json`: STOP or an inbox command before the end makes it `stopped`; exit
-//!    code 0 without a timeout makes it `completed`; everything else is `failed`.
+//!    code 0 without a timeout makes it `completed`, if the last word of the agent's stream
+//!    says so too, where it has one; everything else is `failed`.
 //! 3. No `exit.json` and the processes gone: what was seen of the end through a
-//!    handle on the process, else `crashed`. Never a success by default.
+//!    handle on the process, by the same rule, else `crashed`. Never a success by default.
 
 use chrono::{DateTime, Utc};
 
@@ -13,8 +14,12 @@ use crate::{
         claim::{Claim, ClaimBy, EndsAs},
         exit::{ExitRecord, ProcessEnd, StopBy},
     },
-    tree::run_info::RunStatus,
+    transcript::Account,
+    tree::{event::TurnOutcome, run_info::RunStatus},
 };
+
+/// So much of an agent's words on its failure stands in one sentence.
+const REASON_BYTES: usize = 400;
 
 /// The end of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,21 +49,21 @@ pub struct Seen {
     pub stopped: bool,
 }
 
-/// The end according to `exit.json`.
+/// The end according to `exit.json` and to the agent's stream; no account: it prints words for people only.
 #[must_use]
-pub fn of_exit(exit: &ExitRecord) -> Outcome {
+pub fn of_exit(exit: &ExitRecord, account: Option<&Account>) -> Outcome {
     let (exit_code, signal) = match exit.end {
         ProcessEnd::Exited { exit_code } => (Some(exit_code), None),
         ProcessEnd::Signaled { signal, .. } => (None, Some(signal)),
         ProcessEnd::NotStarted { .. } => (None, None),
     };
-    let asked = exit.stop.as_ref().map(|s| s.by);
-    let status = match asked {
-        Some(StopBy::StopMarker | StopBy::Inbox) => RunStatus::Stopped,
-        None if exit_code == Some(0) => RunStatus::Completed,
-        _ => RunStatus::Failed,
+    let stop = exit.stop.as_ref().map(|s| s.by);
+    let (status, error_summary) = match stop {
+        Some(StopBy::StopMarker | StopBy::Inbox) => (RunStatus::Stopped, Some(summary(exit))),
+        None if exit_code == Some(0) => by_last_word(account),
+        None => (RunStatus::Failed, Some(with_reason(summary(exit), account))),
+        Some(_) => (RunStatus::Failed, Some(summary(exit))),
     };
-    let error_summary = (status != RunStatus::Completed).then(|| summary(exit));
     Outcome {
         status,
         exit_code,
@@ -66,6 +71,35 @@ pub fn of_exit(exit: &ExitRecord) -> Outcome {
         error_summary,
         ended_at: Some(exit.ended_at),
         started_at: exit.started_at,
+    }
+}
+
+/// The end of a process that exited with 0: that alone is no success where the agent has a last word.
+fn by_last_word(account: Option<&Account>) -> (RunStatus, Option<String>) {
+    let Some(account) = account else { return (RunStatus::Completed, None) };
+    let reason = match account.last_word.as_ref().map(|word| word.outcome) {
+        Some(TurnOutcome::Completed) => return (RunStatus::Completed, None),
+        Some(TurnOutcome::Failed) => "the agent gave up",
+        Some(TurnOutcome::Interrupted) => "the agent was interrupted",
+        None => "exit code 0, but the agent's stream ends without its last word",
+    };
+    (RunStatus::Failed, Some(with_reason(reason.to_owned(), account.into())))
+}
+
+/// How it ended, and why, in the agent's words, where it has said so.
+fn with_reason(how: String, account: Option<&Account>) -> String {
+    let said = account.and_then(|account| {
+        let failure = account.failure.as_ref().map(|f| f.message.as_str());
+        let gave_up = account.last_word.as_ref().filter(|word| word.outcome != TurnOutcome::Completed);
+        failure.or_else(|| gave_up?.message.as_deref())
+    });
+    match said.map(str::trim).filter(|said| !said.is_empty()) {
+        None => how,
+        Some(said) => {
+            let line = said.lines().next().unwrap_or_default();
+            let short = &line[..line.floor_char_boundary(REASON_BYTES)];
+            format!("{how}: {short}{}", if short.len() < said.len() { "…" } else { "" })
+        }
     }
 }
 
@@ -89,14 +123,14 @@ pub fn of_driver_claim(claim: &Claim) -> Option<Outcome> {
 
 /// The end of a run whose processes are gone and that left no `exit.json`.
 #[must_use]
-pub fn of_lost(seen: Option<Seen>) -> Outcome {
+pub fn of_lost(seen: Option<Seen>, account: Option<&Account>) -> Outcome {
     let status = seen.and_then(|s| s.wait_status);
     let exit_code = status.filter(|s| libc::WIFEXITED(*s)).map(|s| libc::WEXITSTATUS(s));
     let signal = status.filter(|s| libc::WIFSIGNALED(*s)).map(|s| libc::WTERMSIG(s));
     let how = "its shim was killed";
     let (status, summary) = match (seen.is_some_and(|s| s.stopped), exit_code, signal) {
         (true, ..) => (RunStatus::Stopped, Some("stopped on request; its shim was killed before".to_owned())),
-        (_, Some(0), _) => (RunStatus::Completed, None),
+        (_, Some(0), _) => by_last_word(account),
         (_, Some(code), _) => (RunStatus::Failed, Some(format!("exit code {code}; {how}"))),
         (_, _, Some(signal)) => (RunStatus::Failed, Some(format!("ended by {}; {how}", signal_name(signal)))),
         _ => (RunStatus::Crashed, Some("its processes are gone and nobody saw how they ended".to_owned())),
@@ -139,7 +173,11 @@ pub fn signal_name(signal: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::exit::StopRequest;
+    use crate::{
+        process::exit::StopRequest,
+        transcript::{Failure, LastWord},
+        tree::event::ErrorClass,
+    };
 
     fn exit(end: ProcessEnd, stop: Option<StopBy>) -> ExitRecord {
         let now = Utc::now();
@@ -174,18 +212,76 @@ mod tests {
                 Some("its shim was asked to end by a signal (ended by SIGTERM)"),
             ),
         ] {
-            let outcome = of_exit(&exit(end, stop));
+            let outcome = of_exit(&exit(end, stop), None);
             assert_eq!((outcome.status, outcome.error_summary.as_deref()), (status, summary));
         }
     }
 
     #[test]
     fn a_lost_run_is_never_a_success_by_default() {
-        assert_eq!(of_lost(None).status, RunStatus::Crashed);
+        let lost = |seen| of_lost(seen, None);
+        assert_eq!(lost(None).status, RunStatus::Crashed);
         let seen = |wait_status| Some(Seen { wait_status, at: Utc::now(), stopped: false });
-        assert_eq!(of_lost(seen(None)).status, RunStatus::Crashed);
-        assert_eq!(of_lost(seen(Some(0))).status, RunStatus::Completed);
-        assert_eq!(of_lost(seen(Some(33 << 8))).exit_code, Some(33));
-        assert_eq!(of_lost(seen(Some(9))).signal, Some(9));
+        assert_eq!(lost(seen(None)).status, RunStatus::Crashed);
+        assert_eq!(lost(seen(Some(0))).status, RunStatus::Completed);
+        assert_eq!(lost(seen(Some(33 << 8))).exit_code, Some(33));
+        assert_eq!(lost(seen(Some(9))).signal, Some(9));
+        let said_so = account(Some((TurnOutcome::Completed, "done")), None);
+        assert_eq!(of_lost(None, Some(&said_so)).status, RunStatus::Crashed);
+        assert_eq!(of_lost(seen(Some(0)), Some(&Account::default())).status, RunStatus::Failed);
+    }
+
+    fn account(last_word: Option<(TurnOutcome, &str)>, failure: Option<Failure>) -> Account {
+        let mut account = Account::default();
+        account.last_word =
+            last_word.map(|(outcome, said)| LastWord { outcome, message: Some(said.to_owned()) });
+        account.failure = failure;
+        account
+    }
+
+    #[test]
+    fn exit_code_0_is_no_success_without_the_agents_last_word() {
+        let failure = Failure {
+            class: ErrorClass::Request,
+            message: "no such model\nat line 3".to_owned(),
+            retry_at: None,
+            retry_after: None,
+        };
+        for (code, last_word, failure, status, summary) in [
+            (0, Some((TurnOutcome::Completed, "done")), None, RunStatus::Completed, None),
+            (
+                0,
+                Some((TurnOutcome::Failed, "budget")),
+                None,
+                RunStatus::Failed,
+                Some("the agent gave up: budget"),
+            ),
+            (
+                0,
+                Some((TurnOutcome::Interrupted, "")),
+                None,
+                RunStatus::Failed,
+                Some("the agent was interrupted"),
+            ),
+            (
+                0,
+                None,
+                None,
+                RunStatus::Failed,
+                Some("exit code 0, but the agent's stream ends without its last word"),
+            ),
+            (
+                1,
+                Some((TurnOutcome::Failed, "x")),
+                Some(failure),
+                RunStatus::Failed,
+                Some("exit code 1: no such model…"),
+            ),
+            (1, Some((TurnOutcome::Completed, "done")), None, RunStatus::Failed, Some("exit code 1")),
+        ] {
+            let end = exit(ProcessEnd::Exited { exit_code: code }, None);
+            let outcome = of_exit(&end, Some(&account(last_word, failure)));
+            assert_eq!((outcome.status, outcome.error_summary.as_deref()), (status, summary));
+        }
     }
 }

@@ -6,6 +6,7 @@ use crate::{
         exit::ExitRecord,
         liveness::{self, Liveness},
     },
+    transcript::{Account, Dialect},
     tree::{
         Result, Tree, TreeError,
         refs::RunRef,
@@ -26,6 +27,8 @@ pub struct RunFacts {
     pub exit: Option<ExitRecord>,
     /// Its processes; meaningful with a claim.
     pub liveness: Liveness,
+    /// What its stream comes to, where it has a last word and nobody writes it any more.
+    pub account: Option<Box<Account>>,
 }
 
 /// Where a run stands; each state carries what exists only then.
@@ -57,6 +60,18 @@ pub fn exit(tree: &Tree, run: &RunRef) -> Result<Option<ExitRecord>> {
     ExitRecord::read(tree.root(), run.dir().path()).map_err(unreadable)
 }
 
+/// What the stream of a run comes to; `None` if its agent prints words for people only.
+///
+/// # Errors
+/// If the stream cannot be read.
+pub fn account(tree: &Tree, run: &RunRef, info: &RunInfo) -> Result<Option<Box<Account>>> {
+    let dialect = Dialect::of_agent_type(&info.agent_type);
+    if !dialect.has_last_word() {
+        return Ok(None);
+    }
+    Account::of_run(dialect, tree.root(), &run.dir()).map(Box::new).map(Some)
+}
+
 fn unreadable(error: ClaimError) -> TreeError {
     match error {
         ClaimError::Fs(e) => e.into(),
@@ -80,7 +95,7 @@ impl RunFacts {
     pub fn read(tree: &Tree, run: &RunRef) -> Result<Self> {
         let info = tree.run_info(run)?;
         if info.status.is_final() {
-            return Ok(Self { info, claim: None, exit: None, liveness: Liveness::Gone });
+            return Ok(Self { info, claim: None, exit: None, liveness: Liveness::Gone, account: None });
         }
         let claim = claim(tree, run)?;
         // The processes before exit.json: a shim that is gone has written what it ever will.
@@ -93,7 +108,10 @@ impl RunFacts {
                 problem: "is missing, though its run has begun".to_owned(),
             });
         }
-        Ok(Self { info, claim, exit, liveness })
+        let ended =
+            exit.is_some() || claim.as_ref().is_some_and(|c| c.agent.is_some() && liveness == Liveness::Gone);
+        let account = if ended { account(tree, run, &info)? } else { None };
+        Ok(Self { info, claim, exit, liveness, account })
     }
 
     /// Decides where the run stands; `seen` is what was seen of an agent whose shim had been killed.
@@ -103,14 +121,15 @@ impl RunFacts {
             return RunState::Ended(self.info.status);
         }
         let Some(claim) = &self.claim else { return RunState::Created };
+        let account = self.account.as_deref();
         if let Some(exit) = &self.exit {
-            return RunState::Ending(outcome::of_exit(exit));
+            return RunState::Ending(outcome::of_exit(exit, account));
         }
         if let Some(never) = outcome::of_driver_claim(claim) {
             return RunState::Ending(never);
         }
         match self.liveness {
-            Liveness::Gone => RunState::Ending(outcome::of_lost(seen)),
+            Liveness::Gone => RunState::Ending(outcome::of_lost(seen, account)),
             alive => RunState::Running(alive),
         }
     }

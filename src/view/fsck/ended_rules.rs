@@ -46,7 +46,7 @@ pub(super) fn check(look: &Look<'_>, run: &RunRef, facts: &RunFacts, report: &mu
 /// The file that tells another end than the record.
 fn told_otherwise(facts: &RunFacts) -> Option<(&'static str, Outcome)> {
     let (file, outcome) = match (&facts.exit, &facts.claim) {
-        (Some(exit), _) => ("exit.json", outcome::of_exit(exit)),
+        (Some(exit), _) => ("exit.json", outcome::of_exit(exit, facts.account.as_deref())),
         (None, Some(claim)) => ("claim.json", outcome::of_driver_claim(claim)?),
         (None, None) => return None,
     };

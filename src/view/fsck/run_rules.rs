@@ -40,7 +40,8 @@ pub(super) fn check(look: &Look<'_>, run: &RunRef, report: &mut Report) -> Optio
         report.note(Rule::MissingClaim, path, format!("run {} has begun without it", run.run));
         return None;
     }
-    let facts = RunFacts { info, claim, exit, liveness };
+    let account = report.readable(run::account(tree, run, &info))?;
+    let facts = RunFacts { info, claim, exit, liveness, account };
     match facts.state(None) {
         RunState::Ended(_) => return Some(ended_rules::check(look, run, &facts, report)),
         RunState::Ending(outcome) => {

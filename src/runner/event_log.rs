@@ -1,0 +1,53 @@
+//! Keeps `events.jsonl` up with what the agent prints. Only the holder of the task's lock does.
+
+use super::{Runner, error::Result};
+use crate::{
+    fsx::FsError,
+    transcript::{Dialect, Follower, Stream},
+    tree::refs::RunRef,
+};
+
+/// The events of one run, as far as they are written.
+#[derive(Debug)]
+pub(super) struct EventLog {
+    dialect: Dialect,
+    /// Where they end; not looked up yet.
+    follower: Option<Follower>,
+}
+
+impl EventLog {
+    pub(super) fn new() -> Self {
+        Self { dialect: Dialect::Text, follower: None }
+    }
+
+    /// Writes down what the agent has said since. At the end of the stream all of it is durable.
+    pub(super) fn catch_up(
+        &mut self,
+        runner: &Runner,
+        run: &RunRef,
+        agent_type: &str,
+        stream: Stream,
+    ) -> Result<()> {
+        let (root, dir) = (runner.tree.root(), run.dir());
+        if self.follower.is_none() {
+            self.dialect = Dialect::of_agent_type(agent_type);
+            self.follower = Some(Follower::resume(self.dialect, root, &dir)?);
+        }
+        let Some(follower) = &mut self.follower else { return Ok(()) };
+        while let Some(events) = follower.read(root, &dir, stream)? {
+            let mut lines = Vec::new();
+            for event in &events {
+                // Nothing in an event refuses to be JSON: keys are text, and numbers come from JSON.
+                lines.extend(serde_json::to_vec(event).unwrap_or_default());
+                lines.push(b'\n');
+            }
+            if !lines.is_empty() {
+                root.append_derived(&dir.events(), lines)?;
+            }
+        }
+        if stream == Stream::Ended && self.dialect.has_last_word() {
+            root.append(&dir.events(), |_| Ok::<_, FsError>((Vec::new(), ())))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+//! What an agent has told of its run goes into the run's record: its conversation, its usage, why it failed.
+//!
+//! Totals over a conversation become the run's own figures by the difference to the run before it.
+//!
+//! A `command` agent tells of a usage limit by exit code 75 (`EX_TEMPFAIL`, sysexits.h: try again later) and may
+//! write the time of the reset, RFC 3339, into the file `retry-after` of its run's folder.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Runner, environment::run_of, error::Result};
+use crate::{
+    config::AgentType,
+    transcript::{Account, Failure, difference},
+    tree::{
+        event::ErrorClass,
+        run_info::{RunInfo, RunStatus},
+        usage::Usage,
+    },
+};
+
+/// "Temporary failure", sysexits.h.
+const TEMPORARY_FAILURE: i32 = 75;
+
+/// Fills in what the agent has told. The status and the end are there already.
+pub(super) fn fill_in(runner: &Runner, info: &mut RunInfo, account: Option<&Account>) -> Result<()> {
+    let failed = matches!(info.status, RunStatus::Failed | RunStatus::Crashed);
+    if info.agent_type == AgentType::Command.as_str() && failed && info.exit_code == Some(TEMPORARY_FAILURE) {
+        info.error_class = Some(ErrorClass::UsageLimit);
+        info.retry_at = said_in_file(runner, info)?;
+    }
+    let Some(account) = account else { return Ok(()) };
+    if let Some(failure) = account.failure.as_ref().filter(|_| failed) {
+        info.error_class = Some(failure.class);
+        info.retry_at = retry_at(failure, info.end_time);
+    }
+    if account.agent_version.is_some() {
+        info.agent_version.clone_from(&account.agent_version);
+    }
+    info.model.clone_from(&account.model);
+    if info.error_class == Some(ErrorClass::UnknownSession) {
+        // The next attempt begins a conversation of its own.
+        info.thread_id = None;
+    } else if account.thread_id.is_some() {
+        info.thread_id.clone_from(&account.thread_id);
+    }
+    let before = used_before(runner, info).unwrap_or_default();
+    let own = account.used_by_thread.as_ref().map(|total| difference(total, &before));
+    info.usage = together(account.used.as_ref(), own.as_ref());
+    let total = account.used_by_thread.clone().unwrap_or(before);
+    info.thread_usage = Some(total).filter(|total| *total != Usage::default());
+    Ok(())
+}
+
+/// What the conversation had used when the run began.
+fn used_before(runner: &Runner, info: &RunInfo) -> Option<Usage> {
+    let previous = run_of(info).task.run(info.previous_run_id.clone()?);
+    let previous = runner.tree.run_info(&previous).ok()?;
+    previous.thread_usage.filter(|_| previous.thread_id.is_some() && previous.thread_id == info.thread_id)
+}
+
+/// The figures that the agent counts by run, and beside them those that it counts by conversation.
+fn together(run: Option<&Usage>, thread: Option<&Usage>) -> Option<Usage> {
+    let (Some(run), Some(thread)) = (run, thread) else { return run.or(thread).cloned() };
+    Some(Usage {
+        input_tokens: run.input_tokens.or(thread.input_tokens),
+        output_tokens: run.output_tokens.or(thread.output_tokens),
+        cached_tokens: run.cached_tokens.or(thread.cached_tokens),
+        cost_usd: run.cost_usd.or(thread.cost_usd),
+    })
+}
+
+fn retry_at(failure: &Failure, ended_at: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+    failure.retry_at.or_else(|| {
+        let seconds = failure.retry_after.filter(|s| s.is_finite() && *s >= 0.0)?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a cast of a float saturates, and later than ever is refused"
+        )]
+        let pause = TimeDelta::try_milliseconds((seconds * 1000.0).ceil() as i64)?;
+        ended_at?.checked_add_signed(pause)
+    })
+}
+
+fn said_in_file(runner: &Runner, info: &RunInfo) -> Result<Option<DateTime<Utc>>> {
+    let said = runner.tree.root().read_opt(&run_of(info).dir().retry_after(), 1024)?;
+    Ok(said.and_then(|bytes| String::from_utf8_lossy(&bytes).trim().parse().ok()))
+}
