@@ -1,9 +1,12 @@
 //! The routes of `/api/v1` that are no streams: shapes, errors, and who may ask.
 
+use std::io::{Read, Write};
+
 use crate::common::{
     Sandbox,
     daemon::{Daemon, agents, until},
     fake,
+    processes::Cleanup,
 };
 use serde_json::{Value, json};
 
@@ -105,6 +108,15 @@ fn one_waits_for_a_place_and_one_for_another_task() {
     assert_eq!(third["depends_on"], json!(["second"]));
     assert_eq!(daemon.task("second")["queue_position"], 1);
     assert_eq!(daemon.task("third")["status"], "blocked");
+    until("the list says what each task's own answer says", || {
+        let list = daemon.get("/api/v1/tasks").json();
+        let said = |name| list["tasks"].as_array()?.iter().find(|t| t["task_id"] == name)?["reason"].as_str();
+        ["first", "second", "third"].iter().all(|name| {
+            said(*name).is_some_and(|r| {
+                !r.contains("nobody drives") && Some(r) == daemon.task(name)["reason"].as_str()
+            })
+        })
+    });
 
     let stopped = daemon.post(&format!("/api/v1/runs/{run}/stop"), &Value::Null);
     assert_eq!((stopped.status, stopped.json()), (200, json!({"status": "stopped"})));
@@ -284,4 +296,57 @@ fn a_key_is_asked_for_and_starting_can_be_off() {
     assert!(!sandbox.root().join("p").exists());
     let open = sandbox.run("serve --host 0.0.0.0 --port 0 --root other");
     open.fails(16, "without a key", "--api-key");
+}
+
+#[test]
+fn a_stop_that_takes_long_is_answered_before_it_is_done() {
+    let sandbox = Sandbox::new();
+    let _cleanup = Cleanup::of(&format!("HOME={}", sandbox.home().display()));
+    agents(
+        &sandbox,
+        &fake::agent(),
+        &[("stays", &["ignore-term", "say:ready", "sleep:120000"])],
+        "defaults: {stop_grace: 100s}\n",
+    );
+    let daemon = Daemon::start(&sandbox, &[]);
+    let run = daemon.create("t", "stays");
+    let mut stream = daemon.stream(&format!("/api/v1/runs/{run}/stream"), None);
+    while stream.next().expect("an event").data["line"] != "ready" {}
+    let began = std::time::Instant::now();
+    let answer = daemon.post_patiently(&format!("/api/v1/runs/{run}/stop"));
+    assert_eq!((answer.status, answer.json()), (202, json!({"status": "stopping"})));
+    assert!(began.elapsed().as_secs() >= 20, "{:?}", began.elapsed());
+    assert_eq!(daemon.get(&format!("/api/v1/runs/{run}/info")).json()["status"], "running");
+    let why = daemon.task("t")["reason"].as_str().expect("a reason").to_owned();
+    assert!(why.contains("was asked to stop"), "{why}");
+}
+
+#[test]
+fn a_task_that_is_being_accepted_at_the_signal_is_accepted_and_answered() {
+    let sandbox = sandbox();
+    let mut daemon = Daemon::start(&sandbox, &[]);
+    let body = json!({"project_id": "p", "task_id": "t", "agent_type": "quick", "prompt": "x"}).to_string();
+    let mut stream = daemon.connect();
+    let head = format!(
+        "POST /api/v1/tasks HTTP/1.1\r\nHost: localhost:{}\r\n{JSON}Content-Length: {}\r\nConnection: close\r\n\r\n",
+        daemon.port,
+        body.len()
+    );
+    let (first, second) = body.split_at(10);
+    stream
+        .write_all(head.as_bytes())
+        .and_then(|()| stream.write_all(first.as_bytes()))
+        .expect("half a request");
+    until("the request is being read", || daemon.get("/api/v1/health").status == 200);
+    daemon.signal(nix::sys::signal::Signal::SIGTERM);
+    until("the way down has begun", || daemon.log().contains("SIGTERM"));
+    stream.write_all(second.as_bytes()).expect("the rest of the request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    let (code, took) = daemon.ended();
+    assert!(code == Some(0) && took.as_secs() < 5, "{code:?} {took:?}: {}", daemon.log());
+
+    let daemon = Daemon::start(&sandbox, &[]);
+    daemon.until_task("t", "completed");
 }

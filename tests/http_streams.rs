@@ -2,8 +2,8 @@
 
 use crate::common::{
     Sandbox,
-    daemon::{Daemon, Event, agents, until},
-    fake,
+    daemon::{Daemon, Event, Events, agents, until},
+    fake, processes,
 };
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -182,4 +182,33 @@ fn a_signal_ends_every_stream_and_no_agent() {
         let events = daemon.stream(&format!("/api/v1/runs/{run}/stream"), None).rest();
         lines(&events, "stdout") == ["ready", "gone on"]
     });
+}
+
+#[test]
+fn a_client_that_does_not_read_costs_no_memory_and_misses_nothing() {
+    let sandbox = Sandbox::new();
+    let floods: [(&str, &[&str]); 1] = [("floods", &["flood:12", "done"])];
+    agents(&sandbox, &fake::agent(), &floods, "");
+    let daemon = Daemon::start(&sandbox, &[]);
+    let before = processes::status(daemon.pid(), "VmRSS");
+    let run = daemon.create("t", "floods");
+    let path = format!("/api/v1/runs/{run}/stream");
+    let mut stalled: Vec<_> = (0..4).map(|_| daemon.stream(&path, None)).collect();
+    daemon.until_task("t", "completed");
+    // One reads on while the others stand still.
+    let size =
+        std::fs::metadata(sandbox.root().join(format!("p/t/runs/{run}/agent-stdout.txt"))).expect("a file");
+    assert!(size.len() > 11 << 20, "{size:?}");
+    let told = |events: &mut Events| {
+        let mut bytes = 0;
+        while let Some(event) = events.next() {
+            bytes += event.data["line"].as_str().map_or(0, |line| line.len() as u64 + 1);
+        }
+        bytes
+    };
+    let all = told(&mut stalled[0]);
+    let grown = processes::status(daemon.pid(), "VmRSS").saturating_sub(before);
+    assert!(grown < 8 << 10, "{grown} kB more than before");
+    assert_eq!(all, size.len());
+    assert_eq!(told(&mut stalled[1]), size.len());
 }

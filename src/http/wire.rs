@@ -189,8 +189,7 @@ pub(super) struct Task<'a> {
     status: TaskStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
     queue_position: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    reason: String,
     #[serde(skip_serializing_if = "str::is_empty")]
     agent_type: &'a str,
     #[serde(skip_serializing_if = "<[TaskId]>::is_empty")]
@@ -202,7 +201,7 @@ pub(super) struct Task<'a> {
 
 impl<'a> Task<'a> {
     /// A task with the sentence on why it stands where it stands.
-    pub(super) fn new(task: &'a TaskSummary, reason: Option<String>) -> Self {
+    pub(super) fn new(task: &'a TaskSummary, reason: String) -> Self {
         Self {
             project_id: &task.task.project,
             task_id: &task.task.task,

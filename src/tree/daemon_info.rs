@@ -60,12 +60,20 @@ impl Tree {
         }
     }
 
+    /// Whether a daemon of this root runs.
+    ///
+    /// # Errors
+    /// If its lock cannot be looked at.
+    pub fn daemon_is_there(&self) -> Result<bool> {
+        Ok(self.root().is_locked(&lock_path())?)
+    }
+
     /// The daemon of this root, if one runs.
     ///
     /// # Errors
     /// If its record cannot be understood.
     pub fn daemon(&self) -> Result<Option<DaemonInfo>> {
-        if self.root().is_locked(&lock_path())? { format::read(self.root(), &info_path()) } else { Ok(None) }
+        if self.daemon_is_there()? { format::read(self.root(), &info_path()) } else { Ok(None) }
     }
 }
 

@@ -17,10 +17,13 @@ pub mod task;
 pub mod task_end;
 pub mod task_lock;
 pub mod ticket;
+mod ticket_cache;
 pub mod usage;
 mod walk;
 
 use std::path::Path;
+
+use ticket_cache::TicketCache;
 
 use crate::{
     clock::Clock,
@@ -35,6 +38,7 @@ pub use error::{FsError, FsErrorKind, Result, TreeError};
 pub struct Tree {
     root: Root,
     clock: Clock,
+    ticket_cache: TicketCache,
 }
 
 impl Tree {
@@ -43,7 +47,7 @@ impl Tree {
     /// # Errors
     /// If the root is a file or cannot be made.
     pub fn create(path: &Path, durability: Durability, clock: Clock) -> Result<Self> {
-        Ok(Self { root: Root::create(path, durability)?, clock })
+        Ok(Self { root: Root::create(path, durability)?, clock, ticket_cache: TicketCache::default() })
     }
 
     /// Opens the tree at `path`, which must exist.
@@ -51,7 +55,7 @@ impl Tree {
     /// # Errors
     /// If there is no such folder.
     pub fn open(path: &Path, durability: Durability, clock: Clock) -> Result<Self> {
-        Ok(Self { root: Root::open(path, durability)?, clock })
+        Ok(Self { root: Root::open(path, durability)?, clock, ticket_cache: TicketCache::default() })
     }
 
     /// The folder that everything lies below.

@@ -130,13 +130,11 @@ impl Tree {
     /// # Errors
     /// If the folder cannot be read; a ticket that cannot be is an entry with an error.
     pub fn tickets(&self, place: Place) -> Result<Vec<TicketFile>> {
-        let folder = place.folder();
+        let ids = self.ticket_ids(place)?;
+        self.ticket_cache.keep_only(place, &ids.iter().collect());
         let mut files = Vec::new();
-        for entry in self.root().list(&folder)? {
-            let Some(id) = entry.name.strip_suffix(".yaml").and_then(|n| n.parse::<TicketId>().ok()) else {
-                continue;
-            };
-            match format::read(self.root(), &top::ticket(&folder, &id)) {
+        for id in ids {
+            match self.ticket(place, &id) {
                 Ok(Some(ticket)) => files.push(TicketFile { id, place, ticket: Ok(ticket) }),
                 // Moved or closed since the folder was listed.
                 Ok(None) => {}
@@ -178,7 +176,17 @@ impl Tree {
     /// # Errors
     /// If it cannot be understood.
     pub fn ticket(&self, place: Place, id: &TicketId) -> Result<Option<Ticket>> {
-        format::read(self.root(), &top::ticket(&place.folder(), id))
+        let rel = place.file(id);
+        let Some(stat) = self.root().stat(&rel)? else { return Ok(None) };
+        let version = stat.into();
+        if let Some(ticket) = self.ticket_cache.get(place, id, version) {
+            return Ok(Some(ticket));
+        }
+        let ticket: Option<Ticket> = format::read(self.root(), &rel)?;
+        if let Some(ticket) = &ticket {
+            self.ticket_cache.put(place, id, version, self.clock().now(), ticket);
+        }
+        Ok(ticket)
     }
 
     /// Writes where an admitted loop stands. Only the holder of the task's lock does.

@@ -45,6 +45,8 @@ pub struct Events {
     pub status: u16,
     pub head: String,
     rest: String,
+    /// Bytes of `rest` that were told.
+    taken: usize,
 }
 
 impl Daemon {
@@ -70,7 +72,12 @@ impl Daemon {
 
     /// Sends these bytes and takes what comes until the daemon closes the connection.
     pub fn raw(&self, request: &str) -> Answer {
+        self.raw_within(request, PATIENCE)
+    }
+
+    fn raw_within(&self, request: &str, limit: Duration) -> Answer {
         let mut stream = self.connect();
+        stream.set_read_timeout(Some(limit)).expect("a time limit");
         stream.write_all(request.as_bytes()).expect("the daemon takes the request");
         let mut text = Vec::new();
         stream.read_to_end(&mut text).expect("the daemon answers and closes");
@@ -97,6 +104,17 @@ impl Daemon {
     pub fn post(&self, path: &str, body: &Value) -> Answer {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         self.send("POST", path, "Content-Type: application/json\r\n", &body)
+    }
+
+    /// Posts nothing, and waits for the answer as long as the daemon itself may.
+    pub fn post_patiently(&self, path: &str) -> Answer {
+        let port = self.port;
+        let request = format!("POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
+        self.raw_within(&request, 3 * PATIENCE)
+    }
+
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).expect("a pid")
     }
 
     /// Makes a task and returns its run.
@@ -129,7 +147,7 @@ impl Daemon {
         while !head.ends_with("\r\n\r\n") {
             assert!(reader.read_line(&mut head).expect("an answer") > 0, "no answer: {head:?}");
         }
-        Events { reader, status: status_of(&head), head, rest: String::new() }
+        Events { reader, status: status_of(&head), head, rest: String::new(), taken: 0 }
     }
 
     pub fn connect(&self) -> TcpStream {
@@ -139,7 +157,7 @@ impl Daemon {
     }
 
     pub fn signal(&self, signal: nix::sys::signal::Signal) {
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
+        let pid = nix::unistd::Pid::from_raw(self.pid());
         nix::sys::signal::kill(pid, signal).expect("the daemon is there");
     }
 
@@ -193,8 +211,8 @@ impl Events {
     /// The next event; `None`: the stream has ended.
     pub fn next(&mut self) -> Option<Event> {
         loop {
-            while let Some((block, rest)) = self.rest.clone().split_once("\n\n") {
-                rest.clone_into(&mut self.rest);
+            while let Some((block, _)) = self.rest[self.taken..].split_once("\n\n") {
+                self.taken += block.len() + 2;
                 let field = |name: &str| {
                     block.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(": ").map(str::to_owned))
                 };
@@ -203,6 +221,7 @@ impl Events {
                     return Some(Event { id: field("id"), name: field("event"), data });
                 }
             }
+            self.rest.drain(..std::mem::take(&mut self.taken));
             let chunk = self.chunk()?;
             self.rest.push_str(&chunk);
         }

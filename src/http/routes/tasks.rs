@@ -116,7 +116,9 @@ fn list(api: &Api, query: &Query) -> Result<Response> {
     api.ready()?;
     let project: Option<ProjectId> = optional(query, "project_id")?;
     let tasks = api.core.index.tasks(project.as_ref());
-    let tasks: Vec<wire::Task<'_>> = tasks.iter().map(|t| wire::Task::new(t, None)).collect();
+    let reasons = api.core.index.reasons(&tasks, api.core.runner.tree.clock().now());
+    let tasks: Vec<wire::Task<'_>> =
+        tasks.iter().zip(reasons).map(|(t, why)| wire::Task::new(t, why)).collect();
     Ok(json(StatusCode::OK, &wire::Tasks { tasks }))
 }
 
@@ -127,7 +129,7 @@ async fn show(api: Api, id: String, query: Query) -> Result<Response> {
     let known = known.ok_or_else(|| HttpError::not_found(format!("there is no task {task}")))?;
     let runner = api.core.runner.clone();
     let reason = off_thread(move || daemon::reason(&runner, &task)).await?;
-    Ok(json(StatusCode::OK, &wire::Task::new(&known, Some(reason.sentence))))
+    Ok(json(StatusCode::OK, &wire::Task::new(&known, reason.sentence)))
 }
 
 async fn cancel(api: Api, id: String, query: Query) -> Result<Response> {

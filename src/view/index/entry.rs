@@ -11,7 +11,7 @@ use crate::{
         run_info::{RunInfo, RunStatus},
         ticket::Place,
     },
-    view::{scan::RunEntry, task::TaskStatus},
+    view::{scan::RunEntry, task::TaskStatus, why::Own},
 };
 
 /// A run as lists show it.
@@ -115,6 +115,8 @@ pub struct TaskSummary {
     pub runs: Vec<Arc<RunSummary>>,
     /// Last start or end of a run.
     pub last_activity: Option<DateTime<Utc>>,
+    /// What its own files say of where it stands.
+    pub(super) own: Own,
 }
 
 impl TaskSummary {

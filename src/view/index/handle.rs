@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
 };
 
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
 use super::{
@@ -79,11 +80,11 @@ impl Index {
     /// If its folder cannot be read.
     pub fn look_at(&self, tree: &Tree, task: &TaskRef) -> Result<()> {
         let looking = self.looking();
-        let (known, place) = {
+        let (known, ticket) = {
             let state = self.state();
-            (state.task(task), state.place_of(task))
+            (state.task(task), state.ticket_of(task))
         };
-        let summary = read::task(tree, task, place, known.as_deref())?;
+        let summary = read::task(tree, task, ticket, known.as_deref())?;
         self.state_mut().put(task, summary);
         drop(looking);
         self.publish();
@@ -111,6 +112,12 @@ impl Index {
         self.state().tasks(project)
     }
 
+    /// Why each of these tasks stands where it stands, one sentence each.
+    #[must_use]
+    pub fn reasons(&self, tasks: &[Arc<TaskSummary>], now: DateTime<Utc>) -> Vec<String> {
+        self.state().reasons(tasks, now)
+    }
+
     /// One task.
     #[must_use]
     pub fn task(&self, task: &TaskRef) -> Option<Arc<TaskSummary>> {
@@ -126,7 +133,7 @@ impl Index {
     /// Where a task's ticket lies.
     #[must_use]
     pub fn place_of(&self, task: &TaskRef) -> Option<Place> {
-        self.state().place_of(task)
+        self.state().ticket_of(task).map(|(place, _)| place)
     }
 
     /// All runs, newest first.

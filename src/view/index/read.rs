@@ -10,43 +10,84 @@ use std::{
 
 use super::entry::{RunSummary, TaskSummary};
 use crate::{
-    tree::{Result, Tree, TreeError, ids::TicketId, refs::TaskRef, task::TaskKind, ticket::Place},
-    view::scan,
+    tree::{
+        Result, Tree, TreeError,
+        ids::{RunId, TicketId},
+        refs::TaskRef,
+        run_info::RunStatus,
+        task::TaskKind,
+        ticket::Place,
+    },
+    view::{
+        scan,
+        task::{self, Dependencies, TaskFacts},
+        why::{Attempt, Own},
+    },
 };
 
-/// The tickets of a tree: whose they are and where they lie.
-pub(super) type Tickets = BTreeMap<TicketId, (TaskRef, Place)>;
+/// The tickets of a tree.
+pub(super) type Tickets = BTreeMap<TicketId, Known>;
+
+/// What never changes of a ticket, and where it lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) task: TaskRef,
+    /// The run whose agent asks for it.
+    pub(super) parent: Option<RunId>,
+    pub(super) place: Place,
+}
 
 /// Reads a task with its runs; `None` if there is no such task. A run that is known to have ended is not read again.
 pub(super) fn task(
     tree: &Tree,
-    task: &TaskRef,
-    place: Option<Place>,
+    name: &TaskRef,
+    ticket: Option<(Place, TicketId)>,
     known: Option<&TaskSummary>,
 ) -> Result<Option<TaskSummary>> {
-    if !tree.root().exists(task.dir().path())? {
+    if !tree.root().exists(name.dir().path())? {
         return Ok(None);
     }
-    let config = tree.task_config(task).ok();
+    let place = ticket.as_ref().map(|(place, _)| *place);
+    let config = tree.task_config(name).ok();
     let mut runs = Vec::new();
-    for id in tree.runs(task)? {
+    for id in tree.runs(name)? {
         let ended = known.and_then(|k| k.runs.iter().find(|r| r.run.run == id && r.settled));
         if let Some(run) = ended {
             runs.push(run.clone());
             continue;
         }
-        let entry = scan::run(tree, task.run(id));
+        let entry = scan::run(tree, name.run(id));
         // A folder without a record is a run that is just being made.
         if !matches!(entry.record, Err(TreeError::NotFound { .. })) {
             runs.push(Arc::new(RunSummary::of(entry, place)));
         }
     }
     let kind = config.as_ref().map_or(TaskKind::Task, |c| c.kind);
-    let status = scan::status(tree, task, kind, place, &runs.iter().filter_map(|r| r.status))?;
+    let ticket = match ticket {
+        // One that cannot be read says nothing of its task; `fsck` names it.
+        Some((place, id)) => tree.ticket(place, &id).ok().flatten().map(|ticket| (place, ticket)),
+        None => None,
+    };
+    let about = ticket.as_ref().and_then(|(_, t)| runs.iter().find(|r| r.run.run == t.run_id));
+    let attempt = about.or(runs.last()).and_then(|run| {
+        let (start, status) = (run.start_time?, run.status?);
+        Some(Attempt { id: run.run.run.clone(), start, status, error: run.error.clone() })
+    });
+    let own = Own::read(tree, name, kind, ticket, attempt)?;
+    let status = task::status(&TaskFacts {
+        kind,
+        ticket: place,
+        end: own.end.as_ref().map(|e| e.status),
+        done: own.done,
+        stop: own.stop,
+        last_run: runs.iter().filter_map(|r| r.status).next_back(),
+        any_running: runs.iter().any(|r| r.status == Some(RunStatus::Running)),
+        dependencies: Dependencies::Met,
+    });
     let last_activity = runs.iter().filter_map(|r| r.end_time.or(r.start_time)).max();
     let (agent, depends_on) = config.map(|c| (c.agent, c.depends_on)).unwrap_or_default();
-    let task = task.clone();
-    Ok(Some(TaskSummary { task, status, standing: None, agent, depends_on, runs, last_activity }))
+    let name = name.clone();
+    Ok(Some(TaskSummary { task: name, status, standing: None, agent, depends_on, runs, last_activity, own }))
 }
 
 /// Reads the tickets; what is known of a queued one is not read again, for a ticket never changes its task.
@@ -55,13 +96,16 @@ pub(super) fn tickets(tree: &Tree, known: &Tickets) -> Result<Tickets> {
     // The queue first: a ticket that is admitted between the two looks is found in the second.
     for place in [Place::Queue, Place::Live] {
         for id in tree.ticket_ids(place)? {
-            let task = match known.get(&id) {
-                Some((task, _)) => Some(task.clone()),
+            let ticket = match known.get(&id) {
+                Some(ticket) => Some(Known { place, ..ticket.clone() }),
                 // A ticket that cannot be read wants nothing.
-                None => tree.ticket(place, &id).ok().flatten().map(|t| t.task()),
+                None => tree.ticket(place, &id).ok().flatten().map(|ticket| {
+                    let task = ticket.task();
+                    Known { task, parent: ticket.parent_run_id, place }
+                }),
             };
-            if let Some(task) = task {
-                found.insert(id, (task, place));
+            if let Some(ticket) = ticket {
+                found.insert(id, ticket);
             }
         }
     }
@@ -72,7 +116,7 @@ pub(super) fn tickets(tree: &Tree, known: &Tickets) -> Result<Tickets> {
 pub(super) fn in_parallel(
     tree: &Tree,
     tasks: &[TaskRef],
-    places: &HashMap<TaskRef, Place>,
+    tickets: &HashMap<TaskRef, (Place, TicketId)>,
 ) -> Vec<(TaskRef, Option<TaskSummary>)> {
     let next = AtomicUsize::new(0);
     let found = Mutex::new(Vec::with_capacity(tasks.len()));
@@ -81,7 +125,7 @@ pub(super) fn in_parallel(
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some(name) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    match task(tree, name, places.get(name).copied(), None) {
+                    match task(tree, name, tickets.get(name).cloned(), None) {
                         Ok(summary) => {
                             found
                                 .lock()

@@ -5,15 +5,20 @@ use std::{
     sync::Arc,
 };
 
+use chrono::{DateTime, Utc};
+
 use super::{
     changes::{History, Since},
     entry::{RunSummary, Standing, TaskSummary},
-    read::Tickets,
+    read::{Known, Tickets},
 };
-use crate::tree::{
-    ids::{ProjectId, RunId},
-    refs::TaskRef,
-    ticket::Place,
+use crate::{
+    tree::{
+        ids::{ProjectId, RunId, TicketId},
+        refs::TaskRef,
+        ticket::Place,
+    },
+    view::why::{self, Around, Served, Waits},
 };
 
 /// Everything that the index knows.
@@ -23,6 +28,8 @@ pub(super) struct State {
     /// By id, which sorts by time; several runs of one id are found in trees that were copied together.
     runs: BTreeMap<RunId, Vec<Arc<RunSummary>>>,
     tickets: Tickets,
+    /// The tasks that stand somewhere in the queue.
+    standing: Vec<TaskRef>,
     history: History,
     ready: bool,
 }
@@ -78,7 +85,7 @@ impl State {
     pub(super) fn put_tickets(&mut self, tickets: Tickets) -> Vec<TaskRef> {
         let differs = |a: &Tickets, b: &Tickets| {
             let missing = a.iter().filter(|(id, at)| b.get(id) != Some(at));
-            missing.map(|(_, (task, _))| task.clone()).collect::<Vec<_>>()
+            missing.map(|(_, ticket)| ticket.task.clone()).collect::<Vec<_>>()
         };
         let mut changed = differs(&self.tickets, &tickets);
         changed.extend(differs(&tickets, &self.tickets));
@@ -88,12 +95,21 @@ impl State {
         changed
     }
 
-    pub(super) fn put_standings(&mut self, mut standings: BTreeMap<TaskRef, Standing>) {
-        for (name, task) in &mut self.tasks {
-            let standing = standings.remove(name);
-            if task.standing != standing {
-                Arc::make_mut(task).standing = standing;
+    pub(super) fn put_standings(&mut self, standings: BTreeMap<TaskRef, Standing>) {
+        for name in std::mem::take(&mut self.standing) {
+            if !standings.contains_key(&name) {
+                self.stand(&name, None);
             }
+        }
+        self.standing = standings.keys().cloned().collect();
+        for (name, standing) in standings {
+            self.stand(&name, Some(standing));
+        }
+    }
+
+    fn stand(&mut self, task: &TaskRef, standing: Option<Standing>) {
+        if let Some(task) = self.tasks.get_mut(task).filter(|t| t.standing != standing) {
+            Arc::make_mut(task).standing = standing;
         }
     }
 
@@ -101,12 +117,38 @@ impl State {
         self.tickets.clone()
     }
 
-    pub(super) fn places(&self) -> HashMap<TaskRef, Place> {
-        self.tickets.values().cloned().collect()
+    /// Where the tickets of the tasks lie.
+    pub(super) fn places(&self) -> HashMap<TaskRef, (Place, TicketId)> {
+        self.tickets.iter().map(|(id, t)| (t.task.clone(), (t.place, id.clone()))).collect()
     }
 
-    pub(super) fn place_of(&self, task: &TaskRef) -> Option<Place> {
-        self.tickets.values().find(|(t, _)| t == task).map(|(_, place)| *place)
+    pub(super) fn ticket_of(&self, task: &TaskRef) -> Option<(Place, TicketId)> {
+        self.tickets.iter().find(|(_, t)| t.task == *task).map(|(id, t)| (t.place, id.clone()))
+    }
+
+    /// Why each of these tasks stands where it stands.
+    pub(super) fn reasons(&self, tasks: &[Arc<TaskSummary>], now: DateTime<Utc>) -> Vec<String> {
+        let live = self.tickets.values().filter(|t| t.place == Place::Live && t.parent.is_none());
+        let live: Vec<TaskRef> = live.map(|t| t.task.clone()).collect();
+        let reason = |task: &Arc<TaskSummary>| {
+            let ours =
+                |t: &&Known| t.parent.as_ref().is_some_and(|p| task.runs.iter().any(|r| r.run.run == *p));
+            let waits = match &task.standing {
+                Some(Standing::Position(n)) => Waits::ForPlace(*n),
+                Some(Standing::Blocked(why)) => Waits::ForTasks(why.clone()),
+                None => Waits::ForDriver,
+            };
+            // Only what is wanted waits for anybody.
+            let children = if task.own.ticket.is_some() {
+                self.tickets.values().filter(ours).map(|t| t.task.clone()).collect()
+            } else {
+                Vec::new()
+            };
+            // It is the daemon who keeps an index.
+            let around = Around { waits, live: &live, children, daemon: Served::Yes, now };
+            why::sentence(&task.task, &task.own, &around)
+        };
+        tasks.iter().map(reason).collect()
     }
 
     pub(super) fn tasks(&self, project: Option<&ProjectId>) -> Vec<Arc<TaskSummary>> {
@@ -121,7 +163,7 @@ impl State {
     pub(super) fn wanted(&self) -> Vec<TaskRef> {
         let open = self.tasks.values().filter(|t| t.runs.iter().any(|r| !r.settled));
         let mut wanted: Vec<TaskRef> = open.map(|t| t.task.clone()).collect();
-        wanted.extend(self.tickets.values().map(|(task, _)| task.clone()));
+        wanted.extend(self.tickets.values().map(|t| t.task.clone()));
         wanted.sort_unstable();
         wanted.dedup();
         wanted

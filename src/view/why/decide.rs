@@ -1,141 +1,26 @@
-//! Why a task stands where it stands: one sentence, and the files that say so.
+//! What to say, decided from the facts.
 //!
 //! In this order: a queued ticket is blocked by tasks or waits for a place; an admitted one
 //! is stopping, waits for children, for a time, for its start, or runs; without a ticket, a
 //! run that is still there, how the last loop ended, the markers, the last run, nothing.
 
-use std::path::PathBuf;
-
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use super::facts::{Facts, Served, Source, Waits};
 use crate::tree::{
-    Result, Tree, TreeError,
-    paths::top,
     refs::TaskRef,
-    run_info::{RunInfo, RunStatus},
+    run_info::RunStatus,
     task::TaskKind,
     task_end::{EndStatus, TaskEnd},
     ticket::{Place, Ticket},
 };
 
-use super::{dependency::readable_tickets, scan};
-
 /// The most names that a sentence lists.
 const NAMED: usize = 5;
 
-/// The answer to "why".
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reason {
-    /// One sentence.
-    pub sentence: String,
-    /// The files that say so.
-    pub files: Vec<PathBuf>,
-}
-
-/// What a ticket in the queue waits for, as the planner says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Waits {
-    /// Nothing: the next look of a driver admits it.
-    ForDriver,
-    /// A place; 1 is the first in line.
-    ForPlace(usize),
-    /// Other tasks: why.
-    ForTasks(String),
-}
-
-/// A file of a task, or of the run that it is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
-    Ticket,
-    LiveTickets,
-    Lock,
-    Config,
-    Done,
-    Stop,
-    End,
-    RunInfo,
-}
-
-/// What the answer is made from.
-#[derive(Debug, Clone)]
-struct Facts<'a> {
-    task: &'a TaskRef,
-    kind: TaskKind,
-    ticket: Option<(Place, Ticket)>,
-    waits: Waits,
-    /// Who holds the task's lock, in his own words.
-    driver: Option<String>,
-    done: bool,
-    stop: bool,
-    end: Option<TaskEnd>,
-    /// The run of the ticket, else the last one, with the status that everybody is shown.
-    run: Option<(RunInfo, RunStatus)>,
-    /// The root tasks that are live.
-    live: Vec<TaskRef>,
-    /// The tasks with a ticket that this task's runs asked for.
-    children: Vec<TaskRef>,
-    now: DateTime<Utc>,
-}
-
-/// Says why a task stands where it stands. `waits` is the planner's word on a ticket in the queue.
-///
-/// # Errors
-/// [`TreeError::NotFound`] if there is no such task.
-pub fn of_task(tree: &Tree, task: &TaskRef, waits: Waits) -> Result<Reason> {
-    let root = tree.root();
-    let dir = task.dir();
-    if !root.exists(dir.path())? {
-        return Err(TreeError::NotFound { what: format!("task {task}") });
-    }
-    let ticket = tree.ticket_of(task)?;
-    let runs = tree.runs(task)?;
-    let about = ticket.as_ref().map(|(.., t)| t.run_id.clone()).or_else(|| runs.last().cloned());
-    let live = readable_tickets(tree, Place::Live)?;
-    let queue = readable_tickets(tree, Place::Queue)?;
-    let asked_by_us = |t: &Ticket| t.parent_run_id.as_ref().is_some_and(|p| runs.contains(p));
-    let facts = Facts {
-        task,
-        kind: tree.task_config(task).map_or(TaskKind::Task, |c| c.kind),
-        ticket: ticket.as_ref().map(|(_, place, ticket)| (*place, ticket.clone())),
-        waits,
-        driver: tree.driver_of(task)?,
-        done: root.exists(&dir.done())?,
-        stop: root.exists(&dir.stop())?,
-        // A record that cannot be read says nothing; `fsck` names it.
-        end: tree.task_end(task).ok().flatten(),
-        run: about.clone().and_then(|id| scan::run(tree, task.run(id)).record.ok()),
-        live: live.iter().filter(|(_, t)| t.parent_run_id.is_none()).map(|(_, t)| t.task()).collect(),
-        children: queue
-            .iter()
-            .chain(&live)
-            .map(|(_, t)| t)
-            .filter(|t| asked_by_us(t))
-            .map(Ticket::task)
-            .collect(),
-        now: tree.clock().now(),
-    };
-    let (sentence, sources) = decide(&facts);
-    let number = ticket.map(|(id, place, _)| (place, id));
-    let path = |source: &Source| {
-        let run = || about.clone().map(|id| task.run(id).dir().info());
-        let rel = match source {
-            Source::Ticket => number.as_ref().map(|(place, id)| place.file(id)),
-            Source::LiveTickets => Some(top::live()),
-            Source::Lock => Some(dir.lock()),
-            Source::Config => Some(dir.config()),
-            Source::Done => Some(dir.done()),
-            Source::Stop => Some(dir.stop()),
-            Source::End => Some(dir.end()),
-            Source::RunInfo => run(),
-        };
-        rel.map(|rel| root.absolute(&rel))
-    };
-    Ok(Reason { sentence, files: sources.iter().filter_map(path).collect() })
-}
-
 /// Decides what to say; the order stands at the top of this file.
-fn decide(facts: &Facts<'_>) -> (String, Vec<Source>) {
-    match &facts.ticket {
+pub(super) fn decide(facts: &Facts<'_>) -> (String, Vec<Source>) {
+    match &facts.own.ticket {
         Some((Place::Queue, ticket)) => queued(facts, ticket),
         Some((Place::Live, ticket)) => live(facts, ticket),
         None => at_rest(facts),
@@ -144,14 +29,14 @@ fn decide(facts: &Facts<'_>) -> (String, Vec<Source>) {
 
 fn queued(facts: &Facts<'_>, ticket: &Ticket) -> (String, Vec<Source>) {
     let task = facts.task;
-    let waits = match &facts.waits {
-        _ if facts.stop => ("is to stop (STOP) before it has started".to_owned(), Source::Stop),
+    let waits = match &facts.around.waits {
+        _ if facts.own.stop => ("is to stop (STOP) before it has started".to_owned(), Source::Stop),
         Waits::ForTasks(why) => (format!("is blocked: {why}"), Source::Config),
-        Waits::ForPlace(at) if facts.live.is_empty() => {
+        Waits::ForPlace(at) if facts.around.live.is_empty() => {
             (format!("is queued in position {at}: no place is given now"), Source::LiveTickets)
         }
         Waits::ForPlace(at) => {
-            let behind = named(&facts.live);
+            let behind = named(facts.around.live);
             (format!("is queued in position {at}: all places are taken, by {behind}"), Source::LiveTickets)
         }
         Waits::ForDriver => {
@@ -170,24 +55,24 @@ fn live(facts: &Facts<'_>, ticket: &Ticket) -> (String, Vec<Source>) {
     let task = facts.task;
     let attempt = ticket.attempt;
     let run = &ticket.run_id;
-    let status = facts.run.as_ref().map_or(RunStatus::Created, |(_, status)| *status);
-    let since = facts.run.as_ref().map(|(info, _)| when(info.start_time)).unwrap_or_default();
-    let before = ticket.not_before.filter(|t| *t > facts.now);
+    let status = facts.own.run.as_ref().map_or(RunStatus::Created, |r| r.status);
+    let since = facts.own.run.as_ref().map(|r| when(r.start)).unwrap_or_default();
+    let before = ticket.not_before.filter(|t| *t > facts.around.now);
     let (what, mut files) = match (status, before) {
-        (RunStatus::Running, _) if facts.stop => (
+        (RunStatus::Running, _) if facts.own.stop => (
             format!("was asked to stop (STOP); run {run} (attempt {attempt}) is being ended"),
             vec![Source::Stop, Source::RunInfo],
         ),
         (RunStatus::Running, _) => {
             (format!("runs since {since}: run {run} (attempt {attempt})"), vec![Source::RunInfo])
         }
-        (RunStatus::Created, Some(time)) if !facts.stop && !facts.done => {
+        (RunStatus::Created, Some(time)) if !facts.own.stop && !facts.own.done => {
             let why = ticket.reason.as_deref().map(|r| format!(": {r}")).unwrap_or_default();
             (format!("waits until {} for attempt {attempt}{why}", when(time)), vec![])
         }
         (RunStatus::Created, _) => (format!("is about to start run {run} (attempt {attempt})"), vec![]),
-        _ if facts.done && !facts.children.is_empty() => (
-            format!("is done, and waits for its child tasks: {}", named(&facts.children)),
+        _ if facts.own.done && !facts.around.children.is_empty() => (
+            format!("is done, and waits for its child tasks: {}", named(&facts.around.children)),
             vec![Source::Done],
         ),
         (status, _) => (
@@ -196,8 +81,8 @@ fn live(facts: &Facts<'_>, ticket: &Ticket) -> (String, Vec<Source>) {
         ),
     };
     files.push(Source::Ticket);
-    let driven = facts.driver.as_ref().map(|by| format!(", driven by {by}")).unwrap_or_default();
-    if facts.driver.is_some() {
+    let driven = facts.own.driver.as_ref().map(|by| format!(", driven by {by}")).unwrap_or_default();
+    if facts.own.driver.is_some() {
         files.push(Source::Lock);
     }
     (format!("task {task} {what}{driven}{}", undriven(facts)), files)
@@ -206,15 +91,15 @@ fn live(facts: &Facts<'_>, ticket: &Ticket) -> (String, Vec<Source>) {
 fn at_rest(facts: &Facts<'_>) -> (String, Vec<Source>) {
     let task = facts.task;
     let resume = format!("`run-agent task resume {task}` takes it up again");
-    if let Some((info, RunStatus::Running)) = &facts.run {
+    if let Some(run) = facts.own.run.as_ref().filter(|r| r.status == RunStatus::Running) {
         let text = format!(
             "task {task} has a run that is still there ({}, since {}), and no ticket: nobody starts it again",
-            info.run_id,
-            when(info.start_time)
+            run.id,
+            when(run.start)
         );
         return (text, vec![Source::RunInfo]);
     }
-    if let Some(end) = &facts.end {
+    if let Some(end) = &facts.own.end {
         let TaskEnd { reason, attempt, ended_at, .. } = end;
         let at = when(*ended_at);
         let runs = if *attempt == 1 { "1 run".to_owned() } else { format!("{attempt} runs") };
@@ -227,23 +112,23 @@ fn at_rest(facts: &Facts<'_>) -> (String, Vec<Source>) {
             }
             EndStatus::Stopped => {
                 let mut files = vec![Source::End];
-                files.extend(facts.stop.then_some(Source::Stop));
+                files.extend(facts.own.stop.then_some(Source::Stop));
                 (format!("task {task} was stopped at {at} after {runs}: {reason}; {resume}"), files)
             }
         };
     }
-    if facts.done {
+    if facts.own.done {
         return (format!("task {task} is completed: it has DONE"), vec![Source::Done]);
     }
-    if facts.stop {
+    if facts.own.stop {
         return (format!("task {task} is stopped: it has STOP; {resume}"), vec![Source::Stop]);
     }
-    let Some((info, status)) = &facts.run else {
+    let Some(run) = &facts.own.run else {
         return (format!("task {task} is idle: it has no ticket and no run"), vec![]);
     };
-    let how = info.error_summary.as_deref().map(|s| format!(": {s}")).unwrap_or_default();
-    let last = format!("its last run {} ended as {}{how}", info.run_id, status.as_str());
-    let state = match (status, facts.kind) {
+    let how = run.error.as_deref().map(|s| format!(": {s}")).unwrap_or_default();
+    let last = format!("its last run {} ended as {}{how}", run.id, run.status.as_str());
+    let state = match (run.status, facts.own.kind) {
         (RunStatus::Completed, TaskKind::Job) => "is completed",
         (RunStatus::Failed | RunStatus::Crashed, _) => "failed",
         (RunStatus::Stopped, _) => "was stopped",
@@ -254,7 +139,7 @@ fn at_rest(facts: &Facts<'_>) -> (String, Vec<Source>) {
 
 /// What to do about a ticket that nobody drives.
 fn undriven(facts: &Facts<'_>) -> String {
-    if facts.driver.is_some() {
+    if facts.own.driver.is_some() || facts.around.daemon == Served::Yes {
         return String::new();
     }
     format!("; nobody drives it: start `run-agent serve` or `run-agent drive {}`", facts.task)
@@ -275,6 +160,7 @@ fn named(tasks: &[TaskRef]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::why::facts::{Around, Attempt, Own};
 
     const RUN: &str = "20260205-10000100001-1-0001";
 
@@ -302,16 +188,9 @@ mod tests {
         }
     }
 
-    fn run(status: &str, summary: Option<&str>) -> (RunInfo, RunStatus) {
-        let info = serde_json::json!({
-            "version": 1, "run_id": RUN, "project_id": "p", "task_id": "t", "status": status,
-            "agent": "demo", "agent_type": "demo", "driver": "exec", "executor": "local",
-            "start_time": "2026-02-05T10:00:00Z", "error_summary": summary,
-            "prompt_path": "", "output_path": "", "stdout_path": "", "stderr_path": "",
-        });
-        let info: RunInfo = serde_json::from_value(info).unwrap();
-        let status = info.status;
-        (info, status)
+    fn run(status: RunStatus, error: Option<&str>) -> Attempt {
+        let (id, start) = (RUN.parse().unwrap(), at("2026-02-05T10:00:00Z"));
+        Attempt { id, start, status, error: error.map(str::to_owned) }
     }
 
     fn end(status: EndStatus, reason: &str, attempt: u32) -> TaskEnd {
@@ -328,47 +207,38 @@ mod tests {
 
     /// The sentence without "task p/t " and the files for facts that differ like this from an idle task's.
     #[track_caller]
-    fn says(change: impl FnOnce(&mut Facts<'_>), sentence: &str, files: &[Source]) {
-        let task = task("t");
-        let mut facts = Facts {
-            task: &task,
-            kind: TaskKind::Task,
-            ticket: None,
-            waits: Waits::ForDriver,
-            driver: Some("me".to_owned()),
-            done: false,
-            stop: false,
-            end: None,
-            run: None,
-            live: Vec::new(),
-            children: Vec::new(),
-            now: at("2026-02-05T10:00:00Z"),
-        };
-        change(&mut facts);
-        let (said, sources) = decide(&facts);
+    fn says<'a>(change: impl FnOnce(&mut Own, &mut Around<'a>), sentence: &str, files: &[Source]) {
+        let mut own = Own { driver: Some("me".to_owned()), ..Own::default() };
+        let now = at("2026-02-05T10:00:00Z");
+        let mut around =
+            Around { waits: Waits::ForDriver, live: &[], children: Vec::new(), daemon: Served::No, now };
+        change(&mut own, &mut around);
+        let (said, sources) = decide(&Facts { task: &task("t"), own: &own, around: &around });
         assert_eq!((said.strip_prefix("task p/t "), sources.as_slice()), (Some(sentence), files));
     }
 
     #[test]
     fn a_queued_task_says_what_it_waits_for() {
         use Source::{Config, LiveTickets, Stop, Ticket as T};
-        let queued = |f: &mut Facts<'_>, waits| {
+        let two = [task("a"), task("b")];
+        let seven: Vec<TaskRef> = (0..7).map(|n| task(&format!("t{n}"))).collect();
+        let queued = |f: &mut Own, a: &mut Around<'_>, waits| {
             f.ticket = Some((Place::Queue, ticket(None)));
-            f.waits = waits;
+            a.waits = waits;
         };
-        says(|f| queued(f, Waits::ForDriver), "is accepted and about to start (attempt 2)", &[T]);
+        says(|f, a| queued(f, a, Waits::ForDriver), "is accepted and about to start (attempt 2)", &[T]);
         says(
-            |f| {
-                queued(f, Waits::ForPlace(2));
-                f.live = vec![task("a"), task("b")];
+            |f, a| {
+                queued(f, a, Waits::ForPlace(2));
+                a.live = &two;
             },
             "is queued in position 2: all places are taken, by p/a, p/b",
             &[T, LiveTickets],
         );
         says(
-            |f| {
-                queued(f, Waits::ForPlace(1));
-                f.live = (0..7).map(|n| task(&format!("t{n}"))).collect();
+            |f, a| {
+                queued(f, a, Waits::ForPlace(1));
+                a.live = &seven;
                 f.driver = None;
             },
             "is queued in position 1: all places are taken, by p/t0, p/t1, p/t2, p/t3, p/t4 and 2 more; \
@@ -376,18 +246,21 @@ mod tests {
             &[T, LiveTickets],
         );
         says(
-            |f| queued(f, Waits::ForPlace(1)),
+            |f, a| {
+                queued(f, a, Waits::ForPlace(1));
+                (f.driver, a.daemon) = (None, Served::Yes);
+            },
             "is queued in position 1: no place is given now",
             &[T, LiveTickets],
         );
         says(
-            |f| queued(f, Waits::ForTasks("task a failed; resume or remove it".to_owned())),
+            |f, a| queued(f, a, Waits::ForTasks("task a failed; resume or remove it".to_owned())),
             "is blocked: task a failed; resume or remove it",
             &[T, Config],
         );
         says(
-            |f| {
-                queued(f, Waits::ForPlace(1));
+            |f, a| {
+                queued(f, a, Waits::ForPlace(1));
                 f.stop = true;
             },
             "is to stop (STOP) before it has started",
@@ -398,52 +271,52 @@ mod tests {
     #[test]
     fn a_live_task_says_what_it_does() {
         use Source::{Done, Lock, RunInfo as R, Stop, Ticket as T};
-        let live = |f: &mut Facts<'_>, status| {
+        let live = |f: &mut Own, status| {
             f.ticket = Some((Place::Live, ticket(Some("2026-02-05T11:00:00Z"))));
             f.run = Some(run(status, None));
         };
         let runs = format!("runs since 2026-02-05T10:00:00Z: run {RUN} (attempt 2)");
-        says(|f| live(f, "running"), &format!("{runs}, driven by me"), &[R, T, Lock]);
+        says(|f, _| live(f, RunStatus::Running), &format!("{runs}, driven by me"), &[R, T, Lock]);
         says(
-            |f| {
-                live(f, "running");
+            |f, _| {
+                live(f, RunStatus::Running);
                 f.driver = None;
             },
             &format!("{runs}; nobody drives it: start `run-agent serve` or `run-agent drive p/t`"),
             &[R, T],
         );
         says(
-            |f| {
-                live(f, "running");
+            |f, _| {
+                live(f, RunStatus::Running);
                 f.stop = true;
             },
             &format!("was asked to stop (STOP); run {RUN} (attempt 2) is being ended, driven by me"),
             &[Stop, R, T, Lock],
         );
         says(
-            |f| live(f, "created"),
+            |f, _| live(f, RunStatus::Created),
             "waits until 2026-02-05T11:00:00Z for attempt 2: it is started again: exit code 3, driven by me",
             &[T, Lock],
         );
         says(
-            |f| {
-                live(f, "created");
-                f.now = at("2026-02-05T12:00:00Z");
+            |f, a| {
+                live(f, RunStatus::Created);
+                a.now = at("2026-02-05T12:00:00Z");
             },
             &format!("is about to start run {RUN} (attempt 2), driven by me"),
             &[T, Lock],
         );
         says(
-            |f| {
-                live(f, "completed");
+            |f, a| {
+                live(f, RunStatus::Completed);
                 f.done = true;
-                f.children = vec![task("c")];
+                a.children = vec![task("c")];
             },
             "is done, and waits for its child tasks: p/c, driven by me",
             &[Done, T, Lock],
         );
         says(
-            |f| live(f, "failed"),
+            |f, _| live(f, RunStatus::Failed),
             &format!("goes on soon: run {RUN} (attempt 2) ended as failed, driven by me"),
             &[R, T, Lock],
         );
@@ -455,42 +328,42 @@ mod tests {
         const AT: &str = "at 2026-02-05T10:00:00Z after";
         const RESUME: &str = "`run-agent task resume p/t` takes it up again";
         says(
-            |f| f.end = Some(end(EndStatus::Completed, "the agent said DONE", 3)),
+            |f, _| f.end = Some(end(EndStatus::Completed, "the agent said DONE", 3)),
             &format!("was completed {AT} 3 runs: the agent said DONE"),
             &[End],
         );
         says(
-            |f| f.end = Some(end(EndStatus::Failed, "exit code 3", 1)),
+            |f, _| f.end = Some(end(EndStatus::Failed, "exit code 3", 1)),
             &format!("failed {AT} 1 run: exit code 3; {RESUME}"),
             &[End],
         );
         says(
-            |f| {
+            |f, _| {
                 f.end = Some(end(EndStatus::Stopped, "somebody stopped it", 1));
                 f.stop = true;
             },
             &format!("was stopped {AT} 1 run: somebody stopped it; {RESUME}"),
             &[End, Stop],
         );
-        says(|f| f.done = true, "is completed: it has DONE", &[Done]);
-        says(|f| f.stop = true, &format!("is stopped: it has STOP; {RESUME}"), &[Stop]);
+        says(|f, _| f.done = true, "is completed: it has DONE", &[Done]);
+        says(|f, _| f.stop = true, &format!("is stopped: it has STOP; {RESUME}"), &[Stop]);
         says(
-            |f| f.run = Some(run("failed", Some("exit code 3"))),
+            |f, _| f.run = Some(run(RunStatus::Failed, Some("exit code 3"))),
             &format!("failed; its last run {RUN} ended as failed: exit code 3"),
             &[R],
         );
         says(
-            |f| f.run = Some(run("completed", None)),
+            |f, _| f.run = Some(run(RunStatus::Completed, None)),
             &format!("is idle: it has no ticket; its last run {RUN} ended as completed"),
             &[R],
         );
         says(
-            |f| f.run = Some(run("running", None)),
+            |f, _| f.run = Some(run(RunStatus::Running, None)),
             &format!(
                 "has a run that is still there ({RUN}, since 2026-02-05T10:00:00Z), and no ticket: nobody starts it again"
             ),
             &[R],
         );
-        says(|_| {}, "is idle: it has no ticket and no run", &[]);
+        says(|_, _| {}, "is idle: it has no ticket and no run", &[]);
     }
 }
