@@ -25,6 +25,15 @@ pub enum Published {
     AlreadyThere,
 }
 
+/// When the contents of a file are to be durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sync {
+    /// Before it gets its name.
+    Now,
+    /// When whoever writes it says so.
+    Later,
+}
+
 /// Temporary files start with this, so that `fsck` knows what a crash left behind.
 const TEMP_PREFIX: &str = ".tmp-";
 /// Reserved room starts with this.
@@ -61,13 +70,25 @@ impl Root {
     /// The old content stays if anything fails.
     pub fn replace(&self, rel: &RelPath, bytes: &[u8]) -> Result<()> {
         let dir = self.dir("write", &rel.parent())?;
-        let temp = self.write_temp(&dir, rel, bytes)?;
-        step();
-        if let Err(e) = rustix::fs::renameat(&dir, &temp, &dir, rel.name()) {
-            let _ = rustix::fs::unlinkat(&dir, &temp, AtFlags::empty());
-            return Err(self.error("replace", rel, e));
-        }
+        let (temp, _) = self.write_temp(&dir, rel, bytes, Sync::Now)?;
+        self.rename_temp(&dir, &temp, rel)?;
         self.sync_dir(&dir, &rel.parent())
+    }
+
+    /// Replaces (or makes) a file whole, and gives it to whoever makes it durable.
+    pub(super) fn replace_unsynced(&self, rel: &RelPath, bytes: &[u8]) -> Result<File> {
+        let dir = self.dir("write", &rel.parent())?;
+        let (temp, file) = self.write_temp(&dir, rel, bytes, Sync::Later)?;
+        self.rename_temp(&dir, &temp, rel)?;
+        Ok(file)
+    }
+
+    fn rename_temp(&self, dir: &OwnedFd, temp: &str, rel: &RelPath) -> Result<()> {
+        step();
+        rustix::fs::renameat(dir, temp, dir, rel.name()).map_err(|e| {
+            let _ = rustix::fs::unlinkat(dir, temp, AtFlags::empty());
+            self.error("replace", rel, e)
+        })
     }
 
     /// Makes a file whole and durably, only if there is none: of several writers, one wins.
@@ -76,7 +97,7 @@ impl Root {
     /// If it cannot be written; then nothing is there.
     pub fn publish(&self, rel: &RelPath, bytes: &[u8]) -> Result<Published> {
         let dir = self.dir("write", &rel.parent())?;
-        let temp = self.write_temp(&dir, rel, bytes)?;
+        let (temp, _) = self.write_temp(&dir, rel, bytes, Sync::Now)?;
         step();
         let linked = rustix::fs::linkat(&dir, &temp, &dir, rel.name(), AtFlags::empty());
         step();
@@ -151,19 +172,22 @@ impl Root {
         }
     }
 
-    fn write_temp(&self, dir: &OwnedFd, rel: &RelPath, bytes: &[u8]) -> Result<String> {
+    fn write_temp(&self, dir: &OwnedFd, rel: &RelPath, bytes: &[u8], sync: Sync) -> Result<(String, File)> {
         let (name, file) = self.temp(dir, rel)?;
         let mut file = File::from(file);
         step();
-        let written = file.write_all(bytes).and_then(|()| {
-            step();
-            file.sync_data()
+        let written = file.write_all(bytes).and_then(|()| match sync {
+            Sync::Now => {
+                step();
+                file.sync_data()
+            }
+            Sync::Later => Ok(()),
         });
         if let Err(e) = written {
             let _ = rustix::fs::unlinkat(dir, &name, AtFlags::empty());
             return Err(self.error("write", rel, e));
         }
-        Ok(name)
+        Ok((name, file))
     }
 
     /// Makes a new, empty file beside `rel` under a name that nobody else has.

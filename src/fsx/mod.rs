@@ -2,8 +2,8 @@
 //! project goes through here, below one [`Root`], with the path in every error.
 //!
 //! Four ways of writing exist and no others: [`Root::replace`] (the reader sees
-//! the old file or the new one), [`Root::publish`] (the first writer wins),
-//! [`Root::append`] (whole lines under a lock) and [`Root::mark`] (an empty
+//! the old file or the new one; [`Root::batch`] does it for several), [`Root::publish`] (the
+//! first writer wins), [`Root::append`] (whole lines under a lock) and [`Root::mark`] (an empty
 //! file is there or not). What a file means is left to `tree`.
 #![expect(
     clippy::disallowed_methods,
@@ -13,6 +13,7 @@
 
 mod append;
 mod atomic;
+mod batch;
 mod error;
 mod group_sync;
 mod lines;
@@ -25,6 +26,7 @@ pub mod steps;
 
 pub use append::Tail;
 pub use atomic::{OnItsWay, Published};
+pub use batch::Batch;
 pub use error::{FsError, FsErrorKind, Result};
 pub use lines::{Line, LineReader};
 pub use lock::{Lock, LockAttempt};

@@ -148,22 +148,29 @@ impl Root {
     /// # Errors
     /// If the parent is missing or cannot be written.
     pub fn mkdir(&self, rel: &RelPath) -> Result<bool> {
+        let (made, parent) = self.make_dir(rel)?;
+        if made {
+            self.sync_dir(&parent, &rel.parent())?;
+        }
+        Ok(made)
+    }
+
+    /// Makes one folder, and gives the one that it is in.
+    pub(super) fn make_dir(&self, rel: &RelPath) -> Result<(bool, OwnedFd)> {
         let parent = self.dir("create folder", &rel.parent())?;
         step();
         match rustix::fs::mkdirat(&parent, rel.name(), DIR_MODE) {
-            Ok(()) => {}
+            Ok(()) => Ok((true, parent)),
             Err(rustix::io::Errno::EXIST) => {
                 let kind = rustix::fs::statat(&parent, rel.name(), AtFlags::SYMLINK_NOFOLLOW)
                     .map(|s| rustix::fs::FileType::from_raw_mode(s.st_mode));
-                return match kind {
-                    Ok(rustix::fs::FileType::Directory) => Ok(false),
+                match kind {
+                    Ok(rustix::fs::FileType::Directory) => Ok((false, parent)),
                     _ => Err(self.error("create folder", rel, rustix::io::Errno::NOTDIR)),
-                };
+                }
             }
-            Err(e) => return Err(self.error("create folder", rel, e)),
+            Err(e) => Err(self.error("create folder", rel, e)),
         }
-        self.sync_dir(&parent, &rel.parent())?;
-        Ok(true)
     }
 
     /// Makes a folder with the parents it lacks.

@@ -36,7 +36,7 @@ pub(super) fn make_next_run(runner: &Runner, lock: &TaskLock, last: &RunInfo) ->
         attempt: last.attempt + 1,
         words: &words,
     };
-    make_run(runner, lock, run)
+    make_run(runner, lock, runner.tree.root().batch(), run)
 }
 
 /// The task's prompt, as an agent gets it that is not the first to work on it.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use super::{Runner, error::Result, prompt};
 use crate::{
-    fsx::RelPath,
+    fsx::{Batch, RelPath},
     tree::{
         Tree, TreeError, format,
         ids::RunId,
@@ -30,16 +30,22 @@ pub(super) struct NewRun<'a> {
     pub(super) words: &'a str,
 }
 
-/// Makes a run's folder with its record and its prompt. A clash of names is seen, and a new name taken.
-pub(super) fn make_run(runner: &Runner, lock: &TaskLock, new: NewRun<'_>) -> Result<RunRef> {
+/// Makes a run's folder with its record and its prompt, durable with all that is in the batch. A clash of names is
+/// seen, and a new name taken.
+pub(super) fn make_run(
+    runner: &Runner,
+    lock: &TaskLock,
+    mut batch: Batch<'_>,
+    new: NewRun<'_>,
+) -> Result<RunRef> {
     let root = runner.tree.root();
     let task = lock.task();
     let words = new.words;
     let mut info = record(runner, task, new);
-    root.ensure_dir(&task.dir().runs())?;
+    batch.mkdir(&task.dir().runs())?;
     let run = loop {
         let run = task.run(info.run_id.clone());
-        if root.mkdir(run.dir().path())? {
+        if batch.mkdir(run.dir().path())? {
             break run;
         }
         info.run_id = RunId::generate(runner.tree.clock().now());
@@ -50,8 +56,9 @@ pub(super) fn make_run(runner: &Runner, lock: &TaskLock, new: NewRun<'_>) -> Res
     info.output_path = path(dir.output());
     info.stdout_path = path(dir.stdout());
     info.stderr_path = path(dir.stderr());
-    root.replace(&dir.prompt(), prompt::compose(runner, &info, words).as_bytes())?;
-    format::write(root, &dir.info(), &info)?;
+    batch.write(&dir.prompt(), prompt::compose(runner, &info, words).as_bytes())?;
+    format::write_in(&mut batch, root, &dir.info(), &info)?;
+    batch.commit()?;
     Ok(run)
 }
 

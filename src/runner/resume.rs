@@ -64,7 +64,7 @@ fn new_loop(runner: &Runner, lock: TaskLock, task: &TaskRef, cwd: &std::path::Pa
         attempt: 1,
         words: &words,
     };
-    let run = make_run(runner, &lock, run)?;
+    let run = make_run(runner, &lock, tree.root().batch(), run)?;
     let ticket = Ticket {
         version: 1,
         project_id: task.project.clone(),

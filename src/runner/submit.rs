@@ -87,21 +87,24 @@ pub fn accept(runner: &Runner, submission: &Submission) -> Result<Accepted> {
     let checked = launch::check(runner, &config, &cwd)?;
 
     let root = runner.tree.root();
-    if root.mkdir(task.project_dir().path())?
+    // Nothing of it counts before the ticket does, and the ticket comes when all of it is durable.
+    let mut batch = root.batch();
+    if batch.mkdir(task.project_dir().path())?
         && let Some(home) = &submission.project_root
     {
-        root.replace(&task.project_dir().root_marker(), format!("{}\n", home.display()).as_bytes())?;
+        batch.write(&task.project_dir().root_marker(), format!("{}\n", home.display()).as_bytes())?;
     }
-    let fresh = root.mkdir(task.dir().path())?;
+    let fresh = batch.mkdir(task.dir().path())?;
     let lock = runner.tree.lock_task(task, &holder())?;
     if !fresh {
         refuse_if_accepted_before(runner, task)?;
     }
-    root.replace(&task.dir().prompt(), submission.prompt.as_bytes())?;
-    lock.write_config(&runner.tree, &config)?;
+    batch.write(&task.dir().prompt(), submission.prompt.as_bytes())?;
+    lock.write_config(&runner.tree, &config, &mut batch)?;
     let run = make_run(
         runner,
         &lock,
+        batch,
         NewRun {
             agent: &submission.agent,
             agent_type: checked.agent_type.as_str(),

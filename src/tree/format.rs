@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::error::{Result, TreeError};
-use crate::fsx::{RelPath, Root};
+use crate::fsx::{Batch, RelPath, Root};
 
 /// The largest record file that is read. Bodies of the bus have their own limit.
 pub const MAX_RECORD: u64 = 4 * 1024 * 1024;
@@ -67,6 +67,14 @@ pub fn parse<T: Record>(bytes: &[u8], root: &Root, rel: &RelPath) -> Result<T> {
 /// If the disk fails; the old record stays then.
 pub fn write<T: Record>(root: &Root, rel: &RelPath, record: &T) -> Result<()> {
     Ok(root.replace(rel, &bytes(root, rel, record)?)?)
+}
+
+/// Writes a record, durable with the batch.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_in<T: Record>(batch: &mut Batch<'_>, root: &Root, rel: &RelPath, record: &T) -> Result<()> {
+    Ok(batch.write(rel, &bytes(root, rel, record)?)?)
 }
 
 /// The bytes of a record as they go to disk.

@@ -8,7 +8,7 @@ use super::{
     run_info::RunInfo,
     task::TaskConfig,
 };
-use crate::fsx::{Lock, LockAttempt};
+use crate::fsx::{Batch, Lock, LockAttempt};
 
 /// A held task lock. Writers of a task's records ask for it, so that there is one of them.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ impl TaskLock {
     ///
     /// # Errors
     /// If the disk fails; the old settings stay then.
-    pub fn write_config(&self, tree: &Tree, config: &TaskConfig) -> Result<()> {
-        format::write(tree.root(), &self.task.dir().config(), config)
+    pub fn write_config(&self, tree: &Tree, config: &TaskConfig, batch: &mut Batch<'_>) -> Result<()> {
+        format::write_in(batch, tree.root(), &self.task.dir().config(), config)
     }
 }

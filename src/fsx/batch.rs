@@ -1,0 +1,88 @@
+//! Several files and folders that count only together: made one after the other, made durable at once.
+//!
+//! A sync waits for the disk, and most of what it waits for is the same for all files of one moment. So
+//! what is without meaning until something else is written (the files of a task until its ticket is
+//! there) is synced once at the end, and before that something else.
+
+use std::{collections::BTreeSet, fs::File};
+
+use super::{error::Result, rel::RelPath, root::Root, steps::step};
+
+/// Files and folders on their way.
+#[derive(Debug)]
+#[must_use = "nothing of it is durable before it is committed"]
+pub struct Batch<'a> {
+    root: &'a Root,
+    files: Vec<(RelPath, File)>,
+    dirs: BTreeSet<RelPath>,
+}
+
+impl Root {
+    /// Begins a batch of nothing.
+    pub fn batch(&self) -> Batch<'_> {
+        Batch { root: self, files: Vec::new(), dirs: BTreeSet::new() }
+    }
+}
+
+impl Batch<'_> {
+    /// Makes one folder. `false`: it was there already.
+    ///
+    /// # Errors
+    /// If the parent is missing or cannot be written.
+    pub fn mkdir(&mut self, rel: &RelPath) -> Result<bool> {
+        let (made, _) = self.root.make_dir(rel)?;
+        // Also if it was there: whoever made it may have died before it was durable.
+        self.dirs.insert(rel.parent());
+        Ok(made)
+    }
+
+    /// Makes a file, or replaces it: a reader sees the old one or the new one. After a power cut before the
+    /// commit it may be empty.
+    ///
+    /// # Errors
+    /// The old content stays then.
+    pub fn write(&mut self, rel: &RelPath, bytes: &[u8]) -> Result<()> {
+        let file = self.root.replace_unsynced(rel, bytes)?;
+        self.files.push((rel.clone(), file));
+        self.dirs.insert(rel.parent());
+        Ok(())
+    }
+
+    /// Makes all of it durable: contents first, then names, from the innermost folder outwards.
+    ///
+    /// # Errors
+    /// If the disk fails; what was made stands there and is not known to be durable.
+    pub fn commit(self) -> Result<()> {
+        for (rel, file) in &self.files {
+            step();
+            file.sync_data().map_err(|e| self.root.error("sync", rel, e))?;
+        }
+        for rel in self.dirs.iter().rev() {
+            self.root.sync_dir(&self.root.dir("sync folder", rel)?, rel)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fsx::Durability;
+
+    #[test]
+    fn what_a_batch_makes_is_there_and_leaves_no_temporary_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::create(dir.path(), Durability::Always).unwrap();
+        let folder = RelPath::new("a").unwrap();
+        let mut batch = root.batch();
+        assert!(batch.mkdir(&folder).unwrap() && !batch.mkdir(&folder).unwrap());
+        for text in ["old", "new"] {
+            batch.write(&folder.join("file"), text.as_bytes()).unwrap();
+        }
+        assert!(batch.write(&RelPath::new("b/file").unwrap(), b"").is_err(), "no such folder");
+        batch.commit().unwrap();
+        assert_eq!(root.read_opt(&folder.join("file"), 100).unwrap().unwrap(), b"new");
+        let names: Vec<String> = root.list(&folder).unwrap().into_iter().map(|e| e.name).collect();
+        assert_eq!(names, ["file"]);
+    }
+}
