@@ -219,6 +219,9 @@ fn a_person_may_say_done_between_two_runs() {
     fs::write(bench.marker("t", "DONE"), "").unwrap();
     assert_eq!(task.wait().ended(), (0, "completed", "the agent said DONE"));
     assert_eq!((bench.runs("t")[1].pid, bench.posts(Some("t"), "TASK_DONE")), (None, 1));
+    // The answer is that of the run that was.
+    let fact = bench.bodies(None, "FACT").pop().unwrap();
+    assert!(fact.contains("after 1 run(s)") && fact.contains(&bench.runs("t")[0].output_path), "{fact}");
 }
 
 #[test]

@@ -12,10 +12,11 @@ use crate::tree::{
 /// How far the clock may have jumped back since the run began.
 const CLOCK_SLACK: TimeDelta = TimeDelta::hours(24);
 
-/// Posts how the loop ended: to the task's bus, and that it is done to the project's too.
+/// Posts how the loop ended, whose last run that began is `info`: to the task's bus, and that it is done to the
+/// project's too.
 pub(super) fn post(runner: &Runner, info: &RunInfo, end: &TaskEnd, say: Say) -> Result<()> {
     let task = run_of(info).task;
-    let once = format!("task-end:{}", info.run_id);
+    let once = format!("task-end:{}", end.run_id);
     let (kind, body) = match say {
         Say::Nothing => return Ok(()),
         Say::Done => {

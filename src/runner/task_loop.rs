@@ -175,16 +175,17 @@ impl Turn {
         match self.next(info)? {
             Next::AwaitChildren(until) => Ok(Decided::AwaitChildren(until)),
             Next::Finish { status, reason, say } => {
+                let last = self.last_that_began(info);
                 let end = TaskEnd {
                     version: 1,
                     status,
                     reason,
                     run_id: info.run_id.clone(),
-                    attempt: info.attempt,
+                    attempt: last.attempt,
                     ended_at: self.runner.tree.clock().now(),
                 };
                 if say != Say::Nothing {
-                    farewell::post(&self.runner, info, &end, say)?;
+                    farewell::post(&self.runner, &last, &end, say)?;
                 }
                 self.lock.write_end(&self.runner.tree, &end)?;
                 Ok(Decided::Ended(end))
@@ -224,6 +225,13 @@ impl Turn {
             usage_limit_until: usage_limit::until(&past, &settings.defaults, tree.clock().now()),
             settings: &settings.defaults,
         }))
+    }
+
+    /// The run whose answer is the loop's: the last one, or the one before it where DONE or STOP came before its start.
+    fn last_that_began(&self, info: &RunInfo) -> RunInfo {
+        let past = self.past(info);
+        let began = past.into_iter().take(2).find(|run| run.pid.is_some());
+        began.unwrap_or_else(|| info.clone())
     }
 
     /// The last runs of this loop, newest first.

@@ -115,12 +115,18 @@ impl Bench {
 
     /// How many messages of a kind the bus of a task, or of the project, has.
     pub fn posts(&self, task: Option<&str>, kind: &str) -> usize {
+        self.bodies(task, kind).len()
+    }
+
+    /// The bodies of the messages of a type on a task's bus, or on the project's.
+    pub fn bodies(&self, task: Option<&str>, kind: &str) -> Vec<String> {
         let path = match task {
             Some(task) => self.marker(task, "TASK-MESSAGE-BUS.jsonl"),
             None => self.sandbox.root().join("p/PROJECT-MESSAGE-BUS.jsonl"),
         };
         let text = std::fs::read_to_string(path).unwrap_or_default();
-        text.lines().filter(|l| l.contains(&format!("\"type\":\"{kind}\""))).count()
+        let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        messages.filter(|m| m["type"] == kind).map(|m| m["body"].as_str().unwrap().to_owned()).collect()
     }
 
     /// Every run has one start and one end on the bus, and a committed record.
