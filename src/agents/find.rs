@@ -36,13 +36,13 @@ pub enum AgentError {
         /// The agent.
         agent: String,
     },
-    /// This version cannot talk to agents of that type.
-    #[error("agents of type '{agent_type}' are not supported yet (agent '{agent}')")]
-    Unsupported {
+    /// The kernel takes no argument of that length.
+    #[error("a prompt of {bytes} bytes is too long to be an argument of agent '{agent}'")]
+    PromptTooLong {
         /// The agent.
         agent: String,
-        /// Its type.
-        agent_type: AgentType,
+        /// Length of the prompt, the preamble included.
+        bytes: usize,
     },
 }
 

@@ -1,11 +1,19 @@
 //! Agents: which program runs for a name in the configuration, and how it is called.
 //!
 //! An adapter builds the command; it starts nothing and writes nothing. The [`demo`]
-//! agent is a program of its own that happens to live in this binary.
+//! agent is a program of its own that happens to live in this binary. Each agent's
+//! flags, variables and limits are explained to users in docs/agents.md.
 
+mod chat_call;
+mod claude;
+mod codex;
 pub mod demo;
 mod find;
+mod gemini;
+mod opencode;
 mod plan;
+mod request;
 
 pub use find::{AgentError, find, program};
-pub use plan::{AgentCommand, PlanFor, PromptSource, plan};
+pub use plan::plan;
+pub use request::{AgentCommand, PlanFor, PromptSource, RunFile, User};

@@ -312,10 +312,14 @@ impl From<AgentError> for CliError {
             AgentError::NoCommand { agent } => {
                 Some(format!("give one behind --, or set agents.{agent}.command in config.yaml"))
             }
-            AgentError::Unknown { .. } | AgentError::Unsupported { .. } => None,
+            AgentError::PromptTooLong { agent, .. } => {
+                Some(format!("set agents.{agent}.prompt to stdin or file in config.yaml"))
+            }
+            AgentError::Unknown { .. } => None,
         };
         let kind = match &error {
-            AgentError::Unknown { .. } | AgentError::Unsupported { .. } => Kind::UnknownAgent,
+            AgentError::Unknown { .. } => Kind::UnknownAgent,
+            AgentError::PromptTooLong { .. } => Kind::Refused,
             AgentError::Missing { .. } | AgentError::NoCommand { .. } => Kind::ProgramMissing,
         };
         Self { hint, ..Self::wrap(kind, &error) }

@@ -59,7 +59,10 @@ impl AgentType {
         match self {
             Self::Demo | Self::Command => &[],
             Self::Claude => &["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"],
-            Self::Codex => &["OPENAI_API_KEY", "CODEX_API_KEY"],
+            Self::Codex => {
+                // `codex exec` passes OPENAI_API_KEY over, unless a provider of its settings names it.
+                &["CODEX_API_KEY", "OPENAI_API_KEY"]
+            }
             Self::Gemini => &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
             // It talks to whichever provider its model names.
             Self::Opencode => {
@@ -106,5 +109,36 @@ impl AgentSettings {
             permissions: Permissions::Bypass,
             token: None,
         }
+    }
+
+    /// The variable in which the agent is given its configured token, if there is one.
+    #[must_use]
+    pub fn token_variable(&self) -> Option<&'static str> {
+        let token = self.token.as_ref()?.expose();
+        match self.agent_type {
+            // What `claude setup-token` prints is no API key.
+            AgentType::Claude if token.starts_with("sk-ant-oat") => Some("CLAUDE_CODE_OAUTH_TOKEN"),
+            other => other.key_variables().first().copied(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_goes_where_its_agent_looks_for_it() {
+        for (agent_type, token, variable) in [
+            (AgentType::Claude, "sk-ant-api03-x", Some("ANTHROPIC_API_KEY")),
+            (AgentType::Claude, "sk-ant-oat01-x", Some("CLAUDE_CODE_OAUTH_TOKEN")),
+            (AgentType::Codex, "sk-x", Some("CODEX_API_KEY")),
+            (AgentType::Demo, "x", None),
+        ] {
+            let settings =
+                AgentSettings { token: Some(Secret::new(token)), ..AgentSettings::new(agent_type) };
+            assert_eq!(settings.token_variable(), variable, "{token}");
+        }
+        assert_eq!(AgentSettings::new(AgentType::Codex).token_variable(), None);
     }
 }

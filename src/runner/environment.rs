@@ -25,12 +25,13 @@ const NOT_INHERITED: [&str; 9] = [
     "INVOCATION_ID",
 ];
 
-/// The whole environment of a run's agent.
+/// The whole environment of a run's agent, with what its adapter adds (`call`).
 pub(super) fn of_run(
     runner: &Runner,
     info: &RunInfo,
     agent: &AgentSettings,
     settings: &TaskSettings,
+    call: &[(&'static str, String)],
 ) -> BTreeMap<OsString, OsString> {
     let mut env: BTreeMap<OsString, OsString> = runner
         .environment
@@ -39,12 +40,24 @@ pub(super) fn of_run(
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
     env.insert("PATH".into(), search_path(runner));
-    if let (Some(token), Some(name)) = (&agent.token, agent.agent_type.key_variables().first()) {
+    if let (Some(token), Some(name)) = (&agent.token, agent.token_variable()) {
+        // Another key beside the configured one might win. OpenCode has one for each of its providers.
+        if agent.agent_type != AgentType::Opencode {
+            agent.agent_type.key_variables().iter().for_each(|key| drop(env.remove(OsStr::new(key))));
+        }
         env.insert(name.into(), token.expose().into());
     }
+    env.extend(call.iter().map(|(name, value)| (name.into(), value.into())));
     env.extend(settings.env.iter().map(|(name, value)| (name.into(), value.into())));
     env.extend(place(runner, info));
     env
+}
+
+/// The variable that an agent finds its key in, if it is given one.
+pub(super) fn key(runner: &Runner, agent: &AgentSettings, settings: &TaskSettings) -> Option<&'static str> {
+    let inherited = |name: &str| agent.token.is_none() && runner.environment.get(name).is_some();
+    let given = |name: &&&'static str| settings.env.contains_key(**name) || inherited(name);
+    agent.agent_type.key_variables().iter().find(given).copied().or(agent.token_variable())
 }
 
 /// Where programs are looked for: our own folder first, so that `run-agent` in an agent is this one.

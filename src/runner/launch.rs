@@ -1,13 +1,17 @@
 //! From an accepted run to a shim: the agent's command, environment and limits.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use super::{
     Runner, environment,
     error::{Result, RunnerError},
 };
 use crate::{
-    agents::{self, AgentCommand, PlanFor, PromptSource},
+    agents::{self, AgentCommand, PlanFor, PromptSource, RunFile, User},
     config::{AgentSettings, AgentType, TaskSettings},
     process::{
         claim::{Claim, EndsAs},
@@ -26,8 +30,8 @@ pub(super) struct Checked {
 /// Checks that a task's agent could be started in `cwd`, without starting it.
 pub(super) fn check(runner: &Runner, config: &TaskConfig, cwd: &Path) -> Result<Checked> {
     let agent = agents::find(&runner.config, &config.agent)?;
-    TaskSettings::resolve(&runner.config, agent, &config.config)?;
-    command(runner, config, agent, cwd, None)?;
+    let settings = TaskSettings::resolve(&runner.config, agent, &config.config)?;
+    command(runner, config, &Called { agent, settings: &settings, resume: None }, cwd, None)?;
     Ok(Checked { agent_type: agent.agent_type })
 }
 
@@ -67,12 +71,15 @@ pub(super) fn start(runner: &Runner, info: &RunInfo) -> Result<()> {
             return never(runner, info, EndsAs::Stopped, reason);
         }
     }
-    let (spec, env) = match spec(runner, info) {
+    let Start { spec, env, file } = match spec(runner, info) {
         Ok(made) => made,
         // What was fine on acceptance may be gone by now: that ends the run, not its driver.
         Err(RunnerError::Tree(TreeError::Fs(e))) => return Err(e.into()),
         Err(e) => return never(runner, info, EndsAs::Failed, &e.to_string()),
     };
+    if let Some(file) = file {
+        runner.tree.root().replace(&run.dir().path().join(file.name), file.content.as_bytes())?;
+    }
     let local = Local { program: runner.program.clone() };
     match local.start(&spec, env) {
         Ok(ShimReport::Claimed | ShimReport::AlreadyClaimed) => Ok(()),
@@ -95,9 +102,14 @@ pub(super) fn never(runner: &Runner, info: &RunInfo, ends_as: EndsAs, reason: &s
     })
 }
 
-type Spec = (LaunchSpec, std::collections::BTreeMap<std::ffi::OsString, std::ffi::OsString>);
+/// All that a start takes.
+struct Start {
+    spec: LaunchSpec,
+    env: BTreeMap<OsString, OsString>,
+    file: Option<RunFile>,
+}
 
-fn spec(runner: &Runner, info: &RunInfo) -> Result<Spec> {
+fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> {
     let run = environment::run_of(info);
     // An attempt may have another agent than the task began with.
     let config = TaskConfig { agent: info.agent.clone(), ..runner.tree.task_config(&run.task)? };
@@ -108,7 +120,9 @@ fn spec(runner: &Runner, info: &RunInfo) -> Result<Spec> {
     let prompt_file = run.dir().prompt();
     let words = root.read_opt(&prompt_file, format::MAX_RECORD)?.unwrap_or_default();
     let words = String::from_utf8_lossy(&words);
-    let command = command(runner, &config, agent, &cwd, Some((&root.absolute(&prompt_file), &words)))?;
+    // Before a run has begun, its record names the conversation that it is to go on with.
+    let called = Called { agent, settings: &settings, resume: info.thread_id.as_deref() };
+    let command = command(runner, &config, &called, &cwd, Some((&root.absolute(&prompt_file), &words)))?;
     let stdin = match command.prompt {
         PromptSource::Stdin => StdinPlan::File(prompt_file.name().to_owned()),
         PromptSource::Arguments => StdinPlan::Null,
@@ -124,32 +138,48 @@ fn spec(runner: &Runner, info: &RunInfo) -> Result<Spec> {
         max_run_time: settings.defaults.max_run_time,
         stop_grace: settings.defaults.stop_grace,
     };
-    let env = environment::of_run(runner, info, agent, &settings);
-    Ok((spec, env))
+    let mut env = environment::of_run(runner, info, agent, &settings, &command.env);
+    if let Some(file) = &command.file {
+        let path = root.absolute(&run.dir().path().join(file.name));
+        // Whoever has set it knows better.
+        env.entry(file.variable.into()).or_insert_with(|| path.into_os_string());
+    }
+    Ok(Start { spec, env, file: command.file })
+}
+
+/// Which agent is called, and what is asked of it beside the prompt.
+struct Called<'a> {
+    agent: &'a AgentSettings,
+    settings: &'a TaskSettings,
+    resume: Option<&'a str>,
 }
 
 fn command(
     runner: &Runner,
     config: &TaskConfig,
-    agent: &AgentSettings,
+    called: &Called<'_>,
     cwd: &Path,
     prompt: Option<(&Path, &str)>,
 ) -> Result<AgentCommand> {
     let path = environment::search_path(runner);
     let of = PlanFor {
         agent: &config.agent,
-        settings: agent,
+        settings: called.agent,
         command: &config.command,
         own_program: &runner.program,
         path: &path,
         cwd,
+        model: called.settings.model.as_deref(),
+        resume: called.resume,
+        key: environment::key(runner, called.agent, called.settings),
+        user: if rustix::process::geteuid().is_root() { User::Root } else { User::Other },
     };
     Ok(agents::plan(&of, prompt)?)
 }
 
 /// The command of a live run as people may see it: from the process itself, secrets redacted.
 pub(super) fn commandline(runner: &Runner, info: &RunInfo) -> Option<String> {
-    let (spec, _) = spec(runner, info).ok()?;
+    let spec = spec(runner, info).ok()?.spec;
     let mut text = runner.redactor.commandline(&spec.argv).join(" ");
     if text.len() > 4096 {
         text.truncate(text.floor_char_boundary(4096));
