@@ -37,3 +37,24 @@ need_component() {
     echo "installing the toolchain's component $2"
     rustup component add "$2"
 }
+
+# The real agents that some tests run, below target/agents, at the versions of tests/agents/package-lock.json.
+# Without them those tests say that they are skipped; the rest of the gate does not depend on a registry.
+need_agents() {
+    local lock=tests/agents/package-lock.json folder="${CARGO_TARGET_DIR:-$PWD/target}/agents"
+    cmp -s "$lock" "$folder/installed-lock.json" && return
+    local without="tests of real agents are skipped: "
+    if ! command -v npm >/dev/null || ! command -v node >/dev/null; then
+        echo "${without}no node and npm here (node 20 or newer)"
+        return
+    fi
+    echo "installing the agents of tests/agents/package.json into $folder (1.1 GB)"
+    mkdir -p "$folder"
+    rm -f "$folder/installed-lock.json"
+    cp tests/agents/package.json "$lock" "$folder/"
+    if (cd "$folder" && npm ci --no-audit --no-fund --loglevel=error --fetch-retries=1 --fetch-timeout=60000); then
+        cp "$lock" "$folder/installed-lock.json"
+    else
+        echo "${without}npm ci failed; is the registry reachable? ($(npm config get registry))"
+    fi
+}

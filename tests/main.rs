@@ -9,6 +9,7 @@
 
 mod common;
 
+mod agents_real;
 mod bad_input;
 mod bus;
 mod cli_bus;

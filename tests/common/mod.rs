@@ -1,6 +1,7 @@
 //! A place of its own for a test that runs `run-agent` as a user would: its own home, root and working
 //! folder, and nothing of the environment that the tests were started in.
 
+pub mod agents;
 pub mod fake;
 
 pub mod cgroups;

@@ -1,0 +1,321 @@
+//! The real agents in a sandbox: against a scripted model on loopback, in a network namespace that has nothing else.
+//!
+//! What they must not do is reach a real service: base URLs on 127.0.0.1, dummy keys, telemetry and updates
+//! off, and no route to anywhere where the machine allows it. `scripts/prepare.sh` (`need_agents`) installs them.
+
+use std::{
+    ffi::OsString,
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::OnceLock,
+};
+
+use run_agent::{
+    clock::Clock,
+    fsx::Durability,
+    tree::{Tree, refs::TaskRef, run_info::RunInfo},
+};
+use serde_json::Value;
+
+use super::{
+    Outcome, Sandbox, outcome,
+    processes::{Cleanup, Marked, marked},
+    skipped,
+};
+
+/// A real agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Real {
+    Claude,
+    Codex,
+    Gemini,
+    Opencode,
+}
+
+impl Real {
+    /// Its name in the configuration, and of its program.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Claude => "claude",
+            Self::Codex => "codex",
+            Self::Gemini => "gemini",
+            Self::Opencode => "opencode",
+        }
+    }
+
+    /// The path of the model's address that it takes for its base URL.
+    fn base(self) -> &'static str {
+        match self {
+            Self::Claude | Self::Gemini => "",
+            Self::Codex | Self::Opencode => "/v1",
+        }
+    }
+
+    fn model(self) -> &'static str {
+        match self {
+            Self::Claude => "claude-opus-5-5",
+            // Codex says nothing in addition about this one.
+            Self::Codex => "gpt-5.5",
+            Self::Gemini => "gemini-2.5-pro",
+            Self::Opencode => "fake-model",
+        }
+    }
+}
+
+/// Variables that keep the agents to themselves, and quick to give up.
+const QUIET: [(&str, &str); 12] = [
+    ("ANTHROPIC_API_KEY", "dummy"),
+    ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+    ("CLAUDE_CODE_MAX_RETRIES", "1"),
+    ("CODEX_API_KEY", "dummy"),
+    ("DISABLE_AUTOUPDATER", "1"),
+    ("DISABLE_ERROR_REPORTING", "1"),
+    ("DISABLE_TELEMETRY", "1"),
+    ("GEMINI_API_KEY", "dummy"),
+    ("OPENCODE_API_KEY", "dummy"),
+    ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
+    ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
+    ("OPENCODE_DISABLE_LSP_DOWNLOAD", "1"),
+];
+
+/// A sandbox with one agent, its model, and a tree.
+pub struct Lab {
+    pub sandbox: Sandbox,
+    pub tree: Tree,
+    pub agent: &'static str,
+    path: OsString,
+    mark: String,
+    // Dropped in this order: what was started first of all.
+    _cleanup: Cleanup,
+    model: FakeModel,
+}
+
+impl Lab {
+    /// `None`, and the reason said, where the agent is not installed. `more` are lines of its settings.
+    pub fn of(real: Real, more: &str) -> Option<Self> {
+        let folders = installed().as_ref().map_err(|why| skipped(why)).ok()?;
+        let sandbox = Sandbox::new();
+        fs::create_dir(sandbox.path("tmp")).unwrap();
+        let model = FakeModel::start(&sandbox);
+        let settings = format!(
+            "{name}:\n    base_url: {url}{base}\n    model: {of}\n{more}",
+            name = real.name(),
+            url = model.url,
+            base = real.base(),
+            of = real.model()
+        );
+        sandbox.write("home/.gemini/settings.json", GEMINI);
+        sandbox.write("home/.codex/config.toml", CODEX);
+        let path = folders.iter().cloned().chain(std::env::split_paths("/usr/local/bin:/usr/bin:/bin"));
+        Some(Self::with(sandbox, model, real.name(), &settings, std::env::join_paths(path).unwrap()))
+    }
+
+    /// An agent that is an API, against the same model.
+    pub fn of_api(api: &'static str) -> Self {
+        let sandbox = Sandbox::new();
+        fs::create_dir(sandbox.path("tmp")).unwrap();
+        let model = FakeModel::start(&sandbox);
+        let settings = format!("{api}:\n    base_url: {}/v1\n", model.url);
+        Self::with(sandbox, model, api, &settings, "/usr/local/bin:/usr/bin:/bin".into())
+    }
+
+    fn with(sandbox: Sandbox, model: FakeModel, agent: &'static str, settings: &str, path: OsString) -> Self {
+        sandbox.write(
+            "home/.config/conductor/config.yaml",
+            format!("agents:\n  {settings}defaults: {{stop_grace: 2s, restart_delay: 10ms}}\n"),
+        );
+        let mark = format!("lab-{}-{}", std::process::id(), model.server.id());
+        let tree = Tree::create(&sandbox.root(), Durability::Never, Clock::System).unwrap();
+        let cleanup = Cleanup::of(&format!("TEST_MARK={mark}"));
+        Self { sandbox, tree, agent, path, mark, _cleanup: cleanup, model }
+    }
+
+    /// `run-agent ARGS` beside the model.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let plain = self.sandbox.command(args);
+        let mut command = self.model.beside(plain.get_program());
+        command
+            .args(plain.get_args())
+            .current_dir(self.sandbox.work())
+            .env_clear()
+            .envs(QUIET)
+            .env("HOME", self.sandbox.home())
+            .env("CODEX_HOME", self.sandbox.home().join(".codex"))
+            // Not above $CODEX_HOME: Codex puts no helpers below a temporary folder.
+            .env("TMPDIR", self.sandbox.path("tmp"))
+            .env("PATH", &self.path)
+            .env("PERPLEXITY_API_KEY", "dummy-perplexity")
+            .env("XAI_API_KEY", "dummy-xai")
+            .env("TEST_MARK", &self.mark)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// `run-agent VERB` with a task of the agent, with JSON for an answer.
+    pub fn verb(&self, verb: &str, task: &str, prompt: &str, flags: &[&str]) -> Command {
+        let fixed = [verb, "--agent", self.agent, "--project", "p", "--task", task, "--prompt", prompt];
+        let mut command = self.command(&[&fixed[..], &["--json", "--max-run-time", "100s"], flags].concat());
+        command.arg("--cwd").arg(self.sandbox.work());
+        command
+    }
+
+    /// Runs a job of the agent to its end.
+    pub fn job(&self, task: &str, prompt: &str) -> Outcome {
+        outcome(&mut self.verb("job", task, prompt, &[]))
+    }
+
+    /// The records of a task's runs, oldest first.
+    pub fn runs(&self, task: &str) -> Vec<RunInfo> {
+        let task = named(task);
+        let ids = self.tree.runs(&task).unwrap_or_default();
+        ids.into_iter().filter_map(|id| self.tree.run_info(&task.run(id)).ok()).collect()
+    }
+
+    /// A file of a task's last run.
+    pub fn read(&self, task: &str, file: &str) -> String {
+        let run = named(task).run(self.runs(task).pop().expect("a run").run_id);
+        let path = self.tree.root().absolute(&run.dir().path().join(file));
+        fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    }
+
+    pub fn task_file(&self, task: &str, file: &str) -> PathBuf {
+        self.sandbox.root().join("p").join(task).join(file)
+    }
+
+    /// What the model was asked, in order.
+    pub fn requests(&self) -> Vec<Value> {
+        let text = fs::read_to_string(&self.model.log).unwrap_or_default();
+        text.lines().filter_map(|l| serde_json::from_str(l).ok()).collect()
+    }
+
+    /// The live processes that the tests started here, but for the model.
+    pub fn processes(&self) -> Vec<Marked> {
+        marked(&format!("TEST_MARK={}", self.mark))
+    }
+}
+
+pub fn named(task: &str) -> TaskRef {
+    TaskRef { project: "p".parse().unwrap(), task: task.parse().unwrap() }
+}
+
+const GEMINI: &str = r#"{"general": {"enableAutoUpdate": false, "enableAutoUpdateNotification": false},
+"privacy": {"usageStatisticsEnabled": false}, "telemetry": {"enabled": false}, "ide": {"enabled": false}}"#;
+
+const CODEX: &str = "check_for_update_on_startup = false\nweb_search = \"disabled\"\n\
+    [analytics]\nenabled = false\n[otel]\nexporter = \"none\"\n\
+    [model_providers.conductor]\nrequest_max_retries = 0\nstream_max_retries = 0\n";
+
+/// The folders of the installed agents and of the node that runs them, or why there are none.
+fn installed() -> &'static Result<Vec<PathBuf>, String> {
+    static INSTALLED: OnceLock<Result<Vec<PathBuf>, String>> = OnceLock::new();
+    INSTALLED.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("agents");
+        let wanted = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/package-lock.json");
+        let there = fs::read(folder.join("installed-lock.json")).unwrap_or_default();
+        if fs::read(wanted).unwrap() != there {
+            return Err(format!(
+                "{} does not hold the agents of tests/agents/package-lock.json; scripts/test installs them",
+                folder.display()
+            ));
+        }
+        let modules = folder.join("node_modules");
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut nodes = std::env::split_paths(&path).filter(|dir| dir.join("node").is_file());
+        let node = nodes.next().ok_or("there is no node in $PATH")?;
+        Ok(vec![modules.join(".bin"), modules.join("opencode-linux-x64/bin"), node])
+    })
+}
+
+/// `fake_model.py`, in a network namespace of its own if the machine allows one.
+struct FakeModel {
+    server: Child,
+    url: String,
+    log: PathBuf,
+    apart: Apart,
+}
+
+/// How the model is kept apart from the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Apart {
+    /// Loopback only, as root.
+    Namespace,
+    /// Loopback only, as anybody.
+    UserNamespace,
+    /// Not at all: the agents have addresses of 127.0.0.1 all the same.
+    Not,
+}
+
+impl Apart {
+    fn possible() -> Self {
+        static POSSIBLE: OnceLock<Apart> = OnceLock::new();
+        *POSSIBLE.get_or_init(|| {
+            let works = |args: &[&str]| {
+                let mut command = Command::new("unshare");
+                command.args(args).args(["--net", "true"]).stdin(Stdio::null());
+                command.output().is_ok_and(|o| o.status.success())
+            };
+            if works(&[]) {
+                Self::Namespace
+            } else if works(&["--user", "--map-current-user"]) {
+                Self::UserNamespace
+            } else {
+                skipped("no network namespace may be made: the agents could reach the network, but have no address in it");
+                Self::Not
+            }
+        })
+    }
+}
+
+impl FakeModel {
+    fn start(sandbox: &Sandbox) -> Self {
+        let apart = Apart::possible();
+        let log = sandbox.path("model.jsonl");
+        let mut command = match apart {
+            Apart::Namespace => Command::new("unshare"),
+            Apart::UserNamespace => {
+                let mut command = Command::new("unshare");
+                command.args(["--user", "--map-current-user", "--keep-caps"]);
+                command
+            }
+            Apart::Not => Command::new("python3"),
+        };
+        if apart != Apart::Not {
+            command.args(["--net", "python3"]);
+        }
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/fake_model.py"));
+        command.arg("--log").arg(&log);
+        if apart != Apart::Not {
+            command.arg("--loopback-up");
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut server = command.spawn().expect("python3 can be started");
+        let mut line = String::new();
+        BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.trim().strip_prefix("listening ").unwrap_or_else(|| panic!("no address: {line:?}"));
+        Self { url: url.to_owned(), server, log, apart }
+    }
+
+    /// A program where the model can be reached.
+    fn beside(&self, program: &std::ffi::OsStr) -> Command {
+        let pid = self.server.id();
+        let mut command = Command::new("nsenter");
+        match self.apart {
+            Apart::Not => return Command::new(program),
+            Apart::Namespace => {}
+            Apart::UserNamespace => {
+                command.arg(format!("--user=/proc/{pid}/ns/user")).arg("--preserve-credentials");
+            }
+        }
+        command.arg(format!("--net=/proc/{pid}/ns/net")).arg("--").arg(program);
+        command
+    }
+}
+
+impl Drop for FakeModel {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
