@@ -9,6 +9,7 @@
 
 mod common;
 
+mod agents_chat;
 mod agents_real;
 mod bad_input;
 mod bus;

@@ -4,6 +4,7 @@
 //! agent is a program of its own that happens to live in this binary. Each agent's
 //! flags, variables and limits are explained to users in docs/agents.md.
 
+pub mod chat;
 mod chat_call;
 mod claude;
 mod codex;
@@ -12,6 +13,7 @@ mod find;
 mod gemini;
 mod opencode;
 mod plan;
+mod preamble;
 mod request;
 
 pub use find::{AgentError, find, program};

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::{
-    bus, config, context::Context, demo_agent, drive, error::CliResult, flags::GlobalFlags, fsck, job, list,
-    output, print::Form, resume, serve, status, stop, task, version, watch, why,
+    bus, chat_agent, config, context::Context, demo_agent, drive, error::CliResult, flags::GlobalFlags, fsck,
+    job, list, output, print::Form, resume, serve, status, stop, task, version, watch, why,
 };
 
 use crate::config::Flags;
@@ -61,6 +61,9 @@ pub enum Command {
     /// Work as the built-in demo agent
     #[command(hide = true)]
     DemoAgent(demo_agent::Args),
+    /// Work as an agent that is an API
+    #[command(hide = true)]
+    ChatAgent(chat_agent::Args),
     /// Show the settings and where they come from
     Config(config::Args),
     /// Print the version
@@ -88,6 +91,7 @@ impl Command {
             Self::Watch(args) => watch::run(&args, context),
             Self::Why(args) => why::run(&args, context),
             Self::DemoAgent(args) => demo_agent::run(&args, context),
+            Self::ChatAgent(args) => chat_agent::run(&args, context),
             Self::Config(args) => config::run(args, context),
             Self::Version(args) => version::run(&args, context),
         }
@@ -125,7 +129,9 @@ impl Command {
             Self::Status(args) => args.json.form(),
             Self::Watch(args) => args.json.form(),
             Self::Why(args) => args.json.form(),
-            Self::DemoAgent(_) | Self::Drive(_) | Self::Output(_) | Self::Serve(_) => Form::Text,
+            Self::ChatAgent(_) | Self::DemoAgent(_) | Self::Drive(_) | Self::Output(_) | Self::Serve(_) => {
+                Form::Text
+            }
             Self::Config(args) => args.form(),
             Self::Version(args) => args.json.form(),
         }

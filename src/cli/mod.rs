@@ -7,6 +7,7 @@ mod args;
 mod attend;
 mod batch;
 mod bus;
+mod chat_agent;
 mod colour;
 mod config;
 mod context;
@@ -68,7 +69,8 @@ pub fn program() -> ExitCode {
 #[must_use]
 pub fn conductor() -> ExitCode {
     // It starts itself for what the daemon needs done: those verbs come through.
-    let own = std::env::args_os().nth(1).is_some_and(|verb| verb == "shim" || verb == "demo-agent");
+    let own = |verb: &OsString| ["shim", "demo-agent", "chat-agent"].iter().any(|own| verb == own);
+    let own = std::env::args_os().nth(1).as_ref().is_some_and(own);
     if own {
         return program();
     }

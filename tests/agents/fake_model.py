@@ -20,13 +20,15 @@ one per model round trip (a round trip = one tool result coming back):
   [[think TEXT]]     reasoning summary / thinking block, then a short message
   [[slow N]]         message streamed as N words, one every 0.25 s (for interrupt)
   [[runslow N CMD]]  like run, but the reply is held back N seconds first
-  [[error CODE]]     HTTP error CODE with a protocol-shaped body
+  [[error CODE N]]   HTTP error CODE with a protocol-shaped body; with N, Retry-After: N
   [[drop]]           start streaming, then cut the connection
+  [[stall]]          start streaming, then send nothing for 600 s
   [[hang]]           accept the request and send nothing for 600 s
 
 With no directive left the reply is "Hello from the fake model.".  Requests that
 offer no tools (session titles, routing, summaries) never get more than text; those
-that ask for JSON get a value fitting their schema.
+that ask for JSON get a value fitting their schema.  Conductor's own chat agents never
+offer tools: to them every directive applies, and a model named sonar* gives sources.
 
 Usage: fake_model.py [--port 0] [--log FILE.jsonl] [--port-file FILE] [--loopback-up]
 Prints "listening http://127.0.0.1:PORT" once ready.  --loopback-up is for a network
@@ -212,6 +214,9 @@ def out_chat(body, r):
 
     def chunk(delta, finish=None):
         return None, {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+    if str(body.get("model")).startswith("sonar"):
+        head["citations"] = ["https://one.example/", "https://two.example/"]
+        head["search_results"] = [{"title": "One", "url": "https://one.example/"}]
     yield chunk({"role": "assistant", "content": ""})
     for w in r["words"]:
         yield chunk({"content": w})
@@ -358,9 +363,11 @@ class Handler(BaseHTTPRequestHandler):
                 LOG.write(json.dumps({"t": round(time.time(), 3), **kw}) + "\n")
                 LOG.flush()
 
-    def reply_json(self, obj, code=200):
+    def reply_json(self, obj, code=200, retry_after=None):
         data = json.dumps(obj).encode()
         self.send_response(code)
+        if retry_after:
+            self.send_header("retry-after", retry_after)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(data)))
         self.end_headers()
@@ -405,19 +412,20 @@ class Handler(BaseHTTPRequestHandler):
         schema = wanted_schema(body)
         if schema and (not tools or arg == DEFAULT):   # a side request: answer in its shape
             verb, arg = "say", json.dumps(sample(schema))
-        elif not tools and verb != "say":              # titles, summaries: plain text only
+        elif not tools and verb != "say" and "conductor" not in self.headers.get("user-agent", ""):  # titles, summaries: plain text only
             verb, arg = "say", DEFAULT
         self.note(post=self.path, step=[verb, arg], tools=sorted(map(str, tools)), body=body,
                   headers=dict(self.headers))
         if verb == "hang":
             time.sleep(600)
         if verb == "error":
-            code = int(arg)
+            code, _, retry_after = arg.partition(" ")
+            code = int(code)
             err = {"type": "api_error", "message": f"scripted error {code}"}
             return self.reply_json({"openai": {"error": {**err, "code": str(code)}},
                                     "anthropic": {"type": "error", "error": err},
                                     "gemini": {"error": {"code": code, "message": err["message"],
-                                                         "status": "INTERNAL"}}}[shape], code)
+                                                         "status": "INTERNAL"}}}[shape], code, retry_after)
         if verb == "runslow":
             n, arg = arg.split(" ", 1)
             time.sleep(float(n))
@@ -444,11 +452,15 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.close_connection = True
         try:
+            if shape == "openai" and read is read_chat:
+                self.wfile.write(b": keep-alive\n\n")
             for name, data in events:
                 name = data["type"] if name == "" else name
                 text = data if isinstance(data, str) else json.dumps(data)
                 self.wfile.write(((f"event: {name}\n" if name else "") + f"data: {text}\n\n").encode())
                 self.wfile.flush()
+                if verb == "stall":
+                    time.sleep(600)
                 if verb == "drop":
                     self.connection.shutdown(socket.SHUT_RDWR)
                     return

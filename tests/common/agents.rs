@@ -113,11 +113,11 @@ impl Lab {
     }
 
     /// An agent that is an API, against the same model.
-    pub fn of_api(api: &'static str) -> Self {
+    pub fn of_api(api: &'static str, more: &str) -> Self {
         let sandbox = Sandbox::new();
         fs::create_dir(sandbox.path("tmp")).unwrap();
         let model = FakeModel::start(&sandbox);
-        let settings = format!("{api}:\n    base_url: {}/v1\n", model.url);
+        let settings = format!("{api}:\n    base_url: {}/v1\n{more}", model.url);
         Self::with(sandbox, model, api, &settings, "/usr/local/bin:/usr/bin:/bin".into())
     }
 

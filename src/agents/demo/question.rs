@@ -5,6 +5,7 @@
 //! speaks of looking, counting or a tree at all; else it is beyond this agent.
 
 use super::language;
+use crate::agents::preamble;
 
 /// What is to be found out, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +86,7 @@ impl Question {
     /// Understands a prompt, with or without the preamble that the runner puts before it.
     #[must_use]
     pub fn of(prompt: &str) -> Self {
-        let text = without_preamble(prompt).trim();
+        let text = preamble::without(prompt).trim();
         let raw: Vec<&str> = text.split_whitespace().collect();
         let words: Vec<String> = raw.iter().map(|w| bare(w).to_lowercase()).collect();
         Self {
@@ -94,14 +95,6 @@ impl Question {
             language: language_of(&words),
             places: (0..raw.len()).filter_map(|at| place(&raw, &words, at)).collect(),
         }
-    }
-}
-
-/// The runner's preamble names the agent's environment and ends with a line of dashes.
-fn without_preamble(prompt: &str) -> &str {
-    match prompt.split_once("\n---\n") {
-        Some((preamble, rest)) if preamble.contains("JRUN_") => rest,
-        _ => prompt,
     }
 }
 

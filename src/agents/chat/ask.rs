@@ -1,0 +1,207 @@
+//! The order of it: the request, its answer as events while it comes, DONE behind a complete one.
+
+use std::{
+    io::{self, BufRead, BufReader, Read, Write},
+    path::PathBuf,
+    time::Duration,
+};
+
+use super::{answer::Answer, endpoint::Api, refusal::refusal, sse::Sse};
+use crate::{
+    agents::preamble,
+    config::Secret,
+    fsx::{Durability, FsError, RelPath, Root},
+    telemetry::Redactor,
+    tree::event::{TurnOutcome, What},
+};
+
+/// From the first packet to an open connection.
+const CONNECT: Duration = Duration::from_secs(30);
+/// Longest line of a stream, and longest body of a refusal.
+const LONGEST: u64 = 16 * 1024 * 1024;
+
+/// What is asked, and whom.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// The service.
+    pub api: Api,
+    /// The prompt, with or without the runner's preamble.
+    pub prompt: String,
+    /// The model; absent: the service's usual one.
+    pub model: Option<String>,
+    /// The address; absent: the service's own.
+    pub base_url: Option<String>,
+    /// The key; absent: the service will say what it thinks of that.
+    pub key: Option<Secret>,
+    /// Longest silence of the service.
+    pub patience: Duration,
+    /// The task's folder, which gets DONE.
+    pub task_folder: Option<PathBuf>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Came {
+    /// A complete answer.
+    Answer,
+    /// Something else, which the events tell.
+    Nothing,
+}
+
+/// Why an agent could not do its work, beside what the service says.
+#[derive(Debug, thiserror::Error)]
+pub enum ChatError {
+    /// Its own output is closed.
+    #[error("cannot print")]
+    Print(#[from] io::Error),
+    /// The answer is there, but DONE cannot be made.
+    #[error("cannot say that the task is finished")]
+    Done(#[from] FsError),
+}
+
+/// Asks, and prints one event a line to `out`.
+///
+/// # Errors
+/// If `out` cannot be written, or DONE not be made. A service that fails is no such error: it is an event.
+pub fn ask(question: &Question, out: &mut dyn Write) -> Result<Came, ChatError> {
+    let redactor = Redactor::new(question.key.iter().map(Secret::expose));
+    let mut print = |what: &[What]| -> io::Result<()> {
+        for what in what {
+            let line = serde_json::to_string(what).map_err(io::Error::other)?;
+            writeln!(out, "{}", redactor.text(&line))?;
+        }
+        out.flush()
+    };
+    let outcome = match send(question) {
+        Ok(response) if response.status().is_success() => listen(response, question, &mut print)?,
+        Ok(response) => {
+            print(&[refused(response), What::TurnEnd { outcome: TurnOutcome::Failed, message: None }])?;
+            TurnOutcome::Failed
+        }
+        Err(e) => {
+            let (what, outcome) = Answer::default().end(Some(broken(&e, question)));
+            print(&what)?;
+            outcome
+        }
+    };
+    if outcome != TurnOutcome::Completed {
+        return Ok(Came::Nothing);
+    }
+    if let Some(folder) = &question.task_folder {
+        Root::open(folder, Durability::Always)?.mark(&RelPath::top().join("DONE"))?;
+    }
+    Ok(Came::Answer)
+}
+
+type Response = ureq::http::Response<ureq::Body>;
+
+fn send(question: &Question) -> Result<Response, ureq::Error> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        // A key is for whom it was given for.
+        .max_redirects(0)
+        .timeout_connect(Some(CONNECT))
+        .timeout_per_read(Some(question.patience))
+        .timeout_per_write(Some(question.patience))
+        .user_agent(concat!("conductor/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .into();
+    let base = question.base_url.as_deref().unwrap_or(question.api.base_url());
+    let url = format!("{}/chat/completions", base.trim_end_matches('/'));
+    let model = question.model.as_deref().unwrap_or(question.api.model());
+    let body = question.api.request(model, preamble::without(&question.prompt));
+    let mut request =
+        agent.post(url).header("Content-Type", "application/json").header("Accept", "text/event-stream");
+    if let Some(key) = &question.key {
+        request = request.header("Authorization", format!("Bearer {}", key.expose()));
+    }
+    request.send(body.to_string())
+}
+
+/// Reads the answer to its end, and prints it while it comes.
+fn listen(
+    response: Response,
+    question: &Question,
+    print: &mut impl FnMut(&[What]) -> io::Result<()>,
+) -> io::Result<TurnOutcome> {
+    let whole = header(&response, "content-type").is_some_and(|t| t.starts_with("application/json"));
+    let mut reader = BufReader::new(response.into_body().into_reader());
+    let (mut answer, mut sse) = (Answer::default(), Sse::default());
+    let mut broken_off = None;
+    if whole {
+        let mut body = String::new();
+        match reader.take(LONGEST).read_to_string(&mut body) {
+            Ok(_) => print(&answer.take(&body))?,
+            Err(e) => broken_off = Some(silence(&e, question)),
+        }
+    } else {
+        loop {
+            match line(&mut reader) {
+                Ok(Some(line)) => {
+                    if let Some(data) = sse.line(&line) {
+                        print(&answer.take(&data))?;
+                    }
+                }
+                Ok(None) => break,
+                Err(e) => {
+                    broken_off = Some(silence(&e, question));
+                    break;
+                }
+            }
+        }
+        if let (None, Some(data)) = (&broken_off, sse.end()) {
+            print(&answer.take(&data))?;
+        }
+    }
+    let (last, outcome) = answer.end(broken_off);
+    print(&last)?;
+    Ok(outcome)
+}
+
+/// The next line without its end; `None` at the end of the stream.
+fn line(reader: &mut impl BufRead) -> io::Result<Option<String>> {
+    let mut line = Vec::new();
+    if reader.by_ref().take(LONGEST).read_until(b'\n', &mut line)? == 0 {
+        return Ok(None);
+    }
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    } else if line.len() as u64 == LONGEST {
+        return Err(io::Error::other(format!("a line is longer than {LONGEST} bytes")));
+    }
+    if line.last() == Some(&b'\r') {
+        line.pop();
+    }
+    Ok(Some(String::from_utf8_lossy(&line).into_owned()))
+}
+
+fn refused(mut response: Response) -> What {
+    let status = response.status().as_u16();
+    let retry_after = header(&response, "retry-after").map(str::to_owned);
+    // What cannot be read says no more than the status.
+    let body = response.body_mut().with_config().limit(LONGEST).read_to_string().unwrap_or_default();
+    refusal(status, retry_after.as_deref(), &body)
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+    response.headers().get(name)?.to_str().ok()
+}
+
+/// Why there was no answer at all.
+fn broken(error: &ureq::Error, question: &Question) -> String {
+    let base = question.base_url.as_deref().unwrap_or(question.api.base_url());
+    match error {
+        ureq::Error::Io(e) => format!("{base} cannot be reached: {}", silence(e, question)),
+        ureq::Error::Timeout(_) => format!("{base} cannot be reached: {}", in_vain(question)),
+        other => format!("{base} cannot be asked: {other}"),
+    }
+}
+
+/// Why nothing more came.
+fn silence(error: &io::Error, question: &Question) -> String {
+    if error.kind() == io::ErrorKind::TimedOut { in_vain(question) } else { error.to_string() }
+}
+
+fn in_vain(question: &Question) -> String {
+    format!("nothing came for {} s", question.patience.as_secs_f64())
+}

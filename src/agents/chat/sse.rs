@@ -1,0 +1,65 @@
+//! The framing of server-sent events, as far as chat completions use it: `data:` lines, ended by an empty one.
+//!
+//! <https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation>
+
+/// The event that is being read.
+#[derive(Debug, Default)]
+pub(super) struct Sse {
+    data: Option<String>,
+}
+
+impl Sse {
+    /// Takes the next line, without its end; gives the data of an event that it completes.
+    pub(super) fn line(&mut self, line: &str) -> Option<String> {
+        if line.is_empty() {
+            return self.data.take();
+        }
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        // A comment, which keeps the connection alive, has an empty name; other fields are of no use here.
+        if field == "data" {
+            let value = value.strip_prefix(' ').unwrap_or(value);
+            match &mut self.data {
+                None => self.data = Some(value.to_owned()),
+                Some(data) => {
+                    data.push('\n');
+                    data.push_str(value);
+                }
+            }
+        }
+        None
+    }
+
+    /// What stands there at the end of a stream that lacks its last empty line: some servers leave it out.
+    pub(super) fn end(&mut self) -> Option<String> {
+        self.data.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events(text: &str) -> Vec<String> {
+        let mut sse = Sse::default();
+        let mut events: Vec<String> = text.split('\n').filter_map(|line| sse.line(line)).collect();
+        events.extend(sse.end());
+        events
+    }
+
+    #[test]
+    fn events_are_taken_apart() {
+        for (text, data) in [
+            ("data: a\n\ndata: b\n\n", &["a", "b"][..]),
+            ("data:a\n\n", &["a"]),
+            ("data:  a\n\n", &[" a"]),
+            ("data: a\ndata: b\n\n", &["a\nb"]),
+            (": keep-alive\n\ndata: a\n: more\n\n", &["a"]),
+            ("event: x\nid: 1\nretry: 5\ndata: a\n\n\n\n", &["a"]),
+            ("data\n\n", &[""]),
+            ("data: cut", &["cut"]),
+            ("", &[]),
+        ] {
+            assert_eq!(events(text), data, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! `run-agent chat-agent`, hidden: an agent that is an API, started by a shim like any other.
+
+use std::{io::Read, path::PathBuf, process::ExitCode, time::Duration};
+
+use super::{
+    context::Context,
+    error::{CliError, CliResult, Kind},
+};
+use crate::{
+    agents::chat::{Api, Came, Question, ask},
+    config::Secret,
+};
+
+/// Flags of the verb.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The service: perplexity or xai
+    #[arg(long, value_name = "NAME", value_parser = api)]
+    api: Api,
+    /// The model to ask [default: the service's usual one]
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// Where the service is [default: its own address]
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+    /// Seconds of silence after which the service is given up
+    #[arg(long, default_value_t = 300.0, value_name = "SECONDS")]
+    patience: f64,
+}
+
+fn api(name: &str) -> Result<Api, String> {
+    Api::of_name(name).ok_or_else(|| format!("there is no service '{name}'; known are perplexity and xai"))
+}
+
+/// Reads the prompt from standard input, asks, and prints events.
+pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    let mut prompt = Vec::new();
+    std::io::stdin()
+        .read_to_end(&mut prompt)
+        .map_err(|e| CliError::caused(Kind::Failed, "cannot read the prompt", e))?;
+    let environment = context.environment();
+    let key = args.api.agent_type().key_variables().iter().find_map(|name| environment.get(name));
+    let patience = Duration::try_from_secs_f64(args.patience)
+        .map_err(|e| CliError::caused(Kind::Usage, "--patience takes a number of seconds", e))?;
+    let question = Question {
+        api: args.api,
+        prompt: String::from_utf8_lossy(&prompt).into_owned(),
+        model: args.model.clone(),
+        base_url: args.base_url.clone(),
+        key: key.map(Secret::new),
+        patience,
+        task_folder: environment.get_os("JRUN_TASK_FOLDER").map(PathBuf::from),
+    };
+    match ask(&question, &mut std::io::stdout()) {
+        Ok(Came::Answer) => Ok(ExitCode::SUCCESS),
+        // What went wrong is among the events already.
+        Ok(Came::Nothing) => Ok(ExitCode::from(Kind::Failed.code())),
+        Err(e) => Err(CliError::caused(Kind::Failed, "the agent cannot work", e)),
+    }
+}
