@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::{DateTime, Duration, SecondsFormat, Utc};
+use chrono::{DateTime, Duration, FixedOffset, Local, SecondsFormat, Utc};
 
 /// Tells the time of day. Cheap to clone; clones of a manual clock move together.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +27,15 @@ impl Clock {
         match self {
             Self::System => Utc::now(),
             Self::Manual(at) => *at.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    /// A time as the machine's wall clock shows it; a manual clock shows UTC.
+    #[must_use]
+    pub fn on_the_wall(&self, at: DateTime<Utc>) -> DateTime<FixedOffset> {
+        match self {
+            Self::System => at.with_timezone(&Local).fixed_offset(),
+            Self::Manual(_) => at.fixed_offset(),
         }
     }
 

@@ -11,8 +11,8 @@ use std::{
 use run_agent::{
     process::{claim::Claim, exit::ExitRecord},
     tree::{
-        bus::Message, daemon_info::DaemonInfo, run_info::RunInfo, task::TaskConfig, task_end::TaskEnd,
-        ticket::Ticket,
+        bus::Message, daemon_info::DaemonInfo, event::Event, run_info::RunInfo, task::TaskConfig,
+        task_end::TaskEnd, ticket::Ticket,
     },
 };
 use serde_json::Value;
@@ -30,6 +30,7 @@ const FILES: &[(&str, &str)] = &[
     ("MESSAGE-BUS.jsonl", "message"),
     ("log-times.jsonl", "log-time"),
     ("inbox.jsonl", "inbox"),
+    ("events.jsonl", "event"),
 ];
 
 fn repository() -> PathBuf {
@@ -56,6 +57,7 @@ fn generated() -> BTreeMap<&'static str, Value> {
         "claim": Claim,
         "exit": ExitRecord,
         "message": Message,
+        "event": Event,
     }
 }
 

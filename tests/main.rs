@@ -35,3 +35,4 @@ mod shim_start;
 mod shim_stdin;
 mod shim_stop;
 mod task_loop;
+mod transcript;

@@ -5,12 +5,12 @@
 //! A `command` agent tells of a usage limit by exit code 75 (`EX_TEMPFAIL`, sysexits.h: try again later) and may
 //! write the time of the reset, RFC 3339, into the file `retry-after` of its run's folder.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::{Runner, environment::run_of, error::Result};
 use crate::{
     config::AgentType,
-    transcript::{Account, Failure, difference},
+    transcript::{Account, difference},
     tree::{
         event::ErrorClass,
         run_info::{RunInfo, RunStatus},
@@ -31,7 +31,8 @@ pub(super) fn fill_in(runner: &Runner, info: &mut RunInfo, account: Option<&Acco
     let Some(account) = account else { return Ok(()) };
     if let Some(failure) = account.failure.as_ref().filter(|_| failed) {
         info.error_class = Some(failure.class);
-        info.retry_at = retry_at(failure, info.end_time);
+        let ended = info.end_time.unwrap_or_else(|| runner.tree.clock().now());
+        info.retry_at = failure.not_before(runner.tree.clock().on_the_wall(ended));
     }
     if account.agent_version.is_some() {
         info.agent_version.clone_from(&account.agent_version);
@@ -66,18 +67,6 @@ fn together(run: Option<&Usage>, thread: Option<&Usage>) -> Option<Usage> {
         output_tokens: run.output_tokens.or(thread.output_tokens),
         cached_tokens: run.cached_tokens.or(thread.cached_tokens),
         cost_usd: run.cost_usd.or(thread.cost_usd),
-    })
-}
-
-fn retry_at(failure: &Failure, ended_at: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
-    failure.retry_at.or_else(|| {
-        let seconds = failure.retry_after.filter(|s| s.is_finite() && *s >= 0.0)?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a cast of a float saturates, and later than ever is refused"
-        )]
-        let pause = TimeDelta::try_milliseconds((seconds * 1000.0).ceil() as i64)?;
-        ended_at?.checked_add_signed(pause)
     })
 }
 

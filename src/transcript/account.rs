@@ -1,13 +1,13 @@
 //! What a run's events come to: the name of its conversation, its use of tokens, its last word.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, FixedOffset, Utc};
 
-use super::{dialect::Dialect, follow::all_events};
+use super::{dialect::Dialect, follow::all_events, wall_clock};
 use crate::{
     fsx::Root,
     tree::{
         Result,
-        event::{ErrorClass, Event, RawReason, Role, TurnOutcome, UsageScope, What},
+        event::{ErrorClass, Event, RawReason, Role, TurnOutcome, UsageScope, WallClock, What},
         paths::RunDir,
         usage::Usage,
     },
@@ -58,6 +58,29 @@ pub struct Failure {
     pub retry_at: Option<DateTime<Utc>>,
     /// After how many seconds to try again.
     pub retry_after: Option<f64>,
+    /// What a clock shows when to try again.
+    pub retry_clock: Option<WallClock>,
+}
+
+impl Failure {
+    /// Before when it makes no sense to try again, as far as the agent said it at `said`, in the zone of its host.
+    #[must_use]
+    pub fn not_before(&self, said: DateTime<FixedOffset>) -> Option<DateTime<Utc>> {
+        let after = |seconds: f64| {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a float is cast to the nearest number that fits"
+            )]
+            let wait = Duration::try_milliseconds((seconds * 1000.0).ceil() as i64)?;
+            said.to_utc().checked_add_signed(wait)
+        };
+        let clock = || wall_clock::moment(self.retry_clock.as_ref()?, said);
+        self.retry_at.or_else(|| after(self.retry_after?)).or_else(clock)
+    }
+
+    fn says_when(&self) -> bool {
+        self.retry_at.is_some() || self.retry_after.is_some() || self.retry_clock.is_some()
+    }
 }
 
 impl Account {
@@ -73,9 +96,18 @@ impl Account {
 
     /// Takes the next event in.
     pub fn add(&mut self, event: &Event) {
+        if self.is_of_a_sub_task(event) {
+            // It costs the run tokens and says nothing else of it.
+            if let What::Usage { scope: UsageScope::Step, usage } = &event.what {
+                self.count(UsageScope::Step, usage);
+            }
+            return;
+        }
         match &event.what {
             What::Session { thread_id, model, agent_version } => {
-                later(&mut self.thread_id, thread_id.as_ref());
+                if self.thread_id.is_none() {
+                    self.thread_id.clone_from(thread_id);
+                }
                 later(&mut self.model, model.as_ref());
                 later(&mut self.agent_version, agent_version.as_ref());
             }
@@ -87,14 +119,13 @@ impl Account {
             | What::FileChange { .. } => self.fresh = true,
             What::Usage { scope, usage } => self.count(*scope, usage),
             What::Error { retried: true, .. } => {}
-            What::Error { class, message, retry_at, retry_after, .. } => {
-                self.failure = Some(Failure {
-                    class: *class,
-                    message: message.clone(),
-                    retry_at: *retry_at,
-                    retry_after: *retry_after,
-                });
-            }
+            What::Error { class, message, retry_at, retry_after, retry_clock, .. } => self.fail(Failure {
+                class: *class,
+                message: message.clone(),
+                retry_at: *retry_at,
+                retry_after: *retry_after,
+                retry_clock: retry_clock.clone(),
+            }),
             What::TurnEnd { outcome, message } => {
                 self.last_word = Some(LastWord { outcome: *outcome, message: message.clone() });
                 if *outcome == TurnOutcome::Completed {
@@ -111,6 +142,22 @@ impl Account {
         let said = self.last_word.as_ref().filter(|w| w.outcome == TurnOutcome::Completed);
         let said = said.and_then(|w| w.message.as_deref());
         said.or(Some(&*self.answer)).filter(|text| !text.trim().is_empty())
+    }
+
+    /// The first conversation that is named is the run's own.
+    fn is_of_a_sub_task(&self, event: &Event) -> bool {
+        matches!((&event.within, &self.thread_id), (Some(within), Some(own)) if within != own)
+    }
+
+    /// An agent tells a failure more than once, and not each time when it ends.
+    fn fail(&mut self, failure: Failure) {
+        let before = self.failure.take().filter(|b| b.class == failure.class && b.says_when());
+        self.failure = Some(match before {
+            Some(before) if before.retry_at.is_some() || !failure.says_when() => {
+                Failure { message: failure.message, ..before }
+            }
+            _ => failure,
+        });
     }
 
     fn say(&mut self, text: &str, partial: bool) {
@@ -136,20 +183,24 @@ impl Account {
     }
 }
 
-/// What a run used of a conversation that had used `before` when it began; an agent that counts anew is believed.
+/// What a run used of a conversation that had used `before` when it began. If anything is less than
+/// before, the agent has begun to count anew, and `total` is what the run used.
 #[must_use]
 pub fn difference(total: &Usage, before: &Usage) -> Usage {
-    let less = |now: Option<u64>, then: Option<u64>| {
-        now.map(|now| now.checked_sub(then.unwrap_or(0)).unwrap_or(now))
-    };
+    let fell = |now: Option<u64>, then: Option<u64>| now.zip(then).is_some_and(|(now, then)| now < then);
+    let anew = fell(total.input_tokens, before.input_tokens)
+        || fell(total.output_tokens, before.output_tokens)
+        || fell(total.cached_tokens, before.cached_tokens)
+        || total.cost_usd.zip(before.cost_usd).is_some_and(|(now, then)| now < then);
+    if anew {
+        return total.clone();
+    }
+    let less = |now: Option<u64>, then: Option<u64>| now.map(|now| now - then.unwrap_or(0));
     Usage {
         input_tokens: less(total.input_tokens, before.input_tokens),
         output_tokens: less(total.output_tokens, before.output_tokens),
         cached_tokens: less(total.cached_tokens, before.cached_tokens),
-        cost_usd: total.cost_usd.map(|now| {
-            let then = before.cost_usd.unwrap_or(0.0);
-            if then > now { now } else { now - then }
-        }),
+        cost_usd: total.cost_usd.map(|now| now - before.cost_usd.unwrap_or(0.0)),
     }
 }
 
@@ -171,4 +222,214 @@ fn merge(known: &mut Usage, said: &Usage) {
     known.output_tokens = said.output_tokens.or(known.output_tokens);
     known.cached_tokens = said.cached_tokens.or(known.cached_tokens);
     known.cost_usd = said.cost_usd.or(known.cost_usd);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::event::EVENT_VERSION;
+
+    fn within(within: Option<&str>, what: What) -> Event {
+        let within = within.map(str::to_owned);
+        let (version, offset, length) = (EVENT_VERSION, 0, 1);
+        Event { version, offset, length, part: 1, parts: 1, time: None, within, clipped: false, what }
+    }
+
+    fn account(what: impl IntoIterator<Item = What>) -> Account {
+        let mut account = Account::default();
+        what.into_iter().for_each(|w| account.add(&within(None, w)));
+        account
+    }
+
+    fn says(text: &str, partial: bool) -> What {
+        What::Message { role: Role::Assistant, text: text.to_owned(), partial }
+    }
+
+    fn session(id: &str) -> What {
+        What::Session { thread_id: Some(id.to_owned()), model: None, agent_version: None }
+    }
+
+    fn used(scope: UsageScope, input: u64, cost: Option<f64>) -> What {
+        let usage =
+            Usage { input_tokens: Some(input), output_tokens: None, cached_tokens: None, cost_usd: cost };
+        What::Usage { scope, usage }
+    }
+
+    fn end(outcome: TurnOutcome, message: Option<&str>) -> What {
+        What::TurnEnd { outcome, message: message.map(str::to_owned) }
+    }
+
+    fn error(class: ErrorClass, retry_at: Option<i64>, retry_after: Option<f64>) -> What {
+        What::Error {
+            class,
+            message: format!("{retry_at:?} {retry_after:?}"),
+            http_status: None,
+            retry_at: retry_at.and_then(|t| DateTime::from_timestamp(t, 0)),
+            retry_after,
+            retry_clock: None,
+            retried: false,
+        }
+    }
+
+    #[test]
+    fn the_answer_is_what_was_said_last_unless_the_last_word_has_one() {
+        let tool = || What::ToolCall { call_id: None, tool: "t".to_owned(), input: serde_json::Value::Null };
+        let table = [
+            (vec![], None),
+            (vec![says("one", false), says("two", false)], Some("two")),
+            (vec![says("a", true), says("b", true)], Some("ab")),
+            (vec![says("a", true), tool(), says("b", true), says("c", true)], Some("bc")),
+            (vec![says("whole", false), says("a", true)], Some("a")),
+            (vec![says("a", true), says("whole", false)], Some("whole")),
+            (vec![says("said", false), tool()], Some("said")),
+            (vec![says("said", false), end(TurnOutcome::Completed, Some("the answer"))], Some("the answer")),
+            (vec![says("said", false), end(TurnOutcome::Completed, None)], Some("said")),
+            (vec![says("said", false), end(TurnOutcome::Failed, Some("no reason"))], Some("said")),
+            (vec![says(" \n", false)], None),
+        ];
+        for (what, expected) in table {
+            let shown = format!("{what:?}");
+            assert_eq!(account(what).answer(), expected, "{shown}");
+        }
+    }
+
+    #[test]
+    fn steps_are_summed_and_the_last_total_holds() {
+        let account = account([
+            used(UsageScope::Step, 3, Some(0.5)),
+            used(UsageScope::Step, 4, None),
+            used(UsageScope::Thread, 10, None),
+            used(UsageScope::Thread, 20, Some(1.0)),
+        ]);
+        let used = account.used.unwrap();
+        assert_eq!((used.input_tokens, used.output_tokens, used.cost_usd), (Some(7), None, Some(0.5)));
+        let total = account.used_by_thread.unwrap();
+        assert_eq!((total.input_tokens, total.cost_usd), (Some(20), Some(1.0)));
+        let account =
+            self::account([self::used(UsageScope::Run, 3, Some(0.5)), self::used(UsageScope::Run, 4, None)]);
+        assert_eq!(
+            account.used.unwrap(),
+            Usage { input_tokens: Some(4), cost_usd: Some(0.5), ..Usage::default() }
+        );
+    }
+
+    #[test]
+    fn a_difference_is_that_of_the_run_alone() {
+        let usage = |input, output, cost| Usage {
+            input_tokens: input,
+            output_tokens: output,
+            cached_tokens: None,
+            cost_usd: cost,
+        };
+        let table = [
+            (
+                usage(Some(50), Some(9), Some(0.75)),
+                usage(Some(40), Some(9), Some(0.5)),
+                usage(Some(10), Some(0), Some(0.25)),
+            ),
+            (usage(Some(50), None, None), Usage::default(), usage(Some(50), None, None)),
+            (usage(None, None, None), usage(Some(40), None, None), usage(None, None, None)),
+            // One figure that fell: all of them are of this run.
+            (
+                usage(Some(10), Some(60), None),
+                usage(Some(40), Some(50), None),
+                usage(Some(10), Some(60), None),
+            ),
+            (
+                usage(Some(50), None, Some(0.25)),
+                usage(Some(40), None, Some(0.5)),
+                usage(Some(50), None, Some(0.25)),
+            ),
+        ];
+        for (total, before, expected) in table {
+            assert_eq!(difference(&total, &before), expected, "{total:?} {before:?}");
+        }
+    }
+
+    #[test]
+    fn a_failure_keeps_the_best_that_was_said_of_its_end() {
+        let limit = ErrorClass::UsageLimit;
+        let failure = |what: Vec<What>| {
+            account(what).failure.map(|f| (f.class, f.retry_at.map(|t| t.timestamp()), f.retry_after))
+        };
+        assert_eq!(
+            failure(vec![error(limit, Some(9), None), error(limit, None, None)]),
+            Some((limit, Some(9), None))
+        );
+        assert_eq!(
+            failure(vec![error(limit, Some(9), None), error(limit, None, Some(1.0))]),
+            Some((limit, Some(9), None))
+        );
+        assert_eq!(
+            failure(vec![error(limit, None, Some(1.0)), error(limit, Some(9), None)]),
+            Some((limit, Some(9), None))
+        );
+        let other = error(ErrorClass::Request, None, None);
+        assert_eq!(
+            failure(vec![error(limit, Some(9), None), other]),
+            Some((ErrorClass::Request, None, None))
+        );
+        let passed = vec![error(limit, Some(9), None), end(TurnOutcome::Completed, None)];
+        assert_eq!(failure(passed), None);
+        let mut retried = error(limit, Some(9), None);
+        if let What::Error { retried, .. } = &mut retried {
+            *retried = true;
+        }
+        assert_eq!(failure(vec![retried]), None);
+    }
+
+    #[test]
+    fn a_failure_tells_when_to_try_again() {
+        let said = DateTime::parse_from_rfc3339("2026-11-22T10:00:00+01:00").unwrap();
+        let failure = |at: Option<i64>, after: Option<f64>, clock: Option<u32>| Failure {
+            class: ErrorClass::UsageLimit,
+            message: String::new(),
+            retry_at: at.and_then(|t| DateTime::from_timestamp(t, 0)),
+            retry_after: after,
+            retry_clock: clock.map(|hour| WallClock {
+                hour,
+                minute: 0,
+                day: None,
+                month: None,
+                year: None,
+                zone: None,
+            }),
+        };
+        let when = |f: Failure| f.not_before(said).map(|t| t.to_rfc3339());
+        assert_eq!(when(failure(Some(0), Some(1.0), Some(3))).as_deref(), Some("1970-01-01T00:00:00+00:00"));
+        assert_eq!(
+            when(failure(None, Some(90.5), Some(3))).as_deref(),
+            Some("2026-11-22T09:01:30.500+00:00")
+        );
+        assert_eq!(when(failure(None, None, Some(3))).as_deref(), Some("2026-11-23T02:00:00+00:00"));
+        assert_eq!(when(failure(None, None, None)), None);
+        assert_eq!(when(failure(None, Some(f64::MAX), None)), None);
+    }
+
+    #[test]
+    fn a_sub_task_costs_and_says_nothing_else() {
+        let mut account = Account::default();
+        for (conversation, what) in [
+            ("own", session("own")),
+            ("sub", session("sub")),
+            ("sub", says("aside", false)),
+            ("sub", used(UsageScope::Step, 5, None)),
+            ("sub", used(UsageScope::Thread, 500, None)),
+            ("sub", end(TurnOutcome::Completed, None)),
+            ("sub", error(ErrorClass::Other, None, None)),
+            ("own", used(UsageScope::Step, 2, None)),
+        ] {
+            account.add(&within(Some(conversation), what));
+        }
+        let used = Some(Usage { input_tokens: Some(7), ..Usage::default() });
+        let expected = Account { thread_id: Some("own".to_owned()), used, ..Account::default() };
+        assert_eq!(account, expected);
+    }
+
+    #[test]
+    fn a_stream_that_ends_in_the_middle_of_a_line_was_cut_off() {
+        let raw = |reason| What::Raw { reason, text: String::new() };
+        assert!(account([raw(RawReason::NotJson), raw(RawReason::CutOff)]).cut_off);
+        assert!(!account([raw(RawReason::Unknown)]).cut_off);
+    }
 }

@@ -1,10 +1,120 @@
-//! The words of gemini.
+//! The words of `gemini -o stream-json`.
+//!
+//! It tells no thoughts and no cost. A file tool's result does not name the file, so its changes show in the
+//! work folder alone.
 
 use serde_json::Value;
 
-use super::heard::Heard;
+use super::{
+    heard::{Heard, count, flat, owned, text, time},
+    trouble::Trouble,
+};
+use crate::tree::{
+    event::{Role, ToolStatus, TurnOutcome, UsageScope, What},
+    usage::Usage,
+};
 
 /// What a line says; `None` if it is of a type that we do not know.
-pub(super) fn hear(_line: &Value) -> Option<Heard> {
-    None
+pub(super) fn hear(line: &Value) -> Option<Heard> {
+    let what = match text(line, "type")? {
+        "init" => vec![What::Session {
+            thread_id: owned(line, "session_id"),
+            model: owned(line, "model"),
+            agent_version: None,
+        }],
+        "message" => vec![message(line)],
+        "tool_use" => vec![What::ToolCall {
+            call_id: owned(line, "tool_id"),
+            tool: owned(line, "tool_name").unwrap_or_default(),
+            input: line.get("parameters").cloned().unwrap_or_default(),
+        }],
+        "tool_result" => vec![tool_result(line)],
+        "error" => vec![error(line)],
+        "result" => result(line),
+        _ => return None,
+    };
+    Some(Heard { time: time(line, "timestamp"), ..Heard::of(what) })
+}
+
+fn message(line: &Value) -> What {
+    let role = match text(line, "role") {
+        Some("user") => Role::User,
+        Some("system") => Role::System,
+        _ => Role::Assistant,
+    };
+    let partial = line.get("delta").and_then(Value::as_bool).unwrap_or(false);
+    What::Message { role, text: flat(line.get("content")), partial }
+}
+
+fn tool_result(line: &Value) -> What {
+    let error = line.get("error").filter(|e| !e.is_null());
+    let kind = error.and_then(|e| text(e, "type")).unwrap_or_default();
+    let denied = ["denied", "policy", "permission"].iter().any(|word| kind.contains(word));
+    let status = match text(line, "status") {
+        _ if denied => ToolStatus::Denied,
+        Some("success") => ToolStatus::Ok,
+        None if error.is_none() => ToolStatus::Ok,
+        _ => ToolStatus::Error,
+    };
+    let output = line.get("output").or_else(|| error?.get("message"));
+    What::ToolResult {
+        call_id: owned(line, "tool_id"),
+        tool: owned(line, "tool_name"),
+        status,
+        output: flat(output),
+        exit_code: None,
+    }
+}
+
+/// A warning, or an error that may be told again by the result.
+fn error(line: &Value) -> What {
+    let trouble = trouble(line.get("error").unwrap_or(line));
+    let warning = text(line, "severity") == Some("warning");
+    if warning { trouble.that_passes().into_error() } else { trouble.into_error() }
+}
+
+fn trouble(error: &Value) -> Trouble {
+    let message = error.as_str().or(text(error, "message")).unwrap_or_default();
+    Trouble::new(message).with_words(text(error, "type").unwrap_or_default())
+}
+
+fn result(line: &Value) -> Vec<What> {
+    let mut what = Vec::new();
+    if let Some(stats) = line.get("stats") {
+        // `init` may say "auto".
+        if let Some(model) = model(stats) {
+            what.push(What::Session { thread_id: None, model: Some(model), agent_version: None });
+        }
+        what.push(What::Usage { scope: UsageScope::Run, usage: usage(stats) });
+    }
+    let error = line.get("error").filter(|e| !e.is_null());
+    if text(line, "status") == Some("success") || (line.get("status").is_none() && error.is_none()) {
+        what.push(What::TurnEnd { outcome: TurnOutcome::Completed, message: None });
+        return what;
+    }
+    let error = error.unwrap_or(&Value::Null);
+    let message = error.as_str().or(text(error, "message")).map(str::to_owned);
+    what.push(trouble(error).into_error());
+    what.push(What::TurnEnd { outcome: TurnOutcome::Failed, message });
+    what
+}
+
+/// The model that did most of the work.
+fn model(stats: &Value) -> Option<String> {
+    let models = stats.get("models")?.as_object()?;
+    let used =
+        models.iter().filter_map(|(name, of)| Some((count(of, "total_tokens").filter(|n| *n > 0)?, name)));
+    used.max().map(|(_, name)| name.clone())
+}
+
+/// `input_tokens` has the cached ones in it; `output_tokens` lacks the thoughts, which are in the total.
+fn usage(stats: &Value) -> Usage {
+    let (input, output) = (count(stats, "input_tokens"), count(stats, "output_tokens"));
+    let rest = count(stats, "total_tokens").and_then(|total| total.checked_sub(input?));
+    Usage {
+        input_tokens: input,
+        output_tokens: output.max(rest),
+        cached_tokens: count(stats, "cached"),
+        cost_usd: None,
+    }
 }

@@ -2,15 +2,23 @@
 
 use serde_json::Value;
 
-use super::{claude, codex, dialect::Dialect, gemini, heard::Heard, native, opencode};
+use super::{
+    claude, codex,
+    dialect::Dialect,
+    gemini,
+    heard::{self, Heard},
+    native, opencode,
+};
 use crate::tree::event::{EVENT_VERSION, Event, RawReason, What};
 
 /// The longest line that is understood, in bytes; a longer one is kept raw.
 pub const LONGEST_LINE: u64 = 32 * 1024 * 1024;
 /// The longest text in an event, in bytes; of a longer one the beginning is there.
 pub const LONGEST_TEXT: usize = 1024 * 1024;
-/// So much of a line that is not understood is repeated in its event.
-const RAW_TEXT: usize = 1024;
+/// The most events that a line gives; what it says beyond is in the raw line only.
+pub const MOST_EVENTS: usize = 1024;
+/// The longest name (of a conversation, model, call or tool) in an event, in bytes.
+const LONGEST_NAME: usize = 1024;
 
 /// The events of the line of `length` bytes at `offset`; `bytes` is the line without its newline, or its
 /// beginning if it is longer than [`LONGEST_LINE`]. An empty line gives none.
@@ -30,12 +38,26 @@ pub fn events_of_line(dialect: Dialect, offset: u64, length: u64, bytes: &[u8]) 
             Ok(_) | Err(_) => raw(RawReason::CutOff, bytes),
         }
     };
-    let parts = u32::try_from(heard.what.len()).unwrap_or(u32::MAX);
+    let Heard { time, within, mut what } = heard;
+    let too_many = what.len() > MOST_EVENTS;
+    what.truncate(MOST_EVENTS);
+    let within = within.filter(|name| name.len() <= LONGEST_NAME);
+    let parts = u32::try_from(what.len()).unwrap_or(u32::MAX);
     let event = |(part, mut what): (u32, What)| {
-        let clipped = clip(&mut what);
-        Event { version: EVENT_VERSION, offset, length, part, parts, time: heard.time, clipped, what }
+        let clipped = clip(&mut what) || (too_many && part == parts);
+        Event {
+            version: EVENT_VERSION,
+            offset,
+            length,
+            part,
+            parts,
+            time,
+            within: within.clone(),
+            clipped,
+            what,
+        }
     };
-    (1..).zip(heard.what).map(event).collect()
+    (1..).zip(what).map(event).collect()
 }
 
 /// `None`: of a type that we do not know.
@@ -51,36 +73,147 @@ fn understand(dialect: Dialect, line: &Value) -> Option<Heard> {
 }
 
 fn raw(reason: RawReason, bytes: &[u8]) -> Heard {
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(RAW_TEXT)]).into_owned();
-    Heard { time: None, what: vec![What::Raw { reason, text }] }
+    Heard::of([heard::raw(reason, bytes)])
 }
 
 /// Cuts what is too long; `true` if anything was.
 fn clip(what: &mut What) -> bool {
-    let cut = |text: &mut String| {
-        let long = text.len() > LONGEST_TEXT;
-        if long {
-            text.truncate(text.floor_char_boundary(LONGEST_TEXT));
-        }
-        long
-    };
     match what {
-        What::Message { text, .. } | What::Reasoning { text } | What::Raw { text, .. } => cut(text),
-        What::ToolResult { output, .. } => cut(output),
-        What::FileChange { diff, .. } => diff.as_mut().is_some_and(cut),
-        What::Error { message, .. } => cut(message),
-        What::TurnEnd { message, .. } => message.as_mut().is_some_and(cut),
-        What::ToolCall { input, .. } => clip_value(input),
-        What::Session { .. } | What::Usage { .. } => false,
+        What::Message { text, .. } | What::Reasoning { text } | What::Raw { text, .. } => {
+            cut(text, LONGEST_TEXT)
+        }
+        What::ToolResult { call_id, tool, output, .. } => {
+            cut(output, LONGEST_TEXT) | drop_name(call_id) | drop_name(tool)
+        }
+        What::FileChange { path, diff, .. } => {
+            cut(path, LONGEST_TEXT) | diff.as_mut().is_some_and(|d| cut(d, LONGEST_TEXT))
+        }
+        What::Error { message, .. } => cut(message, LONGEST_TEXT),
+        What::TurnEnd { message, .. } => message.as_mut().is_some_and(|m| cut(m, LONGEST_TEXT)),
+        What::ToolCall { call_id, tool, input } => {
+            clip_value(input) | drop_name(call_id) | cut(tool, LONGEST_NAME)
+        }
+        What::Session { thread_id, model, agent_version } => {
+            drop_name(thread_id) | drop_name(model) | drop_name(agent_version)
+        }
+        What::Usage { .. } => false,
     }
 }
 
-fn clip_value(input: &mut Value) -> bool {
-    let long = input.to_string().len() > LONGEST_TEXT;
+fn cut(text: &mut String, longest: usize) -> bool {
+    let long = text.len() > longest;
     if long {
-        let mut text = input.to_string();
-        text.truncate(text.floor_char_boundary(LONGEST_TEXT));
+        text.truncate(text.floor_char_boundary(longest));
+    }
+    long
+}
+
+/// A name that is cut is another name: it is left out.
+fn drop_name(name: &mut Option<String>) -> bool {
+    name.take_if(|n| n.len() > LONGEST_NAME).is_some()
+}
+
+fn clip_value(input: &mut Value) -> bool {
+    let mut text = input.to_string();
+    let long = cut(&mut text, LONGEST_TEXT);
+    if long {
         *input = Value::String(text);
     }
     long
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events(dialect: Dialect, line: &str) -> Vec<Event> {
+        events_of_line(dialect, 100, line.len() as u64 + 1, line.as_bytes())
+    }
+
+    fn reason(events: &[Event]) -> Option<RawReason> {
+        match events {
+            [Event { what: What::Raw { reason, .. }, .. }] => Some(*reason),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_kept_raw_and_says_why() {
+        use RawReason::{CutOff, NotJson, TooLong, Unknown};
+        let table = [
+            ("words for people", NotJson),
+            ("[1]", NotJson),
+            ("{\"type\":\"result\"", NotJson),
+            ("{}", Unknown),
+            ("{\"type\":7}", Unknown),
+            ("{\"type\":\"of the future\"}", Unknown),
+        ];
+        for dialect in [Dialect::Claude, Dialect::Codex, Dialect::Gemini, Dialect::Opencode, Dialect::Native]
+        {
+            for (line, expected) in table {
+                assert_eq!(reason(&events(dialect, line)), Some(expected), "{dialect:?} {line}");
+            }
+            let half = b"{\"type\":\"res";
+            assert_eq!(reason(&events_of_line(dialect, 0, half.len() as u64, half)), Some(CutOff));
+            assert_eq!(reason(&events_of_line(dialect, 0, LONGEST_LINE + 1, half)), Some(TooLong));
+            assert_eq!(events(dialect, " \r"), []);
+        }
+        assert_eq!(events(Dialect::Text, "words for people"), []);
+    }
+
+    #[test]
+    fn deep_json_and_odd_bytes_are_no_trouble() {
+        let deep = format!("{{\"type\":{}", "[".repeat(1_000_000));
+        assert_eq!(reason(&events(Dialect::Claude, &deep)), Some(RawReason::NotJson));
+        let bytes = [b"{\"type\":\"".as_slice(), &[0xff, 0xfe, 0], b"\"}"].concat();
+        let events = events_of_line(Dialect::Codex, 0, bytes.len() as u64 + 1, &bytes);
+        assert_eq!(reason(&events), Some(RawReason::NotJson));
+    }
+
+    #[test]
+    fn a_line_of_ten_megabytes_is_understood_and_its_text_is_clipped() {
+        let text = "é".repeat(5 * 1024 * 1024);
+        let line = format!(
+            "{{\"type\":\"item.completed\",\"item\":{{\"type\":\"agent_message\",\"text\":\"{text}\"}}}}"
+        );
+        let events = events(Dialect::Codex, &line);
+        let [Event { what: What::Message { text, .. }, clipped: true, offset: 100, .. }] = &events[..] else {
+            panic!("{} events", events.len());
+        };
+        assert_eq!(text.len(), LONGEST_TEXT);
+    }
+
+    #[test]
+    fn a_line_gives_so_many_events_and_no_more() {
+        let blocks = vec!["0"; 3 * MOST_EVENTS].join(",");
+        let line = format!("{{\"type\":\"assistant\",\"message\":{{\"content\":[{blocks}]}}}}");
+        let events = events(Dialect::Claude, &line);
+        assert_eq!(events.len(), MOST_EVENTS);
+        assert!(events[..MOST_EVENTS - 1].iter().all(|e| !e.clipped));
+        assert!(events[MOST_EVENTS - 1].clipped);
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_is_no_name() {
+        let line =
+            format!("{{\"type\":\"thread.started\",\"thread_id\":\"{}\"}}", "x".repeat(LONGEST_NAME + 1));
+        let events = events(Dialect::Codex, &line);
+        let session = What::Session { thread_id: None, model: None, agent_version: None };
+        assert_eq!(events.iter().map(|e| (&e.what, e.clipped)).collect::<Vec<_>>(), [(&session, true)]);
+    }
+
+    #[test]
+    fn long_input_of_a_tool_becomes_its_beginning() {
+        let line = format!(
+            "{{\"type\":\"tool_use\",\"tool_name\":\"t\",\"parameters\":{{\"a\":\"{}\"}}}}",
+            "x".repeat(LONGEST_TEXT)
+        );
+        let events = events(Dialect::Gemini, &line);
+        let [Event { what: What::ToolCall { input: Value::String(text), .. }, clipped: true, .. }] =
+            &events[..]
+        else {
+            panic!("{} events", events.len());
+        };
+        assert!(text.starts_with("{\"a\":\"xxx"));
+    }
 }

@@ -6,6 +6,7 @@
 
 mod account;
 mod claude;
+mod claude_tools;
 mod codex;
 mod dialect;
 mod follow;
@@ -14,8 +15,12 @@ mod heard;
 mod line;
 mod native;
 mod opencode;
+mod retry;
+mod trouble;
+mod wall_clock;
+mod words;
 
 pub use account::{Account, Failure, LastWord, difference};
 pub use dialect::Dialect;
 pub use follow::{Follower, Stream, all_events};
-pub use line::{LONGEST_LINE, LONGEST_TEXT, events_of_line};
+pub use line::{LONGEST_LINE, LONGEST_TEXT, MOST_EVENTS, events_of_line};

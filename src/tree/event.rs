@@ -32,6 +32,9 @@ pub struct Event {
     /// When it happened, if the agent said so; else the run's `log-times.jsonl` tells when it was printed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub time: Option<DateTime<Utc>>,
+    /// The conversation it belongs to, where that may be another than the run's own: a sub-task.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub within: Option<String>,
     /// A text in it was too long and stands here with its beginning only; the raw line has all of it.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub clipped: bool,
@@ -137,6 +140,9 @@ pub enum What {
         /// After how many seconds, where the agent tells no time.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         retry_after: Option<f64>,
+        /// What a clock will show then, where the agent tells only that.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        retry_clock: Option<WallClock>,
         /// The agent itself tries again: the turn goes on.
         #[serde(skip_serializing_if = "std::ops::Not::not", default)]
         retried: bool,
@@ -156,6 +162,27 @@ pub enum What {
         /// Its first characters.
         text: String,
     },
+}
+
+/// A time as a clock on a wall shows it: the next such time is meant, seen from when it was said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WallClock {
+    /// Hour, 0 to 23.
+    pub hour: u32,
+    /// Minute, 0 to 59.
+    pub minute: u32,
+    /// Day of the month, 1 to 31.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub day: Option<u32>,
+    /// Month, 1 to 12; there is a day, too.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub month: Option<u32>,
+    /// Year; there are a month and a day, too.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub year: Option<i32>,
+    /// Name of the time zone in the IANA database; without one it is that of the agent's host.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub zone: Option<String>,
 }
 
 macro_rules! words {

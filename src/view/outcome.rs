@@ -246,6 +246,7 @@ mod tests {
             message: "no such model\nat line 3".to_owned(),
             retry_at: None,
             retry_after: None,
+            retry_clock: None,
         };
         for (code, last_word, failure, status, summary) in [
             (0, Some((TurnOutcome::Completed, "done")), None, RunStatus::Completed, None),

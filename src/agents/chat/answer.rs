@@ -118,7 +118,15 @@ impl Answer {
     fn fail(&mut self, class: ErrorClass, message: String) -> Vec<What> {
         self.failed = true;
         let (http_status, retry_at, retry_after) = (None, None, None);
-        vec![What::Error { class, message, http_status, retry_at, retry_after, retried: false }]
+        vec![What::Error {
+            class,
+            message,
+            http_status,
+            retry_at,
+            retry_after,
+            retry_clock: None,
+            retried: false,
+        }]
     }
 
     /// The sources, to which the text refers by number.

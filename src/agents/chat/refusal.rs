@@ -21,6 +21,7 @@ pub(super) fn refusal(status: u16, retry_after: Option<&str>, body: &str) -> Wha
         // RFC 9110, 10.2.3: seconds or a date.
         retry_at: retry_after.and_then(|s| DateTime::parse_from_rfc2822(s).ok()).map(|t| t.to_utc()),
         retry_after: retry_after.and_then(|s| s.parse().ok()).filter(|s: &f64| s.is_finite() && *s >= 0.0),
+        retry_clock: None,
         retried: false,
     }
 }
@@ -38,6 +39,7 @@ pub(super) fn within(chunk: &Value) -> What {
         http_status: status,
         retry_at: None,
         retry_after: None,
+        retry_clock: None,
         retried: false,
     }
 }

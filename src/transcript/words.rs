@@ -1,0 +1,104 @@
+//! The words of an error, made plain, so that a phrase is found however the words were quoted and broken into lines.
+
+/// No more of an error's words than this is looked at, in characters.
+const LONGEST: usize = 16 * 1024;
+
+/// An error's words without quotes, backslashes and line breaks; JSON within JSON reads `key: value`.
+#[derive(Debug)]
+pub(super) struct Words {
+    text: String,
+    lower: String,
+}
+
+impl Words {
+    /// Makes the text plain.
+    pub(super) fn new(text: &str) -> Self {
+        let mut plain = String::with_capacity(text.len().min(LONGEST));
+        let mut chars = text.chars().take(LONGEST).peekable();
+        while let Some(c) = chars.next() {
+            match c {
+                '\\' => {
+                    while chars.peek() == Some(&'\\') {
+                        chars.next();
+                    }
+                    // An escaped line break, however often it was escaped.
+                    if chars.next_if(|c| matches!(c, 'n' | 'r' | 't')).is_some() {
+                        push_space(&mut plain);
+                    }
+                }
+                '"' => {}
+                '’' => plain.push('\''),
+                c if c.is_whitespace() => push_space(&mut plain),
+                c => plain.push(c),
+            }
+        }
+        let lower = plain.to_ascii_lowercase();
+        Self { text: plain, lower }
+    }
+
+    /// The plain text.
+    #[cfg(test)]
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether one of these phrases, which are in lower case, stands in it.
+    pub(super) fn have(&self, phrases: &[&str]) -> bool {
+        phrases.iter().any(|phrase| self.lower.contains(phrase))
+    }
+
+    /// What stands behind each of these marks, which are in lower case: mark by mark.
+    pub(super) fn behind<'a>(&'a self, marks: &'a [&str]) -> impl Iterator<Item = &'a str> {
+        // Lower case by ASCII moves no byte, so a place in one text is that in the other.
+        marks
+            .iter()
+            .flat_map(|mark| self.lower.match_indices(mark))
+            .map(|(at, mark)| &self.text[at + mark.len()..])
+    }
+}
+
+fn push_space(text: &mut String) {
+    if !text.ends_with(' ') {
+        text.push(' ');
+    }
+}
+
+/// The decimal number that the text begins with, and what stands behind it.
+pub(super) fn leading_number(text: &str) -> Option<(f64, &str)> {
+    let digits = |t: &str| t.bytes().take_while(u8::is_ascii_digit).count();
+    let whole = digits(text);
+    let fraction = text[whole..].strip_prefix('.').map_or(0, digits);
+    let end = if fraction > 0 { whole + 1 + fraction } else { whole };
+    Some((text[..end].parse().ok()?, &text[end..])).filter(|_| whole > 0)
+}
+
+/// So many days in seconds.
+pub(super) fn days(number: u32) -> f64 {
+    f64::from(number) * 86_400.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_within_json_reads_like_one_text() {
+        let nested = r#"{"error":{"message":"{\n  \\\"error\\\": {\n    \\\"code\\\": 429,\\n \"status\": \"RESOURCE_EXHAUSTED\""#;
+        let plain = Words::new(nested);
+        assert_eq!(plain.text(), "{error:{message:{ error: { code: 429, status: RESOURCE_EXHAUSTED");
+        assert!(plain.have(&["status: resource_exhausted"]));
+        assert_eq!(plain.behind(&["code:"]).next(), Some(" 429, status: RESOURCE_EXHAUSTED"));
+    }
+
+    #[test]
+    fn spaces_of_all_kinds_are_one() {
+        assert_eq!(Words::new("try\n   again\u{202f}at\u{a0}3").text(), "try again at 3");
+    }
+
+    #[test]
+    fn a_number_ends_where_it_is_none() {
+        assert_eq!(leading_number("1.5s"), Some((1.5, "s")));
+        assert_eq!(leading_number("5. Then"), Some((5.0, ". Then")));
+        assert_eq!([leading_number(".5"), leading_number("x"), leading_number("")], [None; 3]);
+    }
+}
