@@ -19,6 +19,7 @@ mod crash_points;
 mod crash_points_daemon;
 mod daemon_kill;
 mod demo_agent;
+mod events;
 mod fake_agent;
 mod formats;
 mod fsck;

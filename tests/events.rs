@@ -1,0 +1,193 @@
+//! An agent's stream becomes events, usage, a conversation that goes on, and a verdict: whoever drives, and once.
+//!
+//! The agent is a script in the place of claude that prints captured streams of it; `agents_real.rs` has the real one.
+
+use std::{fs, path::PathBuf};
+
+use run_agent::{
+    transcript::{Dialect, events_of_line},
+    tree::{
+        event::{ErrorClass, Event},
+        run_info::{RunInfo, RunStatus},
+    },
+};
+
+use crate::common::tasks::{Answer, Bench, DONE, Driver, UNTIL_GO, until};
+
+/// Prints a captured stream of claude.
+fn says(name: &str) -> String {
+    format!("cat {}/{name}.jsonl", captured().display())
+}
+
+fn captured() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/agents/claude")
+}
+
+/// In attempt `n` (the first is 1) of a task.
+fn attempt(n: u32, script: &str) -> String {
+    format!("if [ $(ls $JRUN_RUNS_DIR | wc -l) = {n} ]; then {script}; fi; ")
+}
+
+/// A bench whose `claude` is this script.
+fn claude(script: &str) -> Bench {
+    let bench = Bench::new();
+    let program =
+        bench.sandbox.write("home/claude", format!("echo \"$@\" >> $JRUN_TASK_FOLDER/calls\n{script}\n"));
+    bench.sandbox.write(
+        "work/config.yaml",
+        format!(
+            "agents: {{claude: {{command: [sh, {}]}}}}\n\
+             defaults: {{restart_delay: 10ms, restart_delay_max: 20ms, agent: claude}}\n",
+            program.display()
+        ),
+    );
+    bench
+}
+
+const TASK: [&str; 8] = ["task", "--project", "p", "--task", "t", "--prompt", "do it", "--json"];
+
+fn task(bench: &Bench) -> Answer {
+    Driver::of(&mut bench.sandbox.command(TASK)).wait()
+}
+
+/// The events on disk, and those that the raw stream gives.
+fn events(bench: &Bench, n: usize) -> (Vec<Event>, Vec<Event>) {
+    let kept = fs::read_to_string(bench.run_file("t", n, "events.jsonl")).unwrap();
+    let kept = kept.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let raw = fs::read(bench.run_file("t", n, "agent-stdout.txt")).unwrap();
+    let mut at = 0;
+    let mut given = Vec::new();
+    for line in raw.split_inclusive(|b| *b == b'\n') {
+        let bytes = line.strip_suffix(b"\n").unwrap_or(line);
+        given.extend(events_of_line(Dialect::Claude, at, line.len() as u64, bytes));
+        at += line.len() as u64;
+    }
+    (kept, given)
+}
+
+fn output(bench: &Bench, n: usize) -> String {
+    fs::read_to_string(bench.run_file("t", n, "output.md")).unwrap()
+}
+
+fn cost(run: &RunInfo) -> Option<f64> {
+    run.usage.as_ref()?.cost_usd.map(|cost| (cost * 1e6).round() / 1e6)
+}
+
+#[test]
+fn a_driver_that_takes_over_keeps_every_event_once() {
+    let stream = captured().join("bash-allowed.jsonl");
+    let half = fs::read_to_string(&stream).unwrap().len() / 2;
+    let stream = stream.display();
+    let script = format!("head -c {half} {stream}; {UNTIL_GO}; tail -c +{} {stream}; {DONE}", half + 1);
+    let bench = claude(&script);
+    let first = Driver::of(&mut bench.sandbox.command(TASK));
+    bench.until_running("t");
+    until("the first events are kept while the agent works", || {
+        fs::read_to_string(bench.run_file("t", 0, "events.jsonl")).is_ok_and(|e| !e.is_empty())
+    });
+    first.kill();
+    bench.touch("go");
+    assert_eq!(bench.run("watch p/t --timeout 20").code, 0);
+    let (kept, given) = events(&bench, 0);
+    assert!(!kept.is_empty() && kept == given, "{kept:#?}\n{given:#?}");
+    let run = bench.runs("t").remove(0);
+    assert_eq!((run.status, run.model.as_deref()), (RunStatus::Completed, Some("claude-opus-5-5")));
+    assert_eq!((cost(&run), run.agent_version.as_deref()), (Some(0.102_184), Some("2.1.330")));
+    assert_eq!(output(&bench, 0), "finished\n");
+}
+
+#[test]
+fn events_that_a_driver_died_in_the_middle_of_are_made_whole() {
+    let bench = claude(&format!("{}; {UNTIL_GO}; {DONE}", says("bash-allowed")));
+    let first = Driver::of(&mut bench.sandbox.command(TASK));
+    bench.until_running("t");
+    let file = || bench.run_file("t", 0, "events.jsonl");
+    until("all events are kept", || fs::read_to_string(file()).is_ok_and(|e| e.contains("turn_end")));
+    first.kill();
+    let whole = fs::read_to_string(file()).unwrap();
+    // The last raw line gave three events; of the second half a line is there.
+    let torn = whole.lines().count() - 2;
+    let ends: Vec<usize> = whole.match_indices('\n').map(|(at, _)| at + 1).collect();
+    fs::write(file(), &whole[..ends[torn - 1] + 10]).unwrap();
+    bench.touch("go");
+    assert_eq!(bench.run("watch p/t --timeout 20").code, 0);
+    let kept = fs::read_to_string(file()).unwrap();
+    let lines: Vec<&str> = kept.lines().filter(|l| serde_json::from_str::<Event>(l).is_ok()).collect();
+    assert_eq!(lines, whole.lines().collect::<Vec<_>>(), "{kept}");
+    assert_eq!(kept.lines().count(), lines.len() + 1, "the torn line was ended: {kept}");
+}
+
+#[test]
+fn exit_status_0_without_the_last_word_is_a_failure_whoever_looks() {
+    let bench = claude(&format!("{}; {UNTIL_GO}; exit 0", says("slow-SIGTERM")));
+    let first = Driver::of(&mut bench.sandbox.command(TASK));
+    bench.until_running("t");
+    first.kill();
+    bench.touch("go");
+    let exit = bench.run_file("t", 0, "exit.json");
+    until("the agent has ended", || exit.exists());
+    // Nobody has committed the end, and everybody sees it.
+    let list: serde_json::Value = serde_json::from_str(&bench.run("list p --json").succeeds()).unwrap();
+    let shown = list.to_string();
+    assert!(shown.contains("failed") || bench.runs("t")[0].status == RunStatus::Running, "{shown}");
+    fs::write(bench.marker("t", "STOP"), "").unwrap();
+    bench.run("drive p/t");
+    let run = bench.runs("t").remove(0);
+    assert_eq!((run.status, run.exit_code), (RunStatus::Failed, Some(0)));
+    let why = run.error_summary.unwrap();
+    assert!(why.contains("without its last word"), "{why}");
+    assert!(output(&bench, 0).starts_with("(the run left no answer"), "{}", output(&bench, 0));
+}
+
+#[test]
+fn a_restart_goes_on_with_the_conversation_and_pays_for_its_own_part() {
+    let script = [attempt(1, &says("sid")), attempt(2, &format!("{}; {DONE}", says("resume")))].concat();
+    let bench = claude(&script);
+    assert_eq!(task(&bench).ended().1, "completed");
+    let runs = bench.runs("t");
+    let thread = "11111111-2222-4333-8444-555555555555";
+    assert!(runs.len() == 2 && runs.iter().all(|r| r.thread_id.as_deref() == Some(thread)), "{runs:#?}");
+    // claude tells what the conversation has cost so far: 0.05078, then 0.101664.
+    assert_eq!((cost(&runs[0]), cost(&runs[1])), (Some(0.05078), Some(0.050_884)));
+    let calls = fs::read_to_string(bench.marker("t", "calls")).unwrap();
+    let calls: Vec<&str> = calls.lines().filter(|l| l.contains("stream-json")).collect();
+    let resumed: Vec<bool> = calls.iter().map(|c| c.contains(&format!("--resume {}", thread))).collect();
+    assert_eq!(resumed, [false, true], "{calls:?}");
+}
+
+#[test]
+fn a_conversation_that_is_gone_is_not_asked_for_again() {
+    let script = [
+        attempt(1, &says("sid")),
+        attempt(2, &format!("{}; exit 1", says("resume-unknown"))),
+        attempt(3, &format!("{}; {DONE}", says("hello"))),
+    ];
+    let bench = claude(&script.concat());
+    assert_eq!(task(&bench).ended().1, "completed");
+    let runs = bench.runs("t");
+    let said: Vec<_> = runs.iter().map(|r| (r.status, r.error_class)).collect();
+    let gone = (RunStatus::Failed, Some(ErrorClass::UnknownSession));
+    assert_eq!(said, [(RunStatus::Completed, None), gone, (RunStatus::Completed, None)], "{runs:#?}");
+    assert_eq!((&runs[1].thread_id, runs[2].thread_id.is_some()), (&None, true));
+    let calls = fs::read_to_string(bench.marker("t", "calls")).unwrap();
+    let resumed: Vec<bool> =
+        calls.lines().filter(|l| l.contains("stream-json")).map(|c| c.contains("--resume")).collect();
+    assert_eq!(resumed, [false, true, false], "{calls}");
+}
+
+#[test]
+fn an_agent_that_meets_its_limit_is_waited_for_and_that_does_not_count() {
+    let script = [
+        attempt(1, &format!("{}; exit 1", says("err429"))),
+        attempt(2, &format!("{}; exit 1", says("err529"))),
+        attempt(3, &format!("{}; {DONE}", says("hello"))),
+    ];
+    let bench = claude(&script.concat());
+    let mut command = bench.sandbox.command(TASK);
+    let ended = Driver::of(command.args(["--max-restarts", "0"])).wait();
+    assert_eq!(ended.ended().1, "completed", "{ended:?}");
+    let classes: Vec<_> = bench.runs("t").iter().map(|r| r.error_class).collect();
+    assert_eq!(classes, [Some(ErrorClass::UsageLimit), Some(ErrorClass::Overload), None]);
+    let why = bench.runs("t")[0].error_summary.clone().unwrap();
+    assert!(why.contains("429"), "{why}");
+}
