@@ -10,6 +10,7 @@ use std::{
 
 use run_agent::{
     process::{claim::Claim, exit::ExitRecord},
+    transcript::{Dialect, events_of_line},
     tree::{
         bus::Message, daemon_info::DaemonInfo, event::Event, run_info::RunInfo, task::TaskConfig,
         task_end::TaskEnd, ticket::Ticket,
@@ -137,9 +138,18 @@ fn the_sample_trees_keep_to_the_schemas() {
     for tree in fs::read_dir(repository().join("fixtures/trees")).unwrap().flatten() {
         used.extend(hold(&tree.path()));
     }
-    for schema in
-        ["run-info", "task-config", "task-end", "ticket", "claim", "exit", "message", "log-time", "inbox"]
-    {
+    for schema in [
+        "run-info",
+        "task-config",
+        "task-end",
+        "ticket",
+        "claim",
+        "exit",
+        "message",
+        "log-time",
+        "inbox",
+        "event",
+    ] {
         assert!(used.contains(&schema), "no sample of {schema}");
     }
 }
@@ -162,6 +172,24 @@ fn the_sample_trees_are_still_read() {
     assert_eq!(seen, expected.map(|(t, s)| (t.to_owned(), s.to_owned())));
     let answer = sandbox.run("output sample/answered").succeeds();
     assert!(answer.contains("| Rust |"), "{answer}");
+}
+
+/// The events in a sample tree are those of the stream beside them.
+#[test]
+fn the_sample_events_are_those_of_their_stream() {
+    let runs = repository().join("fixtures/trees/v1-events/sample/asked/runs");
+    let run = fs::read_dir(runs).unwrap().flatten().next().unwrap().path();
+    let stream = fs::read(run.join("agent-stdout.txt")).unwrap();
+    let mut offset = 0;
+    let mut made = Vec::new();
+    for line in stream.split_inclusive(|b| *b == b'\n') {
+        let length = line.len() as u64;
+        made.extend(events_of_line(Dialect::Claude, offset, length, line.trim_ascii_end()));
+        offset += length;
+    }
+    let kept = records(&run.join("events.jsonl")).into_iter();
+    let kept: Vec<Event> = kept.map(|r| serde_json::from_value(r).unwrap()).collect();
+    assert_eq!(kept, made);
 }
 
 #[test]

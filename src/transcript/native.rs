@@ -3,11 +3,17 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::heard::{Heard, time};
+use super::{
+    heard::{Heard, time},
+    retry::Retry,
+};
 use crate::tree::event::What;
 
 /// What a line says; `None` if it is of a type that we do not know, or lacks something.
 pub(super) fn hear(line: &Value) -> Option<Heard> {
-    let what = What::deserialize(line).ok()?;
+    let mut what = What::deserialize(line).ok()?;
+    if let What::Error { retry_after, .. } = &mut what {
+        *retry_after = retry_after.and_then(|seconds| Retry::after(seconds).after);
+    }
     Some(Heard { time: time(line, "time"), ..Heard::of([what]) })
 }

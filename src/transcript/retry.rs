@@ -113,25 +113,25 @@ fn seconds(text: &str) -> Option<f64> {
         let behind = behind.trim_start();
         let letters = behind.bytes().take_while(u8::is_ascii_lowercase).count();
         let (unit, behind) = behind.split_at(letters);
-        let Some(unit) = unit_seconds(unit) else {
+        let Some(seconds) = in_seconds(number, unit) else {
             // A bare number is one of seconds, unless it stands behind something that has a unit.
             return sum.or(Some(number));
         };
-        sum = Some(sum.unwrap_or(0.0) + number * unit);
+        sum = Some(sum.unwrap_or(0.0) + seconds);
         rest = behind.trim_start_matches([',', ' ']);
         rest = rest.strip_prefix("and ").unwrap_or(rest);
     }
     sum
 }
 
-fn unit_seconds(unit: &str) -> Option<f64> {
+fn in_seconds(number: f64, unit: &str) -> Option<f64> {
     Some(match unit {
-        "ms" | "millisecond" | "milliseconds" => 0.001,
-        "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
-        "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
-        "h" | "hr" | "hrs" | "hour" | "hours" => 3600.0,
-        "d" | "day" | "days" => days(1),
-        "w" | "week" | "weeks" => days(7),
+        "ms" | "millisecond" | "milliseconds" => number / 1000.0,
+        "s" | "sec" | "secs" | "second" | "seconds" => number,
+        "m" | "min" | "mins" | "minute" | "minutes" => number * 60.0,
+        "h" | "hr" | "hrs" | "hour" | "hours" => number * 3600.0,
+        "d" | "day" | "days" => number * days(1),
+        "w" | "week" | "weeks" => number * days(7),
         _ => return None,
     })
 }
@@ -236,7 +236,7 @@ mod tests {
             ("", None),
         ];
         for (text, expected) in table {
-            let seconds = seconds(&Words::new(text).text().to_owned());
+            let seconds = seconds(Words::new(text).text());
             assert_eq!(seconds.map(|s| (s * 1000.0).round()), expected.map(|s| s * 1000.0), "{text:?}");
         }
     }

@@ -256,222 +256,71 @@ mod tests {
         (class, http_status, when.unwrap_or_default())
     }
 
-    /// Words that agents print, from the captured streams and from public issues.
+    type Row = (&'static str, ErrorClass, Option<u16>, &'static str);
+
+    /// Words that agents print, from the captured streams and from public issues: their class, the HTTP status
+    /// in them, and when to try again.
+    #[rustfmt::skip]
+    const REAL_WORDS: &[Row] = &[
+        // codex: captured, and openai/codex issues 3899, 26668, 88, 10055, 2669 and earendil-works/pi 4172.
+        ("You've hit your usage limit. Upgrade to Pro (https://openai.com/chatgpt/pricing) or try again in 5 days 22 hours 11 minutes.", UsageLimit, None, "+511860"),
+        ("You've hit your usage limit. Try again in 3 days 2 hours 5 minutes.", UsageLimit, None, "+266700"),
+        ("You’ve hit your usage limit. Upgrade to Plus to continue using Codex (https://chatgpt.com/explore/plus), or try again at Jul 5th, 2026 8:19 PM.", UsageLimit, None, "20:19 "),
+        ("You've hit your usage limit. Visit https://chatgpt.com/codex/settings/usage to purchase more credits or try again at 3:42 PM.", UsageLimit, None, "15:42 "),
+        ("You've hit your usage limit. Upgrade to Pro (https://openai.com/chatgpt/pricing), or wait for limits to reset (every 5h and every week.).", UsageLimit, None, ""),
+        ("You've hit your usage limit. Try again in less than a minute.", UsageLimit, None, "+60"),
+        ("stream disconnected before completion: Rate limit reached for gpt-5 in organization org-x on tokens per min (TPM): Limit 250000, Used 250000, Requested 58487. Please try again in 14.036s. Visit https://platform.openai.com/account/rate-limits to learn more.", UsageLimit, None, "+14.036"),
+        ("Rate limit reached for o4-mini on tokens per min (TPM): Limit 200000, Used 150405. Please try again in 564ms.", UsageLimit, None, "+0.564"),
+        (r#"Codex error: {"type":"error","error":{"type":"usage_limit_reached","message":"The usage limit has been reached","resets_at":1777936568,"resets_in_seconds":13872},"status_code":429}"#, UsageLimit, Some(429), "@1777936568"),
+        ("exceeded retry limit, last status: 429 Too Many Requests", UsageLimit, Some(429), ""),
+        ("exceeded retry limit, last status: 503 Service Unavailable", Overload, Some(503), ""),
+        ("We’re currently experiencing high demand, which may cause temporary errors.", Overload, None, ""),
+        ("unexpected status 401 Unauthorized: scripted error 401, url: http://127.0.0.1:18999/v1/responses", Auth, Some(401), ""),
+        (r#"{"error": {"type": "api_error", "message": "scripted error 400", "code": "400"}}"#, Request, Some(400), ""),
+        ("Your input exceeds the context window of this model. Please adjust your input and try again.", Request, None, ""),
+        ("stream disconnected before completion: stream closed before response.completed", Connection, None, ""),
+        ("Connection failed: error sending request", Connection, None, ""),
+        // claude: captured, and anthropics/claude-code issues 6119, 2087, 54698, 79136, 12789, 92834.
+        ("Claude AI usage limit reached|1749924000", UsageLimit, None, "@1749924000"),
+        ("Claude usage limit reached. Your limit will reset at 5pm (Europe/Warsaw).", UsageLimit, None, "17:00 Europe/Warsaw"),
+        ("You've hit your limit · resets 3am (Europe/Berlin)", UsageLimit, None, "3:00 Europe/Berlin"),
+        ("You've hit your session limit · resets 10:30pm (Europe/Berlin)", UsageLimit, None, "22:30 Europe/Berlin"),
+        ("You've hit your weekly limit · resets Sep 15 at 7pm", UsageLimit, None, "19:00 "),
+        ("Weekly limit reached · resets 10am (Asia/Seoul) · /upgrade to Max or turn on /extra-usage", UsageLimit, None, "10:00 Asia/Seoul"),
+        (r#"API Error: 429 {"type":"error","error":{"type":"rate_limit_error","message":"This request would exceed your account's rate limit. Please try again later."}}"#, UsageLimit, Some(429), ""),
+        ("API Error: Request rejected (429) · scripted error 429", UsageLimit, Some(429), ""),
+        (r#"API Error: 529 {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#, Overload, Some(529), ""),
+        ("API Error: 500 scripted error 500. This is a server-side issue, usually temporary — try again in a moment.", Overload, Some(500), ""),
+        ("API Error: 400 You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC.", UsageLimit, Some(400), "0:00 UTC"),
+        ("Credit balance is too low", UsageLimit, None, ""),
+        ("Failed to authenticate. API Error: 401 scripted error 401", Auth, Some(401), ""),
+        ("Invalid API key · Please run /login", Auth, None, ""),
+        ("API Error: 400 scripted error 400", Request, Some(400), ""),
+        ("No conversation found with session ID: 11111111-2222-4333-8444-000000000000", UnknownSession, None, ""),
+        ("Reached maximum budget ($0.01)", Other, None, ""),
+        // gemini: captured, and google-gemini/gemini-cli issues 13004, 25103, 10925, 14811, 1800.
+        ("[API Error: You have exhausted your capacity on this model. Your quota will reset after 8h44m7s.]", UsageLimit, None, "+31447"),
+        ("[Backend Error] You have exhausted your capacity on this model. Your quota will reset after 4h28m20s. (HTTP 429)", UsageLimit, Some(429), "+16100"),
+        ("[API Error: You exceeded your current quota, please check your plan and billing details. Please retry in 38.3s.]", UsageLimit, None, "+38.3"),
+        ("[API Error: [{\n  \"error\": {\n    \"code\": 429,\n    \"message\": \"Resource has been exhausted (e.g. check quota).\",\n    \"status\": \"RESOURCE_EXHAUSTED\",\n \"details\": [{\"@type\": \"type.googleapis.com/google.rpc.RetryInfo\", \"retryDelay\": \"38s\"}]}}]]", UsageLimit, Some(429), "+38"),
+        (r#"[API Error: {"error":{"message":"{\n  \"error\": {\n    \"code\": 429,\n    \"message\": \"Resource has been exhausted (e.g. check quota).\",\n    \"status\": \"RESOURCE_EXHAUSTED\"\n  }\n}\n","code":429,"status":"Too Many Requests"}}]"#, UsageLimit, Some(429), ""),
+        (r#"[API Error: {"error":{"code":503,"message":"The model is overloaded. Please try again later.","status":"UNAVAILABLE"}}]"#, Overload, Some(503), ""),
+        (r#"[API Error: {"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT"}}]"#, Auth, Some(400), ""),
+        (r#"[API Error: {"error":{"code":401,"message":"scripted error 401","status":"INTERNAL"}}]"#, Auth, Some(401), ""),
+        ("Error resuming session: Invalid session identifier \"x\".", UnknownSession, None, ""),
+        // opencode: anomalyco/opencode issues 47747, 21465, 16994.
+        (r#"OpenAI API error (429): {"code":"rate_limit_exceeded","message":"Rate limit exceeded. Please retry after a brief wait."}"#, UsageLimit, Some(429), ""),
+        ("Too many requests, the rate limit is 8000000 tokens per minute.", UsageLimit, None, ""),
+        ("You have exceeded the request rate limit. Please wait a short period before retrying your request.", UsageLimit, None, ""),
+        // perplexity, xai and others with an HTTP status and little else.
+        ("HTTP 502 Bad Gateway", Overload, Some(502), ""),
+        ("something else", Other, None, ""),
+        ("", Other, None, ""),
+    ];
+
     #[test]
     fn real_words_are_understood() {
-        type Row = (&'static str, ErrorClass, Option<u16>, &'static str);
-        let table: &[Row] = &[
-            // codex: captured, and openai/codex issues 3899, 26668, 88, 10055, 2669 and earendil-works/pi 4172.
-            (
-                "You've hit your usage limit. Upgrade to Pro (https://openai.com/chatgpt/pricing) or try again in 5 days 22 hours 11 minutes.",
-                UsageLimit,
-                None,
-                "+511860",
-            ),
-            (
-                "You've hit your usage limit. Try again in 3 days 2 hours 5 minutes.",
-                UsageLimit,
-                None,
-                "+266700",
-            ),
-            (
-                "You’ve hit your usage limit. Upgrade to Plus to continue using Codex (https://chatgpt.com/explore/plus), or try again at Jul 5th, 2026 8:19 PM.",
-                UsageLimit,
-                None,
-                "20:19 ",
-            ),
-            (
-                "You've hit your usage limit. Visit https://chatgpt.com/codex/settings/usage to purchase more credits or try again at 3:42 PM.",
-                UsageLimit,
-                None,
-                "15:42 ",
-            ),
-            (
-                "You've hit your usage limit. Upgrade to Pro (https://openai.com/chatgpt/pricing), or wait for limits to reset (every 5h and every week.).",
-                UsageLimit,
-                None,
-                "",
-            ),
-            ("You've hit your usage limit. Try again in less than a minute.", UsageLimit, None, "+60"),
-            (
-                "stream disconnected before completion: Rate limit reached for gpt-5 in organization org-x on tokens per min (TPM): Limit 250000, Used 250000, Requested 58487. Please try again in 14.036s. Visit https://platform.openai.com/account/rate-limits to learn more.",
-                UsageLimit,
-                None,
-                "+14.036",
-            ),
-            (
-                "Rate limit reached for o4-mini on tokens per min (TPM): Limit 200000, Used 150405. Please try again in 564ms.",
-                UsageLimit,
-                None,
-                "+0.5640000000000001",
-            ),
-            (
-                r#"Codex error: {"type":"error","error":{"type":"usage_limit_reached","message":"The usage limit has been reached","resets_at":1777936568,"resets_in_seconds":13872},"status_code":429}"#,
-                UsageLimit,
-                Some(429),
-                "@1777936568",
-            ),
-            ("exceeded retry limit, last status: 429 Too Many Requests", UsageLimit, Some(429), ""),
-            ("exceeded retry limit, last status: 503 Service Unavailable", Overload, Some(503), ""),
-            (
-                "We’re currently experiencing high demand, which may cause temporary errors.",
-                Overload,
-                None,
-                "",
-            ),
-            (
-                "unexpected status 401 Unauthorized: scripted error 401, url: http://127.0.0.1:18999/v1/responses",
-                Auth,
-                Some(401),
-                "",
-            ),
-            (
-                r#"{"error": {"type": "api_error", "message": "scripted error 400", "code": "400"}}"#,
-                Request,
-                Some(400),
-                "",
-            ),
-            (
-                "Your input exceeds the context window of this model. Please adjust your input and try again.",
-                Request,
-                None,
-                "",
-            ),
-            (
-                "stream disconnected before completion: stream closed before response.completed",
-                Connection,
-                None,
-                "",
-            ),
-            ("Connection failed: error sending request", Connection, None, ""),
-            // claude: captured, and anthropics/claude-code issues 6119, 2087, 54698, 79136, 12789, 92834.
-            ("Claude AI usage limit reached|1749924000", UsageLimit, None, "@1749924000"),
-            (
-                "Claude usage limit reached. Your limit will reset at 5pm (Europe/Warsaw).",
-                UsageLimit,
-                None,
-                "17:00 Europe/Warsaw",
-            ),
-            ("You've hit your limit · resets 3am (Europe/Berlin)", UsageLimit, None, "3:00 Europe/Berlin"),
-            (
-                "You've hit your session limit · resets 10:30pm (Europe/Berlin)",
-                UsageLimit,
-                None,
-                "22:30 Europe/Berlin",
-            ),
-            ("You've hit your weekly limit · resets Sep 15 at 7pm", UsageLimit, None, "19:00 "),
-            (
-                "Weekly limit reached · resets 10am (Asia/Seoul) · /upgrade to Max or turn on /extra-usage",
-                UsageLimit,
-                None,
-                "10:00 Asia/Seoul",
-            ),
-            (
-                r#"API Error: 429 {"type":"error","error":{"type":"rate_limit_error","message":"This request would exceed your account's rate limit. Please try again later."}}"#,
-                UsageLimit,
-                Some(429),
-                "",
-            ),
-            ("API Error: Request rejected (429) · scripted error 429", UsageLimit, Some(429), ""),
-            (
-                r#"API Error: 529 {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
-                Overload,
-                Some(529),
-                "",
-            ),
-            (
-                "API Error: 500 scripted error 500. This is a server-side issue, usually temporary — try again in a moment.",
-                Overload,
-                Some(500),
-                "",
-            ),
-            (
-                "API Error: 400 You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC.",
-                UsageLimit,
-                Some(400),
-                "0:00 UTC",
-            ),
-            ("Credit balance is too low", UsageLimit, None, ""),
-            ("Failed to authenticate. API Error: 401 scripted error 401", Auth, Some(401), ""),
-            ("Invalid API key · Please run /login", Auth, None, ""),
-            ("API Error: 400 scripted error 400", Request, Some(400), ""),
-            (
-                "No conversation found with session ID: 11111111-2222-4333-8444-000000000000",
-                UnknownSession,
-                None,
-                "",
-            ),
-            ("Reached maximum budget ($0.01)", Other, None, ""),
-            // gemini: captured, and google-gemini/gemini-cli issues 13004, 25103, 10925, 14811, 1800.
-            (
-                "[API Error: You have exhausted your capacity on this model. Your quota will reset after 8h44m7s.]",
-                UsageLimit,
-                None,
-                "+31447",
-            ),
-            (
-                "[Backend Error] You have exhausted your capacity on this model. Your quota will reset after 4h28m20s. (HTTP 429)",
-                UsageLimit,
-                Some(429),
-                "+16100",
-            ),
-            (
-                "[API Error: You exceeded your current quota, please check your plan and billing details. Please retry in 38.3s.]",
-                UsageLimit,
-                None,
-                "+38.3",
-            ),
-            (
-                "[API Error: [{\n  \"error\": {\n    \"code\": 429,\n    \"message\": \"Resource has been exhausted (e.g. check quota).\",\n    \"status\": \"RESOURCE_EXHAUSTED\",\n \"details\": [{\"@type\": \"type.googleapis.com/google.rpc.RetryInfo\", \"retryDelay\": \"38s\"}]}}]]",
-                UsageLimit,
-                Some(429),
-                "+38",
-            ),
-            (
-                r#"[API Error: {"error":{"message":"{\n  \"error\": {\n    \"code\": 429,\n    \"message\": \"Resource has been exhausted (e.g. check quota).\",\n    \"status\": \"RESOURCE_EXHAUSTED\"\n  }\n}\n","code":429,"status":"Too Many Requests"}}]"#,
-                UsageLimit,
-                Some(429),
-                "",
-            ),
-            (
-                r#"[API Error: {"error":{"code":503,"message":"The model is overloaded. Please try again later.","status":"UNAVAILABLE"}}]"#,
-                Overload,
-                Some(503),
-                "",
-            ),
-            (
-                r#"[API Error: {"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT"}}]"#,
-                Auth,
-                Some(400),
-                "",
-            ),
-            (
-                r#"[API Error: {"error":{"code":401,"message":"scripted error 401","status":"INTERNAL"}}]"#,
-                Auth,
-                Some(401),
-                "",
-            ),
-            ("Error resuming session: Invalid session identifier \"x\".", UnknownSession, None, ""),
-            // opencode: anomalyco/opencode issues 47747, 21465, 16994.
-            (
-                r#"OpenAI API error (429): {"code":"rate_limit_exceeded","message":"Rate limit exceeded. Please retry after a brief wait."}"#,
-                UsageLimit,
-                Some(429),
-                "",
-            ),
-            ("Too many requests, the rate limit is 8000000 tokens per minute.", UsageLimit, None, ""),
-            (
-                "You have exceeded the request rate limit. Please wait a short period before retrying your request.",
-                UsageLimit,
-                None,
-                "",
-            ),
-            // perplexity, xai and others with an HTTP status and little else.
-            ("HTTP 502 Bad Gateway", Overload, Some(502), ""),
-            ("something else", Other, None, ""),
-            ("", Other, None, ""),
-        ];
-        for (words, class, status, when) in table {
+        for (words, class, status, when) in REAL_WORDS {
             assert_eq!(told(words), (*class, *status, (*when).to_owned()), "{words}");
         }
     }
@@ -498,8 +347,8 @@ mod tests {
 
     #[test]
     fn each_status_has_its_class() {
-        let classes = [400, 401, 402, 403, 404, 408, 413, 429, 500, 502, 503, 504, 529, 200]
-            .map(|s| class_of_status(s));
+        let classes =
+            [400, 401, 402, 403, 404, 408, 413, 429, 500, 502, 503, 504, 529, 200].map(class_of_status);
         let expected = [
             Request, Auth, UsageLimit, Auth, Request, Connection, Request, UsageLimit, Overload, Overload,
             Overload, Overload, Overload,

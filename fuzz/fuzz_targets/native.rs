@@ -1,0 +1,6 @@
+//! Any bytes as a stream of native.
+#![no_main]
+
+use run_agent::transcript::Dialect;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| run_agent_fuzz::stream(Dialect::Native, bytes));

@@ -1,0 +1,85 @@
+//! What must hold of any bytes at all, whoever reads them.
+//!
+//! The seeds are the lines of `fixtures/agents` and of the buses in `fixtures/trees`.
+
+use std::{fs, sync::OnceLock};
+
+use run_agent::{
+    clock::Clock,
+    fsx::Durability,
+    transcript::{Account, Dialect, MOST_EVENTS, events_of_line},
+    tree::{
+        Tree,
+        bus::{Bus, Message},
+        event::Event,
+    },
+};
+
+/// Reads the bytes as an agent's stream: no line is fatal, each gives the same events again, and they come back
+/// from disk as they went.
+///
+/// # Panics
+///
+/// If one of these does not hold.
+pub fn stream(dialect: Dialect, bytes: &[u8]) {
+    let mut account = Account::default();
+    let mut offset = 0;
+    for whole in bytes.split_inclusive(|b| *b == b'\n') {
+        let (line, length) = (whole.strip_suffix(b"\n").unwrap_or(whole), whole.len() as u64);
+        let events = events_of_line(dialect, offset, length, line);
+        assert_eq!(events, events_of_line(dialect, offset, length, line));
+        assert!(events.len() <= MOST_EVENTS);
+        for event in &events {
+            assert_eq!((event.offset, event.end()), (offset, offset + length));
+            let text = serde_json::to_string(event).expect("an event is JSON");
+            let back: Event = serde_json::from_str(&text).expect("an event is read back");
+            assert_eq!(&back, event);
+            account.add(event);
+        }
+        offset += length;
+    }
+    let _ = account.answer();
+    let said = "2026-11-22T12:00:00+01:00".parse().expect("a time");
+    let _ = account.failure.and_then(|f| f.not_before(said));
+}
+
+/// More messages than an input has.
+const ALL: usize = 1_000_000;
+
+/// A bus that is made once for the process, in a folder that its end leaves to the system's temporary files.
+fn shared_bus() -> &'static Bus {
+    static BUS: OnceLock<Bus> = OnceLock::new();
+    BUS.get_or_init(|| {
+        let root = tempfile::tempdir().expect("a temporary folder").keep();
+        let tree = Tree::create(&root, Durability::Never, Clock::default()).expect("a tree");
+        let bus = tree.project_bus(&"p".parse().expect("an id"));
+        fs::create_dir_all(bus.path().parent().expect("a folder")).expect("the project's folder");
+        bus
+    })
+}
+
+/// Reads the bytes as a message bus: every message that a page has is found again by its id, and pages one
+/// message long tell what one long page does.
+///
+/// # Panics
+///
+/// If one of these does not hold.
+pub fn bus(bytes: &[u8]) {
+    let bus = shared_bus();
+    fs::write(bus.path(), bytes).expect("the bus is written");
+    let page = bus.read_from(0, ALL).expect("a bus is read");
+    let mut again: Vec<Message> = Vec::new();
+    let mut at = 0;
+    while again.len() < page.messages.len() {
+        let one = bus.read_from(at, 1).expect("a bus is read");
+        assert!(one.next > at, "{} of {}", again.len(), page.messages.len());
+        again.extend(one.messages);
+        at = one.next;
+    }
+    assert_eq!(again, page.messages);
+    let tail = bus.tail(ALL).expect("a bus is read");
+    assert_eq!(tail.messages.last(), page.messages.last());
+    if let Some(message) = page.messages.first() {
+        let _ = bus.after(Some(&message.msg_id), ALL);
+    }
+}
