@@ -5,7 +5,7 @@
 //! `CONDUCTOR_UPDATE_EVENTS=1` writes both anew: read the difference before you keep it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
@@ -302,7 +302,11 @@ fn changed(line: &Value, changes: &[(prop::sample::Index, Change)]) -> Value {
         match change {
             Change::Replace(other) => *value = other.clone(),
             Change::Nest => *value = serde_json::json!({ "value": value.take() }),
-            Change::Longer => *value = Value::from(value.to_string().repeat(50)),
+            // Not what is long already: five times over it would be a line of gigabytes.
+            Change::Longer if value.to_string().len() < 1000 => {
+                *value = Value::from(value.to_string().repeat(50))
+            }
+            Change::Longer => {}
             Change::Delete => {
                 let (parent, key) = place.rsplit_once('/').unwrap();
                 let key = key.replace("~1", "/").replace("~0", "~");
@@ -361,9 +365,13 @@ fn captured() -> Vec<(Dialect, Value)> {
 
 #[test]
 fn no_captured_line_that_lacks_one_thing_is_fatal() {
+    let mut shapes = HashSet::new();
     for (dialect, line) in captured() {
         let mut all = Vec::new();
         places(&line, "", &mut all);
+        if !shapes.insert((line["type"].to_string(), all.clone())) {
+            continue;
+        }
         for place in all {
             for other in [
                 Value::Null,
