@@ -304,7 +304,7 @@ fn changed(line: &Value, changes: &[(prop::sample::Index, Change)]) -> Value {
             Change::Nest => *value = serde_json::json!({ "value": value.take() }),
             // Not what is long already: five times over it would be a line of gigabytes.
             Change::Longer if value.to_string().len() < 1000 => {
-                *value = Value::from(value.to_string().repeat(50))
+                *value = Value::from(value.to_string().repeat(50));
             }
             Change::Longer => {}
             Change::Delete => {

@@ -67,18 +67,18 @@ fn assistant(line: &Value) -> Vec<What> {
             Trouble::new(&flat(message.get("content"))).with_status(status(line, "api_error_status"));
         return vec![trouble.with_words(kind.unwrap_or_default()).into_error()];
     }
-    content(message, Role::Assistant, &mut |block| tool_result(line, block))
+    content(line, message, Role::Assistant)
 }
 
 fn user(line: &Value) -> Vec<What> {
     let message = line.get("message").unwrap_or(&Value::Null);
-    let mut what = content(message, Role::User, &mut |block| tool_result(line, block));
+    let mut what = content(line, message, Role::User);
     what.extend(file_changes(line));
     what
 }
 
 /// The blocks of a message; see "Messages" in Anthropic's API reference.
-fn content(message: &Value, role: Role, result: &mut dyn FnMut(&Value) -> What) -> Vec<What> {
+fn content(line: &Value, message: &Value, role: Role) -> Vec<What> {
     if let Some(text) = text(message, "content") {
         return vec![What::Message { role, text: text.to_owned(), partial: false }];
     }
@@ -98,7 +98,7 @@ fn content(message: &Value, role: Role, result: &mut dyn FnMut(&Value) -> What) 
                 tool: owned(block, "name").unwrap_or_default(),
                 input: block.get("input").cloned().unwrap_or_default(),
             }),
-            (Some(kind), _) if kind.ends_with("tool_result") => what.push(result(block)),
+            (Some(kind), _) if kind.ends_with("tool_result") => what.push(tool_result(line, block)),
             (Some(kind @ ("image" | "document")), _) => {
                 what.push(What::Message { role, text: format!("[{kind}]"), partial: false });
             }

@@ -6,8 +6,13 @@
 
 use chrono::{DateTime, Utc};
 
-use super::words::{Words, days, leading_number};
+use super::words::{Words, leading_number};
 use crate::tree::event::WallClock;
+
+/// A day in seconds.
+const DAY: f64 = 86_400.0;
+/// The longest time to wait that is believed, in seconds.
+const LONGEST: f64 = 400.0 * DAY;
 
 /// When to try again, as far as somebody said.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,7 +28,7 @@ pub(super) struct Retry {
 impl Retry {
     /// After so many seconds; nothing if that is no sensible time.
     pub(super) fn after(seconds: f64) -> Self {
-        let after = (seconds.is_finite() && (0.0..=days(400)).contains(&seconds)).then_some(seconds);
+        let after = (seconds.is_finite() && (0.0..=LONGEST).contains(&seconds)).then_some(seconds);
         Self { after, ..Self::default() }
     }
 
@@ -130,8 +135,8 @@ fn in_seconds(number: f64, unit: &str) -> Option<f64> {
         "s" | "sec" | "secs" | "second" | "seconds" => number,
         "m" | "min" | "mins" | "minute" | "minutes" => number * 60.0,
         "h" | "hr" | "hrs" | "hour" | "hours" => number * 3600.0,
-        "d" | "day" | "days" => number * days(1),
-        "w" | "week" | "weeks" => number * days(7),
+        "d" | "day" | "days" => number * DAY,
+        "w" | "week" | "weeks" => number * 7.0 * DAY,
         _ => return None,
     })
 }

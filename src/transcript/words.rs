@@ -72,11 +72,6 @@ pub(super) fn leading_number(text: &str) -> Option<(f64, &str)> {
     Some((text[..end].parse().ok()?, &text[end..])).filter(|_| whole > 0)
 }
 
-/// So many days in seconds.
-pub(super) fn days(number: u32) -> f64 {
-    f64::from(number) * 86_400.0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
