@@ -151,7 +151,7 @@ fn a_restart_goes_on_with_the_conversation_and_pays_for_its_own_part() {
     assert_eq!((cost(&runs[0]), cost(&runs[1])), (Some(0.05078), Some(0.050_884)));
     let calls = fs::read_to_string(bench.marker("t", "calls")).unwrap();
     let calls: Vec<&str> = calls.lines().filter(|l| l.contains("stream-json")).collect();
-    let resumed: Vec<bool> = calls.iter().map(|c| c.contains(&format!("--resume {}", thread))).collect();
+    let resumed: Vec<bool> = calls.iter().map(|c| c.contains(&format!("--resume {thread}"))).collect();
     assert_eq!(resumed, [false, true], "{calls:?}");
 }
 
