@@ -12,8 +12,8 @@ use run_agent::{
     process::{claim::Claim, exit::ExitRecord},
     transcript::{Dialect, events_of_line},
     tree::{
-        bus::Message, daemon_info::DaemonInfo, event::Event, run_info::RunInfo, task::TaskConfig,
-        task_end::TaskEnd, ticket::Ticket,
+        bus::Message, changes::Changes, daemon_info::DaemonInfo, event::Event, run_info::RunInfo,
+        task::TaskConfig, task_end::TaskEnd, ticket::Ticket,
     },
 };
 use serde_json::Value;
@@ -32,6 +32,7 @@ const FILES: &[(&str, &str)] = &[
     ("log-times.jsonl", "log-time"),
     ("inbox.jsonl", "inbox"),
     ("events.jsonl", "event"),
+    ("changes.json", "changes"),
 ];
 
 fn repository() -> PathBuf {
@@ -59,6 +60,7 @@ fn generated() -> BTreeMap<&'static str, Value> {
         "exit": ExitRecord,
         "message": Message,
         "event": Event,
+        "changes": Changes,
     }
 }
 

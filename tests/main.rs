@@ -15,6 +15,7 @@ mod bad_input;
 mod bus;
 mod cli_bus;
 mod cli_config;
+mod cli_diff;
 mod crash_points;
 mod crash_points_daemon;
 mod daemon_kill;

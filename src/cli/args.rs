@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::{
-    bus, chat_agent, config, context::Context, demo_agent, drive, error::CliResult, flags::GlobalFlags, fsck,
-    job, list, output, print::Form, resume, serve, status, stop, task, version, watch, why,
+    bus, chat_agent, config, context::Context, demo_agent, diff, drive, error::CliResult, flags::GlobalFlags,
+    fsck, job, list, output, print::Form, resume, serve, status, stop, task, version, watch, why,
 };
 
 use crate::config::Flags;
@@ -42,6 +42,8 @@ pub enum Command {
     List(list::Args),
     /// Print the answer of a run, or another of its files
     Output(output::Args),
+    /// Show what a run changed in its work folder
+    Diff(diff::Args),
     /// Stop a task and the tasks that it has started
     Stop(stop::Args),
     /// Post to a message bus, and read it
@@ -82,6 +84,7 @@ impl Command {
             Self::Task(args) => task::run(&args, context),
             Self::List(args) => list::run(&args, context),
             Self::Output(args) => output::run(&args, context),
+            Self::Diff(args) => diff::run(&args, context),
             Self::Stop(args) => stop::run(&args, context),
             Self::Bus(args) => bus::run(&args, context),
             Self::Drive(args) => drive::run(&args, context),
@@ -122,6 +125,7 @@ impl Command {
             Self::Job(args) => args.form(),
             Self::Task(args) => args.form(),
             Self::List(args) => args.json.form(),
+            Self::Diff(args) => args.json.form(),
             Self::Stop(args) => args.json.form(),
             Self::Fsck(args) => args.json.form(),
             Self::Bus(args) => args.form(),

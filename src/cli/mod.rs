@@ -12,6 +12,7 @@ mod colour;
 mod config;
 mod context;
 mod demo_agent;
+mod diff;
 mod drive;
 mod error;
 mod flags;

@@ -14,6 +14,7 @@
 mod append;
 mod atomic;
 mod batch;
+mod copy;
 mod error;
 mod group_sync;
 mod lines;
@@ -27,6 +28,7 @@ pub mod steps;
 pub use append::Tail;
 pub use atomic::{OnItsWay, Published};
 pub use batch::Batch;
+pub use copy::Scratch;
 pub use error::{FsError, FsErrorKind, Result};
 pub use lines::{Line, LineReader};
 pub use lock::{Lock, LockAttempt};

@@ -43,6 +43,22 @@ impl CommandSpec {
         command.spawn()
     }
 
+    /// Starts the program with all three of its streams given, in a process group of its own.
+    pub(super) fn spawn_quiet(
+        &self,
+        stdin: OwnedFd,
+        stdout: OwnedFd,
+        stderr: OwnedFd,
+    ) -> io::Result<std::process::Child> {
+        let mut command = self.command();
+        command
+            .process_group(0)
+            .stdin(Stdio::from(stdin))
+            .stdout(Stdio::from(stdout))
+            .stderr(Stdio::from(stderr));
+        command.spawn()
+    }
+
     fn command(&self) -> Command {
         sys::heed_children();
         let mut command = Command::new(&self.program);

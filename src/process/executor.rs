@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     io::{self, Read},
-    os::fd::{AsFd, OwnedFd},
+    os::fd::AsFd,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -13,6 +13,7 @@ use std::{
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{
+    bounded::nameless,
     command::CommandSpec,
     spec::{LaunchSpec, ShimReport},
 };
@@ -42,7 +43,7 @@ impl Local {
             env,
             cwd: Some(Path::new("/").to_owned()),
         };
-        let mut child = command.spawn_with_report(in_memory(&serde_json::to_vec(spec)?)?)?;
+        let mut child = command.spawn_with_report(nameless(&serde_json::to_vec(spec)?)?)?;
         let report = child.stdout.take().map_or_else(String::new, |out| read_line(out, CLAIM_DEADLINE));
         // The process that we started ends as soon as it has forked the shim.
         child.wait()?;
@@ -50,18 +51,6 @@ impl Local {
             ShimReport::Failed("the shim ended or hung before it had claimed the run".to_owned())
         }))
     }
-}
-
-/// A file that has no name and takes no disk: what is in it survives our end until the shim has read it.
-fn in_memory(bytes: &[u8]) -> io::Result<OwnedFd> {
-    let fd = rustix::fs::memfd_create("launch-spec", rustix::fs::MemfdFlags::CLOEXEC)?;
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let n = rustix::io::write(&fd, rest)?;
-        rest = &rest[n..];
-    }
-    rustix::fs::seek(&fd, rustix::fs::SeekFrom::Start(0))?;
-    Ok(fd)
 }
 
 /// Reads until a newline, the end, or the deadline.

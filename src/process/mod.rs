@@ -4,11 +4,13 @@
 //! a shim; [`liveness`] and [`tree`] look at processes from outside. This module
 //! knows run folders (`claim.json`, `exit.json`), and nothing of projects or tasks.
 
+pub mod bounded;
 pub mod cgroup;
 pub mod claim;
 pub mod command;
 pub mod executor;
 pub mod exit;
+pub mod git;
 pub mod identity;
 pub mod liveness;
 pub mod pidfd;

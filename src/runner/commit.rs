@@ -5,7 +5,7 @@
 
 use chrono::TimeDelta;
 
-use super::{Runner, environment::run_of, error::Result, launch, told};
+use super::{Runner, changes, environment::run_of, error::Result, launch, told};
 use crate::{
     process::claim::Claim,
     transcript::Account,
@@ -94,6 +94,7 @@ pub(super) fn commit_end(
     }
     info.end_time = Some(outcome.ended_at.unwrap_or_else(|| runner.tree.clock().now()));
     told::fill_in(runner, info, end.account)?;
+    info.git = changes::after(runner, info);
     let info = &*info;
     ensure_output(runner, &run, info, end.account)?;
     let (kind, body) = end_message(runner, &run, info)?;
@@ -108,7 +109,9 @@ pub(super) fn commit_end(
             LookBack::Continue
         }
     })?;
-    Ok(lock.write_run_info(&runner.tree, info)?)
+    lock.write_run_info(&runner.tree, info)?;
+    changes::forget(runner, info);
+    Ok(())
 }
 
 fn post(

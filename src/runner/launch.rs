@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Runner, environment,
+    Runner, changes, environment,
     error::{Result, RunnerError},
 };
 use crate::{
@@ -80,6 +80,7 @@ pub(super) fn start(runner: &Runner, info: &RunInfo) -> Result<()> {
     if let Some(file) = file {
         runner.tree.root().replace(&run.dir().path().join(file.name), file.content.as_bytes())?;
     }
+    changes::before(runner, info);
     let local = Local { program: runner.program.clone() };
     match local.start(&spec, env) {
         Ok(ShimReport::Claimed | ShimReport::AlreadyClaimed) => Ok(()),

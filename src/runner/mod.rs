@@ -6,6 +6,7 @@
 
 mod again;
 mod brakes;
+mod changes;
 mod children;
 mod commit;
 mod diversify;
@@ -28,6 +29,7 @@ mod told;
 mod usage_limit;
 mod wait;
 
+pub use changes::so_far;
 pub use children::live_children;
 pub use diversify::choose as choose_agent;
 pub use drive::Begin;

@@ -101,6 +101,7 @@ fn record(runner: &Runner, task: &TaskRef, new: NewRun<'_>) -> RunInfo {
         model: None,
         usage: None,
         thread_usage: None,
+        git: None,
         extra: BTreeMap::new(),
     }
 }

@@ -5,6 +5,7 @@
 //! of settings or of processes.
 
 pub mod bus;
+pub mod changes;
 pub mod daemon_info;
 pub mod error;
 pub mod event;

@@ -160,6 +160,12 @@ files!(RunDir {
     log_times = "log-times.jsonl";
     /// The agent's stream in one shape for every agent.
     events = "events.jsonl";
+    /// What it changed in its work folder, as a patch.
+    patch = "changes.patch";
+    /// Which files that were.
+    changes = "changes.json";
+    /// Where the work folder before the run is kept until it has ended.
+    git = "git";
     /// When an agent that met a usage limit may try again, as it says itself.
     retry_after = "retry-after";
     /// Commands for a live run.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
+    changes::GitInfo,
     event::ErrorClass,
     format::{Record, Spelling},
     ids::{ProjectId, RunId, TaskId},
@@ -161,6 +162,9 @@ pub struct RunInfo {
     /// What the conversation has used over all its runs, where the agent counts so.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub thread_usage: Option<Usage>,
+    /// What it changed in its work folder, where that is a git repository's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub git: Option<GitInfo>,
     /// Keys that another version wrote; they are kept.
     #[serde(flatten)]
     pub extra: BTreeMap<String, Value>,

@@ -80,6 +80,8 @@ impl Sandbox {
             .current_dir(self.work())
             .env_clear()
             .env("HOME", self.home())
+            // The tests lie in a repository of their own: ours.
+            .env("GIT_CEILING_DIRECTORIES", self.folder.path())
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .stdin(Stdio::null());
         command

@@ -1,0 +1,156 @@
+//! `run-agent diff`: what a run changed in its work folder.
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::{
+    colour::Style,
+    context::Context,
+    error::{CliError, CliResult, Kind},
+    flags::JsonFlag,
+    print::Form,
+    reference::References,
+    table::{Cell, Table},
+};
+use crate::{
+    runner,
+    tree::{
+        Tree, TreeError,
+        changes::{ChangeKind, ChangedFile, Changes, GitInfo},
+        format,
+        refs::RunRef,
+        run_info::RunInfo,
+    },
+};
+
+/// The largest patch that is shown, in bytes.
+const MAX_PATCH: u64 = 64 * 1024 * 1024;
+
+/// Flags of the verb.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+What is shown lies between the look before the run and the one after it: commits, uncommitted changes and new files,
+without what was there before, what git ignores, and what is inside of submodules. Of a run that has not ended it is
+what it has changed so far. Runs that work in one folder at the same time each show the changes of all of them.
+
+Examples:
+  run-agent diff my-project/my-task
+  run-agent diff my-task --stat
+  run-agent diff my-task > work.patch && git apply work.patch")]
+pub struct Args {
+    /// PROJECT/TASK for its latest run, PROJECT/TASK/RUN, or an id alone [default: the run that we are in]
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    /// Only the files, with lines that came and went
+    #[arg(long)]
+    stat: bool,
+    #[command(flatten)]
+    pub(super) json: JsonFlag,
+}
+
+/// The whole answer.
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    run: String,
+    ended: bool,
+    #[serde(flatten)]
+    git: Option<&'a GitInfo>,
+    folder: &'a str,
+    files: &'a [ChangedFile],
+    more: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch: Option<String>,
+}
+
+/// What is known of a run's changes.
+struct Known {
+    changes: Changes,
+    patch: Option<Vec<u8>>,
+}
+
+/// Prints the changes.
+pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    let tree = context.tree()?;
+    let run = References::new(&tree, context.environment()).run(args.name.as_deref())?;
+    let info = tree.run_info(&run)?;
+    let known = if info.status.is_final() {
+        recorded(&tree, &run, &info)?
+    } else {
+        let (changes, patch) = runner::so_far(&tree, context.environment(), &info)?;
+        Known { changes, patch: Some(patch) }
+    };
+    let printer = context.printer();
+    if let Some(note) = info.git.as_ref().and_then(|g| g.note.as_deref()) {
+        printer.word(&format!("note: {note}"))?;
+    }
+    if args.json.form() == Form::Json {
+        let patch = known.patch.filter(|_| !args.stat).map(|p| String::from_utf8_lossy(&p).into_owned());
+        printer.json(&Answer {
+            run: run.to_string(),
+            ended: info.status.is_final(),
+            git: info.git.as_ref(),
+            folder: &known.changes.folder,
+            files: &known.changes.files,
+            more: known.changes.more,
+            patch,
+        })?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if known.changes.files.is_empty() {
+        printer.word(&format!("run {} changed nothing in {}", run.run, known.changes.folder))?;
+    } else if args.stat {
+        stat(context, &known.changes)?;
+    } else {
+        let patch = known.patch.ok_or_else(|| {
+            CliError::new(Kind::NotFound, format!("the changes of run {} are too large to be kept", run.run))
+                .with_hint("`run-agent diff --stat` lists the files")
+        })?;
+        printer.bytes(&patch)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What was written down at the end of the run.
+fn recorded(tree: &Tree, run: &RunRef, info: &RunInfo) -> CliResult<Known> {
+    let root = tree.root();
+    if let Some(changes) = format::read::<Changes>(root, &run.dir().changes())? {
+        let patch = root.read_opt(&run.dir().patch(), MAX_PATCH).map_err(TreeError::from)?;
+        return Ok(Known { changes, patch });
+    }
+    let (why, hint) = match &info.git {
+        None => ("its folder was in no git repository".to_owned(), "run agents in a repository: --cwd"),
+        Some(git) => (git.note.clone().unwrap_or_default(), "`run-agent list` shows the other runs"),
+    };
+    Err(CliError::new(Kind::NotFound, format!("what run {run} changed is not known: {why}")).with_hint(hint))
+}
+
+fn stat(context: &Context, changes: &Changes) -> CliResult<()> {
+    let mut table = Table::new(&["", "ADDED", "REMOVED", "FILE"]);
+    let number = |lines: Option<u64>| lines.map_or_else(|| "-".to_owned(), |n| n.to_string());
+    for file in &changes.files {
+        let style = match file.change {
+            ChangeKind::Added => Style::Good,
+            ChangeKind::Deleted => Style::Bad,
+            ChangeKind::Modified | ChangeKind::Renamed => Style::Plain,
+        };
+        let name = match &file.old_path {
+            Some(old) => format!("{old} -> {}", file.path),
+            None => file.path.clone(),
+        };
+        table.row([
+            Cell::styled(file.change.letter(), style),
+            number(file.insertions).into(),
+            number(file.deletions).into(),
+            name.into(),
+        ]);
+    }
+    context.printer().table(&table)?;
+    let sum = |of: fn(&ChangedFile) -> Option<u64>| changes.files.iter().filter_map(of).sum::<u64>();
+    context.printer().word(&format!(
+        "{} files, {} lines added, {} removed",
+        changes.files.len(),
+        sum(|f| f.insertions),
+        sum(|f| f.deletions)
+    ))
+}

@@ -1,0 +1,186 @@
+//! Runs a helper program to its end, but no longer than a deadline and with no more output than is wanted.
+
+use std::{
+    io::{self, Read as _, Seek as _},
+    os::fd::{AsFd, OwnedFd},
+    process::{Child, ExitStatus},
+    time::{Duration, Instant},
+};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::command::CommandSpec;
+
+/// How often the size of the output is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+/// So much of what it says on stderr is kept.
+const WORDS: u64 = 64 * 1024;
+
+/// What a program may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// When it is ended.
+    pub deadline: Instant,
+    /// Bytes on stdout.
+    pub output: u64,
+}
+
+/// A program that came to its end by itself.
+#[derive(Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it said on stderr, or the beginning of it.
+    pub words: String,
+}
+
+/// A program that did not.
+#[derive(Debug, thiserror::Error)]
+pub enum BoundedError {
+    /// It could not be started or waited for.
+    #[error("cannot run {program}")]
+    Start {
+        /// The program.
+        program: String,
+        /// What the kernel answered.
+        source: io::Error,
+    },
+    /// It took too long and was ended.
+    #[error("{0} took too long")]
+    TimedOut(String),
+    /// It printed too much and was ended.
+    #[error("{0} printed too much")]
+    TooMuch(String),
+}
+
+/// Runs a program whose standard output goes to `stdout`, a regular or nameless file.
+///
+/// # Errors
+/// If it cannot be started, takes too long or prints too much; it is not there any more then.
+pub fn run(
+    spec: &CommandSpec,
+    stdin: &[u8],
+    stdout: &OwnedFd,
+    bounds: Bounds,
+) -> Result<Finished, BoundedError> {
+    let program = || spec.program.display().to_string();
+    let start = |source: io::Error| BoundedError::Start { program: program(), source };
+    let words = nameless(&[]).map_err(start)?;
+    let (input, output) = (nameless(stdin).map_err(start)?, stdout.try_clone().map_err(start)?);
+    let mut child = spec.spawn_quiet(input, output, words.try_clone().map_err(start)?).map_err(start)?;
+    let status = match wait(&mut child, stdout, bounds) {
+        Ok(Waited::Ended(status)) => status,
+        stopped => {
+            // Not reaped yet, so that the number is still its own.
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(match stopped {
+                Ok(Waited::TooMuch) => BoundedError::TooMuch(program()),
+                Ok(_) => BoundedError::TimedOut(program()),
+                Err(e) => start(e),
+            });
+        }
+    };
+    let words = contents(words, WORDS).map_err(start)?;
+    Ok(Finished { status, words: String::from_utf8_lossy(&words).into_owned() })
+}
+
+/// The same with its output in memory.
+///
+/// # Errors
+/// As [`run`].
+pub fn output(spec: &CommandSpec, stdin: &[u8], bounds: Bounds) -> Result<(Finished, Vec<u8>), BoundedError> {
+    let start = |source| BoundedError::Start { program: spec.program.display().to_string(), source };
+    let stdout = nameless(&[]).map_err(start)?;
+    let finished = run(spec, stdin, &stdout, bounds)?;
+    Ok((finished, contents(stdout, bounds.output).map_err(start)?))
+}
+
+enum Waited {
+    Ended(ExitStatus),
+    TooLong,
+    TooMuch,
+}
+
+fn wait(child: &mut Child, stdout: &OwnedFd, bounds: Bounds) -> io::Result<Waited> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::NotFound)?;
+    let handle = pidfd_open(pid, PidfdFlags::empty())?;
+    loop {
+        let left = bounds.deadline.saturating_duration_since(Instant::now());
+        let timeout = PollTimeout::try_from(left.min(LOOK)).unwrap_or(PollTimeout::ZERO);
+        let ready = poll(&mut [PollFd::new(handle.as_fd(), PollFlags::POLLIN)], timeout);
+        let printed = u64::try_from(rustix::fs::fstat(stdout)?.st_size).unwrap_or(0);
+        if printed > bounds.output {
+            return Ok(Waited::TooMuch);
+        }
+        match ready {
+            Ok(1..) => return Ok(Waited::Ended(child.wait()?)),
+            Ok(_) if left.is_zero() => return Ok(Waited::TooLong),
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
+
+/// A file without a name that holds these bytes and is read from its beginning.
+pub(super) fn nameless(bytes: &[u8]) -> io::Result<OwnedFd> {
+    let fd = rustix::fs::memfd_create("run-agent", rustix::fs::MemfdFlags::CLOEXEC)?;
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let n = rustix::io::write(&fd, rest)?;
+        rest = &rest[n..];
+    }
+    rustix::fs::seek(&fd, rustix::fs::SeekFrom::Start(0))?;
+    Ok(fd)
+}
+
+fn contents(fd: OwnedFd, most: u64) -> io::Result<Vec<u8>> {
+    #[expect(clippy::disallowed_types, reason = "a file without a name: no path to put into an error")]
+    let mut file = std::fs::File::from(fd);
+    file.rewind()?;
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn shell(script: &str) -> CommandSpec {
+        CommandSpec {
+            program: "/bin/sh".into(),
+            args: vec!["-c".into(), script.into()],
+            env: BTreeMap::new(),
+            cwd: None,
+        }
+    }
+
+    fn bounds(milliseconds: u64, output: u64) -> Bounds {
+        Bounds { deadline: Instant::now() + Duration::from_millis(milliseconds), output }
+    }
+
+    #[test]
+    fn what_it_says_comes_back() {
+        let (finished, said) =
+            output(&shell("read line; echo got $line; echo oops >&2; exit 3"), b"it\n", bounds(10_000, 100))
+                .unwrap();
+        assert_eq!((finished.status.code(), finished.words.as_str()), (Some(3), "oops\n"));
+        assert_eq!(said, b"got it\n");
+    }
+
+    #[test]
+    fn it_ends_in_time_and_within_its_room() {
+        let began = Instant::now();
+        let slow = output(&shell("exec sleep 100"), b"", bounds(100, 100));
+        assert!(matches!(slow, Err(BoundedError::TimedOut(_))), "{slow:?}");
+        let loud = output(&shell("while :; do echo aaaaaaaaaaaaaaa; done"), b"", bounds(50_000, 1000));
+        assert!(matches!(loud, Err(BoundedError::TooMuch(_))), "{loud:?}");
+        assert!(began.elapsed() < Duration::from_secs(20));
+        let absent = CommandSpec { program: "/nonexistent/git".into(), ..shell("") };
+        assert!(matches!(output(&absent, b"", bounds(1000, 10)), Err(BoundedError::Start { .. })));
+    }
+}

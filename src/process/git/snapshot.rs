@@ -1,0 +1,139 @@
+//! Everything in a work folder that git would not ignore, as one tree object.
+
+use std::{
+    collections::HashMap,
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    call::{GitError, Setting},
+    compare::Store,
+    repository::{Repository, is_object_id},
+};
+
+/// The largest file that is looked into, in bytes.
+const MAX_FILE: u64 = 16 * 1024 * 1024;
+/// What may be looked into altogether.
+const MAX_TOTAL: u64 = 256 * 1024 * 1024;
+/// How many files.
+const MAX_FILES: usize = 50_000;
+
+/// A work folder as it was at one time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The tree object.
+    pub tree: String,
+    /// Files that stand in it as they were last committed, or not at all: too large, too many, or not readable.
+    pub left_out: Vec<String>,
+}
+
+/// Takes a snapshot into `store`. What lies below `not_here` is passed over: our own tree grows meanwhile.
+///
+/// # Errors
+/// If git refuses or takes too long.
+pub fn snapshot(
+    setting: &Setting,
+    repository: &Repository,
+    store: &Store<'_>,
+    not_here: &Path,
+) -> Result<Snapshot, GitError> {
+    store.prepare(repository)?;
+    let setting = store.setting(setting, repository);
+    let call = |args: &[&str], stdin: &[u8]| setting.call(&repository.top, args, stdin);
+    let listed = call(&["ls-files", "-z", "--others", "--modified", "--exclude-standard"], b"")?;
+    let sorted = Sorted::of(&listed, &repository.top, not_here);
+    if !sorted.gone.is_empty() {
+        call(&["update-index", "--force-remove", "-z", "--stdin"], &sorted.gone)?;
+    }
+    if !sorted.there.is_empty() {
+        call(&["update-index", "--add", "--remove", "--replace", "-z", "--stdin"], &sorted.there)?;
+    }
+    let tree = call(&["write-tree", "--missing-ok"], b"")?;
+    let tree = String::from_utf8_lossy(&tree).trim().to_owned();
+    if is_object_id(&tree) {
+        Ok(Snapshot { tree, left_out: sorted.left_out })
+    } else {
+        Err(GitError::Answer("write-tree"))
+    }
+}
+
+/// The paths that differ from the index, each ended by NUL.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Sorted {
+    there: Vec<u8>,
+    gone: Vec<u8>,
+    left_out: Vec<String>,
+}
+
+impl Sorted {
+    fn of(listed: &[u8], top: &Path, not_here: &Path) -> Self {
+        let mut sorted = Self::default();
+        let (mut files, mut bytes) = (0, 0);
+        let mut links = HashMap::new();
+        // A folder in which a repository of its own lies ends in a slash.
+        for name in listed.split(|b| *b == 0).filter(|n| !n.is_empty() && !n.ends_with(b"/")) {
+            let path = top.join(OsStr::from_bytes(name));
+            if path.starts_with(not_here) {
+                continue;
+            }
+            let list = match look(&path, top, &mut links) {
+                Look::Gone => &mut sorted.gone,
+                Look::There(size) => {
+                    files += 1;
+                    bytes += size;
+                    if size > MAX_FILE || bytes > MAX_TOTAL || files > MAX_FILES {
+                        bytes -= size;
+                        sorted.left_out.push(String::from_utf8_lossy(name).into_owned());
+                        continue;
+                    }
+                    &mut sorted.there
+                }
+                Look::Closed => {
+                    sorted.left_out.push(String::from_utf8_lossy(name).into_owned());
+                    continue;
+                }
+            };
+            list.extend_from_slice(name);
+            list.push(0);
+        }
+        sorted
+    }
+}
+
+/// What stands at a path that git has listed.
+enum Look {
+    There(u64),
+    Gone,
+    Closed,
+}
+
+fn look(path: &Path, top: &Path, links: &mut HashMap<PathBuf, bool>) -> Look {
+    // What lies behind a link is not in the work folder, whatever the index says.
+    if path.parent().is_some_and(|folder| is_behind_link(folder, top, links)) {
+        return Look::Gone;
+    }
+    match path.symlink_metadata() {
+        Ok(meta) if meta.is_symlink() || meta.is_dir() => Look::There(0),
+        Ok(meta) if meta.is_file() => match rustix::fs::access(path, rustix::fs::Access::READ_OK) {
+            Ok(()) => Look::There(meta.len()),
+            Err(_) => Look::Closed,
+        },
+        // Gone, or a pipe or device in its place.
+        Ok(_) | Err(_) => Look::Gone,
+    }
+}
+
+fn is_behind_link(folder: &Path, top: &Path, known: &mut HashMap<PathBuf, bool>) -> bool {
+    if folder == top || !folder.starts_with(top) {
+        return false;
+    }
+    if let Some(behind) = known.get(folder) {
+        return *behind;
+    }
+    let link = folder.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+    let behind = link || folder.parent().is_some_and(|above| is_behind_link(above, top, known));
+    known.insert(folder.to_owned(), behind);
+    behind
+}

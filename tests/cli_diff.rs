@@ -1,0 +1,199 @@
+//! `run-agent diff`: exactly what a run changed in its work folder, in repositories of every kind.
+
+use std::{path::Path, process::Command, time::Duration};
+
+use crate::common::tasks::{Bench, DONE, until};
+use serde_json::Value;
+
+/// Runs git in a folder as a person would.
+#[track_caller]
+fn git(folder: &Path, line: &str) -> String {
+    let output = Command::new("git")
+        .args(["-c", "user.name=me", "-c", "user.email=me@localhost", "-c", "commit.gpgsign=false"])
+        .args(line.split_whitespace())
+        .current_dir(folder)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("HOME", folder)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "git {line}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A bench whose working folder is a repository with a commit of `a.txt` and `b.txt`.
+fn bench() -> Bench {
+    let bench = Bench::new();
+    let work = bench.sandbox.work();
+    git(&work, "init -q -b main");
+    bench.sandbox.write("work/a.txt", "one\ntwo\n");
+    bench.sandbox.write("work/b.txt", "b\n");
+    git(&work, "add -A");
+    git(&work, "commit -q -m first");
+    bench
+}
+
+/// Every file of a folder with what is in it.
+fn state_of(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(state_of(&path));
+        } else {
+            found.push((path.clone(), std::fs::read(&path).unwrap()));
+        }
+    }
+    found.sort();
+    found
+}
+
+fn files(bench: &Bench, name: &str) -> Vec<String> {
+    let json = bench.run(&format!("diff {name} --stat --json"));
+    assert_eq!(json.code, 0, "{json:?}");
+    let json: Value = serde_json::from_str(&json.stdout).unwrap();
+    let file = |f: &Value| format!("{} {}", f["change"].as_str().unwrap(), f["path"].as_str().unwrap());
+    json["files"].as_array().unwrap().iter().map(file).collect()
+}
+
+#[test]
+fn only_what_the_run_itself_did_is_shown_however_the_folder_was_before() {
+    let bench = bench();
+    let work = bench.sandbox.work();
+    bench.sandbox.write("work/.gitignore", "ignored\n");
+    bench.sandbox.write("work/a.txt", "one\ntwo\nmine\n");
+    bench.sandbox.write("work/staged.txt", "mine\n");
+    git(&work, "add staged.txt");
+    bench.sandbox.write("work/untracked.txt", "mine\n");
+    let before = state_of(&work.join(".git"));
+    let first = format!("echo run >>a.txt; echo new >new.txt; echo x >ignored; rm b.txt; {DONE}");
+    assert_eq!(bench.task("t", "", &first).outcome.code, 0);
+    assert_eq!(files(&bench, "p/t"), ["modified a.txt", "deleted b.txt", "added new.txt"]);
+    let patch = bench.run("diff p/t").succeeds();
+    assert!(patch.contains("\n+run\n") && patch.contains("\n+new\n"), "{patch}");
+    let mine =
+        patch.lines().any(|l| l.starts_with("+mine") || l.contains("untracked") || l.contains("ignored"));
+    assert!(!mine, "{patch}");
+    let stat = bench.run("diff p/t --stat");
+    assert!(stat.stdout.contains("M  1      0        a.txt\n"), "{stat:?}");
+    assert_eq!(stat.stderr, "3 files, 2 lines added, 1 removed\n");
+
+    // The repository was not written to, and the patch is one.
+    assert!(state_of(&work.join(".git")) == before);
+    let file = bench.sandbox.write("work.patch", &patch);
+    git(&work, &format!("apply -R --check {}", file.display()));
+
+    // Later runs do not change what this one did.
+    let second = format!("echo later >>a.txt; rm new.txt; {DONE}");
+    assert_eq!(bench.task("u", "", &second).outcome.code, 0);
+    assert_eq!(files(&bench, "p/u"), ["modified a.txt", "deleted new.txt"]);
+    assert_eq!(bench.run("diff p/t").succeeds(), patch);
+}
+
+#[test]
+fn commits_are_changes_too_and_the_record_names_them() {
+    let bench = bench();
+    let head = git(&bench.sandbox.work(), "rev-parse HEAD").trim().to_owned();
+    let commit = "git -c user.name=a -c user.email=a@b commit -qam work";
+    let script =
+        format!("printf '\\000bin' >pic; git add pic; echo c >>a.txt; {commit}; git mv b.txt moved; {DONE}");
+    assert_eq!(bench.task("t", "", &script).outcome.code, 0);
+    assert_eq!(files(&bench, "p/t"), ["modified a.txt", "renamed moved", "added pic"]);
+    let record = bench.runs("t").remove(0).git.unwrap();
+    let after = git(&bench.sandbox.work(), "rev-parse HEAD").trim().to_owned();
+    assert_eq!((record.head_before, record.head_after), (Some(head.clone()), Some(after.clone())));
+    assert_ne!(head, after);
+    let stat = record.diffstat.unwrap();
+    assert_eq!((stat.files, stat.insertions, stat.deletions, record.note), (3, 1, 0, None));
+    assert!(!bench.run_file("t", 0, "git").exists(), "what was kept is gone");
+}
+
+#[test]
+fn a_run_that_goes_on_shows_what_it_has_changed_so_far() {
+    let bench = bench();
+    let script = format!("echo now >>a.txt; touch begun; {}; {DONE}", crate::common::tasks::UNTIL_GO);
+    let driver = bench.start("t", "", &script);
+    until("it has begun", || bench.sandbox.work().join("begun").exists());
+    assert_eq!(files(&bench, "p/t"), ["modified a.txt", "added begun"]);
+    bench.touch("go");
+    assert_eq!(driver.wait().outcome.code, 0);
+    assert_eq!(files(&bench, "p/t"), ["modified a.txt", "added begun", "added go"]);
+}
+
+#[test]
+fn in_no_repository_nothing_is_looked_at() {
+    let bench = Bench::new();
+    assert_eq!(bench.task("t", "", &format!("echo x >x; {DONE}")).outcome.code, 0);
+    assert_eq!(bench.runs("t")[0].git, None);
+    bench.run("diff p/t").fails(3, "its folder was in no git repository", "--cwd");
+}
+
+#[test]
+fn odd_repositories_are_notes_and_never_failures() {
+    // No commit yet.
+    let bench = Bench::new();
+    git(&bench.sandbox.work(), "init -q");
+    assert_eq!(bench.task("empty", "", &format!("echo x >x; {DONE}")).outcome.code, 0);
+    assert_eq!(files(&bench, "p/empty"), ["added x"]);
+    assert_eq!(bench.runs("empty")[0].git.as_ref().unwrap().head_before, None);
+
+    // A repository in it without commits, a pipe, a file that nobody may read, a link over a folder, and one that is too large.
+    let odd = "git init -q inner; echo i >inner/i; mkfifo pipe; echo s >secret; chmod 000 secret; \
+               truncate -s 20M large; mkdir d; echo d >d/f";
+    assert_eq!(bench.task("odd", "", &format!("{odd}; {DONE}")).outcome.code, 0);
+    assert_eq!(
+        files(&bench, "p/odd"),
+        if root() { vec!["added d/f", "added secret"] } else { vec!["added d/f"] }
+    );
+    let note = bench.runs("odd")[0].git.clone().unwrap().note.unwrap();
+    assert!(note.contains("large"), "{note}");
+    let link = format!("git add d; rm -r d; ln -s inner d; {DONE}");
+    assert_eq!(bench.task("link", "", &link).outcome.code, 0);
+    assert_eq!(files(&bench, "p/link"), ["added d", "deleted d/f"]);
+
+    // Not a repository after all.
+    let broken = Bench::new();
+    broken.sandbox.write("work/.git", "gitdir: /nonexistent\n");
+    assert_eq!(broken.task("t", "", DONE).outcome.code, 0);
+    let note = broken.runs("t")[0].git.clone().unwrap().note.unwrap();
+    assert!(note.contains("not a git repository"), "{note}");
+    broken.run("diff p/t").fails(3, "not a git repository", "run-agent list");
+}
+
+fn root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+#[test]
+fn programs_that_the_repository_configures_do_not_run() {
+    let bench = bench();
+    let work = bench.sandbox.work();
+    let trap = work.join("ran");
+    let program = format!("touch {}; cat", trap.display());
+    for key in ["filter.f.clean", "filter.f.process", "core.fsmonitor", "diff.external", "core.pager"] {
+        let set = Command::new("git").args(["config", key, &program]).current_dir(&work).output().unwrap();
+        assert!(set.status.success());
+    }
+    bench.sandbox.write("work/.gitattributes", "* filter=f\n");
+    for hook in ["post-index-change", "pre-commit"] {
+        let hook = bench.sandbox.write(format!("work/.git/hooks/{hook}"), format!("#!/bin/sh\n{program}\n"));
+        Command::new("chmod").arg("755").arg(&hook).output().unwrap();
+    }
+    assert_eq!(bench.task("t", "", &format!("echo c >>a.txt; {DONE}")).outcome.code, 0);
+    assert_eq!(files(&bench, "p/t"), ["modified a.txt"]);
+    assert!(!trap.exists());
+}
+
+#[test]
+fn a_git_that_hangs_holds_up_no_run() {
+    let bench = bench();
+    let fake = bench.sandbox.write("bin/git", "#!/bin/sh\nexec sleep 60\n");
+    Command::new("chmod").arg("755").arg(&fake).output().unwrap();
+    let mut command = bench.command("job", "t", "", "true");
+    let path = format!("{}:/usr/bin:/bin", fake.parent().unwrap().display());
+    let began = std::time::Instant::now();
+    let outcome = crate::common::outcome(command.env("PATH", path));
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    let note = bench.runs("t")[0].git.clone().unwrap().note.unwrap();
+    assert_eq!(note, "git took too long");
+}
