@@ -10,6 +10,7 @@ pub mod telemetry;
 
 pub mod tree;
 
+pub mod archive;
 pub mod config;
 pub mod process;
 pub mod transcript;

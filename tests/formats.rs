@@ -9,6 +9,8 @@ use std::{
 };
 
 use run_agent::{
+    agents::replay::Recording,
+    archive::Manifest,
     process::{claim::Claim, exit::ExitRecord},
     transcript::{Dialect, events_of_line},
     tree::{
@@ -33,6 +35,7 @@ const FILES: &[(&str, &str)] = &[
     ("inbox.jsonl", "inbox"),
     ("events.jsonl", "event"),
     ("changes.json", "changes"),
+    ("recording.json", "recording"),
 ];
 
 fn repository() -> PathBuf {
@@ -61,6 +64,8 @@ fn generated() -> BTreeMap<&'static str, Value> {
         "message": Message,
         "event": Event,
         "changes": Changes,
+        "recording": Recording,
+        "bundle-manifest": Manifest,
     }
 }
 

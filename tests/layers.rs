@@ -30,6 +30,7 @@ const MODULES: &[Module] = &[
     // Facts.
     module_on(1, "tree", &["fsx", "clock"]),
     // Instruments.
+    module_on(2, "archive", &["fsx", "clock", "telemetry", "tree"]),
     module_on(2, "config", &["fsx", "telemetry", "tree"]),
     module_on(2, "process", &["fsx", "clock", "shutdown", "telemetry"]),
     module_on(2, "transcript", &["fsx", "tree"]),
@@ -39,7 +40,7 @@ const MODULES: &[Module] = &[
     module_on(3, "view", &["fsx", "clock", "tree", "process", "transcript", "watch"]),
     // Engines.
     module_on(4, "runner", &[
-        "fsx", "clock", "shutdown", "telemetry", "tree", "config", "process", "transcript", "watch", "agents", "view",
+        "fsx", "clock", "shutdown", "telemetry", "tree", "archive", "config", "process", "transcript", "watch", "agents", "view",
     ]),
     module_on(4, "planner", &["fsx", "clock", "shutdown", "telemetry", "tree", "config", "view"]),
     module_on(4, "approvals", &["fsx", "clock", "shutdown", "telemetry", "tree", "config"]),
@@ -61,7 +62,7 @@ const MODULES: &[Module] = &[
     module_on(8, "faces", &["shutdown", "telemetry", "tree", "watch", "view", "approvals", "daemon", "http"]),
     // The shell. It reads files that a person names, and shows those of a run: hence fsx.
     module_on(9, "cli", &[
-        "fsx", "clock", "shutdown", "telemetry", "tree", "config", "process", "transcript", "watch", "agents", "view", "runner", "planner",
+        "fsx", "clock", "shutdown", "telemetry", "tree", "archive", "config", "process", "transcript", "watch", "agents", "view", "runner", "planner",
         "automations", "daemon", "http", "faces",
     ]),
 ];

@@ -1,8 +1,8 @@
 //! Agents: which program runs for a name in the configuration, and how it is called.
 //!
 //! An adapter builds the command; it starts nothing and writes nothing. The [`demo`]
-//! agent is a program of its own that happens to live in this binary. Each agent's
-//! flags, variables and limits are explained to users in docs/agents.md.
+//! agent is a program of its own that happens to live in this binary, and so is the one that [`replay`]s a run. Each
+//! agent's flags, variables and limits are explained to users in docs/agents.md.
 
 pub mod chat;
 mod chat_call;
@@ -14,6 +14,7 @@ mod gemini;
 mod opencode;
 mod plan;
 mod preamble;
+pub mod replay;
 mod request;
 
 pub use find::{AgentError, find, program};

@@ -15,6 +15,9 @@ use crate::config::{AgentType, PromptDelivery};
 /// # Errors
 /// If the program is missing, none is given, or a prompt is too long to be an argument.
 pub fn plan(of: &PlanFor<'_>, prompt: Option<(&Path, &str)>) -> Result<AgentCommand, AgentError> {
+    if of.settings.agent_type != AgentType::Command && !of.command.is_empty() {
+        return as_given(of);
+    }
     let call = match of.settings.agent_type {
         AgentType::Command => return plan_command(of, prompt),
         AgentType::Demo => Call { args: of.settings.args.clone(), ..Call::default() },
@@ -70,6 +73,17 @@ fn plan_command(of: &PlanFor<'_>, prompt: Option<(&Path, &str)>) -> Result<Agent
         PromptDelivery::File | PromptDelivery::Arg => PromptSource::Arguments,
     };
     Ok(AgentCommand { argv, prompt, env: Vec::new(), file: None })
+}
+
+/// A command given for this task alone in place of the agent's own: it is called as it is written, with the prompt
+/// on its standard input, and what it prints is understood as what the agent would.
+fn as_given(of: &PlanFor<'_>) -> Result<AgentCommand, AgentError> {
+    let Some((name, rest)) = of.command.split_first() else {
+        return Err(AgentError::NoCommand { agent: of.agent.to_owned() });
+    };
+    let mut argv = vec![text(&program(of.agent, of.settings.agent_type, name, of.path, of.cwd)?)];
+    argv.extend(rest.iter().cloned());
+    Ok(AgentCommand { argv, prompt: PromptSource::Stdin, env: Vec::new(), file: None })
 }
 
 fn text(path: &Path) -> String {

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::{
-    bus, chat_agent, config, context::Context, demo_agent, diff, drive, error::CliResult, flags::GlobalFlags,
-    fsck, job, list, output, print::Form, resume, serve, status, stop, task, version, watch, why,
+    bundle, bus, chat_agent, config, context::Context, demo_agent, diff, drive, error::CliResult,
+    flags::GlobalFlags, fsck, job, list, output, print::Form, replay, replay_agent, resume, serve, status,
+    stop, task, version, watch, why,
 };
 
 use crate::config::Flags;
@@ -46,6 +47,10 @@ pub enum Command {
     Diff(diff::Args),
     /// Stop a task and the tasks that it has started
     Stop(stop::Args),
+    /// Play a recorded run again, with its own timing
+    Replay(replay::Args),
+    /// Pack a task into one file to give away, secrets masked
+    Bundle(bundle::Args),
     /// Post to a message bus, and read it
     Bus(bus::Args),
     /// Go on with tasks whose driver has died
@@ -66,6 +71,9 @@ pub enum Command {
     /// Work as an agent that is an API
     #[command(hide = true)]
     ChatAgent(chat_agent::Args),
+    /// Play a recording as the agent of a run
+    #[command(hide = true)]
+    ReplayAgent(replay_agent::Args),
     /// Show the settings and where they come from
     Config(config::Args),
     /// Print the version
@@ -86,6 +94,8 @@ impl Command {
             Self::Output(args) => output::run(&args, context),
             Self::Diff(args) => diff::run(&args, context),
             Self::Stop(args) => stop::run(&args, context),
+            Self::Replay(args) => replay::run(&args, context),
+            Self::Bundle(args) => bundle::run(&args, context),
             Self::Bus(args) => bus::run(&args, context),
             Self::Drive(args) => drive::run(&args, context),
             Self::Fsck(args) => fsck::run(&args, context),
@@ -95,6 +105,7 @@ impl Command {
             Self::Why(args) => why::run(&args, context),
             Self::DemoAgent(args) => demo_agent::run(&args, context),
             Self::ChatAgent(args) => chat_agent::run(&args, context),
+            Self::ReplayAgent(args) => replay_agent::run(&args, context),
             Self::Config(args) => config::run(args, context),
             Self::Version(args) => version::run(&args, context),
         }
@@ -128,14 +139,19 @@ impl Command {
             Self::Diff(args) => args.json.form(),
             Self::Stop(args) => args.json.form(),
             Self::Fsck(args) => args.json.form(),
+            Self::Replay(args) => args.json.form(),
+            Self::Bundle(args) => args.json.form(),
             Self::Bus(args) => args.form(),
             Self::Resume(args) => args.json.form(),
             Self::Status(args) => args.json.form(),
             Self::Watch(args) => args.json.form(),
             Self::Why(args) => args.json.form(),
-            Self::ChatAgent(_) | Self::DemoAgent(_) | Self::Drive(_) | Self::Output(_) | Self::Serve(_) => {
-                Form::Text
-            }
+            Self::ChatAgent(_)
+            | Self::DemoAgent(_)
+            | Self::ReplayAgent(_)
+            | Self::Drive(_)
+            | Self::Output(_)
+            | Self::Serve(_) => Form::Text,
             Self::Config(args) => args.form(),
             Self::Version(args) => args.json.form(),
         }

@@ -3,7 +3,8 @@
 use std::{error::Error, process::ExitCode};
 
 use crate::{
-    agents::AgentError,
+    agents::{AgentError, replay::RecordingError},
+    archive::BundleError,
     config::{ConfigError, ConfigErrorKind},
     runner::RunnerError,
     tree::{FsErrorKind, TreeError, ids::BadId},
@@ -268,6 +269,30 @@ fn kind_of_disk(kind: FsErrorKind) -> Kind {
         FsErrorKind::Denied | FsErrorKind::WrongKind => Kind::RootUnusable,
         FsErrorKind::Escapes | FsErrorKind::TooLarge => Kind::Corrupt,
         FsErrorKind::Other => Kind::Failed,
+    }
+}
+
+impl From<BundleError> for CliError {
+    fn from(error: BundleError) -> Self {
+        match error {
+            BundleError::Fs(e) => TreeError::from(e).into(),
+            BundleError::Tree(e) => e.into(),
+            e @ (BundleError::Archive { .. } | BundleError::Refused { .. }) => Self::wrap(Kind::Refused, &e)
+                .with_hint("a bundle is what `run-agent bundle` makes; ask for the file again"),
+        }
+    }
+}
+
+impl From<RecordingError> for CliError {
+    fn from(error: RecordingError) -> Self {
+        match error {
+            RecordingError::Fs(e) => TreeError::from(e).into(),
+            RecordingError::Tree(e) => e.into(),
+            e @ RecordingError::Unplayable { .. } => {
+                Self::wrap(Kind::Refused, &e).with_hint("`run-agent list PROJECT/TASK` shows the task's runs")
+            }
+            e @ RecordingError::Print(_) => Self::wrap(Kind::Failed, &e),
+        }
     }
 }
 

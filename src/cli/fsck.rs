@@ -1,10 +1,11 @@
 //! `run-agent fsck`: what is wrong with a tree, and mending it.
 
-use std::{collections::BTreeSet, process::ExitCode};
+use std::{collections::BTreeSet, path::PathBuf, process::ExitCode};
 
 use serde::Serialize;
 
 use super::{
+    bundle::open_bundle,
     context::Context,
     error::{CliError, CliResult, Kind},
     flags::JsonFlag,
@@ -24,10 +25,14 @@ const ROUNDS: usize = 5;
 #[command(after_help = "Examples:
   run-agent fsck
   run-agent fsck --repair
+  run-agent fsck report.tar.gz
   run-agent fsck --json | jq '.findings[].rule'")]
 pub struct Args {
+    /// A bundle (*.tar.gz) [default: the tree]
+    #[arg(value_name = "FILE")]
+    bundle: Option<PathBuf>,
     /// Mend what can be mended without losing anything
-    #[arg(long)]
+    #[arg(long, conflicts_with = "bundle")]
     repair: bool,
     #[command(flatten)]
     pub(super) json: JsonFlag,
@@ -52,13 +57,22 @@ struct Answer<'a> {
 
 /// Looks, and mends if asked to.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    if let Some(path) = &args.bundle {
+        let bundle = open_bundle(context, path)?;
+        let looked = Looked { mended: Vec::new(), failures: Vec::new(), left: fsck::check(&bundle.tree)? };
+        return conclude(args, context, &looked);
+    }
     let runner = context.runner()?;
     let left = fsck::check(&runner.tree)?;
     let mut looked = Looked { mended: Vec::new(), failures: Vec::new(), left };
     if args.repair {
         repair(&runner, &mut looked)?;
     }
-    print(args, context, &looked)?;
+    conclude(args, context, &looked)
+}
+
+fn conclude(args: &Args, context: &Context, looked: &Looked) -> CliResult<ExitCode> {
+    print(args, context, looked)?;
     Ok(if looked.left.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(Kind::Findings.code()) })
 }
 
@@ -112,7 +126,7 @@ fn print(args: &Args, context: &Context, looked: &Looked) -> CliResult<()> {
         printer.word(&format!("hint: {rule}: {hint}"))?;
     }
     let mendable = left.findings.iter().any(|f| f.severity == Severity::Mendable);
-    if mendable && !args.repair {
+    if mendable && !args.repair && args.bundle.is_none() {
         printer.word("`run-agent fsck --repair` mends what is mendable")?;
     }
     Ok(())

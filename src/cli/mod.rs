@@ -6,6 +6,7 @@
 mod args;
 mod attend;
 mod batch;
+mod bundle;
 mod bus;
 mod chat_agent;
 mod colour;
@@ -24,6 +25,8 @@ mod log_follower;
 mod output;
 mod print;
 mod reference;
+mod replay;
+mod replay_agent;
 mod resume;
 mod serve;
 mod status;
@@ -70,7 +73,8 @@ pub fn program() -> ExitCode {
 #[must_use]
 pub fn conductor() -> ExitCode {
     // It starts itself for what the daemon needs done: those verbs come through.
-    let own = |verb: &OsString| ["shim", "demo-agent", "chat-agent"].iter().any(|own| verb == own);
+    let own =
+        |verb: &OsString| ["shim", "demo-agent", "chat-agent", "replay-agent"].iter().any(|own| verb == own);
     let own = std::env::args_os().nth(1).as_ref().is_some_and(own);
     if own {
         return program();

@@ -32,3 +32,4 @@ pub use settings::{
     WatchMode, Webhook,
 };
 pub use task_settings::TaskSettings;
+pub use units::duration as parse_duration;

@@ -15,7 +15,7 @@ const SIZES: &[(&str, u64)] = &[
 ];
 
 /// Understands `10s`, `5m`, `2h`, `1h30m`, `250ms`, or a number of seconds.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     if let Ok(seconds) = text.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }

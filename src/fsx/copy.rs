@@ -38,6 +38,22 @@ impl Root {
 }
 
 impl Root {
+    /// Makes a new file of what `source` gives, `most` bytes at most. Nothing is synced.
+    ///
+    /// # Errors
+    /// If something stands there, the source fails, or it gives more.
+    pub fn fill_new(&self, rel: &RelPath, source: &mut impl io::Read, most: u64) -> Result<u64> {
+        step();
+        let mut target = self.file("create", rel, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?;
+        let written = io::copy(&mut io::Read::take(source, most + 1), &mut target)
+            .map_err(|e| self.error("write", rel, e))?;
+        if written > most {
+            let why = format!("larger than {most} bytes");
+            return Err(self.error("write", rel, io::Error::new(io::ErrorKind::FileTooLarge, why)));
+        }
+        Ok(written)
+    }
+
     /// Makes a folder with the parents it lacks, for what may be gone after a power cut.
     ///
     /// # Errors
@@ -66,8 +82,11 @@ impl Root {
     }
 }
 
-/// Opens a regular file that is not below a root.
-fn open_outside(path: &Path) -> Result<File> {
+/// Opens a regular file that is not below a root, for whoever reads it from its beginning.
+///
+/// # Errors
+/// If it is missing, or no regular file.
+pub fn open_outside(path: &Path) -> Result<File> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| FsError::new("open", path, e))?;
     let file = File::from(fd);

@@ -4,7 +4,7 @@
 //! stands before it, or its shape. A text that only looks like one is hidden
 //! too: a word too many costs less than a key.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, ops::Range};
 
 use serde_json::Value;
 
@@ -49,6 +49,38 @@ impl Redactor {
         }
     }
 
+    /// The text with `with` in place of each byte of a secret, so that nothing behind it moves. Lines stay lines, and
+    /// what was JSON stays JSON.
+    #[must_use]
+    pub fn mask<'a>(&self, text: &'a str, with: u8) -> Cow<'a, str> {
+        let mut hidden: Vec<Range<usize>> = Vec::new();
+        for secret in &self.secrets {
+            for (at, found) in text.match_indices(secret.as_str()) {
+                hidden.push(at..at + found.len());
+            }
+        }
+        let mut at = 0;
+        while at < text.len() {
+            match shapes::find(text, at) {
+                Some(found) => {
+                    let end = behind_quoted(text, found.end);
+                    hidden.push(found.start..end);
+                    at = end;
+                }
+                None => at += 1,
+            }
+        }
+        if hidden.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let mut bytes = text.as_bytes().to_vec();
+        for range in hidden {
+            bytes[range].iter_mut().filter(|b| **b != b'\n').for_each(|b| *b = with);
+        }
+        // Whole characters were replaced by bytes of ASCII.
+        Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     /// The words of a command line without secrets: `--token x`, `--token=x`, `TOKEN=x`, and what [`Self::text`] finds.
     #[must_use]
     pub fn commandline(&self, words: &[String]) -> Vec<String> {
@@ -88,6 +120,18 @@ impl Redactor {
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Redactor({} secrets)", self.secrets.len())
+    }
+}
+
+/// Where a secret ends that was thought to end at `end`, before a quote that is escaped and so belongs to it.
+fn behind_quoted(text: &str, end: usize) -> usize {
+    let mut end = end;
+    loop {
+        let escapes = text[..end].bytes().rev().take_while(|b| *b == b'\\').count();
+        if escapes % 2 == 0 || !text[end..].starts_with('"') {
+            return end;
+        }
+        end = text[end + 1..].find('"').map_or(text.len(), |next| end + 1 + next);
     }
 }
 
@@ -202,6 +246,23 @@ mod tests {
             json!({"a": [{"token": REDACTED, "token_file": "/x"}], "auth": {"apiKey": REDACTED}, "t": "k [REDACTED]",
                    "max_tokens": 7, "secret": null})
         );
+    }
+
+    #[test]
+    fn a_mask_moves_nothing_and_leaves_json_as_json() {
+        let redactor = Redactor::new(["hunter2hunter2", "ünter2ünter2"]);
+        let pem = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc=\n-----END RSA PRIVATE KEY-----";
+        for (text, masked) in [
+            (format!("key {KEY}."), format!("key {}.", "*".repeat(KEY.len()))),
+            (r#"{"password": "a\"b", "n": 1}"#.to_owned(), r#"{"password": "****", "n": 1}"#.to_owned()),
+            ("it is ünter2ünter2!".to_owned(), "it is **************!".to_owned()),
+            (format!("{pem}\nend"), pem.replace(|c| c != '\n', "*") + "\nend"),
+            ("TOKEN=abc".to_owned(), "TOKEN=***".to_owned()),
+        ] {
+            assert_eq!(redactor.mask(&text, b'*'), masked, "{text}");
+            assert_eq!(redactor.mask(&masked, b'*').len(), text.len());
+        }
+        assert!(matches!(redactor.mask("nothing here", b'*'), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub(super) fn find(text: &str, at: usize) -> Option<Range<usize>> {
         return None;
     }
     let found = prefixed(rest)
+        .or_else(|| pem(rest))
         .or_else(|| jwt(rest))
         .or_else(|| bearer(rest))
         .or_else(|| userinfo(rest))
@@ -58,6 +59,17 @@ fn prefixed(rest: &str) -> Option<Range<usize>> {
     let (prefix, least) = PREFIXES.iter().find(|(prefix, _)| rest.starts_with(prefix))?;
     let end = length(rest, is_part_of_name);
     (end >= prefix.len() + least && has_digit(&rest[prefix.len()..end])).then_some(0..end)
+}
+
+/// A private key between its two lines, or from the first of them on.
+fn pem(rest: &str) -> Option<Range<usize>> {
+    let name = rest.strip_prefix("-----BEGIN ")?;
+    let (kind, _) = name.get(..64.min(name.len())).or(Some(name))?.split_once("-----")?;
+    if !kind.ends_with("PRIVATE KEY") {
+        return None;
+    }
+    let last = format!("-----END {kind}-----");
+    Some(0..rest.find(&last).map_or(rest.len(), |at| at + last.len()))
 }
 
 /// Three parts of base64url with dots between, the first of them a JSON object.

@@ -1,0 +1,145 @@
+//! What is kept of a run to play it again, and where.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    fsx::{FsError, RelPath, Root},
+    process::exit::{ExitRecord, ProcessEnd},
+    tree::{
+        Tree, TreeError,
+        format::{self, Record, Spelling},
+        ids::RunId,
+        refs::{RunRef, TaskRef},
+    },
+};
+
+/// Files of a run that are played, or needed for it. What is not there is not copied.
+pub(super) const STDOUT: &str = "agent-stdout.txt";
+pub(super) const STDERR: &str = "agent-stderr.txt";
+pub(super) const LOG_TIMES: &str = "log-times.jsonl";
+/// Files that the agent may have written into its run's folder.
+pub(super) const WRITTEN: [&str; 2] = ["output.md", "retry-after"];
+const FILE: &str = "recording.json";
+
+/// `recording.json`: the run that was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Recording {
+    /// Format version; 1.
+    pub version: u64,
+    /// The run.
+    pub run_id: RunId,
+    /// Name of its agent.
+    pub agent: String,
+    /// Type of its agent.
+    pub agent_type: String,
+    /// When its agent began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub ended_at: DateTime<Utc>,
+    /// Its exit code, where it exited.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub exit_code: Option<i32>,
+    /// The signal that ended it; 9 where nobody saw how it ended.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub signal: Option<i32>,
+    /// Its task was done when it had ended.
+    pub done: bool,
+}
+
+impl Record for Recording {
+    const SPELLING: Spelling = Spelling::Json;
+}
+
+/// Why a run cannot be recorded or played.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordingError {
+    /// The disk said no.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// A record cannot be used.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// There is nothing to play.
+    #[error("run {run} cannot be played: {problem}")]
+    Unplayable {
+        /// The run.
+        run: RunRef,
+        /// Why not.
+        problem: String,
+    },
+    /// Standard output or error cannot be written.
+    #[error("cannot print the recording")]
+    Print(#[from] std::io::Error),
+}
+
+impl Recording {
+    /// What a run that has ended would be played as.
+    ///
+    /// # Errors
+    /// If it has not ended, or never began.
+    pub fn of(tree: &Tree, run: &RunRef) -> Result<Self, RecordingError> {
+        let unplayable =
+            |problem: &str| RecordingError::Unplayable { run: run.clone(), problem: problem.to_owned() };
+        let info = tree.run_info(run)?;
+        if !info.status.is_final() {
+            return Err(unplayable("it has not ended"));
+        }
+        let exit = ExitRecord::read(tree.root(), run.dir().path()).ok().flatten();
+        let (exit_code, signal) = match exit.as_ref().map(|e| &e.end) {
+            Some(ProcessEnd::NotStarted { error, .. }) => {
+                return Err(unplayable(&format!("it never began: {error}")));
+            }
+            Some(ProcessEnd::Exited { exit_code }) => (Some(*exit_code), None),
+            Some(ProcessEnd::Signaled { signal, .. }) => (None, Some(*signal)),
+            None if info.exit_code.is_some() || info.signal.is_some() => (info.exit_code, info.signal),
+            None => (None, Some(9)),
+        };
+        let started_at = exit.as_ref().and_then(|e| e.started_at).unwrap_or(info.start_time);
+        let ended_at = exit.map(|e| e.ended_at).or(info.end_time).unwrap_or(started_at);
+        Ok(Self {
+            version: 1,
+            run_id: run.run.clone(),
+            agent: info.agent,
+            agent_type: info.agent_type,
+            started_at,
+            ended_at: ended_at.max(started_at),
+            exit_code,
+            signal,
+            done: is_last(tree, run)? && tree.root().exists(&run.task.dir().done())?,
+        })
+    }
+
+    pub(super) fn read(root: &Root, folder: &RelPath) -> Result<Option<Self>, RecordingError> {
+        Ok(format::read(root, &folder.join(FILE))?)
+    }
+}
+
+fn is_last(tree: &Tree, run: &RunRef) -> Result<bool, TreeError> {
+    Ok(tree.runs(&run.task)?.last() == Some(&run.run))
+}
+
+/// The folder of a task's recording.
+pub(super) fn folder(task: &TaskRef) -> RelPath {
+    task.dir().path().join("recording")
+}
+
+/// Copies a run of one tree into a task of another, which may be the same.
+///
+/// # Errors
+/// If the disk fails.
+pub fn copy(
+    from: &Tree,
+    run: &RunRef,
+    recording: &Recording,
+    to: &Tree,
+    task: &TaskRef,
+) -> Result<(), RecordingError> {
+    let folder = folder(task);
+    to.root().ensure_dir(&folder)?;
+    for name in [STDOUT, STDERR, LOG_TIMES].into_iter().chain(WRITTEN) {
+        to.root().copy_in(&from.root().absolute(&run.dir().path().join(name)), &folder.join(name))?;
+    }
+    Ok(format::write(to.root(), &folder.join(FILE), recording)?)
+}

@@ -1,0 +1,156 @@
+//! `run-agent bundle`: a task as one file that can be given away, secrets masked.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use serde::Serialize;
+
+use super::{
+    context::Context,
+    error::{CliError, CliResult, Kind},
+    flags::JsonFlag,
+    print::Form,
+    reference::{Named, References},
+};
+use crate::{
+    archive::{self, Bundle, LeftOut, Manifest, Selection},
+    fsx::NewFile,
+    telemetry::{Redactor, is_secret_name},
+    tree::{Tree, TreeError, refs::TaskRef},
+};
+
+/// Flags of the verb.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Secrets are overwritten in place: tokens of known shapes, values behind names such as TOKEN=, private keys, and the
+values of secret variables and settings of yours. Prompts, answers, names and paths stay: read before you give away.
+`run-agent replay FILE` plays a run of it, `run-agent fsck FILE` checks it.
+
+Examples:
+  run-agent bundle my-project/my-task
+  run-agent bundle my-task -o report.tar.gz
+  run-agent bundle my-project/my-task/20260205-1000 -o - | ssh host 'cat >report.tar.gz'")]
+pub struct Args {
+    /// PROJECT/TASK for all its runs, PROJECT/TASK/RUN for one, or an id alone [default: the task that we are in]
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    /// File to make; - is standard output [default: TASK.tar.gz]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) json: JsonFlag,
+}
+
+/// What was made.
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    file: Option<String>,
+    runs: &'a [crate::tree::ids::RunId],
+    files: usize,
+    bytes: u64,
+    masked_bytes: u64,
+    left_out: &'a [LeftOut],
+}
+
+/// Makes the bundle.
+pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    let tree = context.tree()?;
+    let selection = selection(args, context, &tree)?;
+    let redactor = redactor(context, &tree, &selection.task)?;
+    let file = args.output.clone().unwrap_or_else(|| format!("{}.tar.gz", selection.task.task).into());
+    if file.as_os_str() == "-" {
+        if args.json.form() == Form::Json {
+            return Err(CliError::new(Kind::Usage, "--json and -o - both want standard output")
+                .with_hint("name a file with -o"));
+        }
+        let made = archive::pack(&tree, &selection, &redactor, std::io::stdout().lock());
+        let (manifest, _) = made.map_err(cannot_make)?;
+        return report(args, context, None, &manifest);
+    }
+    let to = NewFile::begin(&file).map_err(TreeError::from).map_err(CliError::from).map_err(|e| {
+        let taken = file.symlink_metadata().is_ok();
+        if taken {
+            CliError::new(Kind::Conflict, format!("{} is there already", file.display()))
+                .with_hint("name another file with -o")
+        } else {
+            e
+        }
+    })?;
+    let (manifest, mut to) = archive::pack(&tree, &selection, &redactor, to).map_err(cannot_make)?;
+    to.flush().map_err(cannot_make)?;
+    to.finish().map_err(TreeError::from)?;
+    report(args, context, Some(&file), &manifest)
+}
+
+fn selection(args: &Args, context: &Context, tree: &Tree) -> CliResult<Selection> {
+    let references = References::new(tree, context.environment());
+    if let Some(name) = args.name.as_deref()
+        && let Named::Run(run) = references.named(name)?
+    {
+        return Ok(Selection { task: run.task, runs: vec![run.run] });
+    }
+    Ok(Selection { task: references.task(args.name.as_deref())?, runs: Vec::new() })
+}
+
+fn cannot_make(e: std::io::Error) -> CliError {
+    CliError::caused(Kind::Failed, "cannot make the bundle", e)
+}
+
+/// Knows what is secret here: settings, variables with secret names, and those that the task was given.
+fn redactor(context: &Context, tree: &Tree, task: &TaskRef) -> CliResult<Redactor> {
+    let mut secrets: Vec<String> = context.config()?.secrets().map(|s| s.expose().to_owned()).collect();
+    let variables = context.environment().iter();
+    let variables = variables.filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+    secrets.extend(variables.filter(|(name, _)| is_secret_name(name)).map(|(_, value)| value.to_owned()));
+    if let Ok(config) = tree.task_config(task) {
+        let given = config.config.iter().filter(|(key, _)| is_secret_name(key));
+        secrets.extend(given.filter_map(|(_, value)| value.as_str().map(str::to_owned)));
+    }
+    // As they stand in JSON, too.
+    let escaped: Vec<String> = secrets
+        .iter()
+        .filter_map(|s| serde_json::to_string(s).ok())
+        .map(|quoted| quoted.trim_matches('"').to_owned())
+        .collect();
+    secrets.extend(escaped);
+    Ok(Redactor::new(secrets))
+}
+
+fn report(args: &Args, context: &Context, file: Option<&Path>, manifest: &Manifest) -> CliResult<ExitCode> {
+    let printer = context.printer();
+    let sum = |of: fn(&archive::BundledFile) -> u64| manifest.files.iter().map(of).sum::<u64>();
+    let answer = Answer {
+        file: file.map(|f| f.display().to_string()),
+        runs: &manifest.runs,
+        files: manifest.files.len(),
+        bytes: sum(|f| f.size),
+        masked_bytes: sum(|f| f.masked),
+        left_out: &manifest.left_out,
+    };
+    if args.json.form() == Form::Json {
+        printer.json(&answer)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for left in &manifest.left_out {
+        printer.word(&format!("left out: {} {}", left.path, left.why))?;
+    }
+    let name = answer.file.as_deref().unwrap_or("the bundle");
+    printer.word(&format!(
+        "{name}: {} runs, {} files, {} bytes, {} of them masked; read it before you give it away",
+        answer.runs.len(),
+        answer.files,
+        answer.bytes,
+        answer.masked_bytes
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Unpacks a bundle that somebody names, into a folder that is gone with it.
+pub(super) fn open_bundle(context: &Context, path: &Path) -> CliResult<Bundle> {
+    let temporary =
+        context.environment().get_os("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
+    Ok(archive::open(path, &temporary)?)
+}
