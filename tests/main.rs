@@ -16,6 +16,7 @@ mod bus;
 mod cli_bus;
 mod cli_config;
 mod cli_diff;
+mod cli_gc;
 mod cli_replay;
 mod crash_points;
 mod crash_points_daemon;

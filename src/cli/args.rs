@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 
 use super::{
     bundle, bus, chat_agent, config, context::Context, demo_agent, diff, drive, error::CliResult,
-    flags::GlobalFlags, fsck, job, list, output, print::Form, replay, replay_agent, resume, serve, status,
-    stop, task, version, watch, why,
+    flags::GlobalFlags, fsck, gc, job, list, output, print::Form, replay, replay_agent, resume, serve,
+    status, stop, task, version, watch, why,
 };
 
 use crate::config::Flags;
@@ -57,6 +57,8 @@ pub enum Command {
     Drive(drive::Args),
     /// Say what is wrong with the tree, and mend it
     Fsck(fsck::Args),
+    /// Remove old runs
+    Gc(gc::Args),
     /// Take up a task again that has ended
     Resume(resume::Args),
     /// Show what is queued and live, and who drives it
@@ -99,6 +101,7 @@ impl Command {
             Self::Bus(args) => bus::run(&args, context),
             Self::Drive(args) => drive::run(&args, context),
             Self::Fsck(args) => fsck::run(&args, context),
+            Self::Gc(args) => gc::run(&args, context),
             Self::Resume(args) => resume::run(&args, context),
             Self::Status(args) => status::run(&args, context),
             Self::Watch(args) => watch::run(&args, context),
@@ -142,6 +145,7 @@ impl Command {
             Self::Replay(args) => args.json.form(),
             Self::Bundle(args) => args.json.form(),
             Self::Bus(args) => args.form(),
+            Self::Gc(args) => args.json.form(),
             Self::Resume(args) => args.json.form(),
             Self::Status(args) => args.json.form(),
             Self::Watch(args) => args.json.form(),

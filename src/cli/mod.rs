@@ -18,6 +18,7 @@ mod drive;
 mod error;
 mod flags;
 mod fsck;
+mod gc;
 mod interrupt;
 mod job;
 mod list;

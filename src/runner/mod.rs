@@ -8,6 +8,7 @@ mod again;
 mod brakes;
 mod changes;
 mod children;
+mod collect;
 mod commit;
 mod diversify;
 mod drive;
@@ -31,6 +32,7 @@ mod wait;
 
 pub use changes::so_far;
 pub use children::live_children;
+pub use collect::{Failed, Old, Policy, Scope, collect, old};
 pub use diversify::choose as choose_agent;
 pub use drive::Begin;
 pub use error::{Result, RunnerError};
