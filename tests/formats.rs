@@ -14,8 +14,8 @@ use run_agent::{
     process::{claim::Claim, exit::ExitRecord},
     transcript::{Dialect, events_of_line},
     tree::{
-        bus::Message, changes::Changes, daemon_info::DaemonInfo, event::Event, run_info::RunInfo,
-        task::TaskConfig, task_end::TaskEnd, ticket::Ticket,
+        bus::Message, changes::Changes, daemon_info::DaemonInfo, event::Event, known_programs::KnownPrograms,
+        run_info::RunInfo, task::TaskConfig, task_end::TaskEnd, ticket::Ticket,
     },
 };
 use serde_json::Value;
@@ -28,6 +28,7 @@ const FILES: &[(&str, &str)] = &[
     ("TASK-CONFIG.yaml", "task-config"),
     ("TASK-END.yaml", "task-end"),
     ("daemon.yaml", "daemon"),
+    ("agents.yaml", "agents"),
     ("claim.json", "claim"),
     ("exit.json", "exit"),
     ("MESSAGE-BUS.jsonl", "message"),
@@ -59,6 +60,7 @@ fn generated() -> BTreeMap<&'static str, Value> {
         "task-end": TaskEnd,
         "ticket": Ticket,
         "daemon": DaemonInfo,
+        "agents": KnownPrograms,
         "claim": Claim,
         "exit": ExitRecord,
         "message": Message,

@@ -40,3 +40,4 @@ mod shim_stdin;
 mod shim_stop;
 mod task_loop;
 mod transcript;
+mod validate;

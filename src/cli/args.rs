@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use super::{
     bundle, bus, chat_agent, config, context::Context, demo_agent, diff, drive, error::CliResult,
     flags::GlobalFlags, fsck, gc, job, list, output, print::Form, replay, replay_agent, resume, serve,
-    status, stop, task, version, watch, why,
+    status, stop, task, validate, version, watch, why,
 };
 
 use crate::config::Flags;
@@ -63,6 +63,8 @@ pub enum Command {
     Resume(resume::Args),
     /// Show what is queued and live, and who drives it
     Status(status::Args),
+    /// Say which agents could be called, and what they lack
+    Validate(validate::Args),
     /// Wait until tasks have ended
     Watch(watch::Args),
     /// Say why a task stands where it stands
@@ -104,6 +106,7 @@ impl Command {
             Self::Gc(args) => gc::run(&args, context),
             Self::Resume(args) => resume::run(&args, context),
             Self::Status(args) => status::run(&args, context),
+            Self::Validate(args) => validate::run(&args, context),
             Self::Watch(args) => watch::run(&args, context),
             Self::Why(args) => why::run(&args, context),
             Self::DemoAgent(args) => demo_agent::run(&args, context),
@@ -148,6 +151,7 @@ impl Command {
             Self::Gc(args) => args.json.form(),
             Self::Resume(args) => args.json.form(),
             Self::Status(args) => args.json.form(),
+            Self::Validate(args) => args.json.form(),
             Self::Watch(args) => args.json.form(),
             Self::Why(args) => args.json.form(),
             Self::ChatAgent(_)

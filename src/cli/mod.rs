@@ -36,6 +36,7 @@ mod stop;
 mod submission;
 mod table;
 mod task;
+mod validate;
 mod version;
 mod watch;
 mod why;

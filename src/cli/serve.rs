@@ -86,6 +86,7 @@ async fn serve(context: &Context, runner: Runner, lock: &DaemonLock) -> CliResul
     let core = Core::new(runner, context.hints(&tree)?, Shutdown::default());
     let keeper = core.shutdown.spawn(core.clone().keep());
     let planner = core.shutdown.spawn(core.clone().run());
+    let programs = core.shutdown.spawn(core.clone().look_at_programs());
     let server = Server { listener, guard: Guard::new(&api, address.ip()), drain: DRAIN };
     let server = core.shutdown.spawn(http::serve(server, core.clone()));
 
@@ -109,7 +110,7 @@ async fn serve(context: &Context, runner: Runner, lock: &DaemonLock) -> CliResul
     if left > 0 {
         tracing::warn!(left, "work was left at the end of the drain; the next daemon goes on with it");
     }
-    drop((keeper, planner));
+    drop((keeper, planner, programs));
     lock.withdraw(&tree)?;
     tracing::info!(signal, "the daemon has ended");
     Ok(ExitCode::SUCCESS)

@@ -4,9 +4,11 @@ mod commands;
 mod core;
 mod drive;
 mod keeper;
+mod programs;
 mod reason;
 
 pub use commands::{StartStanding, Submitted};
 pub use core::Core;
 pub use drive::{drive_ticket, holder, take_over};
+pub use programs::{Ask, Looked, look_at_programs};
 pub use reason::reason;

@@ -31,8 +31,44 @@ pub(super) struct Checked {
 pub(super) fn check(runner: &Runner, config: &TaskConfig, cwd: &Path) -> Result<Checked> {
     let agent = agents::find(&runner.config, &config.agent)?;
     let settings = TaskSettings::resolve(&runner.config, agent, &config.config)?;
-    command(runner, config, &Called { agent, settings: &settings, resume: None }, cwd, None)?;
+    command(
+        runner,
+        &config.agent,
+        &config.command,
+        &Called { agent, settings: &settings, resume: None },
+        cwd,
+        None,
+    )?;
     Ok(Checked { agent_type: agent.agent_type })
+}
+
+/// How an agent would be called that is asked something in `cwd`.
+#[derive(Debug)]
+pub struct Rehearsal {
+    /// The command, secrets redacted.
+    pub argv: Vec<String>,
+    /// Names of the variables that are set for it beside the inherited ones.
+    pub variables: Vec<String>,
+    /// The variable that its key is in, if it is given one.
+    pub key: Option<&'static str>,
+}
+
+/// Builds the command of an agent as a run would have it, and starts nothing.
+///
+/// # Errors
+/// As a run would: an agent that is unknown, a program that is missing.
+pub fn rehearse(runner: &Runner, agent: &str, cwd: &Path) -> Result<Rehearsal> {
+    let settings = agents::find(&runner.config, agent)?;
+    let task = TaskSettings::resolve(&runner.config, settings, &BTreeMap::new())?;
+    let called = Called { agent: settings, settings: &task, resume: None };
+    let command = command(runner, agent, &[], &called, cwd, None)?;
+    let set = command.env.iter().map(|(name, _)| *name).chain(command.file.iter().map(|f| f.variable));
+    let token = settings.token_variable();
+    Ok(Rehearsal {
+        argv: runner.redactor.commandline(&command.argv),
+        variables: set.chain(token).map(str::to_owned).collect(),
+        key: environment::key(runner, settings, &task),
+    })
 }
 
 /// The working folder of a task's agent: its own setting, else the project's, else the task's folder.
@@ -123,7 +159,14 @@ fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> {
     let words = String::from_utf8_lossy(&words);
     // Before a run has begun, its record names the conversation that it is to go on with.
     let called = Called { agent, settings: &settings, resume: info.thread_id.as_deref() };
-    let command = command(runner, &config, &called, &cwd, Some((&root.absolute(&prompt_file), &words)))?;
+    let command = command(
+        runner,
+        &config.agent,
+        &config.command,
+        &called,
+        &cwd,
+        Some((&root.absolute(&prompt_file), &words)),
+    )?;
     let stdin = match command.prompt {
         PromptSource::Stdin => StdinPlan::File(prompt_file.name().to_owned()),
         PromptSource::Arguments => StdinPlan::Null,
@@ -157,16 +200,17 @@ struct Called<'a> {
 
 fn command(
     runner: &Runner,
-    config: &TaskConfig,
+    agent: &str,
+    own_command: &[String],
     called: &Called<'_>,
     cwd: &Path,
     prompt: Option<(&Path, &str)>,
 ) -> Result<AgentCommand> {
     let path = environment::search_path(runner);
     let of = PlanFor {
-        agent: &config.agent,
+        agent,
         settings: called.agent,
-        command: &config.command,
+        command: own_command,
         own_program: &runner.program,
         path: &path,
         cwd,

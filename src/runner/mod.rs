@@ -36,6 +36,7 @@ pub use collect::{Failed, Old, Policy, Scope, collect, old};
 pub use diversify::choose as choose_agent;
 pub use drive::Begin;
 pub use error::{Result, RunnerError};
+pub use launch::{Rehearsal, rehearse};
 pub use repair::{Repaired, repair};
 pub use resume::{delete, discard_abandoned, resume};
 pub use stop::{Stopped, request_stop};
@@ -63,4 +64,12 @@ pub struct Runner {
     pub program: PathBuf,
     /// Takes secrets out of what we write down.
     pub redactor: Redactor,
+}
+
+impl Runner {
+    /// Where agents' programs are looked for: our own folder first, then `$PATH`.
+    #[must_use]
+    pub fn search_path(&self) -> std::ffi::OsString {
+        environment::search_path(self)
+    }
 }

@@ -11,6 +11,7 @@ pub mod error;
 pub mod event;
 pub mod format;
 pub mod ids;
+pub mod known_programs;
 pub mod paths;
 pub mod refs;
 pub mod run_info;

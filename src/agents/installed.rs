@@ -1,0 +1,160 @@
+//! Which programs the configured agents are on this machine, and what they say of their version.
+//!
+//! Finding is a look at `$PATH`; asking starts the program, which takes up to seconds, so it is done
+//! ahead of time and remembered ([`crate::tree::known_programs`]). Whoever launches only looks it up.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::find::{AgentError, program};
+use crate::{
+    config::{AgentSettings, AgentType, Config, Environment},
+    process::command::{Answer, CommandSpec},
+    tree::{Tree, known_programs::FileMark},
+};
+
+/// How long a program may take to say its version.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// What a program needs to know of us to say its version.
+const INHERITED: [&str; 5] = ["HOME", "PATH", "LANG", "LC_ALL", "TMPDIR"];
+/// Keeps agents from looking for newer versions of themselves, and from telling anybody that they were started.
+const QUIET: [(&str, &str); 7] = [
+    ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+    ("DISABLE_AUTOUPDATER", "1"),
+    ("DISABLE_TELEMETRY", "1"),
+    ("NO_COLOR", "1"),
+    ("NO_UPDATE_NOTIFIER", "1"),
+    ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
+    ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
+];
+
+/// A configured agent, and its program as far as it was found.
+#[derive(Debug)]
+pub struct Installed<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its settings.
+    pub settings: &'a AgentSettings,
+    /// Its program.
+    pub program: Result<PathBuf, AgentError>,
+}
+
+impl Installed<'_> {
+    /// Whether the program can be asked for its version: not ours, which we know, nor one of which nothing is known.
+    #[must_use]
+    pub fn answers(&self) -> bool {
+        use AgentType::{Claude, Codex, Gemini, Opencode};
+        // A wrapper with arguments of its own would take ours for its own, too.
+        matches!(self.settings.agent_type, Claude | Codex | Gemini | Opencode)
+            && self.settings.command.len() <= 1
+    }
+}
+
+/// The agents of a configuration with their programs, by name.
+#[must_use]
+pub fn installed<'a>(config: &'a Config, own_program: &Path, path: &OsStr, cwd: &Path) -> Vec<Installed<'a>> {
+    let locate = |name: &str, settings: &AgentSettings| {
+        use AgentType::{Command, Demo, Perplexity, Xai};
+        let agent_type = settings.agent_type;
+        match (settings.command.first(), agent_type) {
+            (Some(command), _) => program(name, agent_type, command, path, cwd),
+            (None, Demo | Perplexity | Xai) => Ok(own_program.to_owned()),
+            (None, Command) => Err(AgentError::NoCommand { agent: name.to_owned() }),
+            (None, _) => program(name, agent_type, agent_type.as_str(), path, cwd),
+        }
+    };
+    let agents = config.agents.iter();
+    agents.map(|(name, settings)| Installed { name, settings, program: locate(name, settings) }).collect()
+}
+
+/// What tells the program at `path` from the one that takes its place; `None` if there is none.
+#[must_use]
+pub fn file_mark(path: &Path) -> Option<FileMark> {
+    let meta = path.metadata().ok()?;
+    let modified_ns = meta.mtime().checked_mul(1_000_000_000)?.checked_add(meta.mtime_nsec())?;
+    Some(FileMark { inode: meta.ino(), modified_ns, size: meta.len() })
+}
+
+/// The version of a program, if it was asked before and is still the same file. Starts nothing.
+#[must_use]
+pub fn version_of(tree: &Tree, program: &Path) -> Option<String> {
+    let mark = file_mark(program)?;
+    // A record that cannot be read is none.
+    tree.known_programs().ok()?.of(program, mark)?.program_version.clone()
+}
+
+/// What came of asking a program for its version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// This is it.
+    Version(String),
+    /// Nothing that is a version: why not, fit for `the program …`.
+    Nothing(String),
+}
+
+/// Starts a program with `--version` and waits for its word, at most 20 seconds.
+#[must_use]
+pub fn ask_version(program: &Path, environment: &Environment) -> Said {
+    let inherited = INHERITED.iter().filter_map(|&name| Some((name, environment.get_os(name)?)));
+    let quiet = QUIET.iter().map(|&(name, value)| (name, OsStr::new(value)));
+    let env: BTreeMap<OsString, OsString> =
+        inherited.chain(quiet).map(|(name, value)| (name.into(), value.into())).collect();
+    let cwd = Some(Path::new("/").to_owned());
+    let command = CommandSpec { program: program.to_owned(), args: vec!["--version".into()], env, cwd };
+    match command.answer_within(PATIENCE) {
+        Err(e) => Said::Nothing(format!("cannot be started: {e}")),
+        Ok(Answer::TooLate) => {
+            Said::Nothing(format!("says nothing to --version within {} s", PATIENCE.as_secs()))
+        }
+        Ok(Answer::Ended { status, .. }) if !status.success() => {
+            Said::Nothing(format!("fails with --version: {status}"))
+        }
+        Ok(Answer::Ended { stdout, .. }) => match version_in(&stdout) {
+            Some(version) => Said::Version(version),
+            None => Said::Nothing("does not say its version".to_owned()),
+        },
+    }
+}
+
+/// The first word that is a version: `codex-cli 0.169.0`, `2.1.330 (Claude Code)`, `v1.2`.
+fn version_in(text: &str) -> Option<String> {
+    let is_version = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.');
+    let words = text.split_whitespace().take(20).map(|word| word.strip_prefix('v').unwrap_or(word));
+    let word = words.map(|word| word.trim_end_matches([',', ')', ';'])).find(is_version)?;
+    (word.len() <= 64).then(|| word.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_found_among_words() {
+        for (text, version) in [
+            ("2.1.330 (Claude Code)\n", Some("2.1.330")),
+            ("codex-cli 0.169.0\n", Some("0.169.0")),
+            ("0.61.0\n", Some("0.61.0")),
+            ("v1.2.3-rc.1, built today", Some("1.2.3-rc.1")),
+            ("aider 0.50.1)", Some("0.50.1")),
+            ("usage: x [-h]", None),
+            ("", None),
+        ] {
+            assert_eq!(version_in(text).as_deref(), version, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_word_of_the_program_itself_is_its_version() {
+        let nothing = Environment::default();
+        let Said::Nothing(why) = ask_version(Path::new("/bin/false"), &nothing) else { panic!() };
+        assert!(why.contains("fails with --version"), "{why}");
+        let Said::Nothing(why) = ask_version(Path::new("/nonexistent"), &nothing) else { panic!() };
+        assert!(why.contains("cannot be started"), "{why}");
+        assert!(matches!(ask_version(Path::new("/bin/ls"), &nothing), Said::Version(_)));
+    }
+}

@@ -1,0 +1,138 @@
+//! Which agents could be called: what `validate` says, what is remembered of it, and that no launch asks.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+use crate::common::{Outcome, Sandbox, daemon::Daemon, outcome, processes::until_true};
+use run_agent::{agents, clock::Clock, fsx::Durability, tree::Tree};
+use serde_json::Value;
+
+/// A sandbox with a folder of programs in front of the usual ones.
+fn sandbox_with(programs: &[(&str, &str)]) -> Sandbox {
+    let sandbox = Sandbox::new();
+    for (name, script) in programs {
+        install(&sandbox, name, script);
+    }
+    sandbox
+}
+
+/// Puts a program in place of the one that may be there, as an update does.
+fn install(sandbox: &Sandbox, name: &str, script: &str) {
+    let new = sandbox.write(format!("bin/.{name}"), format!("#!/bin/sh\n{script}\n"));
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::rename(new, sandbox.path(format!("bin/{name}"))).unwrap();
+}
+
+fn validate(sandbox: &Sandbox, variables: &[(&str, &str)], flags: &str) -> Outcome {
+    let mut command = sandbox.command(format!("validate {flags}").split_whitespace());
+    let path = format!("{}:/usr/bin:/bin", sandbox.path("bin").display());
+    outcome(command.env("PATH", path).envs(variables.iter().copied()))
+}
+
+/// What is said of one agent.
+fn report(said: &Outcome, agent: &str) -> Value {
+    let all: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|e| panic!("{e}: {said:?}"));
+    all["agents"].as_array().unwrap().iter().find(|r| r["agent"] == agent).unwrap().clone()
+}
+
+const CODEX: &str = "echo asked $1 >> $HOME/asked; echo codex-cli 0.1.2; [ $1 = --version ]";
+
+fn asked(sandbox: &Sandbox) -> usize {
+    fs::read_to_string(sandbox.home().join("asked")).unwrap_or_default().lines().count()
+}
+
+fn tree(sandbox: &Sandbox) -> Tree {
+    Tree::create(&sandbox.root(), Durability::Never, Clock::System).unwrap()
+}
+
+#[test]
+fn an_agent_is_said_with_its_program_its_version_and_its_credentials() {
+    let sandbox = sandbox_with(&[("codex", CODEX)]);
+    let said = validate(&sandbox, &[("CODEX_API_KEY", "sk-secret-1")], "--json --dry-run");
+    assert_eq!(said.code, 0, "{said:?}");
+    let codex = report(&said, "codex");
+    let program = sandbox.path("bin/codex");
+    assert_eq!((codex["usable"].as_bool(), codex["version"].as_str()), (Some(true), Some("0.1.2")));
+    assert_eq!(codex["program"].as_str(), program.to_str());
+    assert_eq!(codex["credentials"], "$CODEX_API_KEY");
+    assert_eq!(codex["problems"], serde_json::json!([]));
+    assert_eq!(codex["command"][1], "exec");
+    assert!(!said.stdout.contains("sk-secret"), "{said:?}");
+    // The others are not there, which is nobody's fault; the default is.
+    assert_eq!(report(&said, "claude")["usable"], false);
+    assert_eq!(report(&said, "demo")["usable"], true);
+    assert_eq!(agents::version_of(&tree(&sandbox), &program).as_deref(), Some("0.1.2"));
+}
+
+#[test]
+fn what_is_wrong_with_an_agent_has_a_hint_and_a_code() {
+    let sandbox = sandbox_with(&[("codex", "exit 3"), ("claude", "echo hello")]);
+    sandbox.write("work/config.yaml", "agents: {mine: {type: command, command: [/nonexistent/x]}}\n");
+    for (flags, code, problem, hint) in [
+        ("--agent gemini", 11, "'gemini' is not installed", "npm install -g @google/gemini-cli"),
+        ("--agent codex", 1, "fails with --version: exit status: 3", "start it by hand"),
+        ("--agent claude", 1, "does not say its version", "start it by hand"),
+        ("--agent mine", 11, "'/nonexistent/x' of agent 'mine' does not exist", "install"),
+    ] {
+        let said = validate(&sandbox, &[], flags);
+        assert_eq!(said.code, code, "{flags}: {said:?}");
+        assert!(said.stderr.contains(problem) && said.stderr.contains(hint), "{flags}: {said:?}");
+    }
+    validate(&sandbox, &[], "--agent nobody").fails(10, "there is no agent 'nobody'", "config show");
+    // A key that Codex would not look at is none.
+    install(&sandbox, "codex", CODEX);
+    let said = validate(&sandbox, &[("OPENAI_API_KEY", "sk-1")], "--agent codex");
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(
+        said.stderr.contains("no credentials were found") && said.stderr.contains("codex login"),
+        "{said:?}"
+    );
+    sandbox.write("home/.codex/auth.json", "{}");
+    let said = validate(&sandbox, &[], "--agent codex --json");
+    let file = sandbox.home().join(".codex/auth.json");
+    assert_eq!(report(&said, "codex")["credentials"].as_str(), file.to_str());
+}
+
+#[test]
+fn a_program_is_asked_at_the_start_of_the_daemon_and_not_at_a_launch() {
+    let sandbox = sandbox_with(&[("codex", CODEX)]);
+    sandbox.write(
+        "work/config.yaml",
+        format!("agents: {{codex: {{command: [{}]}}}}\n", sandbox.path("bin/codex").display()),
+    );
+    let program = sandbox.path("bin/codex");
+    let version = || agents::version_of(&tree(&sandbox), &program);
+    let start = |expected: &str| {
+        let daemon = Daemon::start(&sandbox, &[]);
+        until_true("the version", || version().as_deref() == Some(expected));
+        daemon
+    };
+    drop(start("0.1.2"));
+    assert_eq!(asked(&sandbox), 1);
+    // The same file is not asked again; another is unknown until it is.
+    let daemon = start("0.1.2");
+    assert_eq!(asked(&sandbox), 1);
+    // A launch calls it with what it is asked, and with nothing else before.
+    daemon.create("t", "codex");
+    let calls = || fs::read_to_string(sandbox.home().join("asked")).unwrap();
+    until_true("the launch", || calls().contains("asked exec"));
+    let calls = calls();
+    assert_eq!(calls.lines().filter(|l| *l == "asked --version").count(), 1, "{calls}");
+}
+
+#[test]
+fn a_program_that_was_replaced_is_unknown_until_it_is_asked() {
+    let sandbox = sandbox_with(&[("codex", CODEX)]);
+    validate(&sandbox, &[], "--agent codex");
+    let program = sandbox.path("bin/codex");
+    assert_eq!(agents::version_of(&tree(&sandbox), &program).as_deref(), Some("0.1.2"));
+    install(&sandbox, "codex", "echo 9.9.9");
+    assert_eq!(agents::version_of(&tree(&sandbox), &program), None);
+    validate(&sandbox, &[], "--agent codex");
+    assert_eq!(agents::version_of(&tree(&sandbox), &program).as_deref(), Some("9.9.9"));
+    assert_eq!(agents::version_of(&tree(&sandbox), Path::new("/nonexistent")), None);
+    // It is only what was asked: one that cannot be read is asked for again.
+    fs::write(sandbox.root().join("_daemon/agents.yaml"), "{").unwrap();
+    assert_eq!(agents::version_of(&tree(&sandbox), &program), None);
+    assert_eq!(validate(&sandbox, &[], "--agent codex").code, 0);
+    assert_eq!(agents::version_of(&tree(&sandbox), &program).as_deref(), Some("9.9.9"));
+}
