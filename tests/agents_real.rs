@@ -1,33 +1,194 @@
 //! The real agents, run by us from end to end against a scripted model: every way that a run of theirs can go.
 
-use crate::common::agents::{Lab, Real};
-use run_agent::tree::run_info::RunStatus;
+use std::{fs, process::Stdio, time::Duration};
+
+use crate::common::{
+    agents::{Lab, Real},
+    outcome,
+    processes::{Marked, until, until_true},
+};
+use run_agent::{
+    process::{claim::Claim, exit::ExitRecord},
+    tree::run_info::{RunInfo, RunStatus},
+};
+use serde_json::Value;
+
+/// A program that works for minutes, as an agent's tool: some refuse a plain `sleep`.
+const WORKS: &str = "touch begun; python3 -c 'import time; time.sleep(300)'";
+
+fn last(lab: &Lab, task: &str) -> RunInfo {
+    lab.runs(task).pop().expect("a run")
+}
+
+/// The events of a task's last run.
+fn events(lab: &Lab, task: &str) -> Vec<Value> {
+    lab.read(task, "events.jsonl").lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+}
+
+/// All that a failed test wants to be told.
+fn told(lab: &Lab, task: &str) -> String {
+    format!(
+        "{:?}\n{}\n{}",
+        last(lab, task),
+        lab.read(task, "agent-stdout.txt"),
+        lab.read(task, "agent-stderr.txt")
+    )
+}
 
 fn completes(real: Real) {
     let Some(lab) = Lab::of(real, "") else { return };
-    let outcome = lab.job("t", "Make a file. [[run echo made > made.txt]] [[say The file is made.]]");
-    assert_eq!(outcome.code, 0, "{outcome:?}\n{}", lab.read("t", "agent-stderr.txt"));
-    assert_eq!(std::fs::read_to_string(lab.sandbox.work().join("made.txt")).unwrap(), "made\n");
-    let run = lab.runs("t").pop().unwrap();
+    let ended = lab.job("t", "Make a file. [[run echo made > made.txt]] [[say The file is made.]]");
+    assert_eq!(ended.code, 0, "{ended:?}\n{}", told(&lab, "t"));
+    assert_eq!(fs::read_to_string(lab.sandbox.work().join("made.txt")).unwrap(), "made\n");
+    assert_eq!(lab.read("t", "output.md"), "The file is made.\n");
+
+    let run = last(&lab, "t");
     assert_eq!((run.status, run.agent.as_str()), (RunStatus::Completed, lab.agent));
+    assert!(run.thread_id.is_some(), "{run:?}");
+    let usage = run.usage.clone().unwrap_or_else(|| panic!("{}", told(&lab, "t")));
+    assert!(usage.input_tokens.unwrap() > 1000 && usage.output_tokens.unwrap() > 0, "{usage:?}");
+    let events = events(&lab, "t");
+    let calls = events.iter().filter(|e| e["type"] == "tool_call").count();
+    let results = events.iter().filter(|e| e["type"] == "tool_result" && e["status"] == "ok").count();
+    assert_eq!((calls, results), (1, 1), "{events:?}");
+
+    // Its key, its model, our whole prompt; and nothing that was unknown to the model.
+    let requests = lab.requests();
+    assert!(requests.iter().all(|r| r["unknown"].is_null()), "{requests:?}");
+    let text = requests.iter().map(Value::to_string).collect::<String>();
+    assert!(text.contains("dummy") && text.contains("JRUN_TASK_FOLDER"), "{}", told(&lab, "t"));
+    until_true("the end of all", || lab.processes().is_empty());
 }
 
-#[test]
-fn heavy_claude_completes_a_run() {
-    completes(Real::Claude);
+fn resumes(real: Real) {
+    let Some(lab) = Lab::of(real, "") else { return };
+    assert_eq!(lab.job("t", "Begin. [[say The first word.]]").code, 0, "{}", told(&lab, "t"));
+    let first = last(&lab, "t");
+    let before = lab.requests().len();
+    // `resume` takes up a task that is done, or was stopped.
+    fs::write(lab.task_file("t", "DONE"), "").unwrap();
+    let again = outcome(&mut lab.command(&["resume", "p/t", "--json"]));
+    assert_eq!(again.code, 0, "{again:?}");
+    assert_eq!(lab.runs("t").len(), 2, "{again:?}");
+    let second = last(&lab, "t");
+    assert_eq!(
+        (second.status, &second.thread_id),
+        (RunStatus::Completed, &first.thread_id),
+        "{}",
+        told(&lab, "t")
+    );
+    // The model is told what was said before.
+    let request = lab.requests()[before..].iter().map(Value::to_string).collect::<String>();
+    assert!(request.contains("The first word."), "{request}");
+    // Totals over the conversation are not counted twice.
+    let used = |run: &RunInfo| run.usage.as_ref().unwrap().input_tokens.unwrap();
+    assert!(used(&second) < 3 * used(&first), "{first:?} {second:?}");
 }
 
-#[test]
-fn heavy_codex_completes_a_run() {
-    completes(Real::Codex);
+fn fails_on_a_model_error(real: Real) {
+    let Some(lab) = Lab::of(real, "") else { return };
+    let ended = lab.job("t", "Fail. [[error 400]]");
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let run = last(&lab, "t");
+    assert_eq!(run.status, RunStatus::Failed, "{}", told(&lab, "t"));
+    assert!(run.error_class.is_some(), "{}", told(&lab, "t"));
 }
 
-#[test]
-fn heavy_gemini_completes_a_run() {
-    completes(Real::Gemini);
+fn is_denied_a_tool(real: Real) {
+    let Some(lab) = Lab::of(real, "    permissions: ask\n") else { return };
+    let ended = lab.job("t", "Make a file. [[run echo made > made.txt]] [[say I could not.]]");
+    assert!(!lab.sandbox.work().join("made.txt").exists(), "{}", told(&lab, "t"));
+    // OpenCode ends a turn in which it was refused something; the others tell the model, and it goes on.
+    if real != Real::Opencode {
+        assert_eq!(ended.code, 0, "{ended:?}\n{}", told(&lab, "t"));
+        assert_eq!(lab.read("t", "output.md"), "I could not.\n");
+    }
+    // Codex tells nothing of a command that its sandbox has refused.
+    if real != Real::Codex {
+        let events = events(&lab, "t");
+        let refused = |e: &&Value| e["type"] == "tool_result" && e["status"] != "ok";
+        assert_eq!(events.iter().filter(refused).count(), 1, "{events:?}");
+    }
 }
 
+fn is_cut_off(real: Real) {
+    let Some(lab) = Lab::of(real, "") else { return };
+    // OpenCode tries again for ever: it is the run's own limit that ends it.
+    let limit = if real == Real::Opencode { "10s" } else { "60s" };
+    let ended = outcome(&mut lab.verb("job", "t", "Speak. [[drop]]", &["--max-run-time", limit]));
+    assert_eq!(ended.code, 1, "{ended:?}\n{}", told(&lab, "t"));
+    assert_eq!(last(&lab, "t").status, RunStatus::Failed, "{}", told(&lab, "t"));
+}
+
+fn is_stopped_in_mid_command(real: Real) {
+    let Some(lab) = Lab::of(real, "") else { return };
+    let prompt = format!("Work. [[run {WORKS}]] [[say It is done.]]");
+    let mut job =
+        lab.verb("job", "t", &prompt, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let begun = lab.sandbox.work().join("begun");
+    until_true("the command", || begun.exists());
+    let sleeps = |p: &Marked| p.command.starts_with("python3 -c import time");
+    until_true("its process", || lab.processes().iter().any(sleeps));
+    fs::write(lab.task_file("t", "STOP"), "").unwrap();
+    until("the end of the job", || job.try_wait().unwrap());
+    assert_eq!(last(&lab, "t").status, RunStatus::Stopped, "{}", told(&lab, "t"));
+    let exit: ExitRecord = serde_json::from_str(&lab.read("t", "exit.json")).unwrap();
+    assert!(exit.stop.is_some(), "{exit:?}");
+    let _: Claim = serde_json::from_str(&lab.read("t", "claim.json")).unwrap();
+    // At once: the record is written when nothing of the run is left.
+    let left = lab.processes();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+macro_rules! each {
+    ($($name:ident($real:ident, $how:ident);)*) => {
+        $(#[test] fn $name() { $how(Real::$real); })*
+    };
+}
+
+each! {
+    heavy_claude_completes_a_run(Claude, completes);
+    heavy_codex_completes_a_run(Codex, completes);
+    heavy_gemini_completes_a_run(Gemini, completes);
+    heavy_opencode_completes_a_run(Opencode, completes);
+    heavy_claude_resumes_its_conversation(Claude, resumes);
+    heavy_codex_resumes_its_conversation(Codex, resumes);
+    heavy_gemini_resumes_its_conversation(Gemini, resumes);
+    heavy_opencode_resumes_its_conversation(Opencode, resumes);
+    heavy_claude_fails_on_a_model_error(Claude, fails_on_a_model_error);
+    heavy_codex_fails_on_a_model_error(Codex, fails_on_a_model_error);
+    heavy_gemini_fails_on_a_model_error(Gemini, fails_on_a_model_error);
+    heavy_opencode_fails_on_a_model_error(Opencode, fails_on_a_model_error);
+    heavy_claude_is_denied_a_tool(Claude, is_denied_a_tool);
+    heavy_codex_is_denied_a_tool(Codex, is_denied_a_tool);
+    heavy_gemini_is_denied_a_tool(Gemini, is_denied_a_tool);
+    heavy_opencode_is_denied_a_tool(Opencode, is_denied_a_tool);
+    heavy_claude_is_cut_off(Claude, is_cut_off);
+    heavy_codex_is_cut_off(Codex, is_cut_off);
+    heavy_gemini_is_cut_off(Gemini, is_cut_off);
+    heavy_opencode_is_cut_off(Opencode, is_cut_off);
+    heavy_claude_is_stopped_in_mid_command(Claude, is_stopped_in_mid_command);
+    heavy_codex_is_stopped_in_mid_command(Codex, is_stopped_in_mid_command);
+    heavy_gemini_is_stopped_in_mid_command(Gemini, is_stopped_in_mid_command);
+    heavy_opencode_is_stopped_in_mid_command(Opencode, is_stopped_in_mid_command);
+}
+
+/// A loop: the first attempt leaves half of the work, the second goes on with the conversation and finishes.
 #[test]
-fn heavy_opencode_completes_a_run() {
-    completes(Real::Opencode);
+fn heavy_codex_works_in_a_loop_until_it_is_done() {
+    let Some(lab) = Lab::of(Real::Codex, "") else { return };
+    let step = "if [ -e half ]; then touch $JRUN_TASK_FOLDER/DONE; else touch half; fi";
+    let prompt = format!("Work in two steps. [[run {step}]] [[say A step is done.]]");
+    let ended = outcome(&mut lab.verb("task", "t", &prompt, &["--max-restarts", "3"]));
+    assert_eq!(ended.code, 0, "{ended:?}\n{}", told(&lab, "t"));
+    let runs = lab.runs("t");
+    let [first, second] = &runs[..] else { panic!("two attempts: {runs:?}") };
+    assert_eq!((second.attempt, second.status), (2, RunStatus::Completed));
+    assert!(first.thread_id.is_some() && first.thread_id == second.thread_id, "{runs:?}");
+    assert!(lab.task_file("t", "DONE").exists());
+    until_true("the end of all", || lab.processes().is_empty());
+    assert!(
+        second.end_time.unwrap() - first.start_time
+            < chrono::TimeDelta::from_std(Duration::from_secs(60)).unwrap()
+    );
 }

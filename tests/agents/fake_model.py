@@ -443,6 +443,9 @@ class Handler(BaseHTTPRequestHandler):
         r["words"] = re.findall(r"\S+\s*", r["text"])
         events = write(body, r)
         streaming = "streamGenerate" in path if shape == "gemini" else body.get("stream", False)
+        if verb == "drop" and not streaming:
+            self.close_connection = True
+            return self.connection.shutdown(socket.SHUT_RDWR)
         if not streaming and collapse:
             return self.reply_json(collapse(list(events)))
         self.send_response(200)

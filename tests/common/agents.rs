@@ -124,7 +124,9 @@ impl Lab {
     fn with(sandbox: Sandbox, model: FakeModel, agent: &'static str, settings: &str, path: OsString) -> Self {
         sandbox.write(
             "home/.config/conductor/config.yaml",
-            format!("agents:\n  {settings}defaults: {{stop_grace: 2s, restart_delay: 10ms}}\n"),
+            format!(
+                "agents:\n  {settings}defaults: {{stop_grace: 2s, restart_delay: 10ms, max_run_time: 100s}}\n"
+            ),
         );
         let mark = format!("lab-{}-{}", std::process::id(), model.server.id());
         let tree = Tree::create(&sandbox.root(), Durability::Never, Clock::System).unwrap();
@@ -156,7 +158,7 @@ impl Lab {
     /// `run-agent VERB` with a task of the agent, with JSON for an answer.
     pub fn verb(&self, verb: &str, task: &str, prompt: &str, flags: &[&str]) -> Command {
         let fixed = [verb, "--agent", self.agent, "--project", "p", "--task", task, "--prompt", prompt];
-        let mut command = self.command(&[&fixed[..], &["--json", "--max-run-time", "100s"], flags].concat());
+        let mut command = self.command(&[&fixed[..], &["--json"], flags].concat());
         command.arg("--cwd").arg(self.sandbox.work());
         command
     }
