@@ -14,6 +14,7 @@ mod agents_real;
 mod bad_input;
 mod bus;
 mod cli_bus;
+mod cli_completions;
 mod cli_config;
 mod cli_diff;
 mod cli_gc;

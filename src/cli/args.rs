@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::{
-    bundle, bus, chat_agent, config, context::Context, demo_agent, diff, drive, error::CliResult,
-    flags::GlobalFlags, fsck, gc, job, list, output, print::Form, replay, replay_agent, resume, serve,
-    status, stop, task, validate, version, watch, why,
+    bundle, bus, chat_agent, completions, config, context::Context, demo_agent, diff, drive,
+    error::CliResult, flags::GlobalFlags, fsck, gc, job, list, man, output, print::Form, replay,
+    replay_agent, resume, serve, status, stop, task, validate, version, watch, why,
 };
 
 use crate::config::Flags;
@@ -80,6 +80,10 @@ pub enum Command {
     ReplayAgent(replay_agent::Args),
     /// Show the settings and where they come from
     Config(config::Args),
+    /// Print what a shell needs to complete our command line
+    Completions(completions::Args),
+    /// Print a manual page, or write them all
+    Man(man::Args),
     /// Print the version
     Version(version::Args),
 }
@@ -113,6 +117,8 @@ impl Command {
             Self::ChatAgent(args) => chat_agent::run(&args, context),
             Self::ReplayAgent(args) => replay_agent::run(&args, context),
             Self::Config(args) => config::run(args, context),
+            Self::Completions(args) => completions::run(&args, context),
+            Self::Man(args) => man::run(&args, context),
             Self::Version(args) => version::run(&args, context),
         }
     }
@@ -155,6 +161,8 @@ impl Command {
             Self::Watch(args) => args.json.form(),
             Self::Why(args) => args.json.form(),
             Self::ChatAgent(_)
+            | Self::Completions(_)
+            | Self::Man(_)
             | Self::DemoAgent(_)
             | Self::ReplayAgent(_)
             | Self::Drive(_)

@@ -8,6 +8,7 @@ use nix::sys::signal::{SigSet, Signal};
 use super::{
     args::Cli,
     colour::ColorWhen,
+    completions,
     context::Context,
     error::{CliError, CliResult, Kind},
     print::{self, Form, Printer},
@@ -48,6 +49,7 @@ pub fn conductor() -> ExitCode {
 #[must_use]
 pub fn main(args: impl IntoIterator<Item = OsString>, environment: Environment) -> ExitCode {
     print::report_panics();
+    completions::answer(&environment);
     let args: Vec<OsString> = args.into_iter().collect();
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,

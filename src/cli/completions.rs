@@ -1,0 +1,139 @@
+//! `run-agent completions`: what a shell needs to complete our command line, with the names of what is in the tree.
+//!
+//! The shell asks this program itself while somebody types (`$COMPLETE` is set then), so new verbs and new tasks are
+//! known at once. Nothing is made or changed by that, and whatever goes wrong completes to nothing.
+
+use std::{ffi::OsStr, path::PathBuf, process::ExitCode};
+
+use clap::{CommandFactory, ValueEnum};
+use clap_complete::{
+    CompleteEnv,
+    engine::{ArgValueCompleter, CompletionCandidate},
+    env::{Bash, EnvCompleter, Fish, Zsh},
+};
+
+use super::{
+    args::Cli,
+    context::Context,
+    error::{CliError, CliResult, Kind},
+};
+use crate::{
+    clock::Clock,
+    config::{self, Environment, Flags, Loaded},
+    fsx::Durability,
+    tree::{Tree, refs::TaskRef},
+};
+
+/// The variable with which a shell asks.
+const VARIABLE: &str = "COMPLETE";
+/// Our name on the command line.
+const NAME: &str = "run-agent";
+
+/// Flags of the verb.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  echo 'source <(run-agent completions bash)' >>~/.bashrc
+  echo 'source <(run-agent completions zsh)' >>~/.zshrc
+  run-agent completions fish >~/.config/fish/completions/run-agent.fish")]
+pub struct Args {
+    /// The shell
+    shell: Shell,
+}
+
+/// A shell that can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+/// Prints what the shell is to source.
+pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    let completer: &dyn EnvCompleter = match args.shell {
+        Shell::Bash => &Bash,
+        Shell::Zsh => &Zsh,
+        Shell::Fish => &Fish,
+    };
+    let mut script = Vec::new();
+    completer
+        .write_registration(VARIABLE, NAME, NAME, NAME, &mut script)
+        .map_err(|e| CliError::caused(Kind::Failed, "cannot make the script", e))?;
+    context.printer().bytes(&script)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Answers a shell that asks, and ends then.
+pub(super) fn answer(environment: &Environment) {
+    if environment.get_os(VARIABLE).is_some() {
+        CompleteEnv::with_factory(|| with_candidates(Cli::command())).bin(NAME).complete();
+    }
+}
+
+/// Tells of each argument what it names.
+fn with_candidates(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| match arg.get_id().as_str() {
+            "name" | "names" => arg.add(ArgValueCompleter::new(names)),
+            "project" => arg.add(ArgValueCompleter::new(projects)),
+            "depends_on" => arg.add(ArgValueCompleter::new(tasks)),
+            "agent" => arg.add(ArgValueCompleter::new(agents)),
+            _ => arg,
+        })
+        .mut_subcommands(with_candidates)
+}
+
+/// The settings as they are without flags, and the tree, if there is one.
+fn place() -> Option<(Loaded, Option<Tree>)> {
+    let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    let loaded = config::load(&Flags::default(), &Environment::capture(), &cwd).ok()?;
+    let tree = Tree::open(&loaded.config.storage.runs_dir, Durability::Never, Clock::System).ok();
+    Some((loaded, tree))
+}
+
+fn among(found: impl IntoIterator<Item = String>, current: &OsStr) -> Vec<CompletionCandidate> {
+    let begun = current.to_str().unwrap_or_default();
+    found.into_iter().filter(|name| name.starts_with(begun)).map(CompletionCandidate::new).collect()
+}
+
+fn projects(current: &OsStr) -> Vec<CompletionCandidate> {
+    let found = place().and_then(|(_, tree)| tree?.projects().ok()).unwrap_or_default();
+    among(found.into_iter().map(String::from), current)
+}
+
+fn agents(current: &OsStr) -> Vec<CompletionCandidate> {
+    let found = place().map(|(loaded, _)| loaded.config.agents.into_keys().collect::<Vec<_>>());
+    among(found.unwrap_or_default(), current)
+}
+
+/// Bare ids of tasks.
+fn tasks(current: &OsStr) -> Vec<CompletionCandidate> {
+    let found = place().and_then(|(_, tree)| all_tasks(&tree?)).unwrap_or_default();
+    among(found.into_iter().map(|task| task.task.into()), current)
+}
+
+/// `PROJECT/TASK`; behind a second slash, the runs of that task.
+fn names(current: &OsStr) -> Vec<CompletionCandidate> {
+    let Some((_, Some(tree))) = place() else { return Vec::new() };
+    let begun = current.to_str().unwrap_or_default();
+    let mut parts = begun.split('/');
+    if let (Some(project), Some(task), Some(_)) = (parts.next(), parts.next(), parts.next()) {
+        let (Ok(project), Ok(task)) = (project.parse(), task.parse()) else { return Vec::new() };
+        let task = TaskRef { project, task };
+        let runs = tree.runs(&task).unwrap_or_default();
+        return among(runs.into_iter().rev().map(|run| task.run(run).to_string()), current);
+    }
+    let found = all_tasks(&tree).unwrap_or_default();
+    // What somebody has begun may be a task's id alone.
+    let full = among(found.iter().map(TaskRef::to_string), current);
+    if full.is_empty() { among(found.into_iter().map(|t| t.task.into()), current) } else { full }
+}
+
+fn all_tasks(tree: &Tree) -> Option<Vec<TaskRef>> {
+    let mut all = Vec::new();
+    for project in tree.projects().ok()? {
+        let tasks = tree.tasks(&project).ok()?;
+        all.extend(tasks.into_iter().map(|task| TaskRef { project: project.clone(), task }));
+    }
+    Some(all)
+}
