@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
     bundle, bus, chat_agent, completions, config, context::Context, demo_agent, diff, drive,
@@ -118,7 +118,7 @@ impl Command {
             Self::ReplayAgent(args) => replay_agent::run(&args, context),
             Self::Config(args) => config::run(args, context),
             Self::Completions(args) => completions::run(&args, context),
-            Self::Man(args) => man::run(&args, context),
+            Self::Man(args) => man::run(&args, Cli::command(), context),
             Self::Version(args) => version::run(&args, context),
         }
     }

@@ -5,7 +5,7 @@
 
 use std::{ffi::OsStr, path::PathBuf, process::ExitCode};
 
-use clap::{CommandFactory, ValueEnum};
+use clap::ValueEnum;
 use clap_complete::{
     CompleteEnv,
     engine::{ArgValueCompleter, CompletionCandidate},
@@ -13,7 +13,6 @@ use clap_complete::{
 };
 
 use super::{
-    args::Cli,
     context::Context,
     error::{CliError, CliResult, Kind},
 };
@@ -63,10 +62,10 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Answers a shell that asks, and ends then.
-pub(super) fn answer(environment: &Environment) {
+/// Answers a shell that asks about this command line, and ends then.
+pub(super) fn answer(environment: &Environment, command: fn() -> clap::Command) {
     if environment.get_os(VARIABLE).is_some() {
-        CompleteEnv::with_factory(|| with_candidates(Cli::command())).bin(NAME).complete();
+        CompleteEnv::with_factory(|| with_candidates(command())).bin(NAME).complete();
     }
 }
 

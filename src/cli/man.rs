@@ -2,11 +2,10 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_mangen::Man;
 
 use super::{
-    args::Cli,
     context::Context,
     error::{CliError, CliResult, Kind},
 };
@@ -30,9 +29,8 @@ pub struct Args {
     out: Option<PathBuf>,
 }
 
-/// Prints a page, or writes them all.
-pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
-    let mut command = Cli::command();
+/// Prints a page of the program's command line, or writes them all.
+pub(super) fn run(args: &Args, mut command: Command, context: &Context) -> CliResult<ExitCode> {
     command.build();
     let Some(folder) = &args.out else {
         let mut page = &command;

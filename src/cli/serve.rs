@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     }
     refuse_open_door(&runner.config.api)?;
     // Before anything else of the root is touched: there is one daemon, or none.
-    let lock = runner.tree.lock_daemon(&daemon::holder("daemon")).map_err(|e| {
+    let lock = daemon::become_daemon(&runner.tree).map_err(|e| {
         CliError::from(e).with_hint("use that daemon, end it, or serve another folder with --root")
     })?;
     let runtime = runtime()?;

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use nix::sys::signal::{SigSet, Signal};
 
 use super::{
@@ -49,7 +49,7 @@ pub fn conductor() -> ExitCode {
 #[must_use]
 pub fn main(args: impl IntoIterator<Item = OsString>, environment: Environment) -> ExitCode {
     print::report_panics();
-    completions::answer(&environment);
+    completions::answer(&environment, Cli::command);
     let args: Vec<OsString> = args.into_iter().collect();
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,

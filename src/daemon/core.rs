@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::drive::{drive_admitted, holder};
+use super::{drive::drive_admitted, holder::holder};
 use crate::{
     planner::{self, Admission, Limits},
     runner::{Begin, LoopEnd, Result, Runner, RunnerError},

@@ -5,6 +5,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::holder::holder;
 use crate::{
     planner::{self, Admission, Limits},
     runner::{self, Begin, LoopEnd, Result, Runner, RunnerError},
@@ -126,13 +127,6 @@ fn drive_orphan(
             Err(e) => tracing::warn!(error = %e, task = %task, "a child task cannot be driven"),
         }
     })
-}
-
-/// How a holder of a task's lock names itself, for people.
-#[must_use]
-pub fn holder(who: &str) -> String {
-    let me = crate::process::identity::ProcessId::current();
-    format!("{who} (pid {}, started {})", me.pid, me.started)
 }
 
 /// Waits until the ticket is live. `false`: we are to go before it is.

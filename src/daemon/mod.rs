@@ -3,12 +3,14 @@
 mod commands;
 mod core;
 mod drive;
+mod holder;
 mod keeper;
 mod programs;
 mod reason;
 
 pub use commands::{StartStanding, Submitted};
 pub use core::Core;
-pub use drive::{drive_ticket, holder, take_over};
+pub use drive::{drive_ticket, take_over};
+pub use holder::{become_daemon, holder};
 pub use programs::{Ask, Looked, look_at_programs};
 pub use reason::reason;
