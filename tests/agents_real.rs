@@ -1,6 +1,6 @@
 //! The real agents, run by us from end to end against a scripted model: every way that a run of theirs can go.
 
-use std::{fs, process::Stdio, time::Duration};
+use std::{fs, process::Stdio};
 
 use crate::common::{
     agents::{Lab, Real},
@@ -187,8 +187,4 @@ fn heavy_codex_works_in_a_loop_until_it_is_done() {
     assert!(first.thread_id.is_some() && first.thread_id == second.thread_id, "{runs:?}");
     assert!(lab.task_file("t", "DONE").exists());
     until_true("the end of all", || lab.processes().is_empty());
-    assert!(
-        second.end_time.unwrap() - first.start_time
-            < chrono::TimeDelta::from_std(Duration::from_secs(60)).unwrap()
-    );
 }

@@ -23,6 +23,7 @@ mod crash_points;
 mod crash_points_daemon;
 mod daemon_kill;
 mod demo_agent;
+mod doctor;
 mod events;
 mod fake_agent;
 mod formats;

@@ -76,6 +76,8 @@ fn login_file(agent_type: AgentType, environment: &Environment) -> Option<PathBu
 
 #[cfg(test)]
 mod tests {
+    use AgentType::{Claude, Codex, Command, Demo, Gemini, Opencode, Xai};
+
     use super::*;
     use crate::config::Secret;
 
@@ -85,7 +87,6 @@ mod tests {
         let moved =
             Environment::from_iter([("HOME", "/h"), ("CODEX_HOME", "/c"), ("CLAUDE_CONFIG_DIR", "/d")]);
         let file = |path: &str| Credentials::File(path.into());
-        use AgentType::{Claude, Codex, Command, Demo, Gemini, Opencode, Xai};
         for (agent_type, environment, found) in [
             (Claude, &home, file("/h/.claude/.credentials.json")),
             (Claude, &moved, file("/d/.credentials.json")),

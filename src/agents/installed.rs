@@ -8,18 +8,23 @@ use std::{
     ffi::{OsStr, OsString},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::find::{AgentError, program};
 use crate::{
     config::{AgentSettings, AgentType, Config, Environment},
-    process::command::{Answer, CommandSpec},
+    process::{
+        bounded::{self, BoundedError, Bounds},
+        command::CommandSpec,
+    },
     tree::{Tree, known_programs::FileMark},
 };
 
 /// How long a program may take to say its version.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// The most that it may say.
+const LONGEST_ANSWER: u64 = 64 * 1024;
 /// What a program needs to know of us to say its version.
 const INHERITED: [&str; 5] = ["HOME", "PATH", "LANG", "LC_ALL", "TMPDIR"];
 /// Keeps agents from looking for newer versions of themselves, and from telling anybody that they were started.
@@ -106,15 +111,17 @@ pub fn ask_version(program: &Path, environment: &Environment) -> Said {
         inherited.chain(quiet).map(|(name, value)| (name.into(), value.into())).collect();
     let cwd = Some(Path::new("/").to_owned());
     let command = CommandSpec { program: program.to_owned(), args: vec!["--version".into()], env, cwd };
-    match command.answer_within(PATIENCE) {
-        Err(e) => Said::Nothing(format!("cannot be started: {e}")),
-        Ok(Answer::TooLate) => {
+    let bounds = Bounds { deadline: Instant::now() + PATIENCE, output: LONGEST_ANSWER };
+    match bounded::output(&command, b"", bounds) {
+        Err(BoundedError::Start { source, .. }) => Said::Nothing(format!("cannot be started: {source}")),
+        Err(BoundedError::TimedOut(_)) => {
             Said::Nothing(format!("says nothing to --version within {} s", PATIENCE.as_secs()))
         }
-        Ok(Answer::Ended { status, .. }) if !status.success() => {
-            Said::Nothing(format!("fails with --version: {status}"))
+        Err(BoundedError::TooMuch(_)) => Said::Nothing("does not say its version".to_owned()),
+        Ok((finished, _)) if !finished.status.success() => {
+            Said::Nothing(format!("fails with --version: {}", finished.status))
         }
-        Ok(Answer::Ended { stdout, .. }) => match version_in(&stdout) {
+        Ok((_, stdout)) => match version_in(&String::from_utf8_lossy(&stdout)) {
             Some(version) => Said::Version(version),
             None => Said::Nothing("does not say its version".to_owned()),
         },

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
-    bundle, bus, chat_agent, completions, config, context::Context, demo_agent, diff, drive,
+    bundle, bus, chat_agent, completions, config, context::Context, demo_agent, diff, doctor, drive,
     error::CliResult, flags::GlobalFlags, fsck, gc, job, list, man, output, print::Form, replay,
     replay_agent, resume, serve, status, stop, task, validate, version, watch, why,
 };
@@ -55,6 +55,8 @@ pub enum Command {
     Bus(bus::Args),
     /// Go on with tasks whose driver has died
     Drive(drive::Args),
+    /// Say whether this machine is a good place for agents
+    Doctor(doctor::Args),
     /// Say what is wrong with the tree, and mend it
     Fsck(fsck::Args),
     /// Remove old runs
@@ -106,6 +108,7 @@ impl Command {
             Self::Bundle(args) => bundle::run(&args, context),
             Self::Bus(args) => bus::run(&args, context),
             Self::Drive(args) => drive::run(&args, context),
+            Self::Doctor(args) => doctor::run(&args, context),
             Self::Fsck(args) => fsck::run(&args, context),
             Self::Gc(args) => gc::run(&args, context),
             Self::Resume(args) => resume::run(&args, context),
@@ -150,6 +153,7 @@ impl Command {
             Self::List(args) => args.json.form(),
             Self::Diff(args) => args.json.form(),
             Self::Stop(args) => args.json.form(),
+            Self::Doctor(args) => args.json.form(),
             Self::Fsck(args) => args.json.form(),
             Self::Replay(args) => args.json.form(),
             Self::Bundle(args) => args.json.form(),

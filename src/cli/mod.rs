@@ -15,6 +15,7 @@ mod config;
 mod context;
 mod demo_agent;
 mod diff;
+mod doctor;
 mod drive;
 mod error;
 mod flags;

@@ -235,8 +235,13 @@ impl Root {
             0x0BD0_0BD0,
             0x4750_4653,
         ];
-        rustix::fs::fstatfs(&self.inner.fd)
-            .is_ok_and(|s| u32::try_from(s.f_type).is_ok_and(|magic| REMOTE.contains(&magic)))
+        self.file_system().is_some_and(|magic| REMOTE.contains(&magic))
+    }
+
+    /// The number of the file system's type, statfs(2); `None` if the kernel does not say.
+    #[must_use]
+    pub fn file_system(&self) -> Option<u32> {
+        u32::try_from(rustix::fs::fstatfs(&self.inner.fd).ok()?.f_type).ok()
     }
 
     /// Bytes that an ordinary user may still write on this file system.

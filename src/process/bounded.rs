@@ -8,7 +8,7 @@ use std::{
 };
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::command::CommandSpec;
 
@@ -72,7 +72,10 @@ pub fn run(
     let status = match wait(&mut child, stdout, bounds) {
         Ok(Waited::Ended(status)) => status,
         stopped => {
-            // Not reaped yet, so that the number is still its own.
+            // Not reaped yet, so that the number is still its own; its group has what it has started.
+            if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+                let _ = kill_process_group(group, Signal::KILL);
+            }
             let _ = child.kill();
             let _ = child.wait();
             return Err(match stopped {

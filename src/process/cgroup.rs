@@ -37,6 +37,12 @@ impl RunGroup {
         }
     }
 
+    /// Whether groups may be made here: one is, and removed at once.
+    #[must_use]
+    pub fn may_be_made() -> bool {
+        Self::make(&format!("trial-{}", std::process::id())).is_some()
+    }
+
     /// The group that a claim names, if it is one of ours and still there.
     #[must_use]
     pub fn of_claim(path: &Path) -> Option<Self> {

@@ -4,6 +4,7 @@
 //! a shim; [`liveness`] and [`tree`] look at processes from outside. This module
 //! knows run folders (`claim.json`, `exit.json`), and nothing of projects or tasks.
 
+pub mod abilities;
 pub mod bounded;
 pub mod cgroup;
 pub mod claim;

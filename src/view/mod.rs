@@ -4,6 +4,7 @@
 //! looked at is not changed by looking.
 
 pub mod dependency;
+pub mod doctor;
 pub mod fsck;
 pub mod index;
 pub mod outcome;
