@@ -19,6 +19,7 @@ pub mod watch;
 pub mod agents;
 pub mod view;
 
+pub mod import;
 pub mod planner;
 pub mod runner;
 

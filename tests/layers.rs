@@ -42,6 +42,7 @@ const MODULES: &[Module] = &[
     module_on(4, "runner", &[
         "fsx", "clock", "shutdown", "telemetry", "tree", "archive", "config", "process", "transcript", "watch", "agents", "view",
     ]),
+    module_on(4, "import", &["fsx", "clock", "telemetry", "tree", "process"]),
     module_on(4, "planner", &["fsx", "clock", "shutdown", "telemetry", "tree", "config", "view"]),
     module_on(4, "approvals", &["fsx", "clock", "shutdown", "telemetry", "tree", "config"]),
     // Services.
@@ -62,7 +63,7 @@ const MODULES: &[Module] = &[
     module_on(8, "faces", &["shutdown", "telemetry", "tree", "watch", "view", "approvals", "daemon", "http"]),
     // The shell. It reads files that a person names, and shows those of a run: hence fsx.
     module_on(9, "cli", &[
-        "fsx", "clock", "shutdown", "telemetry", "tree", "archive", "config", "process", "transcript", "watch", "agents", "view", "runner", "planner",
+        "fsx", "clock", "shutdown", "telemetry", "tree", "archive", "config", "process", "transcript", "watch", "agents", "view", "import", "runner", "planner",
         "automations", "daemon", "http", "faces",
     ]),
 ];

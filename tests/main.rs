@@ -18,6 +18,7 @@ mod cli_completions;
 mod cli_config;
 mod cli_diff;
 mod cli_gc;
+mod cli_import;
 mod cli_replay;
 mod crash_points;
 mod crash_points_daemon;

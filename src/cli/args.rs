@@ -6,7 +6,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
     bundle, bus, chat_agent, completions, config, context::Context, demo_agent, diff, doctor, drive,
-    error::CliResult, flags::GlobalFlags, fsck, gc, job, list, man, output, print::Form, replay,
+    error::CliResult, flags::GlobalFlags, fsck, gc, import, job, list, man, output, print::Form, replay,
     replay_agent, resume, serve, status, stop, task, validate, version, watch, why,
 };
 
@@ -59,6 +59,8 @@ pub enum Command {
     Doctor(doctor::Args),
     /// Say what is wrong with the tree, and mend it
     Fsck(fsck::Args),
+    /// Take in a tree of the original Conductor Loop
+    Import(import::Args),
     /// Remove old runs
     Gc(gc::Args),
     /// Take up a task again that has ended
@@ -110,6 +112,7 @@ impl Command {
             Self::Drive(args) => drive::run(&args, context),
             Self::Doctor(args) => doctor::run(&args, context),
             Self::Fsck(args) => fsck::run(&args, context),
+            Self::Import(args) => import::run(&args, context),
             Self::Gc(args) => gc::run(&args, context),
             Self::Resume(args) => resume::run(&args, context),
             Self::Status(args) => status::run(&args, context),
@@ -158,6 +161,7 @@ impl Command {
             Self::Replay(args) => args.json.form(),
             Self::Bundle(args) => args.json.form(),
             Self::Bus(args) => args.form(),
+            Self::Import(args) => args.json.form(),
             Self::Gc(args) => args.json.form(),
             Self::Resume(args) => args.json.form(),
             Self::Status(args) => args.json.form(),

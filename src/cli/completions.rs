@@ -62,8 +62,8 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Answers a shell that asks about this command line, and ends then.
-pub(super) fn answer(environment: &Environment, command: fn() -> clap::Command) {
+/// Answers a shell that asks about `command`, the whole command line, and ends then.
+pub(super) fn answer(environment: &Environment, command: impl Fn() -> clap::Command) {
     if environment.get_os(VARIABLE).is_some() {
         CompleteEnv::with_factory(|| with_candidates(command())).bin(NAME).complete();
     }

@@ -29,7 +29,7 @@ pub struct Args {
     out: Option<PathBuf>,
 }
 
-/// Prints a page of the program's command line, or writes them all.
+/// Prints a page of `command`, the whole command line, or writes them all.
 pub(super) fn run(args: &Args, mut command: Command, context: &Context) -> CliResult<ExitCode> {
     command.build();
     let Some(folder) = &args.out else {

@@ -16,6 +16,8 @@ pub(super) struct Ended {
     pub(super) run: RunRef,
     /// Whether it ever had a process, and so a start to tell of.
     pub(super) began: bool,
+    /// Whether another program ran it, which keeps its bus as it likes.
+    pub(super) imported: bool,
 }
 
 pub(super) fn check(tree: &Tree, bus: &Bus, ended: &[Ended], report: &mut Report) {
@@ -34,7 +36,7 @@ pub(super) fn check(tree: &Tree, bus: &Bus, ended: &[Ended], report: &mut Report
             report.note(rule, bus.path(), format!("{count} {what}"));
         }
     }
-    for Ended { run, began } in ended {
+    for Ended { run, began, .. } in ended.iter().filter(|e| !e.imported) {
         let (starts, ends) = seen.told.get(&run.run).copied().unwrap_or_default();
         if ends != 1 || starts > 1 || (starts == 0 && *began) {
             let what = format!("the bus has {starts} start(s) and {ends} end(s) of run {}", run.run);

@@ -14,6 +14,9 @@ use crate::{
 /// How long a shim may take to go once its run's end is known.
 const SHIM_GOES_WITHIN: TimeDelta = TimeDelta::seconds(10);
 
+/// What the executor of a run is called that `run-agent import` took in.
+const IMPORTED: &str = "imported";
+
 pub(super) fn check(look: &Look<'_>, run: &RunRef, facts: &RunFacts, report: &mut Report) -> Ended {
     let root = look.tree.root();
     let info = &facts.info;
@@ -40,7 +43,7 @@ pub(super) fn check(look: &Look<'_>, run: &RunRef, facts: &RunFacts, report: &mu
         report.add(Rule::LivingProcess, record, what, Subject::Run(run.clone()));
     }
     // Only a run with a process has a start to tell of.
-    Ended { run: run.clone(), began: info.pid.is_some() }
+    Ended { run: run.clone(), began: info.pid.is_some(), imported: info.executor == IMPORTED }
 }
 
 /// The file that tells another end than the record.

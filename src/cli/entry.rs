@@ -1,0 +1,82 @@
+//! Where the program begins, under each of its names, and the one place that turns a failure into an exit code.
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{CommandFactory, Parser};
+use nix::sys::signal::{SigSet, Signal};
+
+use super::{
+    args::Cli,
+    colour::ColorWhen,
+    completions,
+    context::Context,
+    error::{CliError, CliResult, Kind},
+    print::{self, Form, Printer},
+};
+use crate::{config::Environment, fsx::steps, process, telemetry};
+
+/// The program as `main` calls it.
+#[must_use]
+pub fn program() -> ExitCode {
+    // `run-agent shim <run-dir>`, hidden: one thread in a few megabytes, for hours. Nothing above this
+    // line may cost memory, start a thread or read a file.
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == "shim") {
+        steps::arm(std::env::vars_os(), "CONDUCTOR_TEST_KILL_SHIM");
+        return ExitCode::from(process::shim::main());
+    }
+    steps::arm(std::env::vars_os(), "CONDUCTOR_TEST_KILL_DRIVER");
+    // A limit on file sizes is a full disk to us, and said as one; unblocked it would end us.
+    let _ = SigSet::from_iter([Signal::SIGXFSZ]).thread_block();
+    main(std::env::args_os(), Environment::capture())
+}
+
+/// The program under its other name: `conductor` is `run-agent serve`.
+#[must_use]
+pub fn conductor() -> ExitCode {
+    // It starts itself for what the daemon needs done: those verbs come through.
+    let own = std::env::args_os()
+        .nth(1)
+        .is_some_and(|verb| verb == "shim" || verb == "demo-agent" || verb == "replay-agent");
+    if own {
+        return program();
+    }
+    let mut args: Vec<OsString> = std::env::args_os().collect();
+    args.insert(1.min(args.len()), "serve".into());
+    main(args, Environment::capture())
+}
+
+/// Runs one command line to its end; the exit codes are those of `docs/exit-codes.md`.
+#[must_use]
+pub fn main(args: impl IntoIterator<Item = OsString>, environment: Environment) -> ExitCode {
+    print::report_panics();
+    completions::answer(&environment, Cli::command);
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(e) => {
+            // What cannot be parsed says all the same for whom it was written.
+            let form = if args.iter().take_while(|a| *a != "--").any(|a| a == "--json") {
+                Form::Json
+            } else {
+                Form::Text
+            };
+            return Printer::new(ColorWhen::Auto, form, &environment).usage(&e);
+        }
+    };
+    let printer = Printer::new(cli.global.color, cli.command.form(), &environment);
+    let context = Context::new(environment, cli.global, printer, cli.command.settings());
+    let usual_log = cli.command.usual_log();
+    let outcome = start_log(&context, usual_log).and_then(|()| cli.command.run(&context));
+    match outcome {
+        Ok(code) => code,
+        Err(e) => {
+            context.printer().error(&e);
+            e.exit_code()
+        }
+    }
+}
+
+fn start_log(context: &Context, usual: &str) -> CliResult<()> {
+    telemetry::init(context.log_filter().unwrap_or(usual), context.log_format())
+        .map_err(|e| CliError::caused(Kind::Usage, "cannot use --log", e))
+}

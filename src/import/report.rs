@@ -1,0 +1,103 @@
+//! What came of each thing that was found, and the record of it that stays with a task.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    fsx::FsError,
+    tree::{
+        TreeError,
+        format::{Record, Spelling},
+    },
+};
+
+/// Something of the source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Imported {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name, or its path in the source.
+    pub name: String,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Why, or what was changed on the way.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// Kinds of things in a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A project's own files.
+    Project,
+    /// A task with its runs.
+    Task,
+    /// A folder that is neither.
+    Folder,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is in the tree now, or would be.
+    Imported,
+    /// It has been since an earlier import.
+    AlreadyThere,
+    /// It was left out.
+    Skipped,
+}
+
+impl Outcome {
+    /// Its word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Imported => "imported",
+            Self::AlreadyThere => "already there",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// `IMPORT.yaml`: where a task, or a project's bus, came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Origin {
+    pub(super) version: u64,
+    /// Absolute path of the folder that it was read from.
+    pub(super) source: String,
+    pub(super) imported_at: DateTime<Utc>,
+    /// What was changed on the way.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(super) notes: Vec<String>,
+}
+
+impl Record for Origin {
+    const SPELLING: Spelling = Spelling::Yaml;
+}
+
+/// Why something cannot be taken in.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// The reason in words.
+    #[error("{0}")]
+    Left(String),
+}
+
+impl Trouble {
+    /// The error with its causes, in one line.
+    pub(super) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text
+    }
+}

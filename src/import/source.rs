@@ -1,0 +1,60 @@
+//! Reading the original's tree: by its root, links that leave it refused, nothing ever written.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+use super::report::Trouble;
+use crate::{
+    fsx::{EntryKind, RelPath, Root},
+    process::identity::ProcStat,
+};
+
+/// The largest bus, and the largest record, that is read.
+const MAX_BUS: u64 = 1024 * 1024 * 1024;
+const MAX_FILE: u64 = 4 * 1024 * 1024;
+
+/// The names of the folders in a folder.
+pub(super) fn folders(root: &Root, rel: &RelPath) -> Result<Vec<String>, Trouble> {
+    let entries = root.list(rel)?;
+    Ok(entries.into_iter().filter(|e| e.kind == EntryKind::Dir).map(|e| e.name).collect())
+}
+
+/// Whether a regular file stands there.
+pub(super) fn has(root: &Root, rel: &RelPath) -> bool {
+    root.stat(rel).ok().flatten().is_some_and(|s| s.kind == EntryKind::File)
+}
+
+/// The text of a small file; bytes that are no text are replaced.
+pub(super) fn text(root: &Root, rel: &RelPath) -> Result<Option<String>, Trouble> {
+    Ok(root.read_opt(rel, MAX_FILE)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// The text of a bus.
+pub(super) fn bus(root: &Root, rel: &RelPath) -> Result<Option<String>, Trouble> {
+    Ok(root.read_opt(rel, MAX_BUS)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// A YAML file that holds keys and values.
+pub(super) fn yaml(root: &Root, rel: &RelPath) -> Result<Option<Map<String, Value>>, Trouble> {
+    let Some(text) = text(root, rel)? else { return Ok(None) };
+    let left = |why: String| Trouble::Left(format!("{} {why}", rel.name()));
+    match serde_yaml::from_str::<Value>(&text) {
+        Ok(Value::Object(map)) => Ok(Some(map)),
+        Ok(_) => Err(left("has no keys".to_owned())),
+        Err(e) => Err(left(format!("is not readable: {}", e.without_snippet()))),
+    }
+}
+
+/// When a file was last written.
+pub(super) fn written(root: &Root, rel: &RelPath) -> Option<DateTime<Utc>> {
+    let nanoseconds = root.stat(rel).ok().flatten()?.modified_ns;
+    Some(DateTime::from_timestamp_nanos(i64::try_from(nanoseconds).ok()?))
+}
+
+/// Whether a run seems to go on: its record says so, and a process has its number.
+pub(super) fn seems_live(record: &Map<String, Value>) -> Option<i64> {
+    let running = record.get("status").and_then(Value::as_str) == Some("running");
+    let pid = record.get("pid").and_then(Value::as_i64).filter(|pid| running && *pid > 0)?;
+    let there = ProcStat::of(i32::try_from(pid).ok()?).is_some_and(|process| !process.is_dead());
+    there.then_some(pid)
+}

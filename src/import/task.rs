@@ -1,0 +1,214 @@
+//! One task: made aside, and moved to its place when it is whole.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde_json::{Map, Value};
+
+use super::{
+    bus,
+    report::{Origin, Trouble},
+    run_record::{self, Beside},
+    source,
+};
+use crate::{
+    fsx::{RelPath, Root},
+    telemetry::Redactor,
+    tree::{
+        Tree,
+        bus::BusOwner,
+        format,
+        ids::{RunId, TaskId},
+        paths::{RunDir, TaskDir},
+        refs::TaskRef,
+        run_info::RunInfo,
+        task::{TaskConfig, TaskKind},
+    },
+};
+
+/// Files of a run that are taken as they are.
+const OF_RUN: [&str; 4] = ["prompt.md", "output.md", "agent-stdout.txt", "agent-stderr.txt"];
+/// Files of a task that are.
+const OF_TASK: [&str; 2] = ["TASK_STATE.md", "TASK-THREAD-LINK.yaml"];
+/// Names under which the original keeps the wish that a task stop.
+const STOPS: [&str; 3] = ["STOP", "CANCELLED", "STOP-REQUESTED"];
+
+/// A task of the original that has been understood.
+#[derive(Debug)]
+pub(super) struct Found {
+    task: TaskRef,
+    folder: RelPath,
+    config: TaskConfig,
+    prompt: String,
+    bus: bus::Understood,
+    runs: Vec<RunInfo>,
+    done: bool,
+    stop: bool,
+    pub(super) notes: Vec<String>,
+}
+
+impl Found {
+    /// Understands the task in a folder of the source.
+    pub(super) fn read(
+        from: &Root,
+        folder: &RelPath,
+        task: TaskRef,
+        redactor: &Redactor,
+    ) -> Result<Self, Trouble> {
+        let mut notes = Vec::new();
+        let runs = runs(from, folder, &task, redactor, &mut notes)?;
+        let theirs = source::yaml(from, &folder.join("TASK-CONFIG.yaml")).unwrap_or_else(|e| {
+            notes.push(e.chain());
+            None
+        });
+        let owner = BusOwner::Task(task.clone());
+        let bus = source::bus(from, &folder.join("TASK-MESSAGE-BUS.md"))?;
+        let bus = bus.map(|text| bus::understand(&text, &owner)).unwrap_or_default();
+        notes.extend(bus.notes.iter().cloned());
+        let is = |name: &str| source::has(from, &folder.join(name));
+        Ok(Self {
+            config: config(theirs.unwrap_or_default(), &runs),
+            prompt: source::text(from, &folder.join("TASK.md"))?.unwrap_or_default(),
+            done: is("DONE"),
+            stop: STOPS.into_iter().any(is),
+            task,
+            folder: folder.clone(),
+            bus,
+            runs,
+            notes,
+        })
+    }
+
+    /// Puts the task into a tree: aside first, then in its place.
+    pub(super) fn write(&self, from: &Root, tree: &Tree, aside: &RelPath) -> Result<(), Trouble> {
+        let root = tree.root();
+        root.ensure_dir(aside)?;
+        root.replace(&aside.join("TASK.md"), self.prompt.as_bytes())?;
+        format::write(root, &aside.join("TASK-CONFIG.yaml"), &self.config)?;
+        if !self.bus.lines.is_empty() {
+            root.replace(&aside.join("TASK-MESSAGE-BUS.jsonl"), &self.bus.lines)?;
+        }
+        for name in OF_TASK {
+            copy(from, &self.folder.join(name), root, &aside.join(name))?;
+        }
+        for (there, name) in [(self.done, "DONE"), (self.stop, "STOP")] {
+            if there {
+                root.mark(&aside.join(name))?;
+            }
+        }
+        root.mkdir(&aside.join("runs"))?;
+        for info in &self.runs {
+            self.write_run(from, tree, &aside.join("runs").join(&info.run_id), info)?;
+        }
+        let source = from.absolute(&self.folder).display().to_string();
+        let origin =
+            Origin { version: 1, source, imported_at: tree.clock().now(), notes: self.notes.clone() };
+        format::write(root, &aside.join("IMPORT.yaml"), &origin)?;
+        root.ensure_dir(self.task.project_dir().path())?;
+        Ok(root.rename(aside, self.task.dir().path())?)
+    }
+
+    fn write_run(&self, from: &Root, tree: &Tree, aside: &RelPath, info: &RunInfo) -> Result<(), Trouble> {
+        let root = tree.root();
+        root.mkdir(aside)?;
+        let theirs = self.folder.join("runs").join(&info.run_id);
+        for name in OF_RUN {
+            copy(from, &theirs.join(name), root, &aside.join(name))?;
+        }
+        if !root.exists(&aside.join("output.md"))? {
+            root.replace(&aside.join("output.md"), b"(the imported run left no answer)\n")?;
+        }
+        let dir = RunDir::new(&self.task.project, &self.task.task, &info.run_id);
+        let path = |rel: RelPath| root.absolute(&rel).display().to_string();
+        let info = RunInfo {
+            prompt_path: path(dir.prompt()),
+            output_path: path(dir.output()),
+            stdout_path: path(dir.stdout()),
+            stderr_path: path(dir.stderr()),
+            ..info.clone()
+        };
+        Ok(format::write(root, &aside.join("run-info.yaml"), &info)?)
+    }
+
+    /// What it is made of, in words.
+    pub(super) fn summary(&self) -> String {
+        format!("{} runs, {} messages", self.runs.len(), self.bus.messages)
+    }
+}
+
+fn copy(from: &Root, theirs: &RelPath, to: &Root, ours: &RelPath) -> Result<(), Trouble> {
+    // Opened below its root first, so that no link leads out of it.
+    if source::has(from, theirs) {
+        from.open_read(theirs)?;
+        to.copy_in(&from.absolute(theirs), ours)?;
+    }
+    Ok(())
+}
+
+fn runs(
+    from: &Root,
+    folder: &RelPath,
+    task: &TaskRef,
+    redactor: &Redactor,
+    notes: &mut Vec<String>,
+) -> Result<Vec<RunInfo>, Trouble> {
+    let mut runs = Vec::new();
+    for name in source::folders(from, &folder.join("runs"))? {
+        let Ok(id) = name.parse::<RunId>() else {
+            notes.push(format!("run '{}' left out: its name is no id", name.escape_debug()));
+            continue;
+        };
+        let dir = folder.join("runs").join(&name);
+        let record = match source::yaml(from, &dir.join("run-info.yaml")) {
+            Ok(Some(record)) => record,
+            Ok(None) => {
+                notes.push(format!("run {id} left out: it has no run-info.yaml"));
+                continue;
+            }
+            Err(e) => {
+                notes.push(format!("run {id} left out: {}", e.chain()));
+                continue;
+            }
+        };
+        if let Some(pid) = source::seems_live(&record) {
+            return Err(Trouble::Left(format!(
+                "run {id} seems to go on (pid {pid}): import it when it has ended"
+            )));
+        }
+        let last_output = source::written(from, &dir.join("agent-stdout.txt"));
+        runs.push(run_record::understand(&record, &task.run(id), Beside { last_output, redactor }));
+    }
+    Ok(runs)
+}
+
+/// Our settings of the task, from theirs and from its runs.
+fn config(theirs: Map<String, Value>, runs: &[RunInfo]) -> TaskConfig {
+    let text = |keys: &[&str]| keys.iter().find_map(|key| theirs.get(*key)?.as_str()).map(str::to_owned);
+    let agent = text(&["agent", "agent_type"]).or_else(|| runs.last().map(|run| run.agent.clone()));
+    let cwd = text(&["cwd", "project_root", "working_dir"]).filter(|dir| Path::new(dir).is_absolute());
+    let depends_on = match theirs.get("depends_on") {
+        Some(Value::Array(ids)) => ids.iter().filter_map(|id| id.as_str()?.parse::<TaskId>().ok()).collect(),
+        Some(Value::String(ids)) => ids.split(',').filter_map(|id| id.trim().parse().ok()).collect(),
+        _ => Vec::new(),
+    };
+    let mut extra = BTreeMap::new();
+    if !theirs.is_empty() {
+        extra.insert("imported".to_owned(), Value::Object(theirs));
+    }
+    TaskConfig {
+        version: 1,
+        agent: agent.unwrap_or_else(|| "unknown".to_owned()),
+        kind: TaskKind::Task,
+        cwd,
+        command: Vec::new(),
+        depends_on,
+        parent_run_id: None,
+        config: BTreeMap::new(),
+        extra,
+    }
+}
+
+/// Where a task says that it was imported from, if it does.
+pub(super) fn origin(tree: &Tree, task: &TaskRef) -> Option<String> {
+    let file = TaskDir::new(&task.project, &task.task).path().join("IMPORT.yaml");
+    format::read::<Origin>(tree.root(), &file).ok().flatten().map(|origin| origin.source)
+}

@@ -1,0 +1,170 @@
+//! `run-agent import`: what a tree of the original Conductor Loop becomes, and that it stays as it was itself.
+
+use std::path::{Path, PathBuf};
+
+use crate::common::Sandbox;
+use run_agent::tree::{bus::Message, run_info::RunStatus};
+use serde_json::Value;
+
+const CART: &str = "shop/task-20260222-160000-cart";
+const HANG: &str = "shop/task-20260222-170000-hang";
+
+fn sample() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/conductor-loop")
+}
+
+/// A sandbox with a copy of the sample.
+fn sandbox() -> (Sandbox, PathBuf) {
+    let sandbox = Sandbox::new();
+    let to = sandbox.path("original");
+    copy(&sample(), &to);
+    (sandbox, to)
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn everything(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(everything(&path));
+        } else {
+            found.push((path.clone(), std::fs::read(path).unwrap()));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Outcome and notes by name.
+fn import(sandbox: &Sandbox, flags: &str) -> Vec<(String, String, String)> {
+    let said = sandbox.run(&format!("import ../original --json {flags}"));
+    assert_eq!(said.code, 1, "something is left out: {said:?}");
+    let list: Vec<Value> = serde_json::from_str(&said.stdout).unwrap();
+    let text = |v: &Value| v.as_str().unwrap().to_owned();
+    let notes = |v: &Value| {
+        v["notes"].as_array().map_or(String::new(), |n| n.iter().map(text).collect::<Vec<_>>().join("; "))
+    };
+    list.iter().map(|v| (text(&v["name"]), text(&v["outcome"]), notes(v))).collect()
+}
+
+#[test]
+fn a_tree_of_the_original_is_taken_in() {
+    let (sandbox, original) = sandbox();
+    let before = everything(&original);
+    let planned = import(&sandbox, "--dry-run");
+    assert!(!sandbox.root().join("shop").exists());
+    let done = import(&sandbox, "");
+    assert_eq!(planned, done);
+    assert!(everything(&original) == before, "the source stays as it was");
+    let outcomes: Vec<(&str, &str)> = done.iter().map(|(n, o, _)| (n.as_str(), o.as_str())).collect();
+    assert_eq!(
+        outcomes,
+        [
+            ("bad name", "skipped"),
+            ("shop", "imported"),
+            ("shop/notes", "skipped"),
+            (CART, "imported"),
+            (HANG, "imported")
+        ]
+    );
+    let notes = &done[4].2;
+    assert!(
+        notes.contains("run-info.yaml is not readable") && notes.contains("'not an id' left out"),
+        "{notes}"
+    );
+
+    let listed: Vec<Value> = serde_json::from_str(&sandbox.run("list --json").succeeds()).unwrap();
+    let status: Vec<(&str, &str)> =
+        listed.iter().map(|t| (t["task_id"].as_str().unwrap(), t["status"].as_str().unwrap())).collect();
+    assert_eq!(
+        status,
+        [("task-20260222-160000-cart", "completed"), ("task-20260222-170000-hang", "stopped")]
+    );
+    let runs = |task: &str| -> Vec<Value> {
+        serde_json::from_str(&sandbox.run(&format!("list {task} --json")).succeeds()).unwrap()
+    };
+    let of =
+        |task: &str| runs(task).iter().map(|r| r["status"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    assert_eq!(of(CART), [RunStatus::Completed.as_str(), RunStatus::Crashed.as_str()]);
+    assert_eq!(of(HANG), [RunStatus::Crashed.as_str()]);
+    assert!(!runs(HANG)[0]["end_time"].as_str().unwrap().starts_with("0001"));
+    assert_eq!(sandbox.run(&format!("output {CART}/20260222-1601")).succeeds(), "Repaired.\n");
+    let record = sandbox.root().join(CART).join("runs/20260222-1601001234-12345-1/run-info.yaml");
+    let record = std::fs::read_to_string(record).unwrap();
+    assert!(!record.contains("sk-ant") && !record.contains("/home/somebody/.run-agent"), "{record}");
+
+    // Nothing is queued, and the tree is as it should be.
+    assert!(sandbox.run("status --json").succeeds().contains("\"loops\": []"));
+    let clean = sandbox.run("fsck");
+    assert_eq!(clean.code, 0, "{clean:?}");
+}
+
+#[test]
+fn messages_keep_their_ids_their_bodies_and_their_order() {
+    let (sandbox, _) = sandbox();
+    import(&sandbox, "");
+    let bus = std::fs::read_to_string(sandbox.root().join(CART).join("TASK-MESSAGE-BUS.jsonl")).unwrap();
+    let messages: Vec<Message> = bus.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(messages.len(), 3);
+    assert_eq!(messages[0].msg_id.as_str(), "MSG-20260222-160100-000000000-PID12345-0001");
+    assert_eq!(messages[1].body, "A summary\n\n---\n\nwith a rule in it.");
+    assert!(messages[1].msg_id < messages[2].msg_id, "although its time is earlier");
+    assert_eq!(
+        (messages[2].parents[0].msg_id.clone(), messages[2].links.len()),
+        (messages[1].msg_id.clone(), 1)
+    );
+    assert_eq!(messages[2].meta["issue_id"], "ISSUE-7");
+    // What is posted now comes behind.
+    let (project, task) = CART.split_once('/').unwrap();
+    let posted = sandbox.run(&format!("bus post --project {project} --task {task} --type USER --body blue"));
+    assert_eq!(posted.code, 0, "{posted:?}");
+    assert_eq!(sandbox.run("fsck").code, 0);
+}
+
+#[test]
+fn a_second_import_finds_everything_there() {
+    let (sandbox, original) = sandbox();
+    import(&sandbox, "");
+    let before = everything(&sandbox.root());
+    let again = import(&sandbox, "");
+    for (name, outcome, notes) in
+        again.iter().filter(|(name, ..)| name.starts_with("shop/task") || name == "shop")
+    {
+        assert_eq!(outcome, "already_there", "{name}: {notes}");
+    }
+    assert!(everything(&sandbox.root()) == before);
+    // Somebody else's task of the same name is not touched.
+    std::fs::rename(&original, sandbox.path("moved")).unwrap();
+    let other = sandbox.run("import ../moved --project shop");
+    assert!(other.stdout.contains("a task of that name came from"), "{other:?}");
+}
+
+#[test]
+fn what_is_no_source_is_refused() {
+    let (sandbox, original) = sandbox();
+    sandbox.run("import ../absent").fails(3, "absent", "");
+    sandbox.run("import .").fails(3, "no project to import", "folders are the projects");
+    let own = sandbox.home().join("run-agent");
+    std::fs::create_dir_all(&own).unwrap();
+    sandbox.run(&format!("import {}", own.display())).fails(16, "is, or holds, the tree itself", "");
+    // A run that still goes on keeps its task out.
+    let record = original.join(HANG).join("runs/20260222-1701001234-12346-1/run-info.yaml");
+    let text =
+        std::fs::read_to_string(&record).unwrap().replace("2147480000", &std::process::id().to_string());
+    std::fs::write(record, text).unwrap();
+    let done = import(&sandbox, "");
+    let hang = done.iter().find(|(name, ..)| name == HANG).unwrap();
+    assert!(hang.1 == "skipped" && hang.2.contains("seems to go on"), "{hang:?}");
+}
