@@ -20,6 +20,7 @@ mod cli_diff;
 mod cli_gc;
 mod cli_import;
 mod cli_replay;
+mod cli_wrap;
 mod crash_points;
 mod crash_points_daemon;
 mod daemon_kill;

@@ -5,9 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
-    bundle, bus, chat_agent, completions, config, context::Context, demo_agent, diff, doctor, drive,
-    error::CliResult, flags::GlobalFlags, fsck, gc, import, job, list, man, output, print::Form, replay,
-    replay_agent, resume, serve, status, stop, task, validate, version, watch, why,
+    bundle, bus, chat_agent, completions, config, context::Context, demo_agent, diff, doctor, drive, error::CliResult, flags::GlobalFlags, fsck, gc, import, job, list, man, output, print::Form, replay, replay_agent, resume, serve, status, stop, task, validate, version, watch, why, wrap,
 };
 
 use crate::config::Flags;
@@ -39,6 +37,8 @@ pub enum Command {
     Job(Box<job::Args>),
     /// Run an agent again and again until the task is done
     Task(Box<task::Args>),
+    /// Run an agent at this terminal, recorded as a run
+    Wrap(wrap::Args),
     /// List projects' tasks, or a task's runs
     List(list::Args),
     /// Print the answer of a run, or another of its files
@@ -102,6 +102,7 @@ impl Command {
             Self::Serve(args) => serve::run(&args, context),
             Self::Job(args) => job::run(&args, context),
             Self::Task(args) => task::run(&args, context),
+            Self::Wrap(args) => wrap::run(&args, context),
             Self::List(args) => list::run(&args, context),
             Self::Output(args) => output::run(&args, context),
             Self::Diff(args) => diff::run(&args, context),
@@ -170,6 +171,8 @@ impl Command {
             Self::Why(args) => args.json.form(),
             Self::ChatAgent(_)
             | Self::Completions(_)
+            Self::Completions(_)
+            | Self::Wrap(_)
             | Self::Man(_)
             | Self::DemoAgent(_)
             | Self::ReplayAgent(_)

@@ -45,6 +45,7 @@ mod validate;
 mod version;
 mod watch;
 mod why;
+mod wrap;
 
 pub use args::{Cli, Command};
 pub use colour::{ColorWhen, Colour, Style};

@@ -104,13 +104,24 @@ impl<'a> Wanted<'a> {
 
     /// Accepts the task; a name that we made up gives way to one that is taken.
     pub(super) fn accept(self, context: &Context, runner: &Runner) -> CliResult<Accepted> {
+        self.by_free_name(context, runner, |submission| {
+            runner::accept(runner, submission).map_err(CliError::from)
+        })
+    }
+
+    /// Begins what is wanted; a name that we made up gives way to one that is taken.
+    pub(super) fn by_free_name<T>(
+        self,
+        context: &Context,
+        runner: &Runner,
+        begin: impl Fn(&Submission) -> CliResult<T>,
+    ) -> CliResult<T> {
         let made_up = self.task.is_none();
         let mut submission = self.submission(context, runner)?;
         let first = submission.task.task.clone();
         let mut n = 1;
         loop {
-            let accepted = runner::accept(runner, &submission).map_err(CliError::from);
-            match accepted {
+            match begin(&submission) {
                 Err(e) if made_up && e.kind() == Kind::Conflict && n < NUMBERED => {
                     n += 1;
                     submission.task.task = first.numbered(n);

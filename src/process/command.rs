@@ -43,6 +43,12 @@ impl CommandSpec {
         command.spawn()
     }
 
+    /// Becomes the program; returns only with the reason why it could not.
+    #[must_use]
+    pub fn become_it(&self) -> io::Error {
+        self.command().exec()
+    }
+
     /// Starts the program with all three of its streams given, in a process group of its own.
     pub(super) fn spawn_quiet(
         &self,

@@ -11,6 +11,7 @@ pub mod claim;
 pub mod command;
 pub mod executor;
 pub mod exit;
+pub mod foreground;
 pub mod git;
 pub mod identity;
 pub mod liveness;

@@ -21,6 +21,16 @@ pub(super) struct ExecPlan {
     pub(super) stdin: OwnedFd,
     pub(super) stdout: OwnedFd,
     pub(super) stderr: OwnedFd,
+    pub(super) session: Session,
+}
+
+/// Whose session, and so whose terminal, a process has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Session {
+    /// One of its own, without a terminal.
+    Own,
+    /// That of whoever starts it.
+    Ours,
 }
 
 /// A forked process that waits for leave to exec. With our death it ends without having done anything;
@@ -125,7 +135,9 @@ fn child(plan: &ExecPlan, argv: &[*const c_char], envp: &[*const c_char], pipes:
             // Never an exit code: whoever looks through a pidfd would take it for the agent's.
             libc::kill(libc::getpid(), libc::SIGKILL);
         }
-        libc::setsid();
+        if plan.session == Session::Own {
+            libc::setsid();
+        }
         let mut stage = STAGE_CHDIR;
         if libc::chdir(plan.cwd.as_ptr()) == 0 {
             stage = STAGE_EXEC;
@@ -289,6 +301,7 @@ mod tests {
             stdin: null().unwrap(),
             stdout: null().unwrap(),
             stderr: null().unwrap(),
+            session: Session::Own,
         };
         let mut held = fork_held(&plan, None).unwrap();
         held.go = None;

@@ -29,6 +29,7 @@ mod task_loop;
 mod told;
 mod usage_limit;
 mod wait;
+mod wrap;
 
 pub use changes::so_far;
 pub use children::live_children;
@@ -42,6 +43,7 @@ pub use resume::{delete, discard_abandoned, resume};
 pub use stop::{Stopped, request_stop};
 pub use submit::{Accepted, Submission, accept};
 pub use task_loop::{LoopEnd, drive_loop};
+pub use wrap::{Session, begin_session, command_of};
 
 use std::{path::PathBuf, sync::Arc};
 

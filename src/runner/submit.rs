@@ -16,7 +16,7 @@ use super::{
 use crate::tree::{
     TreeError,
     ids::{RunId, TaskId, TicketId},
-    refs::TaskRef,
+    refs::{RunRef, TaskRef},
     run_info::RunStatus,
     task::{TaskConfig, TaskKind},
     task_lock::TaskLock,
@@ -65,6 +65,26 @@ pub struct Accepted {
 /// # Errors
 /// Unknown agent, missing program or folder, a bad setting, a task that exists: nothing is written then.
 pub fn accept(runner: &Runner, submission: &Submission) -> Result<Accepted> {
+    let (lock, run) = lay_out(runner, submission)?;
+    let ticket = Ticket {
+        version: 1,
+        project_id: run.task.project,
+        task_id: run.task.task,
+        run_id: run.run,
+        kind: submission.kind,
+        parent_run_id: submission.parent_run_id.clone(),
+        depends_on: submission.depends_on.clone(),
+        attempt: 1,
+        restarts: 0,
+        not_before: None,
+        reason: None,
+    };
+    let ticket_id = runner.tree.planner()?.accept(&ticket)?;
+    Ok(Accepted { ticket_id, ticket, lock })
+}
+
+/// Everything of [`accept`] before the ticket: the task's folder and files, and those of its first run.
+pub(super) fn lay_out(runner: &Runner, submission: &Submission) -> Result<(TaskLock, RunRef)> {
     if submission.prompt.trim().is_empty() {
         return Err(RunnerError::Refused("the prompt is empty".to_owned()));
     }
@@ -115,22 +135,7 @@ pub fn accept(runner: &Runner, submission: &Submission) -> Result<Accepted> {
             words: &submission.prompt,
         },
     )?;
-
-    let ticket = Ticket {
-        version: 1,
-        project_id: task.project.clone(),
-        task_id: task.task.clone(),
-        run_id: run.run,
-        kind: submission.kind,
-        parent_run_id: submission.parent_run_id.clone(),
-        depends_on: submission.depends_on.clone(),
-        attempt: 1,
-        restarts: 0,
-        not_before: None,
-        reason: None,
-    };
-    let ticket_id = runner.tree.planner()?.accept(&ticket)?;
-    Ok(Accepted { ticket_id, ticket, lock })
+    Ok((lock, run))
 }
 
 /// How the holder of a task's lock names itself, for people.

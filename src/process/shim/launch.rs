@@ -20,7 +20,7 @@ use super::{
         exit::{self, ExitRecord, ProcessEnd, StopBy, StopRequest},
         identity::{ProcStat, ProcessId},
         spec::{LaunchSpec, StdinPlan},
-        sys::{self, ExecFailure, ExecPlan, ExecStage, Held},
+        sys::{self, ExecFailure, ExecPlan, ExecStage, Held, Session},
     },
     ending::{RunEnd, RunFiles},
     signals, text,
@@ -147,6 +147,7 @@ fn plan(spec: &LaunchSpec, root: &Root, dir: &RelPath) -> Result<(ExecPlan, Opti
         stdin,
         stdout: root.open_append(&dir.join("agent-stdout.txt")).map_err(text)?,
         stderr: root.open_append(&dir.join("agent-stderr.txt")).map_err(text)?,
+        session: Session::Own,
     };
     Ok((plan, pump))
 }

@@ -1,0 +1,132 @@
+//! `run-agent wrap`: an agent at this terminal, recorded as a run.
+
+use std::{collections::BTreeMap, process::ExitCode};
+
+use super::{
+    context::Context,
+    error::{CliError, CliResult, Kind},
+    submission::{PlaceFlags, Wanted},
+};
+use crate::{
+    config::AgentType,
+    process::command::CommandSpec,
+    runner::{self, Runner},
+    tree::{
+        ids::{ProjectId, TaskId},
+        task::TaskKind,
+    },
+};
+
+/// Flags of the verb.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The agent has this terminal to itself; start, end, exit code and what changed in the working folder are recorded, what
+is said is not. Should it not be possible to record it, the agent runs all the same. The exit code is the agent's.
+
+Examples:
+  run-agent wrap --agent claude
+  run-agent wrap --agent codex -- --model gpt-5.5
+  run-agent diff --stat my-project/my-session")]
+pub struct Args {
+    /// Agent whose program is run
+    #[arg(long, value_name = "NAME")]
+    agent: String,
+    /// Project [default: $JRUN_PROJECT_ID, else named after the working folder]
+    #[arg(long, value_name = "ID")]
+    project: Option<ProjectId>,
+    /// Task [default: task-<date>-<time>-<agent>]
+    #[arg(long, value_name = "ID")]
+    task: Option<TaskId>,
+    /// What the agent is called with
+    #[arg(last = true, value_name = "ARGS")]
+    args: Vec<String>,
+}
+
+/// Runs the agent.
+pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    let session = match begin(args, context)? {
+        Begun::Session(session) => session,
+        Begun::Unrecorded(why, command) => {
+            context.printer().word(&format!("not recorded: {}", why.chain()))?;
+            return unrecorded(context, &command);
+        }
+    };
+    let (code, recorded) = session.wait();
+    if let Err(e) = recorded {
+        context.printer().word(&format!("the end is not recorded: {}", CliError::from(e).chain()))?;
+    }
+    Ok(ExitCode::from(code))
+}
+
+/// What came of the attempt to record.
+enum Begun {
+    Session(Box<runner::Session>),
+    Unrecorded(CliError, Vec<String>),
+}
+
+fn begin(args: &Args, context: &Context) -> CliResult<Begun> {
+    let cwd = context.cwd()?;
+    let runner = match context.runner() {
+        Ok(runner) => runner,
+        // A wrong configuration, or a full disk, must not keep anybody from his agent.
+        Err(e) => return Ok(Begun::Unrecorded(e, as_written(args, context))),
+    };
+    let command = runner::command_of(&runner, &args.agent, &args.args, &cwd)?;
+    match session(args, context, &runner, &command) {
+        Ok(session) => Ok(Begun::Session(Box::new(session))),
+        Err(e) if e.kind() == Kind::Usage || e.kind() == Kind::Conflict => Err(e),
+        Err(e) => Ok(Begun::Unrecorded(e, command)),
+    }
+}
+
+fn session(
+    args: &Args,
+    context: &Context,
+    runner: &Runner,
+    command: &[String],
+) -> CliResult<runner::Session> {
+    let place = PlaceFlags {
+        project: args.project.clone(),
+        agent: Some(args.agent.clone()),
+        cwd: Some(context.cwd()?),
+        ..PlaceFlags::default()
+    };
+    let words = runner.redactor.commandline(&args.args).join(" ");
+    let wanted = Wanted {
+        place: &place,
+        kind: TaskKind::Job,
+        task: args.task.clone(),
+        prompt: format!("{} {words}", args.agent).trim().to_owned(),
+        command,
+        depends_on: Vec::new(),
+        config: BTreeMap::new(),
+    };
+    wanted.by_free_name(context, runner, |submission| {
+        runner::begin_session(runner, submission).map_err(CliError::from)
+    })
+}
+
+/// The agent's command as far as it is known without a tree.
+fn as_written(args: &Args, context: &Context) -> Vec<String> {
+    let configured = context.config().ok().and_then(|config| config.agents.get(&args.agent));
+    let mut words = configured.map(|agent| agent.command.clone()).unwrap_or_default();
+    if words.is_empty() && configured.is_none_or(|agent| agent.agent_type != AgentType::Command) {
+        words.push(args.agent.clone());
+    }
+    words.extend(args.args.iter().cloned());
+    words
+}
+
+/// Becomes the agent, which nobody records.
+fn unrecorded(context: &Context, command: &[String]) -> CliResult<ExitCode> {
+    let (program, args) =
+        command.split_first().ok_or_else(|| CliError::new(Kind::Usage, "there is no command to run"))?;
+    let environment = context.environment().iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let spec = CommandSpec {
+        program: program.into(),
+        args: args.iter().map(Into::into).collect(),
+        env: environment.collect(),
+        cwd: None,
+    };
+    Err(CliError::caused(Kind::ProgramMissing, format!("cannot run {program}"), spec.become_it()))
+}

@@ -1,0 +1,214 @@
+//! An agent at somebody's terminal: started by us in our own session and group, with our own streams, and accounted
+//! for as a shim does it: claim before exec, `run.lock` while it lives, `exit.json` at its end.
+//!
+//! What is typed reaches the agent from the terminal itself. What it leaves behind stays, as it would behind a shell.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{CString, OsString},
+    os::{fd::AsFd, unix::ffi::OsStringExt},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use chrono::Utc;
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::{
+        signal::{SigSet, SigmaskHow, Signal, sigprocmask},
+        signalfd::{SfdFlags, SignalFd, siginfo},
+    },
+};
+
+use super::{
+    claim::Claim,
+    exit::{self, ExitRecord, ProcessEnd, ResourceUsage, StopBy, StopRequest},
+    identity::{ProcStat, ProcessId},
+    pidfd::PidFd,
+    sys::{self, ExecPlan, Held, Reap, Reaped, Session},
+};
+use crate::fsx::{Lock, LockAttempt, Published, RelPath, Reserved, Root};
+
+/// How often STOP is looked for.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// What is run, and where it is accounted for.
+#[derive(Debug)]
+pub struct Foreground {
+    /// Program (an absolute path) and arguments.
+    pub argv: Vec<String>,
+    /// Its whole environment.
+    pub env: BTreeMap<OsString, OsString>,
+    /// Its working folder.
+    pub cwd: PathBuf,
+    /// The run's folder.
+    pub dir: RelPath,
+    /// A file whose existence asks for the end.
+    pub stop_marker: RelPath,
+    /// From SIGTERM to SIGKILL.
+    pub stop_grace: Duration,
+}
+
+/// An agent that has been claimed, and runs.
+#[derive(Debug)]
+pub struct Attended {
+    /// The claim.
+    pub claim: Claim,
+    agent: ProcessId,
+    signals: SignalFd,
+    reserved: Reserved,
+    lock: Lock,
+    not_started: Option<ExitRecord>,
+    started_at: chrono::DateTime<Utc>,
+}
+
+impl Foreground {
+    /// Claims the run and starts its agent. This process must have one thread.
+    ///
+    /// # Errors
+    /// If nothing was claimed: the reason.
+    pub fn start(&self, root: &Root) -> Result<Attended, String> {
+        let lock = match root.try_lock(&self.dir.join("run.lock"), "run-agent wrap").map_err(text)? {
+            LockAttempt::Taken(lock) => lock,
+            LockAttempt::Held(by) => return Err(format!("somebody has the run: {by}")),
+        };
+        let plan = self.plan()?;
+        let signals = take_signals().map_err(text)?;
+        sys::heed_children();
+        let held = sys::fork_held(&plan, None).map_err(text)?;
+        let reserved = root.reserve(&self.dir.join(exit::FILE), exit::RESERVED_BYTES).map_err(text)?;
+        let agent = ProcStat::of(held.pid).map(|s| s.id).ok_or("the forked process was gone at once")?;
+        let claim = Claim::by_shim(agent, None, Utc::now());
+        if claim.publish(root, &self.dir).map_err(text)? == Published::AlreadyThere {
+            reserved.discard();
+            return Err("somebody else has the run".to_owned());
+        }
+        let started_at = Utc::now();
+        let not_started = self.release(held);
+        Ok(Attended { claim, agent, signals, reserved, lock, not_started, started_at })
+    }
+
+    fn release(&self, held: Held) -> Option<ExitRecord> {
+        let failure = held.release()?;
+        let reason = std::io::Error::from_raw_os_error(failure.errno);
+        let error = format!("cannot start {}: {reason}", self.argv.first().map_or("", String::as_str));
+        let end = ProcessEnd::NotStarted { error, hint: None, errno: Some(failure.errno) };
+        Some(ExitRecord::new(end, Utc::now()))
+    }
+
+    fn plan(&self) -> Result<ExecPlan, String> {
+        let c_string =
+            |bytes: Vec<u8>| CString::new(bytes).map_err(|_| "a NUL byte in the command".to_owned());
+        let own = |n: std::os::fd::BorrowedFd<'_>| n.try_clone_to_owned().map_err(text);
+        let argv =
+            self.argv.iter().map(|a| c_string(a.clone().into_bytes())).collect::<Result<Vec<_>, _>>()?;
+        let envp = self.env.clone().into_iter();
+        let envp = envp
+            .map(|(name, value)| c_string([name.into_vec(), value.into_vec()].join(&b'=')))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(ExecPlan {
+            program: argv.first().cloned().ok_or("no program to start")?,
+            argv,
+            envp,
+            cwd: c_string(self.cwd.clone().into_os_string().into_vec())?,
+            stdin: own(std::io::stdin().as_fd())?,
+            stdout: own(std::io::stdout().as_fd())?,
+            stderr: own(std::io::stderr().as_fd())?,
+            session: Session::Ours,
+        })
+    }
+}
+
+impl Attended {
+    /// Waits for the end of the agent and publishes it.
+    ///
+    /// # Errors
+    /// If the end cannot be written.
+    pub fn wait(self, root: &Root, of: &Foreground) -> crate::fsx::Result<ExitRecord> {
+        let record = match &self.not_started {
+            Some(record) => record.clone(),
+            None => self.until_ended(root, of),
+        };
+        self.reserved.publish(&of.dir.join(exit::FILE), &record.to_bytes())?;
+        drop(self.lock);
+        Ok(record)
+    }
+
+    fn until_ended(&self, root: &Root, of: &Foreground) -> ExitRecord {
+        // Ours and not reaped: the number is still its own.
+        let handle = PidFd::open(self.agent);
+        let mut stop: Option<(StopRequest, Instant)> = None;
+        loop {
+            if let Reap::Ended(reaped) = sys::reap_any()
+                && reaped.pid == self.agent.pid
+            {
+                return self.record(reaped, stop.map(|(request, _)| request));
+            }
+            self.pass_signals_on(handle.as_ref());
+            match &stop {
+                None if root.exists(&of.stop_marker).unwrap_or(false) => {
+                    stop = Some((StopRequest { by: StopBy::StopMarker, at: Utc::now() }, Instant::now()));
+                    send(handle.as_ref(), Signal::SIGTERM);
+                }
+                Some((_, since)) if since.elapsed() > of.stop_grace => send(handle.as_ref(), Signal::SIGKILL),
+                _ => {}
+            }
+            let timeout = PollTimeout::try_from(LOOK).unwrap_or(PollTimeout::ZERO);
+            // Whatever ends the wait, everything is looked at again.
+            let _ = poll(&mut [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)], timeout);
+        }
+    }
+
+    /// Passes on what was sent to us alone; what the terminal says, the agent has heard itself.
+    fn pass_signals_on(&self, agent: Option<&PidFd>) {
+        while let Ok(Some(info)) = self.signals.read_signal() {
+            let signal = i32::try_from(info.ssi_signo).ok().and_then(|n| Signal::try_from(n).ok());
+            if let Some(signal) = signal.filter(|s| *s != Signal::SIGCHLD && !is_of_terminal(&info)) {
+                send(agent, signal);
+            }
+        }
+    }
+
+    fn record(&self, reaped: Reaped, stop: Option<StopRequest>) -> ExitRecord {
+        let status = reaped.status;
+        let end = if libc::WIFSIGNALED(status) {
+            ProcessEnd::Signaled { signal: libc::WTERMSIG(status), core_dumped: libc::WCOREDUMP(status) }
+        } else {
+            ProcessEnd::Exited { exit_code: libc::WEXITSTATUS(status) }
+        };
+        let rusage = ResourceUsage {
+            user_seconds: reaped.user.as_secs_f64(),
+            system_seconds: reaped.system.as_secs_f64(),
+            max_rss_bytes: reaped.max_rss_bytes,
+        };
+        ExitRecord {
+            started_at: Some(self.started_at),
+            stop,
+            rusage: Some(rusage),
+            ..ExitRecord::new(end, Utc::now())
+        }
+    }
+}
+
+fn send(agent: Option<&PidFd>, signal: Signal) {
+    if let Some(agent) = agent {
+        agent.send(signal);
+    }
+}
+
+fn is_of_terminal(info: &siginfo) -> bool {
+    // SI_KERNEL of sigaction(2).
+    info.ssi_code == 0x80
+}
+
+/// Holds back what would end us before our agent: Ctrl-C is meant for it.
+fn take_signals() -> nix::Result<SignalFd> {
+    let taken = [Signal::SIGCHLD, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP];
+    let taken = taken.into_iter().collect::<SigSet>();
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&taken), None)?;
+    SignalFd::with_flags(&taken, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+}
+
+fn text(e: impl std::fmt::Display) -> String {
+    e.to_string()
+}

@@ -1,0 +1,116 @@
+//! An agent at somebody's terminal, as a run like any other: recorded, compared with git, committed, and not queued.
+//!
+//! It has no ticket: nobody drives it but whoever sits there, it takes no place, and it is not started again.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{
+    Runner, changes,
+    commit::{self, History},
+    environment,
+    error::{Result, RunnerError},
+    submit::{self, Submission},
+};
+use crate::{
+    agents,
+    config::{AgentType, TaskSettings},
+    process::{
+        exit::ProcessEnd,
+        foreground::{Attended, Foreground},
+    },
+    tree::{refs::RunRef, task::TaskKind, task_lock::TaskLock},
+    view::outcome,
+};
+
+/// The whole command of an agent that is called with these arguments.
+///
+/// # Errors
+/// If there is no such agent, or its program is not installed.
+pub fn command_of(
+    runner: &Runner,
+    agent: &str,
+    args: &[String],
+    cwd: &std::path::Path,
+) -> Result<Vec<String>> {
+    let settings = agents::find(&runner.config, agent)?;
+    let base = match settings.agent_type {
+        _ if !settings.command.is_empty() => settings.command.clone(),
+        AgentType::Command => Vec::new(),
+        AgentType::Demo | AgentType::Perplexity | AgentType::Xai => {
+            return Err(RunnerError::Refused(format!(
+                "agent '{agent}' is no program of its own to be wrapped"
+            )));
+        }
+        named => vec![named.as_str().to_owned()],
+    };
+    let mut words = base.into_iter().chain(args.iter().cloned());
+    let name = words.next().ok_or_else(|| agents::AgentError::NoCommand { agent: agent.to_owned() })?;
+    let path = environment::search_path(runner);
+    let program = agents::program(agent, settings.agent_type, &name, &path, cwd)?;
+    Ok(std::iter::once(program.to_string_lossy().into_owned()).chain(words).collect())
+}
+
+/// An agent that runs at the terminal.
+#[derive(Debug)]
+pub struct Session {
+    runner: Runner,
+    lock: TaskLock,
+    run: RunRef,
+    foreground: Foreground,
+    attended: Attended,
+}
+
+/// Records a session and starts its agent. `submission.command` is what runs. This process must have one thread.
+///
+/// # Errors
+/// If it cannot be recorded; nothing was started then.
+pub fn begin_session(runner: &Runner, submission: &Submission) -> Result<Session> {
+    debug_assert_eq!(submission.kind, TaskKind::Job, "a session is not started again");
+    let (lock, run) = submit::lay_out(runner, submission)?;
+    let mut info = runner.tree.run_info(&run)?;
+    let agent = agents::find(&runner.config, &submission.agent)?;
+    let settings = TaskSettings::resolve(&runner.config, agent, &submission.config)?;
+    let foreground = Foreground {
+        argv: submission.command.clone(),
+        env: environment::of_run(runner, &info, agent, &settings),
+        cwd: info.cwd.as_deref().map_or_else(|| PathBuf::from("/"), PathBuf::from),
+        dir: run.dir().path().clone(),
+        stop_marker: run.task.dir().stop(),
+        stop_grace: settings.defaults.stop_grace.max(Duration::from_secs(1)),
+    };
+    changes::before(runner, &info);
+    let attended = foreground.start(runner.tree.root()).map_err(RunnerError::Refused)?;
+    info.driver = "wrap".to_owned();
+    // From here on the agent runs: what cannot be written now is written at the end.
+    if let Err(e) = commit::record_start(runner, &lock, &mut info, &attended.claim, History::Ours) {
+        tracing::warn!(run = %run, error = %e, "cannot record the start of a session");
+    }
+    Ok(Session { runner: runner.clone(), lock, run, foreground, attended })
+}
+
+impl Session {
+    /// Waits for the end, and commits it. Returns the exit code that a shell would say, and whether the end is recorded.
+    #[must_use]
+    pub fn wait(self) -> (u8, Result<()>) {
+        let Self { runner, lock, run, foreground, attended } = self;
+        let record = match attended.wait(runner.tree.root(), &foreground) {
+            Ok(record) => record,
+            Err(e) => return (1, Err(e.into())),
+        };
+        let code = match &record.end {
+            ProcessEnd::Exited { exit_code } => u8::try_from(*exit_code & 0xff).unwrap_or(1),
+            ProcessEnd::Signaled { signal, .. } => u8::try_from(128 + signal).unwrap_or(1),
+            ProcessEnd::NotStarted { .. } => 127,
+        };
+        let commit = || {
+            let mut info = runner.tree.run_info(&run)?;
+            let output = run.dir().output();
+            if !runner.tree.root().exists(&output)? {
+                let text = "(a session at a terminal: what was said there was not recorded)\n";
+                runner.tree.root().replace(&output, text.as_bytes())?;
+            }
+            commit::commit_end(&runner, &lock, &mut info, &outcome::of_exit(&record), History::Ours)
+        };
+        (code, commit())
+    }
+}

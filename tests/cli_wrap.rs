@@ -1,0 +1,96 @@
+//! `run-agent wrap` and `shell-setup`: an agent at somebody's own terminal, on the record and never in the way.
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use crate::common::{
+    outcome,
+    tasks::{Bench, Driver, UNTIL_GO, until},
+};
+use nix::sys::signal::Signal;
+use run_agent::tree::run_info::RunStatus;
+
+/// `run-agent wrap --agent command --project p --task NAME -- sh -c SCRIPT`.
+fn wrap(bench: &Bench, name: &str, script: &str) -> Command {
+    bench.sandbox.command([
+        "wrap",
+        "--agent",
+        "command",
+        "--project",
+        "p",
+        "--task",
+        name,
+        "--",
+        "sh",
+        "-c",
+        script,
+    ])
+}
+
+#[test]
+fn the_agent_has_our_streams_and_its_end_is_recorded() {
+    let bench = Bench::new();
+    let mut child =
+        wrap(&bench, "t", "read a; echo got $a in $PWD; echo oops >&2; echo $JRUN_TASK_ID; exit 3")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+    child.stdin.take().unwrap().write_all(b"this\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let work = bench.sandbox.work();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("got this in {}\nt\n", work.display()));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "oops\n");
+    let run = bench.runs("t").remove(0);
+    assert_eq!((run.status, run.exit_code, run.driver.as_str()), (RunStatus::Failed, Some(3), "wrap"));
+    bench.nothing_is_missing_or_doubled("t");
+    assert_eq!(bench.run("fsck").code, 0);
+    assert!(bench.run("list p --json").stdout.contains("\"failed\""));
+}
+
+#[test]
+fn a_session_can_be_stopped_signalled_and_lost() {
+    let bench = Bench::new();
+    let stopped = Driver::of(&mut wrap(&bench, "stopped", UNTIL_GO));
+    bench.until_running("stopped");
+    assert_eq!(bench.run("list p --status running").stdout.lines().count(), 2);
+    assert_eq!(bench.run("stop p/stopped").code, 0);
+    assert_eq!(stopped.wait().outcome.code, 143);
+    assert_eq!(bench.runs("stopped")[0].status, RunStatus::Stopped);
+
+    let signalled =
+        Driver::of(&mut wrap(&bench, "signalled", "trap 'exit 9' INT; while :; do sleep 0.05; done"));
+    bench.until_running("signalled");
+    signalled.signal(Signal::SIGINT);
+    assert_eq!(signalled.wait().outcome.code, 9, "a signal to us is passed on");
+
+    // The agent holds its streams for as long as it lives: ours must be none that we wait for.
+    let mut lost = wrap(&bench, "lost", UNTIL_GO);
+    let mut lost = lost.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    bench.until_running("lost");
+    lost.kill().unwrap();
+    lost.wait().unwrap();
+    let status = || bench.run("list p/lost --json").stdout;
+    assert!(status().contains("\"running\""), "its agent goes on: {}", status());
+    bench.touch("go");
+    until("the agent is gone", || status().contains("\"crashed\""));
+    assert_eq!(bench.run("fsck --repair").code, 0);
+    assert_eq!(bench.runs("lost")[0].status, RunStatus::Crashed);
+}
+
+#[test]
+fn a_session_that_cannot_be_recorded_takes_place_all_the_same() {
+    let bench = Bench::new();
+    bench.sandbox.write("file", "no folder");
+    let root = bench.sandbox.path("file/root");
+    let mut command = wrap(&bench, "t", "echo works; exit 4");
+    let said = outcome(command.env("CONDUCTOR_ROOT", root));
+    assert_eq!((said.code, said.stdout.as_str()), (4, "works\n"), "{said:?}");
+    assert!(said.stderr.starts_with("not recorded: "), "{said:?}");
+    bench.run("wrap --agent nobody").fails(10, "there is no agent 'nobody'", "config show");
+    bench.run("wrap --agent claude").fails(11, "'claude' of agent 'claude' is not installed", "npm install");
+}
