@@ -94,3 +94,44 @@ fn a_session_that_cannot_be_recorded_takes_place_all_the_same() {
     bench.run("wrap --agent nobody").fails(10, "there is no agent 'nobody'", "config show");
     bench.run("wrap --agent claude").fails(11, "'claude' of agent 'claude' is not installed", "npm install");
 }
+
+#[test]
+fn shell_functions_come_and_go() {
+    let bench = Bench::new();
+    let sandbox = &bench.sandbox;
+    let rc = sandbox.write("home/.bashrc", "export MINE=1\n");
+    let install = "shell-setup install --shell bash --agents claude";
+    for _ in 0..2 {
+        assert_eq!(sandbox.run(install).code, 0);
+    }
+    let with = std::fs::read_to_string(&rc).unwrap();
+    assert_eq!(with.matches("function claude").count(), 1, "{with}");
+    // As bash sees it: the function calls wrap, and inside of a run the program itself.
+    let log = sandbox.path("log");
+    for (name, text) in [("claude", "direct"), ("run-agent", "wrapped")] {
+        let script = format!("#!/bin/sh\necho {text} \"$@\" >>{}\n", log.display());
+        let program = sandbox.write(format!("bin/{name}"), script);
+        assert!(Command::new("chmod").arg("755").arg(program).status().unwrap().success());
+    }
+    let path = format!("{}:/usr/bin:/bin", sandbox.path("bin").display());
+    for inside in ["", "some-run"] {
+        let script = format!(". {}; claude 'a b'", rc.display());
+        let mut bash = Command::new("bash");
+        bash.args(["--norc", "-c", &script]).env_clear().env("PATH", &path).env("JRUN_ID", inside);
+        assert!(bash.status().unwrap().success());
+    }
+    assert_eq!(std::fs::read_to_string(log).unwrap(), "wrapped wrap --agent claude -- a b\ndirect a b\n");
+    assert_eq!(sandbox.run("shell-setup uninstall --shell bash").code, 0);
+    assert_eq!(std::fs::read_to_string(&rc).unwrap(), "export MINE=1\n");
+    std::fs::write(&rc, with.lines().next().unwrap().to_owned() + "\n# >>> run-agent shell-setup >>>\n")
+        .unwrap();
+    sandbox.run(install).fails(16, "has only one of our two lines", "by hand");
+    let zsh = sandbox.run_with(&[("SHELL", "/usr/bin/zsh")], "shell-setup print").succeeds();
+    assert!(zsh.contains("function opencode"), "{zsh}");
+    sandbox.run("shell-setup print").fails(2, "which shell is meant is not known", "--shell");
+    sandbox.run("shell-setup print --shell fish --agents a;b").fails(
+        2,
+        "cannot be the name of a function",
+        "",
+    );
+}

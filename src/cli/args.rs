@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
-    bundle, bus, chat_agent, completions, config, context::Context, demo_agent, diff, doctor, drive, error::CliResult, flags::GlobalFlags, fsck, gc, import, job, list, man, output, print::Form, replay, replay_agent, resume, serve, status, stop, task, validate, version, watch, why, wrap,
+    bundle, bus, chat_agent, completions, config, context::Context, demo_agent, diff, doctor, drive, error::CliResult, flags::GlobalFlags, fsck, gc, import, job, list, man, output, print::Form, replay, replay_agent, resume, serve, shell_setup, status, stop, task, validate, version, watch, why, wrap,
 };
 
 use crate::config::Flags;
@@ -82,6 +82,8 @@ pub enum Command {
     /// Play a recording as the agent of a run
     #[command(hide = true)]
     ReplayAgent(replay_agent::Args),
+    /// Put agents typed at a shell on the record
+    ShellSetup(shell_setup::Args),
     /// Show the settings and where they come from
     Config(config::Args),
     /// Print what a shell needs to complete our command line
@@ -124,6 +126,7 @@ impl Command {
             Self::ChatAgent(args) => chat_agent::run(&args, context),
             Self::ReplayAgent(args) => replay_agent::run(&args, context),
             Self::Config(args) => config::run(args, context),
+            Self::ShellSetup(args) => shell_setup::run(&args, context),
             Self::Completions(args) => completions::run(&args, context),
             Self::Man(args) => man::run(&args, Cli::command(), context),
             Self::Version(args) => version::run(&args, context),
@@ -172,6 +175,7 @@ impl Command {
             Self::ChatAgent(_)
             | Self::Completions(_)
             Self::Completions(_)
+            | Self::ShellSetup(_)
             | Self::Wrap(_)
             | Self::Man(_)
             | Self::DemoAgent(_)

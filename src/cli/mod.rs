@@ -36,6 +36,7 @@ mod replay_agent;
 mod resume;
 mod serve;
 mod start;
+mod shell_setup;
 mod status;
 mod stop;
 mod submission;

@@ -1,0 +1,125 @@
+//! The verb itself: which shell, which file, and what is done to it.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args as ClapArgs, Subcommand};
+
+use super::{
+    super::{
+        context::Context,
+        error::{CliError, CliResult, Kind},
+    },
+    block,
+    shell::Shell,
+};
+use crate::{
+    fsx::{self, FsErrorKind},
+    tree::TreeError,
+};
+
+/// The largest start-up file that is edited, in bytes.
+const MAX_RC: u64 = 16 * 1024 * 1024;
+
+/// Flags of the verb.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+The functions call `run-agent wrap`. They do nothing inside of a run, and nothing where run-agent is not there. An alias
+of the same name goes before them. `install` may be repeated, and `uninstall` takes out just what it has put in.
+
+Examples:
+  run-agent shell-setup print
+  run-agent shell-setup install --shell zsh --agents claude,codex
+  run-agent shell-setup uninstall")]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Verbs below `shell-setup`.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the functions
+    Print(Which),
+    /// Put them into the shell's start-up file
+    Install(Which),
+    /// Take them out again
+    Uninstall(Which),
+}
+
+/// Which shell, and which agents.
+#[derive(Debug, ClapArgs)]
+struct Which {
+    /// The shell [default: that of $SHELL]
+    #[arg(long, value_enum)]
+    shell: Option<Shell>,
+    /// Its start-up file [default: ~/.bashrc, ~/.zshrc, ~/.config/fish/conf.d/run-agent.fish]
+    #[arg(long, value_name = "FILE")]
+    rc: Option<PathBuf>,
+    /// The agents, separated by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "claude,codex,gemini,opencode")]
+    agents: Vec<String>,
+}
+
+/// Prints, installs or takes out the functions.
+pub(in super::super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    let (Command::Print(which) | Command::Install(which) | Command::Uninstall(which)) = &args.command;
+    let shell = which.shell(context)?;
+    let functions = shell.functions(&which.names()?);
+    if let Command::Print(_) = args.command {
+        context.printer().bytes(functions.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let file = which.file(shell, context)?;
+    let old = match fsx::read_outside(&file, MAX_RC) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == FsErrorKind::NotFound => Vec::new(),
+        Err(e) => return Err(TreeError::from(e).into()),
+    };
+    let torn = |_| {
+        CliError::new(Kind::Refused, format!("{} has only one of our two lines", file.display()))
+            .with_hint(format!("take out the lines from '{}' to '{}' by hand", block::BEGIN, block::END))
+    };
+    let (new, did) = match args.command {
+        Command::Uninstall(_) => (block::without(&old).map_err(torn)?, "is as it was without run-agent"),
+        _ => (block::with(&old, &functions).map_err(torn)?, "has the functions; they hold in new shells"),
+    };
+    if new != old {
+        fsx::replace_outside(&file, &new).map_err(TreeError::from)?;
+    }
+    context.printer().word(&format!("{} {did}", file.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Which {
+    fn shell(&self, context: &Context) -> CliResult<Shell> {
+        let usual = || Shell::of_path(context.environment().get("SHELL")?);
+        self.shell.or_else(usual).ok_or_else(|| {
+            CliError::new(Kind::Usage, "which shell is meant is not known").with_hint("say it with --shell")
+        })
+    }
+
+    /// The agents, each proven to be a plain word: they become text of a program.
+    fn names(&self) -> CliResult<Vec<&str>> {
+        let plain = |name: &str| {
+            name.starts_with(|c: char| c.is_ascii_alphabetic())
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+        };
+        match self.agents.iter().find(|name| !plain(name)) {
+            Some(bad) => {
+                let text = format!("'{}' cannot be the name of a function", bad.escape_debug());
+                Err(CliError::new(Kind::Usage, text).with_hint("names of agents are such as claude or codex"))
+            }
+            None => Ok(self.agents.iter().map(String::as_str).collect()),
+        }
+    }
+
+    fn file(&self, shell: Shell, context: &Context) -> CliResult<PathBuf> {
+        match &self.rc {
+            Some(file) => Ok(context.cwd()?.join(file)),
+            None => shell.start_up_file(context.environment()).ok_or_else(|| {
+                CliError::new(Kind::Usage, "the start-up file is not known: $HOME is not set")
+                    .with_hint("name it with --rc")
+            }),
+        }
+    }
+}
