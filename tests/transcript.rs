@@ -30,7 +30,14 @@ fn fixtures() -> PathBuf {
 }
 
 fn dialect(agent: &str) -> Dialect {
-    if agent == "native" { Dialect::of_agent_type("xai") } else { Dialect::of_agent_type(agent) }
+    match agent {
+        "claude" => Dialect::Claude,
+        "codex" => Dialect::Codex,
+        "gemini" => Dialect::Gemini,
+        "opencode" => Dialect::Opencode,
+        "native" => Dialect::Native,
+        other => panic!("no such agent: {other}"),
+    }
 }
 
 /// `<agent>/<name>` of every stream, and its bytes.

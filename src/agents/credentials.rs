@@ -76,13 +76,13 @@ fn login_file(agent_type: AgentType, environment: &Environment) -> Option<PathBu
 
 #[cfg(test)]
 mod tests {
-    use AgentType::{Claude, Codex, Command, Demo, Gemini, Opencode, Xai};
-
     use super::*;
     use crate::config::Secret;
 
     #[test]
     fn credentials_are_found_where_the_agent_finds_them() {
+        use AgentType::{Claude, Codex, Command, Demo, Gemini, Opencode, Xai};
+
         let home = Environment::from_iter([("HOME", "/h")]);
         let moved =
             Environment::from_iter([("HOME", "/h"), ("CODEX_HOME", "/c"), ("CLAUDE_CONFIG_DIR", "/d")]);

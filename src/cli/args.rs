@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
-    bundle, bus, chat_agent, completions, config, context::Context, demo_agent, diff, doctor, drive, error::CliResult, flags::GlobalFlags, fsck, gc, import, job, list, man, output, print::Form, replay, replay_agent, resume, serve, shell_setup, status, stop, task, validate, version, watch, why, wrap,
+    bundle, bus, chat_agent, completions, config, context::Context, demo_agent, diff, doctor, drive,
+    error::CliResult, flags::GlobalFlags, fsck, gc, import, job, list, man, output, print::Form, replay,
+    replay_agent, resume, serve, shell_setup, status, stop, task, validate, version, watch, why, wrap,
 };
 
 use crate::config::Flags;
@@ -174,7 +176,6 @@ impl Command {
             Self::Why(args) => args.json.form(),
             Self::ChatAgent(_)
             | Self::Completions(_)
-            Self::Completions(_)
             | Self::ShellSetup(_)
             | Self::Wrap(_)
             | Self::Man(_)

@@ -34,9 +34,9 @@ pub fn program() -> ExitCode {
 #[must_use]
 pub fn conductor() -> ExitCode {
     // It starts itself for what the daemon needs done: those verbs come through.
-    let own = std::env::args_os()
-        .nth(1)
-        .is_some_and(|verb| verb == "shim" || verb == "demo-agent" || verb == "replay-agent");
+    let own =
+        |verb: &OsString| ["shim", "demo-agent", "chat-agent", "replay-agent"].iter().any(|own| verb == own);
+    let own = std::env::args_os().nth(1).as_ref().is_some_and(own);
     if own {
         return program();
     }

@@ -39,7 +39,7 @@ pub struct Args {
     task: Option<TaskId>,
     /// What the agent is called with
     #[arg(last = true, value_name = "ARGS")]
-    args: Vec<String>,
+    words: Vec<String>,
 }
 
 /// Runs the agent.
@@ -71,7 +71,7 @@ fn begin(args: &Args, context: &Context) -> CliResult<Begun> {
         // A wrong configuration, or a full disk, must not keep anybody from his agent.
         Err(e) => return Ok(Begun::Unrecorded(e, as_written(args, context))),
     };
-    let command = runner::command_of(&runner, &args.agent, &args.args, &cwd)?;
+    let command = runner::command_of(&runner, &args.agent, &args.words, &cwd)?;
     match session(args, context, &runner, &command) {
         Ok(session) => Ok(Begun::Session(Box::new(session))),
         Err(e) if e.kind() == Kind::Usage || e.kind() == Kind::Conflict => Err(e),
@@ -91,7 +91,7 @@ fn session(
         cwd: Some(context.cwd()?),
         ..PlaceFlags::default()
     };
-    let words = runner.redactor.commandline(&args.args).join(" ");
+    let words = runner.redactor.commandline(&args.words).join(" ");
     let wanted = Wanted {
         place: &place,
         kind: TaskKind::Job,
@@ -113,7 +113,7 @@ fn as_written(args: &Args, context: &Context) -> Vec<String> {
     if words.is_empty() && configured.is_none_or(|agent| agent.agent_type != AgentType::Command) {
         words.push(args.agent.clone());
     }
-    words.extend(args.args.iter().cloned());
+    words.extend(args.words.iter().cloned());
     words
 }
 

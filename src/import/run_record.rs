@@ -70,8 +70,12 @@ pub(super) fn understand(record: &Map<String, Value>, run: &RunRef, beside: Besi
         stdout_path: String::new(),
         stderr_path: String::new(),
         commandline: text("commandline").map(|line| beside.redactor.text(&line).into_owned()),
+        error_class: None,
+        retry_at: None,
         thread_id: None,
+        model: None,
         usage: None,
+        thread_usage: None,
         git: None,
         extra: BTreeMap::new(),
     }

@@ -158,14 +158,14 @@ impl Driver {
                         orphan::end_processes(&self.run.run, claim, self.grace(&info));
                     }
                     if outcome.started_at.is_some() || info.pid.is_some() {
-                        self.events.catch_up(&self.runner, &self.run, &info.agent_type, Stream::Ended)?;
+                        self.events.catch_up(&self.runner, &self.run, &info, Stream::Ended)?;
                     }
                     let end = End { outcome: &outcome, account: facts.account.as_deref() };
                     commit::commit_end(&self.runner, &self.lock, &mut info, &end, self.history)?;
                 }
                 RunState::Running(Liveness::Agent(_)) if self.obey_stop(&facts)? => {}
                 RunState::Running(liveness) => {
-                    self.events.catch_up(&self.runner, &self.run, &info.agent_type, Stream::Open)?;
+                    self.events.catch_up(&self.runner, &self.run, &info, Stream::Open)?;
                     if self.follow(liveness) {
                         return Ok(Next::Wait(self.followed.clone()));
                     }

@@ -4,7 +4,7 @@ use super::{Runner, error::Result};
 use crate::{
     fsx::FsError,
     transcript::{Dialect, Follower, Stream},
-    tree::refs::RunRef,
+    tree::{refs::RunRef, run_info::RunInfo},
 };
 
 /// The events of one run, as far as they are written.
@@ -25,12 +25,12 @@ impl EventLog {
         &mut self,
         runner: &Runner,
         run: &RunRef,
-        agent_type: &str,
+        info: &RunInfo,
         stream: Stream,
     ) -> Result<()> {
         let (root, dir) = (runner.tree.root(), run.dir());
         if self.follower.is_none() {
-            self.dialect = Dialect::of_agent_type(agent_type);
+            self.dialect = Dialect::of_run(info);
             self.follower = Some(Follower::resume(self.dialect, root, &dir)?);
         }
         let Some(follower) = &mut self.follower else { return Ok(()) };

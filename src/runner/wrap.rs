@@ -6,7 +6,7 @@ use std::{path::PathBuf, time::Duration};
 
 use super::{
     Runner, changes,
-    commit::{self, History},
+    commit::{self, End, History},
     environment,
     error::{Result, RunnerError},
     submit::{self, Submission},
@@ -18,6 +18,7 @@ use crate::{
         exit::ProcessEnd,
         foreground::{Attended, Foreground},
     },
+    transcript::WRAP,
     tree::{refs::RunRef, task::TaskKind, task_lock::TaskLock},
     view::outcome,
 };
@@ -72,7 +73,7 @@ pub fn begin_session(runner: &Runner, submission: &Submission) -> Result<Session
     let settings = TaskSettings::resolve(&runner.config, agent, &submission.config)?;
     let foreground = Foreground {
         argv: submission.command.clone(),
-        env: environment::of_run(runner, &info, agent, &settings),
+        env: environment::of_run(runner, &info, agent, &settings, &[]),
         cwd: info.cwd.as_deref().map_or_else(|| PathBuf::from("/"), PathBuf::from),
         dir: run.dir().path().clone(),
         stop_marker: run.task.dir().stop(),
@@ -80,7 +81,7 @@ pub fn begin_session(runner: &Runner, submission: &Submission) -> Result<Session
     };
     changes::before(runner, &info);
     let attended = foreground.start(runner.tree.root()).map_err(RunnerError::Refused)?;
-    info.driver = "wrap".to_owned();
+    WRAP.clone_into(&mut info.driver);
     // From here on the agent runs: what cannot be written now is written at the end.
     if let Err(e) = commit::record_start(runner, &lock, &mut info, &attended.claim, History::Ours) {
         tracing::warn!(run = %run, error = %e, "cannot record the start of a session");
@@ -90,7 +91,6 @@ pub fn begin_session(runner: &Runner, submission: &Submission) -> Result<Session
 
 impl Session {
     /// Waits for the end, and commits it. Returns the exit code that a shell would say, and whether the end is recorded.
-    #[must_use]
     pub fn wait(self) -> (u8, Result<()>) {
         let Self { runner, lock, run, foreground, attended } = self;
         let record = match attended.wait(runner.tree.root(), &foreground) {
@@ -109,7 +109,9 @@ impl Session {
                 let text = "(a session at a terminal: what was said there was not recorded)\n";
                 runner.tree.root().replace(&output, text.as_bytes())?;
             }
-            commit::commit_end(&runner, &lock, &mut info, &outcome::of_exit(&record), History::Ours)
+            let outcome = outcome::of_exit(&record, None);
+            let end = End { outcome: &outcome, account: None };
+            commit::commit_end(&runner, &lock, &mut info, &end, History::Ours)
         };
         (code, commit())
     }

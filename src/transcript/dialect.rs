@@ -1,5 +1,10 @@
 //! Which agent's words a stream is made of.
 
+use crate::tree::run_info::RunInfo;
+
+/// The driver of a run at a person's own terminal.
+pub const WRAP: &str = "wrap";
+
 /// The language of an agent's standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dialect {
@@ -18,10 +23,11 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// The dialect of an agent of this type (`agent_type` of a run's record).
+    /// The dialect of a run's agent. What is said at a person's own terminal (`wrap`) is not recorded.
     #[must_use]
-    pub fn of_agent_type(agent_type: &str) -> Self {
-        match agent_type {
+    pub fn of_run(info: &RunInfo) -> Self {
+        match info.agent_type.as_str() {
+            _ if info.driver == WRAP => Self::Text,
             "claude" => Self::Claude,
             "codex" => Self::Codex,
             "gemini" => Self::Gemini,

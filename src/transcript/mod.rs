@@ -21,6 +21,6 @@ mod wall_clock;
 mod words;
 
 pub use account::{Account, Failure, LastWord, difference};
-pub use dialect::Dialect;
+pub use dialect::{Dialect, WRAP};
 pub use follow::{Follower, Stream, all_events};
 pub use line::{LONGEST_LINE, LONGEST_TEXT, MOST_EVENTS, events_of_line};

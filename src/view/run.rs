@@ -65,7 +65,7 @@ pub fn exit(tree: &Tree, run: &RunRef) -> Result<Option<ExitRecord>> {
 /// # Errors
 /// If the stream cannot be read.
 pub fn account(tree: &Tree, run: &RunRef, info: &RunInfo) -> Result<Option<Box<Account>>> {
-    let dialect = Dialect::of_agent_type(&info.agent_type);
+    let dialect = Dialect::of_run(info);
     if !dialect.has_last_word() {
         return Ok(None);
     }
