@@ -152,6 +152,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::process::identity::ProcStat;
 
     fn shell(script: &str) -> CommandSpec {
         CommandSpec {
@@ -185,5 +186,23 @@ mod tests {
         assert!(began.elapsed() < Duration::from_secs(20));
         let absent = CommandSpec { program: "/nonexistent/git".into(), ..shell("") };
         assert!(matches!(output(&absent, b"", bounds(1000, 10)), Err(BoundedError::Start { .. })));
+    }
+
+    #[test]
+    fn what_it_has_started_ends_with_it() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        // The one in the middle stays, as the script of a program does that starts another.
+        let script = format!("sh -c 'echo $$ > {}; exec sleep 100'; true", file.path().display());
+        let late = output(&shell(&script), b"", bounds(500, 100));
+        assert!(matches!(late, Err(BoundedError::TimedOut(_))), "{late:?}");
+        let inner: i32 = crate::fsx::read_outside(file.path(), 100)
+            .map(|bytes| String::from_utf8(bytes).unwrap().trim().parse().unwrap())
+            .unwrap();
+        let gone = || ProcStat::of(inner).is_none_or(|stat| stat.is_dead());
+        let began = Instant::now();
+        while !gone() {
+            assert!(began.elapsed() < Duration::from_secs(20), "{inner} is still there");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }
