@@ -19,6 +19,7 @@ mod cli_config;
 mod cli_diff;
 mod cli_gc;
 mod cli_import;
+mod cli_monitor;
 mod cli_replay;
 mod cli_wrap;
 mod crash_points;

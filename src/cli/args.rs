@@ -6,8 +6,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
     bundle, bus, chat_agent, completions, config, context::Context, demo_agent, diff, doctor, drive,
-    error::CliResult, flags::GlobalFlags, fsck, gc, import, job, list, man, output, print::Form, replay,
-    replay_agent, resume, serve, shell_setup, status, stop, task, validate, version, watch, why, wrap,
+    error::CliResult, flags::GlobalFlags, fsck, gc, import, job, list, man, monitor, output, print::Form,
+    replay, replay_agent, resume, serve, shell_setup, status, stop, task, validate, version, watch, why,
+    wrap,
 };
 
 use crate::config::Flags;
@@ -39,6 +40,8 @@ pub enum Command {
     Job(Box<job::Args>),
     /// Run an agent again and again until the task is done
     Task(Box<task::Args>),
+    /// Work through a list of things to do
+    Monitor(Box<monitor::Args>),
     /// Run an agent at this terminal, recorded as a run
     Wrap(wrap::Args),
     /// List projects' tasks, or a task's runs
@@ -106,6 +109,7 @@ impl Command {
             Self::Serve(args) => serve::run(&args, context),
             Self::Job(args) => job::run(&args, context),
             Self::Task(args) => task::run(&args, context),
+            Self::Monitor(args) => monitor::run(&args, context),
             Self::Wrap(args) => wrap::run(&args, context),
             Self::List(args) => list::run(&args, context),
             Self::Output(args) => output::run(&args, context),
@@ -168,6 +172,7 @@ impl Command {
             Self::Bundle(args) => args.json.form(),
             Self::Bus(args) => args.form(),
             Self::Import(args) => args.json.form(),
+            Self::Monitor(args) => args.json.form(),
             Self::Gc(args) => args.json.form(),
             Self::Resume(args) => args.json.form(),
             Self::Status(args) => args.json.form(),

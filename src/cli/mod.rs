@@ -28,6 +28,7 @@ mod job;
 mod list;
 mod log_follower;
 mod man;
+mod monitor;
 mod output;
 mod print;
 mod reference;

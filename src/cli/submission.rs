@@ -51,6 +51,17 @@ pub struct PlaceFlags {
     pub follow: bool,
 }
 
+impl PlaceFlags {
+    /// The project that is named, that we are in, or that is named after the working folder.
+    pub(super) fn project_or_own(&self, context: &Context) -> CliResult<ProjectId> {
+        match (&self.project, context.environment().get("JRUN_PROJECT_ID")) {
+            (Some(project), _) => Ok(project.clone()),
+            (None, Some(id)) => Ok(id.parse()?),
+            (None, None) => named_after(&context.cwd()?),
+        }
+    }
+}
+
 /// The flags of one submission.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct SubmissionFlags {
@@ -134,11 +145,7 @@ impl<'a> Wanted<'a> {
     fn submission(self, context: &Context, runner: &Runner) -> CliResult<Submission> {
         let environment = context.environment();
         let here = context.cwd()?;
-        let project = match (&self.place.project, environment.get("JRUN_PROJECT_ID")) {
-            (Some(project), _) => project.clone(),
-            (None, Some(id)) => id.parse()?,
-            (None, None) => named_after(&here)?,
-        };
+        let project = self.place.project_or_own(context)?;
         let parent_run_id = match (&self.place.parent_run_id, environment.get("JRUN_ID")) {
             (Some(run), _) => Some(run.clone()),
             (None, Some(id)) => Some(id.parse()?),
