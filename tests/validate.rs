@@ -112,11 +112,15 @@ fn a_program_is_asked_at_the_start_of_the_daemon_and_not_at_a_launch() {
     let daemon = start("0.1.2");
     assert_eq!(asked(&sandbox), 1);
     // A launch calls it with what it is asked, and with nothing else before.
-    daemon.create("t", "codex");
+    let run = daemon.create("t", "codex");
     let calls = || fs::read_to_string(sandbox.home().join("asked")).unwrap();
     until_true("the launch", || calls().contains("asked exec"));
     let calls = calls();
     assert_eq!(calls.lines().filter(|l| *l == "asked --version").count(), 1, "{calls}");
+    let info = || fs::read_to_string(sandbox.root().join(format!("p/t/runs/{run}/run-info.yaml"))).unwrap();
+    until_true("its record says the version", || {
+        info().lines().any(|l| l.starts_with("agent_version:") && l.contains("0.1.2"))
+    });
 }
 
 #[test]

@@ -70,7 +70,7 @@ pub(super) fn record_start(
         info.pgid = Some(agent.pid);
         info.pid_started = Some(agent.started);
     }
-    info.commandline = launch::commandline(runner, info);
+    launch::describe(runner, info);
     lock.write_run_info(&runner.tree, info)?;
     Ok(())
 }

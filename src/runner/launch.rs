@@ -222,13 +222,16 @@ fn command(
     Ok(agents::plan(&of, prompt)?)
 }
 
-/// The command of a live run as people may see it: from the process itself, secrets redacted.
-pub(super) fn commandline(runner: &Runner, info: &RunInfo) -> Option<String> {
-    let spec = spec(runner, info).ok()?.spec;
+/// Writes down how a run's agent was called, secrets redacted, and what is known of its program's version; nothing is asked.
+pub(super) fn describe(runner: &Runner, info: &mut RunInfo) {
+    // The command that cannot be made any more did start: its record goes without these words.
+    let Ok(Start { spec, .. }) = spec(runner, info) else { return };
     let mut text = runner.redactor.commandline(&spec.argv).join(" ");
     if text.len() > 4096 {
         text.truncate(text.floor_char_boundary(4096));
         text.push('…');
     }
-    Some(text)
+    info.commandline = Some(text);
+    info.agent_version =
+        spec.argv.first().and_then(|program| agents::version_of(&runner.tree, Path::new(program)));
 }
