@@ -72,7 +72,7 @@ pub fn write<T: Record>(root: &Root, rel: &RelPath, record: &T) -> Result<()> {
 /// Writes a record, durable with the batch.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_in<T: Record>(batch: &mut Batch<'_>, root: &Root, rel: &RelPath, record: &T) -> Result<()> {
     Ok(batch.write(rel, &bytes(root, rel, record)?)?)
 }
