@@ -21,6 +21,7 @@ mod cli_gc;
 mod cli_import;
 mod cli_monitor;
 mod cli_replay;
+mod cli_server;
 mod cli_wrap;
 mod crash_points;
 mod crash_points_daemon;

@@ -7,8 +7,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use super::{
     bundle, bus, chat_agent, completions, config, context::Context, demo_agent, diff, doctor, drive,
     error::CliResult, flags::GlobalFlags, fsck, gc, import, job, list, man, monitor, output, print::Form,
-    replay, replay_agent, resume, serve, shell_setup, status, stop, task, validate, version, watch, why,
-    wrap,
+    replay, replay_agent, resume, serve, server, shell_setup, status, stop, task, validate, version, watch,
+    why, wrap,
 };
 
 use crate::config::Flags;
@@ -70,6 +70,8 @@ pub enum Command {
     Gc(gc::Args),
     /// Take up a task again that has ended
     Resume(resume::Args),
+    /// Ask a daemon over HTTP, also one on another machine
+    Server(Box<server::Args>),
     /// Show what is queued and live, and who drives it
     Status(status::Args),
     /// Say which agents could be called, and what they lack
@@ -124,6 +126,7 @@ impl Command {
             Self::Import(args) => import::run(&args, context),
             Self::Gc(args) => gc::run(&args, context),
             Self::Resume(args) => resume::run(&args, context),
+            Self::Server(args) => server::run(&args, context),
             Self::Status(args) => status::run(&args, context),
             Self::Validate(args) => validate::run(&args, context),
             Self::Watch(args) => watch::run(&args, context),
@@ -175,6 +178,7 @@ impl Command {
             Self::Monitor(args) => args.json.form(),
             Self::Gc(args) => args.json.form(),
             Self::Resume(args) => args.json.form(),
+            Self::Server(args) => args.form(),
             Self::Status(args) => args.json.form(),
             Self::Validate(args) => args.json.form(),
             Self::Watch(args) => args.json.form(),

@@ -36,6 +36,7 @@ mod replay;
 mod replay_agent;
 mod resume;
 mod serve;
+mod server;
 mod shell_setup;
 mod status;
 mod stop;

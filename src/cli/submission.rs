@@ -205,7 +205,7 @@ fn setting(text: &str) -> Result<(String, Value), String> {
     Ok((key.to_owned(), parsed.unwrap_or_else(|| Value::from(value))))
 }
 
-fn prompt(flags: &SubmissionFlags) -> CliResult<String> {
+pub(super) fn prompt(flags: &SubmissionFlags) -> CliResult<String> {
     let bytes = match (&flags.prompt, &flags.prompt_file) {
         (Some(text), _) => return Ok(text.clone()),
         (None, Some(file)) if file.as_os_str() == "-" => {

@@ -15,3 +15,4 @@ mod sse;
 
 pub use ask::{Came, ChatError, Question, ask};
 pub use endpoint::Api;
+pub use sse::Sse;

@@ -4,20 +4,24 @@
 
 /// The event that is being read.
 #[derive(Debug, Default)]
-pub(super) struct Sse {
+pub struct Sse {
     data: Option<String>,
+    id: Option<String>,
 }
 
 impl Sse {
     /// Takes the next line, without its end; gives the data of an event that it completes.
-    pub(super) fn line(&mut self, line: &str) -> Option<String> {
+    pub fn line(&mut self, line: &str) -> Option<String> {
         if line.is_empty() {
             return self.data.take();
         }
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         // A comment, which keeps the connection alive, has an empty name; other fields are of no use here.
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        if field == "id" && !value.contains('\0') {
+            self.id = Some(value.to_owned());
+        }
         if field == "data" {
-            let value = value.strip_prefix(' ').unwrap_or(value);
             match &mut self.data {
                 None => self.data = Some(value.to_owned()),
                 Some(data) => {
@@ -29,8 +33,14 @@ impl Sse {
         None
     }
 
+    /// Name of the last event that has one: who reads on says it.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
     /// What stands there at the end of a stream that lacks its last empty line: some servers leave it out.
-    pub(super) fn end(&mut self) -> Option<String> {
+    pub fn end(&mut self) -> Option<String> {
         self.data.take()
     }
 }

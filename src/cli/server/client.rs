@@ -1,0 +1,198 @@
+//! One HTTP client for all verbs: where the daemon is, what it answers, and what its refusals mean for an exit code.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use super::ServerFlags;
+use crate::{
+    agents::chat::Sse,
+    cli::{
+        context::Context,
+        error::{CliError, CliResult, Kind},
+    },
+    config::Secret,
+};
+
+/// Where a daemon listens of which nothing is known.
+const USUAL: &str = "http://127.0.0.1:14355";
+/// From the first packet to an open connection.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Longest answer that is read whole.
+const LONGEST: u64 = 256 * 1024 * 1024;
+/// Pause before a stream that broke off is asked for again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Talks to one daemon.
+#[derive(Debug)]
+pub(super) struct Client {
+    base: String,
+    key: Option<Secret>,
+    agent: ureq::Agent,
+}
+
+type Response = ureq::http::Response<ureq::Body>;
+
+/// What a reader of a stream makes of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The next one, please.
+    On,
+    /// That was all.
+    Enough,
+}
+
+impl Client {
+    /// The daemon that the flags name, else the one that serves our root, else whoever listens at the usual address.
+    pub(super) fn new(flags: &ServerFlags, context: &Context) -> CliResult<Self> {
+        let environment = context.environment();
+        let named = flags.server.clone().or_else(|| environment.get("JRUN_CONDUCTOR_URL").map(str::to_owned));
+        let base = match named {
+            Some(base) => base,
+            None => context
+                .tree()?
+                .daemon()?
+                .and_then(|d| d.listen.into_iter().next())
+                .unwrap_or_else(|| USUAL.to_owned()),
+        };
+        let configured = || context.config().ok().and_then(|c| c.api.api_key.clone());
+        let given = flags.api_key.clone().or_else(|| environment.get("CONDUCTOR_API_KEY").map(str::to_owned));
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            // A key is for whom it was given for.
+            .max_redirects(0)
+            .timeout_connect(Some(CONNECT))
+            .user_agent(concat!("run-agent/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .into();
+        let key = given.map(Secret::new).or_else(configured);
+        Ok(Self { base: base.trim_end_matches('/').to_owned(), key, agent })
+    }
+
+    /// Where the daemon is.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    pub(super) fn get(&self, path: &str) -> CliResult<Value> {
+        self.answer(self.agent.get(self.url(path)).headers(self).call())
+    }
+
+    pub(super) fn delete(&self, path: &str) -> CliResult<Value> {
+        self.answer(self.agent.delete(self.url(path)).headers(self).call())
+    }
+
+    /// Posts a JSON body, or none.
+    pub(super) fn post(&self, path: &str, body: Option<&Value>) -> CliResult<Value> {
+        let request = self.agent.post(self.url(path)).headers(self);
+        self.answer(match body {
+            Some(body) => request.header("Content-Type", "application/json").send(body.to_string()),
+            None => request.send_empty(),
+        })
+    }
+
+    /// Follows a stream to its end, over restarts of the daemon too: it is asked for again from the last event on.
+    pub(super) fn follow(
+        &self,
+        path: &str,
+        mut take: impl FnMut(&Value) -> CliResult<Next>,
+    ) -> CliResult<()> {
+        let mut last: Option<String> = None;
+        loop {
+            let mut request =
+                self.agent.get(self.url(path)).headers(self).header("Accept", "text/event-stream");
+            if let Some(id) = &last {
+                request = request.header("Last-Event-ID", id);
+            }
+            let response = match request.call() {
+                // It has been followed before: the daemon is about to be there again.
+                Err(_) if last.is_some() => {
+                    std::thread::sleep(AGAIN);
+                    continue;
+                }
+                result => self.accepted(result)?,
+            };
+            // "No content": there is nothing behind the last event.
+            if response.status() == 204 {
+                return Ok(());
+            }
+            let mut sse = Sse::default();
+            let mut lines = BufReader::new(response.into_body().into_reader()).lines();
+            while let Some(Ok(line)) = lines.next() {
+                let Some(data) = sse.line(&line) else { continue };
+                let event = serde_json::from_str(&data).unwrap_or(Value::String(data));
+                if take(&event)? == Next::Enough {
+                    return Ok(());
+                }
+                last = sse.id().map(str::to_owned).or(last);
+            }
+            if last.is_none() {
+                return Ok(());
+            }
+            std::thread::sleep(AGAIN);
+        }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    fn answer(&self, result: Result<Response, ureq::Error>) -> CliResult<Value> {
+        let text = text(self.accepted(result)?)?;
+        if text.trim().is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_str(&text).map_err(|e| {
+            CliError::caused(Kind::Failed, format!("what {} answers is no JSON", self.base), e)
+                .with_hint("is that the address of a conductor?")
+        })
+    }
+
+    /// An answer that is no refusal.
+    fn accepted(&self, result: Result<Response, ureq::Error>) -> CliResult<Response> {
+        let response = result.map_err(|e| {
+            CliError::caused(Kind::Unreachable, format!("cannot reach the daemon at {}", self.base), e)
+        })?;
+        let status = response.status().as_u16();
+        if (200..300).contains(&status) {
+            return Ok(response);
+        }
+        let said = text(response).unwrap_or_default();
+        let said =
+            serde_json::from_str::<Value>(&said).ok().and_then(|v| v["error"].as_str().map(str::to_owned));
+        let said = said.unwrap_or_else(|| format!("the daemon at {} answers {status}", self.base));
+        let kind = match status {
+            401 => Kind::Unauthorised,
+            404 | 410 => Kind::NotFound,
+            409 => Kind::Conflict,
+            400..500 => Kind::Refused,
+            _ => Kind::Failed,
+        };
+        Err(CliError::new(kind, said))
+    }
+}
+
+fn text(response: Response) -> CliResult<String> {
+    let mut text = String::new();
+    let mut body = response.into_body().into_reader().take(LONGEST);
+    body.read_to_string(&mut text)
+        .map_err(|e| CliError::caused(Kind::Unreachable, "the daemon broke its answer off", e))?;
+    Ok(text)
+}
+
+/// Gives a request the key.
+trait Headers: Sized {
+    fn headers(self, client: &Client) -> Self;
+}
+
+impl<B> Headers for ureq::RequestBuilder<B> {
+    fn headers(self, client: &Client) -> Self {
+        match &client.key {
+            Some(key) => self.header("Authorization", format!("Bearer {}", key.expose())),
+            None => self,
+        }
+    }
+}

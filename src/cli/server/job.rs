@@ -1,0 +1,233 @@
+//! `run-agent server job`: work for the daemon, one task or a file of them.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Subcommand;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    Call,
+    names::project,
+    wait::{self, To},
+};
+use crate::{
+    cli::{
+        error::{CliError, CliResult, Kind},
+        print::Form,
+        submission::{self, SubmissionFlags},
+    },
+    fsx,
+    tree::{
+        format::MAX_RECORD,
+        ids::{ProjectId, TaskId},
+        refs::TaskRef,
+    },
+};
+
+/// What is done with work.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Submit one task
+    Submit(Box<Submit>),
+    /// Submit a file of tasks, one JSON object per line
+    SubmitBatch(Batch),
+    /// The tasks that are queued or running
+    List,
+}
+
+/// Flags of `submit`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Submit {
+    #[command(flatten)]
+    what: SubmissionFlags,
+    /// Tasks of the project that must be done before
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    depends_on: Vec<TaskId>,
+    /// What becomes of a task of this name: create, attach or resume
+    #[arg(long, value_name = "MODE", default_value = "create", value_parser = ["create", "attach", "resume"])]
+    attach_mode: String,
+    /// Work folder of the project, should it be new
+    #[arg(long, value_name = "DIR")]
+    project_root: Option<PathBuf>,
+    /// Wait until the task has ended
+    #[arg(long)]
+    wait: bool,
+}
+
+/// Flags of `submit-batch`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "A line is such as
+  {\"prompt\": \"Which tests are slow?\", \"task_id\": \"slow-tests\", \"agent_type\": \"claude\", \"depends_on\": []}
+of which only the prompt is needed.")]
+pub(super) struct Batch {
+    /// File with one task per line
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Project [default: $JRUN_PROJECT_ID]
+    #[arg(long, value_name = "ID")]
+    project: Option<ProjectId>,
+    /// Agent of the lines that name none [default: `defaults.agent` of our configuration]
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+    /// Wait until all of them have ended
+    #[arg(long)]
+    wait: bool,
+}
+
+/// One line of a batch.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    prompt: String,
+    task_id: Option<TaskId>,
+    agent_type: Option<String>,
+    #[serde(default)]
+    depends_on: Vec<TaskId>,
+}
+
+/// Submits, or lists.
+pub(super) fn run(verb: &Verb, call: &Call<'_>) -> CliResult<ExitCode> {
+    match verb {
+        Verb::Submit(args) => submit(args, call),
+        Verb::SubmitBatch(args) => batch(args, call),
+        Verb::List => super::status::run(call),
+    }
+}
+
+fn submit(args: &Submit, call: &Call<'_>) -> CliResult<ExitCode> {
+    let place = &args.what.place;
+    if !args.what.command.is_empty() {
+        return Err(CliError::new(Kind::Usage, "a daemon starts no program that a request names").with_hint(
+            "give the program a name under `agents` in the daemon's config.yaml, and say --agent NAME",
+        ));
+    }
+    let prompt = submission::prompt(&args.what)?;
+    let task = TaskRef {
+        project: place.project_or_own(call.context)?,
+        task: match &args.what.task {
+            Some(task) => task.clone(),
+            None => made_up(&prompt, call),
+        },
+    };
+    let config: serde_json::Map<String, Value> = place.config_key.iter().cloned().collect();
+    let mut body = json!({
+        "project_id": task.project, "task_id": task.task, "prompt": prompt, "depends_on": args.depends_on,
+        "agent_type": agent(place.agent.as_deref(), call)?, "attach_mode": args.attach_mode, "config": config,
+    });
+    let optional = [
+        ("cwd", place.cwd.as_ref().map(|p| json!(p))),
+        ("project_root", args.project_root.as_ref().map(|p| json!(p))),
+        ("parent_run_id", place.parent_run_id.as_ref().map(|id| json!(id))),
+    ];
+    for (key, value) in optional {
+        if let Some(value) = value {
+            body[key] = value;
+        }
+    }
+    for (key, value) in [("timeout", &place.timeout), ("max_run_time", &place.max_run_time)] {
+        if let Some(value) = value {
+            body["config"][key] = json!(value);
+        }
+    }
+    let started = call.client.post("/api/v1/tasks", Some(&body))?;
+    if !(args.wait || place.follow) {
+        return said(call, &started);
+    }
+    tell(call, &started)?;
+    if place.follow
+        && let Some(run) = started["run_id"].as_str()
+    {
+        wait::show_log(call, run, To::Stderr)?;
+    }
+    let ended = wait::until_ended(call, &[task], None)?;
+    finished(call, &ended)
+}
+
+fn batch(args: &Batch, call: &Call<'_>) -> CliResult<ExitCode> {
+    let bytes = fsx::read_outside(&args.file, MAX_RECORD)
+        .map_err(|e| CliError::from(crate::tree::TreeError::from(e)))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let mut lines = Vec::new();
+    // All of it is understood before any of it is asked for.
+    for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+        let line: Line = serde_json::from_str(line).map_err(|e| {
+            let text = format!("line {number} of {} is no task", args.file.display());
+            CliError::caused(Kind::Refused, text, e)
+        })?;
+        lines.push(line);
+    }
+    let project = project(args.project.as_ref(), call)?;
+    let mut tasks = Vec::new();
+    for line in lines {
+        let task = match line.task_id {
+            Some(task) => task,
+            None => made_up(&line.prompt, call),
+        };
+        let agent = agent(line.agent_type.as_deref().or(args.agent.as_deref()), call)?;
+        let body = json!({
+            "project_id": project, "task_id": task, "prompt": line.prompt, "agent_type": agent,
+            "depends_on": line.depends_on,
+        });
+        let started = call.client.post("/api/v1/tasks", Some(&body))?;
+        tasks.push(TaskRef { project: project.clone(), task });
+        if call.form == Form::Json && !args.wait {
+            call.context.printer().jsonl(&started)?;
+        } else {
+            tell(call, &started)?;
+        }
+    }
+    if !args.wait {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let ended = wait::until_ended(call, &tasks, None)?;
+    finished(call, &ended)
+}
+
+/// A name that nobody gave; the daemon refuses one that is taken.
+fn made_up(prompt: &str, call: &Call<'_>) -> TaskId {
+    TaskId::generate(call.context.clock().now(), prompt)
+}
+
+fn agent(named: Option<&str>, call: &Call<'_>) -> CliResult<String> {
+    match named {
+        Some(agent) => Ok(agent.to_owned()),
+        None => Ok(call.context.config()?.defaults.agent.clone()),
+    }
+}
+
+fn tell(call: &Call<'_>, started: &Value) -> CliResult<()> {
+    let text = |key: &str| started[key].as_str().unwrap_or_default();
+    let place = match (started["queue_position"].as_u64(), started["reason"].as_str()) {
+        (Some(n), _) if n > 0 => format!(", position {n}"),
+        (_, Some(reason)) => format!(": {reason}"),
+        _ => String::new(),
+    };
+    let name = format!("{}/{}/{}", text("project_id"), text("task_id"), text("run_id"));
+    call.context.printer().word(&format!("{name} {}{place}", text("status")))
+}
+
+fn said(call: &Call<'_>, started: &Value) -> CliResult<ExitCode> {
+    if call.form == Form::Json {
+        call.context.printer().json(started)?;
+    } else {
+        tell(call, started)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the answers of the tasks' last runs, or all about them.
+fn finished(call: &Call<'_>, ended: &[Value]) -> CliResult<ExitCode> {
+    if call.form == Form::Json {
+        call.context.printer().json(&ended)?;
+        return Ok(wait::verdict(ended));
+    }
+    for task in ended {
+        if let Some(run) = task["runs"][0]["run_id"].as_str() {
+            let shown = call.client.get(&format!("/api/v1/runs/{run}"))?;
+            call.context.printer().bytes(shown["output"].as_str().unwrap_or_default().as_bytes())?;
+        }
+        call.context.printer().word(task["reason"].as_str().unwrap_or_default())?;
+    }
+    Ok(wait::verdict(ended))
+}

@@ -1,0 +1,102 @@
+//! `run-agent server`: the same verbs over HTTP, for a daemon that may be on another machine.
+//!
+//! The daemon is found by `_daemon/daemon.yaml` of the root unless `--server` names it. What it
+//! refuses ends with the exit code that the same refusal has without it.
+
+mod bus;
+mod client;
+mod job;
+mod names;
+mod project;
+mod status;
+mod task;
+mod wait;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::{context::Context, error::CliResult, flags::JsonFlag, print::Form};
+use client::Client;
+
+/// Which daemon.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ServerFlags {
+    /// Address of the daemon [default: $JRUN_CONDUCTOR_URL, the daemon of the root, http://127.0.0.1:14355]
+    #[arg(long, global = true, value_name = "URL")]
+    server: Option<String>,
+    /// Key [default: $CONDUCTOR_API_KEY, api.api_key]
+    #[arg(long, global = true, value_name = "KEY")]
+    api_key: Option<String>,
+}
+
+/// Flags of the verb.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  run-agent server status
+  run-agent server job submit --project p --prompt 'Make the tests pass' --agent claude --follow
+  run-agent server task list --project p --json")]
+pub struct Args {
+    #[command(flatten)]
+    flags: ServerFlags,
+    #[command(flatten)]
+    json: EveryJson,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// `--json` of every verb below.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+struct EveryJson {
+    /// Print JSON, errors too
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+/// What is asked of the daemon.
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// What is running, queued and listening there
+    Status,
+    /// Tasks: list, show, stop, resume, delete, their runs and logs
+    #[command(subcommand)]
+    Task(task::Verb),
+    /// Submit work: one task, or a file of them
+    #[command(subcommand)]
+    Job(job::Verb),
+    /// Projects: list, stats, gc, delete
+    #[command(subcommand)]
+    Project(project::Verb),
+    /// The message bus of a task or project
+    #[command(subcommand)]
+    Bus(bus::Verb),
+    /// Wait until tasks have ended
+    Watch(watch::Args),
+}
+
+impl Args {
+    pub(super) fn form(&self) -> Form {
+        JsonFlag { json: self.json.json }.form()
+    }
+}
+
+/// What every verb works with.
+struct Call<'a> {
+    client: Client,
+    context: &'a Context,
+    form: Form,
+}
+
+/// Asks the daemon.
+pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    let call = Call { client: Client::new(&args.flags, context)?, context, form: args.form() };
+    match &args.verb {
+        Verb::Status => status::run(&call),
+        Verb::Task(verb) => task::run(verb, &call),
+        Verb::Job(verb) => job::run(verb, &call),
+        Verb::Project(verb) => project::run(verb, &call),
+        Verb::Bus(verb) => bus::run(verb, &call),
+        Verb::Watch(args) => watch::run(args, &call),
+    }
+}

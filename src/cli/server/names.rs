@@ -1,0 +1,69 @@
+//! Names as they stand on a command line, and in the path of a request.
+
+use super::Call;
+use crate::{
+    cli::error::{CliError, CliResult, Kind},
+    tree::{ids::ProjectId, refs::TaskRef},
+};
+
+/// Which task.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct TaskName {
+    /// PROJECT/TASK, or a task's id with --project
+    #[arg(value_name = "TASK")]
+    task: String,
+    /// Project of the task [default: $JRUN_PROJECT_ID]
+    #[arg(long, value_name = "ID")]
+    project: Option<ProjectId>,
+}
+
+impl TaskName {
+    pub(super) fn resolve(&self, call: &Call<'_>) -> CliResult<TaskRef> {
+        task(&self.task, self.project.as_ref(), call)
+    }
+}
+
+/// A task by `PROJECT/TASK`, or by its id in a project that is named elsewhere.
+pub(super) fn task(name: &str, project: Option<&ProjectId>, call: &Call<'_>) -> CliResult<TaskRef> {
+    match name.split_once('/') {
+        Some((project, task)) => Ok(TaskRef { project: project.parse()?, task: task.parse()? }),
+        None => Ok(TaskRef { project: self::project(project, call)?, task: name.parse()? }),
+    }
+}
+
+/// The project that is named, else the one that we are in.
+pub(super) fn project(named: Option<&ProjectId>, call: &Call<'_>) -> CliResult<ProjectId> {
+    match (named, call.context.environment().get("JRUN_PROJECT_ID")) {
+        (Some(project), _) => Ok(project.clone()),
+        (None, Some(id)) => Ok(id.parse()?),
+        (None, None) => Err(CliError::new(Kind::Usage, "the project must be named")
+            .with_hint("say PROJECT/TASK, or give --project ID")),
+    }
+}
+
+/// `/api/v1/tasks/…` of a task.
+pub(super) fn task_path(task: &TaskRef) -> String {
+    format!("/api/v1/tasks/{}?project_id={}", task.task, task.project)
+}
+
+/// `/api/projects/…` of a task.
+pub(super) fn project_path(task: &TaskRef) -> String {
+    format!("/api/projects/{}/tasks/{}", task.project, task.task)
+}
+
+/// A value of a query, escaped as RFC 3986 asks.
+pub(super) fn escaped(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_escaped() {
+        assert_eq!(escaped("a-Z_0.~"), "a-Z_0.~");
+        assert_eq!(escaped("2026-02-05T10:00:00+01:00 &ä"), "2026-02-05T10%3A00%3A00%2B01%3A00%20%26%C3%A4");
+    }
+}

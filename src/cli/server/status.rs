@@ -1,0 +1,30 @@
+//! `run-agent server status`: what runs and waits there.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::{Call, task};
+use crate::cli::{error::CliResult, print::Form};
+
+/// Says it.
+pub(super) fn run(call: &Call<'_>) -> CliResult<ExitCode> {
+    let version = call.client.get("/api/v1/version")?;
+    let tasks = call.client.get("/api/v1/tasks")?;
+    let wanted = |task: &&Value| matches!(task["status"].as_str(), Some("queued" | "blocked" | "running"));
+    let wanted: Vec<Value> =
+        tasks["tasks"].as_array().into_iter().flatten().filter(wanted).cloned().collect();
+    if call.form == Form::Json {
+        let answer = json!({ "server": call.client.base(), "version": version["version"], "tasks": wanted });
+        call.context.printer().json(&answer)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let version = version["version"].as_str().unwrap_or("of no known version");
+    call.context.printer().word(&format!("daemon {version} at {}", call.client.base()))?;
+    if wanted.is_empty() {
+        call.context.printer().word("nothing is queued or running")?;
+    } else {
+        task::print(call, &wanted)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

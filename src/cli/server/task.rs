@@ -1,0 +1,158 @@
+//! `run-agent server task`: tasks on the other side.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::{
+    Call,
+    names::{TaskName, project_path, task_path},
+    wait::{self, To},
+};
+use crate::{
+    cli::{
+        error::{CliError, CliResult, Kind},
+        print::Form,
+        table::Table,
+    },
+    tree::{ids::ProjectId, refs::TaskRef},
+};
+
+/// What is asked about tasks.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// The tasks of a project, or of all
+    List {
+        /// Project [default: all]
+        #[arg(long, value_name = "ID")]
+        project: Option<ProjectId>,
+    },
+    /// Where a task stands, and why
+    Status(TaskName),
+    /// The runs of a task, newest first
+    Runs(TaskName),
+    /// What a task's last run has printed
+    Logs {
+        #[command(flatten)]
+        task: TaskName,
+        /// Show what comes, to the end of the run
+        #[arg(long, short)]
+        follow: bool,
+    },
+    /// Stop a task, with all that it has started
+    Stop(TaskName),
+    /// Take up a task again that has ended
+    Resume(TaskName),
+    /// Remove a task that has ended, with all its runs
+    Delete(TaskName),
+}
+
+/// Asks.
+pub(super) fn run(verb: &Verb, call: &Call<'_>) -> CliResult<ExitCode> {
+    match verb {
+        Verb::List { project } => list(project.as_ref(), call),
+        Verb::Status(name) => status(&name.resolve(call)?, call),
+        Verb::Runs(name) => runs(&name.resolve(call)?, call),
+        Verb::Logs { task, follow } => logs(&task.resolve(call)?, *follow, call),
+        Verb::Stop(name) => {
+            let task = name.resolve(call)?;
+            said(call, &task, "cancelled", call.client.delete(&task_path(&task))?)
+        }
+        Verb::Resume(name) => {
+            let task = name.resolve(call)?;
+            said(
+                call,
+                &task,
+                "taken up again",
+                call.client.post(&format!("{}/resume", project_path(&task)), None)?,
+            )
+        }
+        Verb::Delete(name) => {
+            let task = name.resolve(call)?;
+            said(call, &task, "deleted", call.client.delete(&project_path(&task))?)
+        }
+    }
+}
+
+fn said(call: &Call<'_>, task: &TaskRef, what: &str, answer: Value) -> CliResult<ExitCode> {
+    if call.form == Form::Json {
+        let answer = if answer.is_null() { json!({ "status": what }) } else { answer };
+        call.context.printer().json(&answer)?;
+    } else {
+        call.context.printer().word(&format!("task {task}: {what}"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(project: Option<&ProjectId>, call: &Call<'_>) -> CliResult<ExitCode> {
+    let query = project.map(|p| format!("?project_id={p}")).unwrap_or_default();
+    let answer = call.client.get(&format!("/api/v1/tasks{query}"))?;
+    let tasks = answer["tasks"].as_array().cloned().unwrap_or_default();
+    if call.form == Form::Json {
+        call.context.printer().json(&tasks)?;
+    } else {
+        print(call, &tasks)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A table of tasks.
+pub(super) fn print(call: &Call<'_>, tasks: &[Value]) -> CliResult<()> {
+    let mut table = Table::new(&["TASK", "STATUS", "AGENT", "RUNS", "LAST ACTIVITY", "WHY"]);
+    for task in tasks {
+        let text = |key: &str| task[key].as_str().unwrap_or("-").to_owned();
+        table.row([
+            format!("{}/{}", text("project_id"), text("task_id")),
+            text("status"),
+            text("agent_type"),
+            task["runs"].as_array().map_or(0, Vec::len).to_string(),
+            text("last_activity"),
+            text("reason"),
+        ]);
+    }
+    call.context.printer().table(&table)
+}
+
+fn status(task: &TaskRef, call: &Call<'_>) -> CliResult<ExitCode> {
+    let answer = call.client.get(&task_path(task))?;
+    if call.form == Form::Json {
+        call.context.printer().json(&answer)?;
+    } else {
+        call.context.printer().line(answer["reason"].as_str().unwrap_or_default())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn runs(task: &TaskRef, call: &Call<'_>) -> CliResult<ExitCode> {
+    let answer = call.client.get(&task_path(task))?;
+    if call.form == Form::Json {
+        call.context.printer().json(&answer["runs"])?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = Table::new(&["RUN", "STATUS", "EXIT", "STARTED", "ENDED"]);
+    for run in answer["runs"].as_array().into_iter().flatten() {
+        let text = |key: &str| match &run[key] {
+            Value::String(text) => text.clone(),
+            Value::Null => "-".to_owned(),
+            other => other.to_string(),
+        };
+        table.row([text("run_id"), text("status"), text("exit_code"), text("start_time"), text("end_time")]);
+    }
+    call.context.printer().table(&table)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn logs(task: &TaskRef, follow: bool, call: &Call<'_>) -> CliResult<ExitCode> {
+    let answer = call.client.get(&task_path(task))?;
+    let run = answer["runs"][0]["run_id"].as_str();
+    let run = run.ok_or_else(|| CliError::new(Kind::NotFound, format!("task {task} has no run yet")))?;
+    if follow {
+        wait::show_log(call, run, To::Stdout)?;
+    } else {
+        let path = format!("{}/runs/{run}/file?name=stdout", project_path(task));
+        let answer = call.client.get(&path)?;
+        call.context.printer().bytes(answer["content"].as_str().unwrap_or_default().as_bytes())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

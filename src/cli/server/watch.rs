@@ -1,0 +1,38 @@
+//! `run-agent server watch`: waits until tasks have ended.
+
+use std::{process::ExitCode, time::Duration};
+
+use super::{Call, names, wait};
+use crate::{
+    cli::{error::CliResult, print::Form},
+    tree::ids::ProjectId,
+};
+
+/// Flags of the verb.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// PROJECT/TASK, or tasks' ids with --project
+    #[arg(value_name = "TASK", required = true)]
+    tasks: Vec<String>,
+    /// Project of the tasks [default: $JRUN_PROJECT_ID]
+    #[arg(long, value_name = "ID")]
+    project: Option<ProjectId>,
+    /// How long to wait, in seconds [default: for ever]
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+}
+
+/// Waits.
+pub(super) fn run(args: &Args, call: &Call<'_>) -> CliResult<ExitCode> {
+    let name = |name: &String| names::task(name, args.project.as_ref(), call);
+    let tasks = args.tasks.iter().map(name).collect::<CliResult<Vec<_>>>()?;
+    let ended = wait::until_ended(call, &tasks, args.timeout.map(Duration::from_secs))?;
+    if call.form == Form::Json {
+        call.context.printer().json(&ended)?;
+    } else {
+        for task in &ended {
+            call.context.printer().line(task["reason"].as_str().unwrap_or_default())?;
+        }
+    }
+    Ok(wait::verdict(&ended))
+}

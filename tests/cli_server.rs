@@ -1,0 +1,130 @@
+//! `run-agent server`: the verbs over HTTP, the daemon found by its root or named, and what its refusals end with.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
+
+use serde_json::Value;
+
+use crate::common::{
+    Outcome, Sandbox,
+    daemon::{Daemon, agents, until},
+    fake,
+};
+
+fn sandbox(more: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let steps: [(&str, &[&str]); 3] = [
+        ("quick", &["say:hello", "err:careful", "done"]),
+        ("fails", &["say:alas", "exit:3"]),
+        ("waits", &["say:ready", "wait-for:../go", "say:gone on", "done"]),
+    ];
+    let defaults =
+        "defaults: {restart_delay: 10ms, restart_delay_max: 10ms, max_restarts: 0, agent: quick}\n";
+    agents(&sandbox, &fake::agent(), &steps, &format!("{defaults}{more}"));
+    sandbox
+}
+
+fn ask(sandbox: &Sandbox, line: &str) -> Outcome {
+    sandbox.run(&format!("server {line}"))
+}
+
+fn json(outcome: &Outcome) -> Value {
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    serde_json::from_str(&outcome.stdout).unwrap_or_else(|e| panic!("{e}: {}", outcome.stdout))
+}
+
+#[test]
+fn work_is_submitted_followed_and_answered() {
+    let sandbox = sandbox("");
+    let _daemon = Daemon::start(&sandbox, &[]);
+    let done = ask(&sandbox, "job submit --project p --task t --prompt do --follow");
+    assert_eq!((done.code, done.stdout.as_str()), (0, "hello\n"), "{done:?}");
+    for said in ["p/t/", "started", "hello", "careful", "was completed"] {
+        assert!(done.stderr.contains(said), "{said}: {done:?}");
+    }
+    let started = json(&ask(&sandbox, "job submit --project p --prompt 'x --agent fails --json"));
+    let task = started["task_id"].as_str().unwrap().to_owned();
+    let watched = ask(&sandbox, &format!("watch p/{task} --timeout 30"));
+    assert_eq!(watched.code, 1, "{watched:?}");
+    assert!(watched.stdout.contains("exit code 3"), "{watched:?}");
+
+    let list = json(&ask(&sandbox, "task list --project p --json"));
+    assert_eq!(list.as_array().unwrap().len(), 2);
+    let table = ask(&sandbox, "task list").stdout;
+    assert!(table.starts_with("TASK") && table.contains("p/t") && table.contains("completed"), "{table}");
+    let runs = ask(&sandbox, "task runs t --project p").stdout;
+    assert!(runs.lines().count() == 2 && runs.contains("success"), "{runs}");
+    assert_eq!(ask(&sandbox, "task logs p/t --follow").stdout, "hello\n");
+    assert!(ask(&sandbox, "task status p/t").stdout.starts_with("task p/t was completed"));
+    // A name that is taken, and one that is not there.
+    ask(&sandbox, "job submit --project p --task t --prompt again").fails(4, "exists already", "");
+    ask(&sandbox, "task status p/nobody").fails(3, "nobody", "");
+    ask(&sandbox, "job submit --project p --task u --prompt x --agent nobody").fails(16, "nobody", "");
+    ask(&sandbox, "task status alone").fails(2, "the project must be named", "PROJECT/TASK");
+}
+
+#[test]
+fn a_batch_is_understood_before_any_of_it_is_submitted() {
+    let sandbox = sandbox("");
+    let _daemon = Daemon::start(&sandbox, &[]);
+    let good = "{\"prompt\": \"one\", \"task_id\": \"a\"}\n\n{\"prompt\": \"two\", \"task_id\": \"b\", \"depends_on\": [\"a\"]}\n";
+    sandbox.write("work/bad.jsonl", format!("{good}{{\"promt\": 1}}\n"));
+    sandbox.write("work/good.jsonl", good);
+    ask(&sandbox, "job submit-batch bad.jsonl --project p").fails(16, "line 4 of bad.jsonl", "");
+    assert_eq!(json(&ask(&sandbox, "task list --json")), serde_json::json!([]));
+    let done = ask(&sandbox, "job submit-batch good.jsonl --project p --wait");
+    assert_eq!((done.code, done.stdout.as_str()), (0, "hello\nhello\n"), "{done:?}");
+}
+
+#[test]
+fn a_log_is_followed_over_a_restart_of_the_daemon() {
+    let sandbox = sandbox("");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let daemon = Daemon::start(&sandbox, &["--port", &port]);
+    daemon.create("t", "waits");
+    until("it runs", || ask(&sandbox, "task status p/t").stdout.contains("runs since"));
+    let mut command = sandbox.command(["server", "task", "logs", "p/t", "--follow"]);
+    let mut follower = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(lines.next().as_deref(), Some("ready"));
+    daemon.kill();
+    let _daemon = Daemon::start(&sandbox, &["--port", &port]);
+    sandbox.write("home/run-agent/p/go", "");
+    assert_eq!(lines.collect::<Vec<_>>(), ["gone on"]);
+    assert!(follower.wait().unwrap().success());
+}
+
+#[test]
+fn messages_are_posted_and_read_page_by_page() {
+    let sandbox = sandbox("");
+    let daemon = Daemon::start(&sandbox, &[]);
+    daemon.create("t", "quick");
+    daemon.until_task("t", "completed");
+    let id = ask(&sandbox, "bus post --project p --task t --type FACT --body it-is-so").succeeds();
+    let read = ask(&sandbox, "bus read --project p --task t").succeeds();
+    assert!(read.contains(&format!("FACT {id}")) && read.contains("  it-is-so\n"), "{read}");
+    assert_eq!(ask(&sandbox, &format!("bus read --project p --task t --after {}", id.trim())).succeeds(), "");
+    let lines = ask(&sandbox, "bus read --project p --task t --json").succeeds();
+    assert!(lines.lines().all(|l| serde_json::from_str::<Value>(l).is_ok()) && lines.lines().count() > 3);
+}
+
+#[test]
+fn a_daemon_is_stopped_from_asking_in_vain() {
+    let sandbox = sandbox("api: {auth_enabled: true, api_key: secret-of-the-house}\n");
+    let nobody = ask(&sandbox, "status --server http://127.0.0.1:1");
+    nobody.fails(5, "cannot reach the daemon at http://127.0.0.1:1", "run-agent serve");
+    let daemon = Daemon::start(&sandbox, &[]);
+    // The configuration has the key; who says another one is told so.
+    assert_eq!(ask(&sandbox, "status").code, 0);
+    let there = format!("--server http://127.0.0.1:{}", daemon.port);
+    let refused = ask(&sandbox, &format!("task list {there} --api-key wrong"));
+    refused.fails(6, "", "--api-key");
+    assert!(!format!("{refused:?}").contains("secret-of-the-house"));
+    let started = json(&ask(&sandbox, "job submit --project p --task t --prompt x --agent waits --json"));
+    assert_eq!(started["status"], "started");
+    let stopped = ask(&sandbox, "task stop p/t");
+    assert!(stopped.code == 0 && stopped.stderr.contains("cancelled"), "{stopped:?}");
+    ask(&sandbox, "job submit --project p --prompt x -- sh -c true").fails(2, "starts no program", "agents");
+}
