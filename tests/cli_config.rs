@@ -230,14 +230,16 @@ fn a_token_file_that_is_missing_or_empty_is_named_with_its_agent() {
     let said = |problem: &str| {
         format!("config.yaml:3: the token file {} of agent 'codex' {problem}", token.display())
     };
-    sandbox.run("config show").fails(13, &said("is missing"), hint);
+    let job = "job --agent codex --prompt x";
+    sandbox.run(job).fails(13, &said("is missing"), hint);
     sandbox.write("home/token", " \n");
-    sandbox.run("config show").fails(13, &said("is empty"), hint);
+    sandbox.run(job).fails(13, &said("is empty"), hint);
     sandbox.write("home/token", "two words\n");
-    sandbox.run("config show").fails(13, &said("holds more than one word"), hint);
-    // With something else wrong it is first of all the configuration that is.
-    sandbox.write("work/other.yaml", "agents:\n  codex: {token_file: ~/no, modle: x}\n");
-    sandbox.run("config show --config other.yaml").fails(12, "is missing", "docs/configuration.md");
+    sandbox.run(job).fails(13, &said("holds more than one word"), hint);
+    // One agent's file stops no other agent, and whoever looks is told.
+    assert_eq!(sandbox.run("job --agent demo --project p --prompt x").code, 0);
+    let validated = sandbox.run("validate --agent codex");
+    assert!(format!("{validated:?}").contains("holds more than one word"), "{validated:?}");
 
     sandbox.write("home/token", "sk-secret-12345678\n");
     let shown_file = shown(sandbox.run(SHOW));
@@ -268,7 +270,9 @@ fn no_secret_is_shown() {
     outcome.fails(12, "'api.api_key' takes text, not a list", "");
     // The key itself where its file belongs.
     sandbox.write("work/config.yaml", format!("agents: {{xai: {{token_file: xai-{}}}}}\n", "a1".repeat(20)));
-    sandbox.run("config show").fails(13, "/[REDACTED] of agent 'xai' is missing", "");
+    sandbox.run("job --agent xai --prompt x").fails(13, "/[REDACTED] of agent 'xai' is missing", "");
+    let shown = sandbox.run("config show").succeeds();
+    assert!(shown.contains("[REDACTED]") && !shown.contains("a1a1"), "{shown}");
 }
 
 #[test]

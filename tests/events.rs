@@ -191,3 +191,24 @@ fn an_agent_that_meets_its_limit_is_waited_for_and_that_does_not_count() {
     let why = bench.runs("t")[0].error_summary.clone().unwrap();
     assert!(why.contains("429"), "{why}");
 }
+
+#[test]
+fn an_agent_that_fails_before_it_speaks_is_quoted_from_stderr_and_its_words_are_no_flags() {
+    let session = r#"{"type":"system","subtype":"init","session_id":"--dangerous; rm -rf /","model":"m"}"#;
+    let odd = r#"{"type":"assistant","message":42}"#;
+    let script = [
+        attempt(1, "echo 'Skipping defaults' >&2; echo 'Invalid auth method selected.' >&2; exit 41"),
+        attempt(2, &format!("echo '{session}'; echo '{odd}'; exit 1")),
+        attempt(3, &format!("{}; {DONE}", says("hello"))),
+    ];
+    let bench = claude(&script.concat());
+    assert_eq!(task(&bench).ended().1, "completed");
+    let runs = bench.runs("t");
+    let why = runs[0].error_summary.clone().unwrap();
+    assert_eq!(why, "exit code 41; the last line of its stderr: Invalid auth method selected.");
+    assert_eq!(runs[1].thread_id, None);
+    let events = fs::read_to_string(bench.run_file("t", 1, "events.jsonl")).unwrap();
+    assert!(events.contains(r#""type":"raw","reason":"unknown""#), "{events}");
+    let calls = fs::read_to_string(bench.marker("t", "calls")).unwrap();
+    assert!(!calls.contains("--resume"), "{calls}");
+}

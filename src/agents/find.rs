@@ -30,6 +30,12 @@ pub enum AgentError {
         /// How to get it.
         hint: String,
     },
+    /// Its token file cannot be used.
+    #[error("{problem}")]
+    BadToken {
+        /// What is wrong with it, and where it is named.
+        problem: String,
+    },
     /// A `command` agent without a command.
     #[error("agent '{agent}' has no command")]
     NoCommand {

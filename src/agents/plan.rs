@@ -18,6 +18,9 @@ pub fn plan(of: &PlanFor<'_>, prompt: Option<(&Path, &str)>) -> Result<AgentComm
     if of.settings.agent_type != AgentType::Command && !of.command.is_empty() {
         return as_given(of);
     }
+    if let Some(problem) = &of.settings.token_problem {
+        return Err(AgentError::BadToken { problem: problem.clone() });
+    }
     let call = match of.settings.agent_type {
         AgentType::Command => return plan_command(of, prompt),
         AgentType::Demo => Call { args: of.settings.args.clone(), ..Call::default() },

@@ -340,11 +340,12 @@ impl From<AgentError> for CliError {
             AgentError::PromptTooLong { agent, .. } => {
                 Some(format!("set agents.{agent}.prompt to stdin or file in config.yaml"))
             }
-            AgentError::Unknown { .. } => None,
+            AgentError::Unknown { .. } | AgentError::BadToken { .. } => None,
         };
         let kind = match &error {
             AgentError::Unknown { .. } => Kind::UnknownAgent,
             AgentError::PromptTooLong { .. } => Kind::Refused,
+            AgentError::BadToken { .. } => Kind::BadToken,
             AgentError::Missing { .. } | AgentError::NoCommand { .. } => Kind::ProgramMissing,
         };
         Self { hint, ..Self::wrap(kind, &error) }

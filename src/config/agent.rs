@@ -93,6 +93,8 @@ pub struct AgentSettings {
     pub permissions: Permissions,
     /// Its key; absent: the agent's own login.
     pub token: Option<Secret>,
+    /// Why its token file cannot be used, as a sentence with the file and the line that names it: it is not called then.
+    pub token_problem: Option<String>,
 }
 
 impl AgentSettings {
@@ -108,6 +110,7 @@ impl AgentSettings {
             args: Vec::new(),
             permissions: Permissions::Bypass,
             token: None,
+            token_problem: None,
         }
     }
 

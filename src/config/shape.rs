@@ -231,6 +231,10 @@ fn agent(mut section: Section<'_, '_>, name: &str) -> AgentSettings {
     }
     let base = AgentSettings::new(agent_type);
     let file = section.find_path("token_file");
+    let (token, token_problem) = match token::of_agent(section.reader, name, file) {
+        Ok(token) => (token, None),
+        Err(problem) => (None, Some(problem)),
+    };
     let read = AgentSettings {
         agent_type,
         command: section.find("command").unwrap_or(base.command),
@@ -239,7 +243,8 @@ fn agent(mut section: Section<'_, '_>, name: &str) -> AgentSettings {
         base_url: section.find("base_url").unwrap_or(base.base_url),
         args: section.find("args").unwrap_or(base.args),
         permissions: section.find("permissions").unwrap_or(base.permissions),
-        token: token::of_agent(section.reader, name, file),
+        token,
+        token_problem,
     };
     // The agent `command` may be without one: it is given with each task.
     let given_later = usual == Some(AgentType::Command);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{error::What, origin::Origin, secret::Secret, section::Reader};
 use crate::{
     fsx::{FsErrorKind, read_outside},
-    telemetry::REDACTED,
+    telemetry::{REDACTED, Redactor},
 };
 
 /// A token is a line, not a book.
@@ -20,34 +20,46 @@ pub(super) fn variable(agent: &str) -> String {
     format!("CONDUCTOR_AGENT_{name}_TOKEN")
 }
 
-/// The token of an agent; a variable beats its file, which is not even opened then.
+/// The token of an agent; a variable beats its file, which is not even opened then. A file that cannot be used
+/// is said by whoever calls the agent: it is no reason to do without all the others.
 pub(super) fn of_agent(
     reader: &mut Reader<'_>,
     agent: &str,
     file: Option<(PathBuf, Origin)>,
-) -> Option<Secret> {
+) -> Result<Option<Secret>, String> {
     let variable = variable(agent);
     if let Some(token) = reader.sources.environment.get(&variable) {
         let token = Secret::new(token.trim());
         reader.note(format!("agents.{agent}.token"), Value::from(REDACTED), Origin::Environment(variable));
-        return Some(token);
+        return Ok(Some(token));
     }
-    let (path, origin) = file?;
-    read(reader, format!("agent '{agent}'"), &path, origin)
+    let Some((path, origin)) = file else { return Ok(None) };
+    secret_in(&path).map(Some).map_err(|problem| {
+        // Somebody may have written the key itself where its file belongs.
+        let shown = Redactor::default().text(&path.to_string_lossy()).into_owned();
+        reader.note(format!("agents.{agent}.token_file"), Value::from(shown), origin.clone());
+        let (owner, what) = (format!("agent '{agent}'"), path);
+        format!("{origin}: {}", What::Token { owner, path: what, problem })
+    })
 }
 
 /// Reads a token file; a missing or empty one is a problem of its `owner`.
 pub(super) fn read(reader: &mut Reader<'_>, owner: String, path: &Path, origin: Origin) -> Option<Secret> {
-    let problem = match read_outside(path, MAX_TOKEN) {
+    secret_in(path)
+        .map_err(|problem| reader.problem(origin, What::Token { owner, path: path.to_owned(), problem }))
+        .ok()
+}
+
+/// The one word of a file, or what is wrong with it.
+fn secret_in(path: &Path) -> Result<Secret, String> {
+    match read_outside(path, MAX_TOKEN) {
         Ok(bytes) => match std::str::from_utf8(&bytes).map(str::trim) {
-            Ok("") => "is empty".to_owned(),
-            Ok(token) if token.contains(char::is_whitespace) => "holds more than one word".to_owned(),
-            Ok(token) => return Some(Secret::new(token)),
-            Err(_) => "is not text".to_owned(),
+            Ok("") => Err("is empty".to_owned()),
+            Ok(token) if token.contains(char::is_whitespace) => Err("holds more than one word".to_owned()),
+            Ok(token) => Ok(Secret::new(token)),
+            Err(_) => Err("is not text".to_owned()),
         },
-        Err(e) if e.kind() == FsErrorKind::NotFound => "is missing".to_owned(),
-        Err(e) => format!("cannot be read: {}", e.source),
-    };
-    reader.problem(origin, What::Token { owner, path: path.to_owned(), problem });
-    None
+        Err(e) if e.kind() == FsErrorKind::NotFound => Err("is missing".to_owned()),
+        Err(e) => Err(format!("cannot be read: {}", e.source)),
+    }
 }

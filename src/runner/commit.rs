@@ -94,6 +94,10 @@ pub(super) fn commit_end(
     }
     info.end_time = Some(outcome.ended_at.unwrap_or_else(|| runner.tree.clock().now()));
     told::fill_in(runner, info, end.account)?;
+    if end.account.is_some_and(|a| a.failure.is_none() && a.last_word.is_none()) {
+        // An agent that fails before it speaks says why on stderr.
+        add_last_words(runner, &run, info)?;
+    }
     info.git = changes::after(runner, info);
     let info = &*info;
     ensure_output(runner, &run, info, end.account)?;
@@ -151,6 +155,18 @@ fn end_message(runner: &Runner, run: &RunRef, info: &RunInfo) -> Result<(Message
         body = format!("{body}\n\nlast lines of stderr:\n{}", last.join("\n"));
     }
     Ok((MessageType::RUN_CRASH, body))
+}
+
+/// Adds the last line of stderr to why a run failed.
+fn add_last_words(runner: &Runner, run: &RunRef, info: &mut RunInfo) -> Result<()> {
+    let errors = last_bytes(runner, &run.dir().stderr(), 4096)?;
+    let errors = String::from_utf8_lossy(&errors);
+    let last = errors.lines().rev().map(str::trim).find(|line| !line.is_empty());
+    if let (RunStatus::Failed, Some(why), Some(last)) = (info.status, &mut info.error_summary, last) {
+        let last = runner.redactor.text(&last[..last.floor_char_boundary(300)]).into_owned();
+        *why = format!("{why}; the last line of its stderr: {last}");
+    }
+    Ok(())
 }
 
 /// Makes output.md of what the agent printed, if it wrote none.

@@ -107,7 +107,7 @@ pub(super) fn start(runner: &Runner, info: &RunInfo) -> Result<()> {
             return never(runner, info, EndsAs::Stopped, reason);
         }
     }
-    let Start { spec, env, file } = match spec(runner, info) {
+    let Start { spec, env, file, .. } = match spec(runner, info) {
         Ok(made) => made,
         // What was fine on acceptance may be gone by now: that ends the run, not its driver.
         Err(RunnerError::Tree(TreeError::Fs(e))) => return Err(e.into()),
@@ -144,6 +144,8 @@ struct Start {
     spec: LaunchSpec,
     env: BTreeMap<OsString, OsString>,
     file: Option<RunFile>,
+    /// The model that is asked for.
+    model: Option<String>,
 }
 
 fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> {
@@ -188,7 +190,7 @@ fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> {
         // Whoever has set it knows better.
         env.entry(file.variable.into()).or_insert_with(|| path.into_os_string());
     }
-    Ok(Start { spec, env, file: command.file })
+    Ok(Start { spec, env, file: command.file, model: settings.model.clone() })
 }
 
 /// Which agent is called, and what is asked of it beside the prompt.
@@ -225,7 +227,8 @@ fn command(
 /// Writes down how a run's agent was called, secrets redacted, and what is known of its program's version; nothing is asked.
 pub(super) fn describe(runner: &Runner, info: &mut RunInfo) {
     // The command that cannot be made any more did start: its record goes without these words.
-    let Ok(Start { spec, .. }) = spec(runner, info) else { return };
+    let Ok(Start { spec, model, .. }) = spec(runner, info) else { return };
+    info.model = model;
     let mut text = runner.redactor.commandline(&spec.argv).join(" ");
     if text.len() > 4096 {
         text.truncate(text.floor_char_boundary(4096));

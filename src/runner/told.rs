@@ -37,12 +37,14 @@ pub(super) fn fill_in(runner: &Runner, info: &mut RunInfo, account: Option<&Acco
     if account.agent_version.is_some() {
         info.agent_version.clone_from(&account.agent_version);
     }
-    info.model.clone_from(&account.model);
+    if account.model.is_some() {
+        info.model.clone_from(&account.model);
+    }
     if info.error_class == Some(ErrorClass::UnknownSession) {
         // The next attempt begins a conversation of its own.
         info.thread_id = None;
-    } else if account.thread_id.is_some() {
-        info.thread_id.clone_from(&account.thread_id);
+    } else if let Some(id) = account.thread_id.as_ref().filter(|id| is_a_name(id)) {
+        info.thread_id = Some(id.clone());
     }
     let before = used_before(runner, info).unwrap_or_default();
     let own = account.used_by_thread.as_ref().map(|total| difference(total, &before));
@@ -50,6 +52,14 @@ pub(super) fn fill_in(runner: &Runner, info: &mut RunInfo, account: Option<&Acco
     let total = account.used_by_thread.clone().unwrap_or(before);
     info.thread_usage = Some(total).filter(|total| *total != Usage::default());
     Ok(())
+}
+
+/// Whether a conversation may be called so: the next attempt says this name on a command line, where it must be
+/// neither a flag nor several words, whatever an agent prints.
+fn is_a_name(id: &str) -> bool {
+    id.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && id.len() <= 256
+        && id.chars().all(|c| c.is_ascii_alphanumeric() || "._:-".contains(c))
 }
 
 /// What the conversation had used when the run began.
@@ -73,4 +83,19 @@ fn together(run: Option<&Usage>, thread: Option<&Usage>) -> Option<Usage> {
 fn said_in_file(runner: &Runner, info: &RunInfo) -> Result<Option<DateTime<Utc>>> {
     let said = runner.tree.root().read_opt(&run_of(info).dir().retry_after(), 1024)?;
     Ok(said.and_then(|bytes| String::from_utf8_lossy(&bytes).trim().parse().ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conversation_has_a_name_that_is_no_flag() {
+        for id in ["11111111-2222-4333-8444-555555555555", "ses_dff105365ffeZ4", "thread:1.2"] {
+            assert!(is_a_name(id), "{id}");
+        }
+        for id in ["", "--dangerous; rm -rf /", "-p", "a b", "a/b", "é", "a\n"] {
+            assert!(!is_a_name(id), "{id}");
+        }
+    }
 }

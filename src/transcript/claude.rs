@@ -23,6 +23,8 @@ use crate::tree::{
 pub(super) fn hear(line: &Value) -> Option<Heard> {
     let what = match text(line, "type")? {
         "system" => system(line)?,
+        // Said in a shape that is not known: kept as it is.
+        "assistant" | "user" if !has_content(line) => return None,
         "assistant" => assistant(line),
         "user" => user(line),
         "result" => result(line),
@@ -31,6 +33,10 @@ pub(super) fn hear(line: &Value) -> Option<Heard> {
         _ => return None,
     };
     Some(Heard { time: time(line, "timestamp"), within: owned(line, "parent_tool_use_id"), what })
+}
+
+fn has_content(line: &Value) -> bool {
+    line.get("message").and_then(|m| m.get("content")).is_some_and(|c| c.is_array() || c.is_string())
 }
 
 fn system(line: &Value) -> Option<Vec<What>> {
