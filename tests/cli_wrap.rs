@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::common::{
-    outcome,
+    outcome, skipped,
     tasks::{Bench, Driver, UNTIL_GO, until},
 };
 use nix::sys::signal::Signal;
@@ -80,6 +80,33 @@ fn a_session_can_be_stopped_signalled_and_lost() {
     until("the agent is gone", || status().contains("\"crashed\""));
     assert_eq!(bench.run("fsck --repair").code, 0);
     assert_eq!(bench.runs("lost")[0].status, RunStatus::Crashed);
+}
+
+#[test]
+fn a_terminal_that_goes_away_ends_the_session_that_it_had() {
+    if Command::new("script").arg("--version").stdout(Stdio::null()).status().is_err() {
+        return skipped("there is no script(1) to open a terminal with");
+    }
+    let bench = Bench::new();
+    let agent = "trap 'echo told >hangup; exit 9' HUP; while :; do sleep 0.05; done";
+    let wrapped = wrap(&bench, "t", agent);
+    let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_str().unwrap().replace('\'', r"'\''"));
+    let words: Vec<_> =
+        std::iter::once(wrapped.get_program()).chain(wrapped.get_args()).map(quoted).collect();
+    // As `ssh -t` has it: `wrap` itself leads the terminal's session.
+    let line = format!("exec {}", words.join(" "));
+    let mut script = Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]).env_clear().current_dir(bench.sandbox.work());
+    script.envs(wrapped.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    script.env("SHELL", "/bin/sh").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut script = script.spawn().unwrap();
+    bench.until_running("t");
+    script.kill().unwrap();
+    script.wait().unwrap();
+    until("the agent was told", || bench.sandbox.work().join("hangup").exists());
+    until("its end is recorded", || bench.run("list p/t --json").stdout.contains("\"failed\""));
+    let run = bench.runs("t").remove(0);
+    assert_eq!((run.status, run.exit_code), (RunStatus::Failed, Some(9)));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
         signal::{SigSet, SigmaskHow, Signal, sigprocmask},
-        signalfd::{SfdFlags, SignalFd, siginfo},
+        signalfd::{SfdFlags, SignalFd},
     },
 };
 
@@ -159,12 +159,12 @@ impl Attended {
         }
     }
 
-    /// Passes on what was sent to us alone; what the terminal says, the agent has heard itself.
+    /// Passes on what was sent to us alone.
     fn pass_signals_on(&self, agent: Option<&PidFd>) {
         while let Ok(Some(info)) = self.signals.read_signal() {
             let signal = i32::try_from(info.ssi_signo).ok().and_then(|n| Signal::try_from(n).ok());
-            if let Some(signal) = signal.filter(|s| *s != Signal::SIGCHLD && !is_of_terminal(&info)) {
-                send(agent, signal);
+            for signal in signal.map_or(&[][..], |signal| passed_on(signal, info.ssi_code)) {
+                send(agent, *signal);
             }
         }
     }
@@ -196,9 +196,18 @@ fn send(agent: Option<&PidFd>, signal: Signal) {
     }
 }
 
-fn is_of_terminal(info: &siginfo) -> bool {
+/// What the agent is sent for a signal of ours. What is typed at the terminal it has heard itself; a hang-up it has not
+/// if we lead the session: the kernel tells that to the leader alone, and has SIGCONT follow.
+fn passed_on(signal: Signal, code: i32) -> &'static [Signal] {
     // SI_KERNEL of sigaction(2).
-    info.ssi_code == 0x80
+    let typed = code == 0x80;
+    match signal {
+        Signal::SIGHUP => &[Signal::SIGHUP, Signal::SIGCONT],
+        Signal::SIGINT if !typed => &[Signal::SIGINT],
+        Signal::SIGQUIT if !typed => &[Signal::SIGQUIT],
+        Signal::SIGTERM if !typed => &[Signal::SIGTERM],
+        _ => &[],
+    }
 }
 
 /// Holds back what would end us before our agent: Ctrl-C is meant for it.
@@ -211,4 +220,24 @@ fn take_signals() -> nix::Result<SignalFd> {
 
 fn text(e: impl std::fmt::Display) -> String {
     e.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_is_heard_once_and_a_hang_up_is_always_told() {
+        let (by_kernel, by_user) = (0x80, 0);
+        for (signal, code, expected) in [
+            (Signal::SIGHUP, by_kernel, &[Signal::SIGHUP, Signal::SIGCONT][..]),
+            (Signal::SIGHUP, by_user, &[Signal::SIGHUP, Signal::SIGCONT]),
+            (Signal::SIGINT, by_kernel, &[]),
+            (Signal::SIGINT, by_user, &[Signal::SIGINT]),
+            (Signal::SIGTERM, by_user, &[Signal::SIGTERM]),
+            (Signal::SIGCHLD, by_user, &[]),
+        ] {
+            assert_eq!(passed_on(signal, code), expected, "{signal} {code}");
+        }
+    }
 }
