@@ -1,4 +1,4 @@
-//! Boxes in a text: `- [ ] this` is to be done, `- [x] that` is.
+//! Boxes in a text: `- [ ] this` is to be done, `1. [x] that` is. What stands in fenced code is left alone.
 
 use crate::tree::ids::{ProjectId, TaskId};
 
@@ -28,30 +28,85 @@ impl Item {
 
 /// The items of a text, in their order.
 pub(super) fn items(text: &str) -> Vec<Item> {
-    text.lines().filter_map(item).map(|(_, item)| item).collect()
+    let mut code = Code::default();
+    text.lines().filter(|line| !code.has(line)).filter_map(item).map(|(_, item)| item).collect()
 }
 
 /// The text with the boxes of this item ticked.
 pub(super) fn ticked(text: &str, ticked: &Item) -> String {
-    let tick = |line: &str| match item(line.trim_end_matches('\n')) {
-        Some((at, found)) if !found.done && found.text == ticked.text => {
-            format!("{}x{}", &line[..at], &line[at + 1..])
+    let mut code = Code::default();
+    let mut tick = |whole: &str| {
+        let line = whole.trim_end_matches('\n');
+        // Every line is told, item or not.
+        let is_code = code.has(line);
+        match item(line).filter(|_| !is_code) {
+            Some((at, found)) if !found.done && found.text == ticked.text => {
+                format!("{}x{}", &whole[..at], &whole[at + 1..])
+            }
+            _ => whole.to_owned(),
         }
-        _ => line.to_owned(),
     };
-    text.split_inclusive('\n').map(tick).collect()
+    text.split_inclusive('\n').map(&mut tick).collect()
+}
+
+/// Fenced code, which shows boxes and has none. Its lines are told in their order.
+#[derive(Debug, Default)]
+struct Code {
+    /// What opened it: the character, and how many of it.
+    fence: Option<(char, usize)>,
+}
+
+impl Code {
+    /// Whether the next line is code, or a fence around it (`CommonMark` 0.31, 4.5).
+    fn has(&mut self, line: &str) -> bool {
+        let found = fence(line);
+        match (self.fence, found) {
+            (None, Some((fence, info))) => {
+                // One with a backtick behind it is code within a line.
+                let opens = fence.0 != '`' || !info.contains('`');
+                self.fence = opens.then_some(fence);
+                opens
+            }
+            (None, None) => false,
+            (Some(open), Some(((mark, count), ""))) if mark == open.0 && count >= open.1 => {
+                self.fence = None;
+                true
+            }
+            (Some(_), _) => true,
+        }
+    }
+}
+
+/// The character of a fence and how many there are, and what stands behind it. Within a list it is indented
+/// as far as the list, so the depth is not looked at.
+fn fence(line: &str) -> Option<((char, usize), &str)> {
+    let line = line.trim();
+    let mark = line.chars().next().filter(|c| matches!(c, '`' | '~'))?;
+    let rest = line.trim_start_matches(mark);
+    let count = line.len() - rest.len();
+    (count >= 3).then(|| ((mark, count), rest.trim()))
 }
 
 /// An item, and where the mark in its box stands.
 fn item(line: &str) -> Option<(usize, Item)> {
-    let indent = line.len() - line.trim_start().len();
-    let rest = line.trim_start().strip_prefix(['-', '*', '+'])?;
-    let gap = rest.len() - rest.trim_start().len();
+    let rest = after_marker(line.trim_start())?;
     let boxed = rest.trim_start().strip_prefix('[')?;
+    let gap = rest.len() - rest.trim_start().len();
     let mark = boxed.chars().next().filter(|c| matches!(c, ' ' | 'x' | 'X'))?;
     let text = boxed[1..].strip_prefix(']')?;
     let is_item = gap > 0 && text.starts_with(' ') && !text.trim().is_empty();
-    is_item.then(|| (indent + 1 + gap + 1, Item { text: text.trim().to_owned(), done: mark != ' ' }))
+    let at = line.len() - boxed.len();
+    is_item.then(|| (at, Item { text: text.trim().to_owned(), done: mark != ' ' }))
+}
+
+/// What follows the mark of a list's item: `-`, `*`, `+`, or a number of at most nine digits with `.` or `)`.
+fn after_marker(line: &str) -> Option<&str> {
+    let unnumbered = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    match line.len() - unnumbered.len() {
+        0 => line.strip_prefix(['-', '*', '+']),
+        1..=9 => unnumbered.strip_prefix(['.', ')']),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -69,6 +124,25 @@ mod tests {
         let once = ticked(LIST, &found[0]);
         assert_eq!(once, LIST.replace("[ ] Make", "[x] Make"));
         assert_eq!(ticked(&once, &found[2]), once.replace("[ ]  last", "[x]  last"));
+    }
+
+    #[test]
+    fn numbered_items_are_items() {
+        let list = "1. [ ] one\n  12) [x] two\n3.[ ] no\n4 [ ] no\n1234567890. [ ] no\n";
+        let found = items(list);
+        let seen: Vec<_> = found.iter().map(|i| (i.text.as_str(), i.done)).collect();
+        assert_eq!(seen, [("one", false), ("two", true)]);
+        assert_eq!(ticked(list, &found[0]), list.replace("[ ] one", "[x] one"));
+    }
+
+    #[test]
+    fn boxes_in_fenced_code_are_no_work() {
+        let list = "- [ ] a\n```md\n- [ ] a\n~~~\n``` no end\n- [ ] b\n````\n- [ ] c\n  ~~~~\n- [ ] d\n~~~\n\
+                    - [ ] e\n  ~~~~\n``` in `` line ```\n- [ ] f\n```\n- [ ] g";
+        let texts: Vec<_> = items(list).into_iter().map(|i| i.text).collect();
+        assert_eq!(texts, ["a", "c", "f"]);
+        let a = Item { text: "a".to_owned(), done: false };
+        assert_eq!(ticked(list, &a), list.replacen("[ ] a", "[x] a", 1));
     }
 
     #[test]

@@ -40,8 +40,9 @@ const MAX_LIST: u64 = 4 * 1024 * 1024;
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Each item `- [ ] TEXT` becomes a task with TEXT for a prompt; its box is ticked when the task is completed. One that
-failed or was stopped stays as it is, and is not started again but with --retry. Ctrl-C stops the item at work.
+Each item `- [ ] TEXT` or `1. [ ] TEXT` becomes a task with TEXT for a prompt; its box is ticked when the task is
+completed. One that failed or was stopped stays as it is, and is not started again but with --retry. Boxes in fenced
+code are left alone. Ctrl-C stops the item at work.
 
 Exit code: 0 if every box is ticked, 1 if not, 130 if an item was stopped.
 
