@@ -62,6 +62,9 @@ enum Command {
     /// Delete a task with all its runs
     Delete(DeleteArgs),
     /// Stop a task and the tasks that it has started
+    #[command(after_help = "Examples:
+  run-agent task cancel my-project/my-task
+  run-agent task cancel my-task --no-wait")]
     Cancel(stop::Args),
 }
 
