@@ -14,8 +14,9 @@ use run_agent::{
     process::{claim::Claim, exit::ExitRecord},
     transcript::{Dialect, events_of_line},
     tree::{
-        bus::Message, changes::Changes, daemon_info::DaemonInfo, event::Event, known_programs::KnownPrograms,
-        run_info::RunInfo, task::TaskConfig, task_end::TaskEnd, ticket::Ticket,
+        audit::AuditEntry, bus::Message, changes::Changes, daemon_info::DaemonInfo, event::Event,
+        known_programs::KnownPrograms, run_info::RunInfo, task::TaskConfig, task_end::TaskEnd,
+        thread_link::ThreadLink, ticket::Ticket,
     },
 };
 use serde_json::Value;
@@ -27,6 +28,8 @@ const FILES: &[(&str, &str)] = &[
     ("run-info.yaml", "run-info"),
     ("TASK-CONFIG.yaml", "task-config"),
     ("TASK-END.yaml", "task-end"),
+    ("TASK-THREAD-LINK.yaml", "thread-link"),
+    ("form-submissions.jsonl", "audit"),
     ("daemon.yaml", "daemon"),
     ("agents.yaml", "agents"),
     ("claim.json", "claim"),
@@ -58,6 +61,8 @@ fn generated() -> BTreeMap<&'static str, Value> {
         "run-info": RunInfo,
         "task-config": TaskConfig,
         "task-end": TaskEnd,
+        "thread-link": ThreadLink,
+        "audit": AuditEntry,
         "ticket": Ticket,
         "daemon": DaemonInfo,
         "agents": KnownPrograms,

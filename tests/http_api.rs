@@ -56,7 +56,7 @@ fn a_task_is_created_run_and_shown() {
     assert!(info.get("output").is_none() && info["end_time"].is_string(), "{info}");
     assert_eq!(daemon.get("/api/v1/runs").json()["runs"][0]["run_id"], run.as_str());
 
-    daemon.post("/api/v1/tasks", &new).fails(409, "exists already");
+    daemon.post("/api/v1/tasks", &new).fails(409, "task p/t");
     daemon.post(&format!("/api/v1/runs/{run}/stop"), &Value::Null).fails(409, "has ended");
 }
 

@@ -324,6 +324,10 @@ impl From<RunnerError> for CliError {
             e @ RunnerError::Cycle(_) => {
                 Self::wrap(Kind::Conflict, &e).with_hint("leave out one of the dependencies on this ring")
             }
+            e @ RunnerError::Unanswerable { .. } => {
+                Self::wrap(Kind::Conflict, &e).with_hint("name a message of type QUESTION or FACT")
+            }
+            e @ RunnerError::Reused { .. } => Self::wrap(Kind::Conflict, &e),
             e @ RunnerError::Refused(_) => Self::wrap(Kind::Refused, &e),
             e @ RunnerError::Shim { .. } => Self::wrap(Kind::Failed, &e),
         }

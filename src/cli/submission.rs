@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     fsx,
-    runner::{self, Accepted, Runner, Submission},
+    runner::{self, Accepted, Origin, Runner, Submission},
     tree::{
         format::MAX_RECORD,
         ids::{ProjectId, RunId, TaskId},
@@ -174,6 +174,7 @@ impl<'a> Wanted<'a> {
             parent_run_id,
             // A project's home is outside the tree: agents that work in it must not meet our files.
             project_root: (!here.starts_with(runner.tree.root().path())).then_some(here),
+            origin: Origin::default(),
         })
     }
 }

@@ -2,14 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::TimeDelta;
+
 use super::core::Core;
 use crate::{
     process::claim::Claim,
-    runner::{self, Accepted, Result, Stopped, Submission},
+    runner::{self, Accepted, Result, RunnerError, Stopped, Submission},
     tree::{
-        bus::{BusOwner, Draft, Message},
+        bus::{BusOwner, Draft, LookBack, Message, Posted},
         refs::{RunRef, TaskRef},
         run_info::RunStatus,
+        task::Idempotency,
         ticket::Place,
     },
     view::{index::Standing, scan},
@@ -18,6 +21,12 @@ use crate::{
 /// How long an answer waits for the claim of a run that was admitted.
 const CLAIM: Duration = Duration::from_secs(10);
 
+/// How long it is remembered which request has posted a message.
+const REMEMBERED: TimeDelta = TimeDelta::days(1);
+/// Where a message says which request has posted it, and what that asked for.
+const KEY: &str = "idempotency_key";
+const DIGEST: &str = "idempotency_digest";
+
 /// A task that was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submitted {
@@ -25,6 +34,17 @@ pub struct Submitted {
     pub run: RunRef,
     /// Where it stands now.
     pub standing: StartStanding,
+    /// Whether it was accepted by this very request before.
+    pub novelty: Novelty,
+}
+
+/// Whether something was done now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Novelty {
+    /// It was.
+    New,
+    /// The same request was done before, and nothing was done again.
+    Repeated,
 }
 
 /// Where an accepted task stands when it is answered.
@@ -47,11 +67,26 @@ impl Core {
         let core = self.clone();
         self.shutdown
             .owned(async move {
-                let runner = core.runner.clone();
-                let accepted = off_thread(move || runner::accept(&runner, &submission)).await?;
-                core.begin(accepted).await
+                if let Some(before) = core.accepted_before(&submission).await? {
+                    return Ok(before);
+                }
+                let (runner, asked) = (core.runner.clone(), submission.clone());
+                match off_thread(move || runner::accept(&runner, &asked)).await {
+                    Ok(accepted) => core.begin(accepted).await,
+                    // The same request may have been sent twice at a time.
+                    Err(e) => core.accepted_before(&submission).await?.ok_or(e),
+                }
             })
             .await
+    }
+
+    /// What became of the same request, sent before.
+    async fn accepted_before(&self, submission: &Submission) -> Result<Option<Submitted>> {
+        let Some(asked) = submission.origin.idempotency.clone() else { return Ok(None) };
+        let (runner, task) = (self.runner.clone(), submission.task.clone());
+        let run = off_thread(move || runner::accepted_before(&runner, &task, &asked)).await?;
+        let standing = self.standing(&submission.task);
+        Ok(run.map(|run| Submitted { run, standing, novelty: Novelty::Repeated }))
     }
 
     /// Takes up a task again that has ended.
@@ -63,7 +98,12 @@ impl Core {
         self.shutdown
             .owned(async move {
                 let runner = core.runner.clone();
-                let accepted = off_thread(move || runner::resume(&runner, &task)).await?;
+                let resume = move || {
+                    // Before the lock: of a task that is at work it is said that there is nothing to resume.
+                    runner::must_be_resumable(&runner, &task)?;
+                    runner::resume(&runner, &task)
+                };
+                let accepted = off_thread(resume).await?;
                 core.begin(accepted).await
             })
             .await
@@ -88,19 +128,6 @@ impl Core {
             .await
     }
 
-    /// Deletes a task that has ended.
-    ///
-    /// # Errors
-    /// While it is wanted or driven.
-    pub async fn delete(self: &Arc<Self>, task: TaskRef) -> Result<()> {
-        let core = self.clone();
-        let work = move || {
-            runner::delete(&core.runner, &task)?;
-            Ok(core.refresh(&task)?)
-        };
-        self.shutdown.owned(off_thread(work)).await
-    }
-
     /// Posts a message; it is as durable as the settings say when this returns.
     ///
     /// # Errors
@@ -108,6 +135,36 @@ impl Core {
     pub async fn post(self: &Arc<Self>, owner: BusOwner, draft: Draft) -> Result<Message> {
         let bus = self.runner.tree.bus(owner);
         self.shutdown.owned(off_thread(move || Ok(bus.post(&draft)?))).await
+    }
+
+    /// Posts a message once, however often the same request is sent within a day.
+    ///
+    /// # Errors
+    /// As [`Core::post`], and [`RunnerError::Reused`] if a request of the same name has posted something else.
+    pub async fn post_once(
+        self: &Arc<Self>,
+        owner: BusOwner,
+        draft: Draft,
+        asked: Idempotency,
+    ) -> Result<(Message, Novelty)> {
+        let bus = self.runner.tree.bus(owner);
+        let oldest = self.runner.tree.clock().now() - REMEMBERED;
+        let work = move || {
+            let draft = draft.with_meta(KEY, asked.key.as_str()).with_meta(DIGEST, asked.digest.as_str());
+            let posted = bus.post_once(&draft, |m| match m.meta.get(KEY) {
+                Some(key) if *key == asked.key => LookBack::Found,
+                _ if m.timestamp < oldest => LookBack::Stop,
+                _ => LookBack::Continue,
+            })?;
+            match posted {
+                Posted::New(message) => Ok((message, Novelty::New)),
+                Posted::AlreadyThere(message) if message.meta.get(DIGEST) == draft.meta.get(DIGEST) => {
+                    Ok((message, Novelty::Repeated))
+                }
+                Posted::AlreadyThere(_) => Err(RunnerError::Reused { key: asked.key }),
+            }
+        };
+        self.shutdown.owned(off_thread(work)).await
     }
 
     /// Waits until a run has ended, at most `limit`. Returns its status by then.
@@ -148,7 +205,7 @@ impl Core {
         if self.runner.tree.ticket(Place::Queue, &id)?.is_some() {
             self.seen(&run.task).await?;
             let standing = self.standing(&run.task);
-            return Ok(Submitted { run, standing });
+            return Ok(Submitted { run, standing, novelty: Novelty::New });
         }
         let deadline = tokio::time::Instant::now() + CLAIM;
         while !matches!(Claim::read(root, run.dir().path()), Ok(Some(_))) {
@@ -158,7 +215,7 @@ impl Core {
             }
         }
         self.seen(&run.task).await?;
-        Ok(Submitted { run, standing: StartStanding::Started })
+        Ok(Submitted { run, standing: StartStanding::Started, novelty: Novelty::New })
     }
 
     fn standing(&self, task: &TaskRef) -> StartStanding {
@@ -170,14 +227,16 @@ impl Core {
     }
 
     /// Brings what we have just changed into the index.
-    async fn seen(self: &Arc<Self>, task: &TaskRef) -> Result<()> {
+    pub(super) async fn seen(self: &Arc<Self>, task: &TaskRef) -> Result<()> {
         let (core, task) = (self.clone(), task.clone());
         off_thread(move || Ok(core.refresh(&task)?)).await
     }
 }
 
 /// Does what waits for the disk where it holds nobody up.
-async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(super) async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(e) => std::panic::resume_unwind(e.into_panic()),

@@ -3,7 +3,7 @@
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::Notify;
@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::{drive::drive_admitted, holder::holder};
 use crate::{
     planner::{self, Admission, Limits},
-    runner::{Begin, LoopEnd, Result, Runner, RunnerError},
+    runner::{self, Begin, LoopEnd, Result, Runner, RunnerError},
     shutdown::Shutdown,
     tree::{
         TreeError,
@@ -46,6 +46,7 @@ pub struct Core {
     fresh: Mutex<HashSet<TicketId>>,
     pass: tokio::sync::Mutex<()>,
     poke: Notify,
+    started: Instant,
 }
 
 /// Whether others drive tickets, so that we have to look again soon.
@@ -69,6 +70,7 @@ impl Core {
             fresh: Mutex::default(),
             pass: tokio::sync::Mutex::new(()),
             poke: Notify::new(),
+            started: Instant::now(),
         })
     }
 
@@ -83,6 +85,12 @@ impl Core {
     #[must_use]
     pub fn admission(&self) -> Admission {
         Admission::Open
+    }
+
+    /// How long the daemon has been up.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
     }
 
     /// Says that something about the tickets has changed.
@@ -181,11 +189,23 @@ impl Core {
         let begin = if lock(&self.fresh).remove(&id) { Begin::Fresh } else { Begin::Resumed };
         let core = self.clone();
         self.shutdown.spawn(async move {
+            if begin == Begin::Resumed {
+                core.link_back(&task).await;
+            }
             let detach = core.shutdown.token().child_token();
             let end =
                 drive_admitted(&core.runner, task_lock, (id, ticket), begin, &core.hints, &detach).await;
             core.drive_ended(&task, end).await;
         });
+    }
+
+    /// Makes up for what a crash may have cut off right behind the acceptance.
+    async fn link_back(&self, task: &TaskRef) {
+        let (runner, name) = (self.runner.clone(), task.clone());
+        let linked = tokio::task::spawn_blocking(move || runner::link_back(&runner, &name)).await;
+        if let Ok(Err(e)) = linked {
+            tracing::warn!(error = %e, task = %task, "the answered message does not say who answers it");
+        }
     }
 
     async fn drive_ended(&self, task: &TaskRef, end: std::result::Result<LoopEnd, RunnerError>) {

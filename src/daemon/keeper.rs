@@ -35,6 +35,9 @@ const NOISE: [&str; 6] = [
     "PROJECT-MESSAGE-BUS.jsonl",
 ];
 
+/// What a project says of its work folder.
+const ROOT_MARKER: &str = "PROJECT-ROOT.txt";
+
 /// What is to be looked at again.
 #[derive(Debug, Default)]
 struct Todo {
@@ -79,6 +82,7 @@ impl Core {
             self.index.look_at(tree, other)?;
         }
         self.index.look_at(tree, task)?;
+        self.index.look_at_project(tree, &task.project)?;
         self.restand()
     }
 
@@ -190,9 +194,10 @@ impl Keeper {
         let tree = self.core.runner.tree.clone();
         if todo.all_projects {
             todo.projects.extend(tree.projects()?);
-            todo.projects.extend(self.core.index.tasks(None).into_iter().map(|t| t.task.project.clone()));
+            todo.projects.extend(self.core.index.projects().into_iter().map(|p| p.summary.project.clone()));
         }
         for project in &todo.projects {
+            self.core.index.look_at_project(&tree, project)?;
             let dir = ProjectDir::new(project);
             // Watched before it is listed: what comes in between is seen twice, not never.
             if tree.root().exists(dir.path())? {
@@ -256,8 +261,8 @@ impl Todo {
                     Some(Ok(task)) => {
                         self.tasks.insert(TaskRef { project, task });
                     }
-                    Some(Err(_)) => {}
-                    None => {
+                    Some(Err(_)) if !path.ends_with(ROOT_MARKER) => {}
+                    Some(Err(_)) | None => {
                         self.projects.insert(project);
                     }
                 }

@@ -1,5 +1,6 @@
 //! Assembly: the one place where the planner gate and the runner meet.
 
+mod audit;
 mod commands;
 mod core;
 mod drive;
@@ -7,10 +8,13 @@ mod holder;
 mod keeper;
 mod programs;
 mod reason;
+mod upkeep;
 
-pub use commands::{StartStanding, Submitted};
+pub use audit::Submitted as AuditedSubmission;
+pub use commands::{Novelty, StartStanding, Submitted};
 pub use core::Core;
 pub use drive::{drive_ticket, take_over};
 pub use holder::{become_daemon, holder};
 pub use programs::{Ask, Looked, look_at_programs};
 pub use reason::reason;
+pub use upkeep::{Cleaning, Collected, Force};

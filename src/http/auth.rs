@@ -50,7 +50,7 @@ impl Keys {
 
 /// What everybody may ask.
 fn is_open(path: &str) -> bool {
-    matches!(path, "/api/v1/health" | "/api/v1/version")
+    matches!(path, "/api/v1/health" | "/api/v1/version" | "/metrics" | "/healthz") || path.starts_with("/ui/")
 }
 
 fn given(headers: &HeaderMap) -> Option<&str> {

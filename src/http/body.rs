@@ -6,6 +6,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use http::StatusCode;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use warp::{Filter, filters::BoxedFilter};
 
 use super::error::{HttpError, Result};
@@ -28,12 +29,14 @@ fn as_bytes<B: Buf>(
 }
 
 impl Body {
-    /// Reads the body and understands it.
-    pub(super) async fn json<T: DeserializeOwned>(self, most: u64) -> Result<T> {
+    /// Reads the body and understands it. Returns it as it was sent, too.
+    pub(super) async fn json<T: DeserializeOwned>(self, most: u64) -> Result<(T, Value)> {
         let late = |_| HttpError::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
         let bytes = tokio::time::timeout(PATIENCE, self.read(most)).await.map_err(late)??;
-        serde_json::from_slice(&bytes)
-            .map_err(|e| HttpError::bad_request(format!("the body is not understood: {e}")))
+        let bad = |e| HttpError::bad_request(format!("the body is not understood: {e}"));
+        // Understood from the text, so that an error names line and column.
+        let body = serde_json::from_slice(&bytes).map_err(bad)?;
+        Ok((body, serde_json::from_slice(&bytes).map_err(bad)?))
     }
 
     async fn read(mut self, most: u64) -> Result<Bytes> {

@@ -19,11 +19,13 @@ pub(super) type Result<T> = std::result::Result<T, HttpError>;
 pub(super) struct HttpError {
     pub(super) status: StatusCode,
     pub(super) message: String,
+    /// The methods that a path has, where it was asked for with another.
+    allow: Option<String>,
 }
 
 impl HttpError {
     pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
+        Self { status, message: message.into(), allow: None }
     }
 
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
@@ -32,6 +34,11 @@ impl HttpError {
 
     pub(super) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, message)
+    }
+
+    pub(super) fn wrong_method(allow: String) -> Self {
+        let message = format!("this method is not known here; it is one of {allow}");
+        Self { status: StatusCode::METHOD_NOT_ALLOWED, message, allow: Some(allow) }
     }
 
     /// With the causes of an error, and without the secrets that a path or a value may hold.
@@ -55,7 +62,11 @@ impl HttpError {
         if self.status == StatusCode::UNAUTHORIZED {
             body["message"] = "valid API key required".into();
         }
-        json(self.status, &body)
+        let mut response = json(self.status, &body);
+        if let Some(Ok(allow)) = self.allow.map(|allow| HeaderValue::from_str(&allow)) {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+        response
     }
 }
 
@@ -63,7 +74,10 @@ impl From<RunnerError> for HttpError {
     fn from(error: RunnerError) -> Self {
         match error {
             RunnerError::Tree(e) => e.into(),
-            RunnerError::Cycle(_) => Self::caused(StatusCode::CONFLICT, &error),
+            RunnerError::Cycle(_) | RunnerError::Unanswerable { .. } => {
+                Self::caused(StatusCode::CONFLICT, &error)
+            }
+            RunnerError::Reused { .. } => Self::caused(StatusCode::UNPROCESSABLE_ENTITY, &error),
             RunnerError::Shim { .. } => Self::caused(StatusCode::INTERNAL_SERVER_ERROR, &error),
             RunnerError::Agent(_)
             | RunnerError::Config(_)
@@ -113,9 +127,8 @@ pub(super) fn answer(result: Result<Response>) -> Response {
 
 /// What no route took.
 pub(super) async fn refused(rejection: Rejection) -> std::result::Result<Response, Infallible> {
-    let error = if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
-        HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not known here; see the Allow header")
-    } else if rejection.is_not_found() {
+    // The table of routes was asked before, and has refused unknown paths and methods.
+    let error = if rejection.is_not_found() {
         HttpError::not_found("there is no such route")
     } else if rejection.find::<warp::reject::InvalidQuery>().is_some() {
         HttpError::bad_request("the query string is not understood")

@@ -100,6 +100,13 @@ impl Guard {
     }
 }
 
+/// Whether a request was made by a page in a browser, by all that browsers say of their requests.
+pub(super) fn is_from_a_page(headers: &HeaderMap) -> bool {
+    let client = headers.get("x-conductor-client").map(http::HeaderValue::as_bytes);
+    let said = ["sec-fetch-mode", "sec-fetch-site", "origin", "referer"];
+    client == Some(b"web-ui") || said.iter().any(|name| headers.contains_key(*name))
+}
+
 fn is_json(headers: &HeaderMap) -> Result<(), HttpError> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();

@@ -5,11 +5,14 @@
 
 mod auth;
 mod body;
+mod caller;
+mod counters;
 mod error;
 mod guard;
 mod routes;
 mod server;
 mod sse;
+mod streamed;
 mod wire;
 
 pub use guard::Guard;
@@ -18,9 +21,11 @@ pub use server::{Server, serve};
 use std::sync::Arc;
 
 use crate::daemon::Core;
+use counters::Counters;
 
 /// What the routes work with. Cheap to clone.
 #[derive(Debug, Clone)]
 struct Api {
     core: Arc<Core>,
+    counters: Arc<Counters>,
 }

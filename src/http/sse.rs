@@ -1,20 +1,14 @@
 //! Server-sent events: pulled by the client's own pace, kept alive, ended on the way down.
 
-use std::{
-    convert::Infallible,
-    pin::Pin,
-    sync::{Mutex, PoisonError},
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
-use warp::{Reply, reply::Response};
+use warp::reply::Response;
 
-use crate::shutdown::Shutdown;
+use super::{Api, streamed::streamed};
 
 /// How often a silent stream says that it lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -49,6 +43,28 @@ impl Event {
         Self(text.into())
     }
 
+    /// An event with a text for people. Each of its lines is a field of its own, whatever ends it: a client
+    /// gets the text back with `\n` between the lines, and without the end of the last one.
+    pub(super) fn text(label: Label<'_>, text: &str) -> Self {
+        let mut event = String::with_capacity(text.len() + 64);
+        for (name, value) in [("event", label.event), ("id", label.id)] {
+            if let Some(value) = value {
+                event.push_str(name);
+                event.push_str(": ");
+                event.push_str(value);
+                event.push('\n');
+            }
+        }
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        for line in text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r')) {
+            event.push_str("data: ");
+            event.push_str(line);
+            event.push('\n');
+        }
+        event.push('\n');
+        Self(event.into())
+    }
+
     /// Tells a client to forget what it knows: the place where it wants to go on is unknown.
     pub(super) fn reset() -> Self {
         Self::new(Label::default(), &serde_json::json!({ "type": "reset" }))
@@ -60,12 +76,16 @@ impl Event {
 }
 
 /// The answer that sends these events.
-pub(super) fn respond(shutdown: &Shutdown, events: impl Stream<Item = Event> + Send + 'static) -> Response {
+pub(super) fn respond(api: &Api, events: impl Stream<Item = Event> + Send + 'static) -> Response {
     // The comment at once tells a client, and whatever stands between, that the stream is open.
     let opened = stream::iter([Event::comment("open")]);
-    let down = shutdown.token().clone().cancelled_owned();
-    let events = opened.chain(kept_alive(events)).take_until(down);
-    let mut response = warp::reply::stream(Shared(Mutex::new(Box::pin(events)))).into_response();
+    let down = api.core.shutdown.token().clone().cancelled_owned();
+    let counted = api.counters.stream();
+    let events = opened.chain(kept_alive(events)).take_until(down).map(move |event| {
+        let _open = &counted;
+        event.0
+    });
+    let mut response = streamed(events);
     for (name, value) in [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-cache"),
@@ -93,18 +113,6 @@ fn kept_alive(events: impl Stream<Item = Event> + Send + 'static) -> impl Stream
     })
 }
 
-/// The server wants a stream that threads could share, and polls it from one: the lock is never waited for.
-struct Shared(Mutex<Pin<Box<dyn Stream<Item = Event> + Send>>>);
-
-impl Stream for Shared {
-    type Item = Result<Bytes, Infallible>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let events = self.get_mut().0.get_mut().unwrap_or_else(PoisonError::into_inner);
-        events.as_mut().poll_next(cx).map(|event| event.map(|event| Ok(event.0)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +125,18 @@ mod tests {
         assert!(!text.contains('\r'), "{text}");
         assert_eq!(text.matches('\n').count(), 4, "{text}");
         assert!(text.starts_with("event: message\nid: s=1\ndata: {"), "{text}");
+    }
+
+    #[test]
+    fn every_end_of_a_line_begins_a_field() {
+        for (text, data) in [
+            ("a\nb\n", "data: a\ndata: b\n\n"),
+            ("a\r\nb\rid: 9\r\n", "data: a\ndata: b\ndata: id: 9\n\n"),
+            ("\n", "data: \n\n"),
+            ("a\n\nb", "data: a\ndata: \ndata: b\n\n"),
+        ] {
+            assert_eq!(std::str::from_utf8(&Event::text(Label::default(), text).0), Ok(data), "{text:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

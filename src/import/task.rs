@@ -202,6 +202,7 @@ fn config(theirs: Map<String, Value>, runs: &[RunInfo]) -> TaskConfig {
         command: Vec::new(),
         depends_on,
         parent_run_id: None,
+        idempotency: None,
         config: BTreeMap::new(),
         extra,
     }

@@ -180,7 +180,7 @@ fn is_over(runs: &[(DateTime<Utc>, RunStatus)], policy: &Policy) -> bool {
 }
 
 /// Bytes of the files in a folder, links not followed.
-fn size(tree: &Tree, folder: &RelPath) -> Result<u64> {
+pub(super) fn size(tree: &Tree, folder: &RelPath) -> Result<u64> {
     let root = tree.root();
     let mut bytes = 0;
     for entry in root.list(folder)? {

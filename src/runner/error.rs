@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::{agents::AgentError, config::ConfigError, tree::TreeError};
+use crate::{
+    agents::AgentError,
+    config::ConfigError,
+    tree::{TreeError, bus::MessageType, ids::MsgId},
+};
 
 /// Result of the runner.
 pub type Result<T> = std::result::Result<T, RunnerError>;
@@ -30,6 +34,20 @@ pub enum RunnerError {
     /// A submission that cannot be meant.
     #[error("{0}")]
     Refused(String),
+    /// A message that no task can be made to answer.
+    #[error("message {message} is a {kind}: only a QUESTION or a FACT can be answered by a task")]
+    Unanswerable {
+        /// The message.
+        message: MsgId,
+        /// Its type.
+        kind: MessageType,
+    },
+    /// The name of a request that has asked for something else before.
+    #[error("the Idempotency-Key '{}' was used before, for something else", key.escape_debug())]
+    Reused {
+        /// The name.
+        key: String,
+    },
     /// Tasks that would wait for each other.
     #[error("dependency cycle: {0}")]
     Cycle(String),

@@ -1,10 +1,10 @@
-//! Taking up a task again that has ended, and deleting one.
+//! Taking up a task again that has ended.
 
 use super::{
     Runner, again,
     error::{Result, RunnerError},
     launch,
-    new_run::{NewRun, discard, discard_unaccepted, make_run},
+    new_run::{NewRun, discard_unaccepted, make_run},
     submit::{Accepted, holder},
 };
 use crate::{
@@ -21,17 +21,12 @@ pub fn resume(runner: &Runner, task: &TaskRef) -> Result<Accepted> {
     let tree = &runner.tree;
     let root = tree.root();
     must_exist(runner, task)?;
+    let (done, stop) = (task.dir().done(), task.dir().stop());
     let lock = tree.lock_task(task, &holder())?;
     if let Some((id, ..)) = tree.ticket_of(task)? {
         return Err(TreeError::Exists { what: format!("ticket {id} of task {task}") }.into());
     }
-    let (done, stop) = (task.dir().done(), task.dir().stop());
-    let ended = tree.task_end(task)?.is_some();
-    if !(root.exists(&done)? || root.exists(&stop)? || ended) {
-        return Err(RunnerError::Refused(format!(
-            "task {task} has neither DONE nor STOP: there is nothing to resume"
-        )));
-    }
+    must_be_resumable(runner, task)?;
     let config = tree.task_config(task)?;
     let cwd = launch::work_folder(runner, task, &config, None)?;
     launch::check(runner, &config, &cwd)?;
@@ -82,21 +77,6 @@ fn new_loop(runner: &Runner, lock: TaskLock, task: &TaskRef, cwd: &std::path::Pa
     Ok(Accepted { ticket_id, ticket, lock })
 }
 
-/// Deletes a task with all its runs. It must have ended.
-///
-/// # Errors
-/// [`TreeError::Locked`] or [`TreeError::Exists`] while it is wanted: stop it first.
-pub fn delete(runner: &Runner, task: &TaskRef) -> Result<()> {
-    must_exist(runner, task)?;
-    let lock = runner.tree.lock_task(task, &holder())?;
-    if let Some((id, ..)) = runner.tree.ticket_of(task)? {
-        return Err(TreeError::Exists { what: format!("ticket {id} of task {task}") }.into());
-    }
-    let discarded = discard(runner, task.dir().path());
-    drop(lock);
-    discarded
-}
-
 /// Removes the runs of a task that no ticket wants and that nobody has started: a crash kept it from being accepted.
 ///
 /// # Errors
@@ -110,7 +90,22 @@ pub fn discard_abandoned(runner: &Runner, task: &TaskRef) -> Result<()> {
     Ok(())
 }
 
-fn must_exist(runner: &Runner, task: &TaskRef) -> Result<()> {
+/// Refuses a task of which there is nothing to resume; also one that is at work.
+///
+/// # Errors
+/// [`RunnerError::Refused`] if the task has neither DONE nor STOP and has not failed.
+pub fn must_be_resumable(runner: &Runner, task: &TaskRef) -> Result<()> {
+    let (tree, dir) = (&runner.tree, task.dir());
+    must_exist(runner, task)?;
+    if tree.root().exists(&dir.done())? || tree.root().exists(&dir.stop())? || tree.task_end(task)?.is_some()
+    {
+        return Ok(());
+    }
+    let text = format!("task {task} has neither DONE nor STOP: there is nothing to resume");
+    Err(RunnerError::Refused(text))
+}
+
+pub(super) fn must_exist(runner: &Runner, task: &TaskRef) -> Result<()> {
     if runner.tree.root().exists(task.dir().path())? {
         Ok(())
     } else {

@@ -12,14 +12,16 @@ use super::{
     error::{Result, RunnerError},
     launch,
     new_run::{NewRun, discard_unaccepted, make_run},
+    thread,
 };
 use crate::tree::{
-    TreeError,
+    TreeError, format,
     ids::{RunId, TaskId, TicketId},
     refs::{RunRef, TaskRef},
     run_info::RunStatus,
-    task::{TaskConfig, TaskKind},
+    task::{Idempotency, TaskConfig, TaskKind},
     task_lock::TaskLock,
+    thread_link::ThreadParent,
     ticket::Ticket,
 };
 use crate::view::dependency;
@@ -47,6 +49,17 @@ pub struct Submission {
     pub parent_run_id: Option<RunId>,
     /// The project's work folder, should the project be new.
     pub project_root: Option<PathBuf>,
+    /// What it comes from.
+    pub origin: Origin,
+}
+
+/// What a submission comes from.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The message that the task is to answer.
+    pub thread: Option<ThreadParent>,
+    /// The request that asks for it.
+    pub idempotency: Option<Idempotency>,
 }
 
 /// An accepted task. Its lock is still held by us.
@@ -80,6 +93,10 @@ pub fn accept(runner: &Runner, submission: &Submission) -> Result<Accepted> {
         reason: None,
     };
     let ticket_id = runner.tree.planner()?.accept(&ticket)?;
+    if let Err(e) = thread::link_back(runner, &submission.task) {
+        // The task is accepted; whoever drives it on after a restart tries again.
+        tracing::warn!(error = %e, task = %submission.task, "the answered message does not say who answers it");
+    }
     Ok(Accepted { ticket_id, ticket, lock })
 }
 
@@ -96,6 +113,7 @@ pub(super) fn lay_out(runner: &Runner, submission: &Submission) -> Result<(TaskL
         command: submission.command.clone(),
         depends_on: submission.depends_on.clone(),
         parent_run_id: submission.parent_run_id.clone(),
+        idempotency: submission.origin.idempotency.clone(),
         config: submission.config.clone(),
         extra: BTreeMap::new(),
     };
@@ -103,6 +121,7 @@ pub(super) fn lay_out(runner: &Runner, submission: &Submission) -> Result<(TaskL
     if let Some(ring) = dependency::cycle(&runner.tree, task, &submission.depends_on)? {
         return Err(RunnerError::Cycle(ring.iter().map(TaskId::as_str).collect::<Vec<_>>().join(" -> ")));
     }
+    let link = submission.origin.thread.as_ref().map(|parent| thread::link(runner, parent)).transpose()?;
     let cwd = launch::work_folder(runner, task, &config, submission.project_root.as_deref())?;
     let checked = launch::check(runner, &config, &cwd)?;
 
@@ -121,6 +140,11 @@ pub(super) fn lay_out(runner: &Runner, submission: &Submission) -> Result<(TaskL
     }
     batch.write(&task.dir().prompt(), submission.prompt.as_bytes())?;
     lock.write_config(&runner.tree, &config, &mut batch)?;
+    match &link {
+        Some(link) => format::write_in(&mut batch, root, &task.dir().thread_link(), link)?,
+        // What a crash may have left of another submission.
+        None => drop(root.remove(&task.dir().thread_link())?),
+    }
     let run = make_run(
         runner,
         &lock,
@@ -135,6 +159,9 @@ pub(super) fn lay_out(runner: &Runner, submission: &Submission) -> Result<(TaskL
             words: &submission.prompt,
         },
     )?;
+    if let Some(link) = &link {
+        thread::post_request(runner, &run, link, &submission.prompt)?;
+    }
     Ok((lock, run))
 }
 
@@ -146,11 +173,18 @@ pub(super) fn holder() -> String {
 
 /// A task folder that a crash left behind before its ticket was there is no task yet.
 fn refuse_if_accepted_before(runner: &Runner, task: &TaskRef) -> Result<()> {
-    let exists = || RunnerError::Tree(TreeError::Exists { what: format!("task {task}") });
+    if is_accepted(runner, task)? {
+        return Err(TreeError::Exists { what: format!("task {task}") }.into());
+    }
+    discard_unaccepted(runner, task, None)
+}
+
+/// Whether a task was accepted that has a folder.
+pub(super) fn is_accepted(runner: &Runner, task: &TaskRef) -> Result<bool> {
     let root = runner.tree.root();
     let ended = root.exists(&task.dir().done())? || root.exists(&task.dir().end())?;
     if ended || runner.tree.ticket_of(task)?.is_some() {
-        return Err(exists());
+        return Ok(true);
     }
     let started = |id: &RunId| -> Result<bool> {
         let run = task.run(id.clone());
@@ -159,8 +193,8 @@ fn refuse_if_accepted_before(runner: &Runner, task: &TaskRef) -> Result<()> {
     };
     for id in runner.tree.runs(task)? {
         if started(&id)? {
-            return Err(exists());
+            return Ok(true);
         }
     }
-    discard_unaccepted(runner, task, None)
+    Ok(false)
 }

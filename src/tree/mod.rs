@@ -4,6 +4,7 @@
 //! files is spelled and written, and nothing of what they mean together (`view`),
 //! of settings or of processes.
 
+pub mod audit;
 pub mod bus;
 pub mod changes;
 pub mod daemon_info;
@@ -18,6 +19,7 @@ pub mod run_info;
 pub mod task;
 pub mod task_end;
 pub mod task_lock;
+pub mod thread_link;
 pub mod ticket;
 mod ticket_cache;
 pub mod usage;

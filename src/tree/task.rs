@@ -22,6 +22,15 @@ pub enum TaskKind {
     Job,
 }
 
+/// A request that may be sent again and is done once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Idempotency {
+    /// The name that its sender gave to it.
+    pub key: String,
+    /// What it asked for, as a number that another request hardly has.
+    pub digest: String,
+}
+
 /// `TASK-CONFIG.yaml`: how a task is to be run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskConfig {
@@ -44,6 +53,9 @@ pub struct TaskConfig {
     /// The run whose agent asked for this task.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub parent_run_id: Option<RunId>,
+    /// Which request made it, where that said so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub idempotency: Option<Idempotency>,
     /// Keys of `defaults` and `limits`, `model`, and `env.NAME`, for this task alone.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub config: BTreeMap<String, Value>,

@@ -3,10 +3,13 @@
 //! For the command line and HTTP alike. Nothing here writes: a status that is
 //! looked at is not changed by looking.
 
+pub mod bus_stats;
 pub mod dependency;
 pub mod doctor;
+pub mod files;
 pub mod fsck;
 pub mod index;
+pub mod merged;
 pub mod outcome;
 pub mod run;
 pub mod run_log;

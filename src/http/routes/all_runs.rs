@@ -40,12 +40,12 @@ fn follow(api: &Api, query: &Query, last: Option<String>) -> Result<Response> {
     let index = api.core.index.clone();
     let mut follower =
         Follower { changed: index.follow(), revision: index.revision(), ready: VecDeque::new(), index };
-    match last.or_else(|| query.get("after").cloned()) {
+    match last.or_else(|| query.text("after").map(str::to_owned)) {
         Some(last) => follower.resume(&last),
         // Who comes first is told what runs.
         None => follower.snapshot(|run| !run.is_final()),
     }
-    Ok(sse::respond(&api.core.shutdown, stream::unfold(follower, Follower::next)))
+    Ok(sse::respond(api, stream::unfold(follower, Follower::next)))
 }
 
 impl Follower {

@@ -1,11 +1,16 @@
-//! `/api/v1/messages/stream`: a bus from its beginning, or from behind a message, and then as it grows.
+//! The streams of buses, of `/api/v1/messages/stream` and of a project's or a task's: a bus from its beginning, or from behind a message, and then as it grows.
 
 use std::collections::VecDeque;
 
 use futures_util::stream;
 use warp::{Filter, filters::BoxedFilter, reply::Response};
 
-use super::{Query, messages::owner, off_thread, optional, query};
+use super::{
+    Query,
+    messages::{Scope, named, owner, scope},
+    off_thread,
+    query::{bad, query},
+};
 use crate::{
     http::{
         Api,
@@ -13,7 +18,11 @@ use crate::{
         sse::{self, Event, Label},
         wire,
     },
-    tree::{TreeError, bus::Bus, ids::MsgId},
+    tree::{
+        TreeError,
+        bus::{Bus, BusOwner},
+        ids::MsgId,
+    },
     watch::{Waiter, Watched},
 };
 
@@ -21,13 +30,31 @@ use crate::{
 const PAGE: usize = 128;
 
 pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
-    warp::path!("api" / "v1" / "messages" / "stream")
+    let last = || warp::header::optional::<String>("last-event-id");
+    let v1 = warp::path!("api" / "v1" / "messages" / "stream")
         .and(warp::get())
         .and(api.clone())
         .and(query())
-        .and(warp::header::optional::<String>("last-event-id"))
-        .then(async |api, query, last| answer(follow(api, query, last).await))
-        .boxed()
+        .and(last())
+        .then(async |api, query: Query, last| answer(follow(api, owner(&query), query, last).await))
+        .boxed();
+    let project = warp::path!("api" / "projects" / String / "messages" / "stream")
+        .and(warp::get())
+        .and(api.clone())
+        .and(query())
+        .and(last())
+        .then(async |p: String, api, query, last| answer(follow(api, named(&p, None), query, last).await))
+        .boxed();
+    let task = warp::path!("api" / "projects" / String / "tasks" / String / "messages" / "stream")
+        .and(warp::get())
+        .and(api.clone())
+        .and(query())
+        .and(last())
+        .then(async |p: String, t: String, api, query, last| {
+            answer(follow(api, named(&p, Some(&t)), query, last).await)
+        })
+        .boxed();
+    v1.or(project).unify().or(task).unify().boxed()
 }
 
 /// A reader of one bus.
@@ -39,9 +66,13 @@ struct Follower {
     _watched: Watched,
 }
 
-async fn follow(api: Api, query: Query, last: Option<String>) -> Result<Response> {
-    let bus = api.core.runner.tree.bus(owner(&query)?);
-    let after: Option<MsgId> = optional(&query, "after")?;
+async fn follow(api: Api, owner: Result<BusOwner>, query: Query, last: Option<String>) -> Result<Response> {
+    let owner = owner?;
+    if scope(&query, &owner)? == Scope::All {
+        return Err(bad("scope", &"a stream is of one bus; follow those of the tasks beside it"));
+    }
+    let bus = api.core.runner.tree.bus(owner);
+    let after: Option<MsgId> = query.optional("after")?;
     let root = api.core.runner.tree.root();
     let watched = api.core.hints.watch(&root.absolute(&bus.rel().parent()));
     let waiter = watched.waiter();
@@ -71,7 +102,7 @@ async fn follow(api: Api, query: Query, last: Option<String>) -> Result<Response
         }
     };
     let follower = Follower { bus, offset, ready, waiter, _watched: watched };
-    Ok(sse::respond(&api.core.shutdown, stream::unfold(follower, Follower::next)))
+    Ok(sse::respond(&api, stream::unfold(follower, Follower::next)))
 }
 
 impl Follower {

@@ -1,97 +1,80 @@
-//! The routes, one file per noun.
+//! The routes, one file per noun, and the table that says which there are.
 
 mod all_runs;
+mod file_stream;
+mod files;
 mod health;
+mod known;
 mod message_stream;
 mod messages;
+mod metrics;
+mod project_runs;
+mod project_tasks;
+mod projects;
+mod query;
 mod run_stream;
 mod runs;
+mod table;
+mod task_stream;
 mod tasks;
-
-use std::collections::HashMap;
+mod upkeep;
 
 use warp::{Filter, filters::BoxedFilter, reply::Response};
 
 use super::{
     Api,
+    caller::Caller,
     error::{self, HttpError, Result},
 };
-
-/// The parameters of a query.
-type Query = HashMap<String, String>;
-
-/// Every path with its methods, for the `Allow` header.
-const PATHS: &[(&[&str], &str)] = &[
-    (&["health"], "GET"),
-    (&["version"], "GET"),
-    (&["tasks"], "GET, POST"),
-    (&["tasks", "*"], "GET, DELETE"),
-    (&["runs"], "GET"),
-    (&["runs", "*"], "GET"),
-    (&["runs", "*", "info"], "GET"),
-    (&["runs", "*", "stream"], "GET"),
-    (&["runs", "*", "stop"], "POST"),
-    (&["runs", "stream", "all"], "GET"),
-    (&["messages"], "GET, POST"),
-    (&["messages", "stream"], "GET"),
-];
+use query::{Query, query};
+pub(super) use table::{Found, Pages, find};
 
 /// All routes; what none of them takes is answered, too.
 pub(super) fn all(api: Api) -> BoxedFilter<(Response,)> {
     let api = warp::any().map(move || api.clone()).boxed();
-    let routes = health::routes(&api)
-        .or(tasks::routes(&api))
-        .unify()
-        .boxed()
-        .or(runs::routes(&api))
-        .unify()
-        .boxed()
-        .or(run_stream::routes(&api))
-        .unify()
-        .boxed()
-        .or(all_runs::routes(&api))
-        .unify()
-        .boxed()
-        .or(messages::routes(&api))
-        .unify()
-        .boxed()
-        .or(message_stream::routes(&api))
-        .unify()
-        .boxed();
+    let mut routes = health::routes(&api);
+    for more in [
+        metrics::routes,
+        tasks::routes,
+        runs::routes,
+        run_stream::routes,
+        all_runs::routes,
+        messages::routes,
+        message_stream::routes,
+        projects::routes,
+        upkeep::routes,
+        project_tasks::routes,
+        task_stream::routes,
+        project_runs::routes,
+        files::routes,
+        file_stream::routes,
+    ] {
+        routes = routes.or(more(&api)).unify().boxed();
+    }
     routes.recover(error::refused).unify().boxed()
 }
 
-/// The methods of a path, if there is such a path.
-pub(super) fn methods(path: &str) -> Option<&'static str> {
-    let names: Vec<&str> = path.strip_prefix("/api/v1/")?.split('/').collect();
-    let fits = |pattern: &[&str]| {
-        pattern.len() == names.len() && pattern.iter().zip(&names).all(|(p, n)| *p == "*" || p == n)
-    };
-    PATHS.iter().find(|(pattern, _)| fits(pattern)).map(|(_, methods)| *methods)
+/// Who asks, as the door has found out.
+fn caller() -> BoxedFilter<(Caller,)> {
+    warp::ext::get::<Caller>().boxed()
 }
 
-/// The parameters of a request, whether or not it has a `?`.
-fn query() -> BoxedFilter<(Query,)> {
-    warp::query::<Query>().boxed()
+/// What a client calls a request that it may send again.
+fn idempotency_key() -> BoxedFilter<(Option<String>,)> {
+    warp::header::optional("idempotency-key").boxed()
 }
 
-/// A parameter that must be there.
-fn required<T>(query: &Query, name: &str) -> Result<T>
-where
-    T: std::str::FromStr,
-    HttpError: From<T::Err>,
-{
-    optional(query, name)?.ok_or_else(|| HttpError::bad_request(format!("the parameter {name} is missing")))
+/// Says of an answer that it is to a request that was done before.
+fn replayed(mut response: Response) -> Response {
+    response.headers_mut().insert("idempotency-replayed", http::HeaderValue::from_static("true"));
+    response
 }
 
-/// A parameter that may be there.
-fn optional<T>(query: &Query, name: &str) -> Result<Option<T>>
-where
-    T: std::str::FromStr,
-    HttpError: From<T::Err>,
-{
-    let given = query.get(name).filter(|text| !text.is_empty());
-    Ok(given.map(|text| text.parse()).transpose()?)
+/// The answer to what was done and has nothing to show.
+fn no_content() -> Response {
+    let mut response = Response::new(Vec::new().into());
+    *response.status_mut() = http::StatusCode::NO_CONTENT;
+    response
 }
 
 /// Reads the disk where that holds nobody up.
@@ -104,15 +87,5 @@ where
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => Ok(result?),
         Err(e) => std::panic::resume_unwind(e.into_panic()),
-    }
-}
-
-impl Api {
-    /// Refuses to answer from an index that has not seen everything yet.
-    fn ready(&self) -> Result<()> {
-        if self.core.index.is_ready() {
-            return Ok(());
-        }
-        Err(HttpError::new(http::StatusCode::SERVICE_UNAVAILABLE, "the tree is still being read"))
     }
 }

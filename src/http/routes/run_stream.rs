@@ -66,12 +66,12 @@ async fn follow(api: Api, id: String, query: Query, last: Option<String>) -> Res
     let changed = index.follow();
     let ready = reset.into_iter().collect();
     let follower = Follower { run, index, log, ready, over: false, changed, waiter, _watched: watched };
-    Ok(sse::respond(&api.core.shutdown, stream::unfold(follower, Follower::next)))
+    Ok(sse::respond(&api, stream::unfold(follower, Follower::next)))
 }
 
 /// Where to begin; an id that we cannot have given begins anew and says so.
 fn begin(query: &Query, last: Option<String>) -> Result<(Cursor, Option<Event>)> {
-    match (last, query.get("after")) {
+    match (last, query.text("after")) {
         (Some(last), _) => Ok(match last.parse() {
             Ok(cursor) => (cursor, None),
             Err(_) => (Cursor::default(), Some(Event::reset())),

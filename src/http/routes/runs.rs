@@ -6,17 +6,28 @@ use http::StatusCode;
 use serde_json::json;
 use warp::{Filter, filters::BoxedFilter, reply::Response};
 
-use super::off_thread;
+use super::{
+    Query, off_thread,
+    query::{bad, query},
+};
 use crate::{
     http::{
         Api,
         error::{HttpError, Result, answer, json},
-        wire,
+        wire::{self, RunWord},
     },
-    tree::ids::RunId,
-    view::{index::RunSummary, run_log},
+    tree::{
+        ids::{ProjectId, RunId, TaskId},
+        refs::{RunRef, TaskRef},
+    },
+    view::{
+        index::{RunQuery, RunSummary, Sort, Window},
+        run_log,
+    },
 };
 
+/// The most runs that one answer may be asked for.
+const MOST: usize = 1000;
 /// How long a stop is waited for before the answer says that it goes on.
 const STOP: Duration = Duration::from_secs(20);
 /// The most of a run's output that is put into an answer; the stream and the file have all of it.
@@ -26,7 +37,8 @@ pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
     let list = warp::path!("api" / "v1" / "runs")
         .and(warp::get())
         .and(api.clone())
-        .map(|api| answer(list(&api)))
+        .and(query())
+        .map(|api, query| answer(list(&api, &query)))
         .boxed();
     let show = warp::path!("api" / "v1" / "runs" / String)
         .and(warp::get())
@@ -46,11 +58,43 @@ pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
     list.or(show).unify().or(info).unify().or(stop).unify().boxed()
 }
 
-fn list(api: &Api) -> Result<Response> {
+fn list(api: &Api, query: &Query) -> Result<Response> {
     api.ready()?;
-    let runs = api.core.index.runs();
-    let runs: Vec<wire::Run<'_>> = runs.iter().map(|r| wire::Run::from(&**r)).collect();
-    Ok(json(StatusCode::OK, &wire::Runs { runs }))
+    let project = query.optional("project_id")?;
+    let task: Option<TaskId> = query.optional("task_id")?;
+    let task = match (&project, task) {
+        (_, None) => None,
+        (Some(project), Some(task)) => Some(TaskRef { project: ProjectId::clone(project), task }),
+        (None, Some(_)) => return Err(bad("task_id", &"it goes with project_id")),
+    };
+    let limit = query.number("limit", 1..=MOST)?.unwrap_or(usize::MAX);
+    let query = RunQuery {
+        project,
+        task,
+        status: query.words::<RunWord>("status")?.into_iter().flat_map(RunWord::statuses).copied().collect(),
+        since: query.time("since")?,
+        sort: sort(query)?,
+        after: cursor(query)?,
+        window: Window { offset: 0, limit },
+    };
+    let page = api.core.index.list_runs(&query);
+    let runs: Vec<wire::Run<'_>> = page.items.iter().map(|r| wire::Run::from(&**r)).collect();
+    let next_cursor = page.items.last().filter(|_| page.more).map(|r| r.cursor());
+    Ok(json(StatusCode::OK, &wire::Runs { runs, next_cursor }))
+}
+
+/// Where a list of runs goes on.
+pub(super) fn cursor(query: &Query) -> Result<Option<RunRef>> {
+    query.text("cursor").map(|text| RunQuery::cursor(text).map_err(|e| bad("cursor", &e))).transpose()
+}
+
+/// The order of a list of runs.
+pub(super) fn sort(query: &Query) -> Result<Sort> {
+    match query.text("sort") {
+        None | Some("-run_id") => Ok(Sort::Down),
+        Some("run_id") => Ok(Sort::Up),
+        Some(_) => Err(bad("sort", &"it is neither run_id nor -run_id")),
+    }
 }
 
 async fn show(api: Api, id: String) -> Result<Response> {

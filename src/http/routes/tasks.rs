@@ -4,20 +4,28 @@ use http::StatusCode;
 use serde_json::json;
 use warp::{Filter, filters::BoxedFilter, reply::Response};
 
-use super::{Query, off_thread, optional, query, required};
+use super::{
+    Query, caller, idempotency_key, off_thread,
+    query::{bad, query},
+    replayed,
+};
 use crate::{
     config::TaskStart,
-    daemon::{self, StartStanding, Submitted},
+    daemon::{self, Novelty, StartStanding, Submitted},
     http::{
         Api,
         body::{Body, body},
+        caller::Caller,
         error::{HttpError, Result, answer, json},
         wire,
     },
-    runner::Submission,
+    runner::{self, Origin, Submission},
     tree::{ids::ProjectId, refs::TaskRef, task::TaskKind},
-    view::index::Standing,
+    view::index::{Sort, Standing, TaskQuery, TaskSort, Window},
 };
+
+/// The most tasks that one answer may be asked for.
+const MOST: usize = 1000;
 
 pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
     let all = || warp::path!("api" / "v1" / "tasks");
@@ -25,8 +33,10 @@ pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
     let create = all()
         .and(warp::post())
         .and(api.clone())
+        .and(caller())
+        .and(idempotency_key())
         .and(body())
-        .then(async |api, body| answer(create(api, body).await))
+        .then(async |api, caller, key, body| answer(create(api, caller, key, body).await))
         .boxed();
     let list = all()
         .and(warp::get())
@@ -49,12 +59,12 @@ pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
     create.or(list).unify().or(show).unify().or(cancel).unify().boxed()
 }
 
-async fn create(api: Api, body: Body) -> Result<Response> {
-    let config = &api.core.runner.config;
-    let new: wire::NewTask = body.json(config.api.max_body).await?;
-    if config.task_start == TaskStart::Disabled {
-        let text = "this daemon starts no tasks (--disable-task-start)";
-        return Err(HttpError::new(StatusCode::SERVICE_UNAVAILABLE, text));
+async fn create(api: Api, caller: Caller, key: Option<String>, body: Body) -> Result<Response> {
+    let (new, sent) = body.json::<wire::NewTask>(api.core.runner.config.api.max_body).await?;
+    may_start(&api)?;
+    let idempotency = key.map(|key| runner::request(&key, sent.to_string().as_bytes())).transpose()?;
+    if new.thread_message_type.is_some() && new.thread_parent.is_none() {
+        return Err(HttpError::bad_request("thread_message_type goes with thread_parent"));
     }
     let task = TaskRef { project: new.project_id, task: new.task_id };
     let exists = || api.core.index.task(&task).is_some_and(|t| !t.runs.is_empty());
@@ -73,6 +83,7 @@ async fn create(api: Api, body: Body) -> Result<Response> {
                 depends_on: new.depends_on,
                 parent_run_id: new.parent_run_id,
                 project_root: new.project_root,
+                origin: Origin { thread: new.thread_parent, idempotency },
             };
             api.core.submit(submission).await?
         }
@@ -92,7 +103,25 @@ async fn create(api: Api, body: Body) -> Result<Response> {
         depends_on: &depends_on,
         reason,
     };
-    Ok(json(StatusCode::CREATED, &started))
+    let response = json(StatusCode::CREATED, &started);
+    if submitted.novelty == Novelty::Repeated {
+        return Ok(replayed(response));
+    }
+    let mut audited = caller.submitted(sent);
+    audited.project = Some(task.project.clone());
+    audited.task = Some(task.task.clone());
+    audited.run = Some(submitted.run.run.clone());
+    api.core.audit(audited).await;
+    Ok(response)
+}
+
+/// Refuses to start anything where that was switched off.
+pub(super) fn may_start(api: &Api) -> Result<()> {
+    if api.core.runner.config.task_start == TaskStart::Disabled {
+        let text = "this daemon starts no tasks (--disable-task-start)";
+        return Err(HttpError::new(StatusCode::SERVICE_UNAVAILABLE, text));
+    }
+    Ok(())
 }
 
 /// Where a task stands that is wanted already.
@@ -109,21 +138,43 @@ fn attached(api: &Api, task: &TaskRef) -> Result<Submitted> {
         Some(Standing::Blocked(why)) => StartStanding::Blocked(why.clone()),
         None => StartStanding::Started,
     };
-    Ok(Submitted { run, standing })
+    Ok(Submitted { run, standing, novelty: Novelty::New })
 }
 
 fn list(api: &Api, query: &Query) -> Result<Response> {
     api.ready()?;
-    let project: Option<ProjectId> = optional(query, "project_id")?;
-    let tasks = api.core.index.tasks(project.as_ref());
-    let reasons = api.core.index.reasons(&tasks, api.core.runner.tree.clock().now());
-    let tasks: Vec<wire::Task<'_>> =
-        tasks.iter().zip(reasons).map(|(t, why)| wire::Task::new(t, why)).collect();
-    Ok(json(StatusCode::OK, &wire::Tasks { tasks }))
+    let limit = query.number("limit", 1..=MOST)?.unwrap_or(usize::MAX);
+    let window = Window { offset: 0, limit };
+    let query = task_query(query, query.optional("project_id")?, window)?;
+    let page = api.core.index.list_tasks(&query);
+    let reasons = api.core.index.reasons(&page.items, api.core.runner.tree.clock().now());
+    let tasks = page.items.iter().zip(reasons).map(|(t, why)| wire::Task::new(t, why)).collect();
+    let next_cursor = page.items.last().filter(|_| page.more).map(|t| t.cursor().to_string());
+    Ok(json(StatusCode::OK, &wire::Tasks { tasks, next_cursor }))
+}
+
+/// Which tasks a query means.
+pub(super) fn task_query(query: &Query, project: Option<ProjectId>, window: Window) -> Result<TaskQuery> {
+    Ok(TaskQuery {
+        project,
+        status: query.words("status")?,
+        since: query.time("since")?,
+        sort: match query.text("sort") {
+            None | Some("task_id") => TaskSort::Name(Sort::Up),
+            Some("-task_id") => TaskSort::Name(Sort::Down),
+            Some("last_activity") => TaskSort::Activity(Sort::Up),
+            Some("-last_activity") => TaskSort::Activity(Sort::Down),
+            Some(_) => {
+                return Err(bad("sort", &"it is none of task_id, -task_id, last_activity, -last_activity"));
+            }
+        },
+        after: query.optional("cursor")?,
+        window,
+    })
 }
 
 async fn show(api: Api, id: String, query: Query) -> Result<Response> {
-    let task = TaskRef { project: required(&query, "project_id")?, task: id.parse()? };
+    let task = TaskRef { project: query.required("project_id")?, task: id.parse()? };
     api.ready()?;
     let known = api.core.index.task(&task);
     let known = known.ok_or_else(|| HttpError::not_found(format!("there is no task {task}")))?;
@@ -133,7 +184,7 @@ async fn show(api: Api, id: String, query: Query) -> Result<Response> {
 }
 
 async fn cancel(api: Api, id: String, query: Query) -> Result<Response> {
-    let task = TaskRef { project: required(&query, "project_id")?, task: id.parse()? };
+    let task = TaskRef { project: query.required("project_id")?, task: id.parse()? };
     api.core.stop(task).await?;
     Ok(json(StatusCode::OK, &json!({ "status": "cancelled" })))
 }

@@ -1,8 +1,11 @@
 //! Where in the file a message stands, found by its id.
 
+use chrono::{DateTime, Utc};
+
 use super::{
     handle::Bus,
     line::{self, HEAD, MAX_LINE},
+    message::Message,
 };
 use crate::{
     fsx::{Line, LineReader},
@@ -30,6 +33,49 @@ impl Bus {
             },
         };
         line.map(|l| l.end()).ok_or_else(unknown)
+    }
+
+    /// The message named `id`.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`] if no message has exactly this name.
+    pub fn message(&self, id: &MsgId) -> Result<Message> {
+        let unknown = || TreeError::NotFound { what: format!("message {id} on the bus of {}", self.owner) };
+        let behind = self.position_of(id)?;
+        let file = self.open()?.ok_or_else(unknown)?;
+        let line = LineReader::new(&file).keeping(MAX_LINE).before(behind)?;
+        line.and_then(|line| line::read(&line, &self.owner)).ok_or_else(unknown)
+    }
+
+    /// Where the messages begin whose ids tell this time or a later one, found by bisection.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`] without the project or task.
+    pub fn position_from(&self, time: DateTime<Utc>) -> Result<u64> {
+        let Some(file) = self.open()? else { return Ok(0) };
+        let lines = LineReader::new(&file);
+        let (mut low, mut high) = (0, lines.complete_until(file.size()?)?);
+        while low < high {
+            let start = lines.start_of(low + (high - low) / 2)?;
+            match self.first_with_time(lines, start, high)? {
+                Some((line, id)) if id.time() < Some(time) => low = line.end(),
+                _ => high = start,
+            }
+        }
+        Ok(low)
+    }
+
+    /// The first line from `start` on whose id tells a time, and that id.
+    fn first_with_time(&self, lines: LineReader<'_>, start: u64, end: u64) -> Result<Option<(Line, MsgId)>> {
+        for head in lines.keeping(HEAD).forward(start, end) {
+            let head = head?;
+            if let Some(id) = line::own_id(lines, &head, &self.owner)?
+                && id.time().is_some()
+            {
+                return Ok(Some((head, id)));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -71,18 +117,8 @@ impl Search<'_> {
         found.map_or(Ok(None), |line| self.verified(line))
     }
 
-    /// The first line from `start` on whose id tells a time, and that id.
     fn first_with_time(&self, start: u64, end: u64) -> Result<Option<(Line, MsgId)>> {
-        let heads = self.lines.keeping(HEAD);
-        for head in heads.forward(start, end) {
-            let head = head?;
-            if let Some(id) = line::own_id(self.lines, &head, &self.bus.owner)?
-                && id.time().is_some()
-            {
-                return Ok(Some((head, id)));
-            }
-        }
-        Ok(None)
+        self.bus.first_with_time(self.lines, start, end)
     }
 
     /// Looks at every line.

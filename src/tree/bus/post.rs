@@ -1,5 +1,7 @@
 //! Posting: under the lock of the file, behind everything that stands there.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use chrono::SubsecRound;
 
 use super::{
@@ -12,6 +14,15 @@ use crate::{
     fsx::{FsErrorKind, Tail},
     tree::{Result, TreeError, ids::MsgId},
 };
+
+/// Messages that this process has posted, to any bus.
+static POSTED: AtomicU64 = AtomicU64::new(0);
+
+/// How many messages this process has posted, to any bus.
+#[must_use]
+pub fn posted() -> u64 {
+    POSTED.load(Ordering::Relaxed)
+}
 
 /// What a look at an earlier message says of the search for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +92,12 @@ impl Bus {
         });
         match posted {
             Err(TreeError::Fs(e)) if e.kind() == FsErrorKind::NotFound => Err(self.missing()),
-            posted => posted,
+            posted => {
+                if let Ok(Posted::New(_)) = posted {
+                    POSTED.fetch_add(1, Ordering::Relaxed);
+                }
+                posted
+            }
         }
     }
 

@@ -70,6 +70,31 @@ impl Bus {
         self.read_from(offset, limit)
     }
 
+    /// The last `limit` messages before the one named `id`.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`](crate::tree::TreeError::NotFound) if there is no message of
+    /// that name.
+    pub fn before(&self, id: &MsgId, limit: usize) -> Result<Page> {
+        let behind = self.position_of(id)?;
+        let Some(file) = self.open()? else { return Ok(Page::default()) };
+        let lines = LineReader::new(&file).keeping(MAX_LINE);
+        let mut page = Page { next: behind, ..Page::default() };
+        let mut bytes = 0;
+        // The first one backwards is the named one itself.
+        for line in lines.backward(behind).skip(1) {
+            if page.messages.len() >= limit || bytes >= MAX_PAGE {
+                page.more = true;
+                break;
+            }
+            let line = line?;
+            bytes += line.len;
+            page.add(line::read(&line, &self.owner));
+        }
+        page.messages.reverse();
+        Ok(page)
+    }
+
     /// At most `limit` messages from an offset, which is [`Page::next`] of an earlier page.
     ///
     /// Within a line, that line is left out; behind the end, reading goes on at the end.

@@ -6,9 +6,10 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     tree::{
-        ids::{RunId, TaskId},
+        ids::{ProjectId, RunId, TaskId},
         refs::{RunRef, TaskRef},
         run_info::{RunInfo, RunStatus},
+        thread_link::ThreadParent,
         ticket::Place,
     },
     view::{scan::RunEntry, task::TaskStatus, why::Own},
@@ -39,6 +40,8 @@ pub struct RunSummary {
     pub parent: Option<RunId>,
     /// The attempt before it.
     pub previous: Option<RunId>,
+    /// Working folder of its agent.
+    pub cwd: Option<Arc<str>>,
 }
 
 impl RunSummary {
@@ -68,6 +71,7 @@ impl RunSummary {
                 settled: false,
                 parent: None,
                 previous: None,
+                cwd: None,
             },
         }
     }
@@ -85,6 +89,7 @@ impl RunSummary {
             settled: info.status.is_final(),
             parent: info.parent_run_id,
             previous: info.previous_run_id,
+            cwd: info.cwd.map(Arc::from),
         }
     }
 }
@@ -115,6 +120,10 @@ pub struct TaskSummary {
     pub runs: Vec<Arc<RunSummary>>,
     /// Last start or end of a run.
     pub last_activity: Option<DateTime<Utc>>,
+    /// The message of another task that it answers.
+    pub thread_parent: Option<Arc<ThreadParent>>,
+    /// Bytes of the answer of its last run, where there is one.
+    pub last_output: Option<u64>,
     /// What its own files say of where it stands.
     pub(super) own: Own,
 }
@@ -129,6 +138,24 @@ impl TaskSummary {
         }
     }
 
+    /// Whether DONE is there.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.own.done
+    }
+
+    /// When it was made, as far as its runs tell.
+    #[must_use]
+    pub fn created(&self) -> Option<DateTime<Utc>> {
+        self.runs.iter().find_map(|r| r.start_time)
+    }
+
+    /// How many of its runs stand like this.
+    #[must_use]
+    pub fn count(&self, status: RunStatus) -> usize {
+        self.runs.iter().filter(|r| r.status == Some(status)).count()
+    }
+
     /// Its place in the queue; 1 is the first in line.
     #[must_use]
     pub fn position(&self) -> Option<usize> {
@@ -137,4 +164,26 @@ impl TaskSummary {
             _ => None,
         }
     }
+}
+
+/// A project as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProjectSummary {
+    /// Its name.
+    pub project: ProjectId,
+    /// Its work folder, where PROJECT-ROOT.txt says so.
+    pub home: Option<Arc<str>>,
+    /// When that was written, else when its folder was last changed.
+    pub marked_at: DateTime<Utc>,
+}
+
+/// A project with what its tasks come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProjectEntry {
+    /// What it says of itself.
+    pub summary: Arc<ProjectSummary>,
+    /// How many tasks with runs it has.
+    pub tasks: usize,
+    /// Last start or end of a run, or when its work folder was written down.
+    pub last_activity: DateTime<Utc>,
 }

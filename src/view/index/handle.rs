@@ -10,15 +10,19 @@ use tokio::sync::watch;
 
 use super::{
     changes::Since,
-    entry::{RunSummary, Standing, TaskSummary},
+    entry::{ProjectEntry, RunSummary, Standing, TaskSummary},
+    list::{self, Page, RunQuery, TaskQuery},
     read,
     state::State,
 };
-use crate::tree::{
-    Result, Tree,
-    ids::{ProjectId, RunId},
-    refs::TaskRef,
-    ticket::Place,
+use crate::{
+    tree::{
+        Result, Tree,
+        ids::{ProjectId, RunId, TaskId},
+        refs::{RunRef, TaskRef},
+        ticket::Place,
+    },
+    view::task::TaskStatus,
 };
 
 /// What is in the tree, as it was last looked at.
@@ -46,6 +50,7 @@ impl Index {
         self.look_at_tickets(tree)?;
         let mut tasks = Vec::new();
         for project in tree.projects()? {
+            self.look_at_project(tree, &project)?;
             let ids = tree.tasks(&project)?;
             tasks.extend(ids.into_iter().map(|task| TaskRef { project: project.clone(), task }));
         }
@@ -91,6 +96,17 @@ impl Index {
         Ok(())
     }
 
+    /// Looks at a project's own files again.
+    ///
+    /// # Errors
+    /// If its folder cannot be read.
+    pub fn look_at_project(&self, tree: &Tree, project: &ProjectId) -> Result<()> {
+        let _looking = self.looking();
+        let summary = read::project(tree, project)?;
+        self.state_mut().put_project(project, summary);
+        Ok(())
+    }
+
     /// Looks at the tickets again. Returns the tasks whose ticket has come, moved or gone.
     ///
     /// # Errors
@@ -104,6 +120,53 @@ impl Index {
     /// Says where the queued tasks stand; those that are not named stand nowhere.
     pub fn put_standings(&self, standings: BTreeMap<TaskRef, Standing>) {
         self.state_mut().put_standings(standings);
+    }
+
+    /// The projects, sorted by name.
+    #[must_use]
+    pub fn projects(&self) -> Vec<ProjectEntry> {
+        self.state().projects()
+    }
+
+    /// One project.
+    #[must_use]
+    pub fn project(&self, project: &ProjectId) -> Option<ProjectEntry> {
+        self.state().project(project)
+    }
+
+    /// The folders that projects and runs work in, each once, those used last first.
+    #[must_use]
+    pub fn work_folders(&self) -> Vec<Arc<str>> {
+        self.state().work_folders()
+    }
+
+    /// The runs that are wanted, page by page.
+    #[must_use]
+    pub fn list_runs(&self, query: &RunQuery) -> Page<RunSummary> {
+        list::runs(&self.state(), query)
+    }
+
+    /// The tasks that are wanted, page by page.
+    #[must_use]
+    pub fn list_tasks(&self, query: &TaskQuery) -> Page<TaskSummary> {
+        list::tasks(&self.state(), query)
+    }
+
+    /// The tasks that a task waits for.
+    #[must_use]
+    pub fn blocked_by(&self, task: &TaskSummary) -> Vec<TaskId> {
+        let state = self.state();
+        let unmet = |id: &&TaskId| {
+            let other = TaskRef { project: task.task.project.clone(), task: (*id).clone() };
+            state.task(&other).is_none_or(|t| t.status() != TaskStatus::Completed)
+        };
+        task.depends_on.iter().filter(unmet).cloned().collect()
+    }
+
+    /// How many runs have ended like this since the index was opened, by the words on disk.
+    #[must_use]
+    pub fn ended(&self) -> BTreeMap<&'static str, u64> {
+        self.state().ended()
     }
 
     /// The tasks, of one project or of all, sorted by name.
@@ -146,6 +209,26 @@ impl Index {
     #[must_use]
     pub fn run(&self, id: &RunId) -> Option<Arc<RunSummary>> {
         self.state().run(id)
+    }
+
+    /// The runs whose end is not written down, newest first.
+    #[must_use]
+    pub fn unsettled(&self) -> Vec<Arc<RunSummary>> {
+        self.state().newest_first().filter(|r| !r.settled).cloned().collect()
+    }
+
+    /// How many tickets wait, and how many are live.
+    #[must_use]
+    pub fn tickets(&self) -> (usize, usize) {
+        let tickets = self.state().tickets();
+        let queued = tickets.values().filter(|t| t.place == Place::Queue).count();
+        (queued, tickets.len() - queued)
+    }
+
+    /// One run by its full name.
+    #[must_use]
+    pub fn run_of(&self, run: &RunRef) -> Option<Arc<RunSummary>> {
+        self.state().task(&run.task)?.runs.iter().find(|r| r.run == *run).cloned()
     }
 
     /// Tells revisions of this index from those of others.

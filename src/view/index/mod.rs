@@ -7,9 +7,11 @@
 mod changes;
 mod entry;
 mod handle;
+mod list;
 mod read;
 mod state;
 
 pub use changes::{Change, ChangeKind, Since};
-pub use entry::{RunSummary, Standing, TaskSummary};
+pub use entry::{ProjectEntry, ProjectSummary, RunSummary, Standing, TaskSummary};
 pub use handle::Index;
+pub use list::{BadCursor, Page, RunQuery, Sort, TaskFilter, TaskQuery, TaskSort, Window};

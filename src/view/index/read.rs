@@ -8,11 +8,14 @@ use std::{
     },
 };
 
-use super::entry::{RunSummary, TaskSummary};
+use chrono::DateTime;
+
+use super::entry::{ProjectSummary, RunSummary, TaskSummary};
 use crate::{
     tree::{
         Result, Tree, TreeError,
-        ids::{RunId, TicketId},
+        ids::{ProjectId, RunId, TicketId},
+        paths::ProjectDir,
         refs::TaskRef,
         run_info::RunStatus,
         task::TaskKind,
@@ -24,6 +27,9 @@ use crate::{
         why::{Attempt, Own},
     },
 };
+
+/// The longest PROJECT-ROOT.txt that is read: a path and a line end.
+const MAX_MARKER: u64 = 8192;
 
 /// The tickets of a tree.
 pub(super) type Tickets = BTreeMap<TicketId, Known>;
@@ -59,7 +65,12 @@ pub(super) fn task(
         let entry = scan::run(tree, name.run(id));
         // A folder without a record is a run that is just being made.
         if !matches!(entry.record, Err(TreeError::NotFound { .. })) {
-            runs.push(Arc::new(RunSummary::of(entry, place)));
+            let mut run = RunSummary::of(entry, place);
+            // Runs of one task mostly work in one folder.
+            if let Some(same) = runs.last().map(|r: &Arc<RunSummary>| &r.cwd).filter(|cwd| **cwd == run.cwd) {
+                run.cwd.clone_from(same);
+            }
+            runs.push(Arc::new(run));
         }
     }
     let kind = config.as_ref().map_or(TaskKind::Task, |c| c.kind);
@@ -86,8 +97,43 @@ pub(super) fn task(
     });
     let last_activity = runs.iter().filter_map(|r| r.end_time.or(r.start_time)).max();
     let (agent, depends_on) = config.map(|c| (c.agent, c.depends_on)).unwrap_or_default();
-    let name = name.clone();
-    Ok(Some(TaskSummary { task: name, status, standing: None, agent, depends_on, runs, last_activity, own }))
+    // It is written before the task is accepted, and stays.
+    let thread_parent = match known.filter(|k| k.thread_parent.is_some() || !k.runs.is_empty()) {
+        Some(known) => known.thread_parent.clone(),
+        // One that cannot be read says nothing.
+        None => tree.thread_link(name).ok().flatten().map(|link| Arc::new(link.parent)),
+    };
+    let last_output = match runs.last() {
+        Some(run) => tree.root().stat(&run.run.dir().output())?.map(|s| s.len),
+        None => None,
+    };
+    Ok(Some(TaskSummary {
+        task: name.clone(),
+        status,
+        standing: None,
+        agent,
+        depends_on,
+        runs,
+        last_activity,
+        thread_parent,
+        last_output,
+        own,
+    }))
+}
+
+/// Reads a project's own files; `None` if there is no such project.
+pub(super) fn project(tree: &Tree, project: &ProjectId) -> Result<Option<ProjectSummary>> {
+    let root = tree.root();
+    let dir = ProjectDir::new(project);
+    let Some(folder) = root.stat(dir.path())? else { return Ok(None) };
+    let marker = root.stat(&dir.root_marker())?;
+    // One that cannot be read says nothing.
+    let home = root.read_opt(&dir.root_marker(), MAX_MARKER).ok().flatten();
+    let home = home.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
+    let modified = marker.unwrap_or(folder).modified_ns;
+    let marked_at = i64::try_from(modified).map(DateTime::from_timestamp_nanos).unwrap_or_default();
+    let home = home.filter(|h| !h.is_empty()).map(Arc::from);
+    Ok(Some(ProjectSummary { project: project.clone(), home, marked_at }))
 }
 
 /// Reads the tickets; what is known of a queued one is not read again, for a ticket never changes its task.

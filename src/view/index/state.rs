@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     changes::{History, Since},
-    entry::{RunSummary, Standing, TaskSummary},
+    entry::{ProjectEntry, ProjectSummary, RunSummary, Standing, TaskSummary},
     read::{Known, Tickets},
 };
 use crate::{
@@ -27,10 +27,13 @@ pub(super) struct State {
     tasks: BTreeMap<TaskRef, Arc<TaskSummary>>,
     /// By id, which sorts by time; several runs of one id are found in trees that were copied together.
     runs: BTreeMap<RunId, Vec<Arc<RunSummary>>>,
+    projects: BTreeMap<ProjectId, Arc<ProjectSummary>>,
     tickets: Tickets,
     /// The tasks that stand somewhere in the queue.
     standing: Vec<TaskRef>,
     history: History,
+    /// How many runs have ended like this since the index was opened.
+    ended: BTreeMap<&'static str, u64>,
     ready: bool,
 }
 
@@ -56,9 +59,12 @@ impl State {
         for run in now {
             let old = known.iter().find(|r| r.run == run.run);
             if old != Some(run) {
+                self.count_end(old.map(Arc::as_ref), run);
                 self.history.note(old.map(Arc::as_ref), run);
                 self.forget(run);
-                self.runs.entry(run.run.run.clone()).or_default().push(run.clone());
+                let same = self.runs.entry(run.run.run.clone()).or_default();
+                same.push(run.clone());
+                same.sort_unstable_by(|a, b| a.run.cmp(&b.run));
             }
         }
         match summary {
@@ -79,6 +85,73 @@ impl State {
                 self.runs.remove(&run.run.run);
             }
         }
+    }
+
+    fn count_end(&mut self, before: Option<&RunSummary>, now: &RunSummary) {
+        if let Some(status) = now.status.filter(|s| s.is_final())
+            && self.ready
+            && !before.is_some_and(RunSummary::is_final)
+        {
+            *self.ended.entry(status.as_str()).or_default() += 1;
+        }
+    }
+
+    /// How many runs have ended like this since the index was opened.
+    pub(super) fn ended(&self) -> BTreeMap<&'static str, u64> {
+        self.ended.clone()
+    }
+
+    /// Takes in what was read of a project; `None`: it is gone.
+    pub(super) fn put_project(&mut self, project: &ProjectId, summary: Option<ProjectSummary>) {
+        match summary {
+            Some(summary) => {
+                self.projects.insert(project.clone(), Arc::new(summary));
+            }
+            None => {
+                self.projects.remove(project);
+            }
+        }
+    }
+
+    pub(super) fn projects(&self) -> Vec<ProjectEntry> {
+        self.projects.values().map(|p| self.entry_of(p)).collect()
+    }
+
+    pub(super) fn project(&self, project: &ProjectId) -> Option<ProjectEntry> {
+        self.projects.get(project).map(|p| self.entry_of(p))
+    }
+
+    fn entry_of(&self, summary: &Arc<ProjectSummary>) -> ProjectEntry {
+        let (mut tasks, mut last_activity) = (0, summary.marked_at);
+        for task in self.of_project(Some(&summary.project)) {
+            tasks += usize::from(!task.runs.is_empty());
+            last_activity = last_activity.max(task.last_activity.unwrap_or(last_activity));
+        }
+        ProjectEntry { summary: summary.clone(), tasks, last_activity }
+    }
+
+    /// The folders that projects and runs work in, each once, those used last first.
+    pub(super) fn work_folders(&self) -> Vec<Arc<str>> {
+        let mut used: HashMap<&Arc<str>, DateTime<Utc>> = HashMap::new();
+        let homes = self.projects.values().filter_map(|p| Some((p.home.as_ref()?, p.marked_at)));
+        let runs = self.runs.values().flatten().filter_map(|r| Some((r.cwd.as_ref()?, r.start_time?)));
+        for (folder, at) in homes.chain(runs) {
+            let last = used.entry(folder).or_insert(at);
+            *last = at.max(*last);
+        }
+        let mut used: Vec<_> = used.into_iter().collect();
+        used.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+        used.into_iter().map(|(folder, _)| folder.clone()).collect()
+    }
+
+    /// The tasks of a project, or all, sorted by name.
+    pub(super) fn of_project(&self, project: Option<&ProjectId>) -> impl Iterator<Item = &Arc<TaskSummary>> {
+        self.tasks.values().filter(move |t| project.is_none_or(|p| t.task.project == *p))
+    }
+
+    /// All runs, newest first.
+    pub(super) fn newest_first(&self) -> impl DoubleEndedIterator<Item = &Arc<RunSummary>> {
+        self.runs.values().rev().flat_map(|same| same.iter().rev())
     }
 
     /// Takes in the tickets. Returns the tasks whose ticket has come, moved or gone.
@@ -152,8 +225,7 @@ impl State {
     }
 
     pub(super) fn tasks(&self, project: Option<&ProjectId>) -> Vec<Arc<TaskSummary>> {
-        let wanted = |t: &&Arc<TaskSummary>| project.is_none_or(|p| t.task.project == *p);
-        self.tasks.values().filter(wanted).cloned().collect()
+        self.of_project(project).cloned().collect()
     }
 
     pub(super) fn task(&self, task: &TaskRef) -> Option<Arc<TaskSummary>> {
@@ -170,7 +242,7 @@ impl State {
     }
 
     pub(super) fn runs(&self) -> Vec<Arc<RunSummary>> {
-        self.runs.values().rev().flatten().cloned().collect()
+        self.newest_first().cloned().collect()
     }
 
     pub(super) fn run(&self, id: &RunId) -> Option<Arc<RunSummary>> {

@@ -5,11 +5,13 @@
 //! is held in memory but one chunk per file, however slow the reader is.
 
 mod cursor;
+mod fan_in;
 mod marks;
 mod reader;
 mod source;
 
 pub use cursor::{BadCursor, Cursor, LogStream, Note};
+pub use fan_in::{TaskCursor, TaskLog, TaskLogEvent};
 pub use reader::{LogEvent, RunLog, Shown};
 
 use crate::tree::{Result, Tree, refs::RunRef};

@@ -1,0 +1,131 @@
+//! The log of accepted submissions: what was asked for, without secrets, in lines of bounded length.
+
+use std::{fmt::Write as _, sync::Arc};
+
+use serde_json::{Value, json};
+
+use super::core::Core;
+use crate::{
+    telemetry::Redactor,
+    tree::{
+        audit::AuditEntry,
+        ids::{MsgId, ProjectId, RunId, TaskId},
+    },
+};
+
+/// The longest text that is kept of a field, in bytes.
+const MAX_TEXT: usize = 4096;
+/// The longest payload that is kept, in bytes of JSON; a longer one is only told of.
+const MAX_PAYLOAD: usize = 64 * 1024;
+
+/// An accepted submission.
+#[derive(Debug, Clone, Default)]
+pub struct Submitted {
+    /// Names the request.
+    pub request_id: String,
+    /// HTTP method.
+    pub method: String,
+    /// Path of the request.
+    pub path: String,
+    /// The route.
+    pub endpoint: &'static str,
+    /// Where the client is.
+    pub remote_addr: Option<String>,
+    /// The project.
+    pub project: Option<ProjectId>,
+    /// The task.
+    pub task: Option<TaskId>,
+    /// The run that was made.
+    pub run: Option<RunId>,
+    /// The message that was posted.
+    pub message: Option<MsgId>,
+    /// What was sent.
+    pub payload: Value,
+}
+
+impl Core {
+    /// Writes a submission down. A failure is logged and holds nobody up: what was asked for is done.
+    pub async fn audit(self: &Arc<Self>, submitted: Submitted) {
+        let core = self.clone();
+        let work = async move {
+            let done = tokio::task::spawn_blocking(move || core.write_down(submitted)).await;
+            if let Err(e) = done {
+                std::panic::resume_unwind(e.into_panic());
+            }
+        };
+        self.shutdown.owned(work).await;
+    }
+
+    fn write_down(&self, submitted: Submitted) {
+        let tree = &self.runner.tree;
+        let entry = AuditEntry {
+            timestamp: tree.clock().now(),
+            correlation_id: submitted.request_id.clone(),
+            request_id: submitted.request_id,
+            method: submitted.method,
+            path: submitted.path,
+            endpoint: submitted.endpoint.to_owned(),
+            remote_addr: submitted.remote_addr,
+            project_id: submitted.project,
+            task_id: submitted.task,
+            run_id: submitted.run,
+            message_id: submitted.message,
+            payload: sanitized(submitted.payload, &self.runner.redactor),
+        };
+        if let Err(e) = tree.append_audit(&entry) {
+            tracing::warn!(error = %e, request_id = entry.request_id, "a submission could not be written to the audit log");
+        }
+    }
+}
+
+/// The payload without secrets, its long texts cut.
+fn sanitized(mut payload: Value, redactor: &Redactor) -> Value {
+    // Before anything is cut: half a secret is not recognised.
+    redactor.json(&mut payload);
+    cut(&mut payload);
+    match payload.to_string().len() {
+        bytes if bytes > MAX_PAYLOAD => json!({ "truncated": true, "bytes": bytes }),
+        _ => payload,
+    }
+}
+
+fn cut(value: &mut Value) {
+    match value {
+        Value::String(text) if text.len() > MAX_TEXT => {
+            let end = text.floor_char_boundary(MAX_TEXT);
+            let left = text.len() - end;
+            text.truncate(end);
+            // Writing to a String cannot fail.
+            let _ = write!(text, "... [truncated {left} bytes]");
+        }
+        Value::Array(items) => items.iter_mut().for_each(cut),
+        Value::Object(map) => map.values_mut().for_each(cut),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_go_and_long_texts_are_cut() {
+        let redactor = Redactor::new(["hunter2hunter2"]);
+        let long = "ü".repeat(4096);
+        let payload = json!({
+            "prompt": "use Bearer abcdef123456 and hunter2hunter2", "api_key": "x", "list": [{"password": 5}],
+            "body": long, "n": 7, "none": null,
+        });
+        let clean = sanitized(payload, &redactor);
+        assert_eq!(clean["prompt"], "use Bearer [REDACTED] and [REDACTED]");
+        assert_eq!(
+            (&clean["api_key"], &clean["list"][0]["password"]),
+            (&json!("[REDACTED]"), &json!("[REDACTED]"))
+        );
+        let body = clean["body"].as_str().unwrap();
+        assert!(body.starts_with("üü") && body.ends_with("... [truncated 4096 bytes]"), "{}", body.len());
+        assert_eq!((&clean["n"], &clean["none"]), (&json!(7), &json!(null)));
+        let many = Value::from(vec!["x".repeat(1000); 100]);
+        assert_eq!(sanitized(many, &redactor)["truncated"], true);
+    }
+}

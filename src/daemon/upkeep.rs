@@ -1,0 +1,188 @@
+//! Making and deleting: projects, and what is at rest of tasks and runs. An answer means done.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use super::{commands::off_thread, core::Core};
+use crate::{
+    runner::{self, Deleted, Old, Policy, Result, RunnerError},
+    tree::{
+        TreeError,
+        ids::ProjectId,
+        refs::{RunRef, TaskRef},
+        run_info::RunStatus,
+    },
+};
+
+/// How long a deletion waits for a driver that has nothing more to do but to let go.
+const LETTING_GO: Duration = Duration::from_secs(1);
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(10);
+/// How long a forced deletion waits for the tasks that it has stopped.
+const STOPPING: Duration = Duration::from_secs(20);
+
+/// Whether what is still wanted is stopped first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Force {
+    /// It is.
+    Stop,
+    /// It keeps its project.
+    Refuse,
+}
+
+/// Whether old things are only counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cleaning {
+    /// They go.
+    Real,
+    /// They are counted.
+    Rehearsed,
+}
+
+/// What went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Collected {
+    /// Runs.
+    pub runs: usize,
+    /// Bytes of their files.
+    pub bytes: u64,
+}
+
+impl Core {
+    /// Makes a project whose agents work in a folder.
+    ///
+    /// # Errors
+    /// As [`runner::create_project`].
+    pub async fn create_project(self: &Arc<Self>, project: ProjectId, home: PathBuf) -> Result<()> {
+        let core = self.clone();
+        let work = move || {
+            runner::create_project(&core.runner, &project, &home)?;
+            Ok(core.index.look_at_project(&core.runner.tree, &project)?)
+        };
+        self.shutdown.owned(off_thread(work)).await
+    }
+
+    /// Deletes a task that has ended.
+    ///
+    /// # Errors
+    /// While it is wanted or driven.
+    pub async fn delete(self: &Arc<Self>, task: TaskRef) -> Result<()> {
+        let name = task.clone();
+        self.delete_at_rest(task, move |core| runner::delete(&core.runner, &name)).await
+    }
+
+    /// Deletes a run that has ended.
+    ///
+    /// # Errors
+    /// While it runs, or its task is driven.
+    pub async fn delete_run(self: &Arc<Self>, run: RunRef) -> Result<()> {
+        self.delete_at_rest(run.task.clone(), move |core| runner::delete_run(&core.runner, &run)).await
+    }
+
+    /// Deletes a project with all its tasks.
+    ///
+    /// # Errors
+    /// While a task of it is wanted or driven, and nothing is deleted then.
+    pub async fn delete_project(self: &Arc<Self>, project: ProjectId, force: Force) -> Result<Deleted> {
+        let core = self.clone();
+        let work = async move {
+            if force == Force::Stop {
+                core.stop_all_of(&project).await?;
+            }
+            off_thread(move || {
+                let deleted = runner::delete_project(&core.runner, &project);
+                // Also after a failure: some of it may be gone.
+                for task in core.index.tasks(Some(&project)) {
+                    core.refresh(&task.task)?;
+                }
+                core.index.look_at_project(&core.runner.tree, &project)?;
+                deleted
+            })
+            .await
+        };
+        self.shutdown.owned(work).await
+    }
+
+    /// Removes the old runs of a project.
+    ///
+    /// # Errors
+    /// If there is no such project, or something cannot be removed.
+    pub async fn collect(
+        self: &Arc<Self>,
+        project: ProjectId,
+        policy: Policy,
+        cleaning: Cleaning,
+    ) -> Result<Collected> {
+        let core = self.clone();
+        let work = move || {
+            if core.index.project(&project).is_none() {
+                return Err(TreeError::NotFound { what: format!("project {project}") }.into());
+            }
+            let mut collected = Collected::default();
+            for (old, bytes) in runner::old(&core.runner.tree, &project, &policy)? {
+                if cleaning == Cleaning::Real {
+                    if !runner::collect(&core.runner, &old, &policy)? {
+                        continue;
+                    }
+                    let (Old::Task(task) | Old::Run(RunRef { task, .. })) = &old;
+                    core.refresh(task)?;
+                }
+                collected.runs += 1;
+                collected.bytes += bytes;
+            }
+            Ok(collected)
+        };
+        self.shutdown.owned(off_thread(work)).await
+    }
+
+    /// Deletes what belongs to a task. A driver that has seen its last run end is given a moment to let go.
+    async fn delete_at_rest(
+        self: &Arc<Self>,
+        task: TaskRef,
+        delete: impl Fn(&Self) -> Result<()> + Clone + Send + 'static,
+    ) -> Result<()> {
+        let core = self.clone();
+        let work = async move {
+            let deadline = tokio::time::Instant::now() + LETTING_GO;
+            loop {
+                let (one, again, name) = (core.clone(), delete.clone(), task.clone());
+                let done = off_thread(move || {
+                    let done = again(&one);
+                    one.refresh(&name)?;
+                    done
+                })
+                .await;
+                let busy = |e: &RunnerError| {
+                    matches!(e, RunnerError::Tree(TreeError::Locked { .. } | TreeError::Exists { .. }))
+                };
+                let late = tokio::time::Instant::now() >= deadline;
+                match done {
+                    Err(e) if busy(&e) && !late && core.is_ending(&task) => tokio::time::sleep(LOOK).await,
+                    done => return done,
+                }
+            }
+        };
+        self.shutdown.owned(work).await
+    }
+
+    /// Whether no run of a task is at work or about to be.
+    fn is_ending(&self, task: &TaskRef) -> bool {
+        let open = |s: Option<RunStatus>| matches!(s, Some(RunStatus::Running | RunStatus::Created));
+        self.index.task(task).is_some_and(|t| t.standing.is_none() && !t.runs.iter().any(|r| open(r.status)))
+    }
+
+    async fn stop_all_of(self: &Arc<Self>, project: &ProjectId) -> Result<()> {
+        let wanted = || self.index.wanted().into_iter().filter(|t| t.project == *project);
+        for task in wanted() {
+            match self.stop(task).await {
+                // It has gone meanwhile.
+                Err(RunnerError::Tree(TreeError::NotFound { .. })) => {}
+                stopped => drop(stopped?),
+            }
+        }
+        let deadline = tokio::time::Instant::now() + STOPPING;
+        while wanted().next().is_some() && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,84 @@
+//! Who asks for what: the name of a request, and what the audit log says of it.
+
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    net::SocketAddr,
+};
+
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::daemon::AuditedSubmission;
+
+/// The header that names a request.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest name of a request that is taken over.
+const LONGEST: usize = 128;
+
+/// A request that was let in.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    pub(super) request_id: String,
+    pub(super) remote: Option<SocketAddr>,
+    pub(super) method: &'static str,
+    pub(super) path: String,
+    /// The pattern of the route.
+    pub(super) endpoint: &'static str,
+}
+
+impl Caller {
+    /// What the audit log says of it, so far.
+    pub(super) fn submitted(&self, payload: serde_json::Value) -> AuditedSubmission {
+        AuditedSubmission {
+            request_id: self.request_id.clone(),
+            method: self.method.to_owned(),
+            path: self.path.clone(),
+            endpoint: self.endpoint,
+            remote_addr: self.remote.map(|a| a.to_string()),
+            payload,
+            ..AuditedSubmission::default()
+        }
+    }
+}
+
+/// The name that a client gave to its request, if it can stand in a log, else a new one.
+pub(super) fn request_id(headers: &HeaderMap, now: DateTime<Utc>) -> String {
+    let given = headers.get(REQUEST_ID).and_then(|v| v.to_str().ok()).map(str::trim);
+    let fits = |id: &&str| !id.is_empty() && id.len() <= LONGEST && id.bytes().all(|b| b.is_ascii_graphic());
+    given.filter(fits).map_or_else(|| new_id(now), str::to_owned)
+}
+
+/// `req-<nanoseconds>-<12 hexadecimal digits>`.
+fn new_id(now: DateTime<Utc>) -> String {
+    let nanos = now.timestamp_nanos_opt().unwrap_or_default();
+    // The keys of each are new, and random.
+    let chance = RandomState::new().build_hasher().finish();
+    format!("req-{nanos}-{:012x}", chance & 0xffff_ffff_ffff)
+}
+
+/// A name of a request as a header.
+pub(super) fn header(id: &str) -> Option<HeaderValue> {
+    HeaderValue::from_str(id).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_kept_if_it_fits_into_a_log() {
+        let now = DateTime::from_timestamp(1, 5).unwrap();
+        let of = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(REQUEST_ID, HeaderValue::from_str(value).unwrap());
+            request_id(&headers, now)
+        };
+        assert_eq!(of("abc-1"), "abc-1");
+        for bad in ["", "a b", "ü", &"x".repeat(129)] {
+            let id = of(bad);
+            assert!(id.starts_with("req-1000000005-") && id.len() == "req-1000000005-".len() + 12, "{id}");
+        }
+        assert_ne!(new_id(now), new_id(now));
+    }
+}

@@ -1,0 +1,77 @@
+//! What the server counts of itself.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+use http::{Method, StatusCode};
+
+/// Counts since the start.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    requests: Mutex<BTreeMap<(&'static str, u16), u64>>,
+    panics: AtomicU64,
+    streams: AtomicI64,
+}
+
+/// A stream that is open while this lives.
+#[derive(Debug)]
+pub(super) struct OpenStream(Arc<Counters>);
+
+impl Counters {
+    /// Counts an answer.
+    pub(super) fn count(&self, method: &Method, status: StatusCode) {
+        let key = (word(method), status.as_u16());
+        *self.requests.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default() += 1;
+    }
+
+    /// Counts a request that met a bug.
+    pub(super) fn panicked(&self) {
+        self.panics.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a stream until what is returned is dropped.
+    pub(super) fn stream(self: &Arc<Self>) -> OpenStream {
+        self.streams.fetch_add(1, Ordering::Relaxed);
+        OpenStream(self.clone())
+    }
+
+    /// Answers, by method and status.
+    pub(super) fn requests(&self) -> BTreeMap<(&'static str, u16), u64> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Requests that met a bug.
+    pub(super) fn panics(&self) -> u64 {
+        self.panics.load(Ordering::Relaxed)
+    }
+
+    /// Streams that are open.
+    pub(super) fn streams(&self) -> i64 {
+        self.streams.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.streams.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The method, of those that there are: a client must not make up labels.
+fn word(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        "DELETE" => "DELETE",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "HEAD" => "HEAD",
+        "OPTIONS" => "OPTIONS",
+        _ => "OTHER",
+    }
+}

@@ -1,0 +1,127 @@
+//! Messages of a bus, and how they are posted.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::time::Time;
+use crate::tree::{
+    bus::{BusOwner, Draft, Link, Message, MessageType, Parent},
+    ids::{MsgId, ProjectId, RunId, TaskId},
+};
+
+/// `POST /api/v1/messages`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct NewMessage {
+    pub(in crate::http) project_id: ProjectId,
+    #[serde(default)]
+    pub(in crate::http) task_id: Option<TaskId>,
+    #[serde(default)]
+    pub(in crate::http) run_id: Option<RunId>,
+    #[serde(rename = "type", default)]
+    pub(in crate::http) kind: Option<MessageType>,
+    pub(in crate::http) body: String,
+    #[serde(default)]
+    pub(in crate::http) parents: Vec<Parent>,
+    #[serde(default)]
+    pub(in crate::http) links: Vec<Link>,
+    #[serde(default)]
+    pub(in crate::http) meta: BTreeMap<String, Value>,
+}
+
+/// A message: as on the bus, but that `parents` are ids, with the objects beside them.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct BusMessage<'a> {
+    msg_id: &'a MsgId,
+    timestamp: Time,
+    #[serde(rename = "type")]
+    kind: &'a MessageType,
+    project_id: &'a ProjectId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_id: Option<&'a TaskId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_id: Option<&'a RunId>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parents: Vec<&'a MsgId>,
+    #[serde(skip_serializing_if = "<[Parent]>::is_empty")]
+    parent_refs: &'a [Parent],
+    #[serde(skip_serializing_if = "<[Link]>::is_empty")]
+    links: &'a [Link],
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    meta: &'a BTreeMap<String, Value>,
+    body: &'a str,
+}
+
+impl<'a> From<&'a Message> for BusMessage<'a> {
+    fn from(message: &'a Message) -> Self {
+        Self {
+            msg_id: &message.msg_id,
+            timestamp: Time(message.timestamp),
+            kind: &message.kind,
+            project_id: &message.project_id,
+            task_id: message.task_id.as_ref(),
+            run_id: message.run_id.as_ref(),
+            parents: message.parents.iter().map(|p| &p.msg_id).collect(),
+            parent_refs: &message.parents,
+            links: &message.links,
+            meta: &message.meta,
+            body: &message.body,
+        }
+    }
+}
+
+/// `GET /api/v1/messages`.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct Messages<'a> {
+    pub(in crate::http) messages: Vec<BusMessage<'a>>,
+    /// Whether more stand behind the last one.
+    pub(in crate::http) more: bool,
+}
+
+/// `POST /api/projects/{p}/messages` and `…/tasks/{t}/messages`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct NewBusMessage {
+    #[serde(rename = "type", default)]
+    pub(in crate::http) kind: Option<MessageType>,
+    pub(in crate::http) body: String,
+    #[serde(default)]
+    pub(in crate::http) run_id: Option<RunId>,
+    #[serde(default)]
+    pub(in crate::http) parents: Vec<Parent>,
+    #[serde(default)]
+    pub(in crate::http) links: Vec<Link>,
+    #[serde(default)]
+    pub(in crate::http) meta: BTreeMap<String, Value>,
+}
+
+impl NewMessage {
+    /// Whose bus it is for, and the message.
+    pub(in crate::http) fn split(self) -> (BusOwner, NewBusMessage) {
+        let Self { project_id, task_id, run_id, kind, body, parents, links, meta } = self;
+        let message = NewBusMessage { kind, body, run_id, parents, links, meta };
+        (BusOwner::new(project_id, task_id), message)
+    }
+}
+
+impl NewBusMessage {
+    /// The message as the bus takes it.
+    pub(in crate::http) fn into_draft(self) -> Draft {
+        Draft {
+            run_id: self.run_id,
+            parents: self.parents,
+            links: self.links,
+            meta: self.meta,
+            ..Draft::new(self.kind.unwrap_or(MessageType::USER), self.body)
+        }
+    }
+}
+
+/// The answer to a post.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct Posted<'a> {
+    pub(in crate::http) msg_id: &'a MsgId,
+    pub(in crate::http) timestamp: Time,
+}

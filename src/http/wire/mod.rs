@@ -1,0 +1,18 @@
+//! What goes over the wire: words and shapes, as the document of the API has them, one file per noun.
+//!
+//! `/api/v1` has words of its own for how a run stands; `/api/projects` shows those on disk.
+
+mod messages;
+mod projects;
+mod runs;
+mod tasks;
+mod time;
+
+pub(super) use messages::{BusMessage, Messages, NewBusMessage, NewMessage, Posted};
+pub(super) use projects::{
+    Collected, DeletedProject, File, FlatRun, FlatRuns, Listed, NewProject, Project, ProjectRun, Projects,
+    Stats, TaskDetail, TaskItem,
+};
+pub(super) use runs::{LogEvent, Output, Run, RunChange, RunDetail, RunWord, Runs, TaskLogEvent};
+pub(super) use tasks::{AttachMode, NewTask, Started, Task, Tasks};
+pub(super) use time::Time;

@@ -1,0 +1,276 @@
+//! Projects, and their tasks and runs as `/api/projects` shows them: with the words that stand on disk.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::time::Time;
+use crate::{
+    tree::{
+        ids::{ProjectId, RunId, TaskId},
+        run_info::RunStatus,
+        thread_link::ThreadParent,
+    },
+    view::{
+        files::RunFile,
+        index::{ProjectEntry, RunSummary, TaskSummary},
+        task::TaskStatus,
+    },
+};
+
+/// A project.
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the document's names")]
+pub(in crate::http) struct Project<'a> {
+    id: &'a ProjectId,
+    last_activity: Time,
+    task_count: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project_root: Option<&'a str>,
+}
+
+impl<'a> From<&'a ProjectEntry> for Project<'a> {
+    fn from(entry: &'a ProjectEntry) -> Self {
+        Self {
+            id: &entry.summary.project,
+            last_activity: Time(entry.last_activity),
+            task_count: entry.tasks,
+            project_root: entry.summary.home.as_deref(),
+        }
+    }
+}
+
+/// `GET /api/projects`.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct Projects<'a> {
+    pub(in crate::http) projects: Vec<Project<'a>>,
+}
+
+/// `POST /api/projects`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct NewProject {
+    pub(in crate::http) project_id: ProjectId,
+    pub(in crate::http) project_root: PathBuf,
+}
+
+/// `DELETE /api/projects/{p}`.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct DeletedProject<'a> {
+    pub(in crate::http) project_id: &'a ProjectId,
+    pub(in crate::http) deleted_tasks: usize,
+    pub(in crate::http) freed_bytes: u64,
+}
+
+/// `POST /api/projects/{p}/gc`.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct Collected {
+    pub(in crate::http) deleted_runs: usize,
+    pub(in crate::http) freed_bytes: u64,
+    pub(in crate::http) dry_run: bool,
+}
+
+/// `GET /api/projects/{p}/stats`.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct Stats<'a> {
+    pub(in crate::http) project_id: &'a ProjectId,
+    pub(in crate::http) total_tasks: usize,
+    pub(in crate::http) total_runs: usize,
+    pub(in crate::http) running_runs: usize,
+    pub(in crate::http) completed_runs: usize,
+    pub(in crate::http) failed_runs: usize,
+    /// Every other end, as documented.
+    pub(in crate::http) crashed_runs: usize,
+    pub(in crate::http) stopped_runs: usize,
+    pub(in crate::http) message_bus_files: u64,
+    pub(in crate::http) message_bus_total_bytes: u64,
+}
+
+/// A part of a list.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct Listed<T> {
+    pub(in crate::http) items: Vec<T>,
+    pub(in crate::http) total: usize,
+    pub(in crate::http) limit: usize,
+    pub(in crate::http) offset: usize,
+    pub(in crate::http) has_more: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::http) next_cursor: Option<String>,
+}
+
+/// A task in a list.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct TaskItem<'a> {
+    id: &'a TaskId,
+    project_id: &'a ProjectId,
+    status: TaskStatus,
+    agent: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_activity: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_at: Option<Time>,
+    run_count: usize,
+    run_counts: BTreeMap<&'static str, usize>,
+    depends_on: &'a [TaskId],
+    blocked_by: Vec<TaskId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thread_parent: Option<&'a ThreadParent>,
+    done: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_run_status: Option<RunStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_run_exit_code: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_run_output_size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue_position: Option<usize>,
+    reason: String,
+}
+
+impl<'a> TaskItem<'a> {
+    /// A task, the sentence on why it stands where it stands, and what it waits for.
+    pub(in crate::http) fn new(task: &'a TaskSummary, reason: String, blocked_by: Vec<TaskId>) -> Self {
+        let mut run_counts = BTreeMap::new();
+        for run in &task.runs {
+            *run_counts.entry(run.status.map_or("unknown", RunStatus::as_str)).or_default() += 1;
+        }
+        let last = task.runs.last();
+        Self {
+            id: &task.task.task,
+            project_id: &task.task.project,
+            status: task.status(),
+            agent: &task.agent,
+            last_activity: task.last_activity.map(Time),
+            created_at: task.created().map(Time),
+            run_count: task.runs.len(),
+            run_counts,
+            depends_on: &task.depends_on,
+            blocked_by,
+            thread_parent: task.thread_parent.as_deref(),
+            done: task.is_done(),
+            last_run_status: last.and_then(|r| r.status),
+            last_run_exit_code: last.and_then(|r| r.exit_code),
+            last_run_output_size: task.last_output,
+            queue_position: task.position(),
+            reason,
+        }
+    }
+}
+
+/// A file of a run.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct File {
+    name: &'static str,
+    label: &'static str,
+    size: u64,
+}
+
+impl From<(RunFile, u64)> for File {
+    fn from((file, size): (RunFile, u64)) -> Self {
+        Self { name: file.name(), label: file.label(), size }
+    }
+}
+
+/// A run. Its name stands under `id` and `run_id`, for clients know either.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct ProjectRun<'a> {
+    id: &'a RunId,
+    run_id: &'a RunId,
+    project_id: &'a ProjectId,
+    task_id: &'a TaskId,
+    /// `unknown`: its record cannot be read.
+    status: &'static str,
+    agent: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent_version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_time: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_time: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<i32>,
+    error_summary: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cwd: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_run_id: Option<&'a RunId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_run_id: Option<&'a RunId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<Vec<File>>,
+}
+
+impl<'a> ProjectRun<'a> {
+    /// A run, with its files where they are wanted.
+    pub(in crate::http) fn new(run: &'a RunSummary, files: Option<Vec<File>>) -> Self {
+        Self {
+            id: &run.run.run,
+            run_id: &run.run.run,
+            project_id: &run.run.task.project,
+            task_id: &run.run.task.task,
+            status: run.status.map_or("unknown", RunStatus::as_str),
+            agent: &run.agent,
+            agent_version: run.agent_version.as_deref(),
+            start_time: run.start_time.map(Time),
+            end_time: run.end_time.map(Time),
+            exit_code: run.exit_code,
+            error_summary: run.error.as_deref().unwrap_or_default(),
+            cwd: run.cwd.as_deref(),
+            parent_run_id: run.parent.as_ref(),
+            previous_run_id: run.previous.as_ref(),
+            files,
+        }
+    }
+}
+
+/// `GET /api/projects/{p}/tasks/{t}`.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct TaskDetail<'a> {
+    #[serde(flatten)]
+    pub(in crate::http) item: TaskItem<'a>,
+    /// As `status`, under the name that clients of the original read.
+    pub(in crate::http) state: TaskStatus,
+    /// Newest first.
+    pub(in crate::http) runs: Vec<ProjectRun<'a>>,
+}
+
+/// A run in the flat list.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct FlatRun<'a> {
+    id: &'a RunId,
+    task_id: &'a TaskId,
+    agent: &'a str,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_time: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_time: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_run_id: Option<&'a RunId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_run_id: Option<&'a RunId>,
+}
+
+impl<'a> From<&'a Arc<RunSummary>> for FlatRun<'a> {
+    fn from(run: &'a Arc<RunSummary>) -> Self {
+        Self {
+            id: &run.run.run,
+            task_id: &run.run.task.task,
+            agent: &run.agent,
+            status: run.status.map_or("unknown", RunStatus::as_str),
+            exit_code: run.exit_code,
+            start_time: run.start_time.map(Time),
+            end_time: run.end_time.map(Time),
+            parent_run_id: run.parent.as_ref(),
+            previous_run_id: run.previous.as_ref(),
+        }
+    }
+}
+
+/// `GET /api/projects/{p}/runs/flat`.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct FlatRuns<'a> {
+    pub(in crate::http) runs: Vec<FlatRun<'a>>,
+}

@@ -1,0 +1,223 @@
+//! Runs and their streams on `/api/v1`.
+
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use super::time::Time;
+use crate::{
+    tree::{
+        ids::{ProjectId, RunId, TaskId},
+        run_info::RunStatus,
+    },
+    view::{index::RunSummary, run_log},
+};
+
+/// The word for a run's state on `/api/v1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::http) enum RunWord {
+    Created,
+    Running,
+    Success,
+    Failed,
+    Stopped,
+    /// Its record cannot be read.
+    Unknown,
+}
+
+impl From<Option<RunStatus>> for RunWord {
+    fn from(status: Option<RunStatus>) -> Self {
+        match status {
+            Some(RunStatus::Created) => Self::Created,
+            Some(RunStatus::Running) => Self::Running,
+            Some(RunStatus::Completed) => Self::Success,
+            Some(RunStatus::Failed | RunStatus::Crashed) => Self::Failed,
+            Some(RunStatus::Stopped) => Self::Stopped,
+            None => Self::Unknown,
+        }
+    }
+}
+
+impl RunWord {
+    /// The states that this word is shown for.
+    pub(in crate::http) fn statuses(self) -> &'static [RunStatus] {
+        match self {
+            Self::Created => &[RunStatus::Created],
+            Self::Running => &[RunStatus::Running],
+            Self::Success => &[RunStatus::Completed],
+            Self::Failed => &[RunStatus::Failed, RunStatus::Crashed],
+            Self::Stopped => &[RunStatus::Stopped],
+            Self::Unknown => &[],
+        }
+    }
+}
+
+impl FromStr for RunWord {
+    type Err = String;
+
+    /// Takes the words on disk, too.
+    fn from_str(word: &str) -> Result<Self, String> {
+        Ok(match word {
+            "created" => Self::Created,
+            "running" | "active" => Self::Running,
+            "success" | "completed" => Self::Success,
+            "failed" | "crashed" => Self::Failed,
+            "stopped" => Self::Stopped,
+            _ => {
+                let word = word.escape_debug();
+                return Err(format!("'{word}' is none of created, running, success, failed, stopped"));
+            }
+        })
+    }
+}
+
+/// A run in a list.
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the document's names")]
+pub(in crate::http) struct Run<'a> {
+    pub(in crate::http) run_id: &'a RunId,
+    pub(in crate::http) project_id: &'a ProjectId,
+    pub(in crate::http) task_id: &'a TaskId,
+    pub(in crate::http) status: RunWord,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(in crate::http) agent: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::http) start_time: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::http) end_time: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::http) exit_code: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::http) parent_run_id: Option<&'a RunId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::http) previous_run_id: Option<&'a RunId>,
+}
+
+impl<'a> From<&'a RunSummary> for Run<'a> {
+    fn from(run: &'a RunSummary) -> Self {
+        Self {
+            run_id: &run.run.run,
+            project_id: &run.run.task.project,
+            task_id: &run.run.task.task,
+            status: run.status.into(),
+            agent: &run.agent,
+            start_time: run.start_time.map(Time),
+            end_time: run.end_time.map(Time),
+            exit_code: run.exit_code,
+            parent_run_id: run.parent.as_ref(),
+            previous_run_id: run.previous.as_ref(),
+        }
+    }
+}
+
+/// `GET /api/v1/runs`.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct Runs<'a> {
+    pub(in crate::http) runs: Vec<Run<'a>>,
+    /// Where the list goes on, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::http) next_cursor: Option<String>,
+}
+
+/// An event of `/api/v1/runs/stream/all`.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct RunChange<'a> {
+    #[serde(rename = "type")]
+    pub(in crate::http) kind: &'static str,
+    #[serde(flatten)]
+    pub(in crate::http) run: Run<'a>,
+}
+
+/// An event of a run's stream.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub(in crate::http) enum LogEvent<'a> {
+    /// A line.
+    Log {
+        timestamp: Time,
+        line: &'a str,
+        stream: &'static str,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        continues: bool,
+    },
+    /// A change of the run's status.
+    Status {
+        status: RunWord,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        exit_code: Option<i32>,
+    },
+    /// The end.
+    Done,
+}
+
+impl<'a> From<&'a run_log::LogEvent> for LogEvent<'a> {
+    fn from(event: &'a run_log::LogEvent) -> Self {
+        match event {
+            run_log::LogEvent::Line { stream, time, text, continues } => Self::Log {
+                timestamp: Time(*time),
+                line: text,
+                stream: stream.as_str(),
+                continues: *continues,
+            },
+            run_log::LogEvent::Status(shown) => {
+                Self::Status { status: Some(shown.status).into(), exit_code: shown.exit_code }
+            }
+            run_log::LogEvent::Done => Self::Done,
+        }
+    }
+}
+
+/// A run by itself.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct RunDetail<'a> {
+    #[serde(flatten)]
+    pub(in crate::http) run: Run<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::http) agent_version: Option<&'a str>,
+    pub(in crate::http) error_summary: &'a str,
+    #[serde(flatten)]
+    pub(in crate::http) output: Option<Output>,
+}
+
+/// What a run's agent has printed.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct Output {
+    pub(in crate::http) output: String,
+    /// Whether the beginning was left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(in crate::http) output_truncated: bool,
+}
+
+impl<'a> RunDetail<'a> {
+    pub(in crate::http) fn new(run: &'a RunSummary, output: Option<Output>) -> Self {
+        Self {
+            run: run.into(),
+            agent_version: run.agent_version.as_deref(),
+            error_summary: run.error.as_deref().unwrap_or_default(),
+            output,
+        }
+    }
+}
+
+/// An event of the stream of a task's runs: that of the run, and which run it is.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct TaskLogEvent<'a> {
+    run_id: &'a RunId,
+    project_id: &'a ProjectId,
+    task_id: &'a TaskId,
+    #[serde(flatten)]
+    event: LogEvent<'a>,
+}
+
+impl<'a> TaskLogEvent<'a> {
+    pub(in crate::http) fn new(run: &'a RunSummary, event: &'a run_log::LogEvent) -> Self {
+        let name = &run.run;
+        Self {
+            run_id: &name.run,
+            project_id: &name.task.project,
+            task_id: &name.task.task,
+            event: event.into(),
+        }
+    }
+}

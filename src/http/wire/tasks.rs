@@ -1,0 +1,119 @@
+//! Tasks on `/api/v1`, and how they are made.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{runs::Run, time::Time};
+use crate::{
+    tree::{
+        ids::{ProjectId, RunId, TaskId},
+        thread_link::ThreadParent,
+    },
+    view::{index::TaskSummary, task::TaskStatus},
+};
+
+/// A task.
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the document's names")]
+pub(in crate::http) struct Task<'a> {
+    project_id: &'a ProjectId,
+    task_id: &'a TaskId,
+    status: TaskStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue_position: Option<usize>,
+    reason: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    agent_type: &'a str,
+    #[serde(skip_serializing_if = "<[TaskId]>::is_empty")]
+    depends_on: &'a [TaskId],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_activity: Option<Time>,
+    runs: Vec<Run<'a>>,
+}
+
+impl<'a> Task<'a> {
+    /// A task with the sentence on why it stands where it stands.
+    pub(in crate::http) fn new(task: &'a TaskSummary, reason: String) -> Self {
+        Self {
+            project_id: &task.task.project,
+            task_id: &task.task.task,
+            status: task.status(),
+            queue_position: task.position(),
+            reason,
+            agent_type: &task.agent,
+            depends_on: &task.depends_on,
+            last_activity: task.last_activity.map(Time),
+            runs: task.runs.iter().rev().map(|r| Run::from(&**r)).collect(),
+        }
+    }
+}
+
+/// `GET /api/v1/tasks`.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct Tasks<'a> {
+    pub(in crate::http) tasks: Vec<Task<'a>>,
+    /// Where the list goes on, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::http) next_cursor: Option<String>,
+}
+
+/// What becomes of an existing task of the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::http) enum AttachMode {
+    /// It must not exist.
+    #[default]
+    Create,
+    /// Its live loop is taken for ours.
+    Attach,
+    /// It is taken up again.
+    Resume,
+}
+
+/// `POST /api/v1/tasks`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct NewTask {
+    pub(in crate::http) project_id: ProjectId,
+    pub(in crate::http) task_id: TaskId,
+    pub(in crate::http) agent_type: String,
+    pub(in crate::http) prompt: String,
+    #[serde(default)]
+    pub(in crate::http) attach_mode: AttachMode,
+    #[serde(default)]
+    pub(in crate::http) config: BTreeMap<String, Value>,
+    #[serde(default)]
+    pub(in crate::http) depends_on: Vec<TaskId>,
+    #[serde(default)]
+    pub(in crate::http) project_root: Option<PathBuf>,
+    #[serde(default)]
+    pub(in crate::http) cwd: Option<PathBuf>,
+    #[serde(default)]
+    pub(in crate::http) parent_run_id: Option<RunId>,
+    #[serde(default)]
+    pub(in crate::http) thread_parent: Option<ThreadParent>,
+    #[serde(default)]
+    pub(in crate::http) thread_message_type: Option<ThreadMessageType>,
+}
+
+/// What the request of a task that answers a message is called on the task's bus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(in crate::http) enum ThreadMessageType {
+    #[serde(rename = "USER_REQUEST")]
+    UserRequest,
+}
+
+/// The answer to it.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct Started<'a> {
+    pub(in crate::http) project_id: &'a ProjectId,
+    pub(in crate::http) task_id: &'a TaskId,
+    pub(in crate::http) run_id: &'a RunId,
+    pub(in crate::http) status: &'static str,
+    pub(in crate::http) queue_position: usize,
+    pub(in crate::http) depends_on: &'a [TaskId],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::http) reason: Option<&'a str>,
+}

@@ -1,0 +1,68 @@
+//! `_audit/form-submissions.jsonl`: who asked for what, one accepted submission per line.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
+
+use super::{
+    Tree, TreeError,
+    error::Result,
+    ids::{MsgId, ProjectId, RunId, TaskId},
+    paths::top,
+};
+use crate::clock::rfc3339;
+
+/// An accepted submission. What does not apply is absent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AuditEntry {
+    /// When it was accepted.
+    #[serde(serialize_with = "microseconds")]
+    pub timestamp: DateTime<Utc>,
+    /// Names the request, here and in the answer.
+    pub request_id: String,
+    /// The same, under the name that other logs have.
+    pub correlation_id: String,
+    /// HTTP method.
+    pub method: String,
+    /// Path of the request.
+    pub path: String,
+    /// The route, with the names of its parameters.
+    pub endpoint: String,
+    /// Where the client is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub remote_addr: Option<String>,
+    /// The project.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub project_id: Option<ProjectId>,
+    /// The task.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub task_id: Option<TaskId>,
+    /// The run that was made.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub run_id: Option<RunId>,
+    /// The message that was posted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub message_id: Option<MsgId>,
+    /// What was sent, without secrets and cut to a bounded length.
+    pub payload: Value,
+}
+
+fn microseconds<S: Serializer>(at: &DateTime<Utc>, to: S) -> std::result::Result<S::Ok, S::Error> {
+    to.serialize_str(&rfc3339(*at))
+}
+
+impl Tree {
+    /// Appends a submission; it is as durable as the root asks when this returns.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn append_audit(&self, entry: &AuditEntry) -> Result<()> {
+        let mut line = serde_json::to_vec(entry)
+            .map_err(|e| TreeError::Invalid(format!("unwritable audit entry: {e}")))?;
+        line.push(b'\n');
+        let rel = top::audit();
+        self.root().ensure_dir(&rel.parent())?;
+        self.root().append(&rel, |_| Ok((line, ())))
+    }
+}

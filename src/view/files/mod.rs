@@ -1,0 +1,9 @@
+//! The files of runs and tasks that are shown by name: whole, their end, or as they grow.
+
+mod follow;
+mod name;
+mod part;
+
+pub use follow::{BadFileCursor, FileCursor, FilePiece, FileReader, Growth};
+pub use name::{RunFile, TaskFile};
+pub use part::{Extent, MAX_SHOWN, Opened, Part, Tail};

@@ -1,0 +1,168 @@
+//! What the files are called in questions, and where they lie.
+
+use std::str::FromStr;
+
+use crate::{
+    fsx::RelPath,
+    tree::{
+        Result, Tree,
+        refs::{RunRef, TaskRef},
+    },
+};
+
+/// A file of a run that may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunFile {
+    /// The answer.
+    Output,
+    /// What the agent printed.
+    Stdout,
+    /// What it complained about.
+    Stderr,
+    /// What it was given.
+    Prompt,
+    /// Its stream in one shape for all agents.
+    Events,
+    /// What it changed in its work folder.
+    Patch,
+    /// The run's record.
+    Info,
+}
+
+/// A file of a task that may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskFile {
+    /// The prompt.
+    Prompt,
+    /// What the agent keeps about its progress.
+    State,
+}
+
+/// A name, the name on disk, and what people call it.
+type Names = (&'static str, &'static str, &'static str);
+
+impl RunFile {
+    /// All of them, in the order in which they are listed.
+    pub const ALL: [Self; 7] =
+        [Self::Output, Self::Stdout, Self::Stderr, Self::Prompt, Self::Events, Self::Patch, Self::Info];
+
+    fn names(self) -> Names {
+        match self {
+            Self::Output => ("output.md", "output.md", "Answer"),
+            Self::Stdout => ("stdout", "agent-stdout.txt", "Standard output"),
+            Self::Stderr => ("stderr", "agent-stderr.txt", "Standard error"),
+            Self::Prompt => ("prompt", "prompt.md", "Prompt"),
+            Self::Events => ("events.jsonl", "events.jsonl", "Events"),
+            Self::Patch => ("changes.patch", "changes.patch", "Changes"),
+            Self::Info => ("run-info.yaml", "run-info.yaml", "Record"),
+        }
+    }
+
+    /// Its name in questions.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.names().0
+    }
+
+    /// What people call it.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        self.names().2
+    }
+
+    /// Those that a run has by now, with their bytes.
+    ///
+    /// # Errors
+    /// If its folder cannot be read.
+    pub fn there(tree: &Tree, run: &RunRef) -> Result<Vec<(Self, u64)>> {
+        let mut there = Vec::new();
+        for file in Self::ALL {
+            if let Some(stat) = tree.root().stat(&file.of(run))? {
+                there.push((file, stat.len));
+            }
+        }
+        Ok(there)
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn of(self, run: &RunRef) -> RelPath {
+        let dir = run.dir();
+        match self {
+            Self::Output => dir.output(),
+            Self::Stdout => dir.stdout(),
+            Self::Stderr => dir.stderr(),
+            Self::Prompt => dir.prompt(),
+            Self::Events => dir.events(),
+            Self::Patch => dir.patch(),
+            Self::Info => dir.info(),
+        }
+    }
+}
+
+impl TaskFile {
+    const ALL: [Self; 2] = [Self::Prompt, Self::State];
+
+    /// Its name in questions and on disk.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Prompt => "TASK.md",
+            Self::State => "TASK_STATE.md",
+        }
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn of(self, task: &TaskRef) -> RelPath {
+        match self {
+            Self::Prompt => task.dir().prompt(),
+            Self::State => task.dir().state(),
+        }
+    }
+}
+
+impl FromStr for RunFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let named = |f: &Self| text == f.names().0 || text == f.names().1;
+        Self::ALL.into_iter().find(named).ok_or_else(|| none_of(text, &Self::ALL.map(Self::name)))
+    }
+}
+
+impl FromStr for TaskFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|f| f.name() == text)
+            .ok_or_else(|| none_of(text, &Self::ALL.map(Self::name)))
+    }
+}
+
+fn none_of(text: &str, names: &[&str]) -> String {
+    let shown: String = text.chars().take(40).collect();
+    format!("'{}' is none of {}", shown.escape_debug(), names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_found_by_either_name_and_nothing_else_is() {
+        let task = TaskRef { project: "p".parse().unwrap(), task: "t".parse().unwrap() };
+        let run = task.run("r".parse().unwrap());
+        for file in RunFile::ALL {
+            assert_eq!(file.name().parse(), Ok(file));
+            assert_eq!(file.of(&run).name().parse(), Ok(file), "its name on disk");
+        }
+        for bad in ["", "../TASK.md", "task.lock", "/etc/passwd", "output.md/", "claim.json"] {
+            assert!(bad.parse::<RunFile>().unwrap_err().contains("output.md, stdout"), "{bad}");
+            assert!(bad.parse::<TaskFile>().is_err(), "{bad}");
+        }
+        assert_eq!(TaskFile::Prompt.of(&task).name(), "TASK.md");
+    }
+}
