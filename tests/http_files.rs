@@ -27,12 +27,11 @@ fn text(raw: &str) -> (String, Vec<String>) {
     let (mut text, mut names) = (String::new(), Vec::new());
     for block in raw.split("\n\n").filter(|b| b.lines().any(|l| l.starts_with("data:"))) {
         let data: Vec<&str> = block.lines().filter_map(|l| l.strip_prefix("data: ")).collect();
-        match block.lines().find_map(|l| l.strip_prefix("event: ")) {
-            Some(name) => names.push(format!("{name} {}", data.join("\n"))),
-            None => {
-                text.push_str(&data.join("\n"));
-                text.push('\n');
-            }
+        if let Some(name) = block.lines().find_map(|l| l.strip_prefix("event: ")) {
+            names.push(format!("{name} {}", data.join("\n")));
+        } else {
+            text.push_str(&data.join("\n"));
+            text.push('\n');
         }
     }
     (text, names)

@@ -170,13 +170,10 @@ fn tasks_and_runs_are_shown_with_the_words_on_disk() {
     assert_eq!(bytes, on_disk);
     assert_eq!(daemon.get("/api/projects").json()["projects"][0]["task_count"], 3);
 
-    let status = daemon.get("/api/v1/status").json();
-    assert_eq!(
-        (&status["active_runs_count"], &status["running_tasks"][0]["run_id"]),
-        (&json!(1), &json!(waits))
-    );
-    assert!(status["uptime_seconds"].as_f64().is_some_and(|s| s > 0.0), "{status}");
-    assert!(status["configured_agents"].as_array().is_some_and(|a| a.contains(&json!("quick"))), "{status}");
+    let now = daemon.get("/api/v1/status").json();
+    assert_eq!((&now["active_runs_count"], &now["running_tasks"][0]["run_id"]), (&json!(1), &json!(waits)));
+    assert!(now["uptime_seconds"].as_f64().is_some_and(|s| s > 0.0), "{now}");
+    assert!(now["configured_agents"].as_array().is_some_and(|a| a.contains(&json!("quick"))), "{now}");
     assert_eq!(daemon.get("/healthz").json()["status"], "ok");
     delete(&daemon, "/api/v1/tasks/waits?project_id=p");
     daemon.until_task("waits", "stopped");

@@ -152,9 +152,9 @@ fn a_request_that_is_sent_again_is_done_once() {
     // At the same time.
     let twin = json!({"project_id": "p", "task_id": "twin", "agent_type": "quick", "prompt": "x"});
     let answers: Vec<Answer> = std::thread::scope(|scope| {
-        let sent: Vec<_> =
+        let calls: Vec<_> =
             (0..6).map(|_| scope.spawn(|| send(&daemon, "/api/v1/tasks", "k-3", &twin))).collect();
-        sent.into_iter().map(|s| s.join().expect("an answer")).collect()
+        calls.into_iter().map(|c| c.join().expect("an answer")).collect()
     });
     let done: Vec<&Answer> = answers.iter().filter(|a| a.status == 201).collect();
     assert!(!done.is_empty() && answers.iter().all(|a| a.status == 201 || a.status == 409), "{answers:?}");

@@ -375,9 +375,9 @@ mod tests {
             for n in 0.. {
                 let page = tasks(&state, &query);
                 seen.extend(names(&page).into_iter().map(str::to_owned));
-                // Something new at either end, each time.
-                for (name, minute) in [(format!("a{n}"), 50), (format!("b{n}"), 50)] {
-                    let new = task(&name, minute, Completed);
+                // Something new before what was shown and behind it.
+                for name in [format!("a{n}"), format!("c{n}")].iter().filter(|_| n < 2) {
+                    let new = task(name, 50, Completed);
                     state.put(&new.task.clone(), Some(new));
                 }
                 let Some(last) = page.items.last().filter(|_| page.more && n < 9) else { break };
