@@ -153,7 +153,7 @@ fn a_bundle_is_checked_and_played_elsewhere() {
 /// Packs entries as somebody with bad intentions would.
 fn evil(bench: &Bench, name: &str, entries: &[(&str, tar::EntryType, &str)]) -> std::path::PathBuf {
     let mut archive =
-        tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+        tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default()));
     for (path, kind, content) in entries {
         let mut header = tar::Header::new_gnu();
         header.set_entry_type(*kind);
@@ -196,4 +196,93 @@ fn a_bundle_of_somebody_else_is_not_trusted() {
     let mut half = std::fs::File::create(bench.sandbox.work().join("half.tar.gz")).unwrap();
     half.write_all(&whole[..whole.len() / 2]).unwrap();
     bench.run("fsck half.tar.gz").fails(16, "not a readable tar.gz", "run-agent bundle");
+}
+
+/// Packs the files of a bundle again, as they are.
+fn packed(bench: &Bench, files: &[(String, Vec<u8>)]) {
+    let texts: Vec<String> =
+        files.iter().map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned()).collect();
+    let entries: Vec<_> = files
+        .iter()
+        .zip(&texts)
+        .map(|((path, _), text)| (path.as_str(), tar::EntryType::Regular, text.as_str()))
+        .collect();
+    evil(bench, "again.tar.gz", &entries);
+}
+
+#[test]
+fn a_bundle_is_what_its_manifest_says() {
+    let bench = Bench::new();
+    assert_eq!(outcome(&mut bench.command("job", "t", "", "echo hello")).code, 0);
+    assert_eq!(bench.run("bundle p/t -o b.tar.gz").code, 0);
+    let files = unpacked(&bench.sandbox.work().join("b.tar.gz"));
+    packed(&bench, &files);
+    assert_eq!(bench.run("fsck again.tar.gz").code, 0, "packed as it was");
+    let is_stdout = |name: &str| name.ends_with("agent-stdout.txt");
+
+    let mut other = files.clone();
+    other.retain(|(name, _)| !is_stdout(name));
+    packed(&bench, &other);
+    bench.run("fsck again.tar.gz").fails(16, "agent-stdout.txt is missing", "run-agent bundle");
+    bench.run("replay again.tar.gz --task u").fails(16, "again.tar.gz is not a bundle", "run-agent bundle");
+
+    let mut other = files.clone();
+    other.iter_mut().filter(|(name, _)| is_stdout(name)).for_each(|(_, bytes)| bytes.truncate(3));
+    packed(&bench, &other);
+    let problem = "agent-stdout.txt has 3 bytes, and manifest.json says 6";
+    bench.run("fsck again.tar.gz").fails(16, problem, "run-agent bundle");
+
+    let mut other = files.clone();
+    other.insert(0, ("p/t/more.txt".to_owned(), b"x".to_vec()));
+    packed(&bench, &other);
+    let problem = "p/t/more.txt is not listed in its manifest.json";
+    bench.run("fsck again.tar.gz").fails(16, problem, "run-agent bundle");
+
+    let mut other = files.clone();
+    other.insert(0, other[0].clone());
+    packed(&bench, &other);
+    bench.run("fsck again.tar.gz").fails(16, "is in it twice", "run-agent bundle");
+
+    let mut other = files;
+    other.iter_mut().filter(|(name, _)| name == "manifest.json").for_each(|(_, bytes)| bytes.truncate(9));
+    packed(&bench, &other);
+    let said = bench.run("fsck again.tar.gz");
+    assert!(said.stderr.contains("again.tar.gz is not a bundle that can be used: manifest.json"), "{said:?}");
+    assert_eq!(said.code, 16, "{said:?}");
+}
+
+#[test]
+fn a_bundle_that_lost_or_gained_a_byte_is_refused() {
+    let bench = Bench::new();
+    assert_eq!(outcome(&mut bench.command("job", "t", "", "echo hello")).code, 0);
+    assert_eq!(bench.run("bundle p/t -o b.tar.gz").code, 0);
+    let whole = std::fs::read(bench.sandbox.work().join("b.tar.gz")).unwrap();
+    let temporary = bench.sandbox.path("opened");
+    std::fs::create_dir(&temporary).unwrap();
+    let open = |bytes: &[u8]| {
+        let path = bench.sandbox.write("work/changed.tar.gz", bytes);
+        run_agent::archive::open(&path, &temporary)
+    };
+    open(&whole).unwrap();
+    let ends = (0..24).chain(whole.len() - 24..whole.len());
+    for at in ends.chain((24..whole.len() - 24).step_by(61)) {
+        let mut changed = whole.clone();
+        changed[at] ^= 0xff;
+        let error = open(&changed).expect_err(&format!("byte {at} of {}", whole.len())).to_string();
+        assert!(error.contains("changed.tar.gz") && !error.contains("opened"), "{at}: {error}");
+    }
+    for length in (0..whole.len()).step_by(211).chain(whole.len() - 12..whole.len()) {
+        assert!(open(&whole[..length]).is_err(), "cut to {length} of {}", whole.len());
+    }
+    for more in [&b"\0"[..], b"junk", &whole] {
+        assert!(open(&[&whole, more].concat()).is_err(), "with {} bytes more", more.len());
+    }
+    bench.sandbox.write("work/crc.tar.gz", {
+        let mut changed = whole.clone();
+        let crc = whole.len() - 8;
+        changed[crc] ^= 1;
+        changed
+    });
+    bench.run("fsck crc.tar.gz").fails(16, "crc.tar.gz is not a readable tar.gz", "run-agent bundle");
+    bench.run("replay crc.tar.gz --task u").fails(16, "crc.tar.gz is not a readable", "run-agent bundle");
 }

@@ -1,5 +1,7 @@
 //! `manifest.json` of a bundle: what is in it, what is not, and what was done to it.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -34,6 +36,22 @@ pub struct Manifest {
     /// What lies in the task's folder and is not in it.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub left_out: Vec<LeftOut>,
+}
+
+impl Manifest {
+    /// The first thing in which the files that came, with their bytes, are not those that are listed.
+    pub(super) fn contradiction(&self, came: &BTreeMap<String, u64>) -> Option<String> {
+        let listed: BTreeMap<&str, u64> = self.files.iter().map(|f| (f.path.as_str(), f.size)).collect();
+        let wrong = listed.iter().find_map(|(path, size)| match came.get(*path) {
+            None => Some(format!("{path} is missing")),
+            Some(is) if is != size => Some(format!("{path} has {is} bytes, and {FILE} says {size}")),
+            Some(_) => None,
+        });
+        let known = |path: &str| path == FILE || listed.contains_key(path);
+        wrong.or_else(|| {
+            came.keys().find(|p| !known(p)).map(|path| format!("{path} is not listed in its {FILE}"))
+        })
+    }
 }
 
 /// A file of a bundle.

@@ -1,11 +1,13 @@
 //! Opening a bundle that somebody else may have made: into a folder of its own, and nowhere else.
 
 use std::{
-    io::{self, Read},
+    collections::BTreeMap,
+    fs::File,
+    io::{self, BufRead, BufReader, Chain, Cursor, ErrorKind, Read, Take},
     path::{Component, Path, PathBuf},
 };
 
-use flate2::read::GzDecoder;
+use flate2::bufread::GzDecoder;
 use tar::{Archive, EntryType};
 
 use super::manifest::{FILE, Manifest};
@@ -23,6 +25,8 @@ use crate::{
 const MAX_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// Files that it may have.
 const MAX_FILES: usize = 100_000;
+/// How every bundle begins (RFC 1952, 2.3): deflate, no flags, no time, no word of level or system.
+const GZIP: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 /// Names in one path.
 const MAX_DEPTH: usize = 16;
 
@@ -74,41 +78,125 @@ impl Bundle {
 /// Unpacks a bundle below `temporary`.
 ///
 /// # Errors
-/// If it is no bundle, holds links or paths that lead elsewhere, or is too large.
+/// If it is no bundle, is not whole, was changed on its way, holds links or paths that lead elsewhere, or is too large.
 pub fn open(path: &Path, temporary: &Path) -> Result<Bundle, BundleError> {
-    let file = open_outside(path)?;
-    let scratch = Scratch::new(temporary)?;
-    let refused = |problem: String| BundleError::Refused { path: path.to_owned(), problem };
-    let archive_error = |source| BundleError::Archive { path: path.to_owned(), source };
-    // One more than is allowed, so that it is seen.
-    let mut archive = Archive::new(GzDecoder::new(file).take(MAX_BYTES + 1));
-    let (mut files, mut left) = (0, MAX_BYTES);
-    for entry in archive.entries().map_err(archive_error)? {
-        let mut entry = entry.map_err(archive_error)?;
-        let name = entry.path().map_err(archive_error)?.into_owned();
-        match entry.header().entry_type() {
-            EntryType::Regular => {}
-            EntryType::Directory => continue,
-            other => return Err(refused(format!("{} is a {other:?}", name.display()))),
+    let opening = Opening { path, scratch: Scratch::new(temporary)? };
+    let mut archive = Archive::new(opening.stream()?);
+    let came = opening.unpack(&mut archive)?;
+    opening.to_the_end(archive.into_inner())?;
+    let root = opening.scratch.root();
+    let manifest = match format::read::<Manifest>(root, &RelPath::top().join(FILE)) {
+        Ok(Some(manifest)) => manifest,
+        Ok(None) => return Err(opening.refused(format!("it has no {FILE}"))),
+        // The path of the file would name a folder that is gone when it is read.
+        Err(TreeError::Corrupt { problem, .. }) => return Err(opening.refused(format!("{FILE} {problem}"))),
+        Err(TreeError::Newer { found, known, .. }) => {
+            let problem = format!("{FILE} has format version {found}, this program knows up to {known}");
+            return Err(opening.refused(problem));
         }
-        let rel =
-            place(&name).ok_or_else(|| refused(format!("'{}' is no path of a bundle", name.display())))?;
-        files += 1;
-        if files > MAX_FILES || entry.size() > left {
-            return Err(refused("it is too large".to_owned()));
-        }
-        scratch.root().ensure_passing_dir(&rel.parent())?;
-        left -=
-            scratch.root().fill_new(&rel, &mut entry, left).map_err(|e| match e.source.raw_os_error() {
-                Some(_) => BundleError::Fs(e),
-                // No word of the kernel's: it is the archive that ends, or goes wrong.
-                None => archive_error(e.source),
-            })?;
+        Err(e) => return Err(e.into()),
+    };
+    if let Some(problem) = manifest.contradiction(&came) {
+        return Err(opening.refused(problem));
     }
-    let tree = Tree::open(scratch.root().path(), Durability::Never, Clock::System)?;
-    let manifest = format::read::<Manifest>(tree.root(), &RelPath::top().join(FILE))?
-        .ok_or_else(|| refused(format!("it has no {FILE}")))?;
-    Ok(Bundle { manifest, tree, _scratch: scratch })
+    let tree = Tree::open(root.path(), Durability::Never, Clock::System)?;
+    Ok(Bundle { manifest, tree, _scratch: opening.scratch })
+}
+
+/// The archive, decompressed, and never more of it than a bundle may have.
+type Stream = Take<GzDecoder<BufReader<Chain<Cursor<Vec<u8>>, File>>>>;
+
+/// A bundle while it is opened.
+struct Opening<'a> {
+    path: &'a Path,
+    scratch: Scratch,
+}
+
+impl Opening<'_> {
+    fn refused(&self, problem: String) -> BundleError {
+        BundleError::Refused { path: self.path.to_owned(), problem }
+    }
+
+    fn unreadable(&self, source: io::Error) -> BundleError {
+        BundleError::Archive { path: self.path.to_owned(), source }
+    }
+
+    fn stream(&self) -> Result<Stream, BundleError> {
+        let mut file = open_outside(self.path)?;
+        let mut head = Vec::new();
+        (&mut file).take(GZIP.len() as u64).read_to_end(&mut head).map_err(|e| self.unreadable(e))?;
+        // No checksum covers these bytes. What does not even begin like gzip is named so by the decoder.
+        if head.starts_with(&GZIP[..2]) && head != GZIP {
+            return Err(self.refused("it begins as no bundle does".to_owned()));
+        }
+        let whole = BufReader::new(Cursor::new(head).chain(file));
+        // One more than is allowed, so that it is seen.
+        Ok(GzDecoder::new(whole).take(MAX_BYTES + 1))
+    }
+
+    /// Unpacks the files and says how large each of them is.
+    fn unpack(&self, archive: &mut Archive<Stream>) -> Result<BTreeMap<String, u64>, BundleError> {
+        let mut came = BTreeMap::new();
+        let mut left = MAX_BYTES;
+        for entry in archive.entries().map_err(|e| self.unreadable(e))? {
+            let mut entry = entry.map_err(|e| self.unreadable(e))?;
+            let name = entry.path().map_err(|e| self.unreadable(e))?.into_owned();
+            match entry.header().entry_type() {
+                EntryType::Regular => {}
+                EntryType::Directory => continue,
+                other => return Err(self.refused(format!("{} is a {other:?}", name.display()))),
+            }
+            let rel = place(&name)
+                .ok_or_else(|| self.refused(format!("'{}' is no path of a bundle", name.display())))?;
+            if came.len() >= MAX_FILES || entry.size() > left {
+                return Err(self.refused("it is too large".to_owned()));
+            }
+            let root = self.scratch.root();
+            let written = root
+                .ensure_passing_dir(&rel.parent())
+                .and_then(|()| root.fill_new(&rel, &mut entry, left))
+                .map_err(|e| self.not_written(&rel, e))?;
+            if written != entry.size() {
+                return Err(self.unreadable(io::ErrorKind::UnexpectedEof.into()));
+            }
+            left -= written;
+            came.insert(rel.to_string(), written);
+        }
+        Ok(came)
+    }
+
+    /// Whose fault it is that a file was not unpacked: the disk's, or the bundle's.
+    fn not_written(&self, rel: &RelPath, error: FsError) -> BundleError {
+        match error.source.kind() {
+            // No word of the kernel's: it is the archive that ends, or goes wrong.
+            _ if error.source.raw_os_error().is_none() => self.unreadable(error.source),
+            ErrorKind::AlreadyExists | ErrorKind::NotADirectory | ErrorKind::IsADirectory => {
+                self.refused(format!("{rel} is in it twice, or is a file and a folder"))
+            }
+            ErrorKind::InvalidFilename => self.refused(format!("'{rel}' is no path of a bundle")),
+            _ => BundleError::Fs(error),
+        }
+    }
+
+    /// Reads what is behind the last file: only there the decoder compares checksum and length.
+    fn to_the_end(&self, mut stream: Stream) -> Result<(), BundleError> {
+        let mut block = vec![0; 64 * 1024];
+        loop {
+            match stream.read(&mut block) {
+                Ok(0) => break,
+                Ok(n) if block[..n].iter().all(|b| *b == 0) => {}
+                Ok(_) => return Err(self.refused("something is behind its last file".to_owned())),
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Err(self.unreadable(e)),
+            }
+        }
+        if stream.limit() == 0 {
+            return Err(self.refused("it is too large".to_owned()));
+        }
+        let mut file = stream.into_inner().into_inner();
+        let rest = file.fill_buf().map_err(|e| self.unreadable(e))?;
+        if rest.is_empty() { Ok(()) } else { Err(self.refused("something is behind its end".to_owned())) }
+    }
 }
 
 /// Where a file of a bundle is unpacked to: the manifest, or below a project and a task.
