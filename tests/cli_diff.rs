@@ -76,6 +76,8 @@ fn only_what_the_run_itself_did_is_shown_however_the_folder_was_before() {
     let stat = bench.run("diff p/t --stat");
     assert!(stat.stdout.contains("M  1      0        a.txt\n"), "{stat:?}");
     assert_eq!(stat.stderr, "3 files, 2 lines added, 1 removed\n");
+    assert_eq!(bench.task("one", "", &format!("echo x >one.txt; {DONE}")).outcome.code, 0);
+    assert_eq!(bench.run("diff p/one --stat").stderr, "1 file, 1 line added, 0 removed\n");
 
     // The repository was not written to, and the patch is one.
     assert!(state_of(&work.join(".git")) == before);

@@ -77,11 +77,11 @@ fn what_cannot_be_played_says_why() {
 fn bundled() -> (Bench, std::path::PathBuf) {
     let bench = Bench::new();
     let script = format!(
-        "echo 'key {KEY} here'; echo '{{\"password\": \"a\\\"b\", \"n\": 1}}'; echo $MY_SECRET $GIVEN; \
+        "echo 'key {KEY} here'; echo '{{\"password\": \"a\\\"b\", \"n\": 1}}'; echo $MY_SECRET $GIVEN $MYWORD; \
          printf '\\377 TOKEN=abc123 end\\n'; touch big; ln -s /etc/passwd $JRUN_TASK_FOLDER/link; \
          printf 'a\\0b' >$JRUN_TASK_FOLDER/binary; echo {KEY} >$JRUN_TASK_FOLDER/notes.txt"
     );
-    let flags = "--config-key env.GIVEN_TOKEN=given-1234567";
+    let flags = "--config-key env.GIVEN_TOKEN=given-1234567 --config-key env.MYWORD=plain6";
     let mut job = bench.command("job", "t", flags, &script);
     let job = outcome(job.env("MY_SECRET", "hunter2hunter2").env("GIVEN", "given-1234567"));
     assert_eq!(job.code, 0, "{job:?}");
@@ -89,6 +89,7 @@ fn bundled() -> (Bench, std::path::PathBuf) {
         bench.sandbox.command(["bundle", "p/t", "-o", "b.tar.gz"]).env("MY_SECRET", "hunter2hunter2"),
     );
     assert_eq!(bundle.code, 0, "{bundle:?}");
+    assert!(bundle.stderr.contains("b.tar.gz: 1 run, "), "{bundle:?}");
     for left_out in ["left out: p/t/link is a link", "left out: p/t/binary is no text"] {
         assert!(bundle.stderr.contains(left_out), "{bundle:?}");
     }
@@ -116,7 +117,7 @@ fn a_bundle_keeps_offsets_and_no_secret() {
         |end: &str| &files.iter().find(|(name, _)| name.ends_with(end)).unwrap_or_else(|| panic!("{end}")).1;
     for (name, bytes) in &files {
         let text = String::from_utf8_lossy(bytes);
-        for secret in [KEY, "hunter2hunter2", "given-1234567", "abc123", "a\\\"b"] {
+        for secret in [KEY, "hunter2hunter2", "given-1234567", "plain6", "abc123", "a\\\"b"] {
             assert!(!text.contains(secret), "{secret} in {name}:\n{text}");
         }
         assert!(!name.contains(".lock") && !name.contains("/git/"), "{name}");

@@ -12,7 +12,7 @@ use super::{
     context::Context,
     error::{CliError, CliResult, Kind},
     flags::JsonFlag,
-    print::Form,
+    print::{Form, count},
     reference::{Named, References},
 };
 use crate::{
@@ -21,6 +21,9 @@ use crate::{
     telemetry::{Redactor, is_secret_name},
     tree::{Tree, TreeError, refs::TaskRef},
 };
+
+/// The shortest value of a task's `env.*` that is masked, in bytes.
+const SHORTEST_GIVEN: usize = 6;
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
@@ -105,18 +108,26 @@ fn redactor(context: &Context, tree: &Tree, task: &TaskRef) -> CliResult<Redacto
     let variables = context.environment().iter();
     let variables = variables.filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
     secrets.extend(variables.filter(|(name, _)| is_secret_name(name)).map(|(_, value)| value.to_owned()));
+    // Whatever a task was given in a variable may be secret, whatever its name is.
+    let mut given: Vec<String> = Vec::new();
     if let Ok(config) = tree.task_config(task) {
-        let given = config.config.iter().filter(|(key, _)| is_secret_name(key));
-        secrets.extend(given.filter_map(|(_, value)| value.as_str().map(str::to_owned)));
+        let values = config.config.iter().filter(|(key, _)| is_secret_name(key) || key.starts_with("env."));
+        given.extend(values.filter_map(|(_, value)| value.as_str().map(str::to_owned)));
     }
-    // As they stand in JSON, too.
-    let escaped: Vec<String> = secrets
-        .iter()
-        .filter_map(|s| serde_json::to_string(s).ok())
-        .map(|quoted| quoted.trim_matches('"').to_owned())
-        .collect();
-    secrets.extend(escaped);
-    Ok(Redactor::new(secrets))
+    Ok(Redactor::new(as_written(secrets)).and(as_written(given), SHORTEST_GIVEN))
+}
+
+/// Texts, and how they stand in JSON and in YAML: escaped, and line by line.
+fn as_written(texts: Vec<String>) -> Vec<String> {
+    let mut all = Vec::new();
+    for text in texts {
+        let json = serde_json::to_string(&text).unwrap_or_default();
+        all.extend(json.get(1..json.len().saturating_sub(1)).map(str::to_owned));
+        all.push(text.replace('\'', "''"));
+        all.extend(text.lines().map(|line| line.trim().to_owned()));
+        all.push(text);
+    }
+    all
 }
 
 fn report(args: &Args, context: &Context, file: Option<&Path>, manifest: &Manifest) -> CliResult<ExitCode> {
@@ -139,10 +150,10 @@ fn report(args: &Args, context: &Context, file: Option<&Path>, manifest: &Manife
     }
     let name = answer.file.as_deref().unwrap_or("the bundle");
     printer.word(&format!(
-        "{name}: {} runs, {} files, {} bytes, {} of them masked; read it before you give it away",
-        answer.runs.len(),
-        answer.files,
-        answer.bytes,
+        "{name}: {}, {}, {}, {} of them masked; read it before you give it away",
+        count(answer.runs.len() as u64, "run"),
+        count(answer.files as u64, "file"),
+        count(answer.bytes, "byte"),
         answer.masked_bytes
     ))?;
     Ok(ExitCode::SUCCESS)

@@ -9,7 +9,7 @@ use super::{
     context::Context,
     error::{CliError, CliResult, Kind},
     flags::JsonFlag,
-    print::Form,
+    print::{Form, count},
     reference::References,
     table::{Cell, Table},
 };
@@ -148,9 +148,9 @@ fn stat(context: &Context, changes: &Changes) -> CliResult<()> {
     context.printer().table(&table)?;
     let sum = |of: fn(&ChangedFile) -> Option<u64>| changes.files.iter().filter_map(of).sum::<u64>();
     context.printer().word(&format!(
-        "{} files, {} lines added, {} removed",
-        changes.files.len(),
-        sum(|f| f.insertions),
+        "{}, {} added, {} removed",
+        count(changes.files.len() as u64, "file"),
+        count(sum(|f| f.insertions), "line"),
         sum(|f| f.deletions)
     ))
 }

@@ -27,6 +27,12 @@ pub enum Form {
     Json,
 }
 
+/// "1 run", "2 runs".
+#[must_use]
+pub fn count(n: u64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
 /// Prints what a verb answers.
 #[derive(Debug, Clone, Copy)]
 pub struct Printer {
@@ -188,6 +194,11 @@ fn bug_report(message: &str, place: &str, trace: &std::backtrace::Backtrace) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!([0, 1, 2].map(|n| count(n, "run")), ["0 runs", "1 run", "2 runs"]);
+    }
 
     #[test]
     fn a_bug_asks_to_be_reported() {

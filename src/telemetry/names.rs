@@ -16,10 +16,19 @@ pub fn is_secret_name(name: &str) -> bool {
         "credentials",
     ];
     const BEFORE_KEY: &[&str] = &["api", "private", "access", "secret", "auth", "signing", "encryption"];
+    /// Ends of a word in which names run together: `PGPASSWORD`, `MYTOKEN`.
+    const ENDS: &[&str] = &["token", "secret", "password"];
+    /// Words of capitals that end like `MYPAT`, a personal access token.
+    const NO_PAT: &[&str] = &["compat", "expat"];
     let words = words(name);
+    let capitals = !name.chars().any(char::is_lowercase);
     match words.as_slice() {
         [.., kind, last] if last == "key" => BEFORE_KEY.contains(&kind.as_str()),
-        [.., last] => LAST_WORD.contains(&last.as_str()),
+        [_, .., last] if last == "pat" => true,
+        [.., last] => {
+            let pat = capitals && last.len() > 3 && last.ends_with("pat") && !NO_PAT.contains(&last.as_str());
+            pat || LAST_WORD.contains(&last.as_str()) || ENDS.iter().any(|end| last.ends_with(end))
+        }
         [] => false,
     }
 }
@@ -62,6 +71,11 @@ mod tests {
             "CONDUCTOR_AGENT_X_TOKEN",
             "db.password",
             "PRIVATE-KEY",
+            "PGPASSWORD",
+            "MYSECRET",
+            "MYTOKEN",
+            "GH_PAT",
+            "MYPAT",
         ] {
             assert!(is_secret_name(name), "{name}");
         }
@@ -77,6 +91,12 @@ mod tests {
             "project_key",
             "token_count",
             "tokenizer",
+            "author",
+            "pat",
+            "compat",
+            "COMPAT",
+            "tokens",
+            "secrets_dir",
         ] {
             assert!(!is_secret_name(name), "{name}");
         }

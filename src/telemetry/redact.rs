@@ -34,6 +34,17 @@ impl Redactor {
         Self { secrets }
     }
 
+    /// Knows these texts too, each of at least `shortest` bytes: for a copy that is given away, where a word too many
+    /// costs nothing.
+    #[must_use]
+    pub fn and<S: Into<String>>(mut self, secrets: impl IntoIterator<Item = S>, shortest: usize) -> Self {
+        let more = secrets.into_iter().map(Into::into).filter(|s: &String| s.len() >= shortest.max(1));
+        self.secrets.extend(more);
+        self.secrets.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        self.secrets.dedup();
+        self
+    }
+
     /// The text without secrets.
     #[must_use]
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
@@ -188,6 +199,16 @@ mod tests {
             ("a?token=abc&x=1".to_owned(), "a?token=[REDACTED]&x=1".to_owned()),
             ("password='a b' rest".to_owned(), "password='[REDACTED]' rest".to_owned()),
             (r#"{"api_key": "abc", "n": 1}"#.to_owned(), r#"{"api_key": "[REDACTED]", "n": 1}"#.to_owned()),
+            ("+password: leakedInDiff99\n+x".to_owned(), "+password: [REDACTED]\n+x".to_owned()),
+            ("-  db_password: hunter2".to_owned(), "-  db_password: [REDACTED]".to_owned()),
+            (r"a\npassword: leaked99\n+b c".to_owned(), r"a\npassword: [REDACTED]\n+b c".to_owned()),
+            (format!(r"a\n{KEY}"), r"a\n[REDACTED]".to_owned()),
+            ("PGPASSWORD=abc psql".to_owned(), "PGPASSWORD=[REDACTED] psql".to_owned()),
+            ("export GH_PAT=abc".to_owned(), "export GH_PAT=[REDACTED]".to_owned()),
+            (format!("npm_{} x", "aB".repeat(18)), "[REDACTED] x".to_owned()),
+            ("Cookie: a=b; c=d\nnext".to_owned(), "Cookie: [REDACTED]\nnext".to_owned()),
+            ("-H 'Set-Cookie: sid=abc; Path=/' x".to_owned(), "-H 'Set-Cookie: [REDACTED]' x".to_owned()),
+            (r#"{"Cookie": "a=b", "n": 1}"#.to_owned(), r#"{"Cookie": "[REDACTED]", "n": 1}"#.to_owned()),
             ("it is hunter2hunter2!".to_owned(), "it is [REDACTED]!".to_owned()),
         ] {
             assert_eq!(redactor.text(&text), clean, "{text}");
@@ -205,6 +226,13 @@ mod tests {
             "the token: it is used up",
             "bearer of bad news",
             "max_tokens=4096",
+            "tokens: 5",
+            "author: me2you44",
+            "secretary: Ms. Smith42",
+            "Password: required",
+            "npm_config_some_very_long_setting_of_npm1",
+            "Cookie: the app stores one",
+            "COMPAT=1",
             "token_file=/home/me/token",
             "https://host:8080/a@b",
             "eyJ.a.b",
@@ -212,6 +240,12 @@ mod tests {
         ] {
             assert!(matches!(redactor.text(text), Cow::Borrowed(same) if same == text), "{text}");
         }
+    }
+
+    #[test]
+    fn short_texts_are_hidden_where_it_is_said() {
+        let redactor = Redactor::default().and(["six666", "five5"], 6);
+        assert_eq!(redactor.mask("a six666 five5", b'*'), "a ****** five5");
     }
 
     #[test]

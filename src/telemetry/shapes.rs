@@ -29,15 +29,19 @@ const MAX_JWT: usize = 8192;
 /// The secret whose shape begins at byte `at`: the part to hide, which may begin later (behind `token=`).
 pub(super) fn find(text: &str, at: usize) -> Option<Range<usize>> {
     let rest = text.get(at..)?;
-    let begins_word = !text[..at].ends_with(is_part_of_name);
+    // In JSON, the letter behind a backslash is the end of a line, and no part of a word.
+    let escape = ["\\n", "\\r", "\\t"].iter().any(|e| text[..at].ends_with(e));
+    let begins_word = escape || !text[..at].ends_with(is_part_of_name);
     if !begins_word {
         return None;
     }
     let found = prefixed(rest)
+        .or_else(|| npm(rest))
         .or_else(|| pem(rest))
         .or_else(|| jwt(rest))
         .or_else(|| bearer(rest))
         .or_else(|| userinfo(rest))
+        .or_else(|| cookie(rest))
         .or_else(|| assigned(rest))?;
     Some(at + found.start..at + found.end)
 }
@@ -59,6 +63,28 @@ fn prefixed(rest: &str) -> Option<Range<usize>> {
     let (prefix, least) = PREFIXES.iter().find(|(prefix, _)| rest.starts_with(prefix))?;
     let end = length(rest, is_part_of_name);
     (end >= prefix.len() + least && has_digit(&rest[prefix.len()..end])).then_some(0..end)
+}
+
+/// A token of npm: exactly 36 letters and digits, where the names of its settings have `_`.
+fn npm(rest: &str) -> Option<Range<usize>> {
+    let end = length(rest, is_part_of_name);
+    let token = rest[..end].strip_prefix("npm_")?;
+    (token.len() == 36 && token.bytes().all(|b| b.is_ascii_alphanumeric())).then_some(0..end)
+}
+
+/// The values of `Cookie: a=b; c=d` and `Set-Cookie: …`, to the end of the line or the quote.
+fn cookie(rest: &str) -> Option<Range<usize>> {
+    let name = length(rest, is_part_of_name);
+    if !["cookie", "set-cookie"].iter().any(|header| rest[..name].eq_ignore_ascii_case(header)) {
+        return None;
+    }
+    let mut at = name + length(&rest[name..], |c| matches!(c, '"' | '\''));
+    at += rest[at..].starts_with(':').then_some(1)?;
+    at += length(&rest[at..], |c| matches!(c, ' ' | '"' | '\''));
+    let value = &rest[at..];
+    let value = &value[..length(value, |c| !matches!(c, '\n' | '\r' | '"' | '\''))];
+    // The word stands in prose too.
+    value.contains('=').then_some(at..at + value.len())
 }
 
 /// A private key between its two lines, or from the first of them on.
@@ -131,7 +157,19 @@ fn assigned(rest: &str) -> Option<Range<usize>> {
     let end = length(&rest[at..], |c| {
         !c.is_whitespace() && !matches!(c, '&' | ';' | ',' | '"' | '\'' | ')' | '}' | ']')
     });
-    // A colon stands in prose too; only a long word behind it is a value.
-    let is_value = sign == '=' || quoted_name || (end >= 16 && has_digit(&rest[at..at + end]));
-    (end > 0 && is_value).then_some(at..at + end)
+    if sign == ':' && !quoted_name {
+        return behind_colon(&rest[at..], end).map(|end| at..at + end);
+    }
+    (end > 0).then_some(at..at + end)
+}
+
+/// The length of the value behind a colon, which stands in prose too: a long word, or one that ends its line, as in
+/// YAML; with a digit.
+fn behind_colon(rest: &str, end: usize) -> Option<usize> {
+    let line = ["\\n", "\\r"].iter().filter_map(|escape| rest[..end].find(escape)).min();
+    let end = line.unwrap_or(end);
+    let behind = rest[end..].trim_start_matches([' ', '\t', '"', '\'']);
+    let ends_line = line.is_some() || behind.is_empty() || behind.starts_with(['\n', '\r', '#']);
+    let least = if ends_line { 6 } else { 16 };
+    (end >= least && has_digit(&rest[..end])).then_some(end)
 }
