@@ -2,8 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
-    io::{self, BufRead, BufReader, Chain, Cursor, ErrorKind, Read, Take},
+    io::{self, BufRead, BufReader, Cursor, ErrorKind, Read, Take},
     path::{Component, Path, PathBuf},
 };
 
@@ -104,7 +103,7 @@ pub fn open(path: &Path, temporary: &Path) -> Result<Bundle, BundleError> {
 }
 
 /// The archive, decompressed, and never more of it than a bundle may have.
-type Stream = Take<GzDecoder<BufReader<Chain<Cursor<Vec<u8>>, File>>>>;
+type Stream = Take<GzDecoder<Box<dyn BufRead>>>;
 
 /// A bundle while it is opened.
 struct Opening<'a> {
@@ -129,7 +128,7 @@ impl Opening<'_> {
         if head.starts_with(&GZIP[..2]) && head != GZIP {
             return Err(self.refused("it begins as no bundle does".to_owned()));
         }
-        let whole = BufReader::new(Cursor::new(head).chain(file));
+        let whole: Box<dyn BufRead> = Box::new(BufReader::new(Cursor::new(head).chain(file)));
         // One more than is allowed, so that it is seen.
         Ok(GzDecoder::new(whole).take(MAX_BYTES + 1))
     }
