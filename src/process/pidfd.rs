@@ -41,7 +41,9 @@ impl PidFd {
     pub fn send(&self, signal: Signal) {
         let signal = match signal {
             Signal::SIGKILL => rustix::process::Signal::KILL,
+            Signal::SIGHUP => rustix::process::Signal::HUP,
             Signal::SIGINT => rustix::process::Signal::INT,
+            Signal::SIGQUIT => rustix::process::Signal::QUIT,
             Signal::SIGCONT => rustix::process::Signal::CONT,
             _ => rustix::process::Signal::TERM,
         };

@@ -104,6 +104,19 @@ pub fn skipped(reason: &str) {
     eprintln!("skipped: {reason}");
 }
 
+/// The command, leading the session of a terminal of its own, whose output comes to our stdout; `None` without script(1).
+pub fn in_terminal(command: &Command) -> Option<Command> {
+    Command::new("script").arg("--version").output().ok()?;
+    let quoted = |word: &OsStr| format!("'{}'", word.to_str().unwrap().replace('\'', r"'\''"));
+    let words = std::iter::once(command.get_program()).chain(command.get_args()).map(quoted);
+    let line = format!("exec {}", words.collect::<Vec<_>>().join(" "));
+    let mut script = Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]).env_clear().current_dir(command.get_current_dir().unwrap());
+    script.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("SHELL", "/bin/sh");
+    script.stdin(Stdio::null());
+    Some(script)
+}
+
 /// Runs a command to its end.
 pub fn outcome(command: &mut Command) -> Outcome {
     let Output { status, stdout, stderr } = command.output().expect("run-agent can be started");
