@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     time::{Duration, SystemTime},
 };
 
@@ -17,12 +18,19 @@ fn check(said: &Outcome, name: &str) -> Value {
     checks(said).into_iter().find(|c| c["name"] == name).unwrap_or_else(|| panic!("no {name}: {said:?}"))
 }
 
+/// What is said of one agent.
+fn agent(said: &Outcome, name: &str) -> Value {
+    let of = |c: &Value| c["name"] == "agent" && c["what"].as_str().unwrap().starts_with(&format!("{name} "));
+    checks(said).into_iter().find(of).unwrap_or_else(|| panic!("no {name}: {said:?}"))
+}
+
 #[test]
 fn everything_is_looked_at_once() {
     let sandbox = Sandbox::new();
     let said = sandbox.run("doctor --json");
     let checks = checks(&said);
-    let names: Vec<&str> = checks.iter().map(|c| c["name"].as_str().unwrap()).collect();
+    let mut names: Vec<&str> = checks.iter().map(|c| c["name"].as_str().unwrap()).collect();
+    names.dedup();
     let all = [
         "file_system",
         "disk",
@@ -34,7 +42,7 @@ fn everything_is_looked_at_once() {
         "clock",
         "leftovers",
         "daemon",
-        "agents",
+        "agent",
     ];
     assert_eq!(names, all);
     for check in &checks {
@@ -43,9 +51,10 @@ fn everything_is_looked_at_once() {
     let fails = checks.iter().any(|c| c["state"] == "fail");
     assert_eq!(said.code, if fails { 17 } else { 0 }, "{said:?}");
     // What a new tree has is known: the rest is this machine's.
-    for name in ["clock", "leftovers", "daemon", "agents"] {
+    for name in ["clock", "leftovers", "daemon"] {
         assert_eq!(check(&said, name)["state"], "ok", "{said:?}");
     }
+    assert_eq!(agent(&said, "demo")["state"], "ok", "{said:?}");
     let words = sandbox.run("doctor");
     assert!(all.iter().all(|name| words.stdout.contains(name)), "{words:?}");
 }
@@ -59,8 +68,39 @@ fn what_is_wrong_is_said_and_fails() {
     fs::File::open(sandbox.root().join("p")).unwrap().set_modified(tomorrow).unwrap();
     let said = sandbox.run("doctor --json");
     assert_eq!(said.code, 17, "{said:?}");
-    assert_eq!(check(&said, "agents")["state"], "fail");
-    assert_eq!(check(&said, "agents")["hint"], "run-agent validate");
+    let codex = agent(&said, "codex");
+    assert_eq!(
+        (codex["state"].as_str(), codex["hint"].as_str()),
+        (Some("fail"), Some("npm install -g @openai/codex"))
+    );
     assert_eq!(check(&said, "clock")["state"], "warn");
     assert_eq!(check(&said, "inotify")["what"], "not used: changes are noticed by looking");
+}
+
+#[test]
+fn an_agent_is_said_with_path_version_and_credentials_and_a_configured_one_has_to_be_there() {
+    let sandbox = Sandbox::new();
+    let program = sandbox.write("bin/codex", "#!/bin/sh\necho codex-cli 0.1.2\n");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let agents =
+        format!("codex: {{command: [{}]}}, claude: {{command: [/nonexistent/claude]}}", program.display());
+    sandbox.write("work/config.yaml", format!("agents: {{{agents}}}\n"));
+    let said = sandbox.run_with(&[("CODEX_API_KEY", "sk-secret-1")], "doctor --json");
+    let what = format!("codex 0.1.2: {}, credentials $CODEX_API_KEY, dry run ok", program.display());
+    assert_eq!(
+        (agent(&said, "codex")["what"].as_str(), agent(&said, "codex")["state"].as_str()),
+        (Some(&*what), Some("ok"))
+    );
+    let claude = agent(&said, "claude");
+    assert_eq!(claude["state"], "warn", "{said:?}");
+    assert!(
+        claude["what"].as_str().unwrap().contains("'/nonexistent/claude' of agent 'claude' does not exist"),
+        "{said:?}"
+    );
+    assert!(claude["hint"].as_str().unwrap().contains("install"), "{said:?}");
+    // Where tasks get it by default, nothing works.
+    sandbox.write("work/config.yaml", format!("agents: {{{agents}}}\ndefaults: {{agent: claude}}\n"));
+    let said = sandbox.run("doctor --json");
+    assert_eq!((said.code, agent(&said, "claude")["state"].as_str()), (17, Some("fail")), "{said:?}");
+    assert_eq!(agent(&said, "codex")["state"], "warn", "without credentials: {said:?}");
 }

@@ -77,6 +77,10 @@ fn what_is_wrong_with_an_agent_has_a_hint_and_a_code() {
         assert_eq!(said.code, code, "{flags}: {said:?}");
         assert!(said.stderr.contains(problem) && said.stderr.contains(hint), "{flags}: {said:?}");
     }
+    // Who says nothing of an agent gets all: one that the file names counts, others need not be there.
+    let said = validate(&sandbox, &[], "--json");
+    assert_eq!((said.code, &report(&said, "mine")["configured"]), (11, &Value::Bool(true)), "{said:?}");
+    assert_eq!(report(&said, "gemini")["configured"], false);
     validate(&sandbox, &[], "--agent nobody").fails(10, "there is no agent 'nobody'", "config show");
     // A key that Codex would not look at is none.
     install(&sandbox, "codex", CODEX);

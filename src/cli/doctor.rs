@@ -1,10 +1,11 @@
 //! `run-agent doctor`: whether this machine is a good place for unattended agents.
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 use serde::Serialize;
 
 use super::{
+    agent_report::{self, Problem, Report},
     context::Context,
     error::{CliResult, Kind},
     flags::JsonFlag,
@@ -12,15 +13,26 @@ use super::{
     table::Table,
 };
 use crate::{
-    agents,
     config::WatchMode,
     runner::Runner,
     view::doctor::{self, Check, Noticing, State},
 };
 
+/// What the line of an agent is called.
+const AGENT: &str = "agent";
+
+/// Says more than fits into a line.
+const VALIDATE: &str = "run-agent validate";
+
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+An agent's program is asked for its version and its command is built; no model is asked anything. The default agent has
+to be usable; another that the configuration file names and that is not is a warning.
+
+Exit code: 0 if nothing fails, 17 if something does.
+
+Examples:
   run-agent doctor
   run-agent doctor --json | jq '.checks[] | select(.state != \"ok\")'")]
 pub struct Args {
@@ -43,7 +55,8 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
         WatchMode::Native | WatchMode::Auto => Noticing::ByTheKernel,
     };
     let mut checks = doctor::check(&runner.tree, noticing);
-    checks.extend([daemon(&runner), programs(&runner)]);
+    checks.push(daemon(&runner));
+    checks.extend(agents(context, &runner));
     let ok = checks.iter().all(|c| c.state != State::Fail);
     print(args, context, &checks, ok)?;
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::from(Kind::Findings.code()) })
@@ -60,17 +73,45 @@ fn daemon(runner: &Runner) -> Check {
     }
 }
 
-/// The default agent counts; which others are there is only told. Nothing is started for it.
-fn programs(runner: &Runner) -> Check {
-    let name = "agents";
-    let path = runner.search_path();
-    let found = agents::installed(&runner.config, &runner.program, &path, Path::new("/"));
-    let default = &runner.config.defaults.agent;
-    if let Some(Err(e)) = found.iter().find(|a| a.name == default).map(|a| a.program.as_ref()) {
-        return Check::fail(name, format!("the default agent cannot be used: {e}"), "run-agent validate");
+/// One line for each agent that is configured or installed.
+fn agents(context: &Context, runner: &Runner) -> Vec<Check> {
+    match agent_report::reports(context, runner, None) {
+        Ok(reports) => {
+            let default = runner.config.defaults.agent.as_str();
+            reports.iter().filter_map(|r| agent(r, default)).collect()
+        }
+        Err(e) => vec![Check::fail(AGENT, e.chain(), e.hint().unwrap_or(VALIDATE))],
     }
-    let there: Vec<&str> = found.iter().filter(|a| a.program.is_ok()).map(|a| a.name).collect();
-    Check::ok(name, format!("there are {}; `run-agent validate` says more", there.join(", ")))
+}
+
+/// The default agent has to be usable; of what nobody has named or installed nothing is said.
+fn agent(report: &Report, default: &str) -> Option<Check> {
+    let is_default = report.agent == default;
+    let named = is_default || report.configured;
+    let Some(program) = report.program.as_ref().filter(|_| report.usable) else {
+        if !named && report.program.is_none() {
+            return None;
+        }
+        let Some(Problem { problem, hint }) = report.problems.first() else {
+            return Some(Check::ok(AGENT, format!("{}: {}", report.agent, report.notes.join("; "))));
+        };
+        let what = format!("{} cannot be used: {problem}", report.agent);
+        let hint = hint.as_deref().unwrap_or(VALIDATE);
+        let judge = if is_default { Check::fail } else { Check::warn };
+        return Some(judge(AGENT, what, hint));
+    };
+    let version = report.version.as_deref().unwrap_or("of unknown version");
+    let what = format!(
+        "{} {version}: {}, credentials {}, dry run ok",
+        report.agent,
+        program.display(),
+        report.credentials
+    );
+    let hint = report.problems.first().and_then(|p| p.hint.as_deref()).filter(|_| named);
+    Some(match hint {
+        Some(hint) => Check::warn(AGENT, what, hint),
+        None => Check::ok(AGENT, what),
+    })
 }
 
 fn print(args: &Args, context: &Context, checks: &[Check], ok: bool) -> CliResult<()> {

@@ -3,6 +3,7 @@
 //! One verb, one file. A verb reads what the user wrote, calls the floors below
 //! and prints what they answer; it holds no rule of its own.
 
+mod agent_report;
 mod args;
 mod attend;
 mod batch;

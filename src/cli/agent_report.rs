@@ -1,0 +1,163 @@
+//! What is known of the agents: program, version, credentials, and whether a command could be built.
+//!
+//! A dry run builds the command as a run would and starts the program with `--version`. It asks no model anything: that
+//! would cost money, and say no more of this machine. What is printed of it, and what counts, is left to the verbs.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::{
+    context::Context,
+    error::{CliError, CliResult, Kind},
+};
+use crate::{
+    agents::{self, Credentials, Said},
+    config::{AgentType, Loaded, Origin, Permissions},
+    daemon::{self, Ask, Looked},
+    runner::{self, Rehearsal, Runner},
+};
+
+/// What is known of one agent.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    pub(super) agent: String,
+    #[serde(rename = "type")]
+    pub(super) agent_type: &'static str,
+    /// Whether the configuration file itself says something of it.
+    pub(super) configured: bool,
+    pub(super) usable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) program: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) version: Option<String>,
+    pub(super) credentials: String,
+    /// What a run would start, and the variables that it would be given beside the inherited ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) command: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) variables: Vec<String>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) notes: Vec<String>,
+    /// How it cannot be used.
+    #[serde(skip)]
+    pub(super) kind: Option<Kind>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Problem {
+    pub(super) problem: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) hint: Option<String>,
+}
+
+/// Looks at the agents, or at the one of that name.
+pub(super) fn reports(context: &Context, runner: &Runner, only: Option<&str>) -> CliResult<Vec<Report>> {
+    let loaded = context.loaded()?;
+    let looked = daemon::look_at_programs(runner, only.map_or(Ask::All, Ask::Only))?;
+    let cwd = context.cwd()?;
+    let wanted = looked.iter().filter(|l| only.is_none_or(|name| name == l.agent.name));
+    let report = |looked: &Looked<'_>| {
+        let rehearsal = runner::rehearse(runner, looked.agent.name, &cwd).map_err(CliError::from);
+        let configured = is_configured(loaded, looked.agent.name);
+        Report { configured, ..report(runner, looked, rehearsal) }
+    };
+    Ok(wanted.map(report).collect())
+}
+
+/// Whether the file says anything of the agent: the usual ones are known without.
+fn is_configured(loaded: &Loaded, agent: &str) -> bool {
+    let section = format!("agents.{agent}.");
+    let of_file = loaded.settings.iter().filter(|s| matches!(s.origin, Origin::File(..)));
+    of_file.into_iter().any(|s| s.key.starts_with(&section))
+}
+
+fn report(runner: &Runner, looked: &Looked<'_>, rehearsal: CliResult<Rehearsal>) -> Report {
+    let settings = looked.agent.settings;
+    let mut report = Report {
+        agent: looked.agent.name.to_owned(),
+        agent_type: settings.agent_type.as_str(),
+        configured: false,
+        usable: true,
+        program: looked.agent.program.as_ref().ok().cloned(),
+        version: None,
+        credentials: String::new(),
+        command: None,
+        variables: Vec::new(),
+        problems: Vec::new(),
+        notes: Vec::new(),
+        kind: None,
+    };
+    let key = rehearsal.as_ref().ok().and_then(|r| r.key);
+    let exists = |file: &std::path::Path| file.exists();
+    let found = agents::credentials(settings, key, &runner.environment, exists);
+    report.credentials = match &found {
+        Credentials::NotNeeded => "not needed".to_owned(),
+        Credentials::Token(variable) => format!("the configured token, in ${variable}"),
+        Credentials::Variable(variable) => format!("${variable}"),
+        Credentials::File(file) => file.display().to_string(),
+        Credentials::NotFound(_) => "not found".to_owned(),
+    };
+    match rehearsal {
+        Ok(rehearsal) => {
+            report.command = Some(rehearsal.argv);
+            report.variables = rehearsal.variables;
+        }
+        Err(_) if settings.agent_type == AgentType::Command && settings.command.is_empty() => {
+            report.notes.push(
+                "is given its program with each task: run-agent job --agent command -- PROGRAM".to_owned(),
+            );
+        }
+        Err(e) => report.fails(e.kind(), e.chain(), e.hint()),
+    }
+    match (&looked.said, settings.agent_type) {
+        (Some(Said::Version(version)), _) => report.version = Some(version.clone()),
+        (Some(Said::Nothing(why)), _) => {
+            let text = format!("the program {why}");
+            report.fails(Kind::Failed, text, Some("start it by hand; it may have to be installed again"));
+        }
+        (None, AgentType::Demo | AgentType::Perplexity | AgentType::Xai) if settings.command.is_empty() => {
+            report.version = Some(env!("CARGO_PKG_VERSION").to_owned());
+        }
+        (None, _) => {}
+    }
+    // It may have another way to log in, so it is no failure.
+    if let (true, Credentials::NotFound(hint)) = (report.usable, found) {
+        report.problems.push(Problem { problem: "no credentials were found".to_owned(), hint: Some(hint) });
+    }
+    let notes = notes(runner, looked, &report);
+    report.notes.extend(notes);
+    report
+}
+
+fn notes(runner: &Runner, looked: &Looked<'_>, report: &Report) -> Vec<String> {
+    let settings = looked.agent.settings;
+    let mut notes = Vec::new();
+    if report.variables.iter().any(|name| name == "IS_SANDBOX") {
+        notes.push(
+            "runs as root: IS_SANDBOX=1 is set, without which claude refuses root all permissions".to_owned(),
+        );
+    }
+    let is_cli = looked.agent.answers();
+    if is_cli && settings.permissions == Permissions::Ask {
+        notes.push(
+            "permissions: ask: there is nobody to ask, so what is not allowed beforehand is denied"
+                .to_owned(),
+        );
+    }
+    if report.agent == runner.config.defaults.agent {
+        notes.push("tasks that name no agent get this one".to_owned());
+    }
+    notes
+}
+
+impl Report {
+    fn fails(&mut self, kind: Kind, problem: String, hint: Option<&str>) {
+        // What is missing altogether need not be said twice.
+        if self.usable {
+            self.problems.push(Problem { problem, hint: hint.map(str::to_owned) });
+            self.kind = Some(kind);
+        }
+        self.usable = false;
+    }
+}
