@@ -20,6 +20,7 @@ mod cli_diff;
 mod cli_gc;
 mod cli_import;
 mod cli_monitor;
+mod cli_output;
 mod cli_replay;
 mod cli_server;
 mod cli_wrap;

@@ -261,7 +261,7 @@ pub(super) fn print_answer(
             run_folder: root.absolute(dir.path()).display().to_string(),
         });
     }
-    printer.bytes(output.as_bytes())?;
+    printer.foreign(output.as_bytes())?;
     if !output.ends_with('\n') {
         printer.bytes(b"\n")?;
     }

@@ -171,11 +171,11 @@ impl Position<'_> {
         let Some(file) = self.open()? else { return Ok(()) };
         loop {
             let bytes = file.read_range(offset, offset + CHUNK).map_err(TreeError::from)?;
-            if bytes.is_empty() {
+            let printed = context.printer().foreign(&bytes)?;
+            if printed == 0 {
                 break;
             }
-            offset += bytes.len() as u64;
-            context.printer().bytes(&bytes)?;
+            offset += printed as u64;
         }
         self.offset = offset;
         Ok(())

@@ -39,6 +39,7 @@ pub struct Printer {
     form: Form,
     stdout: Colour,
     stderr: Colour,
+    shown_on: Target,
 }
 
 impl Printer {
@@ -46,9 +47,11 @@ impl Printer {
     #[must_use]
     pub fn new(when: ColorWhen, form: Form, environment: &Environment) -> Self {
         let target = |on: bool| if on { Target::Terminal } else { Target::Elsewhere };
+        let shown_on = target(io::stdout().is_terminal());
         Self {
             form,
-            stdout: Colour::decide(when, environment, target(io::stdout().is_terminal())),
+            shown_on,
+            stdout: Colour::decide(when, environment, shown_on),
             stderr: Colour::decide(when, environment, target(io::stderr().is_terminal())),
         }
     }
@@ -72,6 +75,21 @@ impl Printer {
                 CliError::caused(Kind::Failed, "cannot write to stdout", e)
             }
         })
+    }
+
+    /// Prints what an agent wrote: as it is, but on a terminal without what would act on it. Returns how many of the
+    /// bytes were printed: on a terminal a character whose end is still to come is left for then.
+    ///
+    /// # Errors
+    /// If stdout cannot be written.
+    pub fn foreign(&self, bytes: &[u8]) -> CliResult<usize> {
+        if self.shown_on == Target::Elsewhere {
+            self.bytes(bytes)?;
+            return Ok(bytes.len());
+        }
+        let (text, taken) = harmless(bytes);
+        self.bytes(text.as_bytes())?;
+        Ok(taken)
     }
 
     /// Prints one line of data.
@@ -165,6 +183,23 @@ impl Printer {
     }
 }
 
+/// The text without what acts on a terminal (control characters but newline and tab) or makes it show another order than
+/// it has (the bidirectional embeddings, overrides and isolates of UAX #9), and how many bytes of it are whole characters.
+fn harmless(bytes: &[u8]) -> (String, usize) {
+    // What is invalid at the very end may be the beginning of a character.
+    let rest = bytes.utf8_chunks().last().map_or(&[][..], |chunk| chunk.invalid());
+    let begins = std::str::from_utf8(rest).is_err_and(|e| e.error_len().is_none());
+    let whole = bytes.len() - if begins { rest.len() } else { 0 };
+    let text = String::from_utf8_lossy(&bytes[..whole]);
+    let shown = |c: char| match c {
+        '\n' | '\t' => c,
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
+    };
+    (text.chars().map(shown).collect(), whole)
+}
+
 fn spelled(text: serde_json::Result<String>) -> CliResult<String> {
     text.map_err(|e| CliError::caused(Kind::Failed, "cannot spell the answer as JSON", e))
 }
@@ -198,6 +233,24 @@ mod tests {
     #[test]
     fn one_is_not_many() {
         assert_eq!([0, 1, 2].map(|n| count(n, "run")), ["0 runs", "1 run", "2 runs"]);
+    }
+
+    #[test]
+    fn what_acts_on_a_terminal_is_shown_and_not_done() {
+        for (bytes, expected, taken) in [
+            (&b"a\tb\n"[..], "a\tb\n", 4),
+            ("größer 漢 \u{1f600}".as_bytes(), "größer 漢 \u{1f600}", 17),
+            (b"\x1b[31mred\x07\r\x7f", "\u{fffd}[31mred\u{fffd}\u{fffd}\u{fffd}", 11),
+            ("\u{202e}a\u{2066}\u{9b}".as_bytes(), "\u{fffd}a\u{fffd}\u{fffd}", 9),
+            (b"\x9b1m", "\u{fffd}1m", 3),
+            // The euro sign, whose last byte is still to come; and two bytes that never become one.
+            (b"5 \xe2\x82", "5 ", 2),
+            (b"\xe2\x82", "", 0),
+            (b"\xe2\x82x", "\u{fffd}x", 3),
+            (b"", "", 0),
+        ] {
+            assert_eq!(harmless(bytes), (expected.to_owned(), taken), "{bytes:?}");
+        }
     }
 
     #[test]

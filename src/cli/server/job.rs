@@ -225,7 +225,7 @@ fn finished(call: &Call<'_>, ended: &[Value]) -> CliResult<ExitCode> {
     for task in ended {
         if let Some(run) = task["runs"][0]["run_id"].as_str() {
             let shown = call.client.get(&format!("/api/v1/runs/{run}"))?;
-            call.context.printer().bytes(shown["output"].as_str().unwrap_or_default().as_bytes())?;
+            call.context.printer().foreign(shown["output"].as_str().unwrap_or_default().as_bytes())?;
         }
         call.context.printer().word(task["reason"].as_str().unwrap_or_default())?;
     }

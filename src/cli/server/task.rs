@@ -152,7 +152,7 @@ fn logs(task: &TaskRef, follow: bool, call: &Call<'_>) -> CliResult<ExitCode> {
     } else {
         let path = format!("{}/runs/{run}/file?name=stdout", project_path(task));
         let answer = call.client.get(&path)?;
-        call.context.printer().bytes(answer["content"].as_str().unwrap_or_default().as_bytes())?;
+        call.context.printer().foreign(answer["content"].as_str().unwrap_or_default().as_bytes())?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -76,7 +76,9 @@ pub(super) fn show_log(call: &Call<'_>, run: &str, to: To) -> CliResult<()> {
         let line = event["line"].as_str().unwrap_or_default();
         match event["type"].as_str() {
             Some("done") => return Ok(Next::Enough),
-            Some("log") if to == To::Stdout && event["stream"] != "stderr" => printer.line(line)?,
+            Some("log") if to == To::Stdout && event["stream"] != "stderr" => {
+                printer.foreign(format!("{line}\n").as_bytes())?;
+            }
             Some("log") => printer.word_bytes(format!("{line}\n").as_bytes()),
             _ => {}
         }

@@ -1,0 +1,30 @@
+//! `run-agent output` and `job`: what an agent wrote, byte for byte to a program, and harmless on a terminal.
+
+use std::process::Command;
+
+use crate::common::{in_terminal, outcome, skipped, tasks::Bench};
+
+/// A title for the terminal's window, and a text that reads backwards.
+const SCRIPT: &str = r"printf 'a\033]0;mine\007b\tc\342\200\256d\n'";
+const RAW: &str = "a\u{1b}]0;mine\u{7}b\tc\u{202e}d\n";
+const SHOWN: &str = "a\u{fffd}]0;mine\u{fffd}b\tc\u{fffd}d\r\n";
+
+fn job(bench: &Bench, task: &str) -> Command {
+    let flags = ["job", "--agent", "command", "--project", "p", "--task", task, "--prompt", "x"];
+    bench.sandbox.command(flags.into_iter().chain(["--", "sh", "-c", SCRIPT]))
+}
+
+#[test]
+fn an_answer_does_nothing_to_the_terminal_and_stays_as_it_is_for_programs() {
+    let bench = Bench::new();
+    assert_eq!(outcome(&mut job(&bench, "t")).stdout, RAW);
+    let output = || bench.sandbox.command(["output", "p/t"]);
+    assert_eq!(outcome(&mut output()).succeeds(), RAW);
+    let (Some(mut shown), Some(mut answered)) = (in_terminal(&output()), in_terminal(&job(&bench, "u")))
+    else {
+        return skipped("there is no script(1) to open a terminal with");
+    };
+    assert_eq!(outcome(&mut shown).succeeds(), SHOWN);
+    let answered = outcome(&mut answered).succeeds();
+    assert!(answered.contains(SHOWN) && !answered.contains(['\u{7}', '\u{202e}']), "{answered:?}");
+}
