@@ -50,7 +50,9 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     agents::find(&runner.config, wanted)?;
     let mut reports = agent_report::reports(context, &runner, args.agent.as_deref())?;
     if !args.dry_run {
-        reports.iter_mut().for_each(|r| r.command = None);
+        for report in &mut reports {
+            report.command = None;
+        }
     }
     let failed = verdict(&reports, wanted);
     print(&Answer { agents: reports }, args, context)?;
