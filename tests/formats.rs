@@ -14,9 +14,18 @@ use run_agent::{
     process::{claim::Claim, exit::ExitRecord},
     transcript::{Dialect, events_of_line},
     tree::{
-        audit::AuditEntry, bus::Message, changes::Changes, daemon_info::DaemonInfo, event::Event,
-        known_programs::KnownPrograms, run_info::RunInfo, task::TaskConfig, task_end::TaskEnd,
-        thread_link::ThreadLink, ticket::Ticket,
+        audit::AuditEntry,
+        bus::Message,
+        changes::Changes,
+        daemon_info::DaemonInfo,
+        event::Event,
+        known_programs::KnownPrograms,
+        login::{BrowserKeys, LoginCode},
+        run_info::RunInfo,
+        task::TaskConfig,
+        task_end::TaskEnd,
+        thread_link::ThreadLink,
+        ticket::Ticket,
     },
 };
 use serde_json::Value;
@@ -32,6 +41,7 @@ const FILES: &[(&str, &str)] = &[
     ("form-submissions.jsonl", "audit"),
     ("daemon.yaml", "daemon"),
     ("agents.yaml", "agents"),
+    ("browser-keys.json", "browser-keys"),
     ("claim.json", "claim"),
     ("exit.json", "exit"),
     ("MESSAGE-BUS.jsonl", "message"),
@@ -66,6 +76,8 @@ fn generated() -> BTreeMap<&'static str, Value> {
         "ticket": Ticket,
         "daemon": DaemonInfo,
         "agents": KnownPrograms,
+        "browser-keys": BrowserKeys,
+        "login-code": LoginCode,
         "claim": Claim,
         "exit": ExitRecord,
         "message": Message,
@@ -99,6 +111,9 @@ fn the_schemas_are_those_of_the_types() {
 fn schema_of(path: &Path) -> Option<&'static str> {
     let name = path.file_name()?.to_str()?;
     let folder = path.parent()?.file_name()?.to_str()?;
+    if folder == "login-codes" {
+        return Some("login-code");
+    }
     if matches!(folder, "queue" | "live") && path.extension().is_some_and(|e| e == "yaml") {
         return Some("ticket");
     }

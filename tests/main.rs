@@ -33,6 +33,7 @@ mod events;
 mod fake_agent;
 mod formats;
 mod fsck;
+mod http_access;
 mod http_api;
 mod http_files;
 mod http_lists;

@@ -7,8 +7,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use super::{
     bundle, bus, chat_agent, completions, config, context::Context, demo_agent, diff, doctor, drive,
     error::CliResult, flags::GlobalFlags, fsck, gc, import, job, list, man, monitor, output, print::Form,
-    replay, replay_agent, resume, serve, server, shell_setup, status, stop, task, validate, version, watch,
-    why, wrap,
+    replay, replay_agent, resume, serve, server, shell_setup, status, stop, task, ui, validate, version,
+    watch, why, wrap,
 };
 
 use crate::config::Flags;
@@ -74,6 +74,8 @@ pub enum Command {
     Server(Box<server::Args>),
     /// Show what is queued and live, and who drives it
     Status(status::Args),
+    /// Open the page in a browser, and let it in
+    Ui(ui::Args),
     /// Say which agents could be called, and what they lack
     Validate(validate::Args),
     /// Wait until tasks have ended
@@ -128,6 +130,7 @@ impl Command {
             Self::Resume(args) => resume::run(&args, context),
             Self::Server(args) => server::run(&args, context),
             Self::Status(args) => status::run(&args, context),
+            Self::Ui(args) => ui::run(&args, context),
             Self::Validate(args) => validate::run(&args, context),
             Self::Watch(args) => watch::run(&args, context),
             Self::Why(args) => why::run(&args, context),
@@ -192,6 +195,7 @@ impl Command {
             | Self::ReplayAgent(_)
             | Self::Drive(_)
             | Self::Output(_)
+            | Self::Ui(_)
             | Self::Serve(_) => Form::Text,
             Self::Config(args) => args.form(),
             Self::Version(args) => args.json.form(),

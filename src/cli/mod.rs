@@ -44,6 +44,7 @@ mod stop;
 mod submission;
 mod table;
 mod task;
+mod ui;
 mod validate;
 mod version;
 mod watch;

@@ -138,18 +138,26 @@ pub enum Port {
 }
 
 words!(
-    /// What a key allows.
-    #[derive(Default)]
+    /// What a key allows; each allows what the ones before it do.
+    #[derive(Default, PartialOrd, Ord)]
     Scope {
         /// Reading.
         #[default]
         Read = "read",
-        /// Reading, and starting and stopping work.
+        /// Starting, stopping and taking up work, and posting messages.
         Run = "run",
         /// Everything.
         Admin = "admin",
     }
 );
+
+impl Scope {
+    /// The scope of this name.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|scope| scope.as_str() == word)
+    }
+}
 
 /// One key of the HTTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]

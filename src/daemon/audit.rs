@@ -31,6 +31,8 @@ pub struct Submitted {
     pub endpoint: &'static str,
     /// Where the client is.
     pub remote_addr: Option<String>,
+    /// Name of the key that it came with.
+    pub key_name: Option<String>,
     /// The project.
     pub project: Option<ProjectId>,
     /// The task.
@@ -66,6 +68,7 @@ impl Core {
             path: submitted.path,
             endpoint: submitted.endpoint.to_owned(),
             remote_addr: submitted.remote_addr,
+            key_name: submitted.key_name,
             project_id: submitted.project,
             task_id: submitted.task,
             run_id: submitted.run,

@@ -31,12 +31,19 @@ fn as_bytes<B: Buf>(
 impl Body {
     /// Reads the body and understands it. Returns it as it was sent, too.
     pub(super) async fn json<T: DeserializeOwned>(self, most: u64) -> Result<(T, Value)> {
+        let bytes = self.bytes(most).await?;
+        Ok((understood(&bytes)?, understood(&bytes)?))
+    }
+
+    /// The same for a body that may be missing, and then says nothing.
+    pub(super) async fn json_or_nothing<T: DeserializeOwned + Default>(self, most: u64) -> Result<T> {
+        let bytes = self.bytes(most).await?;
+        if bytes.is_empty() { Ok(T::default()) } else { understood(&bytes) }
+    }
+
+    async fn bytes(self, most: u64) -> Result<Bytes> {
         let late = |_| HttpError::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
-        let bytes = tokio::time::timeout(PATIENCE, self.read(most)).await.map_err(late)??;
-        let bad = |e| HttpError::bad_request(format!("the body is not understood: {e}"));
-        // Understood from the text, so that an error names line and column.
-        let body = serde_json::from_slice(&bytes).map_err(bad)?;
-        Ok((body, serde_json::from_slice(&bytes).map_err(bad)?))
+        tokio::time::timeout(PATIENCE, self.read(most)).await.map_err(late)?
     }
 
     async fn read(mut self, most: u64) -> Result<Bytes> {
@@ -44,11 +51,16 @@ impl Body {
         while let Some(part) = self.0.next().await {
             let part = part.map_err(|_| HttpError::bad_request("the body broke off"))?;
             if (bytes.len() + part.len()) as u64 > most {
-                let text = format!("the body is larger than {most} bytes (api.max_body)");
-                return Err(HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, text));
+                return Err(HttpError::too_large(most));
             }
             bytes.extend_from_slice(&part);
         }
         Ok(bytes.freeze())
     }
+}
+
+/// From the text, so that an error names line and column.
+fn understood<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes)
+        .map_err(|e| HttpError::bad_request(format!("the body is not understood: {e}")))
 }

@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::daemon::AuditedSubmission;
+use crate::daemon::{AuditedSubmission, Identity};
 
 /// The header that names a request.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -25,9 +25,16 @@ pub(super) struct Caller {
     pub(super) path: String,
     /// The pattern of the route.
     pub(super) endpoint: &'static str,
+    /// Who asks; absent: somebody without a key, for what everybody may ask.
+    pub(super) identity: Option<Identity>,
 }
 
 impl Caller {
+    /// The name of the key that the request came with.
+    pub(super) fn key_name(&self) -> Option<&str> {
+        self.identity.as_ref()?.name.as_deref()
+    }
+
     /// What the audit log says of it, so far.
     pub(super) fn submitted(&self, payload: serde_json::Value) -> AuditedSubmission {
         AuditedSubmission {
@@ -36,6 +43,7 @@ impl Caller {
             path: self.path.clone(),
             endpoint: self.endpoint,
             remote_addr: self.remote.map(|a| a.to_string()),
+            key_name: self.key_name().map(str::to_owned),
             payload,
             ..AuditedSubmission::default()
         }

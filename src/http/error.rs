@@ -36,6 +36,13 @@ impl HttpError {
         Self::new(StatusCode::NOT_FOUND, message)
     }
 
+    pub(super) fn too_large(most: u64) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the body is larger than {most} bytes (api.max_body)"),
+        )
+    }
+
     pub(super) fn wrong_method(allow: String) -> Self {
         let message = format!("this method is not known here; it is one of {allow}");
         Self { status: StatusCode::METHOD_NOT_ALLOWED, message, allow: Some(allow) }

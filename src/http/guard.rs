@@ -4,24 +4,28 @@
 //! on this machine can knock. So: exactly one `Host`, and it is one of ours (a foreign
 //! one is a rebound name); an `Origin`, if there is one, is our own; nothing that
 //! a browser calls cross-site; and a body only as `application/json`, which no page can
-//! send elsewhere without asking first.
+//! send elsewhere without asking first. What is refused here is refused before its body is read.
 
 use std::net::IpAddr;
 
 use http::{HeaderMap, Method, Request, StatusCode, header};
 
 use super::{
-    auth::{Access, Key, Keys},
+    auth::is_page,
+    cors::{Cors, Origin},
     error::HttpError,
 };
 use crate::config;
+
+/// The longest target of a request, in bytes.
+const LONGEST_TARGET: usize = 8 * 1024;
 
 /// Decides which requests reach a route.
 #[derive(Debug, Clone)]
 pub struct Guard {
     hosts: Vec<String>,
-    origins: Vec<String>,
-    keys: Keys,
+    cors: Cors,
+    max_body: u64,
 }
 
 impl Guard {
@@ -35,43 +39,37 @@ impl Guard {
         };
         let hosts =
             own.into_iter().chain([api.host.clone(), spelled]).chain(api.allowed_hosts.iter().cloned());
-        let admin = api.api_key.iter().map(|k| Key { text: k.expose().to_owned(), may_change: true });
-        let named = api
-            .keys
-            .iter()
-            .map(|k| Key { text: k.key.expose().to_owned(), may_change: k.scope != config::Scope::Read });
         Self {
             hosts: hosts.map(|h| h.to_ascii_lowercase()).collect(),
-            origins: api.cors_origins.clone(),
-            // As the document says: once a key is configured, it is asked for.
-            keys: Keys(admin.chain(named).collect()),
+            cors: Cors::new(&api.cors_origins),
+            max_body: api.max_body,
         }
+    }
+
+    /// The origin behind a request, if it is one of another site that may call.
+    pub(super) fn cors(&self, headers: &HeaderMap) -> Option<Origin> {
+        self.cors.origin(headers)
     }
 
     /// Refuses what must not reach a route.
     pub(super) fn check<B: hyper::body::Body>(&self, request: &Request<B>) -> Result<(), HttpError> {
-        if request.method() == Method::CONNECT {
+        if *request.method() == Method::CONNECT || *request.method() == Method::TRACE {
             return Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "this is no proxy"));
         }
+        if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > LONGEST_TARGET) {
+            let text = format!("the address is longer than {LONGEST_TARGET} bytes");
+            return Err(HttpError::new(StatusCode::URI_TOO_LONG, text));
+        }
         let host = self.host(request)?;
-        self.origin(request.headers(), host)?;
-        if !request.body().is_end_stream() {
-            is_json(request.headers())?;
-        }
-        match self.keys.access(request.method(), request.uri().path(), request.headers()) {
-            Access::Granted => Ok(()),
-            Access::Unknown => Err(HttpError::new(StatusCode::UNAUTHORIZED, "unauthorized")),
-            Access::ReadOnly => Err(HttpError::new(StatusCode::FORBIDDEN, "this key allows reading only")),
-        }
+        self.site(request, host)?;
+        self.body(request)
     }
 
     fn host<'a, B>(&self, request: &'a Request<B>) -> Result<&'a str, HttpError> {
         let misdirected = |text: &str| HttpError::new(StatusCode::MISDIRECTED_REQUEST, text);
-        let mut all = request.headers().get_all(header::HOST).iter();
-        let (Some(host), None) = (all.next(), all.next()) else {
+        let Ok(Some(host)) = only(request.headers(), header::HOST) else {
             return Err(misdirected("a request has exactly one Host header"));
         };
-        let host = host.to_str().unwrap_or_default();
         let named_otherwise = request.uri().authority().is_some_and(|a| a.as_str() != host);
         if named_otherwise || !self.hosts.contains(&without_port(host).to_ascii_lowercase()) {
             return Err(misdirected("this host is not served here; api.allowed_hosts lists more"));
@@ -79,36 +77,97 @@ impl Guard {
         Ok(host)
     }
 
-    fn origin(&self, headers: &HeaderMap, host: &str) -> Result<(), HttpError> {
-        let foreign = || HttpError::new(StatusCode::FORBIDDEN, "requests from other sites are refused");
-        if let Some(origin) = headers.get(header::ORIGIN) {
-            let origin = origin.to_str().unwrap_or_default();
-            if self.origins.iter().any(|o| o == origin) {
+    /// Whether the page behind a request, if there is one, may ask.
+    fn site<B>(&self, request: &Request<B>, host: &str) -> Result<(), HttpError> {
+        let headers = request.headers();
+        let foreign = || {
+            let text = "requests from other sites are refused; api.cors_origins lists those that may call";
+            HttpError::new(StatusCode::FORBIDDEN, text)
+        };
+        let (Ok(origin), Ok(site)) = (only(headers, header::ORIGIN), only(headers, SITE)) else {
+            return Err(foreign());
+        };
+        if let Some(origin) = origin {
+            if self.cors.origin(headers).is_some() {
                 return Ok(());
             }
-            let ours = origin.split_once("://").is_some_and(|(scheme, at)| {
-                matches!(scheme, "http" | "https") && at.eq_ignore_ascii_case(host)
-            });
-            if !ours {
+            if !is_at(origin, host) {
                 return Err(foreign());
             }
         }
-        match headers.get("sec-fetch-site").map(http::HeaderValue::as_bytes) {
-            Some(b"cross-site" | b"same-site") => Err(foreign()),
-            _ => Ok(()),
-        }
+        let elsewhere = match site {
+            Some(site) => matches!(site, "cross-site" | "same-site"),
+            // A browser that says nothing of sites, as to addresses that it does not trust, may say where it was.
+            None => match (origin, only(headers, header::REFERER)) {
+                (None, Ok(Some(referer))) => !is_at(referer, host),
+                (_, Err(NotOne)) => true,
+                _ => false,
+            },
+        };
+        if elsewhere && !is_visit(request) { Err(foreign()) } else { Ok(()) }
     }
+
+    fn body<B: hyper::body::Body>(&self, request: &Request<B>) -> Result<(), HttpError> {
+        let headers = request.headers();
+        let lengths = headers.get_all(header::CONTENT_LENGTH).iter().count();
+        if lengths > 1 || (lengths == 1 && headers.contains_key(header::TRANSFER_ENCODING)) {
+            return Err(HttpError::bad_request("the length of the body is said twice"));
+        }
+        if request.body().is_end_stream() {
+            return Ok(());
+        }
+        if request.body().size_hint().lower() > self.max_body {
+            return Err(HttpError::too_large(self.max_body));
+        }
+        is_json(headers)
+    }
+}
+
+/// What a browser says of the page that asks.
+const SITE: &str = "sec-fetch-site";
+
+/// A header that is there several times, or is no text.
+struct NotOne;
+
+/// The one value of a header, if it is there.
+fn only(headers: &HeaderMap, name: impl header::AsHeaderName) -> Result<Option<&str>, NotOne> {
+    let mut all = headers.get_all(name).iter();
+    match (all.next(), all.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| NotOne),
+        (Some(_), Some(_)) => Err(NotOne),
+    }
+}
+
+/// Whether a URL, or an origin, is of this host and port.
+fn is_at(url: &str, host: &str) -> bool {
+    url.split_once("://").is_some_and(|(scheme, rest)| {
+        let at = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        matches!(scheme, "http" | "https") && at.eq_ignore_ascii_case(host)
+    })
+}
+
+/// Whether somebody follows a link to a page of ours: it shows itself to him, and to nobody else.
+fn is_visit<B>(request: &Request<B>) -> bool {
+    let said = |name: &str, value: &str| {
+        only(request.headers(), name).is_ok_and(|said| said.is_none_or(|said| said == value))
+    };
+    *request.method() == Method::GET
+        && is_page(request.uri().path())
+        && !request.headers().contains_key(header::ORIGIN)
+        && said("sec-fetch-mode", "navigate")
+        && said("sec-fetch-dest", "document")
 }
 
 /// Whether a request was made by a page in a browser, by all that browsers say of their requests.
 pub(super) fn is_from_a_page(headers: &HeaderMap) -> bool {
     let client = headers.get("x-conductor-client").map(http::HeaderValue::as_bytes);
-    let said = ["sec-fetch-mode", "sec-fetch-site", "origin", "referer"];
+    let said = ["sec-fetch-mode", "sec-fetch-site", "sec-fetch-dest", "origin", "referer"];
     client == Some(b"web-ui") || said.iter().any(|name| headers.contains_key(*name))
 }
 
 fn is_json(headers: &HeaderMap) -> Result<(), HttpError> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let kind = only(headers, header::CONTENT_TYPE).ok().flatten().unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     if kind.eq_ignore_ascii_case("application/json") {
         Ok(())
@@ -125,5 +184,91 @@ fn without_port(host: &str) -> &str {
         // The last colon of a bare IPv6 address stands before no port.
         Some((name, port)) if !port.ends_with(']') && port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(target: &str, headers: &[(&str, &str)]) -> u16 {
+        let api = config::Api {
+            cors_origins: vec!["https://friend.example".to_owned()],
+            allowed_hosts: vec!["conductor.lan".to_owned()],
+            ..config::Api::default()
+        };
+        let guard = Guard::new(&api, IpAddr::from([127, 0, 0, 1]));
+        let mut request = Request::get(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        guard.check(&request.body(String::new()).unwrap()).map_or_else(|e| e.status.as_u16(), |()| 200)
+    }
+
+    #[test]
+    fn a_page_of_another_site_gets_nothing() {
+        let own = ("host", "127.0.0.1:14355");
+        for (target, headers, status) in [
+            ("/api/v1/tasks", vec![own], 200),
+            ("/api/v1/tasks", vec![("host", "conductor.lan")], 200),
+            ("/api/v1/tasks", vec![], 421),
+            ("/api/v1/tasks", vec![own, own], 421),
+            ("/api/v1/tasks", vec![("host", "rebound.example")], 421),
+            ("/api/v1/tasks", vec![("host", "x@127.0.0.1")], 421),
+            ("http://127.0.0.1:14355/api/v1/tasks", vec![own], 200),
+            ("http://rebound.example/api/v1/tasks", vec![own], 421),
+            ("/api/v1/tasks", vec![own, ("origin", "http://127.0.0.1:14355")], 200),
+            ("/api/v1/tasks", vec![own, ("origin", "http://127.0.0.1:14356")], 403),
+            ("/api/v1/tasks", vec![own, ("origin", "http://localhost:14355")], 403),
+            ("/api/v1/tasks", vec![own, ("origin", "null")], 403),
+            (
+                "/api/v1/tasks",
+                vec![own, ("origin", "http://127.0.0.1:14355"), ("origin", "http://evil.example")],
+                403,
+            ),
+            (
+                "/api/v1/tasks",
+                vec![own, ("origin", "https://friend.example"), ("sec-fetch-site", "cross-site")],
+                200,
+            ),
+            ("/api/v1/tasks", vec![own, ("origin", "https://friend.example.evil")], 403),
+            ("/api/v1/tasks", vec![own, ("sec-fetch-site", "cross-site")], 403),
+            ("/api/v1/tasks", vec![own, ("sec-fetch-site", "same-site")], 403),
+            ("/api/v1/tasks", vec![own, ("sec-fetch-site", "none")], 200),
+            (
+                "/api/v1/tasks",
+                vec![own, ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")],
+                403,
+            ),
+            ("/api/v1/tasks", vec![own, ("referer", "http://evil.example/page")], 403),
+            ("/api/v1/tasks", vec![own, ("referer", "http://127.0.0.1:14355/ui/")], 200),
+        ] {
+            assert_eq!(check(target, &headers), status, "{target} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_link_leads_to_our_pages_and_no_further() {
+        let visit = |target, mode, dest| {
+            check(
+                target,
+                &[
+                    ("host", "localhost"),
+                    ("sec-fetch-site", "cross-site"),
+                    ("sec-fetch-mode", mode),
+                    ("sec-fetch-dest", dest),
+                ],
+            )
+        };
+        assert_eq!(visit("/ui/", "navigate", "document"), 200);
+        assert_eq!(visit("/ui/", "navigate", "iframe"), 403);
+        assert_eq!(visit("/ui/", "no-cors", "script"), 403);
+        assert_eq!(visit("/api/v1/tasks", "navigate", "document"), 403);
+    }
+
+    #[test]
+    fn an_address_has_an_end() {
+        let target = format!("/api/v1/tasks?x={}", "y".repeat(LONGEST_TARGET));
+        assert_eq!(check(&target, &[("host", "localhost")]), 414);
     }
 }

@@ -6,13 +6,17 @@
 mod auth;
 mod body;
 mod caller;
+mod cors;
 mod counters;
+mod door;
 mod error;
 mod guard;
+mod headers;
 mod routes;
 mod server;
 mod sse;
 mod streamed;
+mod tickets;
 mod wire;
 
 pub use guard::Guard;
@@ -20,7 +24,8 @@ pub use server::{Server, serve};
 
 use std::sync::Arc;
 
-use crate::daemon::Core;
+use crate::daemon::{Core, Logins};
+use auth::Keys;
 use counters::Counters;
 
 /// What the routes work with. Cheap to clone.
@@ -28,4 +33,12 @@ use counters::Counters;
 struct Api {
     core: Arc<Core>,
     counters: Arc<Counters>,
+    keys: Keys,
+}
+
+impl Api {
+    fn new(core: Arc<Core>) -> Self {
+        let logins = Arc::new(Logins::open(&core.runner.tree, &core.runner.config.api));
+        Self { core, counters: Arc::default(), keys: Keys { logins, tickets: Arc::default() } }
+    }
 }

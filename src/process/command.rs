@@ -34,6 +34,16 @@ impl CommandSpec {
         self.command().stdin(Stdio::null()).output()
     }
 
+    /// Starts the program for somebody else: with all its streams closed, in a process group of its own, and not waited for.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn start_apart(&self) -> io::Result<()> {
+        let mut command = self.command();
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().map(drop)
+    }
+
     /// Starts the program with `stdin` as its standard input and a pipe as its standard output.
     ///
     /// It is in a process group of its own: what is typed at our terminal is meant for us.

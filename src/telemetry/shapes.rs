@@ -21,6 +21,10 @@ const PREFIXES: &[(&str, usize)] = &[
     ("xoxb-", 16),
     ("xoxp-", 16),
     ("AKIA", 16),
+    // Our own: codes, keys of pages, tickets.
+    ("cdc_", 32),
+    ("cdk_", 32),
+    ("cdt_", 32),
 ];
 
 /// The longest web token that is looked for, in bytes.

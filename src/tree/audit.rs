@@ -32,6 +32,9 @@ pub struct AuditEntry {
     /// Where the client is.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub remote_addr: Option<String>,
+    /// Name of the key that it came with, never the key.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub key_name: Option<String>,
     /// The project.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub project_id: Option<ProjectId>,

@@ -13,6 +13,7 @@ pub mod event;
 pub mod format;
 pub mod ids;
 pub mod known_programs;
+pub mod login;
 pub mod paths;
 pub mod refs;
 pub mod run_info;

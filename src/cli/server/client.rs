@@ -28,7 +28,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 
 /// Talks to one daemon.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(in crate::cli) struct Client {
     base: String,
     key: Option<Secret>,
     agent: ureq::Agent,
@@ -47,7 +47,7 @@ pub(super) enum Next {
 
 impl Client {
     /// The daemon that the flags name, else the one that serves our root, else whoever listens at the usual address.
-    pub(super) fn new(flags: &ServerFlags, context: &Context) -> CliResult<Self> {
+    pub(in crate::cli) fn new(flags: &ServerFlags, context: &Context) -> CliResult<Self> {
         let environment = context.environment();
         let named = flags.server.clone().or_else(|| environment.get("JRUN_CONDUCTOR_URL").map(str::to_owned));
         let base = match named {
@@ -72,21 +72,27 @@ impl Client {
         Ok(Self { base: base.trim_end_matches('/').to_owned(), key, agent })
     }
 
+    /// The same daemon, asked with another key.
+    pub(in crate::cli) fn with_key(mut self, key: Secret) -> Self {
+        self.key = Some(key);
+        self
+    }
+
     /// Where the daemon is.
-    pub(super) fn base(&self) -> &str {
+    pub(in crate::cli) fn base(&self) -> &str {
         &self.base
     }
 
-    pub(super) fn get(&self, path: &str) -> CliResult<Value> {
+    pub(in crate::cli) fn get(&self, path: &str) -> CliResult<Value> {
         self.answer(self.agent.get(self.url(path)).headers(self).call())
     }
 
-    pub(super) fn delete(&self, path: &str) -> CliResult<Value> {
+    pub(in crate::cli) fn delete(&self, path: &str) -> CliResult<Value> {
         self.answer(self.agent.delete(self.url(path)).headers(self).call())
     }
 
     /// Posts a JSON body, or none.
-    pub(super) fn post(&self, path: &str, body: Option<&Value>) -> CliResult<Value> {
+    pub(in crate::cli) fn post(&self, path: &str, body: Option<&Value>) -> CliResult<Value> {
         let request = self.agent.post(self.url(path)).headers(self);
         self.answer(match body {
             Some(body) => request.header("Content-Type", "application/json").send(body.to_string()),

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::{context::Context, error::CliResult, flags::JsonFlag, print::Form};
-use client::Client;
+pub(super) use client::Client;
 
 /// Which daemon.
 #[derive(Debug, Clone, Default, clap::Args)]

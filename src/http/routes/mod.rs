@@ -1,5 +1,6 @@
 //! The routes, one file per noun, and the table that says which there are.
 
+mod access;
 mod all_runs;
 mod file_stream;
 mod files;
@@ -35,6 +36,7 @@ pub(super) fn all(api: Api) -> BoxedFilter<(Response,)> {
     let mut routes = health::routes(&api);
     for more in [
         metrics::routes,
+        access::routes,
         tasks::routes,
         runs::routes,
         run_stream::routes,
@@ -52,6 +54,12 @@ pub(super) fn all(api: Api) -> BoxedFilter<(Response,)> {
         routes = routes.or(more(&api)).unify().boxed();
     }
     routes.recover(error::refused).unify().boxed()
+}
+
+/// Method and path of every route.
+#[cfg(test)]
+pub(super) fn listed() -> impl Iterator<Item = (&'static str, &'static str)> {
+    table::ROUTES.iter().map(|route| (route.method, route.path))
 }
 
 /// Who asks, as the door has found out.

@@ -2,12 +2,14 @@
 //!
 //! `/api/v1` has words of its own for how a run stands; `/api/projects` shows those on disk.
 
+mod access;
 mod messages;
 mod projects;
 mod runs;
 mod tasks;
 mod time;
 
+pub(super) use access::{Code, GivenCode, Key, Keys, NewCode, NewTicket, Ticket, WhoAsks};
 pub(super) use messages::{BusMessage, Messages, NewBusMessage, NewMessage, Posted};
 pub(super) use projects::{
     Collected, DeletedProject, File, FlatRun, FlatRuns, Listed, NewProject, Project, ProjectRun, Projects,

@@ -1,0 +1,177 @@
+//! `run-agent ui`: opens the page in a browser. Where a key is asked for, the page gets one of its own.
+//!
+//! It gets it for a code that is good once and for two minutes, in the fragment of the address, which no
+//! browser sends anywhere. The browser is not started with that address, for every user of a machine may read
+//! the arguments of every process: it opens a file that only we may read, and that leads there.
+
+use std::{
+    path::Path,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use super::{
+    context::Context,
+    error::{CliError, CliResult, Kind},
+    server::{Client, ServerFlags},
+};
+use crate::{
+    config::{Scope, Secret},
+    daemon,
+    process::command::CommandSpec,
+    tree::Tree,
+};
+
+/// How long a browser may take to read the file that leads it to the page.
+const READING: Duration = Duration::from_secs(20);
+
+/// Flags of the verb.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  run-agent ui
+  run-agent ui --print
+  run-agent ui --scope read
+  run-agent ui --revoke")]
+pub struct Args {
+    #[command(flatten)]
+    server: ServerFlags,
+    /// Print the address and open nothing
+    #[arg(long)]
+    print: bool,
+    /// What the page may do: read, run or admin [default: as much as the key that asks; locally everything]
+    #[arg(long, value_name = "SCOPE", value_parser = scope)]
+    scope: Option<Scope>,
+    /// Take their keys from all pages that were opened like this
+    #[arg(long, conflicts_with_all = ["print", "scope"])]
+    revoke: bool,
+}
+
+fn scope(word: &str) -> Result<Scope, String> {
+    Scope::of(word).ok_or_else(|| "it is read, run or admin".to_owned())
+}
+
+/// Opens the page, or prints where it is.
+pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    let client = Client::new(&args.server, context)?;
+    let tree = local(&client, context)?;
+    if args.revoke {
+        return revoke(client, tree.as_ref(), context);
+    }
+    let page = format!("{}/ui/", reachable(client.base()));
+    let url = match code(&client, tree.as_ref(), args.scope)? {
+        Some(code) => format!("{page}#code={}", code.expose()),
+        None => page,
+    };
+    context.printer().line(&url)?;
+    if args.print {
+        return Ok(ExitCode::SUCCESS);
+    }
+    match browser(context) {
+        None => context.printer().word("there is no browser here: open the address yourself")?,
+        Some(browser) => open(&browser, &url, context)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The tree that this daemon serves, if it is ours.
+fn local(client: &Client, context: &Context) -> CliResult<Option<Tree>> {
+    let tree = context.tree()?;
+    let serves =
+        tree.daemon()?.is_some_and(|d| d.listen.iter().any(|at| at.trim_end_matches('/') == client.base()));
+    Ok(serves.then_some(tree))
+}
+
+/// A code for the page; `None`: it needs none.
+fn code(client: &Client, tree: Option<&Tree>, scope: Option<Scope>) -> CliResult<Option<Secret>> {
+    let who = client.get("/api/v1/auth")?;
+    if who["required"] == false {
+        return Ok(None);
+    }
+    if let Some(tree) = tree {
+        return Ok(Some(daemon::offer_code(tree, scope.unwrap_or(Scope::Admin))?.secret));
+    }
+    let wanted = scope.map_or(Value::Null, |scope| json!({ "scope": scope.as_str() }));
+    let made = client.post("/api/v1/auth/codes", Some(&wanted).filter(|w| !w.is_null()))?;
+    let code = made["code"].as_str().map(Secret::new);
+    code.map(Some).ok_or_else(|| CliError::new(Kind::Failed, "the daemon answers without a code"))
+}
+
+fn revoke(client: Client, tree: Option<&Tree>, context: &Context) -> CliResult<ExitCode> {
+    let client = match tree {
+        None => client,
+        // Who may write the tree needs no key of the configuration: he makes one of his own, which goes with the others.
+        Some(tree) => {
+            let code = daemon::offer_code(tree, Scope::Admin)?;
+            let key = client.post("/api/v1/auth/keys", Some(&json!({ "code": code.secret.expose() })))?;
+            client.with_key(Secret::new(key["key"].as_str().unwrap_or_default()))
+        }
+    };
+    client.delete("/api/v1/auth/keys")?;
+    context.printer().word("no page holds a key any more")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An address that a browser on this machine can open: what listens everywhere, listens here too.
+fn reachable(base: &str) -> String {
+    base.replacen("//0.0.0.0", "//127.0.0.1", 1).replacen("//[::]", "//[::1]", 1)
+}
+
+/// What opens pages: `$BROWSER`, else the desktop's own way.
+fn browser(context: &Context) -> Option<String> {
+    let environment = context.environment();
+    let named = environment.get("BROWSER").and_then(|list| list.split(':').find(|name| !name.is_empty()));
+    let desktop = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| environment.get(name).is_some());
+    named.map(str::to_owned).or_else(|| desktop.then(|| "xdg-open".to_owned()))
+}
+
+fn open(browser: &str, url: &str, context: &Context) -> CliResult<()> {
+    let tree = context.tree()?;
+    let Some((_, code)) = url.split_once("#code=") else { return start(browser, url, context) };
+    // The address is ours, and holds nothing that HTML would read otherwise.
+    let text = format!(
+        "<!doctype html><meta charset=utf-8><meta name=referrer content=no-referrer>\
+         <meta http-equiv=refresh content=\"0;url={url}\"><title>Conductor</title>\n"
+    );
+    let file = tree.leave_login_page(&text)?;
+    start(browser, &format!("file://{}", file.display()), context)?;
+    // It is of no use once the code is: removed as soon as the page has exchanged it.
+    let began = Instant::now();
+    while began.elapsed() < READING && tree.login_waits(&daemon::Digest::of(code).hex())? {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(tree.remove_login_page()?)
+}
+
+fn start(browser: &str, address: &str, context: &Context) -> CliResult<()> {
+    let words: Vec<&str> = browser.split_whitespace().collect();
+    let (program, given) = words.split_first().unwrap_or((&"xdg-open", &[]));
+    let mut args: Vec<_> = given.iter().map(|word| word.replace("%s", address).into()).collect();
+    if !given.iter().any(|word| word.contains("%s")) {
+        args.push(address.into());
+    }
+    let env = context.environment().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let spec = CommandSpec { program: Path::new(program).to_owned(), args, env, cwd: None };
+    spec.start_apart().map_err(|e| {
+        CliError::caused(Kind::ProgramMissing, format!("cannot start the browser '{program}'"), e)
+            .with_hint("open the address yourself, or name a browser in $BROWSER")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_listens_everywhere_is_asked_for_here() {
+        for (base, url) in [
+            ("http://127.0.0.1:14355", "http://127.0.0.1:14355"),
+            ("http://0.0.0.0:14355", "http://127.0.0.1:14355"),
+            ("http://[::]:14355", "http://[::1]:14355"),
+            ("http://host.example", "http://host.example"),
+        ] {
+            assert_eq!(reachable(base), url);
+        }
+    }
+}

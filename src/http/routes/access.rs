@@ -1,0 +1,172 @@
+//! How pages and links are let in: codes that become keys, and tickets.
+
+use chrono::TimeDelta;
+use http::StatusCode;
+use warp::{Filter, filters::BoxedFilter, reply::Response};
+
+use super::{Found, caller, find, no_content, off_thread};
+use crate::{
+    config::Scope,
+    daemon::{Identity, Proof},
+    http::{
+        Api,
+        auth::{self, Need},
+        body::{Body, body},
+        caller::Caller,
+        error::{HttpError, Result, answer, json},
+        tickets::LIFE,
+        wire,
+    },
+    tree::login::BrowserKey,
+};
+
+pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
+    let keys = || warp::path!("api" / "v1" / "auth" / "keys");
+    let who = warp::path!("api" / "v1" / "auth")
+        .and(warp::get())
+        .and(api.clone())
+        .and(caller())
+        .map(|api: Api, caller: Caller| answer(Ok(who(&api, caller.identity.as_ref()))))
+        .boxed();
+    let code = warp::path!("api" / "v1" / "auth" / "codes")
+        .and(warp::post())
+        .and(api.clone())
+        .and(caller())
+        .and(body())
+        .then(async |api, caller, body| answer(make_code(api, caller, body).await))
+        .boxed();
+    let exchange = keys()
+        .and(warp::post())
+        .and(api.clone())
+        .and(body())
+        .then(async |api, body| answer(exchange(api, body).await))
+        .boxed();
+    let list = keys().and(warp::get()).and(api.clone()).map(|api: Api| answer(Ok(list(&api)))).boxed();
+    let revoke_all = keys()
+        .and(warp::delete())
+        .and(api.clone())
+        .then(async |api: Api| answer(revoke(api, |_| true).await.map(|_| no_content())))
+        .boxed();
+    let revoke_own = warp::path!("api" / "v1" / "auth" / "keys" / "current")
+        .and(warp::delete())
+        .and(api.clone())
+        .and(caller())
+        .then(async |api, caller: Caller| answer(revoke_own(api, caller.identity).await))
+        .boxed();
+    let ticket = warp::path!("api" / "v1" / "tickets")
+        .and(warp::post())
+        .and(api.clone())
+        .and(caller())
+        .and(body())
+        .then(async |api, caller, body| answer(make_ticket(api, caller, body).await))
+        .boxed();
+    who.or(code)
+        .unify()
+        .or(exchange)
+        .unify()
+        .or(list)
+        .unify()
+        .or(revoke_all)
+        .unify()
+        .or(revoke_own)
+        .unify()
+        .or(ticket)
+        .unify()
+        .boxed()
+}
+
+fn who(api: &Api, identity: Option<&Identity>) -> Response {
+    let who = wire::WhoAsks {
+        required: api.keys.logins.are_required(),
+        authenticated: identity.is_some(),
+        name: identity.and_then(|who| who.name.as_deref()),
+        scope: identity.map(|who| who.scope.as_str()),
+    };
+    json(StatusCode::OK, &who)
+}
+
+async fn make_code(api: Api, caller: Caller, body: Body) -> Result<Response> {
+    let new: wire::NewCode = body.json_or_nothing(api.core.runner.config.api.max_body).await?;
+    let identity = caller.identity.ok_or_else(auth::unauthorized)?;
+    let scope = match new.scope {
+        None => identity.scope,
+        Some(word) => Scope::of(&word).ok_or_else(|| {
+            HttpError::bad_request(format!("'{}' is no scope; read, run and admin are", word.escape_debug()))
+        })?,
+    };
+    if scope > identity.scope {
+        let text = format!("a key of scope {} makes no code of scope {scope}", identity.scope);
+        return Err(HttpError::new(StatusCode::FORBIDDEN, text));
+    }
+    let logins = api.keys.logins.clone();
+    let code = off_thread(move || logins.offer(&identity, scope)).await?;
+    let code = code.ok_or_else(|| {
+        let text = if api.keys.logins.are_required() {
+            "the key of a page makes no codes; 'run-agent ui' does"
+        } else {
+            "no key is asked for here, and so there is none to hand on"
+        };
+        HttpError::new(StatusCode::CONFLICT, text)
+    })?;
+    Ok(json(StatusCode::CREATED, &wire::Code::from(&code)))
+}
+
+async fn exchange(api: Api, body: Body) -> Result<Response> {
+    let (given, _) = body.json::<wire::GivenCode>(api.core.runner.config.api.max_body).await?;
+    let logins = api.keys.logins.clone();
+    let key = off_thread(move || logins.exchange(&given.code)).await?;
+    let key = key.ok_or_else(|| {
+        let text = "this code is unknown, was used, or is too old; 'run-agent ui' makes a new one";
+        HttpError::new(StatusCode::FORBIDDEN, text)
+    })?;
+    tracing::info!(key = key.name, scope = key.scope.as_str(), "a page in a browser got a key");
+    Ok(json(StatusCode::CREATED, &wire::Key::from(&key)))
+}
+
+fn list(api: &Api) -> Response {
+    let keys = api.keys.logins.list();
+    json(StatusCode::OK, &wire::Keys { keys: keys.iter().map(Into::into).collect() })
+}
+
+async fn revoke_own(api: Api, identity: Option<Identity>) -> Result<Response> {
+    let Some(Identity { proof: Proof::Page(digest), .. }) = identity else {
+        let text = "only the key of a page is revoked like this; others stand in the configuration";
+        return Err(HttpError::new(StatusCode::CONFLICT, text));
+    };
+    let hex = digest.hex();
+    revoke(api, move |key| key.sha256 == hex).await.map(|_| no_content())
+}
+
+async fn revoke(api: Api, is_meant: impl Fn(&BrowserKey) -> bool + Send + 'static) -> Result<usize> {
+    let logins = api.keys.logins.clone();
+    off_thread(move || logins.revoke(is_meant)).await
+}
+
+async fn make_ticket(api: Api, caller: Caller, body: Body) -> Result<Response> {
+    let (new, _) = body.json::<wire::NewTicket>(api.core.runner.config.api.max_body).await?;
+    let identity = caller.identity.ok_or_else(auth::unauthorized)?;
+    let path = new.path.split(['?', '#']).next().unwrap_or_default();
+    let Found::Route(route) = find("GET", path) else {
+        return Err(HttpError::not_found(
+            "a ticket is for a path that can be asked for with GET; this is none",
+        ));
+    };
+    if matches!(auth::need("GET", route.path), Need::Key(scope) if scope > Scope::Read) {
+        return Err(HttpError::new(
+            StatusCode::FORBIDDEN,
+            "there are no tickets for what needs more than reading",
+        ));
+    }
+    let ticket = api.keys.tickets.make(path, identity).map_err(|e| {
+        HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the machine gives no random bytes: {e}"))
+    })?;
+    let ticket = ticket.ok_or_else(|| {
+        HttpError::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many tickets wait to be used; ask again in half a minute",
+        )
+    })?;
+    let life = TimeDelta::from_std(LIFE).unwrap_or_default();
+    let expires_at = wire::Time(api.core.runner.tree.clock().now() + life);
+    Ok(json(StatusCode::CREATED, &wire::Ticket { ticket: ticket.expose(), path, expires_at }))
+}
