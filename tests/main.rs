@@ -39,6 +39,7 @@ mod http_files;
 mod http_lists;
 mod http_messages;
 mod http_operator;
+mod http_page_stream;
 mod http_projects;
 mod http_streams;
 mod http_survival;

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io,
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
@@ -72,6 +72,14 @@ impl ReadFile {
     /// If the kernel cannot say.
     pub fn size(&self) -> Result<u64> {
         Ok(self.file.metadata().map_err(|e| self.root.error("stat", &self.rel, e))?.len())
+    }
+
+    /// Distinguishes this file from one that has replaced it.
+    ///
+    /// # Errors
+    /// If the kernel cannot say.
+    pub fn inode(&self) -> Result<u64> {
+        Ok(self.file.metadata().map_err(|e| self.root.error("stat", &self.rel, e))?.ino())
     }
 
     /// Length between two appends, waiting for the one that is under way: a line that is

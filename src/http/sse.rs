@@ -66,8 +66,8 @@ impl Event {
     }
 
     /// Tells a client to forget what it knows: the place where it wants to go on is unknown.
-    pub(super) fn reset() -> Self {
-        Self::new(Label::default(), &serde_json::json!({ "type": "reset" }))
+    pub(super) fn reset(id: Option<&str>) -> Self {
+        Self::new(Label { id, event: None }, &serde_json::json!({ "type": "reset" }))
     }
 
     fn comment(text: &str) -> Self {

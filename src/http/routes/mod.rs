@@ -9,6 +9,7 @@ mod known;
 mod message_stream;
 mod messages;
 mod metrics;
+mod page_stream;
 mod project_runs;
 mod project_tasks;
 mod projects;
@@ -22,11 +23,7 @@ mod upkeep;
 
 use warp::{Filter, filters::BoxedFilter, reply::Response};
 
-use super::{
-    Api,
-    caller::Caller,
-    error::{self, HttpError, Result},
-};
+use super::{Api, caller::Caller, error, off_thread::off_thread};
 use query::{Query, query};
 pub(super) use table::{Found, Pages, find};
 
@@ -41,6 +38,7 @@ pub(super) fn all(api: Api) -> BoxedFilter<(Response,)> {
         runs::routes,
         run_stream::routes,
         all_runs::routes,
+        page_stream::routes,
         messages::routes,
         message_stream::routes,
         projects::routes,
@@ -83,17 +81,4 @@ fn no_content() -> Response {
     let mut response = Response::new(Vec::new().into());
     *response.status_mut() = http::StatusCode::NO_CONTENT;
     response
-}
-
-/// Reads the disk where that holds nobody up.
-async fn off_thread<T, E>(work: impl FnOnce() -> std::result::Result<T, E> + Send + 'static) -> Result<T>
-where
-    T: Send + 'static,
-    E: Send + 'static,
-    HttpError: From<E>,
-{
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => Ok(result?),
-        Err(e) => std::panic::resume_unwind(e.into_panic()),
-    }
 }

@@ -6,7 +6,10 @@ use chrono::{DateTime, Utc};
 use warp::{Filter, filters::BoxedFilter};
 
 use crate::{
-    http::error::{HttpError, Result},
+    http::{
+        error::{HttpError, Result},
+        sse::Event,
+    },
     view::index::Window,
 };
 
@@ -59,6 +62,19 @@ impl Query {
     pub(super) fn window(&self) -> Result<Window> {
         let limit = self.number("limit", 1..=LIMITS.1)?.unwrap_or(LIMITS.0);
         Ok(Window { offset: self.number("offset", 0..=usize::MAX)?.unwrap_or(0), limit })
+    }
+
+    /// Where a stream goes on: behind `Last-Event-ID`, or else behind `after`. An id that we cannot have given is
+    /// answered by everything anew, and by an event that says so.
+    pub(super) fn place<T: FromStr<Err: Display>>(
+        &self,
+        last: Option<&str>,
+    ) -> Result<(Option<T>, Option<Event>)> {
+        match last.map(str::parse) {
+            Some(Ok(place)) => Ok((Some(place), None)),
+            Some(Err(_)) => Ok((None, Some(Event::reset(None)))),
+            None => Ok((self.optional("after")?, None)),
+        }
     }
 
     /// Yes or no; its name alone is a yes.

@@ -61,6 +61,7 @@ pub(in crate::http) const ROUTES: &[Route] = &[
     get("/api/v1/runs/{run_id}/info", "A run"),
     get("/api/v1/runs/{run_id}/stream", "Follow what a run prints"),
     post("/api/v1/runs/{run_id}/stop", "Stop a run and its task, and wait for the end"),
+    get("/api/v1/stream", "Follow everything that a page shows, as one stream"),
     get("/api/v1/messages", "Messages of a project's or a task's bus"),
     post("/api/v1/messages", "Post a message"),
     get("/api/v1/messages/stream", "Follow a bus"),

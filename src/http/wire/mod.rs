@@ -8,6 +8,7 @@ mod projects;
 mod runs;
 mod tasks;
 mod time;
+mod topics;
 
 pub(super) use access::{Code, GivenCode, Key, Keys, NewCode, NewTicket, Ticket, WhoAsks};
 pub(super) use messages::{BusMessage, Messages, NewBusMessage, NewMessage, Posted};
@@ -18,3 +19,4 @@ pub(super) use projects::{
 pub(super) use runs::{LogEvent, Output, Run, RunChange, RunDetail, RunWord, Runs, TaskLogEvent};
 pub(super) use tasks::{AttachMode, NewTask, Started, Task, Tasks};
 pub(super) use time::Time;
+pub(super) use topics::{Own as TopicOwn, TopicEvent, TopicSaid, WithRuns};

@@ -10,7 +10,10 @@ use crate::{
         ids::{ProjectId, RunId, TaskId},
         run_info::RunStatus,
     },
-    view::{index::RunSummary, run_log},
+    view::{
+        index::{ChangeKind, RunSummary},
+        run_log,
+    },
 };
 
 /// The word for a run's state on `/api/v1`.
@@ -127,6 +130,17 @@ pub(in crate::http) struct RunChange<'a> {
     pub(in crate::http) kind: &'static str,
     #[serde(flatten)]
     pub(in crate::http) run: Run<'a>,
+}
+
+impl<'a> RunChange<'a> {
+    pub(in crate::http) fn new(kind: ChangeKind, run: &'a RunSummary) -> Self {
+        let kind = match kind {
+            ChangeKind::Created => "run_created",
+            ChangeKind::Started => "run_started",
+            ChangeKind::Updated => "run_updated",
+        };
+        Self { kind, run: run.into() }
+    }
 }
 
 /// An event of a run's stream.

@@ -102,13 +102,21 @@ impl Bus {
     /// # Errors
     /// As [`Bus::tail`].
     pub fn read_from(&self, offset: u64, limit: usize) -> Result<Page> {
+        self.read_some(offset, limit, MAX_PAGE)
+    }
+
+    /// As [`Bus::read_from`], but no further message once the page has so many bytes of lines.
+    ///
+    /// # Errors
+    /// As [`Bus::tail`].
+    pub fn read_some(&self, offset: u64, limit: usize, bytes: u64) -> Result<Page> {
         let Some(file) = self.open()? else { return Ok(Page::default()) };
         let lines = LineReader::new(&file).keeping(MAX_LINE);
         let end = lines.complete_until(file.size()?)?;
         let start = lines.start_from(offset.min(end), end)?.unwrap_or(end);
         let mut page = Page { next: start, ..Page::default() };
         for line in lines.forward(start, end) {
-            if page.messages.len() >= limit || page.next - start >= MAX_PAGE {
+            if page.messages.len() >= limit || page.next - start >= bytes {
                 break;
             }
             let line = line?;

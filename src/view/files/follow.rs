@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use crate::{
-    fsx::{FsErrorKind, ReadFile, RelPath},
+    fsx::{FsErrorKind, LineReader, ReadFile, RelPath},
     tree::{Result, Tree},
 };
 
@@ -17,6 +17,8 @@ const LONGEST: u64 = 1024 * 1024;
 pub struct FileCursor {
     /// Bytes that were told.
     pub offset: u64,
+    /// Of which file, where any were told: it may have been replaced since.
+    pub inode: Option<u64>,
     /// Whether the end was told.
     pub done: bool,
 }
@@ -43,12 +45,16 @@ pub struct FileReader {
     tree: Tree,
     rel: RelPath,
     file: Option<ReadFile>,
-    at: u64,
+    at: FileCursor,
 }
 
 impl fmt::Display for FileCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "o={}{}", self.offset, if self.done { ";done" } else { "" })
+        write!(f, "o={}", self.offset)?;
+        if let Some(inode) = self.inode {
+            write!(f, ";i={inode}")?;
+        }
+        f.write_str(if self.done { ";done" } else { "" })
     }
 }
 
@@ -61,14 +67,38 @@ impl FromStr for FileCursor {
             Some(offset) => (offset, true),
             None => (offset, false),
         };
-        Ok(Self { offset: offset.parse().map_err(|_| BadFileCursor)?, done })
+        let (offset, inode) = match offset.split_once(";i=") {
+            Some((offset, inode)) => (offset, Some(inode.parse().map_err(|_| BadFileCursor)?)),
+            None => (offset, None),
+        };
+        Ok(Self { offset: offset.parse().map_err(|_| BadFileCursor)?, inode, done })
     }
 }
 
+/// Where the whole lines begin that stand within the last `bytes` bytes of a file; of a last line that is longer and
+/// not finished, so many bytes.
+///
+/// # Errors
+/// If the disk fails.
+pub fn start_of_tail(tree: &Tree, rel: &RelPath, bytes: u64) -> Result<u64> {
+    let file = match tree.root().open_read(rel) {
+        Ok(file) => file,
+        Err(e) if e.kind() == FsErrorKind::NotFound => return Ok(0),
+        Err(e) => return Err(e.into()),
+    };
+    let size = file.size()?;
+    let from = size.saturating_sub(bytes);
+    if let Some(start) = LineReader::new(&file).start_from(from, size)? {
+        return Ok(start);
+    }
+    let cut = file.read_range(from, from + 3)?.into_iter().take_while(|b| b & 0xC0 == 0x80).count();
+    Ok(from + cut as u64)
+}
+
 impl FileReader {
-    /// A reader that begins at an offset.
+    /// A reader that begins at a place.
     #[must_use]
-    pub fn new(tree: Tree, rel: RelPath, at: u64) -> Self {
+    pub fn new(tree: Tree, rel: RelPath, at: FileCursor) -> Self {
         Self { tree, rel, file: None, at }
     }
 
@@ -82,8 +112,24 @@ impl FileReader {
 
     /// Where the next piece begins.
     #[must_use]
-    pub fn offset(&self) -> u64 {
+    pub fn place(&self) -> FileCursor {
         self.at
+    }
+
+    /// Whether another file stands there than the one that was told, or a shorter one; it is read from its beginning.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn has_been_replaced(&mut self) -> Result<bool> {
+        let Some(stat) = self.tree.root().stat(&self.rel)? else { return Ok(false) };
+        let other = self.at.inode.is_some_and(|inode| inode != stat.inode);
+        if !other && self.at.offset <= stat.len {
+            return Ok(false);
+        }
+        let told = self.at.offset > 0;
+        self.at = FileCursor::default();
+        self.file = None;
+        Ok(told)
     }
 
     /// The next lines; `None`: nothing new is there. A line without an end is one once the file grows no more.
@@ -99,9 +145,11 @@ impl FileReader {
             };
         }
         let Some(file) = &self.file else { return Ok(None) };
+        self.at.inode = Some(file.inode()?);
+        let at = self.at.offset;
         let mut want = CHUNK;
         let bytes = loop {
-            let mut bytes = file.read_range(self.at, self.at + want)?;
+            let mut bytes = file.read_range(at, at + want)?;
             let full = bytes.len() as u64 == want;
             match bytes.iter().rposition(|b| *b == b'\n') {
                 Some(end) if full || growth == Growth::Open => bytes.truncate(end + 1),
@@ -118,10 +166,9 @@ impl FileReader {
         if bytes.is_empty() {
             return Ok(None);
         }
-        let from = self.at;
-        self.at += bytes.len() as u64;
+        self.at.offset += bytes.len() as u64;
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        Ok(Some(FilePiece { from, to: self.at, text }))
+        Ok(Some(FilePiece { from: at, to: self.at.offset, text }))
     }
 }
 
@@ -153,7 +200,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let tree = Tree::create(folder.path(), Durability::Never, Clock::System).unwrap();
         let rel = RelPath::new("f").unwrap();
-        let mut reader = FileReader::new(tree.clone(), rel.clone(), 0);
+        let mut reader = FileReader::new(tree.clone(), rel.clone(), FileCursor::default());
         assert_eq!(reader.read(Growth::Open).unwrap(), None, "it is not there yet");
         tree.root().replace(&rel, "a\nü\nhalf".as_bytes()).unwrap();
         let text = |piece: Option<FilePiece>| piece.map(|p| p.text);
@@ -164,7 +211,8 @@ mod tests {
 
         let long = format!("{}\nend", "ü".repeat(700_001));
         tree.root().replace(&rel, format!("x{long}").as_bytes()).unwrap();
-        let mut reader = FileReader::new(tree, rel, 1);
+        let begin = FileCursor { offset: 1, ..FileCursor::default() };
+        let mut reader = FileReader::new(tree, rel, begin);
         let mut told = String::new();
         while let Some(piece) = reader.read(Growth::Over).unwrap() {
             assert_eq!(piece.to - piece.from, piece.text.len() as u64, "no character is cut");
@@ -174,11 +222,45 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_was_replaced_is_told_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = Tree::create(folder.path(), Durability::Never, Clock::System).unwrap();
+        let rel = RelPath::new("f").unwrap();
+        let mut reader = FileReader::new(tree.clone(), rel.clone(), FileCursor::default());
+        tree.root().replace(&rel, b"one\ntwo\n").unwrap();
+        assert!(!reader.has_been_replaced().unwrap() && reader.read(Growth::Open).unwrap().is_some());
+        let place = reader.place();
+        assert!(!reader.has_been_replaced().unwrap());
+        tree.root().replace(&rel, b"three\nfour\nfive\n").unwrap();
+        assert!(reader.has_been_replaced().unwrap());
+        assert_eq!(reader.read(Growth::Open).unwrap().unwrap().text, "three\nfour\nfive\n");
+        let mut later = FileReader::new(tree, rel, place);
+        assert!(later.has_been_replaced().unwrap(), "also by who was away");
+    }
+
+    #[test]
+    fn a_tail_is_whole_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = Tree::create(folder.path(), Durability::Never, Clock::System).unwrap();
+        let rel = RelPath::new("f").unwrap();
+        assert_eq!(start_of_tail(&tree, &rel, 5).unwrap(), 0, "it is not there yet");
+        tree.root().replace(&rel, "one\ntwo\nün".as_bytes()).unwrap();
+        for (bytes, start) in
+            [(0, 11), (1, 10), (2, 10), (3, 8), (6, 8), (7, 4), (8, 4), (10, 4), (11, 0), (99, 0)]
+        {
+            assert_eq!(start_of_tail(&tree, &rel, bytes).unwrap(), start, "{bytes}");
+        }
+    }
+
+    #[test]
     fn a_cursor_comes_back() {
-        for cursor in [FileCursor::default(), FileCursor { offset: 7, done: true }] {
+        for (offset, inode, done) in
+            [(0, None, false), (7, None, true), (7, Some(9), false), (7, Some(9), true)]
+        {
+            let cursor = FileCursor { offset, inode, done };
             assert_eq!(cursor.to_string().parse(), Ok(cursor));
         }
-        for bad in ["", "7", "o=", "o=-1", "o=1;", "o=1;done;"] {
+        for bad in ["", "7", "o=", "o=-1", "o=1;", "o=1;done;", "o=1;i=;done", "o=1;done;i=1"] {
             assert_eq!(bad.parse::<FileCursor>(), Err(BadFileCursor), "{bad}");
         }
     }

@@ -4,6 +4,6 @@ mod follow;
 mod name;
 mod part;
 
-pub use follow::{BadFileCursor, FileCursor, FilePiece, FileReader, Growth};
+pub use follow::{BadFileCursor, FileCursor, FilePiece, FileReader, Growth, start_of_tail};
 pub use name::{RunFile, TaskFile};
 pub use part::{Extent, MAX_SHOWN, Opened, Part, Tail};

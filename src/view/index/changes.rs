@@ -1,9 +1,9 @@
-//! The last changes of runs, numbered, so that who was away for a moment misses none.
+//! What changes: the last changes of runs, numbered, so that who was away for a moment misses none; and what is told of projects and tasks.
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::entry::RunSummary;
-use crate::tree::run_info::RunStatus;
+use super::entry::{ProjectEntry, RunSummary, TaskSummary};
+use crate::tree::{ids::ProjectId, refs::TaskRef, run_info::RunStatus};
 
 /// So many changes are kept; who was away for longer gets everything anew.
 const KEPT: usize = 8192;
@@ -39,6 +39,28 @@ pub enum Since {
     Changes(Vec<Change>),
     /// It is too long ago, or has not been yet.
     Unknown,
+}
+
+/// A project or task that is different.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TreeChange {
+    /// The number of its last change.
+    pub revision: u64,
+    /// How it stands now.
+    pub now: Now,
+}
+
+/// How a project or task stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Now {
+    /// This project is there.
+    Project(ProjectEntry),
+    /// This task is there.
+    Task(Arc<TaskSummary>),
+    /// There is no such project any more.
+    NoProject(ProjectId),
+    /// There is no such task any more.
+    NoTask(TaskRef),
 }
 
 /// The last changes.

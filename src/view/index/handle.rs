@@ -9,10 +9,11 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
 use super::{
-    changes::Since,
+    changes::{Since, TreeChange},
     entry::{ProjectEntry, RunSummary, Standing, TaskSummary},
     list::{self, Page, RunQuery, TaskQuery},
     read,
+    revisions::Part,
     state::State,
 };
 use crate::{
@@ -101,9 +102,11 @@ impl Index {
     /// # Errors
     /// If its folder cannot be read.
     pub fn look_at_project(&self, tree: &Tree, project: &ProjectId) -> Result<()> {
-        let _looking = self.looking();
+        let looking = self.looking();
         let summary = read::project(tree, project)?;
         self.state_mut().put_project(project, summary);
+        drop(looking);
+        self.publish();
         Ok(())
     }
 
@@ -112,14 +115,18 @@ impl Index {
     /// # Errors
     /// If the planner's folders cannot be read.
     pub fn look_at_tickets(&self, tree: &Tree) -> Result<Vec<TaskRef>> {
-        let _looking = self.looking();
+        let looking = self.looking();
         let places = read::tickets(tree, &self.state().tickets())?;
-        Ok(self.state_mut().put_tickets(places))
+        let changed = self.state_mut().put_tickets(places);
+        drop(looking);
+        self.publish();
+        Ok(changed)
     }
 
     /// Says where the queued tasks stand; those that are not named stand nowhere.
     pub fn put_standings(&self, standings: BTreeMap<TaskRef, Standing>) {
         self.state_mut().put_standings(standings);
+        self.publish();
     }
 
     /// The projects, sorted by name.
@@ -249,14 +256,24 @@ impl Index {
         self.state().since(revision)
     }
 
-    /// Wakes on every change of a run.
+    /// What of a part of the tree is different behind a revision, in the order of the changes, some dozens at a time;
+    /// `None`: that is too long ago, or has not been yet.
+    #[must_use]
+    pub fn tree_since(&self, revision: u64, part: &Part) -> Option<Vec<TreeChange>> {
+        self.state().tree_since(revision, part)
+    }
+
+    /// Wakes on every change.
     #[must_use]
     pub fn follow(&self) -> watch::Receiver<u64> {
         self.revision.subscribe()
     }
 
     fn publish(&self) {
-        let now = self.revision();
+        let now = {
+            let state = self.state();
+            state.revision() + state.tree_revision()
+        };
         self.revision.send_if_modified(|last| std::mem::replace(last, now.max(*last)) < now);
     }
 

@@ -9,9 +9,11 @@ mod entry;
 mod handle;
 mod list;
 mod read;
+mod revisions;
 mod state;
 
-pub use changes::{Change, ChangeKind, Since};
+pub use changes::{Change, ChangeKind, Now, Since, TreeChange};
 pub use entry::{ProjectEntry, ProjectSummary, RunSummary, Standing, TaskSummary};
 pub use handle::Index;
 pub use list::{BadCursor, Page, RunQuery, Sort, TaskFilter, TaskQuery, TaskSort, Window};
+pub use revisions::Part;

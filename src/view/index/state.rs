@@ -8,9 +8,10 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{
-    changes::{History, Since},
+    changes::{History, Now, Since, TreeChange},
     entry::{ProjectEntry, ProjectSummary, RunSummary, Standing, TaskSummary},
     read::{Known, Tickets},
+    revisions::{Part, Revisions, Thing},
 };
 use crate::{
     tree::{
@@ -32,6 +33,7 @@ pub(super) struct State {
     /// The tasks that stand somewhere in the queue.
     standing: Vec<TaskRef>,
     history: History,
+    revisions: Revisions,
     /// How many runs have ended like this since the index was opened.
     ended: BTreeMap<&'static str, u64>,
     ready: bool,
@@ -67,14 +69,21 @@ impl State {
                 same.sort_unstable_by(|a, b| a.run.cmp(&b.run));
             }
         }
-        match summary {
-            Some(mut summary) => {
-                summary.standing = before.and_then(|b| b.standing.clone());
+        let counted = |task: Option<&TaskSummary>| task.map(|t| (t.last_activity, t.runs.is_empty()));
+        if counted(before.as_deref()) != counted(summary.as_ref())
+            && self.projects.contains_key(&task.project)
+        {
+            self.revisions.touch(Thing::Project(task.project.clone()));
+        }
+        if let Some(mut summary) = summary {
+            summary.standing = before.as_ref().and_then(|b| b.standing.clone());
+            if before.as_deref() != Some(&summary) {
+                self.revisions.touch(Thing::Task(task.clone()));
                 self.tasks.insert(task.clone(), Arc::new(summary));
             }
-            None => {
-                self.tasks.remove(task);
-            }
+        } else {
+            self.revisions.gone(Thing::Task(task.clone()));
+            self.tasks.remove(task);
         }
     }
 
@@ -103,13 +112,14 @@ impl State {
 
     /// Takes in what was read of a project; `None`: it is gone.
     pub(super) fn put_project(&mut self, project: &ProjectId, summary: Option<ProjectSummary>) {
-        match summary {
-            Some(summary) => {
+        if let Some(summary) = summary {
+            if self.projects.get(project).is_none_or(|known| **known != summary) {
+                self.revisions.touch(Thing::Project(project.clone()));
                 self.projects.insert(project.clone(), Arc::new(summary));
             }
-            None => {
-                self.projects.remove(project);
-            }
+        } else {
+            self.revisions.gone(Thing::Project(project.clone()));
+            self.projects.remove(project);
         }
     }
 
@@ -164,8 +174,27 @@ impl State {
         changed.extend(differs(&tickets, &self.tickets));
         changed.sort_unstable();
         changed.dedup();
+        self.tell_the_waiting(&tickets);
         self.tickets = tickets;
         changed
+    }
+
+    /// Says of those whose reason names other tasks that it is another one with these tickets.
+    fn tell_the_waiting(&mut self, tickets: &Tickets) {
+        if live_roots(&self.tickets).ne(live_roots(tickets)) {
+            for task in self.standing.clone() {
+                self.revisions.touch(Thing::Task(task));
+            }
+        }
+        let children = |of: &Tickets| of.values().filter_map(|t| t.parent.clone()).collect::<Vec<RunId>>();
+        let (before, now) = (children(&self.tickets), children(tickets));
+        let come_or_gone =
+            before.iter().filter(|p| !now.contains(p)).chain(now.iter().filter(|p| !before.contains(p)));
+        for parent in come_or_gone {
+            if let Some(run) = self.run(parent) {
+                self.revisions.touch(Thing::Task(run.run.task.clone()));
+            }
+        }
     }
 
     pub(super) fn put_standings(&mut self, standings: BTreeMap<TaskRef, Standing>) {
@@ -181,8 +210,9 @@ impl State {
     }
 
     fn stand(&mut self, task: &TaskRef, standing: Option<Standing>) {
-        if let Some(task) = self.tasks.get_mut(task).filter(|t| t.standing != standing) {
-            Arc::make_mut(task).standing = standing;
+        if let Some(known) = self.tasks.get_mut(task).filter(|t| t.standing != standing) {
+            Arc::make_mut(known).standing = standing;
+            self.revisions.touch(Thing::Task(task.clone()));
         }
     }
 
@@ -201,8 +231,7 @@ impl State {
 
     /// Why each of these tasks stands where it stands.
     pub(super) fn reasons(&self, tasks: &[Arc<TaskSummary>], now: DateTime<Utc>) -> Vec<String> {
-        let live = self.tickets.values().filter(|t| t.place == Place::Live && t.parent.is_none());
-        let live: Vec<TaskRef> = live.map(|t| t.task.clone()).collect();
+        let live: Vec<TaskRef> = live_roots(&self.tickets).cloned().collect();
         let reason = |task: &Arc<TaskSummary>| {
             let ours =
                 |t: &&Known| t.parent.as_ref().is_some_and(|p| task.runs.iter().any(|r| r.run.run == *p));
@@ -256,4 +285,27 @@ impl State {
     pub(super) fn since(&self, revision: u64) -> Since {
         self.history.since(revision)
     }
+
+    /// The number of the last change of a project or task.
+    pub(super) fn tree_revision(&self) -> u64 {
+        self.revisions.last()
+    }
+
+    /// What of a part is different behind a revision, as it stands now.
+    pub(super) fn tree_since(&self, revision: u64, part: &Part) -> Option<Vec<TreeChange>> {
+        let changes = self.revisions.since(revision, part)?.into_iter();
+        Some(changes.map(|(revision, thing)| TreeChange { revision, now: self.now(thing) }).collect())
+    }
+
+    fn now(&self, thing: Thing) -> Now {
+        match thing {
+            Thing::Project(id) => self.project(&id).map_or(Now::NoProject(id), Now::Project),
+            Thing::Task(name) => self.task(&name).map_or(Now::NoTask(name), Now::Task),
+        }
+    }
+}
+
+/// The root tasks that have been admitted.
+fn live_roots(tickets: &Tickets) -> impl Iterator<Item = &TaskRef> {
+    tickets.values().filter(|t| t.place == Place::Live && t.parent.is_none()).map(|t| &t.task)
 }

@@ -14,6 +14,9 @@ use crate::{
     view::index::{RunSummary, TaskSummary},
 };
 
+/// How the place before the first event is spelled.
+const BEGINNING: &str = "-";
+
 /// A place in the stream of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TaskCursor(Vec<(RunId, Cursor)>);
@@ -49,6 +52,9 @@ pub struct TaskLogEvent {
 
 impl fmt::Display for TaskCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str(BEGINNING);
+        }
         for (n, (run, cursor)) in self.0.iter().enumerate() {
             write!(f, "{}{run}:{cursor}", if n == 0 { "" } else { "," })?;
         }
@@ -60,6 +66,9 @@ impl FromStr for TaskCursor {
     type Err = BadCursor;
 
     fn from_str(text: &str) -> std::result::Result<Self, BadCursor> {
+        if text == BEGINNING {
+            return Ok(Self::default());
+        }
         let one = |part: &str| {
             let (run, cursor) = part.split_once(':').ok_or(BadCursor)?;
             Ok((run.parse().map_err(|_| BadCursor)?, cursor.parse()?))
@@ -122,6 +131,12 @@ impl TaskLog {
         }
     }
 
+    /// Where the next event begins.
+    #[must_use]
+    pub fn place(&self) -> TaskCursor {
+        if self.runs.is_empty() { self.begin.clone() } else { self.cursor() }
+    }
+
     fn cursor(&self) -> TaskCursor {
         let over = self.runs.iter().take_while(|t| t.cursor.note == Note::Done).count();
         // The last one that is over stays, to say that it is.
@@ -144,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_cursor_comes_back_and_nothing_else_is_one() {
-        for text in ["a:s=1;e=2;n=done", "a:s=1;e=2;n=running,b:s=0;e=0;n=created"] {
+        for text in ["-", "a:s=1;e=2;n=done", "a:s=1;e=2;n=running,b:s=0;e=0;n=created"] {
             assert_eq!(text.parse::<TaskCursor>().unwrap().to_string(), text);
         }
         for bad in

@@ -7,10 +7,15 @@ use super::{
     marks::Marks,
     source::{Piece, Source},
 };
-use crate::tree::{Result, Tree, refs::RunRef, run_info::RunStatus};
+use crate::{
+    tree::{Result, Tree, refs::RunRef, run_info::RunStatus},
+    view::files::start_of_tail,
+};
 
 /// So many events are read at a time.
 const PAGE: usize = 256;
+/// So many bytes of lines, with the line that goes beyond: a client that does not read costs no more.
+const PAGE_BYTES: usize = 64 * 1024;
 
 /// How a run stands, as everybody is shown it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +66,22 @@ impl RunLog {
         Self { tree, cursor, stdout, stderr }
     }
 
+    /// Where the stream of a run is cut to begin with the whole lines of the last `bytes` bytes of each file.
+    ///
+    /// # Errors
+    /// If the files cannot be read.
+    pub fn tail(tree: &Tree, run: &RunRef, bytes: u64) -> Result<Cursor> {
+        let dir = run.dir();
+        let start = |rel| start_of_tail(tree, &rel, bytes);
+        Ok(Cursor { stdout: start(dir.stdout())?, stderr: start(dir.stderr())?, note: Note::None })
+    }
+
+    /// Where the next event begins.
+    #[must_use]
+    pub fn place(&self) -> Cursor {
+        self.cursor
+    }
+
     /// Whether the cursor stands at or behind the end, for a run that has ended.
     ///
     /// # Errors
@@ -80,8 +101,13 @@ impl RunLog {
     pub fn read(&mut self, shown: Shown) -> Result<Vec<(LogEvent, Cursor)>> {
         let ended = shown.status.is_final();
         let mut events = Vec::new();
-        while events.len() < PAGE {
-            let Some((stream, piece)) = self.next_piece(ended)? else { break };
+        let (mut bytes, mut caught_up) = (0, false);
+        while events.len() < PAGE && bytes < PAGE_BYTES {
+            let Some((stream, piece)) = self.next_piece(ended)? else {
+                caught_up = true;
+                break;
+            };
+            bytes += piece.text.len();
             match stream {
                 LogStream::Stdout => self.cursor.stdout = piece.end,
                 LogStream::Stderr => self.cursor.stderr = piece.end,
@@ -90,7 +116,6 @@ impl RunLog {
             events.push((LogEvent::Line { stream, time, text, continues }, self.cursor));
         }
         // An end is told behind everything that was printed before it.
-        let caught_up = events.len() < PAGE;
         let note = Note::of(shown.status);
         if self.cursor.note != note && self.cursor.note != Note::Done && (!ended || caught_up) {
             self.cursor.note = note;

@@ -1,0 +1,146 @@
+//! What happens to any run.
+//!
+//! A place is `<incarnation>.<revision>`, of the index of one daemon. While those that were there at the beginning are
+//! told, oldest first, it also says which of them was told last: `…;live=<run>` of those that have not ended,
+//! `…;all=<run>` of all.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::sync::watch;
+
+use super::source::{Look, Said, Source, Told, until};
+use crate::{
+    http::{Api, error::Result},
+    tree::ids::RunId,
+    view::index::{ChangeKind, Index, RunSummary, Since},
+};
+
+/// So many runs are told at a time of those that were there.
+const PAGE: usize = 128;
+
+/// Follows the changes of runs.
+pub(in crate::http) struct AllRunsSource {
+    index: Arc<Index>,
+    revision: u64,
+    begin: Begin,
+    /// Those that were there and have not been told yet.
+    there: VecDeque<Arc<RunSummary>>,
+    told: Option<RunId>,
+    changed: watch::Receiver<u64>,
+}
+
+/// Where a stream stands with those that were there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begin {
+    /// The place was none of ours: they are all told.
+    Reset,
+    All,
+    Live,
+    /// They are told.
+    Over,
+}
+
+impl AllRunsSource {
+    /// A reader of the changes behind a place, or of what has not ended and then the changes.
+    pub(in crate::http) fn new(api: &Api, place: Option<&str>) -> Self {
+        let index = api.core.index.clone();
+        let mut source = Self {
+            changed: index.follow(),
+            revision: index.revision(),
+            begin: Begin::Live,
+            there: VecDeque::new(),
+            told: None,
+            index,
+        };
+        if let Some(place) = place
+            && source.resume(place).is_none()
+        {
+            source.begin = Begin::Reset;
+        }
+        source.list();
+        source
+    }
+
+    fn resume(&mut self, place: &str) -> Option<()> {
+        let (at, there) = place.split_once(';').map_or((place, None), |(at, there)| (at, Some(there)));
+        let revision = at.strip_prefix(self.index.incarnation())?.strip_prefix('.')?.parse().ok()?;
+        let (begin, told) = match there.map(|t| t.split_once('=')) {
+            None => (Begin::Over, None),
+            Some(Some(("live", run))) => (Begin::Live, Some(run.parse().ok()?)),
+            Some(Some(("all", run))) => (Begin::All, Some(run.parse().ok()?)),
+            Some(_) => return None,
+        };
+        if self.index.since(revision) == Since::Unknown {
+            return None;
+        }
+        (self.revision, self.begin, self.told) = (revision, begin, told);
+        Some(())
+    }
+
+    /// Gathers those that are there and were not told, oldest first.
+    fn list(&mut self) {
+        if self.begin != Begin::Over {
+            // The revision is from before: what changes in between is told twice, not never.
+            let wanted = |run: &Arc<RunSummary>| {
+                (self.begin != Begin::Live || !run.is_final())
+                    && self.told.as_ref().is_none_or(|t| run.run.run > *t)
+            };
+            self.there = self.index.runs().into_iter().rev().filter(wanted).collect();
+        }
+    }
+
+    fn read(&mut self) -> Look {
+        self.changed.mark_unchanged();
+        let mut told = Vec::new();
+        if self.begin == Begin::Reset {
+            self.begin = Begin::All;
+            told.push(Told { said: Said::Reset, place: "-".to_owned() });
+        }
+        for run in self.there.drain(..self.there.len().min(PAGE)).collect::<Vec<_>>() {
+            self.told = Some(run.run.run.clone());
+            told.push(Told { place: self.place(), said: Said::Run(ChangeKind::Updated, run) });
+        }
+        if self.there.is_empty() {
+            self.begin = Begin::Over;
+        }
+        if !told.is_empty() {
+            return Look::Events(told);
+        }
+        match self.index.since(self.revision) {
+            Since::Unknown => {
+                (self.revision, self.begin, self.told) = (self.index.revision(), Begin::Reset, None);
+                self.list();
+                return self.read();
+            }
+            Since::Changes(changes) => {
+                for change in changes {
+                    self.revision = change.revision;
+                    told.push(Told { place: self.place(), said: Said::Run(change.kind, change.run) });
+                }
+            }
+        }
+        Look::Events(told)
+    }
+}
+
+impl Source for AllRunsSource {
+    fn look(&mut self) -> BoxFuture<'_, Result<Look>> {
+        let look = Ok(self.read());
+        async { look }.boxed()
+    }
+
+    fn wait(&mut self) -> BoxFuture<'_, ()> {
+        let revision = self.revision;
+        until(&self.index, &mut self.changed, move |index| index.revision() != revision).boxed()
+    }
+
+    fn place(&self) -> String {
+        let at = format!("{}.{}", self.index.incarnation(), self.revision);
+        match (self.begin, &self.told) {
+            (Begin::All, Some(run)) => format!("{at};all={run}"),
+            (Begin::Live, Some(run)) => format!("{at};live={run}"),
+            _ => at,
+        }
+    }
+}

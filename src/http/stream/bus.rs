@@ -1,0 +1,131 @@
+//! A bus from its beginning, from behind a message, or its last messages, and then as it grows.
+
+use futures_util::{FutureExt, future::BoxFuture};
+
+use super::source::{Look, Said, Source, Told};
+use crate::{
+    http::{Api, error::Result, off_thread::off_thread},
+    tree::{
+        TreeError,
+        bus::{Bus, BusOwner, Page},
+        ids::MsgId,
+    },
+    watch::{Waiter, Watched},
+};
+
+/// So many messages are read at a time.
+const PAGE: usize = 128;
+/// So many bytes of them, with the one that goes beyond.
+const PAGE_BYTES: u64 = 64 * 1024;
+/// The place before the first message.
+const BEGINNING: &str = "-";
+
+/// Where to begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::http) enum BusBegin {
+    /// With the first message.
+    First,
+    /// With the last ones, so many.
+    Last(usize),
+    /// Behind a message; if there is no such, that is an error.
+    After(MsgId),
+    /// Where an earlier stream stood; if that is no place of this bus, everything is told anew.
+    Place(String),
+}
+
+/// Follows one bus.
+pub(in crate::http) struct BusSource {
+    bus: Bus,
+    begin: Option<BusBegin>,
+    offset: u64,
+    /// The message that was told last.
+    last: Option<MsgId>,
+    waiter: Waiter,
+    _watched: Watched,
+}
+
+impl BusSource {
+    /// A reader of a bus.
+    pub(in crate::http) fn new(api: &Api, owner: BusOwner, begin: BusBegin) -> Self {
+        let bus = api.core.runner.tree.bus(owner);
+        let root = api.core.runner.tree.root();
+        let watched = api.core.hints.watch(&root.absolute(&bus.rel().parent()));
+        let waiter = watched.waiter();
+        Self { bus, begin: Some(begin), offset: 0, last: None, waiter, _watched: watched }
+    }
+
+    /// Finds where to begin; `true`: everything is told anew.
+    ///
+    /// # Errors
+    /// If there is no such bus, or no such message on it.
+    pub(in crate::http) async fn begin(&mut self) -> Result<bool> {
+        let Some(begin) = self.begin.take() else { return Ok(false) };
+        let bus = self.bus.clone();
+        let (offset, last, reset) = off_thread(move || position(&bus, begin)).await?;
+        (self.offset, self.last) = (offset, last);
+        Ok(reset)
+    }
+
+    async fn read(&mut self) -> Result<Look> {
+        let mut told = Vec::new();
+        match self.begin().await {
+            Ok(true) => told.push(Told { said: Said::Reset, place: BEGINNING.to_owned() }),
+            Ok(false) => {}
+            Err(e) if e.status == http::StatusCode::NOT_FOUND => return Ok(Look::Gone),
+            Err(e) => return Err(e),
+        }
+        let (bus, offset) = (self.bus.clone(), self.offset);
+        let page = off_thread(move || match bus.read_some(offset, PAGE, PAGE_BYTES) {
+            Err(TreeError::NotFound { .. }) => Ok(None),
+            page => page.map(Some),
+        });
+        let Some(Page { messages, next, .. }) = page.await? else { return Ok(Look::Gone) };
+        self.offset = next;
+        for message in messages {
+            let place = message.msg_id.to_string();
+            self.last = Some(message.msg_id.clone());
+            told.push(Told { said: Said::Message(message), place });
+        }
+        Ok(Look::Events(told))
+    }
+}
+
+/// The offset to read from, the message before it, and whether that is not where it was to begin.
+fn position(bus: &Bus, begin: BusBegin) -> crate::tree::Result<(u64, Option<MsgId>, bool)> {
+    let first = || bus.read_from(0, 0).map(|_| (0, None));
+    let behind = |id: MsgId| bus.position_of(&id).map(|at| (at, Some(id)));
+    let found = match begin {
+        BusBegin::First => first(),
+        BusBegin::After(id) => behind(id),
+        BusBegin::Last(most) => match bus.tail(most.saturating_add(1))?.messages {
+            messages if messages.len() > most => behind(messages[0].msg_id.clone()),
+            _ => first(),
+        },
+        BusBegin::Place(place) if place == BEGINNING => first(),
+        BusBegin::Place(place) => {
+            let found = place.parse().map(|id| match behind(id) {
+                Err(TreeError::NotFound { .. }) => Ok(None),
+                found => found.map(Some),
+            });
+            match found.unwrap_or(Ok(None))? {
+                Some(found) => Ok(found),
+                None => return first().map(|(offset, last)| (offset, last, true)),
+            }
+        }
+    };
+    found.map(|(offset, last)| (offset, last, false))
+}
+
+impl Source for BusSource {
+    fn look(&mut self) -> BoxFuture<'_, Result<Look>> {
+        self.read().boxed()
+    }
+
+    fn wait(&mut self) -> BoxFuture<'_, ()> {
+        self.waiter.next().boxed()
+    }
+
+    fn place(&self) -> String {
+        self.last.as_ref().map_or_else(|| BEGINNING.to_owned(), MsgId::to_string)
+    }
+}

@@ -1,0 +1,28 @@
+//! Streams: what can be followed, each thing by itself or several as the one stream of a page.
+//!
+//! A [`Source`] follows one thing of the tree. Nothing is held for a client that does not
+//! read: a source looks when its last events are gone, and its place says where.
+
+mod all_runs;
+mod bus;
+mod cursor;
+mod file;
+mod open;
+mod page;
+mod run;
+mod single;
+mod source;
+mod task_runs;
+mod topic;
+mod tree;
+
+pub(super) use all_runs::AllRunsSource;
+pub(super) use bus::{BusBegin, BusSource};
+pub(super) use cursor::PageCursor;
+pub(super) use file::FileSource;
+pub(super) use page::page;
+pub(super) use run::RunSource;
+pub(super) use single::{follow, spelled};
+pub(super) use source::{Said, TaskTold, Told};
+pub(super) use task_runs::TaskRunsSource;
+pub(super) use topic::Topic;

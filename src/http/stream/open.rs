@@ -1,0 +1,133 @@
+//! Opens the source of a topic, from its place in an earlier stream or from where the topic says.
+
+use std::sync::Arc;
+
+use super::{
+    all_runs::AllRunsSource,
+    bus::{BusBegin, BusSource},
+    file::FileSource,
+    run::RunSource,
+    source::Source,
+    task_runs::TaskRunsSource,
+    topic::{Begin, RunName, Topic, What},
+    tree::TreeSource,
+};
+use crate::{
+    http::{
+        Api,
+        error::{HttpError, Result},
+        off_thread::off_thread,
+    },
+    tree::{bus::BusOwner, refs::RunRef},
+    view::{
+        files::{FileCursor, RunFile, start_of_tail},
+        index::{Part, RunSummary},
+        run_log::{Cursor, RunLog, TaskCursor},
+    },
+};
+
+/// A source, and whether it begins anew although there was a place.
+pub(super) struct Opened {
+    pub(super) source: Box<dyn Source>,
+    pub(super) reset: bool,
+}
+
+/// Opens a topic.
+///
+/// # Errors
+/// 404 if what it names is not there.
+pub(super) async fn open(api: &Api, topic: &Topic, place: Option<String>) -> Result<Opened> {
+    // What a source of its own finds out about its place, it says itself.
+    let says_itself = |source| Ok(Opened { source, reset: false });
+    match &topic.what {
+        What::Tree(part) => {
+            is_there(api, part)?;
+            says_itself(Box::new(TreeSource::new(api, part.clone(), place.as_deref())))
+        }
+        What::Runs => says_itself(Box::new(AllRunsSource::new(api, place.as_deref()))),
+        What::Bus(owner) => {
+            let part = match owner {
+                BusOwner::Project(project) => Part::Project(project.clone()),
+                BusOwner::Task(task) => Part::Task(task.clone()),
+            };
+            is_there(api, &part)?;
+            let begin = match (place, topic.begin) {
+                (Some(place), _) => BusBegin::Place(place),
+                (None, Begin::Tail(most)) => BusBegin::Last(usize::try_from(most).unwrap_or(usize::MAX)),
+                (None, _) => BusBegin::First,
+            };
+            says_itself(Box::new(BusSource::new(api, owner.clone(), begin)))
+        }
+        What::Buses(_) => Err(HttpError::bad_request("the buses of a project cannot be followed as one yet")),
+        What::Log(task) => {
+            is_there(api, &Part::Task(task.clone()))?;
+            let (place, reset) = parsed::<TaskCursor>(place);
+            let source = Box::new(TaskRunsSource::new(api, task, place.unwrap_or_default()));
+            Ok(Opened { source, reset })
+        }
+        What::Run(name) => {
+            let run = find(api, name)?.run.clone();
+            let (place, reset) = parsed::<Cursor>(place);
+            let place = match (place, topic.begin) {
+                (Some(place), _) => place,
+                (None, Begin::Tail(bytes)) if !reset => {
+                    let (tree, run) = (api.core.runner.tree.clone(), run.clone());
+                    off_thread(move || RunLog::tail(&tree, &run, bytes)).await?
+                }
+                (None, _) => Cursor::default(),
+            };
+            Ok(Opened { source: Box::new(RunSource::new(api, &run, place)), reset })
+        }
+        What::File(name, file) => {
+            let run = find(api, name)?.run.clone();
+            let (place, reset) = parsed::<FileCursor>(place);
+            let place = match place {
+                Some(place) => place,
+                None if reset => FileCursor::default(),
+                None => file_begin(api, &run, *file, topic.begin).await?,
+            };
+            Ok(Opened { source: Box::new(FileSource::new(api, &run, *file, place)), reset })
+        }
+    }
+}
+
+async fn file_begin(api: &Api, run: &RunRef, file: RunFile, begin: Begin) -> Result<FileCursor> {
+    let offset = match begin {
+        Begin::First => 0,
+        Begin::From(offset) => offset,
+        Begin::Tail(bytes) => {
+            let (tree, rel) = (api.core.runner.tree.clone(), file.of(run));
+            off_thread(move || start_of_tail(&tree, &rel, bytes)).await?
+        }
+    };
+    Ok(FileCursor { offset, ..FileCursor::default() })
+}
+
+/// A place, and whether there was one that is none of this kind.
+fn parsed<T: std::str::FromStr>(place: Option<String>) -> (Option<T>, bool) {
+    match place.map(|place| place.parse()) {
+        None => (None, false),
+        Some(Ok(place)) => (Some(place), false),
+        Some(Err(_)) => (None, true),
+    }
+}
+
+fn is_there(api: &Api, part: &Part) -> Result<()> {
+    let index = &api.core.index;
+    let missing = match part {
+        Part::Whole => None,
+        Part::Project(project) if index.project(project).is_some() => None,
+        Part::Task(task) if index.task(task).is_some() => None,
+        Part::Project(project) => Some(format!("there is no project {project}")),
+        Part::Task(task) => Some(format!("there is no task {task}")),
+    };
+    missing.map_or(Ok(()), |text| Err(HttpError::not_found(text)))
+}
+
+fn find(api: &Api, name: &RunName) -> Result<Arc<RunSummary>> {
+    let found = match &name.task {
+        Some(task) => api.core.index.run_of(&task.run(name.run.clone())),
+        None => api.core.index.run(&name.run),
+    };
+    found.ok_or_else(|| HttpError::not_found(format!("there is no run {}", name.run)))
+}

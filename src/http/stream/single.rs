@@ -1,0 +1,70 @@
+//! One source as a stream of its own, in the spelling that the document of the API has for it.
+
+use std::collections::VecDeque;
+
+use futures_util::stream;
+use warp::reply::Response;
+
+use super::source::{Look, Said, Source, Told};
+use crate::{
+    http::{
+        Api,
+        sse::{self, Event, Label},
+        wire,
+    },
+    view::run_log::LogEvent,
+};
+
+/// The answer that tells what a source says, until it ends or what it follows is gone. `greeting` goes before.
+pub(in crate::http) fn follow(
+    api: &Api,
+    source: impl Source + 'static,
+    greeting: Option<Event>,
+    spell: impl Fn(&Told) -> Option<Event> + Send + 'static,
+) -> Response {
+    let ready: VecDeque<Event> = greeting.into_iter().collect();
+    let events = stream::unfold((source, ready, spell), async |(mut source, mut ready, spell)| {
+        loop {
+            if let Some(event) = ready.pop_front() {
+                return Some((event, (source, ready, spell)));
+            }
+            match source.look().await {
+                Ok(Look::Events(told)) if told.is_empty() => source.wait().await,
+                Ok(Look::Events(told)) => ready.extend(told.iter().filter_map(&spell)),
+                Ok(Look::Over | Look::Gone) => return None,
+                Err(e) => {
+                    tracing::warn!(error = %e.message, "a stream ends: what it follows cannot be read");
+                    return None;
+                }
+            }
+        }
+    });
+    sse::respond(api, events)
+}
+
+/// How the streams spell what they say, but for those of files.
+pub(in crate::http) fn spelled(told: &Told) -> Option<Event> {
+    let label = |event| Label { id: Some(told.place.as_str()), event };
+    Some(match &told.said {
+        Said::Reset => Event::reset(Some(&told.place)),
+        Said::Log(event) => Event::new(label(None), &wire::LogEvent::from(event)),
+        Said::RunLog(run, event) => {
+            let name = match event {
+                LogEvent::Line { .. } => "log",
+                LogEvent::Status(_) => "status",
+                LogEvent::Done => return None,
+            };
+            Event::new(label(Some(name)), &wire::TaskLogEvent::new(run, event))
+        }
+        Said::Run(kind, run) => Event::new(label(None), &wire::RunChange::new(*kind, run)),
+        Said::Message(message) => Event::new(label(Some("message")), &wire::BusMessage::from(message)),
+        Said::Text(_)
+        | Said::End
+        | Said::Project(_)
+        | Said::Task(_)
+        | Said::NoProject(_)
+        | Said::NoTask(_) => {
+            return None;
+        }
+    })
+}

@@ -1,0 +1,123 @@
+//! Events of the stream of a page.
+
+use serde::Serialize;
+
+use super::{
+    messages::BusMessage,
+    projects::{Project, ProjectRun, TaskDetail, TaskItem},
+    runs::{LogEvent, RunChange, TaskLogEvent},
+};
+use crate::{
+    http::stream::{Said, TaskTold},
+    tree::ids::{ProjectId, TaskId},
+    view::index::RunSummary,
+};
+
+/// An event of one topic.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct TopicEvent<'a> {
+    pub(in crate::http) topic: &'a str,
+    #[serde(flatten)]
+    pub(in crate::http) event: TopicSaid<'a>,
+}
+
+/// What an event says.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(in crate::http) enum TopicSaid<'a> {
+    Own(Own<'a>),
+    Log(LogEvent<'a>),
+    RunLog(TaskLogEvent<'a>),
+    Run(RunChange<'a>),
+}
+
+/// What only this stream says.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(in crate::http) enum Own<'a> {
+    /// Everything that was there has been told.
+    Ready,
+    /// What was told before does not count.
+    Reset,
+    /// What it names is not there.
+    Gone {
+        error: &'a str,
+    },
+    /// It could not be read.
+    Error {
+        error: &'a str,
+    },
+    /// Nothing will follow.
+    Done,
+    Message {
+        message: BusMessage<'a>,
+    },
+    Text {
+        offset: u64,
+        end: u64,
+        text: &'a str,
+    },
+    Project {
+        project: Project<'a>,
+    },
+    Task {
+        task: TopicTask<'a>,
+    },
+    ProjectGone {
+        project_id: &'a ProjectId,
+    },
+    TaskGone {
+        project_id: &'a ProjectId,
+        task_id: &'a TaskId,
+    },
+}
+
+/// A task, with its runs where it alone is followed.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(in crate::http) enum TopicTask<'a> {
+    Item(TaskItem<'a>),
+    Detail(TaskDetail<'a>),
+}
+
+/// Whether the runs of a task are told with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::http) enum WithRuns {
+    Yes,
+    No,
+}
+
+impl<'a> TopicTask<'a> {
+    fn new(told: &'a TaskTold, runs: WithRuns) -> Self {
+        let task = &told.task;
+        let item = TaskItem::new(task, told.reason.clone(), told.blocked_by.clone());
+        if runs == WithRuns::No {
+            return Self::Item(item);
+        }
+        let run = |run: &'a std::sync::Arc<RunSummary>| ProjectRun::new(run, None);
+        Self::Detail(TaskDetail {
+            item,
+            state: task.status(),
+            runs: task.runs.iter().rev().map(run).collect(),
+        })
+    }
+}
+
+impl<'a> TopicSaid<'a> {
+    /// What a source has said.
+    pub(in crate::http) fn new(said: &'a Said, runs: WithRuns) -> Self {
+        Self::Own(match said {
+            Said::Log(event) => return Self::Log(event.into()),
+            Said::RunLog(run, event) => return Self::RunLog(TaskLogEvent::new(run, event)),
+            Said::Run(kind, run) => return Self::Run(RunChange::new(*kind, run)),
+            Said::Reset => Own::Reset,
+            Said::End => Own::Done,
+            Said::Message(message) => Own::Message { message: message.into() },
+            Said::Text(piece) => Own::Text { offset: piece.from, end: piece.to, text: &piece.text },
+            Said::Project(project) => Own::Project { project: project.into() },
+            Said::Task(told) => Own::Task { task: TopicTask::new(told, runs) },
+            Said::NoProject(project) => Own::ProjectGone { project_id: project },
+            Said::NoTask(task) => Own::TaskGone { project_id: &task.project, task_id: &task.task },
+        })
+    }
+}
