@@ -226,13 +226,13 @@ fn every_refusal_is_json_with_its_status() {
         daemon.send(method, path, "", "").fails(status, text);
     }
     for (method, path, allow) in [
-        ("PUT", "/api/v1/tasks", "GET, POST"),
-        ("POST", "/api/v1/tasks/t", "GET, DELETE"),
-        ("DELETE", "/api/v1/runs", "GET"),
-        ("POST", "/api/v1/runs/stream/all", "GET"),
-        ("GET", "/api/v1/runs/x/stop", "POST"),
-        ("POST", "/api/v1/health", "GET"),
-        ("DELETE", "/api/v1/messages", "GET, POST"),
+        ("PUT", "/api/v1/tasks", "GET, HEAD, POST, OPTIONS"),
+        ("POST", "/api/v1/tasks/t", "GET, HEAD, DELETE, OPTIONS"),
+        ("DELETE", "/api/v1/runs", "GET, HEAD, OPTIONS"),
+        ("POST", "/api/v1/runs/stream/all", "GET, HEAD, OPTIONS"),
+        ("GET", "/api/v1/runs/x/stop", "POST, OPTIONS"),
+        ("POST", "/api/v1/health", "GET, HEAD, OPTIONS"),
+        ("DELETE", "/api/v1/messages", "GET, HEAD, POST, OPTIONS"),
     ] {
         let answer = daemon.send(method, path, "", "");
         answer.fails(405, "method");

@@ -338,21 +338,21 @@ fn what_is_not_there_is_said() {
         daemon.send(method, path, "", "").fails(status, text);
     }
     for (method, path, allow) in [
-        ("PUT", "/api/projects", "GET, POST"),
-        ("POST", "/api/projects/home-dirs", "GET"),
-        ("POST", "/api/projects/p", "GET, DELETE"),
-        ("DELETE", "/api/projects/p/stats", "GET"),
-        ("GET", "/api/projects/p/gc", "POST"),
-        ("POST", "/api/projects/p/tasks", "GET"),
-        ("POST", "/api/projects/p/tasks/t", "GET, DELETE"),
-        ("GET", "/api/projects/p/tasks/t/resume", "POST"),
-        ("DELETE", "/api/projects/p/tasks/t/runs", "GET"),
-        ("POST", "/api/projects/p/tasks/t/runs/stream", "GET"),
-        ("POST", "/api/projects/p/tasks/t/runs/x", "GET, DELETE"),
-        ("GET", "/api/projects/p/tasks/t/runs/x/stop", "POST"),
-        ("DELETE", "/api/projects/p/messages", "GET, POST"),
-        ("DELETE", "/api/v1/status", "GET"),
-        ("POST", "/metrics", "GET"),
+        ("PUT", "/api/projects", "GET, HEAD, POST, OPTIONS"),
+        ("POST", "/api/projects/home-dirs", "GET, HEAD, OPTIONS"),
+        ("POST", "/api/projects/p", "GET, HEAD, DELETE, OPTIONS"),
+        ("DELETE", "/api/projects/p/stats", "GET, HEAD, OPTIONS"),
+        ("GET", "/api/projects/p/gc", "POST, OPTIONS"),
+        ("POST", "/api/projects/p/tasks", "GET, HEAD, OPTIONS"),
+        ("POST", "/api/projects/p/tasks/t", "GET, HEAD, DELETE, OPTIONS"),
+        ("GET", "/api/projects/p/tasks/t/resume", "POST, OPTIONS"),
+        ("DELETE", "/api/projects/p/tasks/t/runs", "GET, HEAD, OPTIONS"),
+        ("POST", "/api/projects/p/tasks/t/runs/stream", "GET, HEAD, OPTIONS"),
+        ("POST", "/api/projects/p/tasks/t/runs/x", "GET, HEAD, DELETE, OPTIONS"),
+        ("GET", "/api/projects/p/tasks/t/runs/x/stop", "POST, OPTIONS"),
+        ("DELETE", "/api/projects/p/messages", "GET, HEAD, POST, OPTIONS"),
+        ("DELETE", "/api/v1/status", "GET, HEAD, OPTIONS"),
+        ("POST", "/metrics", "GET, HEAD, OPTIONS"),
     ] {
         let answer = daemon.send(method, path, "", "");
         answer.fails(405, "method");

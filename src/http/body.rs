@@ -1,6 +1,10 @@
 //! Request bodies: JSON, up to a size, within a time, with errors that name line and column.
 
-use std::{pin::Pin, time::Duration};
+use std::{
+    pin::Pin,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, TryStreamExt};
@@ -14,12 +18,14 @@ use super::error::{HttpError, Result};
 /// How long a client may take to send a body.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A body that was not read yet.
-pub(super) struct Body(Pin<Box<dyn Stream<Item = std::result::Result<Bytes, warp::Error>> + Send>>);
+/// A body that was not read yet. Its lock is never waited for: it lets threads share who has the body.
+pub(super) struct Body(Mutex<Pin<Box<Parts>>>);
+
+type Parts = dyn Stream<Item = std::result::Result<Bytes, warp::Error>> + Send;
 
 /// Hands a body to a route.
 pub(super) fn body() -> BoxedFilter<(Body,)> {
-    warp::body::stream().map(|stream| Body(Box::pin(as_bytes(stream)))).boxed()
+    warp::body::stream().map(|stream| Body(Mutex::new(Box::pin(as_bytes(stream))))).boxed()
 }
 
 fn as_bytes<B: Buf>(
@@ -46,9 +52,10 @@ impl Body {
         tokio::time::timeout(PATIENCE, self.read(most)).await.map_err(late)?
     }
 
-    async fn read(mut self, most: u64) -> Result<Bytes> {
+    async fn read(self, most: u64) -> Result<Bytes> {
+        let mut parts = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut bytes = BytesMut::new();
-        while let Some(part) = self.0.next().await {
+        while let Some(part) = parts.next().await {
             let part = part.map_err(|_| HttpError::bad_request("the body broke off"))?;
             if (bytes.len() + part.len()) as u64 > most {
                 return Err(HttpError::too_large(most));

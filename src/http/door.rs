@@ -3,29 +3,41 @@
 use std::{convert::Infallible, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
-use http::{Request, StatusCode};
-use hyper::{body::Incoming, service::Service as _};
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use hyper::{
+    body::{Body as _, Incoming},
+    service::Service as _,
+};
 use hyper_util::service::TowerToHyperService;
-use warp::{filters::BoxedFilter, reply::Response};
+use warp::{Filter, reply::Response};
 
 use super::{
     Api, auth,
     caller::{self, Caller},
     cors,
-    error::HttpError,
+    endpoint::{Arrival, Endpoint, Found, Pages, Serve},
+    error::{self, HttpError},
     guard::{self, Guard},
     headers,
-    routes::{self, Found, Pages},
 };
 
 /// What is asked for all the time, and is not counted itself.
 const METRICS: &str = "/metrics";
 
+/// A request that was let in.
+enum Entered {
+    /// It asks what a page of another site may send.
+    Preflight,
+    /// It asks which methods a path has.
+    Options(String),
+    /// It means this endpoint.
+    Call(Arc<Endpoint<Serve>>, Box<Arrival>),
+}
+
 /// What every request passes. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Door {
     pub(super) guard: Arc<Guard>,
-    pub(super) routes: BoxedFilter<(Response,)>,
     pub(super) api: Api,
 }
 
@@ -40,14 +52,18 @@ impl Door {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let origin = self.guard.cors(request.headers());
         let mut response = match self.enter(&request, &request_id, remote) {
-            Ok(_) if cors::is_preflight(&request) => cors::preflight(request.headers(), origin.as_ref()),
-            Ok(caller) => Ok(self.route(request, caller).await),
+            Ok(Entered::Preflight) => cors::preflight(request.headers(), origin.as_ref()),
+            Ok(Entered::Options(allow)) => Ok(options(&allow)),
+            Ok(Entered::Call(endpoint, arrival)) => Ok(self.ask(&endpoint, *arrival, request).await),
             Err(refused) => {
                 tracing::debug!(request_id, %remote, %method, path, status = refused.status.as_u16(), "a request was refused");
                 Err(refused)
             }
         }
         .unwrap_or_else(HttpError::into_response);
+        if method == Method::HEAD {
+            response = without_body(response);
+        }
         let status = response.status();
         headers::finish(status, response.headers_mut(), &path, &request_id, origin);
         if path != METRICS {
@@ -56,26 +72,18 @@ impl Door {
         Ok(response)
     }
 
-    /// Lets a request in that may come in and means a route of ours.
+    /// Lets a request in that may come in and means an endpoint of ours.
     fn enter(
         &self,
         request: &Request<Incoming>,
         request_id: &str,
         remote: SocketAddr,
-    ) -> Result<Caller, HttpError> {
+    ) -> Result<Entered, HttpError> {
         self.guard.check(request)?;
         let path = request.uri().path();
-        let mut caller = Caller {
-            request_id: request_id.to_owned(),
-            remote: Some(remote),
-            method: "OPTIONS",
-            path: path.to_owned(),
-            endpoint: "",
-            identity: None,
-        };
         // Its browser asks without a key, whether it may send one.
         if cors::is_preflight(request) {
-            return Ok(caller);
+            return Ok(Entered::Preflight);
         }
         let identity = self.api.keys.identify(request)?;
         // Who has no key learns nothing, not even which routes there are.
@@ -83,24 +91,40 @@ impl Door {
         if identity.is_none() && asked != auth::Need::Nothing {
             return Err(auth::unauthorized());
         }
-        let route = match routes::find(request.method().as_str(), path) {
-            Found::Route(route) => route,
+        let (endpoint, given) = match self.api.table.find(request.method().as_str(), path) {
+            Found::Endpoint(endpoint, given) => (endpoint, given),
+            Found::Options(allow) => return Ok(Entered::Options(allow)),
             Found::WrongMethod(allow) => return Err(HttpError::wrong_method(allow)),
             Found::Nothing => return Err(HttpError::not_found("there is no such route")),
         };
-        let identity = auth::allow(identity, auth::need(route.method, route.path))?;
-        if route.pages == Pages::Refused && guard::is_from_a_page(request.headers()) {
+        let identity = auth::allow(identity, auth::need(endpoint.method, endpoint.path))?;
+        if endpoint.pages == Pages::Refused && guard::is_from_a_page(request.headers()) {
             let text = "nothing is deleted from a page in a browser: use the command line, or another client";
             return Err(HttpError::new(StatusCode::FORBIDDEN, text));
         }
-        (caller.method, caller.endpoint, caller.identity) = (route.method, route.path, identity);
-        Ok(caller)
+        let caller = Caller {
+            request_id: request_id.to_owned(),
+            remote: Some(remote),
+            method: endpoint.method,
+            path: path.to_owned(),
+            endpoint: endpoint.path,
+            identity,
+        };
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        let arrival = Arrival { api: self.api.clone(), caller, given, query };
+        Ok(Entered::Call(endpoint, Box::new(arrival)))
     }
 
-    async fn route(self, mut request: Request<Incoming>, caller: Caller) -> Response {
-        let log = (caller.method != "GET").then(|| caller.clone());
-        request.extensions_mut().insert(caller);
-        let service = TowerToHyperService::new(warp::service(self.routes));
+    async fn ask(
+        &self,
+        endpoint: &Endpoint<Serve>,
+        arrival: Arrival,
+        mut request: Request<Incoming>,
+    ) -> Response {
+        let log = (endpoint.method != "GET").then(|| arrival.caller.clone());
+        request.extensions_mut().insert(arrival);
+        let filter = endpoint.filter().recover(error::refused).unify();
+        let service = TowerToHyperService::new(warp::service(filter));
         let response = match AssertUnwindSafe(service.call(request)).catch_unwind().await {
             Ok(Ok(response)) => response,
             Ok(Err(never)) => match never {},
@@ -123,4 +147,23 @@ impl Door {
         }
         response
     }
+}
+
+/// The answer to who asks which methods a path has.
+fn options(allow: &str) -> Response {
+    let mut response = Response::new(Vec::new().into());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    if let Ok(allow) = HeaderValue::from_str(allow) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+/// What `HEAD` is answered with: the same, but that nothing is sent and no stream is left open.
+fn without_body(response: Response) -> Response {
+    let (mut head, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact().filter(|_| head.status != StatusCode::NO_CONTENT) {
+        head.headers.entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(length));
+    }
+    Response::from_parts(head, Vec::new().into())
 }

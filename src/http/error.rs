@@ -5,6 +5,7 @@ use std::{convert::Infallible, error::Error, fmt::Write as _};
 use http::{HeaderValue, StatusCode, header};
 use warp::{Rejection, reply::Response};
 
+use super::wire;
 use crate::{
     runner::RunnerError,
     telemetry::Redactor,
@@ -65,10 +66,8 @@ impl HttpError {
         if self.status.is_server_error() && self.status != StatusCode::SERVICE_UNAVAILABLE {
             tracing::error!(status = self.status.as_u16(), error = %self.message, "a request failed");
         }
-        let mut body = serde_json::json!({ "error": self.message });
-        if self.status == StatusCode::UNAUTHORIZED {
-            body["message"] = "valid API key required".into();
-        }
+        let message = (self.status == StatusCode::UNAUTHORIZED).then_some("valid API key required");
+        let body = wire::Failure { error: &self.message, message };
         let mut response = json(self.status, &body);
         if let Some(Ok(allow)) = self.allow.map(|allow| HeaderValue::from_str(&allow)) {
             response.headers_mut().insert(header::ALLOW, allow);
@@ -132,15 +131,8 @@ pub(super) fn answer(result: Result<Response>) -> Response {
     result.unwrap_or_else(HttpError::into_response)
 }
 
-/// What no route took.
-pub(super) async fn refused(rejection: Rejection) -> std::result::Result<Response, Infallible> {
-    // The table of routes was asked before, and has refused unknown paths and methods.
-    let error = if rejection.is_not_found() {
-        HttpError::not_found("there is no such route")
-    } else if rejection.find::<warp::reject::InvalidQuery>().is_some() {
-        HttpError::bad_request("the query string is not understood")
-    } else {
-        HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "the request could not be routed")
-    };
-    Ok(error.into_response())
+/// What no filter took: the door has found out before which endpoint is meant.
+pub(super) async fn refused(_: Rejection) -> std::result::Result<Response, Infallible> {
+    let text = "the request could not be handed to what answers it";
+    Ok(HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, text).into_response())
 }

@@ -9,10 +9,12 @@ mod caller;
 mod cors;
 mod counters;
 mod door;
+mod endpoint;
 mod error;
 mod guard;
 mod headers;
 mod off_thread;
+mod openapi;
 mod routes;
 mod server;
 mod sse;
@@ -24,11 +26,13 @@ mod wire;
 pub use guard::Guard;
 pub use server::{Server, serve};
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::daemon::{Core, Logins};
 use auth::Keys;
 use counters::Counters;
+use endpoint::Table;
+use openapi::Document;
 
 /// What the routes work with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -36,11 +40,20 @@ struct Api {
     core: Arc<Core>,
     counters: Arc<Counters>,
     keys: Keys,
+    table: Arc<Table>,
+    /// Made when somebody asks for it.
+    document: Arc<OnceLock<Document>>,
 }
 
 impl Api {
     fn new(core: Arc<Core>) -> Self {
         let logins = Arc::new(Logins::open(&core.runner.tree, &core.runner.config.api));
-        Self { core, counters: Arc::default(), keys: Keys { logins, tickets: Arc::default() } }
+        Self {
+            core,
+            counters: Arc::default(),
+            keys: Keys { logins, tickets: Arc::default() },
+            table: Arc::new(routes::table()),
+            document: Arc::default(),
+        }
     }
 }

@@ -11,7 +11,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
-use super::{Api, door::Door, guard::Guard, routes};
+use super::{Api, door::Door, guard::Guard};
 use crate::daemon::Core;
 
 /// So many connections are served at a time; further ones wait to be accepted.
@@ -35,7 +35,7 @@ pub struct Server {
 /// Serves until the way down begins, and then until everybody has his answer or the drain's time is over.
 pub async fn serve(server: Server, core: Arc<Core>) {
     let api = Api::new(core.clone());
-    let door = Door { guard: Arc::new(server.guard), routes: routes::all(api.clone()), api };
+    let door = Door { guard: Arc::new(server.guard), api };
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let down = core.shutdown.token();

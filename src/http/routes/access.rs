@@ -2,77 +2,53 @@
 
 use chrono::TimeDelta;
 use http::StatusCode;
-use warp::{Filter, filters::BoxedFilter, reply::Response};
+use warp::reply::Response;
 
-use super::{Found, caller, find, no_content, off_thread};
+use super::{no_content, off_thread};
 use crate::{
     config::Scope,
     daemon::{Identity, Proof},
     http::{
         Api,
         auth::{self, Need},
-        body::{Body, body},
-        caller::Caller,
-        error::{HttpError, Result, answer, json},
+        endpoint::{Call, Endpoint, Found, Serve, delete, get, post},
+        error::{HttpError, Result, json},
         tickets::LIFE,
         wire,
     },
     tree::login::BrowserKey,
 };
 
-pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
-    let keys = || warp::path!("api" / "v1" / "auth" / "keys");
-    let who = warp::path!("api" / "v1" / "auth")
-        .and(warp::get())
-        .and(api.clone())
-        .and(caller())
-        .map(|api: Api, caller: Caller| answer(Ok(who(&api, caller.identity.as_ref()))))
-        .boxed();
-    let code = warp::path!("api" / "v1" / "auth" / "codes")
-        .and(warp::post())
-        .and(api.clone())
-        .and(caller())
-        .and(body())
-        .then(async |api, caller, body| answer(make_code(api, caller, body).await))
-        .boxed();
-    let exchange = keys()
-        .and(warp::post())
-        .and(api.clone())
-        .and(body())
-        .then(async |api, body| answer(exchange(api, body).await))
-        .boxed();
-    let list = keys().and(warp::get()).and(api.clone()).map(|api: Api| answer(Ok(list(&api)))).boxed();
-    let revoke_all = keys()
-        .and(warp::delete())
-        .and(api.clone())
-        .then(async |api: Api| answer(revoke(api, |_| true).await.map(|_| no_content())))
-        .boxed();
-    let revoke_own = warp::path!("api" / "v1" / "auth" / "keys" / "current")
-        .and(warp::delete())
-        .and(api.clone())
-        .and(caller())
-        .then(async |api, caller: Caller| answer(revoke_own(api, caller.identity).await))
-        .boxed();
-    let ticket = warp::path!("api" / "v1" / "tickets")
-        .and(warp::post())
-        .and(api.clone())
-        .and(caller())
-        .and(body())
-        .then(async |api, caller, body| answer(make_ticket(api, caller, body).await))
-        .boxed();
-    who.or(code)
-        .unify()
-        .or(exchange)
-        .unify()
-        .or(list)
-        .unify()
-        .or(revoke_all)
-        .unify()
-        .or(revoke_own)
-        .unify()
-        .or(ticket)
-        .unify()
-        .boxed()
+pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+    vec![
+        get("/api/v1/auth", "Whether a key is asked for, and whose key came with the request")
+            .json::<wire::WhoAsks>(StatusCode::OK, "Who asks")
+            .map(|call, (): &()| Ok(who(&call.api, call.caller.identity.as_ref()))),
+        post("/api/v1/auth/codes", "Make a code that a page in a browser exchanges for a key")
+            .may_take::<wire::NewCode>()
+            .json::<wire::Code>(StatusCode::CREATED, "The code")
+            .errors(&[409])
+            .then(|call, (): ()| make_code(call)),
+        get("/api/v1/auth/keys", "List the keys that pages in browsers hold")
+            .json::<wire::Keys>(StatusCode::OK, "Keys, without their secrets")
+            .map(|call, (): &()| Ok(list(&call.api))),
+        post("/api/v1/auth/keys", "Exchange a code for a key")
+            .takes::<wire::GivenCode>()
+            .json::<wire::Key>(StatusCode::CREATED, "The key")
+            .then(|call, (): ()| exchange(call)),
+        delete("/api/v1/auth/keys", "Revoke the keys of all pages")
+            .no_content("There are none now")
+            .then(async |call, (): ()| revoke(call.api, |_| true).await.map(|_| no_content())),
+        delete("/api/v1/auth/keys/current", "Revoke the key of the page that asks")
+            .no_content("It is revoked")
+            .errors(&[409])
+            .then(|call, (): ()| revoke_own(call)),
+        post("/api/v1/tickets", "Make a ticket for one request of one path")
+            .takes::<wire::NewTicket>()
+            .json::<wire::Ticket>(StatusCode::CREATED, "The ticket")
+            .errors(&[404, 429])
+            .then(|call, (): ()| make_ticket(call)),
+    ]
 }
 
 fn who(api: &Api, identity: Option<&Identity>) -> Response {
@@ -85,7 +61,8 @@ fn who(api: &Api, identity: Option<&Identity>) -> Response {
     json(StatusCode::OK, &who)
 }
 
-async fn make_code(api: Api, caller: Caller, body: Body) -> Result<Response> {
+async fn make_code(call: Call) -> Result<Response> {
+    let Call { api, caller, body, .. } = call;
     let new: wire::NewCode = body.json_or_nothing(api.core.runner.config.api.max_body).await?;
     let identity = caller.identity.ok_or_else(auth::unauthorized)?;
     let scope = match new.scope {
@@ -111,7 +88,8 @@ async fn make_code(api: Api, caller: Caller, body: Body) -> Result<Response> {
     Ok(json(StatusCode::CREATED, &wire::Code::from(&code)))
 }
 
-async fn exchange(api: Api, body: Body) -> Result<Response> {
+async fn exchange(call: Call) -> Result<Response> {
+    let Call { api, body, .. } = call;
     let (given, _) = body.json::<wire::GivenCode>(api.core.runner.config.api.max_body).await?;
     let logins = api.keys.logins.clone();
     let key = off_thread(move || logins.exchange(&given.code)).await?;
@@ -128,13 +106,13 @@ fn list(api: &Api) -> Response {
     json(StatusCode::OK, &wire::Keys { keys: keys.iter().map(Into::into).collect() })
 }
 
-async fn revoke_own(api: Api, identity: Option<Identity>) -> Result<Response> {
-    let Some(Identity { proof: Proof::Page(digest), .. }) = identity else {
+async fn revoke_own(call: Call) -> Result<Response> {
+    let Some(Identity { proof: Proof::Page(digest), .. }) = call.caller.identity else {
         let text = "only the key of a page is revoked like this; others stand in the configuration";
         return Err(HttpError::new(StatusCode::CONFLICT, text));
     };
     let hex = digest.hex();
-    revoke(api, move |key| key.sha256 == hex).await.map(|_| no_content())
+    revoke(call.api, move |key| key.sha256 == hex).await.map(|_| no_content())
 }
 
 async fn revoke(api: Api, is_meant: impl Fn(&BrowserKey) -> bool + Send + 'static) -> Result<usize> {
@@ -142,16 +120,17 @@ async fn revoke(api: Api, is_meant: impl Fn(&BrowserKey) -> bool + Send + 'stati
     off_thread(move || logins.revoke(is_meant)).await
 }
 
-async fn make_ticket(api: Api, caller: Caller, body: Body) -> Result<Response> {
+async fn make_ticket(call: Call) -> Result<Response> {
+    let Call { api, caller, body, .. } = call;
     let (new, _) = body.json::<wire::NewTicket>(api.core.runner.config.api.max_body).await?;
     let identity = caller.identity.ok_or_else(auth::unauthorized)?;
     let path = new.path.split(['?', '#']).next().unwrap_or_default();
-    let Found::Route(route) = find("GET", path) else {
+    let Found::Endpoint(endpoint, _) = api.table.find("GET", path) else {
         return Err(HttpError::not_found(
             "a ticket is for a path that can be asked for with GET; this is none",
         ));
     };
-    if matches!(auth::need("GET", route.path), Need::Key(scope) if scope > Scope::Read) {
+    if matches!(auth::need("GET", endpoint.path), Need::Key(scope) if scope > Scope::Read) {
         return Err(HttpError::new(
             StatusCode::FORBIDDEN,
             "there are no tickets for what needs more than reading",

@@ -1,26 +1,31 @@
 //! `/api/v1/runs/stream/all`: what happens to any run.
 
-use warp::{Filter, filters::BoxedFilter, reply::Response};
+use warp::reply::Response;
 
-use super::{Query, query};
 use crate::http::{
-    Api,
-    error::{Result, answer},
+    endpoint::{Call, Endpoint, LAST_EVENT_ID, Param, Serve, get, text},
+    error::Result,
     stream::{AllRunsSource, follow as stream, spelled},
+    wire,
 };
 
-pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
-    warp::path!("api" / "v1" / "runs" / "stream" / "all")
-        .and(warp::get())
-        .and(api.clone())
-        .and(query())
-        .and(warp::header::optional::<String>("last-event-id"))
-        .map(|api, query, last: Option<String>| answer(follow(&api, &query, last.as_deref())))
-        .boxed()
+const AFTER: Param = text::<String>("after", "The id of an event: the stream begins behind it");
+
+pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+    vec![
+        get("/api/v1/runs/stream/all", "Follow what happens to any run")
+            .params(&[AFTER])
+            .events::<wire::RunChange>(
+                "What changes; first all runs that have not ended, or what has changed since",
+            )
+            .errors(&[503])
+            .map(|call, (): &()| follow(call)),
+    ]
 }
 
-fn follow(api: &Api, query: &Query, last: Option<&str>) -> Result<Response> {
+fn follow(call: &Call) -> Result<Response> {
+    let api = &call.api;
     api.ready()?;
-    let place = last.or_else(|| query.text("after"));
+    let place = call.header(&LAST_EVENT_ID)?.or(call.query.text(&AFTER)?);
     Ok(stream(api, AllRunsSource::new(api, place), None, spelled))
 }

@@ -3,36 +3,35 @@
 //! Plain text by default, some whole lines per event. A text of an event cannot hold `\r`: it counts as the end of a
 //! line. With `format=json` each event has the text exactly, and the offset of its first byte.
 
-use serde_json::json;
-use warp::{Filter, filters::BoxedFilter, reply::Response};
+use warp::reply::Response;
 
-use super::{
-    Query,
-    query::{bad, query},
-};
 use crate::{
     http::{
-        Api,
-        error::{Result, answer},
+        endpoint::{Call, Endpoint, Param, Serve, get, one_of, text},
+        error::Result,
         sse::{self, Event, Label},
         stream::{FileSource, Said, Told, follow as stream},
+        wire,
     },
+    tree::refs::RunRef,
     view::files::{FileCursor, RunFile},
 };
 
-/// The names of project, task and run.
-type Names = (String, String, String);
+const NAME: Param = one_of("name", RunFile::NAMES, "Which file of the run").required();
+const FORMAT: Param =
+    one_of("format", &["text", "json"], "Texts of whole lines, or JSON with the exact text");
+const AFTER: Param = text::<String>("after", "The id of an event: the stream begins behind it");
 
-pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
-    warp::path!("api" / "projects" / String / "tasks" / String / "runs" / String / "stream")
-        .and(warp::get())
-        .and(api.clone())
-        .and(query())
-        .and(warp::header::optional::<String>("last-event-id"))
-        .then(async |p: String, t: String, r: String, api, query, last| {
-            answer(follow(api, (p, t, r), query, last).await)
-        })
-        .boxed()
+pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+    let path = "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}/stream";
+    vec![
+        get(path, "Follow a file of a run")
+            .params(&[NAME, FORMAT, AFTER])
+            .events::<wire::FileEvent>("What the file has, what it grows by, and `done` at its end")
+            .no_content("Everything was received, up to the end")
+            .errors(&[404, 503])
+            .then(follow),
+    ]
 }
 
 /// How a text stands in its event.
@@ -42,20 +41,17 @@ enum Form {
     Json,
 }
 
-async fn follow(api: Api, (p, t, r): Names, query: Query, last: Option<String>) -> Result<Response> {
-    let run = api.run(&p, &t, &r)?.run.clone();
-    let file: RunFile = query.required("name")?;
-    let form = match query.text("format") {
-        None | Some("text") => Form::Plain,
-        Some("json") => Form::Json,
-        Some(_) => return Err(bad("format", &"it is neither text nor json")),
-    };
-    let (place, reset): (Option<FileCursor>, _) = query.place(last.as_deref())?;
-    let mut source = FileSource::new(&api, &run, file, place.unwrap_or_default());
+async fn follow(call: Call, run: RunRef) -> Result<Response> {
+    let Call { api, query, .. } = &call;
+    api.run(&run)?;
+    let file: RunFile = query.required(&NAME)?;
+    let form = if query.one_of(&FORMAT)? == Some("json") { Form::Json } else { Form::Plain };
+    let (place, reset): (Option<FileCursor>, _) = call.place(&AFTER)?;
+    let mut source = FileSource::new(api, &run, file, place.unwrap_or_default());
     if source.is_over().await? {
         return Ok(sse::over());
     }
-    Ok(stream(&api, source, reset, move |told| spelled(told, form)))
+    Ok(stream(api, source, reset, move |told| spelled(told, form)))
 }
 
 fn spelled(told: &Told, form: Form) -> Option<Event> {
@@ -63,10 +59,10 @@ fn spelled(told: &Told, form: Form) -> Option<Event> {
     Some(match (&told.said, form) {
         (Said::Text(piece), Form::Plain) => Event::text(label(None), &piece.text),
         (Said::Text(piece), Form::Json) => {
-            Event::new(label(None), &json!({ "offset": piece.from, "text": piece.text }))
+            Event::new(label(None), &wire::FileEvent::Piece { offset: piece.from, text: &piece.text })
         }
         (Said::End, Form::Plain) => Event::text(label(Some("done")), "run completed"),
-        (Said::End, Form::Json) => Event::new(label(Some("done")), &json!({ "type": "done" })),
+        (Said::End, Form::Json) => Event::new(label(Some("done")), &wire::FileEvent::Done { kind: "done" }),
         (Said::Reset, _) => Event::reset(Some(&told.place)),
         _ => return None,
     })

@@ -7,21 +7,20 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderValue, StatusCode, header};
-use serde_json::json;
-use warp::{Filter, filters::BoxedFilter, reply::Response};
+use warp::reply::Response;
 
-use super::{
-    Query, off_thread,
-    query::{bad, query},
-};
+use super::off_thread;
 use crate::{
     http::{
-        Api,
-        error::{HttpError, Result, answer, json},
+        endpoint::{Call, Endpoint, Param, RANGE, Serve, bad, get, number, one_of},
+        error::{HttpError, Result, json},
         streamed::streamed,
         wire,
     },
-    tree::RelPath,
+    tree::{
+        RelPath,
+        refs::{RunRef, TaskRef},
+    },
     view::files::{Extent, Opened, RunFile, Tail, TaskFile},
 };
 
@@ -29,70 +28,58 @@ use crate::{
 const PIECE: u64 = 256 * 1024;
 /// The most last lines that may be asked for.
 const MOST_LINES: usize = 1_000_000;
+/// What bytes of files are sent as, whatever they are.
+const PLAIN: &str = "text/plain; charset=utf-8";
 
-pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
-    let range = || warp::header::optional::<String>("range");
-    let run = warp::path!("api" / "projects" / String / "tasks" / String / "runs" / String / "file")
-        .and(warp::get())
-        .and(api.clone())
-        .and(query())
-        .and(range())
-        .then(async |p: String, t: String, r: String, api: Api, query: Query, range| {
-            let file = || {
-                let run = api.run(&p, &t, &r)?;
-                let file: RunFile = query.required("name")?;
-                Ok((file.name(), file.of(&run.run)))
-            };
-            answer(match file() {
-                Ok((name, rel)) => show(&api, name, rel, &query, range).await,
-                Err(e) => Err(e),
-            })
-        })
-        .boxed();
-    let task = warp::path!("api" / "projects" / String / "tasks" / String / "file")
-        .and(warp::get())
-        .and(api.clone())
-        .and(query())
-        .and(range())
-        .then(async |p: String, t: String, api: Api, query: Query, range| {
-            let file = || {
-                let task = api.task(&p, &t)?;
-                let file: TaskFile = query.required("name")?;
-                Ok((file.name(), file.of(&task.task)))
-            };
-            answer(match file() {
-                Ok((name, rel)) => show(&api, name, rel, &query, range).await,
-                Err(e) => Err(e),
-            })
-        })
-        .boxed();
-    run.or(task).unify().boxed()
+const RUN_FILE: Param = one_of("name", RunFile::NAMES, "Which file of the run").required();
+const TASK_FILE: Param = one_of("name", TaskFile::NAMES, "Which file of the task").required();
+const TAIL: Param = number("tail", 0, MOST_LINES, "Only so many of the last lines");
+const FORMAT: Param = one_of("format", &["json", "raw"], "JSON with the text, or the bytes as they are");
+
+pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+    let file = |path, summary, name| {
+        get(path, summary)
+            .params(&[name, TAIL, FORMAT, RANGE])
+            .json::<wire::FileText>(StatusCode::OK, "The text of the file")
+            .text(StatusCode::OK, "The bytes of the file, with format=raw", PLAIN)
+            .text(StatusCode::PARTIAL_CONTENT, "The bytes that a Range header asks for", PLAIN)
+            .errors(&[404, 416, 503])
+    };
+    let run = "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}/file";
+    let task = "/api/projects/{project_id}/tasks/{task_id}/file";
+    vec![
+        file(run, "A file of a run", RUN_FILE).then(of_run),
+        file(task, "A file of a task", TASK_FILE).then(of_task),
+    ]
 }
 
-async fn show(
-    api: &Api,
-    name: &'static str,
-    rel: RelPath,
-    query: &Query,
-    range: Option<String>,
-) -> Result<Response> {
-    let tail = query.number("tail", 0..=MOST_LINES)?.map(Tail);
-    let raw = match query.text("format") {
-        None | Some("json") => false,
-        Some("raw") => true,
-        Some(_) => return Err(bad("format", &"it is neither json nor raw")),
-    };
-    let tree = api.core.runner.tree.clone();
+async fn of_run(call: Call, run: RunRef) -> Result<Response> {
+    call.api.run(&run)?;
+    let file: RunFile = call.query.required(&RUN_FILE)?;
+    show(&call, file.name(), file.of(&run)).await
+}
+
+async fn of_task(call: Call, task: TaskRef) -> Result<Response> {
+    call.api.task(&task)?;
+    let file: TaskFile = call.query.required(&TASK_FILE)?;
+    show(&call, file.name(), file.of(&task)).await
+}
+
+async fn show(call: &Call, name: &'static str, rel: RelPath) -> Result<Response> {
+    let tail = call.query.number(&TAIL)?.map(Tail);
+    let raw = call.query.one_of(&FORMAT)? == Some("raw");
+    let range = call.header(&RANGE)?;
+    let tree = call.api.core.runner.tree.clone();
     let file = off_thread(move || Opened::open(&tree, &rel)).await.map_err(|e| match e.status {
         StatusCode::NOT_FOUND => HttpError::not_found(format!("there is no {name} yet")),
         _ => e,
     })?;
-    match range.as_deref().and_then(|text| Range::of(text, file.size)) {
+    match range.and_then(|text| Range::of(text, file.size)) {
         Some(Range::Bytes(extent)) => Ok(bytes(file, extent, StatusCode::PARTIAL_CONTENT)),
         Some(Range::Outside) => Ok(outside(file.size)),
         None if raw => {
             let from = match tail {
-                Some(_) => return Err(bad("tail", &"it goes with format=json")),
+                Some(_) => return Err(bad(&TAIL, &"it goes with format=json")),
                 None => 0,
             };
             let to = file.size;
@@ -104,16 +91,14 @@ async fn show(
 
 async fn text(file: Opened, name: &'static str, tail: Option<Tail>) -> Result<Response> {
     let (part, file) = off_thread(move || file.text(tail).map(|part| (part, file))).await?;
-    let mut shown = json!({
-        "name": name,
-        "content": part.text,
-        "modified": wire::Time(file.modified),
-        "size_bytes": file.size,
-    });
-    if part.offset > 0 {
-        shown["offset"] = part.offset.into();
-        shown["truncated"] = true.into();
-    }
+    let shown = wire::FileText {
+        name,
+        content: part.text,
+        modified: wire::Time(file.modified),
+        size_bytes: file.size,
+        offset: (part.offset > 0).then_some(part.offset),
+        truncated: part.offset > 0,
+    };
     Ok(json(StatusCode::OK, &shown))
 }
 
@@ -134,7 +119,7 @@ fn bytes(file: Opened, extent: Extent, status: StatusCode) -> Response {
     let mut response = streamed(pieces);
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PLAIN));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(len));
     if status == StatusCode::PARTIAL_CONTENT {

@@ -1,63 +1,68 @@
 //! Whether the daemon is there, which version it is, and what it is at.
 
 use http::StatusCode;
-use serde_json::json;
-use warp::{Filter, filters::BoxedFilter, reply::Response};
+use warp::reply::Response;
 
 use crate::{
     http::{
         Api,
-        error::{Result, answer, json},
+        endpoint::{Endpoint, Serve, get},
+        error::{Result, json},
         wire,
     },
     tree::run_info::RunStatus,
 };
 
-pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
-    let health = warp::path!("api" / "v1" / "health")
-        .and(warp::get())
-        .and(api.clone())
-        .map(|api: Api| answer(api.ready().map(|()| json(StatusCode::OK, &json!({ "status": "ok" })))))
-        .boxed();
-    let healthz =
-        warp::path!("healthz").and(warp::get()).and(api.clone()).map(|api| answer(healthz(&api))).boxed();
-    let version = warp::path!("api" / "v1" / "version")
-        .and(warp::get())
-        .map(|| json(StatusCode::OK, &json!({ "version": env!("CARGO_PKG_VERSION") })))
-        .boxed();
-    let status = warp::path!("api" / "v1" / "status")
-        .and(warp::get())
-        .and(api.clone())
-        .map(|api| answer(status(&api)))
-        .boxed();
-    health.or(version).unify().or(healthz).unify().or(status).unify().boxed()
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+    vec![
+        get("/healthz", "Whether the daemon is ready, and for how long it has been up")
+            .json::<wire::Healthz>(StatusCode::OK, "It is ready")
+            .errors(&[503])
+            .map(|call, (): &()| healthz(&call.api)),
+        get("/api/v1/health", "Whether the daemon is ready")
+            .json::<wire::Health>(StatusCode::OK, "It is ready")
+            .errors(&[503])
+            .map(|call, (): &()| health(&call.api)),
+        get("/api/v1/version", "Version of the daemon")
+            .json::<wire::Version>(StatusCode::OK, "The version")
+            .map(|_, (): &()| Ok(json(StatusCode::OK, &wire::Version { version: VERSION }))),
+        get("/api/v1/status", "What runs now, and which agents there are")
+            .json::<wire::Status>(StatusCode::OK, "What the daemon is at")
+            .errors(&[503])
+            .map(|call, (): &()| status(&call.api)),
+    ]
+}
+
+fn health(api: &Api) -> Result<Response> {
+    api.ready()?;
+    Ok(json(StatusCode::OK, &wire::Health { status: "ok" }))
 }
 
 fn healthz(api: &Api) -> Result<Response> {
     api.ready()?;
     let uptime = format!("{}s", api.core.uptime().as_secs());
-    Ok(json(StatusCode::OK, &json!({ "status": "ok", "uptime": uptime })))
+    Ok(json(StatusCode::OK, &wire::Healthz { status: "ok", uptime }))
 }
 
 fn status(api: &Api) -> Result<Response> {
     api.ready()?;
     let running = api.core.index.unsettled();
     let running: Vec<_> = running.iter().filter(|r| r.status == Some(RunStatus::Running)).collect();
-    let tasks = running.iter().map(|run| {
-        json!({
-            "project_id": run.run.task.project,
-            "task_id": run.run.task.task,
-            "run_id": run.run.run,
-            "agent": run.agent,
-            "started": run.start_time.map(wire::Time),
-        })
+    let tasks = running.iter().map(|run| wire::RunningTask {
+        project_id: &run.run.task.project,
+        task_id: &run.run.task.task,
+        run_id: &run.run.run,
+        agent: &run.agent,
+        started: run.start_time.map(wire::Time),
     });
-    let status = json!({
-        "active_runs_count": running.len(),
-        "uptime_seconds": api.core.uptime().as_secs_f64(),
-        "configured_agents": api.core.runner.config.agents.keys().collect::<Vec<_>>(),
-        "version": env!("CARGO_PKG_VERSION"),
-        "running_tasks": tasks.collect::<Vec<_>>(),
-    });
+    let status = wire::Status {
+        active_runs_count: running.len(),
+        uptime_seconds: api.core.uptime().as_secs_f64(),
+        configured_agents: api.core.runner.config.agents.keys().map(AsRef::as_ref).collect(),
+        version: VERSION,
+        running_tasks: tasks.collect(),
+    };
     Ok(json(StatusCode::OK, &status))
 }

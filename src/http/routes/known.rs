@@ -23,29 +23,26 @@ impl Api {
         Err(HttpError::new(http::StatusCode::SERVICE_UNAVAILABLE, "the tree is still being read"))
     }
 
-    /// A project that is there.
-    pub(super) fn project(&self, id: &str) -> Result<ProjectId> {
-        let project: ProjectId = id.parse()?;
+    /// Refuses a project that is not there.
+    pub(super) fn project(&self, project: &ProjectId) -> Result<()> {
         self.ready()?;
-        match self.core.index.project(&project) {
-            Some(_) => Ok(project),
+        match self.core.index.project(project) {
+            Some(_) => Ok(()),
             None => Err(HttpError::not_found(format!("there is no project {project}"))),
         }
     }
 
     /// A task that is there.
-    pub(super) fn task(&self, project: &str, task: &str) -> Result<Arc<TaskSummary>> {
-        let task = TaskRef { project: project.parse()?, task: task.parse()? };
+    pub(super) fn task(&self, task: &TaskRef) -> Result<Arc<TaskSummary>> {
         self.ready()?;
-        let known = self.core.index.task(&task);
+        let known = self.core.index.task(task);
         known.ok_or_else(|| HttpError::not_found(format!("there is no task {task}")))
     }
 
     /// A run that is there.
-    pub(super) fn run(&self, project: &str, task: &str, run: &str) -> Result<Arc<RunSummary>> {
-        let known = self.task(project, task)?;
-        let run: RunRef = known.task.run(run.parse()?);
-        let found = known.runs.iter().find(|r| r.run == run).cloned();
+    pub(super) fn run(&self, run: &RunRef) -> Result<Arc<RunSummary>> {
+        let known = self.task(&run.task)?;
+        let found = known.runs.iter().find(|r| r.run == *run).cloned();
         found.ok_or_else(|| HttpError::not_found(format!("there is no run {run}")))
     }
 }

@@ -1,61 +1,48 @@
 //! The streams of buses, of `/api/v1/messages/stream` and of a project's or a task's: a bus from its beginning, or from behind a message, and then as it grows.
 
-use warp::{Filter, filters::BoxedFilter, reply::Response};
+use warp::reply::Response;
 
-use super::{
-    Query,
-    messages::{Scope, named, owner, scope},
-    query::{bad, query},
-};
+use super::messages::{OWNER, owner};
 use crate::{
     http::{
-        Api,
-        error::{Result, answer},
+        endpoint::{Call, Endpoint, LAST_EVENT_ID, Param, Serve, get, one_of, text},
+        error::Result,
         sse::Event,
         stream::{BusBegin, BusSource, follow as stream, spelled},
+        wire,
     },
-    tree::bus::BusOwner,
+    tree::{bus::BusOwner, ids::MsgId},
 };
 
-pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
-    let last = || warp::header::optional::<String>("last-event-id");
-    let v1 = warp::path!("api" / "v1" / "messages" / "stream")
-        .and(warp::get())
-        .and(api.clone())
-        .and(query())
-        .and(last())
-        .then(async |api, query: Query, last| answer(follow(api, owner(&query), query, last).await))
-        .boxed();
-    let project = warp::path!("api" / "projects" / String / "messages" / "stream")
-        .and(warp::get())
-        .and(api.clone())
-        .and(query())
-        .and(last())
-        .then(async |p: String, api, query, last| answer(follow(api, named(&p, None), query, last).await))
-        .boxed();
-    let task = warp::path!("api" / "projects" / String / "tasks" / String / "messages" / "stream")
-        .and(warp::get())
-        .and(api.clone())
-        .and(query())
-        .and(last())
-        .then(async |p: String, t: String, api, query, last| {
-            answer(follow(api, named(&p, Some(&t)), query, last).await)
-        })
-        .boxed();
-    v1.or(project).unify().or(task).unify().boxed()
+const AFTER: Param = text::<MsgId>("after", "The id of a message: the stream begins behind it");
+const SCOPE: Param = one_of("scope", &["own"], "A stream is of one bus; those of the tasks have their own");
+
+pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+    let follows = |path, summary| {
+        get(path, summary)
+            .params(&[AFTER, SCOPE])
+            .events::<wire::BusMessage>("The messages of the bus, and those that are posted to it")
+            .errors(&[404, 503])
+    };
+    vec![
+        follows("/api/v1/messages/stream", "Follow a bus")
+            .params(&OWNER)
+            .then(async |call, (): ()| follow(&call, owner(&call.query)?).await),
+        follows("/api/projects/{project_id}/messages/stream", "Follow a project's bus")
+            .then(async |call, project| follow(&call, BusOwner::Project(project)).await),
+        follows("/api/projects/{project_id}/tasks/{task_id}/messages/stream", "Follow a task's bus")
+            .then(async |call, task| follow(&call, BusOwner::Task(task)).await),
+    ]
 }
 
-async fn follow(api: Api, owner: Result<BusOwner>, query: Query, last: Option<String>) -> Result<Response> {
-    let owner = owner?;
-    if scope(&query, &owner)? == Scope::All {
-        return Err(bad("scope", &"a stream is of one bus; follow those of the tasks beside it"));
-    }
-    let begin = match (last, query.optional("after")?) {
-        (Some(last), _) => BusBegin::Place(last),
+async fn follow(call: &Call, owner: BusOwner) -> Result<Response> {
+    call.query.one_of(&SCOPE)?;
+    let begin = match (call.header(&LAST_EVENT_ID)?, call.query.optional(&AFTER)?) {
+        (Some(last), _) => BusBegin::Place(last.to_owned()),
         (None, Some(id)) => BusBegin::After(id),
         (None, None) => BusBegin::First,
     };
-    let mut source = BusSource::new(&api, owner, begin);
+    let mut source = BusSource::new(&call.api, owner, begin);
     let reset = source.begin().await?.then(|| Event::reset(None));
-    Ok(stream(&api, source, reset, spelled))
+    Ok(stream(&call.api, source, reset, spelled))
 }

@@ -1,122 +1,94 @@
 //! Messages, but for their streams: `/api/v1/messages`, and those of a project and of a task.
 
 use http::StatusCode;
-use warp::{Filter, filters::BoxedFilter, reply::Response};
+use warp::reply::Response;
 
-use super::{
-    Query, caller, idempotency_key, off_thread,
-    query::{bad, query},
-    replayed,
-};
+use super::{off_thread, replayed};
 use crate::{
     daemon::Novelty,
     http::{
         Api,
-        body::{Body, body},
         caller::Caller,
-        error::{HttpError, Result, answer, json},
+        endpoint::{
+            Call, Endpoint, IDEMPOTENCY_KEY, Param, Query, Serve, bad, get, number, one_of, post, text,
+        },
+        error::{HttpError, Result, json},
         wire,
     },
     runner,
     tree::{
         bus::{BusOwner, Page},
-        ids::{MsgId, TaskId},
+        ids::{MsgId, ProjectId, TaskId},
     },
     view::merged::{self, Merged, Span},
 };
 
-/// The most messages that one answer may be asked for.
-const MOST: usize = 5000;
+const PROJECT: Param = text::<ProjectId>("project_id", "The project").required();
+const TASK: Param = text::<TaskId>("task_id", "The task whose bus is meant; without it, that of the project");
+const SCOPE: Param =
+    one_of("scope", &["own", "all"], "The bus of the project alone, or with those of its tasks merged in");
+const AFTER: Param = text::<MsgId>("after", "Only messages behind this one");
+const SINCE: Param = text::<String>("since", "Only messages since this time, or behind the one of this id");
+const BEFORE: Param = text::<MsgId>("before", "Only messages before this one");
+const LIMIT: Param = number("limit", 1, 5000, "The most messages of an answer; without it, all of them");
 
-pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
-    let v1 = || warp::path!("api" / "v1" / "messages");
-    let project = || warp::path!("api" / "projects" / String / "messages");
-    let task = || warp::path!("api" / "projects" / String / "tasks" / String / "messages");
-    let list = v1()
-        .and(warp::get())
-        .and(api.clone())
-        .and(query())
-        .then(async |api, query: Query| answer(show(api, owner(&query), query).await))
-        .boxed();
-    let post = v1()
-        .and(warp::post())
-        .and(api.clone())
-        .and(caller())
-        .and(idempotency_key())
-        .and(body())
-        .then(async |api, caller, key, body| answer(post(api, (caller, key), body).await))
-        .boxed();
-    let list_project = project()
-        .and(warp::get())
-        .and(api.clone())
-        .and(query())
-        .then(async |p: String, api, query| answer(show(api, named(&p, None), query).await))
-        .boxed();
-    let post_project = project()
-        .and(warp::post())
-        .and(api.clone())
-        .and(caller())
-        .and(idempotency_key())
-        .and(body())
-        .then(async |p: String, api, caller, key, body| {
-            answer(post_to(api, named(&p, None), (caller, key), body).await)
-        })
-        .boxed();
-    let list_task = task()
-        .and(warp::get())
-        .and(api.clone())
-        .and(query())
-        .then(async |p: String, t: String, api, query| answer(show(api, named(&p, Some(&t)), query).await))
-        .boxed();
-    let post_task = task()
-        .and(warp::post())
-        .and(api.clone())
-        .and(caller())
-        .and(idempotency_key())
-        .and(body())
-        .then(async |p: String, t: String, api, caller, key, body| {
-            answer(post_to(api, named(&p, Some(&t)), (caller, key), body).await)
-        })
-        .boxed();
-    list.or(post)
-        .unify()
-        .or(list_project)
-        .unify()
-        .or(post_project)
-        .unify()
-        .or(list_task)
-        .unify()
-        .or(post_task)
-        .unify()
-        .boxed()
+/// Whose bus is meant, where the path does not say it.
+pub(super) const OWNER: [Param; 2] = [PROJECT, TASK];
+
+pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+    let list = |path, summary| {
+        get(path, summary)
+            .params(&[AFTER, SINCE, BEFORE, LIMIT])
+            .json::<wire::Messages>(StatusCode::OK, "Messages, oldest first")
+            .errors(&[404, 503])
+    };
+    let create = |path, summary| {
+        post(path, summary)
+            .params(&[IDEMPOTENCY_KEY])
+            .json::<wire::Posted>(StatusCode::CREATED, "The message is on the disk")
+            .errors(&[404, 409, 422, 503, 507])
+    };
+    let (project, task) =
+        ("/api/projects/{project_id}/messages", "/api/projects/{project_id}/tasks/{task_id}/messages");
+    vec![
+        list("/api/v1/messages", "Messages of a project's or a task's bus")
+            .params(&OWNER)
+            .params(&[SCOPE])
+            .then(async |call, (): ()| show(&call, owner(&call.query)?).await),
+        create("/api/v1/messages", "Post a message")
+            .takes::<wire::NewMessage>()
+            .then(|call, (): ()| post_v1(call)),
+        list(project, "Messages of a project's bus")
+            .params(&[SCOPE])
+            .then(async |call, project| show(&call, BusOwner::Project(project)).await),
+        create(project, "Post a message to a project's bus")
+            .takes::<wire::NewBusMessage>()
+            .then(|call, project| post_to(call, BusOwner::Project(project))),
+        list(task, "Messages of a task's bus")
+            .then(async |call, task| show(&call, BusOwner::Task(task)).await),
+        create(task, "Post a message to a task's bus")
+            .takes::<wire::NewBusMessage>()
+            .then(|call, task| post_to(call, BusOwner::Task(task))),
+    ]
 }
-
-/// Who posts, and what he calls his request.
-type Sender = (Caller, Option<String>);
 
 /// Whose bus a query means.
 pub(super) fn owner(query: &Query) -> Result<BusOwner> {
-    Ok(BusOwner::new(query.required("project_id")?, query.optional("task_id")?))
-}
-
-/// Whose bus a path means.
-pub(super) fn named(project: &str, task: Option<&str>) -> Result<BusOwner> {
-    Ok(BusOwner::new(project.parse()?, task.map(str::parse).transpose()?))
+    Ok(BusOwner::new(query.required(&PROJECT)?, query.optional(&TASK)?))
 }
 
 /// Whether the buses of a project's tasks are meant, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
+enum Scope {
     Own,
     All,
 }
 
-pub(super) fn scope(query: &Query, owner: &BusOwner) -> Result<Scope> {
-    match (query.text("scope"), owner) {
-        (None | Some("own"), _) => Ok(Scope::Own),
+fn scope(query: &Query, owner: &BusOwner) -> Result<Scope> {
+    match (query.one_of(&SCOPE)?, owner) {
         (Some("all"), BusOwner::Project(_)) => Ok(Scope::All),
-        (Some("all"), BusOwner::Task(_)) => Err(bad("scope", &"the bus of a task has no others below it")),
-        (Some(_), _) => Err(bad("scope", &"it is neither own nor all")),
+        (Some("all"), BusOwner::Task(_)) => Err(bad(&SCOPE, &"the bus of a task has no others below it")),
+        _ => Ok(Scope::Own),
     }
 }
 
@@ -129,28 +101,32 @@ enum Wanted {
 }
 
 fn wanted(query: &Query, limit: Option<usize>) -> Result<Wanted> {
-    let given = ["after", "since", "before"].into_iter().filter(|name| query.text(name).is_some());
-    let given: Vec<&str> = given.collect();
+    let mut given = Vec::new();
+    for param in [&AFTER, &SINCE, &BEFORE] {
+        given.extend(query.text(param)?.map(|text| (param, text)));
+    }
     Ok(match given.as_slice() {
         // Without a limit that is the same, and in one read.
         [] if limit.is_none() => Wanted::First,
         [] => Wanted::Span(Span::Last),
-        ["before"] => Wanted::Before(query.required("before")?),
-        ["since"] if query.optional::<MsgId>("since").is_err() => match query.time("since")? {
-            Some(time) => Wanted::Span(Span::Since(time)),
-            None => Wanted::First,
-        },
-        [name] => Wanted::Span(Span::After(query.required(name)?)),
-        [_, other, ..] => return Err(bad(other, &"after, since and before go alone")),
+        [(param, _)] if param.name == BEFORE.name => Wanted::Before(query.required(&BEFORE)?),
+        [(param, text)] if param.name == SINCE.name && text.parse::<MsgId>().is_err() => {
+            match query.time(&SINCE)? {
+                Some(time) => Wanted::Span(Span::Since(time)),
+                None => Wanted::First,
+            }
+        }
+        [(param, _)] => Wanted::Span(Span::After(query.required(param)?)),
+        [_, (other, _), ..] => return Err(bad(other, &"after, since and before go alone")),
     })
 }
 
-async fn show(api: Api, owner: Result<BusOwner>, query: Query) -> Result<Response> {
-    let owner = owner?;
-    let limit = query.number("limit", 1..=MOST)?;
-    let wanted = wanted(&query, limit)?;
+async fn show(call: &Call, owner: BusOwner) -> Result<Response> {
+    let Call { api, query, .. } = call;
+    let limit = query.number(&LIMIT)?;
+    let wanted = wanted(query, limit)?;
     let most = limit.unwrap_or(usize::MAX);
-    let Merged { messages, more } = match scope(&query, &owner)? {
+    let Merged { messages, more } = match scope(query, &owner)? {
         Scope::Own => own(api, owner, wanted, most).await?,
         Scope::All => all(api, owner, wanted, most).await?,
     };
@@ -158,7 +134,7 @@ async fn show(api: Api, owner: Result<BusOwner>, query: Query) -> Result<Respons
     Ok(json(StatusCode::OK, &wire::Messages { messages, more }))
 }
 
-async fn own(api: Api, owner: BusOwner, wanted: Wanted, most: usize) -> Result<Merged> {
+async fn own(api: &Api, owner: BusOwner, wanted: Wanted, most: usize) -> Result<Merged> {
     let bus = api.core.runner.tree.bus(owner);
     let page = off_thread(move || match wanted {
         Wanted::First => bus.after(None, most),
@@ -171,11 +147,11 @@ async fn own(api: Api, owner: BusOwner, wanted: Wanted, most: usize) -> Result<M
     Ok(Merged { messages, more })
 }
 
-async fn all(api: Api, owner: BusOwner, wanted: Wanted, most: usize) -> Result<Merged> {
+async fn all(api: &Api, owner: BusOwner, wanted: Wanted, most: usize) -> Result<Merged> {
     let span = match wanted {
         Wanted::Span(span) => span,
         Wanted::First => Span::Since(chrono::DateTime::UNIX_EPOCH),
-        Wanted::Before(_) => return Err(bad("before", &"it goes with one bus only")),
+        Wanted::Before(_) => return Err(bad(&BEFORE, &"it goes with one bus only")),
     };
     let project = owner.project().clone();
     let tasks: Vec<TaskId> =
@@ -184,21 +160,24 @@ async fn all(api: Api, owner: BusOwner, wanted: Wanted, most: usize) -> Result<M
     off_thread(move || merged::read(&tree, &project, &tasks, &span, most)).await
 }
 
-async fn post(api: Api, from: Sender, body: Body) -> Result<Response> {
+async fn post_v1(call: Call) -> Result<Response> {
+    let key = call.header(&IDEMPOTENCY_KEY)?.map(str::to_owned);
+    let Call { api, caller, body, .. } = call;
     let (new, sent) = body.json::<wire::NewMessage>(api.core.runner.config.api.max_body).await?;
     let (owner, message) = new.split();
-    store(api, from, owner, message, sent).await
+    store(api, (caller, key), owner, message, sent).await
 }
 
-async fn post_to(api: Api, owner: Result<BusOwner>, from: Sender, body: Body) -> Result<Response> {
-    let owner = owner?;
+async fn post_to(call: Call, owner: BusOwner) -> Result<Response> {
+    let key = call.header(&IDEMPOTENCY_KEY)?.map(str::to_owned);
+    let Call { api, caller, body, .. } = call;
     let (message, sent) = body.json(api.core.runner.config.api.max_body).await?;
-    store(api, from, owner, message, sent).await
+    store(api, (caller, key), owner, message, sent).await
 }
 
 async fn store(
     api: Api,
-    (caller, key): Sender,
+    (caller, key): (Caller, Option<String>),
     owner: BusOwner,
     message: wire::NewBusMessage,
     sent: serde_json::Value,

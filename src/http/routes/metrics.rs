@@ -2,21 +2,31 @@
 
 use std::fmt::Write as _;
 
-use http::{HeaderValue, header};
-use warp::{Filter, filters::BoxedFilter, reply::Response};
+use http::{HeaderValue, StatusCode, header};
+use warp::reply::Response;
 
 use crate::{
-    http::Api,
+    http::{
+        Api,
+        endpoint::{Endpoint, Serve, get},
+    },
     tree::{bus, run_info::RunStatus},
 };
 
-pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
-    warp::path!("metrics").and(warp::get()).and(api.clone()).map(|api| metrics(&api)).boxed()
+/// The media type that the tools expect.
+const PROMETHEUS: &str = "text/plain; version=0.0.4";
+
+pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+    vec![
+        get("/metrics", "Figures of the daemon, in the text format of Prometheus")
+            .text(StatusCode::OK, "The figures", PROMETHEUS)
+            .map(|call, (): &()| Ok(metrics(&call.api))),
+    ]
 }
 
 fn metrics(api: &Api) -> Response {
     let mut response = Response::new(text(api).into());
-    let kind = HeaderValue::from_static("text/plain; version=0.0.4");
+    let kind = HeaderValue::from_static(PROMETHEUS);
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
 }

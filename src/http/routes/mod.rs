@@ -1,4 +1,4 @@
-//! The routes, one file per noun, and the table that says which there are.
+//! The endpoints, one file per noun: each declares them, and answers what they are asked.
 
 mod access;
 mod all_runs;
@@ -9,65 +9,52 @@ mod known;
 mod message_stream;
 mod messages;
 mod metrics;
+mod openapi;
+mod page;
 mod page_stream;
 mod project_runs;
 mod project_tasks;
 mod projects;
-mod query;
 mod run_stream;
 mod runs;
-mod table;
 mod task_stream;
 mod tasks;
 mod upkeep;
 
-use warp::{Filter, filters::BoxedFilter, reply::Response};
+use warp::reply::Response;
 
-use super::{Api, caller::Caller, error, off_thread::off_thread};
-use query::{Query, query};
-pub(super) use table::{Found, Pages, find};
+use super::{endpoint::Table, off_thread::off_thread};
 
-/// All routes; what none of them takes is answered, too.
-pub(super) fn all(api: Api) -> BoxedFilter<(Response,)> {
-    let api = warp::any().map(move || api.clone()).boxed();
-    let mut routes = health::routes(&api);
-    for more in [
-        metrics::routes,
-        access::routes,
-        tasks::routes,
-        runs::routes,
-        run_stream::routes,
-        all_runs::routes,
-        page_stream::routes,
-        messages::routes,
-        message_stream::routes,
-        projects::routes,
-        upkeep::routes,
-        project_tasks::routes,
-        task_stream::routes,
-        project_runs::routes,
-        files::routes,
-        file_stream::routes,
-    ] {
-        routes = routes.or(more(&api)).unify().boxed();
-    }
-    routes.recover(error::refused).unify().boxed()
+/// All of them.
+pub(super) fn table() -> Table {
+    let files = [
+        metrics::endpoints,
+        openapi::endpoints,
+        health::endpoints,
+        access::endpoints,
+        tasks::endpoints,
+        // Before those of a run, which `stream` could be taken for.
+        all_runs::endpoints,
+        runs::endpoints,
+        run_stream::endpoints,
+        page_stream::endpoints,
+        messages::endpoints,
+        message_stream::endpoints,
+        projects::endpoints,
+        upkeep::endpoints,
+        project_tasks::endpoints,
+        task_stream::endpoints,
+        project_runs::endpoints,
+        files::endpoints,
+        file_stream::endpoints,
+    ];
+    Table::new(files.into_iter().flat_map(|endpoints| endpoints()))
 }
 
-/// Method and path of every route.
+/// Method and path of every endpoint.
 #[cfg(test)]
-pub(super) fn listed() -> impl Iterator<Item = (&'static str, &'static str)> {
-    table::ROUTES.iter().map(|route| (route.method, route.path))
-}
-
-/// Who asks, as the door has found out.
-fn caller() -> BoxedFilter<(Caller,)> {
-    warp::ext::get::<Caller>().boxed()
-}
-
-/// What a client calls a request that it may send again.
-fn idempotency_key() -> BoxedFilter<(Option<String>,)> {
-    warp::header::optional("idempotency-key").boxed()
+pub(super) fn listed() -> Vec<(&'static str, &'static str)> {
+    table().endpoints().map(|endpoint| (endpoint.method, endpoint.path)).collect()
 }
 
 /// Says of an answer that it is to a request that was done before.
@@ -81,4 +68,61 @@ fn no_content() -> Response {
     let mut response = Response::new(Vec::new().into());
     *response.status_mut() = http::StatusCode::NO_CONTENT;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::endpoint::Found, *};
+
+    #[test]
+    fn a_request_means_one_endpoint() {
+        let table = table();
+        let path = |method, path| match table.find(method, path) {
+            Found::Endpoint(endpoint, _) => endpoint.path.to_owned(),
+            Found::WrongMethod(allow) | Found::Options(allow) => allow,
+            Found::Nothing => "nothing".to_owned(),
+        };
+        for (method, asked, meant) in [
+            ("GET", "/api/v1/runs/stream/all", "/api/v1/runs/stream/all"),
+            ("GET", "/api/v1/runs/x/stream", "/api/v1/runs/{run_id}/stream"),
+            ("HEAD", "/api/v1/runs/x", "/api/v1/runs/{run_id}"),
+            ("GET", "/api/projects/home-dirs", "/api/projects/home-dirs"),
+            ("GET", "/api/projects/p", "/api/projects/{project_id}"),
+            (
+                "GET",
+                "/api/projects/p/tasks/t/runs/stream",
+                "/api/projects/{project_id}/tasks/{task_id}/runs/stream",
+            ),
+            ("PUT", "/api/v1/tasks", "GET, HEAD, POST, OPTIONS"),
+            ("OPTIONS", "/api/v1/tasks", "GET, HEAD, POST, OPTIONS"),
+            ("HEAD", "/api/v1/runs/x/stop", "POST, OPTIONS"),
+            ("DELETE", "/api/projects/home-dirs", "GET, HEAD, OPTIONS"),
+            ("GET", "/api/v1/runs/", "nothing"),
+            ("GET", "/api/v1/tasks/", "nothing"),
+            ("GET", "/", "nothing"),
+            ("GET", "/api/v1", "nothing"),
+            ("GET", "api/v1/tasks", "nothing"),
+        ] {
+            assert_eq!(path(method, asked), meant, "{method} {asked}");
+        }
+    }
+
+    #[test]
+    fn every_declaration_is_whole() {
+        let table = table();
+        let mut seen = Vec::new();
+        for endpoint in table.endpoints() {
+            let name = format!("{} {}", endpoint.method, endpoint.path);
+            assert!(!seen.contains(&name), "{name} twice");
+            let braced = endpoint.path.split('/').filter_map(|s| s.strip_prefix('{')?.strip_suffix('}'));
+            let named: Vec<&str> = endpoint.target.iter().map(|p| p.name).collect();
+            assert_eq!(braced.collect::<Vec<_>>(), named, "{name}: what its path names");
+            assert!(!endpoint.answers.is_empty(), "{name} answers nothing");
+            let texts = [endpoint.summary].into_iter().chain(endpoint.params.iter().map(|p| p.about));
+            for text in texts {
+                assert!(!text.is_empty() && !text.ends_with('.'), "{name}: {text}");
+            }
+            seen.push(name);
+        }
+    }
 }

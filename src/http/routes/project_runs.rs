@@ -3,19 +3,23 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use serde_json::json;
-use warp::{Filter, filters::BoxedFilter, reply::Response};
+use warp::reply::Response;
 
 use super::{
-    Query, off_thread,
-    query::query,
-    runs::{cursor, sort},
+    no_content, off_thread,
+    page::{PAGE, window},
+    runs::{SELECTION, selected},
 };
 use crate::{
     http::{
         Api,
-        error::{HttpError, Result, answer, json},
-        wire::{self, RunWord},
+        endpoint::{Call, Endpoint, Param, Serve, delete, flag, get, number, post, text},
+        error::{HttpError, Result, json},
+        wire,
+    },
+    tree::{
+        ids::{ProjectId, TaskId},
+        refs::{RunRef, TaskRef},
     },
     view::{
         files::RunFile,
@@ -26,53 +30,51 @@ use crate::{
 /// The most runs of the selected task that stand in the flat list.
 const SELECTED: usize = 200;
 
-pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
-    let one = || warp::path!("api" / "projects" / String / "tasks" / String / "runs" / String);
-    let flat = warp::path!("api" / "projects" / String / "runs" / "flat")
-        .and(warp::get())
-        .and(api.clone())
-        .and(query())
-        .map(|p: String, api, query| answer(flat(&api, &p, &query)))
-        .boxed();
-    let list = warp::path!("api" / "projects" / String / "tasks" / String / "runs")
-        .and(warp::get())
-        .and(api.clone())
-        .and(query())
-        .map(|p: String, t: String, api, query| answer(list(&api, (&p, &t), &query)))
-        .boxed();
-    let show = one()
-        .and(warp::get())
-        .and(api.clone())
-        .then(async |p: String, t: String, r: String, api| answer(show(api, (p, t, r)).await))
-        .boxed();
-    let delete = one()
-        .and(warp::delete())
-        .and(api.clone())
-        .then(async |p: String, t: String, r: String, api| answer(delete(api, (p, t, r)).await))
-        .boxed();
-    let stop = warp::path!("api" / "projects" / String / "tasks" / String / "runs" / String / "stop")
-        .and(warp::post())
-        .and(api.clone())
-        .then(async |p: String, t: String, r: String, api| answer(stop(api, (p, t, r)).await))
-        .boxed();
-    flat.or(list).unify().or(show).unify().or(delete).unify().or(stop).unify().boxed()
+const ACTIVE_ONLY: Param = flag("active_only", "Whether runs that have ended are left out");
+const SELECTED_TASK: Param = text::<TaskId>(
+    "selected_task_id",
+    "With active_only: the last runs of this task are listed all the same",
+);
+const SELECTED_LIMIT: Param = number("selected_task_limit", 0, SELECTED, "How many of them");
+
+pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+    vec![
+        get("/api/projects/{project_id}/runs/flat", "The runs of a project as one list, oldest first")
+            .params(&[ACTIVE_ONLY, SELECTED_TASK, SELECTED_LIMIT])
+            .json::<wire::FlatRuns>(StatusCode::OK, "Runs")
+            .errors(&[404, 503])
+            .map(flat),
+        get("/api/projects/{project_id}/tasks/{task_id}/runs", "List the runs of a task, newest first")
+            .params(&PAGE)
+            .params(&SELECTION)
+            .json::<wire::Listed<wire::ProjectRun>>(StatusCode::OK, "Runs")
+            .errors(&[404, 503])
+            .map(list),
+        get("/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}", "A run")
+            .json::<wire::ProjectRun>(StatusCode::OK, "The run")
+            .errors(&[404, 503])
+            .then(show),
+        delete("/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}", "Delete a run")
+            .refuses_pages()
+            .no_content("It is gone")
+            .errors(&[404, 409, 503])
+            .then(delete_run),
+        post(
+            "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}/stop",
+            "Ask a run and its task to stop",
+        )
+        .json::<wire::Signalled>(StatusCode::ACCEPTED, "It was asked to end")
+        .errors(&[404, 409, 503])
+        .then(stop),
+    ]
 }
 
-/// The names of project, task and run.
-type Names = (String, String, String);
-
-fn list(api: &Api, (project, task): (&str, &str), query: &Query) -> Result<Response> {
-    let known = api.task(project, task)?;
-    let window = query.window()?;
-    let page = api.core.index.list_runs(&RunQuery {
-        project: None,
-        task: Some(known.task.clone()),
-        status: query.words::<RunWord>("status")?.into_iter().flat_map(RunWord::statuses).copied().collect(),
-        since: query.time("since")?,
-        sort: sort(query)?,
-        after: cursor(query)?,
-        window,
-    });
+fn list(call: &Call, task: &TaskRef) -> Result<Response> {
+    let Call { api, query, .. } = call;
+    api.task(task)?;
+    let window = window(query)?;
+    let query = RunQuery { task: Some(task.clone()), ..selected(query, window)? };
+    let page = api.core.index.list_runs(&query);
     let listed = wire::Listed {
         items: page.items.iter().map(|r| wire::ProjectRun::new(r, None)).collect(),
         total: page.total,
@@ -85,13 +87,14 @@ fn list(api: &Api, (project, task): (&str, &str), query: &Query) -> Result<Respo
 }
 
 /// Oldest first; with `active_only` those that have not ended, and the last ones of the selected task.
-fn flat(api: &Api, project: &str, query: &Query) -> Result<Response> {
-    let project = api.project(project)?;
-    let active_only = query.flag("active_only")?;
-    let selected: Option<crate::tree::ids::TaskId> = query.optional("selected_task_id")?;
-    let most = query.number("selected_task_limit", 0..=SELECTED)?.unwrap_or(SELECTED);
+fn flat(call: &Call, project: &ProjectId) -> Result<Response> {
+    let Call { api, query, .. } = call;
+    api.project(project)?;
+    let active_only = query.flag(&ACTIVE_ONLY)?;
+    let selected: Option<TaskId> = query.optional(&SELECTED_TASK)?;
+    let most = query.number(&SELECTED_LIMIT)?.unwrap_or(SELECTED);
     let mut runs: Vec<Arc<RunSummary>> = Vec::new();
-    for task in api.core.index.tasks(Some(&project)) {
+    for task in api.core.index.tasks(Some(project)) {
         let first = match &selected {
             Some(selected) if *selected == task.task.task => task.runs.len().saturating_sub(most),
             _ if active_only => task.runs.len(),
@@ -105,9 +108,9 @@ fn flat(api: &Api, project: &str, query: &Query) -> Result<Response> {
     Ok(json(StatusCode::OK, &wire::FlatRuns { runs }))
 }
 
-async fn show(api: Api, (project, task, run): Names) -> Result<Response> {
-    let run = api.run(&project, &task, &run)?;
-    let files = with_files(&api, &run).await?;
+async fn show(call: Call, run: RunRef) -> Result<Response> {
+    let run = call.api.run(&run)?;
+    let files = with_files(&call.api, &run).await?;
     Ok(json(StatusCode::OK, &wire::ProjectRun::new(&run, Some(files))))
 }
 
@@ -118,18 +121,18 @@ pub(super) async fn with_files(api: &Api, run: &RunSummary) -> Result<Vec<wire::
     Ok(there.into_iter().map(wire::File::from).collect())
 }
 
-async fn delete(api: Api, (project, task, run): Names) -> Result<Response> {
-    let run = api.run(&project, &task, &run)?;
-    api.core.delete_run(run.run.clone()).await?;
-    Ok(super::no_content())
+async fn delete_run(call: Call, run: RunRef) -> Result<Response> {
+    call.api.run(&run)?;
+    call.api.core.delete_run(run).await?;
+    Ok(no_content())
 }
 
-async fn stop(api: Api, (project, task, run): Names) -> Result<Response> {
-    let known = api.run(&project, &task, &run)?;
+async fn stop(call: Call, run: RunRef) -> Result<Response> {
+    let known = call.api.run(&run)?;
     if known.is_final() {
-        return Err(HttpError::new(StatusCode::CONFLICT, format!("run {run} is not running")));
+        return Err(HttpError::new(StatusCode::CONFLICT, format!("run {} is not running", run.run)));
     }
-    api.core.stop(known.run.task.clone()).await?;
-    let answer = json!({ "run_id": known.run.run, "message": "SIGTERM sent" });
+    call.api.core.stop(run.task.clone()).await?;
+    let answer = wire::Signalled { run_id: &run.run, message: "SIGTERM sent" };
     Ok(json(StatusCode::ACCEPTED, &answer))
 }

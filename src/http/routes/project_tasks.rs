@@ -1,56 +1,58 @@
 //! `/api/projects/{p}/tasks`: the tasks of a project.
 
 use http::StatusCode;
-use serde_json::json;
-use warp::{Filter, filters::BoxedFilter, reply::Response};
+use warp::reply::Response;
 
 use super::{
-    Query, off_thread,
+    no_content, off_thread,
+    page::{PAGE, window},
     project_runs::with_files,
-    query::query,
-    tasks::{may_start, task_query},
+    tasks::{SELECTION, may_start, task_query},
 };
 use crate::{
     daemon,
     http::{
         Api,
-        error::{Result, answer, json},
+        endpoint::{Call, Endpoint, Param, Serve, delete, flag, get, post},
+        error::{Result, json},
         wire,
     },
+    tree::{ids::ProjectId, refs::TaskRef},
     view::index::TaskSummary,
 };
 
-pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
-    let one = || warp::path!("api" / "projects" / String / "tasks" / String);
-    let list = warp::path!("api" / "projects" / String / "tasks")
-        .and(warp::get())
-        .and(api.clone())
-        .and(query())
-        .map(|id: String, api, query| answer(list(&api, &id, &query)))
-        .boxed();
-    let show = one()
-        .and(warp::get())
-        .and(api.clone())
-        .and(query())
-        .then(async |p: String, t: String, api, query| answer(show(api, p, t, query).await))
-        .boxed();
-    let delete = one()
-        .and(warp::delete())
-        .and(api.clone())
-        .then(async |p: String, t: String, api| answer(delete(api, p, t).await))
-        .boxed();
-    let resume = warp::path!("api" / "projects" / String / "tasks" / String / "resume")
-        .and(warp::post())
-        .and(api.clone())
-        .then(async |p: String, t: String, api| answer(resume(api, p, t).await))
-        .boxed();
-    list.or(show).unify().or(delete).unify().or(resume).unify().boxed()
+const INCLUDE_FILES: Param = flag("include_files", "Whether the files of each run are listed, too");
+
+pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+    vec![
+        get("/api/projects/{project_id}/tasks", "List the tasks of a project")
+            .params(&PAGE)
+            .params(&SELECTION)
+            .json::<wire::Listed<wire::TaskItem>>(StatusCode::OK, "Tasks")
+            .errors(&[404, 503])
+            .map(list),
+        get("/api/projects/{project_id}/tasks/{task_id}", "A task with its runs")
+            .params(&[INCLUDE_FILES])
+            .json::<wire::TaskDetail>(StatusCode::OK, "The task")
+            .errors(&[404, 503])
+            .then(show),
+        delete("/api/projects/{project_id}/tasks/{task_id}", "Delete a task with all its runs")
+            .refuses_pages()
+            .no_content("It is gone")
+            .errors(&[404, 409, 503])
+            .then(delete_task),
+        post("/api/projects/{project_id}/tasks/{task_id}/resume", "Take a task up again")
+            .json::<wire::Resumed>(StatusCode::OK, "It goes on")
+            .errors(&[404, 409, 503, 507])
+            .then(resume),
+    ]
 }
 
-fn list(api: &Api, id: &str, query: &Query) -> Result<Response> {
-    let project = api.project(id)?;
-    let window = query.window()?;
-    let page = api.core.index.list_tasks(&task_query(query, Some(project), window)?);
+fn list(call: &Call, project: &ProjectId) -> Result<Response> {
+    let Call { api, query, .. } = call;
+    api.project(project)?;
+    let window = window(query)?;
+    let page = api.core.index.list_tasks(&task_query(query, Some(project.clone()), window)?);
     let reasons = api.core.index.reasons(&page.items, api.core.runner.tree.clock().now());
     let items = page.items.iter().zip(reasons).map(|(task, why)| item(api, task, why)).collect();
     let next_cursor = page.items.last().filter(|_| page.more).map(|t| t.cursor().to_string());
@@ -69,39 +71,37 @@ fn item<'a>(api: &Api, task: &'a TaskSummary, reason: String) -> wire::TaskItem<
     wire::TaskItem::new(task, reason, api.core.index.blocked_by(task))
 }
 
-async fn show(api: Api, project: String, task: String, query: Query) -> Result<Response> {
-    let known = api.task(&project, &task)?;
+async fn show(call: Call, task: TaskRef) -> Result<Response> {
+    let Call { api, query, .. } = call;
+    let known = api.task(&task)?;
     let (runner, name) = (api.core.runner.clone(), known.task.clone());
     let reason = off_thread(move || daemon::reason(&runner, &name)).await?;
-    let files = if query.flag("include_files")? { Some(()) } else { None };
+    let with_their_files = query.flag(&INCLUDE_FILES)?;
     let mut runs = Vec::new();
     for run in known.runs.iter().rev() {
-        let files = match files {
-            Some(()) => Some(with_files(&api, run).await?),
-            None => None,
-        };
+        let files = if with_their_files { Some(with_files(&api, run).await?) } else { None };
         runs.push(wire::ProjectRun::new(run, files));
     }
     let detail = wire::TaskDetail { item: item(&api, &known, reason.sentence), state: known.status(), runs };
     Ok(json(StatusCode::OK, &detail))
 }
 
-async fn delete(api: Api, project: String, task: String) -> Result<Response> {
-    let known = api.task(&project, &task)?;
-    api.core.delete(known.task.clone()).await?;
-    Ok(super::no_content())
+async fn delete_task(call: Call, task: TaskRef) -> Result<Response> {
+    call.api.task(&task)?;
+    call.api.core.delete(task).await?;
+    Ok(no_content())
 }
 
-async fn resume(api: Api, project: String, task: String) -> Result<Response> {
-    let known = api.task(&project, &task)?;
+async fn resume(call: Call, task: TaskRef) -> Result<Response> {
+    let api = call.api;
+    api.task(&task)?;
     may_start(&api)?;
-    let name = known.task.clone();
-    let submitted = api.core.resume(name.clone()).await?;
-    let resumed = json!({
-        "project_id": name.project,
-        "task_id": name.task,
-        "resumed": true,
-        "run_id": submitted.run.run,
-    });
+    let submitted = api.core.resume(task.clone()).await?;
+    let resumed = wire::Resumed {
+        project_id: &task.project,
+        task_id: &task.task,
+        resumed: true,
+        run_id: &submitted.run.run,
+    };
     Ok(json(StatusCode::OK, &resumed))
 }

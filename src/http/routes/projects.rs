@@ -1,17 +1,14 @@
 //! `/api/projects`: projects themselves.
 
 use http::StatusCode;
-use serde_json::json;
-use warp::{Filter, filters::BoxedFilter, reply::Response};
+use warp::reply::Response;
 
-use super::{Query, caller, query::query};
 use crate::{
     daemon::Force,
     http::{
         Api,
-        body::{Body, body},
-        caller::Caller,
-        error::{Result, answer, json},
+        endpoint::{Call, Endpoint, Param, Serve, delete, flag, get, post},
+        error::{HttpError, Result, json},
         wire,
     },
     tree::ids::ProjectId,
@@ -20,30 +17,34 @@ use crate::{
 /// The most folders that are suggested.
 const SUGGESTED: usize = 20;
 
-pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
-    let all = || warp::path!("api" / "projects");
-    let one = || warp::path!("api" / "projects" / String);
-    let list = all().and(warp::get()).and(api.clone()).map(|api| answer(list(&api))).boxed();
-    let create = all()
-        .and(warp::post())
-        .and(api.clone())
-        .and(caller())
-        .and(body())
-        .then(async |api, caller, body| answer(create(api, caller, body).await))
-        .boxed();
-    let folders = warp::path!("api" / "projects" / "home-dirs")
-        .and(warp::get())
-        .and(api.clone())
-        .map(|api| answer(folders(&api)))
-        .boxed();
-    let show = one().and(warp::get()).and(api.clone()).map(|id: String, api| answer(show(&api, &id))).boxed();
-    let delete = one()
-        .and(warp::delete())
-        .and(api.clone())
-        .and(query())
-        .then(async |id: String, api, query| answer(delete(api, id, query).await))
-        .boxed();
-    list.or(create).unify().or(folders).unify().or(show).unify().or(delete).unify().boxed()
+const FORCE: Param = flag("force", "Whether tasks that run are stopped first");
+
+pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+    vec![
+        get("/api/projects", "List projects")
+            .json::<wire::Projects>(StatusCode::OK, "Projects")
+            .errors(&[503])
+            .map(|call, (): &()| list(&call.api)),
+        post("/api/projects", "Create a project")
+            .takes::<wire::NewProject>()
+            .json::<wire::Project>(StatusCode::CREATED, "The project")
+            .errors(&[409, 503, 507])
+            .then(|call, (): ()| create(call)),
+        get("/api/projects/home-dirs", "Folders that projects and runs work in")
+            .json::<wire::Folders>(StatusCode::OK, "Folders")
+            .errors(&[503])
+            .map(|call, (): &()| folders(&call.api)),
+        get("/api/projects/{project_id}", "A project")
+            .json::<wire::Project>(StatusCode::OK, "The project")
+            .errors(&[404, 503])
+            .map(show),
+        delete("/api/projects/{project_id}", "Delete a project with all its tasks")
+            .refuses_pages()
+            .params(&[FORCE])
+            .json::<wire::DeletedProject>(StatusCode::OK, "What was deleted")
+            .errors(&[404, 409, 503])
+            .then(delete_project),
+    ]
 }
 
 fn list(api: &Api) -> Result<Response> {
@@ -57,11 +58,12 @@ fn folders(api: &Api) -> Result<Response> {
     api.ready()?;
     let mut dirs = api.core.index.work_folders();
     dirs.truncate(SUGGESTED);
-    let dirs: Vec<&str> = dirs.iter().map(|d| &**d).collect();
-    Ok(json(StatusCode::OK, &json!({ "dirs": dirs })))
+    let dirs = dirs.iter().map(|d| &**d).collect();
+    Ok(json(StatusCode::OK, &wire::Folders { dirs }))
 }
 
-async fn create(api: Api, caller: Caller, body: Body) -> Result<Response> {
+async fn create(call: Call) -> Result<Response> {
+    let Call { api, caller, body, .. } = call;
     let (new, sent) = body.json::<wire::NewProject>(api.core.runner.config.api.max_body).await?;
     api.core.create_project(new.project_id.clone(), new.project_root).await?;
     let mut submitted = caller.submitted(sent);
@@ -70,22 +72,22 @@ async fn create(api: Api, caller: Caller, body: Body) -> Result<Response> {
     shown(&api, StatusCode::CREATED, &new.project_id)
 }
 
-fn show(api: &Api, id: &str) -> Result<Response> {
-    let project = api.project(id)?;
-    shown(api, StatusCode::OK, &project)
+fn show(call: &Call, project: &ProjectId) -> Result<Response> {
+    call.api.project(project)?;
+    shown(&call.api, StatusCode::OK, project)
 }
 
 fn shown(api: &Api, status: StatusCode, project: &ProjectId) -> Result<Response> {
     let known = api.core.index.project(project);
-    let known = known.ok_or_else(|| {
-        crate::http::error::HttpError::not_found(format!("project {project} has just been deleted"))
-    })?;
+    let known =
+        known.ok_or_else(|| HttpError::not_found(format!("project {project} has just been deleted")))?;
     Ok(json(status, &wire::Project::from(&known)))
 }
 
-async fn delete(api: Api, id: String, query: Query) -> Result<Response> {
-    let project = api.project(&id)?;
-    let force = if query.flag("force")? { Force::Stop } else { Force::Refuse };
+async fn delete_project(call: Call, project: ProjectId) -> Result<Response> {
+    let Call { api, query, .. } = call;
+    api.project(&project)?;
+    let force = if query.flag(&FORCE)? { Force::Stop } else { Force::Refuse };
     let deleted = api.core.delete_project(project.clone(), force).await?;
     let deleted = wire::DeletedProject {
         project_id: &project,

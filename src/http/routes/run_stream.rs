@@ -1,31 +1,38 @@
 //! `/api/v1/runs/{id}/stream`: what a run prints and how it ends, from the beginning or from a cursor.
 
-use warp::{Filter, filters::BoxedFilter, reply::Response};
+use warp::reply::Response;
 
-use super::{Query, query, runs::find};
-use crate::http::{
-    Api,
-    error::{Result, answer},
-    sse,
-    stream::{RunSource, follow as stream, spelled},
+use super::runs::find;
+use crate::{
+    http::{
+        endpoint::{Call, Endpoint, Param, Serve, get, text},
+        error::Result,
+        sse,
+        stream::{RunSource, follow as stream, spelled},
+        wire,
+    },
+    tree::ids::RunId,
 };
 
-pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
-    warp::path!("api" / "v1" / "runs" / String / "stream")
-        .and(warp::get())
-        .and(api.clone())
-        .and(query())
-        .and(warp::header::optional::<String>("last-event-id"))
-        .then(async |id: String, api, query, last| answer(follow(api, id, query, last).await))
-        .boxed()
+const AFTER: Param = text::<String>("after", "The id of an event: the stream begins behind it");
+
+pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+    vec![
+        get("/api/v1/runs/{run_id}/stream", "Follow what a run prints")
+            .params(&[AFTER])
+            .events::<wire::LogEvent>("What the run has printed, what it prints, and its end")
+            .no_content("Everything was received, up to the end")
+            .errors(&[404, 503])
+            .then(follow),
+    ]
 }
 
-async fn follow(api: Api, id: String, query: Query, last: Option<String>) -> Result<Response> {
-    let run = find(&api, &id)?.run.clone();
-    let (place, reset) = query.place(last.as_deref())?;
-    let mut source = RunSource::new(&api, &run, place.unwrap_or_default());
+async fn follow(call: Call, id: RunId) -> Result<Response> {
+    let run = find(&call.api, &id)?.run.clone();
+    let (place, reset) = call.place(&AFTER)?;
+    let mut source = RunSource::new(&call.api, &run, place.unwrap_or_default());
     if source.is_over().await? {
         return Ok(sse::over());
     }
-    Ok(stream(&api, source, reset, spelled))
+    Ok(stream(&call.api, source, reset, spelled))
 }

@@ -3,22 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
-use serde_json::json;
-use warp::{Filter, filters::BoxedFilter, reply::Response};
+use warp::reply::Response;
 
-use super::{
-    Query, off_thread,
-    query::{bad, query},
-};
+use super::off_thread;
 use crate::{
     http::{
         Api,
-        error::{HttpError, Result, answer, json},
+        endpoint::{Call, Endpoint, Param, Query, Serve, bad, get, number, one_of, post, text, time, words},
+        error::{HttpError, Result, json},
         wire::{self, RunWord},
     },
     tree::{
         ids::{ProjectId, RunId, TaskId},
-        refs::{RunRef, TaskRef},
+        refs::TaskRef,
     },
     view::{
         index::{RunQuery, RunSummary, Sort, Window},
@@ -26,78 +23,85 @@ use crate::{
     },
 };
 
-/// The most runs that one answer may be asked for.
-const MOST: usize = 1000;
 /// How long a stop is waited for before the answer says that it goes on.
 const STOP: Duration = Duration::from_secs(20);
 /// The most of a run's output that is put into an answer; the stream and the file have all of it.
 const OUTPUT: u64 = 16 << 20;
 
-pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
-    let list = warp::path!("api" / "v1" / "runs")
-        .and(warp::get())
-        .and(api.clone())
-        .and(query())
-        .map(|api, query| answer(list(&api, &query)))
-        .boxed();
-    let show = warp::path!("api" / "v1" / "runs" / String)
-        .and(warp::get())
-        .and(api.clone())
-        .then(async |id: String, api| answer(show(api, id).await))
-        .boxed();
-    let info = warp::path!("api" / "v1" / "runs" / String / "info")
-        .and(warp::get())
-        .and(api.clone())
-        .map(|id: String, api| answer(info(&api, &id)))
-        .boxed();
-    let stop = warp::path!("api" / "v1" / "runs" / String / "stop")
-        .and(warp::post())
-        .and(api.clone())
-        .then(async |id: String, api| answer(stop(api, id).await))
-        .boxed();
-    list.or(show).unify().or(info).unify().or(stop).unify().boxed()
+const PROJECT: Param = text::<ProjectId>("project_id", "Only the runs of this project");
+const TASK: Param = text::<TaskId>("task_id", "Only the runs of this task; goes with project_id");
+const STATUS: Param =
+    words("status", RunWord::WORDS, "Only runs that stand like this; several with commas between");
+const SINCE: Param = time("since", "Only runs that were started since");
+const SORT: Param = one_of("sort", &["-run_id", "run_id"], "The order: newest first, or oldest first");
+const CURSOR: Param = text::<String>("cursor", "The `next_cursor` of the part before");
+const LIMIT: Param = number("limit", 1, 1000, "The most runs of an answer; without it, all of them");
+
+/// Which runs a list of them has.
+pub(super) const SELECTION: [Param; 4] = [STATUS, SINCE, SORT, CURSOR];
+
+pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+    vec![
+        get("/api/v1/runs", "List runs, newest first")
+            .params(&[PROJECT, TASK, LIMIT])
+            .params(&SELECTION)
+            .json::<wire::Runs>(StatusCode::OK, "Runs")
+            .errors(&[503])
+            .map(|call, (): &()| list(call)),
+        get("/api/v1/runs/{run_id}", "A run with what it has printed")
+            .json::<wire::RunDetail>(StatusCode::OK, "The run")
+            .errors(&[404, 503])
+            .then(show),
+        get("/api/v1/runs/{run_id}/info", "A run")
+            .json::<wire::RunDetail>(StatusCode::OK, "The run, without its output")
+            .errors(&[404, 503])
+            .map(info),
+        post("/api/v1/runs/{run_id}/stop", "Stop a run and its task, and wait for the end")
+            .json::<wire::Stopped>(StatusCode::OK, "It has ended")
+            .json::<wire::Stopped>(
+                StatusCode::ACCEPTED,
+                "It was asked to end, and has not done so in 20 seconds",
+            )
+            .errors(&[404, 409, 503])
+            .then(stop),
+    ]
 }
 
-fn list(api: &Api, query: &Query) -> Result<Response> {
+fn list(call: &Call) -> Result<Response> {
+    let Call { api, query, .. } = call;
     api.ready()?;
-    let project = query.optional("project_id")?;
-    let task: Option<TaskId> = query.optional("task_id")?;
+    let project = query.optional(&PROJECT)?;
+    let task: Option<TaskId> = query.optional(&TASK)?;
     let task = match (&project, task) {
         (_, None) => None,
         (Some(project), Some(task)) => Some(TaskRef { project: ProjectId::clone(project), task }),
-        (None, Some(_)) => return Err(bad("task_id", &"it goes with project_id")),
+        (None, Some(_)) => return Err(bad(&TASK, &"it goes with project_id")),
     };
-    let limit = query.number("limit", 1..=MOST)?.unwrap_or(usize::MAX);
-    let query = RunQuery {
-        project,
-        task,
-        status: query.words::<RunWord>("status")?.into_iter().flat_map(RunWord::statuses).copied().collect(),
-        since: query.time("since")?,
-        sort: sort(query)?,
-        after: cursor(query)?,
-        window: Window { offset: 0, limit },
-    };
+    let limit = query.number(&LIMIT)?.unwrap_or(usize::MAX);
+    let query = RunQuery { project, task, ..selected(query, Window { offset: 0, limit })? };
     let page = api.core.index.list_runs(&query);
     let runs: Vec<wire::Run<'_>> = page.items.iter().map(|r| wire::Run::from(&**r)).collect();
     let next_cursor = page.items.last().filter(|_| page.more).map(|r| r.cursor());
     Ok(json(StatusCode::OK, &wire::Runs { runs, next_cursor }))
 }
 
-/// Where a list of runs goes on.
-pub(super) fn cursor(query: &Query) -> Result<Option<RunRef>> {
-    query.text("cursor").map(|text| RunQuery::cursor(text).map_err(|e| bad("cursor", &e))).transpose()
+/// Which runs a query means, of whatever project and task.
+pub(super) fn selected(query: &Query, window: Window) -> Result<RunQuery> {
+    let words = query.words::<RunWord>(&STATUS)?;
+    let cursor = query.text(&CURSOR)?;
+    Ok(RunQuery {
+        project: None,
+        task: None,
+        status: words.into_iter().flat_map(RunWord::statuses).copied().collect(),
+        since: query.time(&SINCE)?,
+        sort: if query.one_of(&SORT)? == Some("run_id") { Sort::Up } else { Sort::Down },
+        after: cursor.map(|text| RunQuery::cursor(text).map_err(|e| bad(&CURSOR, &e))).transpose()?,
+        window,
+    })
 }
 
-/// The order of a list of runs.
-pub(super) fn sort(query: &Query) -> Result<Sort> {
-    match query.text("sort") {
-        None | Some("-run_id") => Ok(Sort::Down),
-        Some("run_id") => Ok(Sort::Up),
-        Some(_) => Err(bad("sort", &"it is neither run_id nor -run_id")),
-    }
-}
-
-async fn show(api: Api, id: String) -> Result<Response> {
+async fn show(call: Call, id: RunId) -> Result<Response> {
+    let api = call.api;
     let run = find(&api, &id)?;
     let (tree, name) = (api.core.runner.tree.clone(), run.run.clone());
     let (output, output_truncated) = off_thread(move || run_log::stdout(&tree, &name, OUTPUT)).await?;
@@ -105,12 +109,13 @@ async fn show(api: Api, id: String) -> Result<Response> {
     Ok(json(StatusCode::OK, &wire::RunDetail::new(&run, Some(output))))
 }
 
-fn info(api: &Api, id: &str) -> Result<Response> {
-    let run = find(api, id)?;
+fn info(call: &Call, id: &RunId) -> Result<Response> {
+    let run = find(&call.api, id)?;
     Ok(json(StatusCode::OK, &wire::RunDetail::new(&run, None)))
 }
 
-async fn stop(api: Api, id: String) -> Result<Response> {
+async fn stop(call: Call, id: RunId) -> Result<Response> {
+    let api = call.api;
     let run = find(&api, &id)?;
     if run.is_final() {
         return Err(HttpError::new(StatusCode::CONFLICT, format!("run {id} has ended already")));
@@ -118,16 +123,15 @@ async fn stop(api: Api, id: String) -> Result<Response> {
     api.core.stop(run.run.task.clone()).await?;
     let status = api.core.wait_for_end(&run.run, STOP).await?;
     Ok(if status.is_final() {
-        json(StatusCode::OK, &json!({ "status": "stopped" }))
+        json(StatusCode::OK, &wire::Stopped { status: "stopped" })
     } else {
-        json(StatusCode::ACCEPTED, &json!({ "status": "stopping" }))
+        json(StatusCode::ACCEPTED, &wire::Stopped { status: "stopping" })
     })
 }
 
 /// A run by its id.
-pub(super) fn find(api: &Api, id: &str) -> Result<Arc<RunSummary>> {
-    let id: RunId = id.parse()?;
-    if let Some(run) = api.core.index.run(&id) {
+pub(super) fn find(api: &Api, id: &RunId) -> Result<Arc<RunSummary>> {
+    if let Some(run) = api.core.index.run(id) {
         return Ok(run);
     }
     api.ready()?;

@@ -1,28 +1,33 @@
 //! `…/tasks/{t}/runs/stream`: what all runs of a task print, those that are yet to come too.
 
-use warp::{Filter, filters::BoxedFilter, reply::Response};
+use warp::reply::Response;
 
-use super::{Query, query::query};
-use crate::http::{
-    Api,
-    error::{Result, answer},
-    stream::{TaskRunsSource, follow as stream, spelled},
+use crate::{
+    http::{
+        endpoint::{Call, Endpoint, Param, Serve, get, text},
+        error::Result,
+        stream::{TaskRunsSource, follow as stream, spelled},
+        wire,
+    },
+    tree::refs::TaskRef,
 };
 
-pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
-    warp::path!("api" / "projects" / String / "tasks" / String / "runs" / "stream")
-        .and(warp::get())
-        .and(api.clone())
-        .and(query())
-        .and(warp::header::optional::<String>("last-event-id"))
-        .map(|p: String, t: String, api, query, last: Option<String>| {
-            answer(follow(&api, (&p, &t), &query, last.as_deref()))
-        })
-        .boxed()
+const AFTER: Param = text::<String>("after", "The id of an event: the stream begins behind it");
+
+pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+    let path = "/api/projects/{project_id}/tasks/{task_id}/runs/stream";
+    vec![
+        get(path, "Follow what all runs of a task print, those that are yet to come too")
+            .params(&[AFTER])
+            .events::<wire::TaskLogEvent>("What the runs have printed, and what they print")
+            .errors(&[404, 503])
+            .map(follow),
+    ]
 }
 
-fn follow(api: &Api, (p, t): (&str, &str), query: &Query, last: Option<&str>) -> Result<Response> {
-    let task = api.task(p, t)?.task.clone();
-    let (place, reset) = query.place(last)?;
-    Ok(stream(api, TaskRunsSource::new(api, &task, place.unwrap_or_default()), reset, spelled))
+fn follow(call: &Call, task: &TaskRef) -> Result<Response> {
+    let api = &call.api;
+    api.task(task)?;
+    let (place, reset) = call.place(&AFTER)?;
+    Ok(stream(api, TaskRunsSource::new(api, task, place.unwrap_or_default()), reset, spelled))
 }

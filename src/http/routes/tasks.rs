@@ -1,65 +1,82 @@
 //! `/api/v1/tasks`.
 
 use http::StatusCode;
-use serde_json::json;
-use warp::{Filter, filters::BoxedFilter, reply::Response};
+use warp::reply::Response;
 
-use super::{
-    Query, caller, idempotency_key, off_thread,
-    query::{bad, query},
-    replayed,
-};
+use super::{off_thread, replayed};
 use crate::{
     config::TaskStart,
     daemon::{self, Novelty, StartStanding, Submitted},
     http::{
         Api,
-        body::{Body, body},
-        caller::Caller,
-        error::{HttpError, Result, answer, json},
+        endpoint::{
+            Call, Endpoint, IDEMPOTENCY_KEY, Param, Query, Serve, delete, get, number, one_of, post, text,
+            time, words,
+        },
+        error::{HttpError, Result, json},
         wire,
     },
     runner::{self, Origin, Submission},
-    tree::{ids::ProjectId, refs::TaskRef, task::TaskKind},
-    view::index::{Sort, Standing, TaskQuery, TaskSort, Window},
+    tree::{
+        ids::{ProjectId, TaskId},
+        refs::TaskRef,
+        task::TaskKind,
+    },
+    view::index::{Sort, Standing, TaskFilter, TaskQuery, TaskSort, Window},
 };
 
-/// The most tasks that one answer may be asked for.
-const MOST: usize = 1000;
+/// Of which project a task is.
+const PROJECT: Param = text::<ProjectId>("project_id", "The project of the task").required();
+/// Tasks of this project only.
+const OF_PROJECT: Param = text::<ProjectId>("project_id", "Only the tasks of this project");
+const STATUS: Param =
+    words("status", TaskFilter::WORDS, "Only tasks that stand like this; several with commas between");
+const SINCE: Param = time("since", "Only tasks at which something has happened since");
+const SORT: Param = one_of(
+    "sort",
+    &["task_id", "-task_id", "last_activity", "-last_activity"],
+    "The order; a minus turns it round",
+);
+const CURSOR: Param = text::<String>("cursor", "The `next_cursor` of the part before");
+const LIMIT: Param = number("limit", 1, 1000, "The most tasks of an answer; without it, all of them");
 
-pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
-    let all = || warp::path!("api" / "v1" / "tasks");
-    let one = || warp::path!("api" / "v1" / "tasks" / String);
-    let create = all()
-        .and(warp::post())
-        .and(api.clone())
-        .and(caller())
-        .and(idempotency_key())
-        .and(body())
-        .then(async |api, caller, key, body| answer(create(api, caller, key, body).await))
-        .boxed();
-    let list = all()
-        .and(warp::get())
-        .and(api.clone())
-        .and(query())
-        .map(|api, query| answer(list(&api, &query)))
-        .boxed();
-    let show = one()
-        .and(warp::get())
-        .and(api.clone())
-        .and(query())
-        .then(async |id: String, api, query| answer(show(api, id, query).await))
-        .boxed();
-    let cancel = one()
-        .and(warp::delete())
-        .and(api.clone())
-        .and(query())
-        .then(async |id: String, api, query| answer(cancel(api, id, query).await))
-        .boxed();
-    create.or(list).unify().or(show).unify().or(cancel).unify().boxed()
+/// Which tasks a list of them has.
+pub(super) const SELECTION: [Param; 4] = [STATUS, SINCE, SORT, CURSOR];
+
+pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+    vec![
+        get("/api/v1/tasks", "List tasks")
+            .params(&[OF_PROJECT, LIMIT])
+            .params(&SELECTION)
+            .json::<wire::Tasks>(StatusCode::OK, "Tasks with their runs")
+            .errors(&[503])
+            .map(|call, (): &()| list(call)),
+        post("/api/v1/tasks", "Create a task, attach to one, or take one up again")
+            .about(
+                "`attach_mode` says what becomes of a task that is there already: `create` refuses (409), `attach` \
+                 answers with the run that its live loop is at, `resume` takes it up again.",
+            )
+            .params(&[IDEMPOTENCY_KEY])
+            .takes::<wire::NewTask>()
+            .json::<wire::Started>(StatusCode::CREATED, "The task is accepted")
+            .errors(&[404, 409, 422, 503, 507])
+            .then(|call, (): ()| create(call)),
+        get("/api/v1/tasks/{task_id}", "A task with its runs")
+            .params(&[PROJECT])
+            .json::<wire::Task>(StatusCode::OK, "The task")
+            .errors(&[404, 503])
+            .then(show),
+        delete("/api/v1/tasks/{task_id}", "Cancel a task")
+            .params(&[PROJECT])
+            .json::<wire::Cancelled>(StatusCode::OK, "It ends, or has ended")
+            .errors(&[404, 409, 503])
+            .then(cancel),
+    ]
 }
 
-async fn create(api: Api, caller: Caller, key: Option<String>, body: Body) -> Result<Response> {
+async fn create(call: Call) -> Result<Response> {
+    let key = call.header(&IDEMPOTENCY_KEY)?.map(str::to_owned);
+    let Call { api, caller, body, .. } = call;
     let (new, sent) = body.json::<wire::NewTask>(api.core.runner.config.api.max_body).await?;
     may_start(&api)?;
     let idempotency = key.map(|key| runner::request(&key, sent.to_string().as_bytes())).transpose()?;
@@ -141,11 +158,12 @@ fn attached(api: &Api, task: &TaskRef) -> Result<Submitted> {
     Ok(Submitted { run, standing, novelty: Novelty::New })
 }
 
-fn list(api: &Api, query: &Query) -> Result<Response> {
+fn list(call: &Call) -> Result<Response> {
+    let Call { api, query, .. } = call;
     api.ready()?;
-    let limit = query.number("limit", 1..=MOST)?.unwrap_or(usize::MAX);
+    let limit = query.number(&LIMIT)?.unwrap_or(usize::MAX);
     let window = Window { offset: 0, limit };
-    let query = task_query(query, query.optional("project_id")?, window)?;
+    let query = task_query(query, query.optional(&OF_PROJECT)?, window)?;
     let page = api.core.index.list_tasks(&query);
     let reasons = api.core.index.reasons(&page.items, api.core.runner.tree.clock().now());
     let tasks = page.items.iter().zip(reasons).map(|(t, why)| wire::Task::new(t, why)).collect();
@@ -157,24 +175,22 @@ fn list(api: &Api, query: &Query) -> Result<Response> {
 pub(super) fn task_query(query: &Query, project: Option<ProjectId>, window: Window) -> Result<TaskQuery> {
     Ok(TaskQuery {
         project,
-        status: query.words("status")?,
-        since: query.time("since")?,
-        sort: match query.text("sort") {
-            None | Some("task_id") => TaskSort::Name(Sort::Up),
+        status: query.words(&STATUS)?,
+        since: query.time(&SINCE)?,
+        sort: match query.one_of(&SORT)? {
             Some("-task_id") => TaskSort::Name(Sort::Down),
             Some("last_activity") => TaskSort::Activity(Sort::Up),
             Some("-last_activity") => TaskSort::Activity(Sort::Down),
-            Some(_) => {
-                return Err(bad("sort", &"it is none of task_id, -task_id, last_activity, -last_activity"));
-            }
+            _ => TaskSort::Name(Sort::Up),
         },
-        after: query.optional("cursor")?,
+        after: query.optional(&CURSOR)?,
         window,
     })
 }
 
-async fn show(api: Api, id: String, query: Query) -> Result<Response> {
-    let task = TaskRef { project: query.required("project_id")?, task: id.parse()? };
+async fn show(call: Call, task: TaskId) -> Result<Response> {
+    let Call { api, query, .. } = call;
+    let task = TaskRef { project: query.required(&PROJECT)?, task };
     api.ready()?;
     let known = api.core.index.task(&task);
     let known = known.ok_or_else(|| HttpError::not_found(format!("there is no task {task}")))?;
@@ -183,8 +199,8 @@ async fn show(api: Api, id: String, query: Query) -> Result<Response> {
     Ok(json(StatusCode::OK, &wire::Task::new(&known, reason.sentence)))
 }
 
-async fn cancel(api: Api, id: String, query: Query) -> Result<Response> {
-    let task = TaskRef { project: query.required("project_id")?, task: id.parse()? };
-    api.core.stop(task).await?;
-    Ok(json(StatusCode::OK, &json!({ "status": "cancelled" })))
+async fn cancel(call: Call, task: TaskId) -> Result<Response> {
+    let task = TaskRef { project: call.query.required(&PROJECT)?, task };
+    call.api.core.stop(task).await?;
+    Ok(json(StatusCode::OK, &wire::Cancelled { status: "cancelled" }))
 }

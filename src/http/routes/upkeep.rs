@@ -4,45 +4,48 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use http::StatusCode;
-use warp::{Filter, filters::BoxedFilter, reply::Response};
+use warp::reply::Response;
 
-use super::{
-    Query, off_thread,
-    query::{bad, query},
-};
+use super::off_thread;
 use crate::{
     config,
     daemon::Cleaning,
     http::{
-        Api,
-        error::{Result, answer, json},
+        endpoint::{Call, Endpoint, Param, Serve, bad, flag, get, post, text},
+        error::{Result, json},
         wire,
     },
     runner::{Failed, Policy, Scope},
-    tree::run_info::RunStatus,
+    tree::{ids::ProjectId, run_info::RunStatus},
     view::bus_stats,
 };
 
 /// How old is old, unless the query says so.
 const A_WEEK: Duration = Duration::from_hours(168);
 
-pub(super) fn routes(api: &BoxedFilter<(Api,)>) -> BoxedFilter<(Response,)> {
-    let stats = warp::path!("api" / "projects" / String / "stats")
-        .and(warp::get())
-        .and(api.clone())
-        .then(async |id: String, api| answer(stats(api, id).await))
-        .boxed();
-    let gc = warp::path!("api" / "projects" / String / "gc")
-        .and(warp::post())
-        .and(api.clone())
-        .and(query())
-        .then(async |id: String, api, query| answer(gc(api, id, query).await))
-        .boxed();
-    stats.or(gc).unify().boxed()
+const OLDER_THAN: Param =
+    text::<String>("older_than", "How long ago a run has ended, as in `90m` or `30d`; `168h`");
+const KEEP_FAILED: Param = flag("keep_failed", "Whether runs that failed are kept");
+const DRY_RUN: Param = flag("dry_run", "Whether it is only told what would be deleted");
+
+pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+    vec![
+        get("/api/projects/{project_id}/stats", "What a project comes to")
+            .json::<wire::Stats>(StatusCode::OK, "The figures")
+            .errors(&[404, 503])
+            .then(stats),
+        post("/api/projects/{project_id}/gc", "Delete old runs")
+            .refuses_pages()
+            .params(&[OLDER_THAN, KEEP_FAILED, DRY_RUN])
+            .json::<wire::Collected>(StatusCode::OK, "What was deleted")
+            .errors(&[404, 503])
+            .then(gc),
+    ]
 }
 
-async fn stats(api: Api, id: String) -> Result<Response> {
-    let project = api.project(&id)?;
+async fn stats(call: Call, project: ProjectId) -> Result<Response> {
+    let api = call.api;
+    api.project(&project)?;
     let tasks = api.core.index.tasks(Some(&project));
     let (tree, name) = (api.core.runner.tree.clone(), project.clone());
     let buses = off_thread(move || bus_stats::of_project(&tree, &name)).await?;
@@ -63,23 +66,24 @@ async fn stats(api: Api, id: String) -> Result<Response> {
     Ok(json(StatusCode::OK, &stats))
 }
 
-async fn gc(api: Api, id: String, query: Query) -> Result<Response> {
-    let project = api.project(&id)?;
-    let age = match query.text("older_than") {
+async fn gc(call: Call, project: ProjectId) -> Result<Response> {
+    let Call { api, query, .. } = call;
+    api.project(&project)?;
+    let age = match query.text(&OLDER_THAN)? {
         None => A_WEEK,
         Some(text) => config::parse_duration(text)
-            .ok_or_else(|| bad("older_than", &"it is no time such as 90m, 168h or 30d"))?,
+            .ok_or_else(|| bad(&OLDER_THAN, &"it is no time such as 90m, 168h or 30d"))?,
     };
     let now = api.core.runner.tree.clock().now();
     let age = TimeDelta::from_std(age).ok();
     let before = age.and_then(|age| now.checked_sub_signed(age));
     let policy = Policy {
-        before: before.ok_or_else(|| bad("older_than", &"it lies before all time"))?,
+        before: before.ok_or_else(|| bad(&OLDER_THAN, &"it lies before all time"))?,
         keep: 1,
-        failed: if query.flag("keep_failed")? { Failed::Keep } else { Failed::Collect },
+        failed: if query.flag(&KEEP_FAILED)? { Failed::Keep } else { Failed::Collect },
         scope: Scope::Runs,
     };
-    let dry_run = query.flag("dry_run")?;
+    let dry_run = query.flag(&DRY_RUN)?;
     let cleaning = if dry_run { Cleaning::Rehearsed } else { Cleaning::Real };
     let collected = api.core.collect(project, policy, cleaning).await?;
     let collected = wire::Collected { deleted_runs: collected.runs, freed_bytes: collected.bytes, dry_run };

@@ -18,7 +18,6 @@ mod tree;
 
 pub(super) use all_runs::AllRunsSource;
 pub(super) use bus::{BusBegin, BusSource};
-pub(super) use cursor::PageCursor;
 pub(super) use file::FileSource;
 pub(super) use page::page;
 pub(super) use run::RunSource;

@@ -1,12 +1,13 @@
 //! Who asks, codes, keys of pages, and tickets.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::time::Time;
 use crate::{daemon::NewKey, tree::login::BrowserKey};
 
 /// Whether a key is asked for, and whose came with the request.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct WhoAsks<'a> {
     pub(in crate::http) required: bool,
     pub(in crate::http) authenticated: bool,
@@ -17,7 +18,7 @@ pub(in crate::http) struct WhoAsks<'a> {
 }
 
 /// What a code is to be for.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct NewCode {
     /// No more than the key that asks for it has; absent: as much.
@@ -26,7 +27,7 @@ pub(in crate::http) struct NewCode {
 }
 
 /// A code that was made.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "on the wire it stands among others")]
 pub(in crate::http) struct Code<'a> {
     code: &'a str,
@@ -35,14 +36,14 @@ pub(in crate::http) struct Code<'a> {
 }
 
 /// A code to exchange.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct GivenCode {
     pub(in crate::http) code: String,
 }
 
 /// A key that a page got.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "on the wire it stands among others")]
 pub(in crate::http) struct Key<'a> {
     key: &'a str,
@@ -52,13 +53,13 @@ pub(in crate::http) struct Key<'a> {
 }
 
 /// The keys that pages hold.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct Keys<'a> {
     pub(in crate::http) keys: Vec<HeldKey<'a>>,
 }
 
 /// A key that a page holds.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct HeldKey<'a> {
     name: &'a str,
     scope: &'a str,
@@ -69,7 +70,7 @@ pub(in crate::http) struct HeldKey<'a> {
 }
 
 /// What a ticket is to be for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct NewTicket {
     /// The path of the request; a query behind it is passed over.
@@ -77,7 +78,7 @@ pub(in crate::http) struct NewTicket {
 }
 
 /// A ticket that was made.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "on the wire it stands among others")]
 pub(in crate::http) struct Ticket<'a> {
     pub(in crate::http) ticket: &'a str,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,7 +13,7 @@ use crate::tree::{
 };
 
 /// `POST /api/v1/messages`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct NewMessage {
     pub(in crate::http) project_id: ProjectId,
@@ -32,7 +33,7 @@ pub(in crate::http) struct NewMessage {
 }
 
 /// A message: as on the bus, but that `parents` are ids, with the objects beside them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct BusMessage<'a> {
     msg_id: &'a MsgId,
     timestamp: Time,
@@ -73,7 +74,7 @@ impl<'a> From<&'a Message> for BusMessage<'a> {
 }
 
 /// `GET /api/v1/messages`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct Messages<'a> {
     pub(in crate::http) messages: Vec<BusMessage<'a>>,
     /// Whether more stand behind the last one.
@@ -81,7 +82,7 @@ pub(in crate::http) struct Messages<'a> {
 }
 
 /// `POST /api/projects/{p}/messages` and `…/tasks/{t}/messages`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct NewBusMessage {
     #[serde(rename = "type", default)]
@@ -120,7 +121,7 @@ impl NewBusMessage {
 }
 
 /// The answer to a post.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct Posted<'a> {
     pub(in crate::http) msg_id: &'a MsgId,
     pub(in crate::http) timestamp: Time,

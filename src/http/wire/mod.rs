@@ -3,6 +3,9 @@
 //! `/api/v1` has words of its own for how a run stands; `/api/projects` shows those on disk.
 
 mod access;
+mod daemon;
+mod failure;
+mod files;
 mod messages;
 mod projects;
 mod runs;
@@ -11,12 +14,15 @@ mod time;
 mod topics;
 
 pub(super) use access::{Code, GivenCode, Key, Keys, NewCode, NewTicket, Ticket, WhoAsks};
+pub(super) use daemon::{Health, Healthz, RunningTask, Status, Version};
+pub(super) use failure::Failure;
+pub(super) use files::{FileEvent, FileText};
 pub(super) use messages::{BusMessage, Messages, NewBusMessage, NewMessage, Posted};
 pub(super) use projects::{
-    Collected, DeletedProject, File, FlatRun, FlatRuns, Listed, NewProject, Project, ProjectRun, Projects,
-    Stats, TaskDetail, TaskItem,
+    Collected, DeletedProject, File, FlatRun, FlatRuns, Folders, Listed, NewProject, Project, ProjectRun,
+    Projects, Resumed, Signalled, Stats, TaskDetail, TaskItem,
 };
-pub(super) use runs::{LogEvent, Output, Run, RunChange, RunDetail, RunWord, Runs, TaskLogEvent};
-pub(super) use tasks::{AttachMode, NewTask, Started, Task, Tasks};
+pub(super) use runs::{LogEvent, Output, Run, RunChange, RunDetail, RunWord, Runs, Stopped, TaskLogEvent};
+pub(super) use tasks::{AttachMode, Cancelled, NewTask, Started, Task, Tasks};
 pub(super) use time::Time;
 pub(super) use topics::{Own as TopicOwn, TopicEvent, TopicSaid, WithRuns};

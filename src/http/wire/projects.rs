@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::time::Time;
@@ -19,7 +20,7 @@ use crate::{
 };
 
 /// A project.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the document's names")]
 pub(in crate::http) struct Project<'a> {
     id: &'a ProjectId,
@@ -41,13 +42,20 @@ impl<'a> From<&'a ProjectEntry> for Project<'a> {
 }
 
 /// `GET /api/projects`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct Projects<'a> {
     pub(in crate::http) projects: Vec<Project<'a>>,
 }
 
+/// `GET /api/projects/home-dirs`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::http) struct Folders<'a> {
+    /// Folders that projects and runs work in.
+    pub(in crate::http) dirs: Vec<&'a str>,
+}
+
 /// `POST /api/projects`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct NewProject {
     pub(in crate::http) project_id: ProjectId,
@@ -55,7 +63,7 @@ pub(in crate::http) struct NewProject {
 }
 
 /// `DELETE /api/projects/{p}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct DeletedProject<'a> {
     pub(in crate::http) project_id: &'a ProjectId,
     pub(in crate::http) deleted_tasks: usize,
@@ -63,7 +71,7 @@ pub(in crate::http) struct DeletedProject<'a> {
 }
 
 /// `POST /api/projects/{p}/gc`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct Collected {
     pub(in crate::http) deleted_runs: usize,
     pub(in crate::http) freed_bytes: u64,
@@ -71,7 +79,7 @@ pub(in crate::http) struct Collected {
 }
 
 /// `GET /api/projects/{p}/stats`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct Stats<'a> {
     pub(in crate::http) project_id: &'a ProjectId,
     pub(in crate::http) total_tasks: usize,
@@ -87,7 +95,8 @@ pub(in crate::http) struct Stats<'a> {
 }
 
 /// A part of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ListOf{T}")]
 pub(in crate::http) struct Listed<T> {
     pub(in crate::http) items: Vec<T>,
     pub(in crate::http) total: usize,
@@ -99,7 +108,7 @@ pub(in crate::http) struct Listed<T> {
 }
 
 /// A task in a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct TaskItem<'a> {
     id: &'a TaskId,
     project_id: &'a ProjectId,
@@ -158,7 +167,7 @@ impl<'a> TaskItem<'a> {
 }
 
 /// A file of a run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct File {
     name: &'static str,
     label: &'static str,
@@ -172,7 +181,7 @@ impl From<(RunFile, u64)> for File {
 }
 
 /// A run. Its name stands under `id` and `run_id`, for clients know either.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct ProjectRun<'a> {
     id: &'a RunId,
     run_id: &'a RunId,
@@ -224,7 +233,7 @@ impl<'a> ProjectRun<'a> {
 }
 
 /// `GET /api/projects/{p}/tasks/{t}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct TaskDetail<'a> {
     #[serde(flatten)]
     pub(in crate::http) item: TaskItem<'a>,
@@ -234,8 +243,27 @@ pub(in crate::http) struct TaskDetail<'a> {
     pub(in crate::http) runs: Vec<ProjectRun<'a>>,
 }
 
+/// `POST …/tasks/{t}/resume`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the document's names")]
+pub(in crate::http) struct Resumed<'a> {
+    pub(in crate::http) project_id: &'a ProjectId,
+    pub(in crate::http) task_id: &'a TaskId,
+    pub(in crate::http) resumed: bool,
+    /// The run that goes on with it.
+    pub(in crate::http) run_id: &'a RunId,
+}
+
+/// `POST …/runs/{r}/stop`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::http) struct Signalled<'a> {
+    pub(in crate::http) run_id: &'a RunId,
+    /// `SIGTERM sent`
+    pub(in crate::http) message: &'static str,
+}
+
 /// A run in the flat list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct FlatRun<'a> {
     id: &'a RunId,
     task_id: &'a TaskId,
@@ -270,7 +298,7 @@ impl<'a> From<&'a Arc<RunSummary>> for FlatRun<'a> {
 }
 
 /// `GET /api/projects/{p}/runs/flat`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct FlatRuns<'a> {
     pub(in crate::http) runs: Vec<FlatRun<'a>>,
 }

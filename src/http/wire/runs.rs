@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::time::Time;
@@ -17,7 +18,7 @@ use crate::{
 };
 
 /// The word for a run's state on `/api/v1`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(in crate::http) enum RunWord {
     Created,
@@ -43,6 +44,9 @@ impl From<Option<RunStatus>> for RunWord {
 }
 
 impl RunWord {
+    /// Those that can be asked for.
+    pub(in crate::http) const WORDS: &[&str] = &["created", "running", "success", "failed", "stopped"];
+
     /// The states that this word is shown for.
     pub(in crate::http) fn statuses(self) -> &'static [RunStatus] {
         match self {
@@ -68,15 +72,15 @@ impl FromStr for RunWord {
             "failed" | "crashed" => Self::Failed,
             "stopped" => Self::Stopped,
             _ => {
-                let word = word.escape_debug();
-                return Err(format!("'{word}' is none of created, running, success, failed, stopped"));
+                let known = Self::WORDS.join(", ");
+                return Err(format!("'{}' is none of {known}", word.escape_debug()));
             }
         })
     }
 }
 
 /// A run in a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the document's names")]
 pub(in crate::http) struct Run<'a> {
     pub(in crate::http) run_id: &'a RunId,
@@ -115,7 +119,7 @@ impl<'a> From<&'a RunSummary> for Run<'a> {
 }
 
 /// `GET /api/v1/runs`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct Runs<'a> {
     pub(in crate::http) runs: Vec<Run<'a>>,
     /// Where the list goes on, if it does.
@@ -123,8 +127,15 @@ pub(in crate::http) struct Runs<'a> {
     pub(in crate::http) next_cursor: Option<String>,
 }
 
+/// `POST /api/v1/runs/{id}/stop`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::http) struct Stopped {
+    /// `stopped`, or `stopping` while it has not ended.
+    pub(in crate::http) status: &'static str,
+}
+
 /// An event of `/api/v1/runs/stream/all`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct RunChange<'a> {
     #[serde(rename = "type")]
     pub(in crate::http) kind: &'static str,
@@ -144,7 +155,7 @@ impl<'a> RunChange<'a> {
 }
 
 /// An event of a run's stream.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(in crate::http) enum LogEvent<'a> {
     /// A line.
@@ -183,7 +194,7 @@ impl<'a> From<&'a run_log::LogEvent> for LogEvent<'a> {
 }
 
 /// A run by itself.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct RunDetail<'a> {
     #[serde(flatten)]
     pub(in crate::http) run: Run<'a>,
@@ -195,7 +206,7 @@ pub(in crate::http) struct RunDetail<'a> {
 }
 
 /// What a run's agent has printed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct Output {
     pub(in crate::http) output: String,
     /// Whether the beginning was left out.
@@ -215,7 +226,7 @@ impl<'a> RunDetail<'a> {
 }
 
 /// An event of the stream of a task's runs: that of the run, and which run it is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct TaskLogEvent<'a> {
     run_id: &'a RunId,
     project_id: &'a ProjectId,

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// A task.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the document's names")]
 pub(in crate::http) struct Task<'a> {
     project_id: &'a ProjectId,
@@ -51,7 +52,7 @@ impl<'a> Task<'a> {
 }
 
 /// `GET /api/v1/tasks`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct Tasks<'a> {
     pub(in crate::http) tasks: Vec<Task<'a>>,
     /// Where the list goes on, if it does.
@@ -60,7 +61,7 @@ pub(in crate::http) struct Tasks<'a> {
 }
 
 /// What becomes of an existing task of the same name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(in crate::http) enum AttachMode {
     /// It must not exist.
@@ -73,7 +74,7 @@ pub(in crate::http) enum AttachMode {
 }
 
 /// `POST /api/v1/tasks`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct NewTask {
     pub(in crate::http) project_id: ProjectId,
@@ -99,14 +100,14 @@ pub(in crate::http) struct NewTask {
 }
 
 /// What the request of a task that answers a message is called on the task's bus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub(in crate::http) enum ThreadMessageType {
     #[serde(rename = "USER_REQUEST")]
     UserRequest,
 }
 
 /// The answer to it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct Started<'a> {
     pub(in crate::http) project_id: &'a ProjectId,
     pub(in crate::http) task_id: &'a TaskId,
@@ -116,4 +117,11 @@ pub(in crate::http) struct Started<'a> {
     pub(in crate::http) depends_on: &'a [TaskId],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) reason: Option<&'a str>,
+}
+
+/// `DELETE /api/v1/tasks/{id}`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::http) struct Cancelled {
+    /// `cancelled`
+    pub(in crate::http) status: &'static str,
 }

@@ -1,5 +1,6 @@
 //! Events of the stream of a page.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// An event of one topic.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct TopicEvent<'a> {
     pub(in crate::http) topic: &'a str,
     #[serde(flatten)]
@@ -22,7 +23,7 @@ pub(in crate::http) struct TopicEvent<'a> {
 }
 
 /// What an event says.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(in crate::http) enum TopicSaid<'a> {
     Own(Own<'a>),
@@ -32,7 +33,7 @@ pub(in crate::http) enum TopicSaid<'a> {
 }
 
 /// What only this stream says.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(in crate::http) enum Own<'a> {
     /// Everything that was there has been told.
@@ -73,7 +74,7 @@ pub(in crate::http) enum Own<'a> {
 }
 
 /// A task, with its runs where it alone is followed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(in crate::http) enum TopicTask<'a> {
     Item(TaskItem<'a>),

@@ -46,7 +46,18 @@ impl RunFile {
     pub const ALL: [Self; 7] =
         [Self::Output, Self::Stdout, Self::Stderr, Self::Prompt, Self::Events, Self::Patch, Self::Info];
 
-    fn names(self) -> Names {
+    /// Their names in questions.
+    pub const NAMES: &[&str] = &{
+        let mut names = [""; Self::ALL.len()];
+        let mut n = 0;
+        while n < names.len() {
+            names[n] = Self::ALL[n].names().0;
+            n += 1;
+        }
+        names
+    };
+
+    const fn names(self) -> Names {
         match self {
             Self::Output => ("output.md", "output.md", "Answer"),
             Self::Stdout => ("stdout", "agent-stdout.txt", "Standard output"),
@@ -103,9 +114,12 @@ impl RunFile {
 impl TaskFile {
     const ALL: [Self; 2] = [Self::Prompt, Self::State];
 
+    /// Their names in questions.
+    pub const NAMES: &[&str] = &[Self::Prompt.name(), Self::State.name()];
+
     /// Its name in questions and on disk.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Prompt => "TASK.md",
             Self::State => "TASK_STATE.md",
@@ -127,7 +141,7 @@ impl FromStr for RunFile {
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
         let named = |f: &Self| text == f.names().0 || text == f.names().1;
-        Self::ALL.into_iter().find(named).ok_or_else(|| none_of(text, &Self::ALL.map(Self::name)))
+        Self::ALL.into_iter().find(named).ok_or_else(|| none_of(text, Self::NAMES))
     }
 }
 
@@ -135,10 +149,7 @@ impl FromStr for TaskFile {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|f| f.name() == text)
-            .ok_or_else(|| none_of(text, &Self::ALL.map(Self::name)))
+        Self::ALL.into_iter().find(|f| f.name() == text).ok_or_else(|| none_of(text, Self::NAMES))
     }
 }
 

@@ -174,6 +174,12 @@ impl FromStr for TaskCursor {
     }
 }
 
+impl TaskFilter {
+    /// Our words for it.
+    pub const WORDS: &[&str] =
+        &["queued", "running", "blocked", "completed", "failed", "stopped", "idle", "partial_failure"];
+}
+
 impl FromStr for TaskFilter {
     type Err = String;
 
@@ -189,10 +195,8 @@ impl FromStr for TaskFilter {
             "idle" => TaskStatus::Idle,
             "partial_failure" => return Ok(Self::PartialFailure),
             _ => {
-                return Err(format!(
-                    "'{}' is none of queued, running, blocked, completed, failed, stopped, idle, partial_failure",
-                    word.escape_debug()
-                ));
+                let known = Self::WORDS.join(", ");
+                return Err(format!("'{}' is none of {known}", word.escape_debug()));
             }
         }))
     }

@@ -1,0 +1,21 @@
+//! The headers that endpoints understand.
+
+use super::param::{Param, text};
+
+/// Where a client that was cut off goes on.
+pub(in crate::http) const LAST_EVENT_ID: Param = text::<String>(
+    "Last-Event-ID",
+    "The id of the last event that was received: the stream goes on behind it",
+)
+.in_header();
+
+/// What a client calls a request that it may send again.
+pub(in crate::http) const IDEMPOTENCY_KEY: Param = text::<String>(
+    "Idempotency-Key",
+    "A name for this request: sent again with the same name it is not done twice, and answered as before",
+)
+.in_header();
+
+/// Which bytes are asked for.
+pub(in crate::http) const RANGE: Param =
+    text::<String>("Range", "The bytes that are asked for, as in `bytes=0-1023`; one range only").in_header();

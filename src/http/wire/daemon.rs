@@ -1,0 +1,60 @@
+//! The daemon itself: whether it is there, and what it is at.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::time::Time;
+use crate::tree::ids::{ProjectId, RunId, TaskId};
+
+/// `GET /api/v1/health`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::http) struct Health {
+    /// `ok`
+    pub(in crate::http) status: &'static str,
+}
+
+/// `GET /healthz`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::http) struct Healthz {
+    /// `ok`
+    pub(in crate::http) status: &'static str,
+    /// How long the daemon has been up, as in `42s`.
+    pub(in crate::http) uptime: String,
+}
+
+/// `GET /api/v1/version`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::http) struct Version {
+    /// The version of the daemon.
+    pub(in crate::http) version: &'static str,
+}
+
+/// `GET /api/v1/status`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::http) struct Status<'a> {
+    /// How many runs are running.
+    pub(in crate::http) active_runs_count: usize,
+    /// How long the daemon has been up.
+    pub(in crate::http) uptime_seconds: f64,
+    /// The agents that the configuration names.
+    pub(in crate::http) configured_agents: Vec<&'a str>,
+    /// The version of the daemon.
+    pub(in crate::http) version: &'static str,
+    /// The runs that are running.
+    pub(in crate::http) running_tasks: Vec<RunningTask<'a>>,
+}
+
+/// A run that is running.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::http) struct RunningTask<'a> {
+    /// Its project.
+    pub(in crate::http) project_id: &'a ProjectId,
+    /// Its task.
+    pub(in crate::http) task_id: &'a TaskId,
+    /// The run.
+    pub(in crate::http) run_id: &'a RunId,
+    /// The agent that works on it.
+    pub(in crate::http) agent: &'a str,
+    /// When it was started.
+    pub(in crate::http) started: Option<Time>,
+}
