@@ -133,8 +133,13 @@ impl Core {
     /// # Errors
     /// If there is no such project or task, or the message cannot be stored.
     pub async fn post(self: &Arc<Self>, owner: BusOwner, draft: Draft) -> Result<Message> {
-        let bus = self.runner.tree.bus(owner);
-        self.shutdown.owned(off_thread(move || Ok(bus.post(&draft)?))).await
+        let core = self.clone();
+        let work = move || {
+            let posted = core.runner.tree.bus(owner.clone()).post(&draft)?;
+            core.index.posted_to(&owner);
+            Ok(posted)
+        };
+        self.shutdown.owned(off_thread(work)).await
     }
 
     /// Posts a message once, however often the same request is sent within a day.
@@ -147,7 +152,8 @@ impl Core {
         draft: Draft,
         asked: Idempotency,
     ) -> Result<(Message, Novelty)> {
-        let bus = self.runner.tree.bus(owner);
+        let bus = self.runner.tree.bus(owner.clone());
+        let core = self.clone();
         let oldest = self.runner.tree.clock().now() - REMEMBERED;
         let work = move || {
             let draft = draft.with_meta(KEY, asked.key.as_str()).with_meta(DIGEST, asked.digest.as_str());
@@ -156,6 +162,7 @@ impl Core {
                 _ if m.timestamp < oldest => LookBack::Stop,
                 _ => LookBack::Continue,
             })?;
+            core.index.posted_to(&owner);
             match posted {
                 Posted::New(message) => Ok((message, Novelty::New)),
                 Posted::AlreadyThere(message) if message.meta.get(DIGEST) == draft.meta.get(DIGEST) => {

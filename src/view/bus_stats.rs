@@ -1,6 +1,15 @@
-//! How many buses a project has and how large they are.
+//! How many buses a project has and how large they are, remembered: only what may have grown is looked at again.
 
-use crate::tree::{Result, Tree, bus::BusOwner, ids::ProjectId, refs::TaskRef};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use crate::tree::{
+    Result, Tree,
+    bus::BusOwner,
+    ids::{ProjectId, TaskId},
+};
 
 /// The buses of a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -11,19 +20,106 @@ pub struct BusStats {
     pub bytes: u64,
 }
 
-/// Looks at the buses of a project and of its tasks; nothing is opened.
-///
-/// # Errors
-/// If a folder cannot be read.
-pub fn of_project(tree: &Tree, project: &ProjectId) -> Result<BusStats> {
-    let mut stats = BusStats::default();
-    let task = |task| BusOwner::Task(TaskRef { project: project.clone(), task });
-    let tasks = tree.tasks(project)?.into_iter().map(task);
-    for owner in std::iter::once(BusOwner::Project(project.clone())).chain(tasks) {
-        if let Some(stat) = tree.root().stat(&owner.path())? {
-            stats.files += 1;
-            stats.bytes += stat.len;
+/// What is known of the buses, project by project.
+#[derive(Debug, Default)]
+pub struct BusSizes(Mutex<HashMap<ProjectId, Sizes>>);
+
+/// The buses of one project; `None` is its own.
+#[derive(Debug, Default)]
+struct Sizes {
+    /// Bytes; `None`: nobody has posted.
+    known: HashMap<Option<TaskId>, Option<u64>>,
+    /// Those that may have changed since they were looked at.
+    touched: HashSet<Option<TaskId>>,
+}
+
+impl BusSizes {
+    /// Says that a bus may have changed.
+    pub fn touched(&self, owner: &BusOwner) {
+        let mut all = self.all();
+        if let Some(sizes) = all.get_mut(owner.project()) {
+            sizes.touched.insert(owner.task().cloned());
         }
     }
-    Ok(stats)
+
+    /// The buses of a project with these tasks; those of `live` tasks, which others write, are looked at in any case.
+    ///
+    /// # Errors
+    /// If a folder cannot be read.
+    pub fn of_project<'a>(
+        &self,
+        tree: &Tree,
+        project: &ProjectId,
+        tasks: impl Iterator<Item = &'a TaskId>,
+        live: impl Iterator<Item = &'a TaskId>,
+    ) -> Result<BusStats> {
+        let owners: HashSet<Option<TaskId>> = std::iter::once(None).chain(tasks.cloned().map(Some)).collect();
+        let due: Vec<Option<TaskId>> = {
+            let mut all = self.all();
+            let sizes = all.entry(project.clone()).or_default();
+            // Before they are looked at: what is touched meanwhile is looked at once more.
+            let mut touched = std::mem::take(&mut sizes.touched);
+            touched.extend(live.cloned().map(Some));
+            // The project's own: whoever finishes a task posts to it.
+            touched.insert(None);
+            sizes.known.retain(|owner, _| owners.contains(owner));
+            owners.iter().filter(|o| touched.contains(*o) || !sizes.known.contains_key(*o)).cloned().collect()
+        };
+        let mut looked = Vec::with_capacity(due.len());
+        for owner in due {
+            let bus = BusOwner::new(project.clone(), owner.clone());
+            looked.push((owner, tree.root().stat(&bus.path())?.map(|stat| stat.len)));
+        }
+        let mut all = self.all();
+        let sizes = all.entry(project.clone()).or_default();
+        sizes.known.extend(looked);
+        let sizes = sizes.known.values().flatten();
+        Ok(sizes.fold(BusStats::default(), |sum, bytes| BusStats {
+            files: sum.files + 1,
+            bytes: sum.bytes + bytes,
+        }))
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<ProjectId, Sizes>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::Clock,
+        fsx::Durability,
+        tree::bus::{Draft, MessageType},
+    };
+
+    #[test]
+    fn what_was_touched_is_looked_at_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = Tree::create(folder.path(), Durability::Never, Clock::System).unwrap();
+        let project: ProjectId = "p".parse().unwrap();
+        let tasks: Vec<TaskId> = ["a", "b"].map(|t| t.parse().unwrap()).to_vec();
+        for task in ["a", "b"] {
+            std::fs::create_dir_all(folder.path().join("p").join(task)).unwrap();
+        }
+        let post = |owner: &BusOwner| {
+            tree.bus(owner.clone()).post(&Draft::new(MessageType::PROGRESS, "x")).unwrap();
+        };
+        let sizes = BusSizes::default();
+        let stats = |live: &[TaskId]| sizes.of_project(&tree, &project, tasks.iter(), live.iter()).unwrap();
+        assert_eq!(stats(&[]), BusStats::default());
+        let of_a = BusOwner::new(project.clone(), Some(tasks[0].clone()));
+        post(&of_a);
+        assert_eq!(stats(&[]).files, 0, "remembered");
+        assert_eq!(stats(&tasks[..1]).files, 1, "a live one is looked at");
+        let before = stats(&[]).bytes;
+        post(&of_a);
+        sizes.touched(&of_a);
+        post(&BusOwner::new(project.clone(), None));
+        let after = stats(&[]);
+        assert!(after.files == 2 && after.bytes > 2 * before, "{after:?}");
+        let gone = sizes.of_project(&tree, &project, tasks[1..].iter(), [].iter()).unwrap();
+        assert_eq!(gone.files, 1, "a task that is gone counts no more");
+    }
 }

@@ -17,7 +17,6 @@ use crate::{
     },
     runner::{Failed, Policy, Scope},
     tree::{ids::ProjectId, run_info::RunStatus},
-    view::bus_stats,
 };
 
 /// How old is old, unless the query says so.
@@ -47,8 +46,8 @@ async fn stats(call: Call, project: ProjectId) -> Result<Response> {
     let api = call.api;
     api.project(&project)?;
     let tasks = api.core.index.tasks(Some(&project));
-    let (tree, name) = (api.core.runner.tree.clone(), project.clone());
-    let buses = off_thread(move || bus_stats::of_project(&tree, &name)).await?;
+    let (core, name) = (api.core.clone(), project.clone());
+    let buses = off_thread(move || core.index.bus_stats(&core.runner.tree, &name)).await?;
     let count = |status| tasks.iter().map(|t| t.count(status)).sum::<usize>();
     let (stopped, crashed) = (count(RunStatus::Stopped), count(RunStatus::Crashed));
     let stats = wire::Stats {

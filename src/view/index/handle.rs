@@ -19,11 +19,15 @@ use super::{
 use crate::{
     tree::{
         Result, Tree,
+        bus::BusOwner,
         ids::{ProjectId, RunId, TaskId},
         refs::{RunRef, TaskRef},
         ticket::Place,
     },
-    view::task::TaskStatus,
+    view::{
+        bus_stats::{BusSizes, BusStats},
+        task::TaskStatus,
+    },
 };
 
 /// What is in the tree, as it was last looked at.
@@ -34,13 +38,20 @@ pub struct Index {
     look: Mutex<()>,
     revision: watch::Sender<u64>,
     incarnation: String,
+    buses: BusSizes,
 }
 
 impl Index {
     /// An index that knows nothing yet. `incarnation` tells its revisions from those of other processes.
     #[must_use]
     pub fn new(incarnation: String) -> Self {
-        Self { state: RwLock::default(), look: Mutex::default(), revision: watch::channel(0).0, incarnation }
+        Self {
+            state: RwLock::default(),
+            look: Mutex::default(),
+            revision: watch::channel(0).0,
+            incarnation,
+            buses: BusSizes::default(),
+        }
     }
 
     /// Reads the whole tree.
@@ -92,6 +103,7 @@ impl Index {
         };
         let summary = read::task(tree, task, ticket, known.as_deref())?;
         self.state_mut().put(task, summary);
+        self.posted_to(&BusOwner::Task(task.clone()));
         drop(looking);
         self.publish();
         Ok(())
@@ -107,6 +119,7 @@ impl Index {
         self.state_mut().put_project(project, summary);
         drop(looking);
         self.publish();
+        self.posted_to(&BusOwner::Project(project.clone()));
         Ok(())
     }
 
@@ -127,6 +140,22 @@ impl Index {
     pub fn put_standings(&self, standings: BTreeMap<TaskRef, Standing>) {
         self.state_mut().put_standings(standings);
         self.publish();
+    }
+
+    /// Says that a bus may have grown.
+    pub fn posted_to(&self, owner: &BusOwner) {
+        self.buses.touched(owner);
+    }
+
+    /// How many buses a project has, and how large they are. What others post to the bus of a task at rest is seen
+    /// when the task is looked at next.
+    ///
+    /// # Errors
+    /// If a folder cannot be read.
+    pub fn bus_stats(&self, tree: &Tree, project: &ProjectId) -> Result<BusStats> {
+        let (tasks, wanted) = (self.tasks(Some(project)), self.wanted());
+        let live = wanted.iter().filter(|t| t.project == *project).map(|t| &t.task);
+        self.buses.of_project(tree, project, tasks.iter().map(|t| &t.task.task), live)
     }
 
     /// The projects, sorted by name.
