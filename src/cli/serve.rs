@@ -87,6 +87,7 @@ async fn serve(context: &Context, runner: Runner, lock: &DaemonLock) -> CliResul
     let keeper = core.shutdown.spawn(core.clone().keep());
     let planner = core.shutdown.spawn(core.clone().run());
     let programs = core.shutdown.spawn(core.clone().look_at_programs());
+    let audit = core.shutdown.spawn(core.clone().keep_audit());
     let server = Server { listener, guard: Guard::new(&api, address.ip()), drain: DRAIN };
     let server = core.shutdown.spawn(http::serve(server, core.clone()));
 
@@ -110,7 +111,10 @@ async fn serve(context: &Context, runner: Runner, lock: &DaemonLock) -> CliResul
     if left > 0 {
         tracing::warn!(left, "work was left at the end of the drain; the next daemon goes on with it");
     }
-    drop((keeper, planner, programs));
+    drop((keeper, planner, programs, audit));
+    if let Err(e) = tree.sync_audit() {
+        tracing::warn!(error = %e, "the audit log may not outlive a power cut");
+    }
     lock.withdraw(&tree)?;
     tracing::info!(signal, "the daemon has ended");
     Ok(ExitCode::SUCCESS)

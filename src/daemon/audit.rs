@@ -1,6 +1,6 @@
 //! The log of accepted submissions: what was asked for, without secrets, in lines of bounded length.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -13,6 +13,8 @@ use crate::{
     },
 };
 
+/// So often the log is made durable while something is written to it.
+const SYNC: Duration = Duration::from_secs(1);
 /// The longest text that is kept of a field, in bytes.
 const MAX_TEXT: usize = 4096;
 /// The longest payload that is kept, in bytes of JSON; a longer one is only told of.
@@ -46,6 +48,23 @@ pub struct Submitted {
 }
 
 impl Core {
+    /// Makes what is written down durable, a moment later and until the way down begins: a submission is not held up
+    /// by the log of it.
+    pub async fn keep_audit(self: Arc<Self>) {
+        let noticed = async || {
+            self.audited.notified().await;
+            tokio::time::sleep(SYNC).await;
+        };
+        while self.shutdown.token().run_until_cancelled(noticed()).await.is_some() {
+            let tree = self.runner.tree.clone();
+            match tokio::task::spawn_blocking(move || tree.sync_audit()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(e)) => tracing::warn!(error = %e, "the audit log may not outlive a power cut"),
+                Err(e) => std::panic::resume_unwind(e.into_panic()),
+            }
+        }
+    }
+
     /// Writes a submission down. A failure is logged and holds nobody up: what was asked for is done.
     pub async fn audit(self: &Arc<Self>, submitted: Submitted) {
         let core = self.clone();
@@ -78,6 +97,7 @@ impl Core {
         if let Err(e) = tree.append_audit(&entry) {
             tracing::warn!(error = %e, request_id = entry.request_id, "a submission could not be written to the audit log");
         }
+        self.audited.notify_one();
     }
 }
 

@@ -46,6 +46,8 @@ pub struct Core {
     fresh: Mutex<HashSet<TicketId>>,
     pass: tokio::sync::Mutex<()>,
     poke: Notify,
+    /// Something was written to the audit log.
+    pub(super) audited: Notify,
     started: Instant,
 }
 
@@ -70,6 +72,7 @@ impl Core {
             fresh: Mutex::default(),
             pass: tokio::sync::Mutex::new(()),
             poke: Notify::new(),
+            audited: Notify::new(),
             started: Instant::now(),
         })
     }

@@ -56,7 +56,8 @@ fn microseconds<S: Serializer>(at: &DateTime<Utc>, to: S) -> std::result::Result
 }
 
 impl Tree {
-    /// Appends a submission; it is as durable as the root asks when this returns.
+    /// Appends a submission. It outlives this process; to outlive a power cut it needs a
+    /// [`Tree::sync_audit`], which may be that of many.
     ///
     /// # Errors
     /// If the disk fails.
@@ -66,6 +67,17 @@ impl Tree {
         line.push(b'\n');
         let rel = top::audit();
         self.root().ensure_dir(&rel.parent())?;
-        self.root().append(&rel, |_| Ok((line, ())))
+        Ok(self.root().append_derived(&rel, line)?)
+    }
+
+    /// Makes all submissions as durable as the root asks.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn sync_audit(&self) -> Result<()> {
+        if !self.root().exists(&top::audit())? {
+            return Ok(());
+        }
+        self.root().append(&top::audit(), |_| Ok((Vec::new(), ())))
     }
 }
