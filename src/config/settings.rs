@@ -64,6 +64,8 @@ pub struct Defaults {
     pub child_wait_timeout: Duration,
     /// Time between SIGTERM and SIGKILL.
     pub stop_grace: Duration,
+    /// Whether what a run changes in its work folder, a git repository's, is kept.
+    pub record_changes: bool,
     /// Root tasks that may be live at a time.
     pub max_concurrent_root_tasks: Option<NonZeroU32>,
     /// Runs that may be live at a time.
@@ -83,6 +85,7 @@ impl Default for Defaults {
             restart_delay_max: Duration::from_mins(1),
             child_wait_timeout: Duration::from_mins(5),
             stop_grace: Duration::from_secs(10),
+            record_changes: true,
             max_concurrent_root_tasks: None,
             max_concurrent_runs: None,
             diversification: Diversification::default(),

@@ -31,6 +31,7 @@ pub(super) fn defaults(section: &mut Section<'_, '_>, base: Defaults) -> Default
         restart_delay_max: section.get("restart_delay_max", base.restart_delay_max),
         child_wait_timeout: section.get("child_wait_timeout", base.child_wait_timeout),
         stop_grace: section.get("stop_grace", base.stop_grace),
+        record_changes: section.get("record_changes", base.record_changes),
         max_concurrent_root_tasks: section.get("max_concurrent_root_tasks", base.max_concurrent_root_tasks),
         max_concurrent_runs: section.get("max_concurrent_runs", base.max_concurrent_runs),
         diversification: diversification(section.section("diversification"), base.diversification),

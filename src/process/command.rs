@@ -44,12 +44,16 @@ impl CommandSpec {
         command.spawn().map(drop)
     }
 
-    /// Starts the program with `stdin` as its standard input and a pipe as its standard output.
+    /// Starts the program with `stdin` as its standard input and `stdout` as its standard output.
     ///
     /// It is in a process group of its own: what is typed at our terminal is meant for us.
-    pub(super) fn spawn_with_report(&self, stdin: OwnedFd) -> io::Result<std::process::Child> {
+    pub(super) fn spawn_with_report(
+        &self,
+        stdin: OwnedFd,
+        stdout: OwnedFd,
+    ) -> io::Result<std::process::Child> {
         let mut command = self.command();
-        command.process_group(0).stdin(Stdio::from(stdin)).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.process_group(0).stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::null());
         command.spawn()
     }
 

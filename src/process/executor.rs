@@ -5,7 +5,8 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     io::{self, Read},
-    os::fd::AsFd,
+    net::Shutdown,
+    os::{fd::AsFd, unix::net::UnixStream},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -31,11 +32,18 @@ pub struct Local {
 impl Local {
     /// Starts a shim and waits for its report: when this returns the agent runs, or never will through this shim.
     ///
+    /// The shim gets ready, up to a durable claim, while `meanwhile` does what must be done before the agent's first
+    /// instruction: it has no leave to start the agent before that is over, or this process has ended.
     /// The shim is not our child afterwards; it needs nobody.
     ///
     /// # Errors
     /// If the program cannot be started. A shim that died or hung is a [`ShimReport::Failed`].
-    pub fn start(&self, spec: &LaunchSpec, env: BTreeMap<OsString, OsString>) -> io::Result<ShimReport> {
+    pub fn start(
+        &self,
+        spec: &LaunchSpec,
+        env: BTreeMap<OsString, OsString>,
+        meanwhile: impl FnOnce(),
+    ) -> io::Result<ShimReport> {
         let run_dir = spec.root.join(&spec.run_dir);
         let command = CommandSpec {
             program: self.program.clone(),
@@ -43,8 +51,12 @@ impl Local {
             env,
             cwd: Some(Path::new("/").to_owned()),
         };
-        let mut child = command.spawn_with_report(nameless(&serde_json::to_vec(spec)?)?)?;
-        let report = child.stdout.take().map_or_else(String::new, |out| read_line(out, CLAIM_DEADLINE));
+        let (ours, theirs) = UnixStream::pair()?;
+        let mut child = command.spawn_with_report(nameless(&serde_json::to_vec(spec)?)?, theirs.into())?;
+        meanwhile();
+        // The leave. A shim that has ended by now has said why.
+        let _ = ours.shutdown(Shutdown::Write);
+        let report = read_line(ours, CLAIM_DEADLINE);
         // The process that we started ends as soon as it has forked the shim.
         child.wait()?;
         Ok(serde_json::from_str(&report).unwrap_or_else(|_| {

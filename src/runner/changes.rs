@@ -48,6 +48,13 @@ pub(super) fn before(runner: &Runner, info: &RunInfo) {
         return;
     }
     let (root, run) = (runner.tree.root(), run_of(info));
+    // The agent starts should we end in the middle of the look, and then this holds.
+    let words = Some("the look before the run was cut off".to_owned());
+    let cut_off = WorkFolderBefore { version: 1, head: None, tree: None, note: words };
+    if let Err(e) = write_before(root, &run, &cut_off) {
+        tracing::warn!(run = %run, error = %e, "cannot keep a look at the work folder");
+        return;
+    }
     let found = Repository::find(cwd, &mut setting);
     let head = found.as_ref().ok().and_then(|r| r.head.clone());
     let store = Store::new(root, run.dir().git());

@@ -107,7 +107,7 @@ pub(super) fn start(runner: &Runner, info: &RunInfo) -> Result<()> {
             return never(runner, info, EndsAs::Stopped, reason);
         }
     }
-    let Start { spec, env, file, .. } = match spec(runner, info) {
+    let Start { spec, env, file, record_changes, .. } = match spec(runner, info) {
         Ok(made) => made,
         // What was fine on acceptance may be gone by now: that ends the run, not its driver.
         Err(RunnerError::Tree(TreeError::Fs(e))) => return Err(e.into()),
@@ -116,9 +116,14 @@ pub(super) fn start(runner: &Runner, info: &RunInfo) -> Result<()> {
     if let Some(file) = file {
         runner.tree.root().replace(&run.dir().path().join(file.name), file.content.as_bytes())?;
     }
-    changes::before(runner, info);
     let local = Local { program: runner.program.clone() };
-    match local.start(&spec, env) {
+    // The look at the work folder and the shim's own start take about as long.
+    let look = || {
+        if record_changes {
+            changes::before(runner, info)
+        }
+    };
+    match local.start(&spec, env, look) {
         Ok(ShimReport::Claimed | ShimReport::AlreadyClaimed) => Ok(()),
         Ok(ShimReport::Failed(why)) => {
             never(runner, info, EndsAs::Failed, &format!("could not be started: {why}"))
@@ -146,6 +151,8 @@ struct Start {
     file: Option<RunFile>,
     /// The model that is asked for.
     model: Option<String>,
+    /// Whether what it changes is kept.
+    record_changes: bool,
 }
 
 fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> {
@@ -190,7 +197,8 @@ fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> {
         // Whoever has set it knows better.
         env.entry(file.variable.into()).or_insert_with(|| path.into_os_string());
     }
-    Ok(Start { spec, env, file: command.file, model: settings.model.clone() })
+    let record_changes = settings.defaults.record_changes;
+    Ok(Start { spec, env, file: command.file, model: settings.model.clone(), record_changes })
 }
 
 /// Which agent is called, and what is asked of it beside the prompt.

@@ -79,7 +79,9 @@ pub fn begin_session(runner: &Runner, submission: &Submission) -> Result<Session
         stop_marker: run.task.dir().stop(),
         stop_grace: settings.defaults.stop_grace.max(Duration::from_secs(1)),
     };
-    changes::before(runner, &info);
+    if settings.defaults.record_changes {
+        changes::before(runner, &info);
+    }
     let attended = foreground.start(runner.tree.root()).map_err(RunnerError::Refused)?;
     WRAP.clone_into(&mut info.driver);
     // From here on the agent runs: what cannot be written now is written at the end.

@@ -93,7 +93,7 @@ impl Bench {
     /// Starts a shim and takes its word.
     pub fn start(&self) -> ShimReport {
         let local = Local { program: self.program.clone() };
-        local.start(&self.spec, self.env.clone()).expect("the shim can be started")
+        local.start(&self.spec, self.env.clone(), || {}).expect("the shim can be started")
     }
 
     /// Starts a shim that gets the run.

@@ -10,8 +10,14 @@ use std::{
 };
 
 use chrono::Utc;
-use nix::sys::signalfd::SignalFd;
-use rustix::fs::{Mode, OFlags};
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::signalfd::SignalFd,
+};
+use rustix::{
+    fs::{Mode, OFlags},
+    net::RecvFlags,
+};
 
 use super::{
     super::{
@@ -29,6 +35,8 @@ use crate::fsx::{Durability, Lock, LockAttempt, Published, RelPath, Root};
 
 /// How long another shim may hold the run's lock before it has claimed the run.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest that a claimed run waits for the leave to start; its driver has less to do than that.
+const LEAVE: Duration = Duration::from_secs(5);
 
 /// A run that this shim has claimed and whose agent was let go.
 #[derive(Debug)]
@@ -77,6 +85,7 @@ pub(super) fn launch(spec: &LaunchSpec) -> Result<Launched, String> {
         return Ok(Launched::AlreadyClaimed);
     }
     let files = RunFiles { root, dir, reserved, lock };
+    wait_for_leave();
     // A look that fails here is repeated as soon as the agent runs.
     if files.root.exists(&stop).unwrap_or(false) {
         return Ok(Launched::Never(stopped_before(files)));
@@ -85,6 +94,27 @@ pub(super) fn launch(spec: &LaunchSpec) -> Result<Launched, String> {
     match held.release() {
         None => Ok(Launched::Running(Agent { id, files, group, started_at, signals, stdin })),
         Some(failure) => Ok(Launched::Never(not_started(files, spec, failure))),
+    }
+}
+
+/// Waits until whoever started us has done what comes before the agent's first instruction: his end of our standard
+/// output is closed then, or he is gone. He does not hold us up for ever.
+fn wait_for_leave() {
+    let deadline = Instant::now() + LEAVE;
+    let mut byte = [0];
+    loop {
+        // Where our output is no socket, nobody is waited for.
+        match rustix::net::recv(std::io::stdout().as_fd(), &mut byte, RecvFlags::DONTWAIT) {
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+            _ => return,
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+        // A failure is met again above, where the deadline ends it.
+        let _ = poll(&mut [PollFd::new(std::io::stdout().as_fd(), PollFlags::POLLIN)], timeout);
     }
 }
 
