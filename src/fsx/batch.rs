@@ -53,6 +53,11 @@ impl Batch<'_> {
     /// # Errors
     /// If the disk fails; what was made stands there and is not known to be durable.
     pub fn commit(self) -> Result<()> {
+        // All of them are on their way before the first is waited for: one transaction of the file system takes them.
+        for (_, file) in &self.files {
+            // The advice has that effect on Linux; where it has not, it only takes longer.
+            let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
+        }
         for (rel, file) in &self.files {
             step();
             file.sync_data().map_err(|e| self.root.error("sync", rel, e))?;
