@@ -1,6 +1,6 @@
 //! Appending to a bus with fsync, beside a bare `write` + `fdatasync` loop with lines of the same size.
 //!
-//! `cargo bench --bench append` prints a table and one line of JSON. Bare and
+//! `scripts/bench` measures the same over HTTP; `cargo bench --bench append` prints a table and one line of JSON. Bare and
 //! bus take turns, so that a slow minute of the disk is both's. Times are of
 //! one append, until it is durable; `RATIO` is bus to bare of the same writers,
 //! by the median. `no sync` leaves the disk out and shows what the bus itself costs.

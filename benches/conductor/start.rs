@@ -1,0 +1,172 @@
+//! (e) Starting: from the POST to the agent's first instruction, runs a second, and `run-agent job`.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Plan, Result, bare,
+    daemon::{Daemon, configure, program, until},
+    load::Load,
+    table::{Aim, Row, Table, Unit},
+    times::{Times, now, per_second},
+    tree,
+};
+
+const POSTERS: usize = 8;
+/// Jobs before those that count, to fill the caches.
+const WARM_UP: usize = 5;
+const TASKS: usize = 200;
+
+/// The tree, the planner's limits, and the original's figures: to the agent, to the answer, runs a second.
+type Case = (tree::Size, &'static str, [&'static str; 3]);
+
+const NO_LIMIT: &str = "restart_delay: 1s";
+const LIMIT_4: &str = "max_concurrent_root_tasks: 4";
+const LIMIT_8: &str = "max_concurrent_root_tasks: 8";
+
+const CASES: [Case; 4] = [
+    (tree::NONE, NO_LIMIT, ["9.9/14.5 ms", "3.0 ms", "42.9/s"]),
+    (tree::NONE, LIMIT_4, ["19/53 ms", "12.5 ms", "10.0/s"]),
+    (tree::BIG, NO_LIMIT, ["19/124 ms", "13.6 ms", "37.6/s"]),
+    (tree::BIG, LIMIT_4, ["3,088/3,355 ms", "3,080 ms", "0.4/s"]),
+];
+
+pub fn measure(plan: &Plan, table: &mut Table) -> Result<()> {
+    job(plan, table)?;
+    for (number, (size, limit, original)) in CASES.into_iter().enumerate() {
+        let folder = plan.fresh(&format!("start{number}"))?;
+        let root = tree::make(&folder, size)?;
+        let planner = if limit == NO_LIMIT { "no limit" } else { "a limit" };
+        let aims = limit != NO_LIMIT && size.tasks == tree::BIG.tasks;
+        let name = |what: &str| format!("{}, {planner}: {what}", size.name);
+        let daemon = Daemon::start(&folder, &root, limit)?;
+        let (running, answered) = one_by_one(&daemon, plan.rounds(200))?;
+        let row = Row::times(name("POST to the agent's first instruction"), &running).original(original[0]);
+        table.add(if aims { row.aim(Aim::Below(10.0)) } else { row });
+        table.add(Row::times(name("POST to its answer"), &answered).original(original[1]));
+        drop(daemon);
+        let rate_limit = if limit == LIMIT_4 { LIMIT_8 } else { limit };
+        let daemon = Daemon::start(&folder, &root, rate_limit)?;
+        let tasks = plan.rounds(TASKS);
+        let before = daemon.processor()?;
+        let rate = many(&daemon, tasks)?;
+        let busy = daemon.processor_since(before)?.as_secs_f64() * 1e3 / f64::from(u32::try_from(tasks)?);
+        let row = Row::new(name(&format!("runs to their ends, {POSTERS} posters")), rate, Unit::PerSecond);
+        let row = row.original(original[2]).note(format!("{tasks} tasks, {busy:.1} ms of the daemon each"));
+        table.add(if aims { row.aim(Aim::AtLeast(100.0)) } else { row });
+    }
+    Ok(())
+}
+
+/// One task after another, each to the first instruction of its agent.
+fn one_by_one(daemon: &Daemon, rounds: usize) -> Result<(Times, Times)> {
+    let mut client = daemon.client()?;
+    let (mut running, mut answered) = (Vec::new(), Vec::new());
+    for n in 0..rounds {
+        let task = format!("start{n}");
+        let before = now();
+        let run = Daemon::submit(&mut client, &task, "first")?;
+        answered.push(now() - before);
+        let folder = daemon.run_folder(&task, &run);
+        until("the agent runs", Duration::from_millis(1), || Ok(bare::began(&folder).is_some()))?;
+        running.push(bare::began(&folder).ok_or("it began")?.saturating_sub(before));
+        // The next one has the machine to itself.
+        let path = format!("/api/projects/p/tasks/{task}");
+        until("the task has ended", Duration::from_millis(2), || {
+            Ok(client.get(&path)?.json()?["status"] == "completed")
+        })?;
+    }
+    Ok((Times::new(running), Times::new(answered)))
+}
+
+/// Many tasks from several posters, until the end of all is committed; runs a second.
+fn many(daemon: &Daemon, tasks: usize) -> Result<f64> {
+    let mut client = daemon.client()?;
+    let mut completed = || -> Result<u64> {
+        let stats = client.get("/api/projects/p/stats")?.json()?;
+        stats["completed_runs"].as_u64().ok_or_else(|| "no completed_runs".into())
+    };
+    let before = completed()?;
+    let next = AtomicUsize::new(0);
+    let began = Instant::now();
+    let load = Load { clients: POSTERS, requests: tasks.div_ceil(POSTERS), limit: Duration::from_mins(1) };
+    load.run(daemon.port, |client, _, _| {
+        let n = next.fetch_add(1, Ordering::Relaxed);
+        Daemon::submit(client, &format!("many{n}"), "trivial").map(drop)
+    })?;
+    let posted = next.load(Ordering::Relaxed);
+    until(
+        "all have ended",
+        Duration::from_millis(5),
+        || Ok(completed()? >= before + u64::try_from(posted)?),
+    )?;
+    Ok(per_second(posted, began.elapsed()))
+}
+
+/// `run-agent job`, without a daemon: in a plain folder, and in a repository, at which it has to look first.
+fn job(plan: &Plan, table: &mut Table) -> Result<()> {
+    let folder = plan.fresh("job")?;
+    let config = configure(&folder, NO_LIMIT)?;
+    let repository = repository(&plan.fresh("job/repository")?)?;
+    for (name, cwd) in [("a plain folder", &folder), ("a repository of 1,000 files", &repository)] {
+        let mut times = Vec::new();
+        for n in 0..plan.rounds(200) + WARM_UP {
+            let task = format!("{}{n}", name.replace([' ', ','], "-"));
+            let time = one_job(&folder, &config, cwd, &task)?;
+            if n >= WARM_UP {
+                times.push(time);
+            }
+        }
+        let row =
+            Row::times(format!("run-agent job to the first instruction, in {name}"), &Times::new(times));
+        table.add(if cwd == &folder { row.aim(Aim::Below(10.0)) } else { row });
+    }
+    Ok(())
+}
+
+/// A repository with a commit, a changed file and a new one.
+fn repository(folder: &Path) -> Result<PathBuf> {
+    for n in 0..1000 {
+        let place = folder.join(format!("src/{}", n % 30));
+        std::fs::create_dir_all(&place)?;
+        std::fs::write(place.join(format!("file{n}.txt")), format!("{n}\n").repeat(200))?;
+    }
+    let git = |args: &[&str]| -> Result<()> {
+        let own = ["-c", "user.name=bench", "-c", "user.email=bench@localhost", "-c", "commit.gpgsign=false"];
+        let output = Command::new("git").args(own).args(args).current_dir(folder).output()?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(format!("git {args:?}: {}", String::from_utf8_lossy(&output.stderr)).into())
+    };
+    git(&["init", "--quiet"])?;
+    git(&["add", "."])?;
+    git(&["commit", "--quiet", "--message", "begin"])?;
+    std::fs::write(folder.join("src/0/file0.txt"), "changed\n")?;
+    std::fs::write(folder.join("new.txt"), "new\n")?;
+    Ok(folder.to_owned())
+}
+
+fn one_job(folder: &Path, config: &Path, cwd: &Path, task: &str) -> Result<u64> {
+    let root = folder.join("root");
+    let before = now();
+    let output = program(folder)
+        .args(["job", "--project", "p", "--task", task, "--agent", "first", "--prompt", "start", "--root"])
+        .arg(&root)
+        .arg("--config")
+        .arg(config)
+        .arg("--cwd")
+        .arg(cwd)
+        .output()?;
+    if !output.status.success() {
+        return Err(format!("a job failed: {}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    let runs = root.join("p").join(task).join("runs");
+    let run = std::fs::read_dir(runs)?.next().ok_or("the job left no run")??;
+    let began = bare::began(&run.path()).ok_or("the agent did not start")?;
+    Ok(began.checked_sub(before).ok_or("the agent began before it was started")?)
+}
