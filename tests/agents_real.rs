@@ -1,11 +1,11 @@
 //! The real agents, run by us from end to end against a scripted model: every way that a run of theirs can go.
 
-use std::{fs, process::Stdio};
+use std::{fs, process::Stdio, time::Duration};
 
 use crate::common::{
     agents::{Lab, Real},
     outcome,
-    processes::{Marked, until, until_true},
+    processes::{Marked, until, until_true, until_within},
 };
 use run_agent::{
     process::{claim::Claim, exit::ExitRecord},
@@ -15,6 +15,9 @@ use serde_json::Value;
 
 /// A program that works for minutes, as an agent's tool: some refuse a plain `sleep`.
 const WORKS: &str = "touch begun; python3 -c 'import time; time.sleep(300)'";
+
+/// An agent may take so long to begin on a busy machine.
+const START: Duration = Duration::from_secs(90);
 
 fn last(lab: &Lab, task: &str) -> RunInfo {
     lab.runs(task).pop().expect("a run")
@@ -126,7 +129,7 @@ fn is_stopped_in_mid_command(real: Real) {
     let mut job =
         lab.verb("job", "t", &prompt, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let begun = lab.sandbox.work().join("begun");
-    until_true("the command", || begun.exists());
+    until_within(START, "the command", || begun.exists().then_some(()));
     let sleeps = |p: &Marked| p.command.starts_with("python3 -c import time");
     until_true("its process", || lab.processes().iter().any(sleeps));
     fs::write(lab.task_file("t", "STOP"), "").unwrap();

@@ -10,6 +10,7 @@
 mod common;
 
 mod agents_chat;
+mod agents_limits;
 mod agents_real;
 mod bad_input;
 mod bus;

@@ -23,7 +23,16 @@ use run_agent::{
 use serde_json::Value;
 
 /// Types of lines that say nothing that another line does not.
-const SILENT: &[&str] = &["stream_event", "status", "thinking_tokens", "turn.started", "rate_limit_event"];
+const SILENT: &[&str] = &[
+    "stream_event",
+    "status",
+    "thinking_tokens",
+    "turn.started",
+    "rate_limit_event",
+    "control_request",
+    "control_response",
+    "control_cancel_request",
+];
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/agents")

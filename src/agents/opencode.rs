@@ -17,6 +17,9 @@ const KNOWN: [&str; 6] = ["anthropic", "google", "openai", "opencode", "openrout
 
 pub(super) fn call(of: &PlanFor<'_>) -> Call {
     let mut call = Call::of(&["run", "--format", "json"]);
+    // A refusal that it waits out by itself, however long, stands in its log alone: on standard error then.
+    call.variable("OPENCODE_PRINT_LOGS", "1");
+    call.variable("OPENCODE_LOG_LEVEL", "ERROR");
     match of.settings.permissions {
         Permissions::Bypass => call.args(&["--auto"]),
         Permissions::Ask => {

@@ -60,6 +60,8 @@ pub struct Defaults {
     pub restart_delay: Duration,
     /// The longest such pause; never shorter than `restart_delay`.
     pub restart_delay_max: Duration,
+    /// How long an agent may wait out a usage limit by itself before its loop does.
+    pub limit_patience: Duration,
     /// How long a finished task waits for its children.
     pub child_wait_timeout: Duration,
     /// Time between SIGTERM and SIGKILL.
@@ -83,6 +85,7 @@ impl Default for Defaults {
             max_restarts: 100,
             restart_delay: Duration::from_secs(1),
             restart_delay_max: Duration::from_mins(1),
+            limit_patience: Duration::from_mins(10),
             child_wait_timeout: Duration::from_mins(5),
             stop_grace: Duration::from_secs(10),
             record_changes: true,

@@ -29,6 +29,7 @@ pub(super) fn defaults(section: &mut Section<'_, '_>, base: Defaults) -> Default
         max_restarts: section.get("max_restarts", base.max_restarts),
         restart_delay: section.get("restart_delay", base.restart_delay),
         restart_delay_max: section.get("restart_delay_max", base.restart_delay_max),
+        limit_patience: section.get("limit_patience", base.limit_patience),
         child_wait_timeout: section.get("child_wait_timeout", base.child_wait_timeout),
         stop_grace: section.get("stop_grace", base.stop_grace),
         record_changes: section.get("record_changes", base.record_changes),

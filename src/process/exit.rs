@@ -89,6 +89,8 @@ pub enum StopBy {
     StopMarker,
     /// A `stop` command in the run's inbox.
     Inbox,
+    /// A `usage_limit` command in the run's inbox: its agent waited out a usage limit, or an overload, by itself.
+    UsageLimit,
     /// Nothing on stdout or stderr for as long as is allowed.
     IdleTimeout,
     /// The run took as long as is allowed.

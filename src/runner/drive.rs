@@ -10,14 +10,16 @@ use super::{
     environment::run_of,
     error::Result,
     event_log::EventLog,
-    launch, orphan,
+    launch,
+    limited::{self, LimitWatch},
+    orphan,
     wait::{RunWaiter, Woken},
 };
 use crate::{
-    config::TaskSettings,
+    config::{Defaults, TaskSettings},
     process::{liveness::Liveness, pidfd::PidFd},
     transcript::Stream,
-    tree::{refs::RunRef, run_info::RunInfo, run_info::RunStatus, task_lock::TaskLock},
+    tree::{refs::RunRef, run_info::RunInfo, run_info::RunStatus, task::TaskKind, task_lock::TaskLock},
     view::{
         outcome::Seen,
         run::{RunFacts, RunState},
@@ -64,8 +66,8 @@ pub async fn drive(
         (driver, next) = driver.advance_off_thread().await?;
         match next {
             Next::Ended(info) => return Ok(DriveEnd::Ended(info)),
-            Next::Wait(process) => {
-                if waiter.next(process.as_deref(), detach).await == Woken::Detach {
+            Next::Wait(process, limit) => {
+                if waiter.next(process.as_deref(), limit, detach).await == Woken::Detach {
                     return Ok(DriveEnd::Detached);
                 }
             }
@@ -80,7 +82,7 @@ pub(super) fn settle(runner: &Runner, lock: Arc<TaskLock>, run: RunRef) -> Resul
     }
     match Driver::new(runner, lock, run, Begin::Resumed).advance()? {
         Next::Ended(_) => Ok(true),
-        Next::Wait(_) => Ok(false),
+        Next::Wait(..) => Ok(false),
     }
 }
 
@@ -99,13 +101,14 @@ struct Driver {
     stopped: bool,
     seen: Option<Seen>,
     events: EventLog,
+    limit: LimitWatch,
 }
 
 /// What comes after a look.
 #[derive(Debug)]
 enum Next {
-    /// Wait for a hint or for the end of this process.
-    Wait(Option<Arc<PidFd>>),
+    /// Wait for a hint or for the end of this process, and no longer than this.
+    Wait(Option<Arc<PidFd>>, Option<Duration>),
     /// The end is committed.
     Ended(Box<RunInfo>),
 }
@@ -122,6 +125,7 @@ impl Driver {
             stopped: false,
             seen: None,
             events: EventLog::new(),
+            limit: LimitWatch::default(),
         }
     }
 
@@ -166,8 +170,9 @@ impl Driver {
                 RunState::Running(Liveness::Agent(_)) if self.obey_stop(&facts)? => {}
                 RunState::Running(liveness) => {
                     self.events.catch_up(&self.runner, &self.run, &info, Stream::Open)?;
+                    let limit = self.watch_limit(&info)?;
                     if self.follow(liveness) {
-                        return Ok(Next::Wait(self.followed.clone()));
+                        return Ok(Next::Wait(self.followed.clone(), limit));
                     }
                 }
             }
@@ -213,12 +218,25 @@ impl Driver {
         Ok(self.stopped)
     }
 
+    /// Ends a run of a loop that only waits for its usage limit; when to look again without a hint.
+    fn watch_limit(&mut self, info: &RunInfo) -> Result<Option<Duration>> {
+        let refusal = limited::refusal(&self.runner, &self.run, info, self.events.refusals())?;
+        let settings = refusal.as_ref().and_then(|_| self.settings(info));
+        let of_loop = settings.filter(|(kind, _)| *kind == TaskKind::Task);
+        let patience = of_loop.map(|(_, settings)| settings.limit_patience);
+        self.limit.look(&self.runner, &self.run, refusal, patience)
+    }
+
     fn grace(&self, info: &RunInfo) -> Duration {
-        let config = self.runner.tree.task_config(&run_of(info).task).ok();
-        let agent = self.runner.config.agents.get(&info.agent);
-        config
-            .zip(agent)
-            .and_then(|(c, a)| TaskSettings::resolve(&self.runner.config, a, &c.config).ok())
-            .map_or(self.runner.config.defaults.stop_grace, |s| s.defaults.stop_grace)
+        self.settings(info)
+            .map_or(self.runner.config.defaults.stop_grace, |(_, settings)| settings.stop_grace)
+    }
+
+    /// The task's kind, and the settings that hold for it, as far as they can be read.
+    fn settings(&self, info: &RunInfo) -> Option<(TaskKind, Defaults)> {
+        let config = self.runner.tree.task_config(&run_of(info).task).ok()?;
+        let agent = self.runner.config.agents.get(&info.agent)?;
+        let settings = TaskSettings::resolve(&self.runner.config, agent, &config.config).ok()?;
+        Some((config.kind, settings.defaults))
     }
 }

@@ -3,7 +3,7 @@
 use super::{Runner, error::Result};
 use crate::{
     fsx::FsError,
-    transcript::{Dialect, Follower, Stream},
+    transcript::{Dialect, Follower, Refusals, Stream, last_event},
     tree::{refs::RunRef, run_info::RunInfo},
 };
 
@@ -13,11 +13,18 @@ pub(super) struct EventLog {
     dialect: Dialect,
     /// Where they end; not looked up yet.
     follower: Option<Follower>,
+    /// What the agent waits out by itself.
+    refusals: Refusals,
 }
 
 impl EventLog {
     pub(super) fn new() -> Self {
-        Self { dialect: Dialect::Text, follower: None }
+        Self { dialect: Dialect::Text, follower: None, refusals: Refusals::default() }
+    }
+
+    /// What the agent waits out by itself, as far as its events tell.
+    pub(super) fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// Writes down what the agent has said since. At the end of the stream all of it is durable.
@@ -31,12 +38,18 @@ impl EventLog {
         let (root, dir) = (runner.tree.root(), run.dir());
         if self.follower.is_none() {
             self.dialect = Dialect::of_run(info);
-            self.follower = Some(Follower::resume(self.dialect, root, &dir)?);
+            let last = last_event(root, &dir)?;
+            self.follower = Some(
+                last.as_ref()
+                    .map_or_else(|| Follower::start(self.dialect), |e| Follower::after(self.dialect, e)),
+            );
+            last.iter().for_each(|event| self.refusals.add(event));
         }
         let Some(follower) = &mut self.follower else { return Ok(()) };
         while let Some(events) = follower.read(root, &dir, stream)? {
             let mut lines = Vec::new();
             for event in &events {
+                self.refusals.add(event);
                 // Nothing in an event refuses to be JSON: keys are text, and numbers come from JSON.
                 lines.extend(serde_json::to_vec(event).unwrap_or_default());
                 lines.push(b'\n');

@@ -18,6 +18,7 @@ mod error;
 mod event_log;
 mod farewell;
 mod launch;
+mod limited;
 mod new_run;
 mod once;
 mod orphan;

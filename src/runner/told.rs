@@ -7,7 +7,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Runner, environment::run_of, error::Result};
+use super::{Runner, environment::run_of, error::Result, limited};
 use crate::{
     config::AgentType,
     transcript::{Account, difference},
@@ -21,6 +21,9 @@ use crate::{
 /// "Temporary failure", sysexits.h.
 const TEMPORARY_FAILURE: i32 = 75;
 
+/// So much of the words of a refusal stands in one sentence.
+const REASON_BYTES: usize = 400;
+
 /// Fills in what the agent has told. The status and the end are there already.
 pub(super) fn fill_in(runner: &Runner, info: &mut RunInfo, account: Option<&Account>) -> Result<()> {
     let failed = matches!(info.status, RunStatus::Failed | RunStatus::Crashed);
@@ -33,6 +36,15 @@ pub(super) fn fill_in(runner: &Runner, info: &mut RunInfo, account: Option<&Acco
         info.error_class = Some(failure.class);
         let ended = info.end_time.unwrap_or_else(|| runner.tree.clock().now());
         info.retry_at = failure.not_before(runner.tree.clock().on_the_wall(ended));
+    } else if failed && let Some(refusal) = limited::refusal(runner, &run_of(info), info, &account.refusals)?
+    {
+        // It was cut off while it waited.
+        let ended = info.end_time.unwrap_or_else(|| runner.tree.clock().now());
+        info.error_class = Some(refusal.class);
+        info.retry_at = refusal.not_before(runner.tree.clock().on_the_wall(ended));
+        let why = info.error_summary.take().unwrap_or_default();
+        let words = runner.redactor.text(refusal.message.lines().next().unwrap_or_default()).into_owned();
+        info.error_summary = Some(format!("{why}: {}", &words[..words.floor_char_boundary(REASON_BYTES)]));
     }
     if account.agent_version.is_some() {
         info.agent_version.clone_from(&account.agent_version);

@@ -37,8 +37,13 @@ impl RunWaiter {
         Self { waiter: hints.waiter(), looked: None, _watched: watched }
     }
 
-    /// Waits for a hint, the end of a process, or leave to go.
-    pub(super) async fn next(&mut self, process: Option<&PidFd>, detach: &CancellationToken) -> Woken {
+    /// Waits for a hint, the end of a process, or leave to go; no longer than `limit`.
+    pub(super) async fn next(
+        &mut self,
+        process: Option<&PidFd>,
+        limit: Option<Duration>,
+        detach: &CancellationToken,
+    ) -> Woken {
         let (waiter, looked) = (&mut self.waiter, self.looked);
         let hint = async {
             waiter.next().await;
@@ -51,9 +56,18 @@ impl RunWaiter {
             () = detach.cancelled() => Woken::Detach,
             () = ended(process) => Woken::Look,
             () = hint => Woken::Look,
+            () = passed(limit) => Woken::Look,
         };
         self.looked = Some(Instant::now());
         woken
+    }
+}
+
+/// Returns when so long has passed; never, without a limit.
+async fn passed(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,13 +1,11 @@
 //! What a run's events come to: the name of its conversation, its use of tokens, its last word.
 
-use chrono::{DateTime, Duration, FixedOffset, Utc};
-
-use super::{dialect::Dialect, follow::all_events, wall_clock};
+use super::{dialect::Dialect, failure::Failure, follow::all_events, refusal::Refusals};
 use crate::{
     fsx::Root,
     tree::{
         Result,
-        event::{ErrorClass, Event, RawReason, Role, TurnOutcome, UsageScope, WallClock, What},
+        event::{Event, RawReason, Role, TurnOutcome, UsageScope, What},
         paths::RunDir,
         usage::Usage,
     },
@@ -30,6 +28,8 @@ pub struct Account {
     pub last_word: Option<LastWord>,
     /// The last thing that went wrong and was not made good by the agent itself.
     pub failure: Option<Failure>,
+    /// The usage limit, or the overload, that it was waiting out when its stream ended.
+    pub refusals: Refusals,
     /// Something was cut off at the end of the stream.
     pub cut_off: bool,
     /// What the agent said last, in its own words.
@@ -45,42 +45,6 @@ pub struct LastWord {
     pub outcome: TurnOutcome,
     /// Its answer, or why it gave up.
     pub message: Option<String>,
-}
-
-/// What went wrong.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Failure {
-    /// What kind of thing.
-    pub class: ErrorClass,
-    /// The agent's words.
-    pub message: String,
-    /// When to try again.
-    pub retry_at: Option<DateTime<Utc>>,
-    /// After how many seconds to try again.
-    pub retry_after: Option<f64>,
-    /// What a clock shows when to try again.
-    pub retry_clock: Option<WallClock>,
-}
-
-impl Failure {
-    /// Before when it makes no sense to try again, as far as the agent said it at `said`, in the zone of its host.
-    #[must_use]
-    pub fn not_before(&self, said: DateTime<FixedOffset>) -> Option<DateTime<Utc>> {
-        let after = |seconds: f64| {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "a float is cast to the nearest number that fits"
-            )]
-            let wait = Duration::try_milliseconds((seconds * 1000.0).ceil() as i64)?;
-            said.to_utc().checked_add_signed(wait)
-        };
-        let clock = || wall_clock::moment(self.retry_clock.as_ref()?, said);
-        self.retry_at.or_else(|| after(self.retry_after?)).or_else(clock)
-    }
-
-    fn says_when(&self) -> bool {
-        self.retry_at.is_some() || self.retry_after.is_some() || self.retry_clock.is_some()
-    }
 }
 
 impl Account {
@@ -103,6 +67,7 @@ impl Account {
             }
             return;
         }
+        self.refusals.add(event);
         match &event.what {
             What::Session { thread_id, model, agent_version } => {
                 if self.thread_id.is_none() {
@@ -119,13 +84,7 @@ impl Account {
             | What::FileChange { .. } => self.fresh = true,
             What::Usage { scope, usage } => self.count(*scope, usage),
             What::Error { retried: true, .. } => {}
-            What::Error { class, message, retry_at, retry_after, retry_clock, .. } => self.fail(Failure {
-                class: *class,
-                message: message.clone(),
-                retry_at: *retry_at,
-                retry_after: *retry_after,
-                retry_clock: retry_clock.clone(),
-            }),
+            What::Error { .. } => Failure::of(&event.what).into_iter().for_each(|f| self.fail(f)),
             What::TurnEnd { outcome, message } => {
                 self.last_word = Some(LastWord { outcome: *outcome, message: message.clone() });
                 if *outcome == TurnOutcome::Completed {
@@ -226,8 +185,10 @@ fn merge(known: &mut Usage, said: &Usage) {
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
+
     use super::*;
-    use crate::tree::event::EVENT_VERSION;
+    use crate::tree::event::{EVENT_VERSION, ErrorClass, WallClock};
 
     fn within(within: Option<&str>, what: What) -> Event {
         let within = within.map(str::to_owned);

@@ -28,7 +28,8 @@ pub(super) fn hear(line: &Value) -> Option<Heard> {
         "assistant" => assistant(line),
         "user" => user(line),
         "result" => result(line),
-        "stream_event" => Vec::new(),
+        // Questions to whoever drives it by hand, and the answers to his.
+        "stream_event" | "control_request" | "control_response" | "control_cancel_request" => Vec::new(),
         "rate_limit_event" => rate_limit(line.get("rate_limit_info").unwrap_or(&Value::Null)),
         _ => return None,
     };

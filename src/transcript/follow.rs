@@ -53,17 +53,8 @@ impl Follower {
     /// # Errors
     /// If the file cannot be read.
     pub fn resume(dialect: Dialect, root: &Root, run: &RunDir) -> Result<Self> {
-        let Some(file) = open(root, &run.events())? else { return Ok(Self::start(dialect)) };
-        let mut end = file.size()?;
-        let lines = LineReader::new(&file);
-        while let Some(line) = lines.before(end)? {
-            // A line that a writer died in is none, and the one before it tells.
-            if let Ok(event) = serde_json::from_slice::<Event>(&line.bytes) {
-                return Ok(Self::after(dialect, &event));
-            }
-            end = line.offset;
-        }
-        Ok(Self::start(dialect))
+        let last = last_event(root, run)?;
+        Ok(last.map_or_else(|| Self::start(dialect), |event| Self::after(dialect, &event)))
     }
 
     /// The events of the next lines, in order (lines may give none); `None` when the stream gives no line now.
@@ -98,6 +89,24 @@ impl Follower {
         events.extend(heard.into_iter().filter(|event| event.part > known));
         self.next = offset + length;
     }
+}
+
+/// The last event of a run that is on disk.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn last_event(root: &Root, run: &RunDir) -> Result<Option<Event>> {
+    let Some(file) = open(root, &run.events())? else { return Ok(None) };
+    let mut end = file.size()?;
+    let lines = LineReader::new(&file);
+    while let Some(line) = lines.before(end)? {
+        // A line that a writer died in is none, and the one before it tells.
+        if let Ok(event) = serde_json::from_slice::<Event>(&line.bytes) {
+            return Ok(Some(event));
+        }
+        end = line.offset;
+    }
+    Ok(None)
 }
 
 /// Gives every event of a run to `take`: those on disk, then those that the stream has beyond them.

@@ -7,7 +7,7 @@ use super::{
     dialect::Dialect,
     gemini,
     heard::{self, Heard},
-    native, opencode,
+    lenient, native, opencode,
 };
 use crate::tree::event::{EVENT_VERSION, Event, RawReason, What};
 
@@ -30,7 +30,7 @@ pub fn events_of_line(dialect: Dialect, offset: u64, length: u64, bytes: &[u8]) 
     } else if dialect == Dialect::Text || bytes.iter().all(u8::is_ascii_whitespace) {
         Heard::default()
     } else {
-        match serde_json::from_slice::<Value>(bytes) {
+        match lenient::parse(bytes) {
             Ok(line @ Value::Object(_)) => {
                 understand(dialect, &line).unwrap_or_else(|| raw(RawReason::Unknown, bytes))
             }

@@ -68,6 +68,7 @@ const DURATION_MARKS: &[&str] = &[
     "try again in ",
     "retry in ",
     "retrying in ",
+    "retrying after ",
     "retry after ",
     "retry-after:",
     "retry_after:",

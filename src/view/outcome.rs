@@ -157,6 +157,7 @@ fn summary(exit: &ExitRecord) -> String {
     match exit.stop.as_ref().map(|s| s.by) {
         None => how,
         Some(StopBy::StopMarker | StopBy::Inbox) => format!("stopped on request ({how})"),
+        Some(StopBy::UsageLimit) => format!("the agent waited for longer than limit_patience ({how})"),
         Some(StopBy::IdleTimeout) => format!("no output for longer than the timeout ({how})"),
         Some(StopBy::MaxRunTime) => format!("ran longer than max_run_time ({how})"),
         Some(StopBy::Signal) => format!("its shim was asked to end by a signal ({how})"),

@@ -351,6 +351,13 @@ def sample(schema):
     return {"array": [], "number": 1, "integer": 1, "boolean": True, "null": None}.get(kind, "fake")
 
 
+REFUSALS = {  # HTTP status: (type, Google's status, words), as services say it
+    429: ("rate_limit_error", "RESOURCE_EXHAUSTED", ": Rate limit reached for requests"),
+    503: ("overloaded_error", "UNAVAILABLE", ": The model is overloaded"),
+    529: ("overloaded_error", "UNAVAILABLE", ": Overloaded"),
+}
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -421,11 +428,14 @@ class Handler(BaseHTTPRequestHandler):
         if verb == "error":
             code, _, retry_after = arg.partition(" ")
             code = int(code)
-            err = {"type": "api_error", "message": f"scripted error {code}"}
+            kind, status, words = REFUSALS.get(code, ("api_error", "INTERNAL", ""))
+            err = {"type": kind, "message": f"scripted error {code}{words}"}
+            details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo",
+                        "retryDelay": f"{retry_after}s"}] if retry_after else []
             return self.reply_json({"openai": {"error": {**err, "code": str(code)}},
                                     "anthropic": {"type": "error", "error": err},
-                                    "gemini": {"error": {"code": code, "message": err["message"],
-                                                         "status": "INTERNAL"}}}[shape], code, retry_after)
+                                    "gemini": {"error": {"code": code, "message": err["message"], "status": status,
+                                                         "details": details}}}[shape], code, retry_after)
         if verb == "runslow":
             n, arg = arg.split(" ", 1)
             time.sleep(float(n))

@@ -124,6 +124,8 @@ impl Supervisor<'_> {
             Some(StopBy::StopMarker)
         } else if self.inbox.stop {
             Some(StopBy::Inbox)
+        } else if self.inbox.usage_limit {
+            Some(StopBy::UsageLimit)
         } else if passed(self.log_times.last_output(), self.spec.idle_timeout) {
             Some(StopBy::IdleTimeout)
         } else if passed(self.began, self.spec.max_run_time) {

@@ -93,6 +93,8 @@ pub(super) struct Inbox {
     offset: u64,
     /// The run is to end.
     pub(super) stop: bool,
+    /// The run is to end, because its agent waits out a usage limit by itself.
+    pub(super) usage_limit: bool,
     /// The agent's input is to end.
     pub(super) end_of_input: bool,
 }
@@ -110,6 +112,7 @@ impl Inbox {
             path: dir.join("inbox.jsonl"),
             offset: 0,
             stop: false,
+            usage_limit: false,
             end_of_input: false,
         }
     }
@@ -123,6 +126,7 @@ impl Inbox {
             self.offset = line.end();
             match serde_json::from_slice::<Command>(&line.bytes).map(|c| c.kind).as_deref() {
                 Ok("stop") => self.stop = true,
+                Ok("usage_limit") => self.usage_limit = true,
                 Ok("end_of_input") => self.end_of_input = true,
                 // The driver's, or nobody's.
                 _ => {}

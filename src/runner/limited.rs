@@ -1,0 +1,133 @@
+//! An agent of a loop that waits out a usage limit, or an overload, by itself: after `limit_patience` its run is
+//! ended, and the loop waits in its place, where everybody sees it and others may have its turn.
+//!
+//! 1. Nothing but refusals for so long, or one that names a longer wait: the run's shim is asked to end it.
+//! 2. A single run (`job`) is left alone: nobody would start it again.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+
+use super::{Runner, error::Result};
+use crate::{
+    fsx::{FsError, Stat},
+    transcript::{Dialect, Failure, Refusals, refusal_on_stderr, refuses_on_stderr},
+    tree::{refs::RunRef, run_info::RunInfo},
+};
+
+/// So much of the end of standard error is looked at: an agent puts whole stacks there.
+const TAIL: u64 = 16 * 1024;
+
+/// What is known of a live run's waiting.
+#[derive(Debug, Default)]
+pub(super) struct LimitWatch {
+    waiting: Option<Waiting>,
+    asked: bool,
+}
+
+/// An agent that waits.
+#[derive(Debug)]
+struct Waiting {
+    /// Since when it does nothing else.
+    since: DateTime<Utc>,
+    refusal: Failure,
+    /// When it told of that.
+    said: DateTime<Utc>,
+}
+
+impl LimitWatch {
+    /// Looks, and asks for the end if it is time; without `patience` it never is. Returns how long nothing can change
+    /// without a hint; `None`: for ever.
+    pub(super) fn look(
+        &mut self,
+        runner: &Runner,
+        run: &RunRef,
+        refusal: Option<Failure>,
+        patience: Option<Duration>,
+    ) -> Result<Option<Duration>> {
+        let Some(refusal) = refusal else {
+            self.waiting = None;
+            return Ok(None);
+        };
+        let now = runner.tree.clock().now();
+        let before = self.waiting.take();
+        let since = before.as_ref().map_or(now, |w| w.since);
+        // The same words again may be the same line.
+        let said = before.filter(|w| w.refusal == refusal).map_or(now, |w| w.said);
+        let told = refusal.not_before(runner.tree.clock().on_the_wall(said));
+        self.waiting = Some(Waiting { since, refusal, said });
+        let Some(patience) = patience.filter(|_| !self.asked) else { return Ok(None) };
+        let left = left(since, now, patience, told);
+        if left.is_zero() {
+            let line = format!("{}\n", json!({"type": "usage_limit"})).into_bytes();
+            runner.tree.root().append(&run.dir().inbox(), |_| Ok::<_, FsError>((line, ())))?;
+            self.asked = true;
+        }
+        Ok(Some(left).filter(|left| !left.is_zero()))
+    }
+}
+
+/// How much longer an agent may wait, which does so `since` then and has told when it will try again.
+fn left(
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+    patience: Duration,
+    told: Option<DateTime<Utc>>,
+) -> Duration {
+    let end = TimeDelta::from_std(patience).ok().and_then(|p| since.checked_add_signed(p));
+    let end = end.unwrap_or(DateTime::<Utc>::MAX_UTC);
+    if told.is_some_and(|told| told > end) {
+        return Duration::ZERO;
+    }
+    (end - now).to_std().unwrap_or(Duration::ZERO)
+}
+
+/// What a run's agent is waiting out, by its stream, or by its standard error where it says so there alone.
+pub(super) fn refusal(
+    runner: &Runner,
+    run: &RunRef,
+    info: &RunInfo,
+    refusals: &Refusals,
+) -> Result<Option<Failure>> {
+    if let Some(refusal) = refusals.last() {
+        return Ok(Some(refusal.clone()));
+    }
+    let dialect = Dialect::of_run(info);
+    if !refuses_on_stderr(dialect) {
+        return Ok(None);
+    }
+    let root = runner.tree.root();
+    let (said, errors) = (root.stat(&run.dir().stdout())?, root.stat(&run.dir().stderr())?);
+    // What it has said since is no refusal.
+    let since = |errors: &Stat| said.as_ref().is_none_or(|s| s.modified_ns <= errors.modified_ns);
+    let Some(len) = errors.filter(since).map(|e| e.len) else { return Ok(None) };
+    let tail = root.open_read(&run.dir().stderr())?.read_range(len.saturating_sub(TAIL), len)?;
+    Ok(refusal_on_stderr(dialect, &String::from_utf8_lossy(&tail)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_ends_or_is_not_even_begun() {
+        let at = |second| DateTime::from_timestamp(second, 0).unwrap();
+        let minute = Duration::from_mins(1);
+        for (now, patience, told, expected) in [
+            (0, minute, None, 60),
+            (59, minute, None, 1),
+            (60, minute, None, 0),
+            (999, minute, None, 0),
+            (0, minute, Some(60), 60),
+            (0, minute, Some(61), 0),
+            (50, minute, Some(40), 10),
+            (0, Duration::ZERO, None, 0),
+        ] {
+            let left = left(at(0), at(now), patience, told.map(at));
+            assert_eq!(left, Duration::from_secs(expected), "{now} {patience:?} {told:?}");
+        }
+        // So long that no calendar has it.
+        assert!(left(at(0), at(9), Duration::MAX, None) > minute);
+    }
+}

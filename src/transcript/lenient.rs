@@ -1,0 +1,97 @@
+//! Lines that JSON allows and our parser of JSON does not: numbers beyond what a float holds, and halves of surrogate
+//! pairs, which a program leaves where it cuts its text by UTF-16 units. The rest of such a line is as good as any.
+
+use serde_json::Value;
+
+/// What a line says. A number out of range is `null` there, and half a character is U+FFFD.
+pub(super) fn parse(bytes: &[u8]) -> serde_json::Result<Value> {
+    serde_json::from_slice(bytes).or_else(|e| match mended(bytes) {
+        Some(mended) => serde_json::from_slice(&mended),
+        None => Err(e),
+    })
+}
+
+/// The line with what cannot be represented replaced; `None` if there is nothing of that kind in it.
+fn mended(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut mended = Vec::with_capacity(bytes.len());
+    let mut changed = false;
+    let mut in_text = false;
+    let mut rest = bytes;
+    while let [first, ..] = rest {
+        let (taken, instead): (usize, Option<&[u8]>) = match (in_text, first) {
+            (true, b'\\') => escape(rest),
+            (false, b'-' | b'0'..=b'9') => number(rest),
+            (_, b'"') => {
+                in_text = !in_text;
+                (1, None)
+            }
+            _ => (1, None),
+        };
+        changed |= instead.is_some();
+        mended.extend_from_slice(instead.unwrap_or(&rest[..taken]));
+        rest = &rest[taken..];
+    }
+    changed.then_some(mended)
+}
+
+/// The length of the number that stands here, and what to write if it is out of range.
+fn number(text: &[u8]) -> (usize, Option<&'static [u8]>) {
+    let length = text.iter().take_while(|b| b"+-.eE0123456789".contains(b)).count();
+    let value = std::str::from_utf8(&text[..length]).ok().and_then(|t| t.parse::<f64>().ok());
+    (length, value.filter(|v| v.is_infinite()).map(|_| &b"null"[..]))
+}
+
+/// The length of the escape that stands here, and what to write if it is half a surrogate pair.
+fn escape(text: &[u8]) -> (usize, Option<&'static [u8]>) {
+    match (unit(text), text.get(6..).and_then(unit)) {
+        (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => (12, None),
+        (Some(0xd800..=0xdfff), _) => (6, Some(b"\\ufffd")),
+        (Some(_), _) => (6, None),
+        // Whatever is escaped, a quotation mark above all, is passed over with it.
+        (None, _) => (text.len().min(2), None),
+    }
+}
+
+/// The unit that `\uXXXX` stands for.
+fn unit(text: &[u8]) -> Option<u16> {
+    let digits = text.strip_prefix(b"\\u")?.get(..4)?;
+    let digits = std::str::from_utf8(digits).ok().filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
+    u16::from_str_radix(digits, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_has_no_value_is_replaced_and_the_rest_stays() {
+        for (line, expected) in [
+            (r#"{"a":1e999,"b":"x"}"#, json!({"a": null, "b": "x"})),
+            (
+                r#"{"a":[-1e999,1.5,-2],"b":"1e999 \" -1e999"}"#,
+                json!({"a": [null, 1.5, -2], "b": "1e999 \" -1e999"}),
+            ),
+            (
+                r#"{"a":"cut \ud83d","b":"\ud83d\ude00 \udc00x"}"#,
+                json!({"a": "cut \u{fffd}", "b": "\u{1f600} \u{fffd}x"}),
+            ),
+            (r#"{"a":"\\ud83d","b":"\ud83d\n"}"#, json!({"a": "\\ud83d", "b": "\u{fffd}\n"})),
+            (r#"{"a":1}"#, json!({"a": 1})),
+        ] {
+            assert_eq!(parse(line.as_bytes()).unwrap(), expected, "{line}");
+        }
+        let long = format!("{{\"a\":{}}}", "9".repeat(400));
+        assert_eq!(parse(long.as_bytes()).unwrap(), json!({"a": null}));
+    }
+
+    #[test]
+    fn what_is_no_json_stays_none() {
+        for line in
+            ["", "{", "1e", r#"{"a":1e999"#, r#"{"a":"\ud83"#, "\\", "\"\\", "{\"a\":1e999}}", "-", "\"\\u"]
+        {
+            assert!(parse(line.as_bytes()).is_err(), "{line}");
+        }
+    }
+}
