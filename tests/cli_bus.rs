@@ -187,7 +187,7 @@ fn read_shows_what_was_asked_for() {
         .write_all(b"by hand\n{\"body\":\"\\u001b[2Jhand\"}\n")
         .unwrap();
     let shown = sandbox.run("bus read --project p --task t --tail 2");
-    assert!(shown.stdout.contains(" USER @") && shown.stdout.ends_with("\n  \\u{1b}[2Jhand\n"), "{shown:?}");
+    assert!(shown.stdout.contains(" USER @") && shown.stdout.ends_with("\n  \u{1b}[2Jhand\n"), "{shown:?}");
     assert_eq!(shown.stderr, "1 line(s) that are no message were passed over\n");
 }
 

@@ -28,3 +28,30 @@ fn an_answer_does_nothing_to_the_terminal_and_stays_as_it_is_for_programs() {
     let answered = outcome(&mut answered).succeeds();
     assert!(answered.contains(SHOWN) && !answered.contains(['\u{7}', '\u{202e}']), "{answered:?}");
 }
+
+#[test]
+fn what_is_followed_does_nothing_to_the_terminal_either() {
+    let bench = Bench::new();
+    let mut follow = job(&bench, "t");
+    follow = {
+        let args: Vec<_> = follow.get_args().map(std::ffi::OsStr::to_owned).collect();
+        let at = args.iter().position(|a| a == "--").unwrap();
+        bench
+            .sandbox
+            .command(args[..at].iter().cloned().chain(["--follow".into()]).chain(args[at..].iter().cloned()))
+    };
+    let Some(mut followed) = in_terminal(&follow) else {
+        return skipped("there is no script(1) to open a terminal with");
+    };
+    let followed = outcome(&mut followed).succeeds();
+    assert_eq!(followed.matches(SHOWN).count(), 2, "as it came, and the answer: {followed:?}");
+    assert!(!followed.contains(['\u{7}', '\u{202e}']), "{followed:?}");
+
+    let body = RAW.trim_end();
+    let post = ["bus", "post", "--project", "p", "--task", "t", "--type", "FACT", "--body", body];
+    assert_eq!(outcome(&mut bench.sandbox.command(post)).code, 0);
+    let read = || bench.sandbox.command(["bus", "read", "--project", "p", "--task", "t", "--type", "FACT"]);
+    assert!(outcome(&mut read()).succeeds().contains(RAW));
+    let shown = outcome(&mut in_terminal(&read()).unwrap()).succeeds();
+    assert!(shown.contains(SHOWN) && !shown.contains(['\u{7}', '\u{202e}']), "{shown:?}");
+}

@@ -106,7 +106,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
             CliError::new(Kind::NotFound, format!("the changes of run {} are too large to be kept", run.run))
                 .with_hint("`run-agent diff --stat` lists the files")
         })?;
-        printer.bytes(&patch)?;
+        printer.foreign(&patch)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -31,11 +31,11 @@ impl LogFollower {
             let Some(file) = file else { continue };
             loop {
                 let bytes = file.read_range(*offset, *offset + CHUNK).map_err(TreeError::from)?;
-                if bytes.is_empty() {
+                let shown = printer.foreign_word(&bytes);
+                if shown == 0 {
                     break;
                 }
-                *offset += bytes.len() as u64;
-                printer.word_bytes(&bytes);
+                *offset += shown as u64;
             }
         }
         Ok(())

@@ -4,6 +4,7 @@
 //! verb ends at once, with success.
 
 use std::{
+    borrow::Cow,
     io::{self, IsTerminal, Write},
     process::ExitCode,
 };
@@ -40,6 +41,7 @@ pub struct Printer {
     stdout: Colour,
     stderr: Colour,
     shown_on: Target,
+    said_on: Target,
 }
 
 impl Printer {
@@ -48,11 +50,13 @@ impl Printer {
     pub fn new(when: ColorWhen, form: Form, environment: &Environment) -> Self {
         let target = |on: bool| if on { Target::Terminal } else { Target::Elsewhere };
         let shown_on = target(io::stdout().is_terminal());
+        let said_on = target(io::stderr().is_terminal());
         Self {
             form,
             shown_on,
+            said_on,
             stdout: Colour::decide(when, environment, shown_on),
-            stderr: Colour::decide(when, environment, target(io::stderr().is_terminal())),
+            stderr: Colour::decide(when, environment, said_on),
         }
     }
 
@@ -92,12 +96,18 @@ impl Printer {
         Ok(taken)
     }
 
-    /// Prints one line of data.
+    /// What somebody else wrote, for a place in our own text: on a terminal without what would act on it.
+    #[must_use]
+    pub fn shown<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        on(self.shown_on, text)
+    }
+
+    /// Prints one line of data; on a terminal nothing in it acts on that.
     ///
     /// # Errors
     /// If stdout cannot be written.
     pub fn line(&self, text: &str) -> CliResult<()> {
-        self.bytes(format!("{text}\n").as_bytes())
+        self.bytes(format!("{}\n", self.shown(text)).as_bytes())
     }
 
     /// Prints one JSON document, indented.
@@ -124,19 +134,28 @@ impl Printer {
         self.bytes(table.render(self.stdout).as_bytes())
     }
 
-    /// Says something to the person at the terminal, on stderr.
+    /// Says something to the person at the terminal, on stderr; nothing in it acts on that.
     ///
     /// # Errors
     /// None today: a stderr that is gone takes nobody's work away.
     pub fn word(&self, text: &str) -> CliResult<()> {
-        let _ = writeln!(io::stderr(), "{text}");
+        let _ = writeln!(io::stderr(), "{}", on(self.said_on, text));
         Ok(())
     }
 
-    /// Passes on what somebody else says, on stderr, byte for byte.
-    pub fn word_bytes(&self, bytes: &[u8]) {
+    /// Passes on what an agent wrote, on stderr, as [`Self::foreign`] does on stdout.
+    #[must_use]
+    pub fn foreign_word(&self, bytes: &[u8]) -> usize {
+        let (text, taken) = match self.said_on {
+            Target::Elsewhere => (Cow::Borrowed(bytes), bytes.len()),
+            Target::Terminal => {
+                let (text, taken) = harmless(bytes);
+                (Cow::Owned(text.into_bytes()), taken)
+            }
+        };
         // A stderr that is gone takes nobody's work away.
-        let _ = io::stderr().write_all(bytes);
+        let _ = io::stderr().write_all(&text);
+        taken
     }
 
     /// Says how the verb failed, on stderr.
@@ -148,10 +167,11 @@ impl Printer {
         let chain = Redactor::default().text(&error.chain()).into_owned();
         let text = match self.form {
             Form::Text => {
-                let report = format!("{} {}\n", self.stderr.paint(Style::Bad, "error:"), chain);
-                let hint = error
-                    .hint()
-                    .map(|hint| format!("{} {hint}\n", self.stderr.paint(Style::Strong, "hint:")));
+                let chain = on(self.said_on, &chain);
+                let report = format!("{} {chain}\n", self.stderr.paint(Style::Bad, "error:"));
+                let hint = error.hint().map(|hint| {
+                    format!("{} {}\n", self.stderr.paint(Style::Strong, "hint:"), on(self.said_on, hint))
+                });
                 report + &hint.unwrap_or_default()
             }
             Form::Json => {
@@ -160,7 +180,7 @@ impl Printer {
                 format!("{report}\n")
             }
         };
-        self.word_bytes(text.as_bytes());
+        let _ = io::stderr().write_all(text.as_bytes());
     }
 
     /// Prints what clap says: help and version, which were asked for, or what is wrong with the command line.
@@ -180,6 +200,14 @@ impl Printer {
                 wrong.exit_code()
             }
         }
+    }
+}
+
+/// A text as it may be shown there.
+fn on(target: Target, text: &str) -> Cow<'_, str> {
+    match target {
+        Target::Elsewhere => Cow::Borrowed(text),
+        Target::Terminal => Cow::Owned(harmless(text.as_bytes()).0),
     }
 }
 

@@ -122,7 +122,7 @@ impl Reader<'_> {
 
     /// A line about the message, and its text below it.
     fn text(&self, message: &Message) -> String {
-        let kind = self.printer.paint(style(&message.kind), message.kind.as_str());
+        let kind = self.printer.paint(style(&message.kind), &self.printer.shown(message.kind.as_str()));
         let mut text = format!("{} {kind} {}", rfc3339(message.timestamp), message.msg_id);
         // Writing to a text cannot fail.
         if let Some(task) = message.task_id.as_ref().filter(|t| self.bus.owner().task() != Some(t)) {
@@ -131,17 +131,17 @@ impl Reader<'_> {
         if let Some(run) = &message.run_id {
             let _ = write!(text, " run {run}");
         }
+        let shown = |text| self.printer.shown(text);
         for parent in &message.parents {
-            let _ =
-                write!(text, " {} {}", parent.kind.as_deref().map_or("to".into(), printable), parent.msg_id);
+            let _ = write!(text, " {} {}", shown(parent.kind.as_deref().unwrap_or("to")), parent.msg_id);
         }
         text.push('\n');
-        for line in printable(&message.body).lines() {
+        for line in shown(&message.body).lines() {
             let _ = writeln!(text, "  {line}");
         }
         for link in &message.links {
-            let label = link.label.as_deref().map_or(String::new(), |l| format!("{}: ", printable(l)));
-            let _ = writeln!(text, "  {label}{}", printable(&link.url));
+            let label = link.label.as_deref().map_or(String::new(), |l| format!("{}: ", shown(l)));
+            let _ = writeln!(text, "  {label}{}", shown(&link.url));
         }
         text
     }
@@ -153,28 +153,5 @@ fn style(kind: &MessageType) -> Style {
         "QUESTION" => Style::Notable,
         "TASK_DONE" => Style::Good,
         _ => Style::Strong,
-    }
-}
-
-/// The text without what would command a terminal.
-fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() && c != '\n' && c != '\t' {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_in_a_message_commands_the_terminal() {
-        assert_eq!(printable("a\tb\nc\u{1b}[2J\r\u{9b}é\0"), "a\tb\nc\\u{1b}[2J\\r\\u{9b}é\\u{0}");
     }
 }

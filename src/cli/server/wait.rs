@@ -79,7 +79,9 @@ pub(super) fn show_log(call: &Call<'_>, run: &str, to: To) -> CliResult<()> {
             Some("log") if to == To::Stdout && event["stream"] != "stderr" => {
                 printer.foreign(format!("{line}\n").as_bytes())?;
             }
-            Some("log") => printer.word_bytes(format!("{line}\n").as_bytes()),
+            Some("log") => {
+                let _ = printer.foreign_word(format!("{line}\n").as_bytes());
+            }
             _ => {}
         }
         Ok(Next::On)
