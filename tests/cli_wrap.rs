@@ -6,7 +6,9 @@ use std::{
 };
 
 use crate::common::{
-    in_terminal, outcome, skipped,
+    in_terminal, outcome,
+    processes::marked,
+    skipped,
     tasks::{Bench, Driver, UNTIL_GO, until},
 };
 use nix::sys::signal::Signal;
@@ -55,12 +57,15 @@ fn the_agent_has_our_streams_and_its_end_is_recorded() {
 #[test]
 fn a_session_can_be_stopped_signalled_and_lost() {
     let bench = Bench::new();
-    let stopped = Driver::of(&mut wrap(&bench, "stopped", UNTIL_GO));
+    let escaped = || marked("JRUN_TASK_ID=stopped").iter().any(|p| p.command.starts_with("sleep 4711"));
+    let stopped = Driver::of(&mut wrap(&bench, "stopped", &format!("setsid sleep 4711 & {UNTIL_GO}")));
     bench.until_running("stopped");
+    until("what it puts into the background", escaped);
     assert_eq!(bench.run("list p --status running").stdout.lines().count(), 2);
     assert_eq!(bench.run("stop p/stopped").code, 0);
     assert_eq!(stopped.wait().outcome.code, 143);
     assert_eq!(bench.runs("stopped")[0].status, RunStatus::Stopped);
+    assert!(!escaped(), "a stop ends all of it");
 
     let signalled =
         Driver::of(&mut wrap(&bench, "signalled", "trap 'exit 9' INT; while :; do sleep 0.05; done"));

@@ -1,8 +1,9 @@
-//! Opening a bundle that somebody else may have made: into a folder of its own, and nowhere else.
+//! Opening a bundle that somebody else may have made, or packed again with a tar of his own: into a folder of its own,
+//! and nowhere else.
 
 use std::{
     collections::BTreeMap,
-    io::{self, BufRead, BufReader, Cursor, ErrorKind, Read, Take},
+    io::{self, BufRead, BufReader, ErrorKind, Read, Take},
     path::{Component, Path, PathBuf},
 };
 
@@ -24,8 +25,6 @@ use crate::{
 const MAX_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// Files that it may have.
 const MAX_FILES: usize = 100_000;
-/// How every bundle begins (RFC 1952, 2.3): deflate, no flags, no time, no word of level or system.
-const GZIP: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 /// Names in one path.
 const MAX_DEPTH: usize = 16;
 
@@ -121,14 +120,7 @@ impl Opening<'_> {
     }
 
     fn stream(&self) -> Result<Stream, BundleError> {
-        let mut file = open_outside(self.path)?;
-        let mut head = Vec::new();
-        (&mut file).take(GZIP.len() as u64).read_to_end(&mut head).map_err(|e| self.unreadable(e))?;
-        // No checksum covers these bytes. What does not even begin like gzip is named so by the decoder.
-        if head.starts_with(&GZIP[..2]) && head != GZIP {
-            return Err(self.refused("it begins as no bundle does".to_owned()));
-        }
-        let whole: Box<dyn BufRead> = Box::new(BufReader::new(Cursor::new(head).chain(file)));
+        let whole: Box<dyn BufRead> = Box::new(BufReader::new(open_outside(self.path)?));
         // One more than is allowed, so that it is seen.
         Ok(GzDecoder::new(whole).take(MAX_BYTES + 1))
     }
@@ -139,10 +131,13 @@ impl Opening<'_> {
         let mut left = MAX_BYTES;
         for entry in archive.entries().map_err(|e| self.unreadable(e))? {
             let mut entry = entry.map_err(|e| self.unreadable(e))?;
-            let name = entry.path().map_err(|e| self.unreadable(e))?.into_owned();
+            let name = entry.path().map_err(|e| self.unreadable(e))?;
+            // `tar -czf x.tar.gz .` says it like this.
+            let name = name.strip_prefix(".").unwrap_or(&name).to_owned();
             match entry.header().entry_type() {
                 EntryType::Regular => {}
-                EntryType::Directory => continue,
+                // A global header tells of the archive, and of no file.
+                EntryType::Directory | EntryType::XGlobalHeader => continue,
                 other => return Err(self.refused(format!("{} is a {other:?}", name.display()))),
             }
             let rel = place(&name)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     attend::{self, Show},
     context::Context,
-    error::{CliError, CliResult, Kind},
+    error::{CHECK_PATH, CliError, CliResult, Kind},
     flags::JsonFlag,
     print::Form,
     submission::{PlaceFlags, Wanted},
@@ -133,7 +133,7 @@ fn jobs(args: &Args) -> CliResult<Vec<Job>> {
         args.prompt.iter().map(|p| Job { prompt: p.clone(), task: names.next(), agent: None }).collect();
     if let Some(file) = &args.file {
         let bytes = fsx::read_outside(file, MAX_RECORD)
-            .map_err(|e| CliError::caused(Kind::NotFound, "cannot read the jobs", e))?;
+            .map_err(|e| CliError::caused(Kind::NotFound, "cannot read the jobs", e).with_hint(CHECK_PATH))?;
         for (at, line) in bytes.split(|b| *b == b'\n').enumerate() {
             if line.trim_ascii().is_empty() {
                 continue;

@@ -6,12 +6,16 @@ use crate::{
     agents::{AgentError, replay::RecordingError},
     archive::BundleError,
     config::{ConfigError, ConfigErrorKind},
+    fsx::FsError,
     runner::RunnerError,
     tree::{FsErrorKind, TreeError, ids::BadId},
 };
 
 /// Result of a verb.
 pub type CliResult<T> = Result<T, CliError>;
+
+/// What to do about a file of the user's that is not there.
+pub(super) const CHECK_PATH: &str = "check the path; one that is relative is taken against this folder";
 
 /// A verb that failed.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +67,8 @@ pub enum Kind {
     Refused,
     /// The tree has findings that are more than notes.
     Findings,
+    /// Part of it was left out, and said so.
+    Partial,
     /// What was waited for did not happen in time.
     TimedOut,
     /// Ctrl-C.
@@ -73,7 +79,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of its code.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::OutputClosed,
         Self::Failed,
         Self::Usage,
@@ -92,6 +98,7 @@ impl Kind {
         Self::Newer,
         Self::Refused,
         Self::Findings,
+        Self::Partial,
         Self::TimedOut,
         Self::Interrupted,
         Self::Terminated,
@@ -119,6 +126,7 @@ impl Kind {
             Self::Newer => 15,
             Self::Refused => 16,
             Self::Findings => 17,
+            Self::Partial => 18,
             Self::TimedOut => 124,
             Self::Interrupted => 130,
             Self::Terminated => 143,
@@ -152,6 +160,7 @@ impl Kind {
             Self::Newer => Some("the file was left as it is; use the newer version of run-agent"),
             Self::Refused => Some("correct the input and try again; nothing was written"),
             Self::Findings => Some("`run-agent fsck --repair` mends what is mendable"),
+            Self::Partial => Some("mend what is said to be left out and import again: what is there stays"),
             Self::TimedOut => Some("it goes on; wait again with a longer --timeout"),
         }
     }
@@ -192,6 +201,15 @@ impl CliError {
         let lines = text.lines().take_while(|l| !l.starts_with("Usage:") && !l.starts_with("For more"));
         let lines: Vec<&str> = lines.map(str::trim).filter(|l| !l.is_empty()).collect();
         Some(Self::new(Kind::Usage, lines.join("; ").trim_start_matches("error: ")))
+    }
+
+    /// A file that is none of the tree's.
+    pub(super) fn of_outside(error: FsError) -> Self {
+        let error = Self::from(TreeError::from(error));
+        match error.kind {
+            Kind::NotFound => error.with_hint(CHECK_PATH),
+            _ => error,
+        }
     }
 
     /// A root that cannot be used, for whatever reason.
@@ -275,7 +293,7 @@ fn kind_of_disk(kind: FsErrorKind) -> Kind {
 impl From<BundleError> for CliError {
     fn from(error: BundleError) -> Self {
         match error {
-            BundleError::Fs(e) => TreeError::from(e).into(),
+            BundleError::Fs(e) => Self::of_outside(e),
             BundleError::Tree(e) => e.into(),
             e @ (BundleError::Archive { .. } | BundleError::Refused { .. }) => Self::wrap(Kind::Refused, &e)
                 .with_hint("a bundle is what `run-agent bundle` makes; ask for the file again"),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     context::Context,
-    error::{CliError, CliResult, Kind},
+    error::{CHECK_PATH, CliError, CliResult, Kind},
 };
 use crate::{
     fsx,
@@ -216,8 +216,9 @@ pub(super) fn prompt(flags: &SubmissionFlags) -> CliResult<String> {
             })?;
             bytes
         }
-        (None, Some(file)) => fsx::read_outside(file, MAX_RECORD)
-            .map_err(|e| CliError::caused(Kind::NotFound, "cannot read the prompt", e))?,
+        (None, Some(file)) => fsx::read_outside(file, MAX_RECORD).map_err(|e| {
+            CliError::caused(Kind::NotFound, "cannot read the prompt", e).with_hint(CHECK_PATH)
+        })?,
         (None, None) => Vec::new(),
     };
     String::from_utf8(bytes).map_err(|_| CliError::new(Kind::Refused, "the prompt is not UTF-8 text"))

@@ -21,7 +21,8 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The agent has this terminal to itself; start, end, exit code and what changed in the working folder are recorded, what
-is said is not. Should it not be possible to record it, the agent runs all the same. The exit code is the agent's.
+is said is not: the agent keeps that itself (~/.claude/projects, ~/.codex/sessions, ~/.gemini). What it leaves in the
+background when it ends stays; `run-agent stop` ends that with it. Should it not be possible to record it, the agent runs all the same. The exit code is the agent's.
 
 Examples:
   run-agent wrap --agent claude

@@ -57,6 +57,7 @@ pub(super) fn understand(record: &Map<String, Value>, run: &RunRef, beside: Besi
         process_ownership: ProcessOwnership::External,
         parent_run_id: id("parent_run_id"),
         previous_run_id: id("previous_run_id"),
+        replay_of: None,
         attempt: 1,
         start_time,
         end_time: Some(ended),

@@ -1,7 +1,9 @@
 //! An agent at somebody's terminal: started by us in our own session and group, with our own streams, and accounted
 //! for as a shim does it: claim before exec, `run.lock` while it lives, `exit.json` at its end.
 //!
-//! What is typed reaches the agent from the terminal itself. What it leaves behind stays, as it would behind a shell.
+//! What is typed reaches the agent from the terminal itself. What it leaves behind when it ends by
+//! itself stays, as it would behind a shell: whoever sits there may have sent it into the background. STOP ends that, too,
+//! by the runner's hand.
 
 use std::{
     collections::BTreeMap,

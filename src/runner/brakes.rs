@@ -16,7 +16,8 @@ pub(super) fn hit(runner: &Runner, task: &TaskRef, limits: &Limits) -> Result<Op
         // A record that cannot be read adds nothing; `fsck` names it.
         runs.extend(runner.tree.run_info(&task.run(id)));
     }
-    let usage = || runs.iter().filter_map(|r| r.usage.as_ref());
+    // What is played again was paid for once.
+    let usage = || runs.iter().filter(|r| r.replay_of.is_none()).filter_map(|r| r.usage.as_ref());
     let cost: f64 = usage().filter_map(|u| u.cost_usd).sum();
     if let Some(max) = limits.max_cost_usd.filter(|max| cost >= *max) {
         return Ok(Some(format!(

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 
 use super::{Runner, changes, environment::run_of, error::Result, launch, told};
 use crate::{
+    agents::replay,
     process::claim::Claim,
     transcript::Account,
     tree::{
@@ -62,6 +63,8 @@ pub(super) fn record_start(
         }
     })?;
     info.status = RunStatus::Running;
+    // One that cannot be read is for the replay itself to tell.
+    info.replay_of = replay::played_by(&runner.tree, &run_of(info).task).ok().flatten();
     info.host = Some(claim.host.clone());
     info.start_time = claim.claimed_at;
     if let Some(agent) = claim.agent {
@@ -94,7 +97,9 @@ pub(super) fn commit_end(
     }
     info.end_time = Some(outcome.ended_at.unwrap_or_else(|| runner.tree.clock().now()));
     told::fill_in(runner, info, end.account)?;
-    if end.account.is_some_and(|a| a.failure.is_none() && a.last_word.is_none()) {
+    let untold = info.error_class.is_none()
+        && end.account.is_some_and(|a| a.failure.is_none() && a.last_word.is_none());
+    if untold {
         // An agent that fails before it speaks says why on stderr.
         add_last_words(runner, &run, info)?;
     }

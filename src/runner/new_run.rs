@@ -82,6 +82,7 @@ fn record(runner: &Runner, task: &TaskRef, new: NewRun<'_>) -> RunInfo {
         process_ownership: ProcessOwnership::Managed,
         parent_run_id: new.parent,
         previous_run_id: new.previous.map(|p| p.run_id.clone()),
+        replay_of: None,
         attempt: new.attempt,
         start_time: now,
         end_time: None,

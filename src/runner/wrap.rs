@@ -9,6 +9,7 @@ use super::{
     commit::{self, End, History},
     environment,
     error::{Result, RunnerError},
+    orphan,
     submit::{self, Submission},
 };
 use crate::{
@@ -95,10 +96,15 @@ impl Session {
     /// Waits for the end, and commits it. Returns the exit code that a shell would say, and whether the end is recorded.
     pub fn wait(self) -> (u8, Result<()>) {
         let Self { runner, lock, run, foreground, attended } = self;
+        let claim = attended.claim.clone();
         let record = match attended.wait(runner.tree.root(), &foreground) {
             Ok(record) => record,
             Err(e) => return (1, Err(e.into())),
         };
+        if record.stop.is_some() {
+            // Whoever asked for the end meant all of it; what is left when the agent ends by itself may stay.
+            orphan::end_processes(&run.run, &claim, foreground.stop_grace);
+        }
         let code = match &record.end {
             ProcessEnd::Exited { exit_code } => u8::try_from(*exit_code & 0xff).unwrap_or(1),
             ProcessEnd::Signaled { signal, .. } => u8::try_from(128 + signal).unwrap_or(1),

@@ -113,6 +113,9 @@ pub struct RunInfo {
     /// The attempt before this one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub previous_run_id: Option<RunId>,
+    /// The run that is played again here: what is told of usage and cost was that one's, and no sum counts it twice.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub replay_of: Option<RunId>,
     /// Number of the attempt in its loop; 1 is the first.
     #[serde(default = "first")]
     pub attempt: u32,

@@ -125,14 +125,37 @@ fn listen(
     print: &mut impl FnMut(&[What]) -> io::Result<()>,
 ) -> io::Result<TurnOutcome> {
     let whole = header(&response, "content-type").is_some_and(|t| t.starts_with("application/json"));
-    let mut reader = BufReader::new(response.into_body().into_reader());
+    let body = if whole { Body::Whole } else { Body::Stream };
+    let reader = BufReader::new(response.into_body().into_reader());
+    hear(reader, body, |e| silence(e, question), print)
+}
+
+/// How an answer comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body {
+    /// As server-sent events, a chunk each.
+    Stream,
+    /// As one JSON document.
+    Whole,
+}
+
+/// Reads the body of an answer to its end; gives `print` what it says while it comes. `why` says why nothing more came.
+///
+/// # Errors
+/// Those of `print`. A body that breaks off is no such error: it is an event.
+pub fn hear(
+    mut reader: impl BufRead,
+    body: Body,
+    why: impl Fn(&io::Error) -> String,
+    print: &mut impl FnMut(&[What]) -> io::Result<()>,
+) -> io::Result<TurnOutcome> {
     let (mut answer, mut sse) = (Answer::default(), Sse::default());
     let mut broken_off = None;
-    if whole {
-        let mut body = String::new();
-        match reader.take(LONGEST).read_to_string(&mut body) {
-            Ok(_) => print(&answer.take(&body))?,
-            Err(e) => broken_off = Some(silence(&e, question)),
+    if body == Body::Whole {
+        let mut text = String::new();
+        match reader.take(LONGEST).read_to_string(&mut text) {
+            Ok(_) => print(&answer.take(&text))?,
+            Err(e) => broken_off = Some(why(&e)),
         }
     } else {
         loop {
@@ -144,7 +167,7 @@ fn listen(
                 }
                 Ok(None) => break,
                 Err(e) => {
-                    broken_off = Some(silence(&e, question));
+                    broken_off = Some(why(&e));
                     break;
                 }
             }

@@ -13,6 +13,6 @@ mod endpoint;
 mod refusal;
 mod sse;
 
-pub use ask::{Came, ChatError, Question, ask};
+pub use ask::{Body, Came, ChatError, Question, ask, hear};
 pub use endpoint::Api;
 pub use sse::Sse;

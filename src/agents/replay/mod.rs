@@ -8,5 +8,5 @@ mod recording;
 mod schedule;
 
 pub use play::{Finale, play};
-pub use recording::{Recording, RecordingError, copy};
+pub use recording::{Recording, RecordingError, copy, played_by};
 pub use schedule::Pace;

@@ -116,6 +116,15 @@ impl Recording {
     }
 }
 
+/// The run whose recording a task plays; `None`: it plays none.
+///
+/// # Errors
+/// If its recording cannot be read.
+pub fn played_by(tree: &Tree, task: &TaskRef) -> Result<Option<RunId>, TreeError> {
+    let recording: Option<Recording> = format::read(tree.root(), &folder(task).join(FILE))?;
+    Ok(recording.map(|r| r.run_id))
+}
+
 fn is_last(tree: &Tree, run: &RunRef) -> Result<bool, TreeError> {
     Ok(tree.runs(&run.task)?.last() == Some(&run.run))
 }

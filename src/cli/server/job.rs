@@ -145,8 +145,7 @@ fn submit(args: &Submit, call: &Call<'_>) -> CliResult<ExitCode> {
 }
 
 fn batch(args: &Batch, call: &Call<'_>) -> CliResult<ExitCode> {
-    let bytes = fsx::read_outside(&args.file, MAX_RECORD)
-        .map_err(|e| CliError::from(crate::tree::TreeError::from(e)))?;
+    let bytes = fsx::read_outside(&args.file, MAX_RECORD).map_err(CliError::of_outside)?;
     let text = String::from_utf8_lossy(&bytes);
     let mut lines = Vec::new();
     // All of it is understood before any of it is asked for.
