@@ -30,6 +30,25 @@ need_cc() {
         die "could not install gcc" "as root: apt-get install gcc libc6-dev"
 }
 
+# Programs that some tests are about or look through: the API's document speaks to us with curl and jq, strace shows what is asked of
+# the kernel. Without them those tests say that they are skipped.
+need_test_programs() {
+    local program missing=()
+    for program in curl jq strace; do
+        command -v "$program" >/dev/null || missing+=("$program")
+    done
+    [[ ${#missing[@]} == 0 ]] && return
+    local without="tests are skipped that need ${missing[*]}: "
+    if ! command -v apt-get >/dev/null; then
+        echo "${without}install them with the system's package manager"
+        return
+    fi
+    echo "installing ${missing[*]} (some tests use them)"
+    export DEBIAN_FRONTEND=noninteractive
+    { as_root apt-get update -q && as_root apt-get install -qy --no-install-recommends "${missing[@]}"; } ||
+        echo "${without}apt-get failed"
+}
+
 # A part of the toolchain that comes apart from it: $1 is its sub-command, $2 its component.
 need_component() {
     cargo "$1" --version >/dev/null 2>&1 && return

@@ -128,3 +128,81 @@ fn a_daemon_is_stopped_from_asking_in_vain() {
     assert!(stopped.code == 0 && stopped.stderr.contains("cancelled"), "{stopped:?}");
     ask(&sandbox, "job submit --project p --prompt x -- sh -c true").fails(2, "starts no program", "agents");
 }
+
+/// Every verb against a daemon that asks for a key, which the command line takes from the environment.
+#[test]
+fn every_verb_works_where_a_key_is_asked_for() {
+    let sandbox = sandbox("");
+    let daemon = Daemon::start(&sandbox, &["--api-key", "key-of-the-house"]);
+    let there = format!("http://127.0.0.1:{}", daemon.port);
+    let plain = |line: &str| ask(&sandbox, line);
+    let keyed = |line: &str| {
+        sandbox.run_with(&[("CONDUCTOR_API_KEY", "key-of-the-house")], &format!("server {line}"))
+    };
+    for verb in [
+        "status",
+        "task list",
+        "job list",
+        "project list",
+        "bus read --project p --task a",
+        "job submit --project p --prompt x",
+    ] {
+        plain(verb).fails(6, "unauthorized", "--api-key");
+    }
+    let batch = "{\"prompt\": \"one\", \"task_id\": \"a\"}\n{\"prompt\": \"two\", \"task_id\": \"b\", \"agent_type\": \"fails\"}\n";
+    sandbox.write("work/batch.jsonl", batch);
+    let submitted = keyed("job submit-batch batch.jsonl --project p --json");
+    let lines: Vec<Value> = submitted.stdout.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!((submitted.code, lines.len(), &lines[1]["task_id"]), (0, 2, &"b".into()), "{submitted:?}");
+    let watched = keyed("watch a b --project p --timeout 30 --json");
+    assert_eq!(watched.code, 1, "one of them fails: {watched:?}");
+    let answers: Value = serde_json::from_str(&watched.stdout).unwrap();
+    assert_eq!((&answers[0]["status"], &answers[1]["status"]), (&"completed".into(), &"failed".into()));
+    assert_eq!(keyed("job submit --project p --task c --prompt x --wait").stdout, "hello\n");
+    // The flag, and an address by name, count more than what is around.
+    let flagged =
+        sandbox.run(&format!("server --server {there} --api-key key-of-the-house task status p/c --json"));
+    assert_eq!(json(&flagged)["status"], "completed");
+    let named = sandbox.run_with(
+        &[
+            ("JRUN_CONDUCTOR_URL", &there),
+            ("CONDUCTOR_API_KEY", "key-of-the-house"),
+            ("CONDUCTOR_ROOT", "/nonexistent"),
+        ],
+        "server project list --json",
+    );
+    assert_eq!(json(&named)[0]["id"], "p");
+
+    assert!(keyed("task logs p/a").stdout.contains("hello"));
+    assert_eq!(json(&keyed("task runs p/b --json"))[0]["exit_code"], 3);
+    let resumed = json(&keyed("task resume p/b --json"));
+    assert_eq!(resumed["resumed"], true);
+    until("it has failed again", || {
+        json(&keyed("task status p/b --json"))["runs"].as_array().unwrap().len() == 2
+            && json(&keyed("task status p/b --json"))["status"] == "failed"
+    });
+    keyed("task resume p/nobody").fails(3, "nobody", "");
+    let posted = keyed("bus post --project p --task a --type FACT --body said");
+    assert_eq!(posted.code, 0, "{posted:?}");
+    assert!(keyed("bus read --project p --task a").stdout.contains("said"));
+    let table = keyed("project list").stdout;
+    assert!(table.starts_with("PROJECT") && table.contains("p "), "{table}");
+    let stats = keyed("project stats p").stdout;
+    assert!(stats.contains("total_runs") && stats.contains('4'), "{stats}");
+    let gc = |flags: &str| json(&keyed(&format!("project gc p --older-than 0s {flags} --json")));
+    assert_eq!(gc("--dry-run --keep-failed")["deleted_runs"], 0, "the older run of b did not succeed");
+    assert_eq!(gc("--dry-run")["deleted_runs"], 1);
+    assert_eq!((&gc("")["deleted_runs"], &gc("")["deleted_runs"]), (&1.into(), &0.into()));
+    assert_eq!(keyed("task delete p/a").code, 0);
+    keyed("task status p/a").fails(3, "p/a", "");
+    assert_eq!(
+        json(&keyed("job submit --project p --task live --prompt x --agent waits --json"))["status"],
+        "started"
+    );
+    assert!(keyed("job list").stdout.contains("p/live") && keyed("status").stdout.contains("p/live"));
+    keyed("project delete p").fails(4, "", "");
+    assert_eq!(json(&keyed("project delete p --force --json"))["deleted_tasks"], 3);
+    keyed("project stats p").fails(3, "project p", "");
+    let empty = keyed("job list");
+    assert!(empty.code == 0 && empty.stderr.contains("nothing is queued or running"), "{empty:?}");
+}

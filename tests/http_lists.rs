@@ -124,3 +124,55 @@ fn pages_fit_together_while_tasks_come() {
         assert!(round > 2, "{path}: {seen:?}");
     }
 }
+
+/// Somebody makes tasks all the time while others turn pages: what was there before is seen once by each of them.
+#[test]
+fn pages_fit_together_under_a_writer_that_does_not_stop() {
+    let sandbox = sandbox();
+    let daemon = Daemon::start(&sandbox, &[]);
+    let before: Vec<String> = (0..20).map(|n| format!("m{n:02}")).collect();
+    let runs: Vec<String> = before.iter().map(|task| daemon.create(task, "quick")).collect();
+    for task in &before {
+        daemon.until_task(task, "completed");
+    }
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut made = 0;
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                // In front of, between and behind those that are looked for.
+                let name = format!("{}{made:03}", ["a", "m05x", "z"][made % 3]);
+                daemon.create(&name, "quick");
+                made += 1;
+            }
+            made
+        });
+        let read = |path: &str, list: &str, key: &str, wanted: &[String]| {
+            let (mut seen, mut cursor) = (Vec::new(), None::<String>);
+            loop {
+                let at = cursor.as_ref().map(|c| format!("&cursor={c}")).unwrap_or_default();
+                let page = daemon.get(&format!("{path}{at}")).json();
+                seen.extend(names(&page[list], key));
+                match page["next_cursor"].as_str() {
+                    Some(next) => cursor = Some(next.to_owned()),
+                    None => break,
+                }
+            }
+            for name in wanted {
+                assert_eq!(seen.iter().filter(|s| *s == name).count(), 1, "{name} in {path}: {seen:?}");
+            }
+            let mut unique = seen.clone();
+            unique.sort_unstable();
+            unique.dedup();
+            assert_eq!(unique.len(), seen.len(), "nothing twice in {path}");
+        };
+        for _ in 0..5 {
+            read("/api/v1/tasks?limit=3", "tasks", "task_id", &before);
+            read("/api/v1/tasks?limit=3&sort=-task_id", "tasks", "task_id", &before);
+            read("/api/projects/p/tasks?limit=4", "items", "id", &before);
+            read("/api/v1/runs?limit=3", "runs", "run_id", &runs);
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(writer.join().expect("the writer") > 3);
+    });
+}

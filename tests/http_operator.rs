@@ -194,3 +194,130 @@ fn figures_are_counted() {
     daemon.send("DELETE", "/api/v1/tasks/long?project_id=p", key, "");
     crate::common::daemon::until("nothing runs", || value(&figures(), "conductor_active_runs_total") == "0");
 }
+
+/// The families of an exposition with their types and samples; panics where it is not what version 0.0.4 asks for.
+fn families(text: &str) -> std::collections::BTreeMap<String, (String, Vec<(String, f64)>)> {
+    let mut all = std::collections::BTreeMap::new();
+    let (mut current, mut helped) = (String::new(), String::new());
+    for line in text.lines().filter(|l| !l.is_empty()) {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            helped = help.split_once(' ').expect("a help").0.to_owned();
+        } else if let Some(kind) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = kind.split_once(' ').expect("a type");
+            assert_eq!(name, helped, "help and type stand together");
+            assert!(["counter", "gauge", "histogram"].contains(&kind), "{line}");
+            let before = all.insert(name.to_owned(), (kind.to_owned(), Vec::new()));
+            assert!(before.is_none(), "{name} twice");
+            name.clone_into(&mut current);
+        } else {
+            let (sample, value) = line.rsplit_once(' ').expect("a value");
+            assert!(sample.starts_with(&current), "{sample} stands in {current}");
+            let value = if value == "+Inf" { f64::INFINITY } else { value.parse().expect("a number") };
+            let (_, samples) = all.get_mut(&current).expect("a family");
+            assert!(!samples.iter().any(|(s, _)| s == sample), "{sample} twice");
+            samples.push((sample.to_owned(), value));
+        }
+    }
+    all
+}
+
+#[test]
+fn an_operator_sees_queue_durations_tokens_money_buses_streams_and_the_watcher() {
+    let sandbox = Sandbox::new();
+    let captured = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/agents/claude");
+    let script = sandbox.write("home/claude", format!("if [ \"$1\" = --version ]; then echo 1.0; exit; fi\ncat {}/bash-allowed.jsonl; touch $JRUN_TASK_FOLDER/DONE\n", captured.display()));
+    let more = format!(
+        "  claude: {{command: [sh, {}]}}\ndefaults: {{max_restarts: 0, max_concurrent_root_tasks: 1}}\n",
+        script.display()
+    );
+    let steps: [(&str, &[&str]); 3] = [
+        ("quick", &["say:hello", "done"]),
+        ("fails", &["exit:3"]),
+        ("waits", &["say:ready", "wait-for:../go", "done"]),
+    ];
+    agents(&sandbox, &fake::agent(), &steps, &more);
+    let daemon = Daemon::start(&sandbox, &[]);
+    let figures = || families(&daemon.get("/metrics").body);
+    let value = |name: &str| {
+        let name = format!("conductor_{name}");
+        let all = figures();
+        let of = |(_, samples): &(String, Vec<(String, f64)>)| {
+            samples.iter().find(|(s, _)| *s == name).map(|(_, v)| *v)
+        };
+        all.values().find_map(of).unwrap_or_else(|| panic!("no {name}: {all:#?}"))
+    };
+    for (task, agent, end) in
+        [("a", "quick", "completed"), ("b", "fails", "failed"), ("c", "claude", "completed")]
+    {
+        daemon.create(task, agent);
+        daemon.until_task(task, end);
+    }
+    assert_eq!(value("agent_runs_total{agent=\"quick\",status=\"completed\"}"), 1.0);
+    assert_eq!(value("agent_runs_total{agent=\"fails\",status=\"failed\"}"), 1.0);
+    for agent in ["quick", "fails", "claude"] {
+        assert_eq!(value(&format!("run_duration_seconds_count{{agent=\"{agent}\"}}")), 1.0);
+        assert_eq!(value(&format!("run_duration_seconds_bucket{{agent=\"{agent}\",le=\"+Inf\"}}")), 1.0);
+        assert!(value(&format!("run_duration_seconds_sum{{agent=\"{agent}\"}}")) < 30.0);
+    }
+    let all = figures();
+    assert_eq!(all["conductor_run_duration_seconds"].0, "histogram");
+    let buckets: Vec<f64> = all["conductor_run_duration_seconds"]
+        .1
+        .iter()
+        .filter(|(s, _)| s.contains("_bucket{agent=\"quick\""))
+        .map(|(_, v)| *v)
+        .collect();
+    assert!(buckets.is_sorted() && buckets.len() == 10, "{buckets:?}");
+    // As its own record says.
+    let run = daemon.task("c")["runs"][0]["run_id"].as_str().expect("a run").to_owned();
+    let record = std::fs::read_to_string(sandbox.root().join(format!("p/c/runs/{run}/run-info.yaml")))
+        .expect("a record");
+    let said = |key: &str| -> f64 {
+        let line = record
+            .lines()
+            .find_map(|l| l.trim().strip_prefix(key)?.strip_prefix(": "))
+            .unwrap_or_else(|| panic!("{key}: {record}"));
+        line.parse().expect("a number")
+    };
+    assert!(
+        (value("agent_cost_usd_total{agent=\"claude\"}") - said("cost_usd")).abs() < 1e-6
+            && said("cost_usd") > 0.0
+    );
+    for (kind, key) in [("input", "input_tokens"), ("output", "output_tokens"), ("cached", "cached_tokens")] {
+        assert_eq!(
+            value(&format!("agent_tokens_total{{agent=\"claude\",kind=\"{kind}\"}}")),
+            said(key),
+            "{kind}"
+        );
+    }
+
+    daemon.create("live", "waits");
+    daemon.create("next", "quick");
+    assert_eq!(
+        (value("queued_runs_total"), value("live_tasks"), value("active_runs_total")),
+        (1.0, 1.0, 1.0)
+    );
+    assert_eq!((value("known_tasks"), value("known_runs"), value("unreadable_files")), (5.0, 5.0, 0.0));
+    let (events, bytes, hints) =
+        (value("stream_events_total"), value("stream_bytes_total"), value("watcher_hints_total"));
+    let mut stream = daemon.stream("/api/projects/p/messages/stream", None);
+    let appended = value("messagebus_bytes_total");
+    daemon.post("/api/projects/p/messages", &json!({"body": "x".repeat(1000)}));
+    while stream.next().expect("an event").data["body"].as_str().is_none_or(|b| b.len() < 1000) {}
+    assert!(value("messagebus_bytes_total") >= appended + 1000.0);
+    assert!(value("stream_events_total") >= events + 2.0 && value("stream_bytes_total") >= bytes + 1000.0);
+    assert_eq!(value("open_streams"), 1.0);
+    assert_eq!(value("watcher_native"), 1.0);
+    assert!(value("watched_folders") >= 4.0 && value("watcher_hints_total") > hints);
+    // What was there at the start is no news, and what is not there has no figure.
+    sandbox.write("home/run-agent/p/go", "");
+    daemon.until_task("next", "completed");
+    drop(daemon);
+    let daemon = Daemon::start(&sandbox, &[]);
+    let all = families(&daemon.get("/metrics").body);
+    assert_eq!(all["conductor_agent_runs_total"].1, []);
+    assert_eq!(all["conductor_completed_runs_total"].1, [("conductor_completed_runs_total".to_owned(), 0.0)]);
+    let again = families(&daemon.get("/metrics").body);
+    let requests = "conductor_api_requests_total";
+    assert_eq!(all[requests], again[requests], "it does not count itself");
+}

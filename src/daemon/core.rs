@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{drive::drive_admitted, holder::holder};
+use super::{drive::drive_admitted, faults::Faults, holder::holder};
 use crate::{
     planner::{self, Admission, Limits},
     runner::{self, Begin, LoopEnd, Result, Runner, RunnerError},
@@ -41,6 +41,8 @@ pub struct Core {
     pub shutdown: Shutdown,
     /// What is in the tree.
     pub index: Arc<Index>,
+    /// What of it cannot be read.
+    pub faults: Faults,
     /// The tasks that we drive, with the tickets that we accepted ourselves before we drove them.
     driving: Mutex<HashSet<TaskRef>>,
     fresh: Mutex<HashSet<TicketId>>,
@@ -66,6 +68,7 @@ impl Core {
         Arc::new(Self {
             index: Arc::new(Index::new(incarnation)),
             runner,
+            faults: Faults::default(),
             hints,
             shutdown,
             driving: Mutex::default(),
@@ -180,7 +183,7 @@ impl Core {
                     }
                 }
                 Err(TreeError::Locked { .. }) => others = Others::Drive,
-                Err(e) => tracing::error!(error = %e, task = %task, "a task cannot be driven"),
+                Err(e) => self.faults.complain(&task, &e.into(), "a task cannot be driven"),
             }
         }
         Ok((mine, others))
@@ -218,7 +221,7 @@ impl Core {
             }
             Ok(LoopEnd::Detached) => {}
             Err(e) => {
-                tracing::error!(error = %e, task = %task, "a loop cannot be driven; it is taken up again soon");
+                self.faults.complain(task, &e, "a loop cannot be driven; it is taken up again soon");
                 tokio::select! {
                     () = self.shutdown.token().cancelled() => {}
                     () = tokio::time::sleep(RETRY) => {}

@@ -63,11 +63,19 @@ pub(super) async fn drive_admitted(
     detach: &CancellationToken,
 ) -> Result<LoopEnd> {
     let lock = Arc::new(lock);
-    let end = runner::drive_loop(runner, &lock, &id, ticket, begin, hints, detach).await?;
-    if let LoopEnd::Ended { .. } = end {
+    let driven = runner::drive_loop(runner, &lock, &id, ticket, begin, hints, detach).await;
+    let over = match &driven {
+        Ok(LoopEnd::Ended { .. }) => true,
+        Ok(LoopEnd::Detached) => false,
+        Err(e) => match runner.tree.ticket(Place::Live, &id) {
+            Ok(Some(ticket)) => runner::give_up(runner, &lock, &ticket, e)?,
+            Ok(None) | Err(_) => false,
+        },
+    };
+    if over {
         runner.tree.close_ticket(Place::Live, &id)?;
     }
-    Ok(end)
+    driven
 }
 
 /// Drives on what another driver left of a task; `None` if the task has no ticket.

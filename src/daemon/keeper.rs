@@ -176,9 +176,10 @@ impl Keeper {
             self.list(&mut todo)?;
             for task in &todo.tasks {
                 if let Err(e) = self.core.index.look_at(&self.core.runner.tree, task) {
-                    tracing::warn!(error = %e, task = %task, "a task cannot be read");
+                    self.core.faults.complain(task, &e.into(), "a task cannot be read");
                 }
             }
+            self.core.faults.settle(self.core.index.faults());
             let again = self.watch_what_is_live();
             if again.is_empty() {
                 break;
@@ -288,12 +289,12 @@ fn discard_abandoned(core: &Core) {
         match runner::discard_abandoned(&core.runner, &task.task) {
             Ok(()) => {
                 if let Err(e) = core.index.look_at(&core.runner.tree, &task.task) {
-                    tracing::warn!(error = %e, task = %task.task, "a task cannot be read");
+                    core.faults.complain(&task.task, &e.into(), "a task cannot be read");
                 }
             }
             // Somebody is just accepting it.
             Err(runner::RunnerError::Tree(TreeError::Locked { .. })) => {}
-            Err(e) => tracing::warn!(error = %e, task = %task.task, "an abandoned run cannot be removed"),
+            Err(e) => core.faults.complain(&task.task, &e, "an abandoned run cannot be removed"),
         }
     }
 }

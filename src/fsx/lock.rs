@@ -86,9 +86,15 @@ impl Root {
     }
 }
 
-/// Best effort: the lock is the lock, the text is for people, and a full disk must not cost the lock.
+/// Best effort: the lock is the lock, the text is for people, and a full disk must not cost the lock. Whoever takes it
+/// again and again writes it once: a daemon that only looks leaves the tree as it is.
 fn sign(file: &File, holder: &str) {
-    let _ = file.set_len(0).and_then(|()| file.write_all_at(format!("{holder}\n").as_bytes(), 0));
+    let text = format!("{holder}\n");
+    let mut there = vec![0; text.len() + 1];
+    if file.read_at(&mut there, 0).is_ok_and(|n| there[..n] == *text.as_bytes()) {
+        return;
+    }
+    let _ = file.set_len(0).and_then(|()| file.write_all_at(text.as_bytes(), 0));
 }
 
 fn whole_file(kind: libc::c_int) -> libc::flock {

@@ -16,6 +16,19 @@ pub(super) struct Counters {
     requests: Mutex<BTreeMap<(&'static str, u16), u64>>,
     panics: AtomicU64,
     streams: AtomicI64,
+    events: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// What the streams came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Streams {
+    /// Open now.
+    pub(super) open: u64,
+    /// Events sent.
+    pub(super) events: u64,
+    /// Bytes of them.
+    pub(super) bytes: u64,
 }
 
 /// A stream that is open while this lives.
@@ -50,9 +63,21 @@ impl Counters {
         self.panics.load(Ordering::Relaxed)
     }
 
-    /// Streams that are open.
-    pub(super) fn streams(&self) -> i64 {
-        self.streams.load(Ordering::Relaxed)
+    /// What the streams came to.
+    pub(super) fn streams(&self) -> Streams {
+        Streams {
+            open: u64::try_from(self.streams.load(Ordering::Relaxed)).unwrap_or(0),
+            events: self.events.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl OpenStream {
+    /// Counts an event that is sent on it.
+    pub(super) fn sent(&self, bytes: usize) {
+        self.0.events.fetch_add(1, Ordering::Relaxed);
+        self.0.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 }
 

@@ -82,7 +82,7 @@ pub(super) fn respond(api: &Api, events: impl Stream<Item = Event> + Send + 'sta
     let down = api.core.shutdown.token().clone().cancelled_owned();
     let counted = api.counters.stream();
     let events = opened.chain(kept_alive(events)).take_until(down).map(move |event| {
-        let _open = &counted;
+        counted.sent(event.0.len());
         event.0
     });
     let mut response = streamed(events);

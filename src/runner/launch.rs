@@ -18,7 +18,7 @@ use crate::{
         executor::Local,
         spec::{LaunchSpec, ShimReport, StdinPlan},
     },
-    tree::{TreeError, format, refs::TaskRef, run_info::RunInfo, task::TaskConfig},
+    tree::{FsErrorKind, TreeError, format, refs::TaskRef, run_info::RunInfo, task::TaskConfig},
 };
 
 /// What is known of a task's agent once it is found to be usable.
@@ -110,7 +110,7 @@ pub(super) fn start(runner: &Runner, info: &RunInfo) -> Result<()> {
     let Start { spec, env, file, record_changes, .. } = match spec(runner, info) {
         Ok(made) => made,
         // What was fine on acceptance may be gone by now: that ends the run, not its driver.
-        Err(RunnerError::Tree(TreeError::Fs(e))) => return Err(e.into()),
+        Err(RunnerError::Tree(TreeError::Fs(e))) if e.kind() != FsErrorKind::TooLarge => return Err(e.into()),
         Err(e) => return never(runner, info, EndsAs::Failed, &e.to_string()),
     };
     if let Some(file) = file {

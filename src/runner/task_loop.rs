@@ -3,7 +3,7 @@
 //! Where it stands is in its ticket and in its runs' records, so whoever holds the
 //! task's lock goes on with it. The decision is `restart`'s; here it is carried out.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
@@ -206,9 +206,14 @@ impl Turn {
     fn next(&self, info: &RunInfo) -> Result<Next> {
         let tree = &self.runner.tree;
         let task = self.lock.task();
-        let config = tree.task_config(task)?;
+        let decided = tree.root().exists(&task.dir().done())? || tree.root().exists(&task.dir().stop())?;
+        let config = match tree.task_config(task) {
+            // What was said counts, whatever the settings were.
+            Err(e) if decided && e.fault().is_some() => BTreeMap::new(),
+            config => config?.config,
+        };
         let agent = crate::agents::find(&self.runner.config, &info.agent)?;
-        let settings = TaskSettings::resolve(&self.runner.config, agent, &config.config)?;
+        let settings = TaskSettings::resolve(&self.runner.config, agent, &config)?;
         let past = self.past(info);
         let ended_at = info.end_time.unwrap_or_else(|| tree.clock().now());
         Ok(restart::next(&LoopFacts {

@@ -9,6 +9,15 @@ pub use crate::fsx::{FsError, FsErrorKind};
 /// Result of an operation on the tree.
 pub type Result<T> = std::result::Result<T, TreeError>;
 
+/// A file that is there and cannot be read as what it should be. It is left as it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fault {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it; fits after the path.
+    pub problem: String,
+}
+
 /// A failed operation on the tree.
 #[derive(Debug, thiserror::Error)]
 pub enum TreeError {
@@ -62,4 +71,23 @@ pub enum TreeError {
     /// A value that cannot be stored as it was given.
     #[error("{0}")]
     Invalid(String),
+}
+
+impl TreeError {
+    /// The file that is at fault, where it is one that is there.
+    #[must_use]
+    pub fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::Corrupt { path, problem } => Some(Fault { path: path.clone(), problem: problem.clone() }),
+            Self::Newer { path, found, known } => {
+                let problem = format!("has format version {found}, this program knows up to {known}");
+                Some(Fault { path: path.clone(), problem })
+            }
+            Self::Fs(e) if !matches!(e.kind(), FsErrorKind::NotFound | FsErrorKind::Full) => Some(Fault {
+                path: e.path.clone(),
+                problem: format!("cannot be used ({}): {}", e.op, e.source),
+            }),
+            _ => None,
+        }
+    }
 }

@@ -36,7 +36,7 @@ use crate::{
 };
 
 pub use crate::fsx::{EntryKind, OnItsWay, RelPath};
-pub use error::{FsError, FsErrorKind, Result, TreeError};
+pub use error::{Fault, FsError, FsErrorKind, Result, TreeError};
 
 /// An open tree: its root folder and the time. Cheap to clone.
 #[derive(Debug, Clone)]

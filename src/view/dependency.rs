@@ -114,6 +114,8 @@ pub fn cycle(tree: &Tree, task: &TaskRef, depends_on: &[TaskId]) -> Result<Optio
         let next = match tree.task_config(&TaskRef { project: task.project.clone(), task: last.clone() }) {
             Ok(config) => config.depends_on,
             Err(TreeError::NotFound { .. }) => Vec::new(),
+            // One task's broken settings keep no other from being made; its ticket says what it waits for.
+            Err(e) if e.fault().is_some() => Vec::new(),
             Err(e) => return Err(e),
         };
         todo.extend(next.into_iter().map(|id| [path.clone(), vec![id]].concat()));

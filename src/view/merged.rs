@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::tree::{
-    Result, Tree, TreeError,
+    Fault, Result, Tree, TreeError,
     bus::{Bus, BusOwner, Message},
     ids::{MsgId, ProjectId, TaskId},
 };
@@ -29,6 +29,8 @@ pub struct Merged {
     pub messages: Vec<Message>,
     /// Whether more follow behind the last one.
     pub more: bool,
+    /// The buses with lines that were passed over because they are no message.
+    pub faults: Vec<Fault>,
 }
 
 /// Reads at most `limit` messages of a project and of these tasks of it.
@@ -47,6 +49,7 @@ pub fn read(tree: &Tree, project: &ProjectId, tasks: &[TaskId], span: &Span, lim
     let mut found: Vec<(Key, Message)> = Vec::new();
     // What a bus that was not read to its end may still hold comes behind its last message.
     let mut known_until: Option<Key> = None;
+    let mut faults = Vec::new();
     for (n, bus) in buses.iter().enumerate() {
         let from = |time| bus.position_from(time).and_then(|at| bus.read_from(at, limit));
         let page = match (span, behind) {
@@ -60,6 +63,7 @@ pub fn read(tree: &Tree, project: &ProjectId, tasks: &[TaskId], span: &Span, lim
             Err(TreeError::NotFound { .. }) if n > 0 => continue,
             page => page?,
         };
+        faults.extend(page.fault(bus));
         let mut key = (DateTime::UNIX_EPOCH, n);
         for message in page.messages {
             key.0 = message.msg_id.time().unwrap_or(key.0).max(key.0);
@@ -82,7 +86,7 @@ pub fn read(tree: &Tree, project: &ProjectId, tasks: &[TaskId], span: &Span, lim
         Span::After(_) | Span::Since(_) => messages.truncate(limit),
         Span::Last => drop(messages.drain(..messages.len().saturating_sub(limit))),
     }
-    Ok(Merged { messages, more })
+    Ok(Merged { messages, more, faults })
 }
 
 /// What messages are sorted by: the time in their ids, and the number of their bus.

@@ -44,6 +44,17 @@ struct Folder {
     changes: watch::Sender<u64>,
 }
 
+/// How it stands with the hints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HintState {
+    /// Whether the kernel tells of changes.
+    pub native: bool,
+    /// How many folders somebody watches.
+    pub folders: usize,
+    /// How many changes were told of.
+    pub hints: u64,
+}
+
 /// Whether hints can be had at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
@@ -118,6 +129,16 @@ impl Hints {
             None => {}
         }
         Watched { hints: self.clone(), folder: folder.to_owned(), changes }
+    }
+
+    /// How changes are noticed, and how many have been.
+    #[must_use]
+    pub fn state(&self) -> HintState {
+        HintState {
+            native: lock(&self.inner.watcher).is_some(),
+            folders: lock(&self.inner.told.folders).len(),
+            hints: *self.inner.told.changes.borrow(),
+        }
     }
 
     /// Somebody who waits from now on.

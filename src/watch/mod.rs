@@ -7,4 +7,4 @@ mod changed;
 mod hints;
 
 pub use changed::{Changed, Collector};
-pub use hints::{Hints, Source, Waiter, Watched};
+pub use hints::{HintState, Hints, Source, Waiter, Watched};

@@ -11,7 +11,9 @@ pub mod processes;
 pub mod shim;
 
 pub mod daemon;
+pub mod strace;
 pub mod tasks;
+pub mod tree;
 
 use std::{
     ffi::OsStr,

@@ -30,15 +30,21 @@ pub(super) enum Verb {
         /// Only runs that ended longer ago than this, such as 168h
         #[arg(long, value_name = "TIME", default_value = "168h")]
         older_than: String,
+        /// Leave runs alone that did not succeed
+        #[arg(long)]
+        keep_failed: bool,
         /// Only say what would go
         #[arg(long)]
         dry_run: bool,
     },
-    /// Remove a project of which nothing is live, with all its tasks
+    /// Remove a project with all its tasks
     Delete {
         /// Project
         #[arg(value_name = "PROJECT")]
         project: ProjectId,
+        /// Stop what is live of it first
+        #[arg(long)]
+        force: bool,
     },
 }
 
@@ -47,14 +53,14 @@ pub(super) fn run(verb: &Verb, call: &Call<'_>) -> CliResult<ExitCode> {
     let answer = match verb {
         Verb::List => return list(call),
         Verb::Stats { project } => call.client.get(&format!("/api/projects/{project}/stats"))?,
-        Verb::Gc { project, older_than, dry_run } => {
+        Verb::Gc { project, older_than, keep_failed, dry_run } => {
             let older_than = escaped(older_than);
-            call.client.post(
-                &format!("/api/projects/{project}/gc?older_than={older_than}&dry_run={dry_run}"),
-                None,
-            )?
+            let query = format!("older_than={older_than}&keep_failed={keep_failed}&dry_run={dry_run}");
+            call.client.post(&format!("/api/projects/{project}/gc?{query}"), None)?
         }
-        Verb::Delete { project } => call.client.delete(&format!("/api/projects/{project}"))?,
+        Verb::Delete { project, force } => {
+            call.client.delete(&format!("/api/projects/{project}?force={force}"))?
+        }
     };
     if call.form == Form::Json || answer.is_null() {
         call.context.printer().json(&answer)?;

@@ -109,6 +109,8 @@ fn wanted(query: &Query, limit: Option<usize>) -> Result<Wanted> {
         // Without a limit that is the same, and in one read.
         [] if limit.is_none() => Wanted::First,
         [] => Wanted::Span(Span::Last),
+        // What the document's own script asks for where there is no last message yet: jq says `null` then.
+        [(param, "null")] if param.name == AFTER.name => Wanted::First,
         [(param, _)] if param.name == BEFORE.name => Wanted::Before(query.required(&BEFORE)?),
         [(param, text)] if param.name == SINCE.name && text.parse::<MsgId>().is_err() => {
             match query.time(&SINCE)? {
@@ -126,16 +128,20 @@ async fn show(call: &Call, owner: BusOwner) -> Result<Response> {
     let limit = query.number(&LIMIT)?;
     let wanted = wanted(query, limit)?;
     let most = limit.unwrap_or(usize::MAX);
-    let Merged { messages, more } = match scope(query, &owner)? {
+    let Merged { messages, more, faults } = match scope(query, &owner)? {
         Scope::Own => own(api, owner, wanted, most).await?,
         Scope::All => all(api, owner, wanted, most).await?,
     };
+    for fault in &faults {
+        api.core.faults.tell(fault);
+    }
     let messages: Vec<wire::BusMessage<'_>> = messages.iter().map(Into::into).collect();
     Ok(json(StatusCode::OK, &wire::Messages { messages, more }))
 }
 
 async fn own(api: &Api, owner: BusOwner, wanted: Wanted, most: usize) -> Result<Merged> {
     let bus = api.core.runner.tree.bus(owner);
+    let reader = bus.clone();
     let page = off_thread(move || match wanted {
         Wanted::First => bus.after(None, most),
         Wanted::Before(id) => bus.before(&id, most),
@@ -143,8 +149,10 @@ async fn own(api: &Api, owner: BusOwner, wanted: Wanted, most: usize) -> Result<
         Wanted::Span(Span::After(id)) => bus.after(Some(&id), most),
         Wanted::Span(Span::Since(time)) => bus.position_from(time).and_then(|at| bus.read_from(at, most)),
     });
-    let Page { messages, more, .. } = page.await?;
-    Ok(Merged { messages, more })
+    let page = page.await?;
+    let faults = page.fault(&reader).into_iter().collect();
+    let Page { messages, more, .. } = page;
+    Ok(Merged { messages, more, faults })
 }
 
 async fn all(api: &Api, owner: BusOwner, wanted: Wanted, most: usize) -> Result<Merged> {

@@ -1,16 +1,18 @@
-//! `/metrics`: what an operator's tools gather, in the text format of Prometheus, version 0.0.4.
+//! `/metrics`: what an operator's tools gather. The names of the document come first.
 
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
 
 use http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
+use super::exposition::{Exposition, Kind, labels, number};
 use crate::{
     http::{
         Api,
         endpoint::{Endpoint, Serve, get},
     },
     tree::{bus, run_info::RunStatus},
+    view::index::{DURATIONS, Tally},
 };
 
 /// The media type that the tools expect.
@@ -31,84 +33,125 @@ fn metrics(api: &Api) -> Response {
     response
 }
 
-/// One figure; its samples with their labels, which are words of ours.
-struct Figure<'a> {
-    name: &'a str,
-    kind: &'a str,
-    help: &'a str,
-    samples: Vec<(String, f64)>,
+fn text(api: &Api) -> String {
+    let mut all = Exposition::default();
+    let tallies = api.core.index.tallies();
+    documented(&mut all, api, &tallies);
+    work(&mut all, api);
+    agents(&mut all, &tallies);
+    inside(&mut all, api);
+    all.into_text()
 }
 
-fn text(api: &Api) -> String {
-    let index = &api.core.index;
-    let ended = index.ended();
-    let ended = |words: &[RunStatus]| words.iter().filter_map(|w| ended.get(w.as_str())).sum::<u64>();
-    let active = index.unsettled().iter().filter(|r| r.status == Some(RunStatus::Running)).count();
-    let (queued, live) = index.tickets();
-    let one = |value: f64| vec![(String::new(), value)];
-    let requests = api
-        .counters
-        .requests()
-        .into_iter()
-        .map(|((method, status), n)| (format!("{{method=\"{method}\",status=\"{status}\"}}"), number(n)));
-    let figures = [
-        ("uptime_seconds", "gauge", "Server uptime in seconds", one(api.core.uptime().as_secs_f64())),
-        ("active_runs_total", "gauge", "Currently active (running) agent runs", one(number(active as u64))),
-        (
-            "completed_runs_total",
-            "counter",
-            "Total completed agent runs since startup",
-            one(number(ended(&[RunStatus::Completed]))),
-        ),
+/// Those of the document.
+fn documented(all: &mut Exposition, api: &Api, tallies: &BTreeMap<String, Tally>) {
+    let ended = |words: &[RunStatus]| {
+        let of = |tally: &Tally| words.iter().filter_map(|w| tally.ended.get(w.as_str())).sum::<u64>();
+        tallies.values().map(of).sum::<u64>()
+    };
+    let active = api.core.index.unsettled().iter().filter(|r| r.status == Some(RunStatus::Running)).count();
+    all.one("uptime_seconds", Kind::Gauge, "Server uptime in seconds", api.core.uptime().as_secs_f64());
+    all.count("active_runs_total", Kind::Gauge, "Currently active (running) agent runs", active as u64);
+    for (name, help, words) in [
+        ("completed_runs_total", "Total completed agent runs since startup", &[RunStatus::Completed][..]),
         (
             "failed_runs_total",
-            "counter",
             "Total failed agent runs since startup",
-            one(number(ended(&[RunStatus::Failed, RunStatus::Crashed]))),
+            &[RunStatus::Failed, RunStatus::Crashed],
         ),
-        (
-            "stopped_runs_total",
-            "counter",
-            "Total agent runs since startup that somebody stopped",
-            one(number(ended(&[RunStatus::Stopped]))),
-        ),
-        (
-            "messagebus_appends_total",
-            "counter",
-            "Total message bus append operations",
-            one(number(bus::posted())),
-        ),
-        ("api_requests_total", "counter", "Total API requests by method and status", requests.collect()),
-        (
-            "queued_runs_total",
-            "gauge",
-            "Tasks that wait for a place or for other tasks",
-            one(number(queued as u64)),
-        ),
-        ("live_tasks", "gauge", "Tasks that were admitted and have not ended", one(number(live as u64))),
-        ("open_streams", "gauge", "Event streams that clients have open", {
-            one(number(u64::try_from(api.counters.streams()).unwrap_or(0)))
-        }),
-        ("panics_total", "counter", "Requests that met a bug", one(number(api.counters.panics()))),
-    ];
-    let mut text = String::new();
-    for (name, kind, help, samples) in figures {
-        write(&mut text, &Figure { name, kind, help, samples });
+        ("stopped_runs_total", "Total agent runs since startup that somebody stopped", &[RunStatus::Stopped]),
+    ] {
+        all.count(name, Kind::Counter, help, ended(words));
     }
-    text
+    let help = "Total message bus append operations";
+    all.count("messagebus_appends_total", Kind::Counter, help, bus::posted());
+    let requests = api.counters.requests();
+    let samples = requests
+        .iter()
+        .map(|((method, status), n)| (labels(&[("method", method), ("status", &status.to_string())]), *n));
+    all.counts("api_requests_total", Kind::Counter, "Total API requests by method and status", samples);
 }
 
-fn write(text: &mut String, figure: &Figure<'_>) {
-    let Figure { name, kind, help, samples } = figure;
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "# HELP conductor_{name} {help}\n# TYPE conductor_{name} {kind}");
-    for (labels, value) in samples {
-        let _ = writeln!(text, "conductor_{name}{labels} {value}");
+/// What is queued, live and known.
+fn work(all: &mut Exposition, api: &Api) {
+    let index = &api.core.index;
+    let (queued, live) = index.tickets();
+    let (tasks, runs) = index.size();
+    for (name, help, n) in [
+        ("queued_runs_total", "Tasks that wait for a place or for other tasks", queued),
+        ("live_tasks", "Tasks that were admitted and have not ended", live),
+        ("known_tasks", "Tasks in the tree", tasks),
+        ("known_runs", "Runs in the tree", runs),
+        ("unreadable_files", "Files of the tree that cannot be read as what they are", index.faults().len()),
+    ] {
+        all.count(name, Kind::Gauge, help, n as u64);
     }
-    text.push('\n');
 }
 
-#[expect(clippy::cast_precision_loss, reason = "the format has floating point numbers only")]
-fn number(n: u64) -> f64 {
-    n as f64
+/// What the runs of each agent came to since startup.
+fn agents(all: &mut Exposition, tallies: &BTreeMap<String, Tally>) {
+    let runs = tallies.iter().flat_map(|(agent, tally)| {
+        let sample = |(status, n): (&&str, &u64)| (labels(&[("agent", agent), ("status", status)]), *n);
+        tally.ended.iter().map(sample).collect::<Vec<_>>()
+    });
+    all.counts(
+        "agent_runs_total",
+        Kind::Counter,
+        "Agent runs that have ended since startup, by status",
+        runs,
+    );
+    let tokens = tallies.iter().flat_map(|(agent, Tally { spent, .. })| {
+        let kinds =
+            [("input", spent.input_tokens), ("output", spent.output_tokens), ("cached", spent.cached_tokens)];
+        kinds.map(|(kind, n)| (labels(&[("agent", agent), ("kind", kind)]), n))
+    });
+    let help = "Tokens of ended runs as agents report them; input includes cached";
+    all.counts("agent_tokens_total", Kind::Counter, help, tokens);
+    let cost = tallies.iter().map(|(agent, t)| {
+        let dollars = number(t.spent.micro_usd) / 1e6;
+        (labels(&[("agent", agent)]), dollars)
+    });
+    let help = "US dollars of ended runs as agents report them";
+    all.samples("agent_cost_usd_total", Kind::Counter, help, cost);
+    let durations = tallies.iter().flat_map(|(agent, tally)| histogram(agent, tally));
+    all.samples("run_duration_seconds", Kind::Histogram, "How long runs took from start to end", durations);
+}
+
+fn histogram(agent: &str, tally: &Tally) -> Vec<(String, f64)> {
+    let bounds = DURATIONS.iter().map(u64::to_string).chain(["+Inf".to_owned()]);
+    let mut until = 0;
+    let mut samples: Vec<(String, f64)> = bounds
+        .zip(tally.durations)
+        .map(|(bound, n)| {
+            until += n;
+            (format!("_bucket{}", labels(&[("agent", agent), ("le", &bound)])), number(until))
+        })
+        .collect();
+    let own = labels(&[("agent", agent)]);
+    samples.push((format!("_sum{own}"), number(tally.took_ms) / 1000.0));
+    samples.push((format!("_count{own}"), number(until)));
+    samples
+}
+
+/// How the daemon itself is.
+fn inside(all: &mut Exposition, api: &Api) {
+    let streams = api.counters.streams();
+    all.count("open_streams", Kind::Gauge, "Event streams that clients have open", streams.open);
+    all.count(
+        "stream_events_total",
+        Kind::Counter,
+        "Events sent on streams, keep-alives included",
+        streams.events,
+    );
+    all.count("stream_bytes_total", Kind::Counter, "Bytes of those events", streams.bytes);
+    let help = "Bytes appended to message buses";
+    all.count("messagebus_bytes_total", Kind::Counter, help, bus::posted_bytes());
+    let watcher = api.core.hints.state();
+    let help = "1 where the kernel tells of changes, 0 where they are polled for";
+    all.count("watcher_native", Kind::Gauge, help, u64::from(watcher.native));
+    all.count("watched_folders", Kind::Gauge, "Folders that are watched", watcher.folders as u64);
+    all.count("watcher_hints_total", Kind::Counter, "Changes that the kernel has told of", watcher.hints);
+    all.count("panics_total", Kind::Counter, "Requests that met a bug", api.counters.panics());
+    let version = labels(&[("version", env!("CARGO_PKG_VERSION"))]);
+    all.counts("build_info", Kind::Gauge, "1, with the version of the daemon", [(version, 1)]);
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod all_runs;
+mod exposition;
 mod file_stream;
 mod files;
 mod health;

@@ -1,9 +1,12 @@
 //! A bus from its beginning, from behind a message, or its last messages, and then as it grows.
 
+use std::sync::Arc;
+
 use futures_util::{FutureExt, future::BoxFuture};
 
 use super::source::{Look, Said, Source, Told};
 use crate::{
+    daemon::Core,
     http::{Api, error::Result, off_thread::off_thread},
     tree::{
         TreeError,
@@ -40,6 +43,7 @@ pub(in crate::http) struct BusSource {
     offset: u64,
     /// The message that was told last.
     last: Option<MsgId>,
+    core: Arc<Core>,
     waiter: Waiter,
     _watched: Watched,
 }
@@ -51,7 +55,15 @@ impl BusSource {
         let root = api.core.runner.tree.root();
         let watched = api.core.hints.watch(&root.absolute(&bus.rel().parent()));
         let waiter = watched.waiter();
-        Self { bus, begin: Some(begin), offset: 0, last: None, waiter, _watched: watched }
+        Self {
+            bus,
+            begin: Some(begin),
+            offset: 0,
+            last: None,
+            core: api.core.clone(),
+            waiter,
+            _watched: watched,
+        }
     }
 
     /// Finds where to begin; `true`: everything is told anew.
@@ -79,7 +91,11 @@ impl BusSource {
             Err(TreeError::NotFound { .. }) => Ok(None),
             page => page.map(Some),
         });
-        let Some(Page { messages, next, .. }) = page.await? else { return Ok(Look::Gone) };
+        let Some(page) = page.await? else { return Ok(Look::Gone) };
+        if let Some(fault) = page.fault(&self.bus) {
+            self.core.faults.tell(&fault);
+        }
+        let Page { messages, next, .. } = page;
         self.offset = next;
         for message in messages {
             let place = message.msg_id.to_string();

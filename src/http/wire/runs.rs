@@ -198,8 +198,8 @@ impl<'a> From<&'a run_log::LogEvent> for LogEvent<'a> {
 pub(in crate::http) struct RunDetail<'a> {
     #[serde(flatten)]
     pub(in crate::http) run: Run<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::http) agent_version: Option<&'a str>,
+    /// Empty where it is not known.
+    pub(in crate::http) agent_version: &'a str,
     pub(in crate::http) error_summary: &'a str,
     #[serde(flatten)]
     pub(in crate::http) output: Option<Output>,
@@ -218,7 +218,7 @@ impl<'a> RunDetail<'a> {
     pub(in crate::http) fn new(run: &'a RunSummary, output: Option<Output>) -> Self {
         Self {
             run: run.into(),
-            agent_version: run.agent_version.as_deref(),
+            agent_version: run.agent_version.as_deref().unwrap_or_default(),
             error_summary: run.error.as_deref().unwrap_or_default(),
             output,
         }

@@ -20,6 +20,6 @@ pub use draft::{Draft, MAX_META_DEPTH};
 pub use handle::{Bus, BusOwner};
 pub use line::MAX_LINE;
 pub use message::{Link, Message, MessageType, Parent, UNKNOWN_TIME};
-pub use post::{LookBack, Posted, posted};
+pub use post::{LookBack, Posted, posted, posted_bytes};
 pub use read::{MAX_PAGE, Page};
 pub use scan::Scanned;

@@ -18,10 +18,19 @@ use crate::{
 /// Messages that this process has posted, to any bus.
 static POSTED: AtomicU64 = AtomicU64::new(0);
 
+/// Bytes of their lines.
+static POSTED_BYTES: AtomicU64 = AtomicU64::new(0);
+
 /// How many messages this process has posted, to any bus.
 #[must_use]
 pub fn posted() -> u64 {
     POSTED.load(Ordering::Relaxed)
+}
+
+/// How many bytes these messages have.
+#[must_use]
+pub fn posted_bytes() -> u64 {
+    POSTED_BYTES.load(Ordering::Relaxed)
 }
 
 /// What a look at an earlier message says of the search for one.
@@ -81,6 +90,7 @@ impl Bus {
     ) -> Result<Posted> {
         let mut message = draft.to_message(&self.owner, self.clock.now())?;
         let line = UnnamedLine::new(&message)?;
+        let mut bytes = 0;
         let posted = self.root.append(&self.rel, |tail| {
             if let Some(found) = search(tail)? {
                 return Ok((Vec::new(), Posted::AlreadyThere(found)));
@@ -88,13 +98,16 @@ impl Bus {
             let now = self.clock.now();
             message.msg_id = MsgId::after(now, self.last_id(tail)?.as_ref());
             message.timestamp = now.trunc_subsecs(6);
-            Ok((line.named(&message), Posted::New(message)))
+            let line = line.named(&message);
+            bytes = line.len() as u64;
+            Ok((line, Posted::New(message)))
         });
         match posted {
             Err(TreeError::Fs(e)) if e.kind() == FsErrorKind::NotFound => Err(self.missing()),
             posted => {
                 if let Ok(Posted::New(_)) = posted {
                     POSTED.fetch_add(1, Ordering::Relaxed);
+                    POSTED_BYTES.fetch_add(bytes, Ordering::Relaxed);
                 }
                 posted
             }

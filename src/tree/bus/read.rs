@@ -7,10 +7,10 @@ use super::{
 };
 use crate::{
     fsx::LineReader,
-    tree::{Result, ids::MsgId},
+    tree::{Fault, Result, ids::MsgId},
 };
 
-/// So many bytes of lines make a page full, whatever its limit: 64 MiB. One message always fits.
+/// So many bytes of messages make a page full, whatever its limit: 64 MiB. One message always fits.
 pub const MAX_PAGE: u64 = 4 * MAX_LINE;
 
 /// Some messages, in file order.
@@ -52,8 +52,7 @@ impl Bus {
             let line = line?;
             let message = line::read(&line, &self.owner);
             if message.as_ref().is_none_or(&wanted) {
-                bytes += line.len;
-                page.add(message);
+                bytes += page.add(message, line.len);
             }
         }
         page.messages.reverse();
@@ -88,8 +87,7 @@ impl Bus {
                 break;
             }
             let line = line?;
-            bytes += line.len;
-            page.add(line::read(&line, &self.owner));
+            bytes += page.add(line::read(&line, &self.owner), line.len);
         }
         page.messages.reverse();
         Ok(page)
@@ -105,7 +103,7 @@ impl Bus {
         self.read_some(offset, limit, MAX_PAGE)
     }
 
-    /// As [`Bus::read_from`], but no further message once the page has so many bytes of lines.
+    /// As [`Bus::read_from`], but no further message once the page has so many bytes of messages.
     ///
     /// # Errors
     /// As [`Bus::tail`].
@@ -115,13 +113,14 @@ impl Bus {
         let end = lines.complete_until(file.size()?)?;
         let start = lines.start_from(offset.min(end), end)?.unwrap_or(end);
         let mut page = Page { next: start, ..Page::default() };
+        let mut held = 0;
         for line in lines.forward(start, end) {
-            if page.messages.len() >= limit || page.next - start >= bytes {
+            if page.messages.len() >= limit || held >= bytes {
                 break;
             }
             let line = line?;
             page.next = line.end();
-            page.add(line::read(&line, &self.owner));
+            held += page.add(line::read(&line, &self.owner), line.len);
         }
         page.more = page.next < end;
         Ok(page)
@@ -129,10 +128,21 @@ impl Bus {
 }
 
 impl Page {
-    fn add(&mut self, message: Option<Message>) {
-        match message {
-            Some(message) => self.messages.push(message),
-            None => self.skipped += 1,
-        }
+    /// What is wrong with the bus that it was read from, if lines were passed over.
+    #[must_use]
+    pub fn fault(&self, bus: &Bus) -> Option<Fault> {
+        let problem = "has lines that are no messages; they are passed over (`run-agent fsck` says how many)";
+        (self.skipped > 0).then(|| Fault { path: bus.path(), problem: problem.to_owned() })
+    }
+
+    /// Adds what was made of a line of `len` bytes. Returns how many of them the page holds now: what is passed over
+    /// makes no page full, however long it is.
+    fn add(&mut self, message: Option<Message>, len: u64) -> u64 {
+        let Some(message) = message else {
+            self.skipped += 1;
+            return 0;
+        };
+        self.messages.push(message);
+        len
     }
 }

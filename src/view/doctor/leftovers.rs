@@ -3,23 +3,43 @@
 use super::check::Check;
 use crate::{
     tree::Tree,
-    view::fsck::{self, Severity},
+    view::fsck::{self, Finding, Rule, Severity},
 };
 
-pub(super) fn check(tree: &Tree) -> Check {
-    let name = "leftovers";
+/// The most files that are named one by one.
+const NAMED: usize = 30;
+
+pub(super) fn checks(tree: &Tree) -> Vec<Check> {
     let report = match fsck::check(tree) {
         Ok(report) => report,
         Err(e) => {
-            return Check::fail(
-                name,
-                format!("the tree cannot be read: {e}"),
-                "look at the rights of its folders",
-            );
+            let what = format!("the tree cannot be read: {e}");
+            return vec![Check::fail("leftovers", what, "look at the rights of its folders")];
         }
     };
     let count = |severity| report.findings.iter().filter(|f| f.severity == severity).count();
-    judge(count(Severity::Error), count(Severity::Mendable))
+    let mut checks = vec![judge(count(Severity::Error), count(Severity::Mendable))];
+    checks.extend(files(&report.findings));
+    checks
+}
+
+/// The files that cannot be read as what they are, each by name.
+fn files(findings: &[Finding]) -> Vec<Check> {
+    let name = "file";
+    let unreadable = |f: &&Finding| {
+        matches!(f.rule, Rule::CorruptRecord | Rule::NewerRecord | Rule::Unreadable | Rule::BusGarbage)
+    };
+    let broken: Vec<&Finding> = findings.iter().filter(unreadable).collect();
+    let named = broken.iter().take(NAMED).map(|f| {
+        let what = format!("{} {}", f.path.display(), f.what);
+        match f.severity {
+            Severity::Error => Check::fail(name, what, f.hint),
+            Severity::Mendable | Severity::Note => Check::warn(name, what, f.hint),
+        }
+    });
+    let more = broken.len().saturating_sub(NAMED);
+    let rest = (more > 0).then(|| Check::fail(name, format!("and {more} more files"), "run-agent fsck"));
+    named.chain(rest).collect()
 }
 
 fn judge(errors: usize, mendable: usize) -> Check {

@@ -19,6 +19,6 @@ pub fn check(tree: &Tree, noticing: Noticing) -> Vec<Check> {
     let mut checks = place::checks(tree, noticing);
     checks.extend(machine::judge(&Abilities::look(), noticing));
     checks.push(clock::check(tree));
-    checks.push(leftovers::check(tree));
+    checks.extend(leftovers::checks(tree));
     checks
 }

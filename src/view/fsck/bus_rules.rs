@@ -27,13 +27,13 @@ pub(super) fn check(tree: &Tree, bus: &Bus, ended: &[Ended], report: &mut Report
         return;
     }
     for (rule, count, what) in [
-        (Rule::BusGarbage, seen.garbage, "line(s) are no messages"),
-        (Rule::BusOrder, seen.disorder, "id(s) are not larger than those before"),
-        (Rule::BusDuplicate, seen.duplicates, "id(s) stand there more than once"),
-        (Rule::BusTorn, usize::from(seen.torn), "line at the end is unfinished"),
+        (Rule::BusGarbage, seen.garbage, "line(s) that are no messages"),
+        (Rule::BusOrder, seen.disorder, "id(s) that are not larger than those before"),
+        (Rule::BusDuplicate, seen.duplicates, "id(s) that stand there more than once"),
+        (Rule::BusTorn, usize::from(seen.torn), "unfinished line at the end"),
     ] {
         if count > 0 {
-            report.note(rule, bus.path(), format!("{count} {what}"));
+            report.note(rule, bus.path(), format!("has {count} {what}"));
         }
     }
     for Ended { run, began, .. } in ended.iter().filter(|e| !e.imported) {

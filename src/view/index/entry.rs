@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::tally::Spent;
 use crate::{
     tree::{
+        Fault,
         ids::{ProjectId, RunId, TaskId},
         refs::{RunRef, TaskRef},
         run_info::{RunInfo, RunStatus},
@@ -42,6 +44,8 @@ pub struct RunSummary {
     pub previous: Option<RunId>,
     /// Working folder of its agent.
     pub cwd: Option<Arc<str>>,
+    /// What it used, where its agent has said so.
+    pub spent: Option<Box<Spent>>,
 }
 
 impl RunSummary {
@@ -72,6 +76,7 @@ impl RunSummary {
                 parent: None,
                 previous: None,
                 cwd: None,
+                spent: None,
             },
         }
     }
@@ -90,6 +95,7 @@ impl RunSummary {
             parent: info.parent_run_id,
             previous: info.previous_run_id,
             cwd: info.cwd.map(Arc::from),
+            spent: info.usage.as_ref().and_then(Spent::said).map(Box::new),
         }
     }
 }
@@ -124,6 +130,8 @@ pub struct TaskSummary {
     pub thread_parent: Option<Arc<ThreadParent>>,
     /// Bytes of the answer of its last run, where there is one.
     pub last_output: Option<u64>,
+    /// Its files, and those of its runs, that cannot be read.
+    pub faults: Vec<Fault>,
     /// What its own files say of where it stands.
     pub(super) own: Own,
 }

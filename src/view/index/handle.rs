@@ -15,10 +15,11 @@ use super::{
     read,
     revisions::Part,
     state::State,
+    tally::Tally,
 };
 use crate::{
     tree::{
-        Result, Tree,
+        Fault, Result, Tree,
         bus::BusOwner,
         ids::{ProjectId, RunId, TaskId},
         refs::{RunRef, TaskRef},
@@ -129,11 +130,17 @@ impl Index {
     /// If the planner's folders cannot be read.
     pub fn look_at_tickets(&self, tree: &Tree) -> Result<Vec<TaskRef>> {
         let looking = self.looking();
-        let places = read::tickets(tree, &self.state().tickets())?;
-        let changed = self.state_mut().put_tickets(places);
+        let (tickets, faults) = read::tickets(tree, &self.state().tickets())?;
+        let changed = self.state_mut().put_tickets(tickets, faults);
         drop(looking);
         self.publish();
         Ok(changed)
+    }
+
+    /// The files that could not be read when they were looked at last.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        self.state().faults()
     }
 
     /// Says where the queued tasks stand; those that are not named stand nowhere.
@@ -199,10 +206,16 @@ impl Index {
         task.depends_on.iter().filter(unmet).cloned().collect()
     }
 
-    /// How many runs have ended like this since the index was opened, by the words on disk.
+    /// What the runs of each agent came to that have ended since the index was opened.
     #[must_use]
-    pub fn ended(&self) -> BTreeMap<&'static str, u64> {
-        self.state().ended()
+    pub fn tallies(&self) -> BTreeMap<String, Tally> {
+        self.state().tallies()
+    }
+
+    /// How many tasks and how many runs there are.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        self.state().size()
     }
 
     /// The tasks, of one project or of all, sorted by name.

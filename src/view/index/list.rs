@@ -326,6 +326,7 @@ mod tests {
             last_activity: Some(at),
             thread_parent: None,
             last_output: None,
+            faults: Vec::new(),
             own: Own::default(),
         }
     }

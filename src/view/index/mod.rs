@@ -11,9 +11,11 @@ mod list;
 mod read;
 mod revisions;
 mod state;
+mod tally;
 
 pub use changes::{Change, ChangeKind, Now, Since, TreeChange};
 pub use entry::{ProjectEntry, ProjectSummary, RunSummary, Standing, TaskSummary};
 pub use handle::Index;
 pub use list::{BadCursor, Page, RunQuery, Sort, TaskFilter, TaskQuery, TaskSort, Window};
 pub use revisions::Part;
+pub use tally::{DURATIONS, Spent, Tally};

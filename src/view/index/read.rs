@@ -13,7 +13,7 @@ use chrono::DateTime;
 use super::entry::{ProjectSummary, RunSummary, TaskSummary};
 use crate::{
     tree::{
-        Result, Tree, TreeError,
+        Fault, Result, Tree, TreeError,
         ids::{ProjectId, RunId, TicketId},
         paths::ProjectDir,
         refs::TaskRef,
@@ -54,7 +54,9 @@ pub(super) fn task(
         return Ok(None);
     }
     let place = ticket.as_ref().map(|(place, _)| *place);
-    let config = tree.task_config(name).ok();
+    let config = tree.task_config(name);
+    let mut faults: Vec<Fault> = config.as_ref().err().and_then(TreeError::fault).into_iter().collect();
+    let config = config.ok();
     let mut runs = Vec::new();
     for id in tree.runs(name)? {
         let ended = known.and_then(|k| k.runs.iter().find(|r| r.run.run == id && r.settled));
@@ -65,6 +67,7 @@ pub(super) fn task(
         let entry = scan::run(tree, name.run(id));
         // A folder without a record is a run that is just being made.
         if !matches!(entry.record, Err(TreeError::NotFound { .. })) {
+            faults.extend(entry.record.as_ref().err().and_then(TreeError::fault));
             let mut run = RunSummary::of(entry, place);
             // Runs of one task mostly work in one folder.
             if let Some(same) = runs.last().map(|r: &Arc<RunSummary>| &r.cwd).filter(|cwd| **cwd == run.cwd) {
@@ -75,8 +78,14 @@ pub(super) fn task(
     }
     let kind = config.as_ref().map_or(TaskKind::Task, |c| c.kind);
     let ticket = match ticket {
-        // One that cannot be read says nothing of its task; `fsck` names it.
-        Some((place, id)) => tree.ticket(place, &id).ok().flatten().map(|ticket| (place, ticket)),
+        Some((place, id)) => match tree.ticket(place, &id) {
+            Ok(ticket) => ticket.map(|ticket| (place, ticket)),
+            // One that cannot be read says nothing of its task.
+            Err(e) => {
+                faults.extend(e.fault());
+                None
+            }
+        },
         None => None,
     };
     let about = ticket.as_ref().and_then(|(_, t)| runs.iter().find(|r| r.run.run == t.run_id));
@@ -85,6 +94,7 @@ pub(super) fn task(
         Some(Attempt { id: run.run.run.clone(), start, status, error: run.error.clone() })
     });
     let own = Own::read(tree, name, kind, ticket, attempt)?;
+    faults.extend(own.fault.clone());
     let status = task::status(&TaskFacts {
         kind,
         ticket: place,
@@ -100,8 +110,14 @@ pub(super) fn task(
     // It is written before the task is accepted, and stays.
     let thread_parent = match known.filter(|k| k.thread_parent.is_some() || !k.runs.is_empty()) {
         Some(known) => known.thread_parent.clone(),
-        // One that cannot be read says nothing.
-        None => tree.thread_link(name).ok().flatten().map(|link| Arc::new(link.parent)),
+        None => match tree.thread_link(name) {
+            Ok(link) => link.map(|link| Arc::new(link.parent)),
+            // One that cannot be read says nothing.
+            Err(e) => {
+                faults.extend(e.fault());
+                None
+            }
+        },
     };
     let last_output = match runs.last() {
         Some(run) => tree.root().stat(&run.run.dir().output())?.map(|s| s.len),
@@ -117,6 +133,7 @@ pub(super) fn task(
         last_activity,
         thread_parent,
         last_output,
+        faults,
         own,
     }))
 }
@@ -136,26 +153,33 @@ pub(super) fn project(tree: &Tree, project: &ProjectId) -> Result<Option<Project
     Ok(Some(ProjectSummary { project: project.clone(), home, marked_at }))
 }
 
-/// Reads the tickets; what is known of a queued one is not read again, for a ticket never changes its task.
-pub(super) fn tickets(tree: &Tree, known: &Tickets) -> Result<Tickets> {
-    let mut found = Tickets::new();
+/// Reads the tickets; what is known of a queued one is not read again, for a ticket never changes its task. Names the
+/// files of those that cannot be read, too.
+pub(super) fn tickets(tree: &Tree, known: &Tickets) -> Result<(Tickets, Vec<Fault>)> {
+    let (mut found, mut faults) = (Tickets::new(), Vec::new());
     // The queue first: a ticket that is admitted between the two looks is found in the second.
     for place in [Place::Queue, Place::Live] {
         for id in tree.ticket_ids(place)? {
             let ticket = match known.get(&id) {
                 Some(ticket) => Some(Known { place, ..ticket.clone() }),
-                // A ticket that cannot be read wants nothing.
-                None => tree.ticket(place, &id).ok().flatten().map(|ticket| {
-                    let task = ticket.task();
-                    Known { task, parent: ticket.parent_run_id, place }
-                }),
+                None => match tree.ticket(place, &id) {
+                    Ok(ticket) => ticket.map(|ticket| {
+                        let task = ticket.task();
+                        Known { task, parent: ticket.parent_run_id, place }
+                    }),
+                    // A ticket that cannot be read wants nothing.
+                    Err(e) => {
+                        faults.extend(e.fault());
+                        None
+                    }
+                },
             };
             if let Some(ticket) = ticket {
                 found.insert(id, ticket);
             }
         }
     }
-    Ok(found)
+    Ok((found, faults))
 }
 
 /// Reads many tasks on as many threads as the machine runs at a time. A task that cannot be read is left out and said.

@@ -1,7 +1,7 @@
 //! The entries themselves and their order; touches no disk.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -12,9 +12,11 @@ use super::{
     entry::{ProjectEntry, ProjectSummary, RunSummary, Standing, TaskSummary},
     read::{Known, Tickets},
     revisions::{Part, Revisions, Thing},
+    tally::Tally,
 };
 use crate::{
     tree::{
+        Fault,
         ids::{ProjectId, RunId, TicketId},
         refs::TaskRef,
         ticket::Place,
@@ -30,12 +32,16 @@ pub(super) struct State {
     runs: BTreeMap<RunId, Vec<Arc<RunSummary>>>,
     projects: BTreeMap<ProjectId, Arc<ProjectSummary>>,
     tickets: Tickets,
+    /// Tickets that cannot be read.
+    ticket_faults: Vec<Fault>,
+    /// The tasks of which a file cannot be read.
+    faulty: BTreeSet<TaskRef>,
     /// The tasks that stand somewhere in the queue.
     standing: Vec<TaskRef>,
     history: History,
     revisions: Revisions,
-    /// How many runs have ended like this since the index was opened.
-    ended: BTreeMap<&'static str, u64>,
+    /// What the runs of each agent came to that have ended since the index was opened.
+    tallies: BTreeMap<String, Tally>,
     ready: bool,
 }
 
@@ -69,6 +75,11 @@ impl State {
                 same.sort_unstable_by(|a, b| a.run.cmp(&b.run));
             }
         }
+        if summary.as_ref().is_some_and(|s| !s.faults.is_empty()) {
+            self.faulty.insert(task.clone());
+        } else {
+            self.faulty.remove(task);
+        }
         let counted = |task: Option<&TaskSummary>| task.map(|t| (t.last_activity, t.runs.is_empty()));
         if counted(before.as_deref()) != counted(summary.as_ref())
             && self.projects.contains_key(&task.project)
@@ -101,13 +112,22 @@ impl State {
             && self.ready
             && !before.is_some_and(RunSummary::is_final)
         {
-            *self.ended.entry(status.as_str()).or_default() += 1;
+            self.tallies.entry(now.agent.clone()).or_default().count(
+                status,
+                now.start_time.zip(now.end_time).map(|(start, end)| end - start),
+                now.spent.as_deref(),
+            );
         }
     }
 
-    /// How many runs have ended like this since the index was opened.
-    pub(super) fn ended(&self) -> BTreeMap<&'static str, u64> {
-        self.ended.clone()
+    /// What the runs of each agent came to that have ended since the index was opened.
+    pub(super) fn tallies(&self) -> BTreeMap<String, Tally> {
+        self.tallies.clone()
+    }
+
+    /// How many tasks and how many runs there are.
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.tasks.len(), self.runs.len())
     }
 
     /// Takes in what was read of a project; `None`: it is gone.
@@ -164,8 +184,15 @@ impl State {
         self.runs.values().rev().flat_map(|same| same.iter().rev())
     }
 
+    /// The files that cannot be read.
+    pub(super) fn faults(&self) -> Vec<Fault> {
+        let tasks = self.faulty.iter().filter_map(|task| self.tasks.get(task));
+        self.ticket_faults.iter().chain(tasks.flat_map(|t| &t.faults)).cloned().collect()
+    }
+
     /// Takes in the tickets. Returns the tasks whose ticket has come, moved or gone.
-    pub(super) fn put_tickets(&mut self, tickets: Tickets) -> Vec<TaskRef> {
+    pub(super) fn put_tickets(&mut self, tickets: Tickets, faults: Vec<Fault>) -> Vec<TaskRef> {
+        self.ticket_faults = faults;
         let differs = |a: &Tickets, b: &Tickets| {
             let missing = a.iter().filter(|(id, at)| b.get(id) != Some(at));
             missing.map(|(_, ticket)| ticket.task.clone()).collect::<Vec<_>>()

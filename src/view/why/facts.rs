@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::tree::{
-    Result, Tree,
+    Fault, Result, Tree, TreeError,
     ids::RunId,
     refs::TaskRef,
     run_info::RunStatus,
@@ -53,6 +53,8 @@ pub struct Own {
     pub end: Option<TaskEnd>,
     /// The run of the ticket, else the last one.
     pub run: Option<Attempt>,
+    /// Why TASK-END.yaml cannot be read, where it is there.
+    pub fault: Option<Fault>,
 }
 
 /// A run, as far as the answer is about it.
@@ -115,15 +117,18 @@ impl Own {
         let (root, dir) = (tree.root(), task.dir());
         // Where nothing is wanted of a task it does not matter who looks at it.
         let driver = if ticket.is_some() { tree.driver_of(task)? } else { None };
+        let end = tree.task_end(task);
+        let fault = end.as_ref().err().and_then(TreeError::fault);
         Ok(Self {
             kind,
             ticket,
             driver,
             done: root.exists(&dir.done())?,
             stop: root.exists(&dir.stop())?,
-            // A record that cannot be read says nothing; `fsck` names it.
-            end: tree.task_end(task).ok().flatten(),
+            // A record that cannot be read says nothing; it is named elsewhere.
+            end: end.ok().flatten(),
             run,
+            fault,
         })
     }
 }

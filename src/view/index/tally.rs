@@ -1,0 +1,109 @@
+//! What the runs that have ended since the start came to: how many, how long they took, what they used.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+
+use crate::tree::{run_info::RunStatus, usage::Usage};
+
+/// The upper bounds of the classes of durations, in seconds; the last one is open.
+pub const DURATIONS: [u64; 9] = [1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400];
+
+/// What the runs of one agent came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many ended like this.
+    pub ended: BTreeMap<&'static str, u64>,
+    /// How many took at most so long as [`DURATIONS`] says, each class by itself, and how many longer.
+    pub durations: [u64; DURATIONS.len() + 1],
+    /// How long all of them took together, in milliseconds.
+    pub took_ms: u64,
+    /// What they used.
+    pub spent: Spent,
+}
+
+/// Tokens and money.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Tokens read by the model, those from the provider's cache among them.
+    pub input_tokens: u64,
+    /// Tokens written by the model.
+    pub output_tokens: u64,
+    /// Tokens read from the provider's cache.
+    pub cached_tokens: u64,
+    /// Millionths of a US dollar.
+    pub micro_usd: u64,
+}
+
+impl Spent {
+    /// What an agent has said; `None`: nothing.
+    pub(super) fn said(usage: &Usage) -> Option<Self> {
+        let spent = Self {
+            input_tokens: usage.input_tokens.unwrap_or(0),
+            output_tokens: usage.output_tokens.unwrap_or(0),
+            cached_tokens: usage.cached_tokens.unwrap_or(0),
+            micro_usd: micro(usage.cost_usd.unwrap_or(0.0)),
+        };
+        (spent != Self::default()).then_some(spent)
+    }
+
+    fn add(&mut self, more: &Self) {
+        self.input_tokens = self.input_tokens.saturating_add(more.input_tokens);
+        self.output_tokens = self.output_tokens.saturating_add(more.output_tokens);
+        self.cached_tokens = self.cached_tokens.saturating_add(more.cached_tokens);
+        self.micro_usd = self.micro_usd.saturating_add(more.micro_usd);
+    }
+}
+
+impl Tally {
+    /// Counts a run that has ended: how, after how long if that is known, and what it used.
+    pub(super) fn count(&mut self, status: RunStatus, took: Option<TimeDelta>, spent: Option<&Spent>) {
+        *self.ended.entry(status.as_str()).or_default() += 1;
+        if let Some(took) = took {
+            let took = u64::try_from(took.num_milliseconds()).unwrap_or(0);
+            self.took_ms = self.took_ms.saturating_add(took);
+            let class = DURATIONS.iter().position(|bound| took <= bound * 1000).unwrap_or(DURATIONS.len());
+            self.durations[class] += 1;
+        }
+        if let Some(spent) = spent {
+            self.spent.add(spent);
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped; a cast of a float saturates"
+)]
+fn micro(usd: f64) -> u64 {
+    (usd.clamp(0.0, 1e9) * 1e6).round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_sorted_by_how_long_they_took_and_added_up() {
+        let usage = Usage { input_tokens: Some(10), cost_usd: Some(0.25), ..Usage::default() };
+        let spent = Spent::said(&usage);
+        let mut tally = Tally::default();
+        for took in [0, 1000, 1001, 86_400_001, -5] {
+            tally.count(RunStatus::Completed, Some(TimeDelta::milliseconds(took)), spent.as_ref());
+        }
+        tally.count(RunStatus::Failed, None, Spent::said(&Usage::default()).as_ref());
+        assert_eq!((tally.durations[0], tally.durations[1], tally.durations[9]), (3, 1, 1));
+        assert_eq!(tally.ended, [("completed", 5), ("failed", 1)].into());
+        let spent = tally.spent;
+        assert_eq!((spent.input_tokens, spent.micro_usd, spent.output_tokens), (50, 1_250_000, 0));
+        assert_eq!(tally.took_ms, 86_402_002);
+    }
+
+    #[test]
+    fn money_that_makes_no_sense_is_none() {
+        for (usd, wanted) in [(f64::NAN, 0), (-1.0, 0), (0.000_000_4, 0), (1e300, 1_000_000_000_000_000)] {
+            assert_eq!(micro(usd), wanted, "{usd}");
+        }
+    }
+}
