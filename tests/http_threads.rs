@@ -174,6 +174,45 @@ fn a_request_that_is_sent_again_is_done_once() {
 }
 
 #[test]
+fn a_task_is_resumed_once_by_one_request_and_an_attached_one_stays_ours() {
+    let sandbox = sandbox();
+    let mut daemon = Daemon::start(&sandbox, &[]);
+    let send = |daemon: &Daemon, mode: &str, key: &str, prompt: &str| -> Answer {
+        let body = json!({
+            "project_id": "p", "task_id": "t", "agent_type": "quick", "prompt": prompt, "attach_mode": mode,
+        });
+        let headers = format!("Content-Type: application/json\r\nIdempotency-Key: {key}\r\n");
+        daemon.send("POST", "/api/v1/tasks", &headers, &body.to_string())
+    };
+    let first = send(&daemon, "attach", "a-1", "x");
+    assert_eq!(first.status, 201, "{first:?}");
+    daemon.until_task("t", "completed");
+    let again = send(&daemon, "attach", "a-1", "x");
+    assert!(again.status == 201 && again.head.contains("idempotency-replayed: true"), "{again:?}");
+    assert_eq!(again.json()["run_id"], first.json()["run_id"]);
+    send(&daemon, "attach", "a-2", "x").fails(409, "has ended");
+
+    let second = send(&daemon, "resume", "r-1", "x");
+    assert!(second.status == 201 && !second.head.contains("idempotency-replayed"), "{second:?}");
+    assert_ne!(second.json()["run_id"], first.json()["run_id"]);
+    for _ in 0..2 {
+        daemon.until_task("t", "completed");
+        let again = send(&daemon, "resume", "r-1", "x");
+        assert!(again.status == 201 && again.head.contains("idempotency-replayed: true"), "{again:?}");
+        assert_eq!(again.json()["run_id"], second.json()["run_id"]);
+        daemon.kill();
+        daemon = Daemon::start(&sandbox, &[]);
+    }
+    send(&daemon, "resume", "r-1", "y").fails(422, "r-1");
+    assert_eq!(daemon.task("t")["runs"].as_array().map(Vec::len), Some(2));
+    assert_eq!(send(&daemon, "resume", "r-2", "x").status, 201, "another request is another one");
+    daemon.until_task("t", "completed");
+    assert_eq!(daemon.task("t")["runs"].as_array().map(Vec::len), Some(3));
+    let fsck = sandbox.run("fsck");
+    assert_eq!(fsck.code, 0, "{fsck:?}");
+}
+
+#[test]
 fn each_attach_mode_means_what_it_says() {
     let sandbox = sandbox();
     let daemon = Daemon::start(&sandbox, &[]);

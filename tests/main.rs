@@ -63,6 +63,8 @@ mod shim_output;
 mod shim_start;
 mod shim_stdin;
 mod shim_stop;
+mod sse_cuts;
+mod sse_load;
 mod task_loop;
 mod transcript;
 mod validate;

@@ -44,7 +44,7 @@ struct Answer {
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
     let task = References::new(&runner.tree, context.environment()).task(Some(&args.name))?;
-    let accepted = runner::resume(&runner, &task)?;
+    let accepted = runner::resume(&runner, &task, None)?;
     if !args.no_wait {
         return attend::attend(context, &runner, accepted, Show::of(args.follow), args.json.form());
     }

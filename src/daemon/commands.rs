@@ -67,44 +67,58 @@ impl Core {
         let core = self.clone();
         self.shutdown
             .owned(async move {
-                if let Some(before) = core.accepted_before(&submission).await? {
+                let (task, asked) = (submission.task.clone(), submission.origin.idempotency.clone());
+                if let Some(before) = core.accepted_before(&task, asked.as_ref()).await? {
                     return Ok(before);
                 }
-                let (runner, asked) = (core.runner.clone(), submission.clone());
-                match off_thread(move || runner::accept(&runner, &asked)).await {
+                let runner = core.runner.clone();
+                match off_thread(move || runner::accept(&runner, &submission)).await {
                     Ok(accepted) => core.begin(accepted).await,
                     // The same request may have been sent twice at a time.
-                    Err(e) => core.accepted_before(&submission).await?.ok_or(e),
+                    Err(e) => core.accepted_before(&task, asked.as_ref()).await?.ok_or(e),
                 }
             })
             .await
     }
 
     /// What became of the same request, sent before.
-    async fn accepted_before(&self, submission: &Submission) -> Result<Option<Submitted>> {
-        let Some(asked) = submission.origin.idempotency.clone() else { return Ok(None) };
-        let (runner, task) = (self.runner.clone(), submission.task.clone());
-        let run = off_thread(move || runner::accepted_before(&runner, &task, &asked)).await?;
-        let standing = self.standing(&submission.task);
+    ///
+    /// # Errors
+    /// If a request of the same name has asked for something else.
+    pub async fn accepted_before(
+        &self,
+        task: &TaskRef,
+        asked: Option<&Idempotency>,
+    ) -> Result<Option<Submitted>> {
+        let Some(asked) = asked.cloned() else { return Ok(None) };
+        let (runner, name) = (self.runner.clone(), task.clone());
+        let run = off_thread(move || runner::accepted_before(&runner, &name, &asked)).await?;
+        let standing = self.standing(task);
         Ok(run.map(|run| Submitted { run, standing, novelty: Novelty::Repeated }))
     }
 
-    /// Takes up a task again that has ended.
+    /// Takes up a task again that has ended; once, however often the same request is sent that says which it is.
     ///
     /// # Errors
-    /// If it has not, or is driven.
-    pub async fn resume(self: &Arc<Self>, task: TaskRef) -> Result<Submitted> {
+    /// If it has not ended, or is driven.
+    pub async fn resume(self: &Arc<Self>, task: TaskRef, asked: Option<Idempotency>) -> Result<Submitted> {
         let core = self.clone();
         self.shutdown
             .owned(async move {
-                let runner = core.runner.clone();
+                if let Some(before) = core.accepted_before(&task, asked.as_ref()).await? {
+                    return Ok(before);
+                }
+                let (runner, name, request) = (core.runner.clone(), task.clone(), asked.clone());
                 let resume = move || {
                     // Before the lock: of a task that is at work it is said that there is nothing to resume.
-                    runner::must_be_resumable(&runner, &task)?;
-                    runner::resume(&runner, &task)
+                    runner::must_be_resumable(&runner, &name)?;
+                    runner::resume(&runner, &name, request.as_ref())
                 };
-                let accepted = off_thread(resume).await?;
-                core.begin(accepted).await
+                match off_thread(resume).await {
+                    Ok(accepted) => core.begin(accepted).await,
+                    // The same request may have been sent twice at a time.
+                    Err(e) => core.accepted_before(&task, asked.as_ref()).await?.ok_or(e),
+                }
             })
             .await
     }

@@ -203,6 +203,7 @@ fn config(theirs: Map<String, Value>, runs: &[RunInfo]) -> TaskConfig {
         depends_on,
         parent_run_id: None,
         idempotency: None,
+        resumed: Vec::new(),
         config: BTreeMap::new(),
         extra,
     }

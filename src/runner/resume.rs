@@ -5,19 +5,22 @@ use super::{
     error::{Result, RunnerError},
     launch,
     new_run::{NewRun, discard_unaccepted, make_run},
+    once,
     submit::{Accepted, holder},
 };
 use crate::{
     agents,
-    tree::{TreeError, format::MAX_RECORD, refs::TaskRef, task_lock::TaskLock, ticket::Ticket},
+    tree::{
+        TreeError, format::MAX_RECORD, refs::TaskRef, task::Idempotency, task_lock::TaskLock, ticket::Ticket,
+    },
 };
 
-/// Takes up a task again: its markers go, and a new ticket comes.
+/// Takes up a task again: its markers go, and a new ticket comes. `asked` is the request, where it may be sent again.
 ///
 /// # Errors
 /// [`RunnerError::Refused`] if the task has neither DONE nor STOP and has not failed; [`TreeError::Locked`]
 /// while somebody drives it.
-pub fn resume(runner: &Runner, task: &TaskRef) -> Result<Accepted> {
+pub fn resume(runner: &Runner, task: &TaskRef, asked: Option<&Idempotency>) -> Result<Accepted> {
     let tree = &runner.tree;
     let root = tree.root();
     must_exist(runner, task)?;
@@ -34,14 +37,19 @@ pub fn resume(runner: &Runner, task: &TaskRef) -> Result<Accepted> {
     // The record of the end goes last: with it alone a crash in between can be resumed again.
     root.remove(&done)?;
     root.remove(&stop)?;
-    let accepted = new_loop(runner, lock, task, &cwd)?;
+    let accepted = new_loop(runner, lock, task, (&cwd, asked))?;
     accepted.lock.clear_end(tree)?;
     Ok(accepted)
 }
 
-fn new_loop(runner: &Runner, lock: TaskLock, task: &TaskRef, cwd: &std::path::Path) -> Result<Accepted> {
+fn new_loop(
+    runner: &Runner,
+    lock: TaskLock,
+    task: &TaskRef,
+    (cwd, asked): (&std::path::Path, Option<&Idempotency>),
+) -> Result<Accepted> {
     let tree = &runner.tree;
-    let config = tree.task_config(task)?;
+    let mut config = tree.task_config(task)?;
     let agent_type = agents::find(&runner.config, &config.agent)?.agent_type;
     let last = tree.runs(task)?.pop().and_then(|id| tree.run_info(&task.run(id)).ok());
     let words = if let Some(last) = &last {
@@ -60,6 +68,13 @@ fn new_loop(runner: &Runner, lock: TaskLock, task: &TaskRef, cwd: &std::path::Pa
         words: &words,
     };
     let run = make_run(runner, &lock, tree.root().batch(), run)?;
+    if let Some(asked) = asked {
+        // Before the ticket: what is not accepted was not done, and is done when it is asked for again.
+        once::remember(&mut config, asked, &run.run);
+        let mut batch = tree.root().batch();
+        lock.write_config(tree, &config, &mut batch)?;
+        batch.commit()?;
+    }
     let ticket = Ticket {
         version: 1,
         project_id: task.project.clone(),

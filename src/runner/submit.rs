@@ -114,6 +114,7 @@ pub(super) fn lay_out(runner: &Runner, submission: &Submission) -> Result<(TaskL
         depends_on: submission.depends_on.clone(),
         parent_run_id: submission.parent_run_id.clone(),
         idempotency: submission.origin.idempotency.clone(),
+        resumed: Vec::new(),
         config: submission.config.clone(),
         extra: BTreeMap::new(),
     };

@@ -31,6 +31,17 @@ pub struct Idempotency {
     pub digest: String,
 }
 
+/// A request that has taken a task up again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Resumed {
+    /// The name that its sender gave to it.
+    pub key: String,
+    /// What it asked for.
+    pub digest: String,
+    /// The run that it has made.
+    pub run_id: RunId,
+}
+
 /// `TASK-CONFIG.yaml`: how a task is to be run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskConfig {
@@ -56,6 +67,9 @@ pub struct TaskConfig {
     /// Which request made it, where that said so.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub idempotency: Option<Idempotency>,
+    /// The last requests that have taken it up again, where they said which, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub resumed: Vec<Resumed>,
     /// Keys of `defaults` and `limits`, `model`, and `env.NAME`, for this task alone.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub config: BTreeMap<String, Value>,

@@ -3,7 +3,7 @@
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use tokio::sync::Notify;
@@ -42,6 +42,16 @@ pub struct Collector {
     inner: Arc<Inner>,
 }
 
+/// A collector that may be gone.
+#[derive(Debug)]
+pub(super) struct WeakCollector(Weak<Inner>);
+
+impl WeakCollector {
+    pub(super) fn get(&self) -> Option<Collector> {
+        self.0.upgrade().map(|inner| Collector { inner })
+    }
+}
+
 #[derive(Debug)]
 struct Inner {
     wanted: fn(&Path) -> bool,
@@ -52,6 +62,11 @@ struct Inner {
 impl Collector {
     pub(super) fn new(wanted: fn(&Path) -> bool) -> Self {
         Self { inner: Arc::new(Inner { wanted, changed: Mutex::default(), wake: Notify::new() }) }
+    }
+
+    /// What it is known by to who tells it: that does not keep it.
+    pub(super) fn weak(&self) -> WeakCollector {
+        WeakCollector(Arc::downgrade(&self.inner))
     }
 
     pub(super) fn add(&self, paths: &[PathBuf]) {

@@ -10,7 +10,7 @@ use std::{
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::watch;
 
-use super::changed::Collector;
+use super::changed::{Collector, WeakCollector};
 
 /// How often to look without hints.
 const POLL: Duration = Duration::from_millis(200);
@@ -34,7 +34,7 @@ struct Inner {
 struct Told {
     changes: watch::Sender<u64>,
     folders: Mutex<HashMap<PathBuf, Folder>>,
-    collectors: Mutex<Vec<Collector>>,
+    collectors: Mutex<Vec<WeakCollector>>,
 }
 
 /// A watched folder; several may watch the same.
@@ -76,14 +76,19 @@ impl Told {
                         bump(&folder.changes);
                     }
                 }
-                lock(&self.collectors).iter().for_each(|c| c.add(&e.paths));
+                self.tell(|c| c.add(&e.paths));
             }
             _ => {
                 lock(&self.folders).values().for_each(|f| bump(&f.changes));
-                lock(&self.collectors).iter().for_each(Collector::add_everything);
+                self.tell(Collector::add_everything);
             }
         }
         bump(&self.changes);
+    }
+
+    /// Tells the collectors that are still there.
+    fn tell(&self, what: impl Fn(&Collector)) {
+        lock(&self.collectors).retain(|collector| collector.get().inspect(&what).is_some());
     }
 }
 
@@ -153,7 +158,7 @@ impl Hints {
     #[must_use]
     pub fn collect(&self, wanted: fn(&Path) -> bool) -> Collector {
         let collector = Collector::new(wanted);
-        lock(&self.inner.told.collectors).push(collector.clone());
+        lock(&self.inner.told.collectors).push(collector.weak());
         collector
     }
 

@@ -11,6 +11,7 @@ pub mod processes;
 pub mod shim;
 
 pub mod daemon;
+pub mod eventsource;
 pub mod strace;
 pub mod tasks;
 pub mod tree;

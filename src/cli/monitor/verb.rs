@@ -185,7 +185,7 @@ fn work(args: &Args, context: &Context, runner: &Runner, item: &Item) -> CliResu
             end = Some(attend::to_the_end(context, runner, accepted, Show::of(args.place.follow))?.0.status);
         }
         Some(TaskStatus::Failed | TaskStatus::Stopped | TaskStatus::Idle) => {
-            let accepted = runner::resume(runner, &task)?;
+            let accepted = runner::resume(runner, &task, None)?;
             end = Some(attend::to_the_end(context, runner, accepted, Show::of(args.place.follow))?.0.status);
         }
         // Somebody has it, or had: who waits for it drives it.

@@ -2,20 +2,23 @@
 
 use warp::reply::Response;
 
-use super::messages::{OWNER, owner};
+use super::messages::{OWNER, SCOPE, Scope, owner, scope};
 use crate::{
     http::{
-        endpoint::{Call, Endpoint, LAST_EVENT_ID, Param, Serve, get, one_of, text},
+        endpoint::{Call, Endpoint, LAST_EVENT_ID, Param, Serve, get, text},
         error::Result,
         sse::Event,
-        stream::{BusBegin, BusSource, follow as stream, spelled},
+        stream::{BusBegin, BusSource, BusesSource, follow as stream, spelled},
         wire,
     },
-    tree::{bus::BusOwner, ids::MsgId},
+    tree::{bus::BusOwner, ids::ProjectId},
+    view::merged::{BusesBegin, BusesCursor},
 };
 
-const AFTER: Param = text::<MsgId>("after", "The id of a message: the stream begins behind it");
-const SCOPE: Param = one_of("scope", &["own"], "A stream is of one bus; those of the tasks have their own");
+const AFTER: Param = text::<String>(
+    "after",
+    "The id of a message, or with scope=all of an event: the stream begins behind it",
+);
 
 pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
     let follows = |path, summary| {
@@ -36,7 +39,9 @@ pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
 }
 
 async fn follow(call: &Call, owner: BusOwner) -> Result<Response> {
-    call.query.one_of(&SCOPE)?;
+    if scope(&call.query, &owner)? == Scope::All {
+        return follow_all(call, owner.project()).await;
+    }
     let begin = match (call.header(&LAST_EVENT_ID)?, call.query.optional(&AFTER)?) {
         (Some(last), _) => BusBegin::Place(last.to_owned()),
         (None, Some(id)) => BusBegin::After(id),
@@ -45,4 +50,21 @@ async fn follow(call: &Call, owner: BusOwner) -> Result<Response> {
     let mut source = BusSource::new(&call.api, owner, begin);
     let reset = source.begin().await?.then(|| Event::reset(None));
     Ok(stream(&call.api, source, reset, spelled))
+}
+
+/// The bus of a project and those of its tasks as one.
+async fn follow_all(call: &Call, project: &ProjectId) -> Result<Response> {
+    // The tasks are those of the index.
+    call.api.ready()?;
+    let last = call.header(&LAST_EVENT_ID)?.map(str::parse::<BusesCursor>);
+    let (begin, reset) = match (last, call.query.text(&AFTER)?.map(str::parse)) {
+        (Some(Ok(cursor)), _) | (None, Some(Ok(cursor))) => (BusesBegin::At(cursor), false),
+        (Some(Err(_)), _) => (BusesBegin::First, true),
+        // Behind a message that a list has shown.
+        (None, Some(Err(_))) => (BusesBegin::After(call.query.required(&AFTER)?), false),
+        (None, None) => (BusesBegin::First, false),
+    };
+    let mut source = BusesSource::new(&call.api, project, begin);
+    let reset = source.begin().await? || reset;
+    Ok(stream(&call.api, source, reset.then(|| Event::reset(None)), spelled))
 }

@@ -25,7 +25,7 @@ use crate::{
 
 const PROJECT: Param = text::<ProjectId>("project_id", "The project").required();
 const TASK: Param = text::<TaskId>("task_id", "The task whose bus is meant; without it, that of the project");
-const SCOPE: Param =
+pub(super) const SCOPE: Param =
     one_of("scope", &["own", "all"], "The bus of the project alone, or with those of its tasks merged in");
 const AFTER: Param = text::<MsgId>("after", "Only messages behind this one");
 const SINCE: Param = text::<String>("since", "Only messages since this time, or behind the one of this id");
@@ -79,12 +79,12 @@ pub(super) fn owner(query: &Query) -> Result<BusOwner> {
 
 /// Whether the buses of a project's tasks are meant, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scope {
+pub(super) enum Scope {
     Own,
     All,
 }
 
-fn scope(query: &Query, owner: &BusOwner) -> Result<Scope> {
+pub(super) fn scope(query: &Query, owner: &BusOwner) -> Result<Scope> {
     match (query.one_of(&SCOPE)?, owner) {
         (Some("all"), BusOwner::Project(_)) => Ok(Scope::All),
         (Some("all"), BusOwner::Task(_)) => Err(bad(&SCOPE, &"the bus of a task has no others below it")),

@@ -96,7 +96,7 @@ async fn resume(call: Call, task: TaskRef) -> Result<Response> {
     let api = call.api;
     api.task(&task)?;
     may_start(&api)?;
-    let submitted = api.core.resume(task.clone()).await?;
+    let submitted = api.core.resume(task.clone(), None).await?;
     let resumed = wire::Resumed {
         project_id: &task.project,
         task_id: &task.task,

@@ -86,8 +86,14 @@ async fn create(call: Call) -> Result<Response> {
     let task = TaskRef { project: new.project_id, task: new.task_id };
     let exists = || api.core.index.task(&task).is_some_and(|t| !t.runs.is_empty());
     let submitted = match new.attach_mode {
-        wire::AttachMode::Attach if exists() => attached(&api, &task)?,
-        wire::AttachMode::Resume if exists() => api.core.resume(task.clone()).await?,
+        // Attaching changes nothing; but the same request may have made the task, and that holds when it has ended.
+        wire::AttachMode::Attach if exists() => {
+            match api.core.accepted_before(&task, idempotency.as_ref()).await? {
+                Some(before) => before,
+                None => attached(&api, &task)?,
+            }
+        }
+        wire::AttachMode::Resume if exists() => api.core.resume(task.clone(), idempotency).await?,
         _ => {
             let submission = Submission {
                 task: task.clone(),

@@ -5,6 +5,7 @@
 
 mod all_runs;
 mod bus;
+mod buses;
 mod cursor;
 mod file;
 mod open;
@@ -18,6 +19,7 @@ mod tree;
 
 pub(super) use all_runs::AllRunsSource;
 pub(super) use bus::{BusBegin, BusSource};
+pub(super) use buses::BusesSource;
 pub(super) use file::FileSource;
 pub(super) use page::page;
 pub(super) use run::RunSource;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     all_runs::AllRunsSource,
     bus::{BusBegin, BusSource},
+    buses::BusesSource,
     file::FileSource,
     run::RunSource,
     source::Source,
@@ -22,6 +23,7 @@ use crate::{
     view::{
         files::{FileCursor, RunFile, start_of_tail},
         index::{Part, RunSummary},
+        merged::BusesBegin,
         run_log::{Cursor, RunLog, TaskCursor},
     },
 };
@@ -58,7 +60,18 @@ pub(super) async fn open(api: &Api, topic: &Topic, place: Option<String>) -> Res
             };
             says_itself(Box::new(BusSource::new(api, owner.clone(), begin)))
         }
-        What::Buses(_) => Err(HttpError::bad_request("the buses of a project cannot be followed as one yet")),
+        What::Buses(project) => {
+            is_there(api, &Part::Project(project.clone()))?;
+            let (place, reset) = parsed(place);
+            let begin = match (place, topic.begin) {
+                (Some(cursor), _) => BusesBegin::At(cursor),
+                (None, Begin::Tail(most)) if !reset => {
+                    BusesBegin::Last(usize::try_from(most).unwrap_or(usize::MAX))
+                }
+                (None, _) => BusesBegin::First,
+            };
+            Ok(Opened { source: Box::new(BusesSource::new(api, project, begin)), reset })
+        }
         What::Log(task) => {
             is_there(api, &Part::Task(task.clone()))?;
             let (place, reset) = parsed::<TaskCursor>(place);

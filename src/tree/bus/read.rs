@@ -18,6 +18,8 @@ pub const MAX_PAGE: u64 = 4 * MAX_LINE;
 pub struct Page {
     /// The messages.
     pub messages: Vec<Message>,
+    /// Offset behind each of them, where they were read forwards.
+    pub ends: Vec<u64>,
     /// Offset behind the last line that was read: where [`Bus::read_from`] goes on.
     pub next: u64,
     /// Complete lines that were passed over because they are no message.
@@ -120,7 +122,9 @@ impl Bus {
             }
             let line = line?;
             page.next = line.end();
-            held += page.add(line::read(&line, &self.owner), line.len);
+            let message = line::read(&line, &self.owner);
+            page.ends.extend(message.is_some().then_some(page.next));
+            held += page.add(message, line.len);
         }
         page.more = page.next < end;
         Ok(page)

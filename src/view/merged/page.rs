@@ -1,7 +1,4 @@
-//! The messages of a project's bus and of the buses of its tasks, as one.
-//!
-//! They are in the order of the times in their ids, which increase within each bus; where two buses have the same
-//! time, the smaller name comes first. Lines that were written by hand without such an id follow the one before them.
+//! Some messages of several buses, in one order.
 
 use chrono::{DateTime, Utc};
 

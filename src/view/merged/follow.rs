@@ -1,0 +1,344 @@
+//! The buses of a project as one that grows, and that goes on exactly where it was cut.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    cursor::{BusesCursor, Tally},
+    one::One,
+    page::{self, Span},
+};
+use crate::tree::{
+    Result, Tree, TreeError,
+    bus::{BusOwner, Message},
+    ids::{MsgId, ProjectId, TaskId},
+};
+
+/// So many messages are read ahead, of all buses together, and at least one of each.
+const AHEAD: usize = 512;
+/// So many messages are told at a time, and so many bytes of them.
+const PAGE: (usize, usize) = (128, 64 * 1024);
+/// For how long after a look a message may turn up whose id tells an earlier time: its writer has chosen the id under
+/// the lock of the bus, and writes at once.
+const LATE: TimeDelta = TimeDelta::seconds(10);
+
+/// Where to begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BusesBegin {
+    /// With the first message.
+    First,
+    /// With the last ones, so many.
+    Last(usize),
+    /// Behind this message of any of the buses.
+    After(MsgId),
+    /// Where an earlier reader stood.
+    At(BusesCursor),
+}
+
+/// Which buses may have grown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grown {
+    /// Any.
+    Any,
+    /// These; `None`: the project's own.
+    These(BTreeSet<Option<TaskId>>),
+}
+
+/// Reads the buses of a project and its tasks.
+#[derive(Debug)]
+pub struct BusesLog {
+    tree: Tree,
+    project: ProjectId,
+    /// By name, the project's own first.
+    buses: Vec<One>,
+    /// The time of the last message that was told.
+    reached: DateTime<Utc>,
+    /// When all of them were looked at.
+    looked: DateTime<Utc>,
+}
+
+impl BusesLog {
+    /// A reader of the buses of a project and of these tasks. `true`: the place is unknown, and it begins anew.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`] without the project, or without the message to begin behind.
+    pub fn begin(
+        tree: Tree,
+        project: ProjectId,
+        tasks: &[TaskId],
+        begin: BusesBegin,
+    ) -> Result<(Self, bool)> {
+        // The project itself must be there.
+        tree.project_bus(&project).read_from(0, 0)?;
+        let epoch = DateTime::UNIX_EPOCH;
+        let mut log = Self { tree, project, buses: Vec::new(), reached: epoch, looked: epoch };
+        log.meet(tasks);
+        let fits = match begin {
+            BusesBegin::First => true,
+            BusesBegin::After(id) => log.go_behind(&id).map(|()| true)?,
+            BusesBegin::Last(most) => log.go_before_the_last(tasks, most).map(|()| true)?,
+            BusesBegin::At(cursor) => log.go_to(&cursor)?,
+        };
+        if !fits {
+            log.buses.clear();
+            log.meet(tasks);
+        }
+        Ok((log, !fits))
+    }
+
+    /// Takes in the tasks that there are: those that are new are read from their beginning.
+    pub fn meet(&mut self, tasks: &[TaskId]) {
+        let wanted: BTreeSet<Option<&TaskId>> = std::iter::once(None).chain(tasks.iter().map(Some)).collect();
+        self.buses.retain(|one| wanted.contains(&one.task.as_ref()));
+        for task in wanted {
+            if let Err(at) = self.buses.binary_search_by(|one| one.task.as_ref().cmp(&task)) {
+                let owner = BusOwner::new(self.project.clone(), task.cloned());
+                self.buses.insert(at, One::new(task.cloned(), self.tree.bus(owner)));
+            }
+        }
+    }
+
+    /// The next messages, each with the place behind it; none: nothing new is there.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`] if the project is gone.
+    pub fn read(&mut self, grown: &Grown) -> Result<Vec<(Message, BusesCursor)>> {
+        let now = self.tree.clock().now();
+        for one in &mut self.buses {
+            one.may_have_more |= match grown {
+                Grown::Any => true,
+                Grown::These(names) => names.contains(&one.task),
+            };
+        }
+        let ahead = (AHEAD / self.buses.len().max(1)).max(1);
+        let mut next = BTreeSet::new();
+        for n in 0..self.buses.len() {
+            next.extend(self.buses[n].next(ahead)?.map(|key| (key, n)));
+        }
+        if *grown == Grown::Any {
+            self.looked = now;
+        }
+        let (mut told, mut bytes) = (Vec::new(), 0);
+        while told.len() < PAGE.0 && bytes < PAGE.1 {
+            let Some((key, n)) = next.pop_first() else { break };
+            let Some(message) = self.buses[n].take() else { continue };
+            self.reached = self.reached.max(key);
+            bytes += message.body.len();
+            next.extend(self.buses[n].next(ahead)?.map(|key| (key, n)));
+            told.push((message, self.place()));
+        }
+        Ok(told)
+    }
+
+    /// Where the next message begins.
+    #[must_use]
+    pub fn place(&self) -> BusesCursor {
+        let until = self.reached.min(self.looked - LATE);
+        let (mut odd, mut told) = (Vec::new(), Tally::default());
+        for one in &self.buses {
+            if one.stands_at(until) {
+                told.add(one.told());
+            } else {
+                odd.push((one.task.clone(), one.told()));
+            }
+        }
+        BusesCursor { until, odd, told }
+    }
+
+    /// Goes where an earlier reader stood; `false`: that cannot be found any more.
+    fn go_to(&mut self, cursor: &BusesCursor) -> Result<bool> {
+        let mut told = Tally::default();
+        for one in &mut self.buses {
+            match cursor.odd.iter().find(|(task, _)| *task == one.task) {
+                Some((_, offset)) => one.go_to(*offset)?,
+                None => told.add(one.go_behind(cursor.until)?),
+            }
+        }
+        self.reached = cursor.until;
+        Ok(told.follows(cursor.told))
+    }
+
+    fn go_behind(&mut self, id: &MsgId) -> Result<()> {
+        let unknown =
+            || TreeError::NotFound { what: format!("message {id} on the buses of project {}", self.project) };
+        let time = id.time().ok_or_else(unknown)?;
+        let mut found = None;
+        for (n, one) in self.buses.iter_mut().enumerate() {
+            if one.go_behind_message(id, time)? {
+                found = Some(n);
+                break;
+            }
+        }
+        let found = found.ok_or_else(unknown)?;
+        for (n, one) in self.buses.iter_mut().enumerate().filter(|(n, _)| *n != found) {
+            // At the same time the smaller name comes first.
+            one.go_behind(if n < found { time } else { time - TimeDelta::nanoseconds(1) })?;
+        }
+        self.reached = time;
+        Ok(())
+    }
+
+    fn go_before_the_last(&mut self, tasks: &[TaskId], most: usize) -> Result<()> {
+        let last =
+            page::read(&self.tree, &self.project, tasks, &Span::Last, most.saturating_add(1))?.messages;
+        if last.len() <= most {
+            return Ok(());
+        }
+        match last.iter().find(|m| m.msg_id.time().is_some()) {
+            Some(message) => self.go_behind(&message.msg_id),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::Clock,
+        fsx::Durability,
+        tree::{
+            bus::{Draft, MessageType},
+            refs::TaskRef,
+        },
+    };
+
+    struct Buses {
+        _folder: tempfile::TempDir,
+        tree: Tree,
+        project: ProjectId,
+        tasks: Vec<TaskId>,
+        posted: usize,
+    }
+
+    impl Buses {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let tree = Tree::create(folder.path(), Durability::Never, Clock::System).unwrap();
+            let mut buses =
+                Self { _folder: folder, tree, project: "p".parse().unwrap(), tasks: Vec::new(), posted: 0 };
+            buses.add("b");
+            buses.add("d");
+            buses
+        }
+
+        fn add(&mut self, task: &str) {
+            let task = TaskRef { project: self.project.clone(), task: task.parse().unwrap() };
+            self.tree.root().ensure_dir(task.dir().path()).unwrap();
+            self.tasks.push(task.task);
+            self.tasks.sort();
+        }
+
+        fn owner(&self, n: usize) -> BusOwner {
+            let task = n.checked_sub(1).map(|n| self.tasks[n].clone());
+            BusOwner::new(self.project.clone(), task)
+        }
+
+        fn post(&mut self, bus: usize) {
+            let draft = Draft::new(MessageType::FACT, self.posted.to_string());
+            self.tree.bus(self.owner(bus)).post(&draft).unwrap();
+            self.posted += 1;
+        }
+
+        fn line(&self, bus: usize, line: &str) {
+            let rel = self.owner(bus).path();
+            self.tree
+                .root()
+                .append(&rel, |_| Ok::<_, TreeError>((format!("{line}\n").into_bytes(), ())))
+                .unwrap();
+        }
+
+        fn begin(&self, begin: BusesBegin) -> (BusesLog, bool) {
+            BusesLog::begin(self.tree.clone(), self.project.clone(), &self.tasks, begin).unwrap()
+        }
+    }
+
+    fn bodies(log: &mut BusesLog) -> Vec<String> {
+        std::iter::from_fn(|| Some(log.read(&Grown::Any).unwrap()).filter(|told| !told.is_empty()))
+            .flatten()
+            .map(|(message, _)| message.body)
+            .collect()
+    }
+
+    fn numbers(numbers: std::ops::Range<usize>) -> Vec<String> {
+        numbers.map(|n| n.to_string()).collect()
+    }
+
+    #[test]
+    fn it_goes_on_behind_each_message_and_nothing_comes_twice() {
+        let mut buses = Buses::new();
+        for n in 0..40 {
+            buses.post([0, 1, 2, 2, 0][n % 5]);
+        }
+        buses.line(1, r#"{"body":"by hand"}"#);
+        buses.line(1, "garbage");
+        let (mut log, reset) = buses.begin(BusesBegin::First);
+        assert!(!reset && log.place() == BusesCursor { until: log.place().until, ..BusesCursor::default() });
+        let all = log.read(&Grown::Any).unwrap();
+        let told: Vec<&str> = all.iter().map(|(m, _)| m.body.as_str()).collect();
+        assert_eq!((told.len(), told[0]), (41, "0"));
+        let by_hand = told.iter().position(|b| *b == "by hand").unwrap();
+        assert!(told[..by_hand].contains(&"36"), "it follows the one before it: {told:?}");
+        for n in 0..all.len() {
+            let cursor: BusesCursor = all[n].1.to_string().parse().unwrap();
+            let (mut behind, reset) = buses.begin(BusesBegin::At(cursor));
+            assert!(!reset, "{n}: {}", all[n].1);
+            assert_eq!(bodies(&mut behind), told[n + 1..], "{n}: {}", all[n].1);
+        }
+        // What comes later comes once, on a new bus, too, and by hand.
+        let last = all.last().unwrap().1.clone();
+        buses.add("c");
+        buses.post(2);
+        buses.line(0, r#"{"body":"x"}"#);
+        buses.post(0);
+        let (mut behind, _) = buses.begin(BusesBegin::At(last));
+        let mut later = bodies(&mut behind);
+        later.sort();
+        assert_eq!(later, ["40", "41", "x"]);
+        assert_eq!(bodies(&mut behind), numbers(0..0));
+        assert!(behind.place().to_string().len() < 200);
+    }
+
+    #[test]
+    fn the_last_ones_and_those_behind_one() {
+        let mut buses = Buses::new();
+        (0..30).for_each(|n| buses.post(n % 3));
+        let (mut log, _) = buses.begin(BusesBegin::Last(7));
+        assert_eq!(bodies(&mut log), numbers(23..30));
+        let (mut log, _) = buses.begin(BusesBegin::Last(30));
+        let all: Vec<_> = log.read(&Grown::Any).unwrap();
+        assert_eq!(all.len(), 30);
+        for n in [0, 1, 2, 28, 29] {
+            let (mut log, _) = buses.begin(BusesBegin::After(all[n].0.msg_id.clone()));
+            assert_eq!(bodies(&mut log), numbers(n + 1..30));
+        }
+        let unknown = BusesBegin::After("MSG-20260101-000000-000000000-PID00001-0001".parse().unwrap());
+        let begun = BusesLog::begin(buses.tree.clone(), buses.project.clone(), &buses.tasks, unknown);
+        assert!(matches!(begun, Err(TreeError::NotFound { .. })));
+    }
+
+    #[test]
+    fn a_message_that_was_put_in_late_is_not_lost_unseen() {
+        let mut buses = Buses::new();
+        (0..9).for_each(|n| buses.post(n % 3));
+        let (mut log, _) = buses.begin(BusesBegin::First);
+        let at = log.read(&Grown::Any).unwrap().pop().unwrap().1;
+        // As told an hour later: nobody is expected to be late any more.
+        let later = BusesCursor { until: at.until + TimeDelta::hours(1), ..at.clone() };
+        let later = {
+            let (mut log, _) = buses.begin(BusesBegin::At(at));
+            assert!(log.read(&Grown::Any).unwrap().is_empty());
+            log.looked += TimeDelta::hours(1);
+            log.reached = later.until;
+            log.place()
+        };
+        assert!(later.odd.is_empty(), "{later}");
+        let (mut log, reset) = buses.begin(BusesBegin::At(later.clone()));
+        assert!(!reset && bodies(&mut log).is_empty());
+        buses.post(1);
+        let (mut log, reset) = buses.begin(BusesBegin::At(later));
+        assert!(reset, "everything is told anew");
+        assert_eq!(bodies(&mut log).len(), 10);
+    }
+}

@@ -1,0 +1,146 @@
+//! One of several buses that are read as one.
+
+use std::collections::VecDeque;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::tree::{
+    Result, TreeError,
+    bus::{Bus, Message, Page},
+    ids::{MsgId, TaskId},
+};
+
+/// So many bytes of a bus are read ahead, with the message that goes beyond.
+const AHEAD_BYTES: u64 = 16 * 1024;
+
+/// A bus, and how far it was told.
+#[derive(Debug)]
+pub(super) struct One {
+    pub(super) task: Option<TaskId>,
+    bus: Bus,
+    /// Offset behind the last line that was told.
+    told: u64,
+    /// Offset behind the last line that was told and whose id tells a time, and that time.
+    timed: (u64, Option<DateTime<Utc>>),
+    /// Whether that is not known, or times do not increase: then its place is its offset.
+    disorder: bool,
+    ahead: VecDeque<Next>,
+    /// Offset behind what was read.
+    read: u64,
+    /// Whether it may be longer than what was read.
+    pub(super) may_have_more: bool,
+}
+
+/// A message that was read.
+#[derive(Debug)]
+struct Next {
+    /// The time in its id, or in that of an earlier one.
+    key: DateTime<Utc>,
+    /// Offset behind it.
+    end: u64,
+    message: Message,
+}
+
+impl One {
+    pub(super) fn new(task: Option<TaskId>, bus: Bus) -> Self {
+        let ahead = VecDeque::new();
+        Self { task, bus, told: 0, timed: (0, None), disorder: false, ahead, read: 0, may_have_more: true }
+    }
+
+    /// Offset behind the last line that was told.
+    pub(super) fn told(&self) -> u64 {
+        self.told
+    }
+
+    /// Whether it was told just up to its last message of this time or an earlier one.
+    pub(super) fn stands_at(&self, until: DateTime<Utc>) -> bool {
+        let (end, time) = self.timed;
+        let mut ahead = self.ahead.iter().filter_map(|next| next.message.msg_id.time());
+        let before_what_follows = match ahead.next() {
+            Some(next) => next > until,
+            None => !self.may_have_more,
+        };
+        !self.disorder && self.told == end && time.is_none_or(|t| t <= until) && before_what_follows
+    }
+
+    /// Goes to an offset of its own.
+    pub(super) fn go_to(&mut self, offset: u64) -> Result<()> {
+        // A shorter file is another one: the task was deleted and made anew.
+        let offset = if offset <= self.end()? { offset } else { 0 };
+        self.stand(offset, (0, None), offset > 0);
+        Ok(())
+    }
+
+    /// Goes behind its last message of this time or an earlier one; returns the offset.
+    pub(super) fn go_behind(&mut self, time: DateTime<Utc>) -> Result<u64> {
+        let offset = match self.bus.position_from(time + TimeDelta::nanoseconds(1)) {
+            Err(e) => missing(e).map(|()| 0),
+            offset => offset,
+        }?;
+        self.stand(offset, (offset, (offset > 0).then_some(time)), false);
+        Ok(offset)
+    }
+
+    /// Goes behind a message, if it has it.
+    pub(super) fn go_behind_message(&mut self, id: &MsgId, time: DateTime<Utc>) -> Result<bool> {
+        match self.bus.position_of(id) {
+            Err(e) => missing(e).map(|()| false),
+            Ok(offset) => {
+                self.stand(offset, (offset, Some(time)), false);
+                Ok(true)
+            }
+        }
+    }
+
+    fn stand(&mut self, offset: u64, timed: (u64, Option<DateTime<Utc>>), disorder: bool) {
+        (self.told, self.read, self.timed, self.disorder) = (offset, offset, timed, disorder);
+        self.ahead.clear();
+        self.may_have_more = true;
+    }
+
+    fn end(&self) -> Result<u64> {
+        match self.bus.read_from(u64::MAX, 0) {
+            Err(e) => missing(e).map(|()| 0),
+            page => page.map(|page| page.next),
+        }
+    }
+
+    /// What its next message is sorted by, if there is one. Reads some ahead.
+    pub(super) fn next(&mut self, most: usize) -> Result<Option<DateTime<Utc>>> {
+        if self.ahead.is_empty() && self.may_have_more {
+            let page = match self.bus.read_some(self.read, most, AHEAD_BYTES) {
+                // A task that has just been deleted; the project's own bus must be there.
+                Err(TreeError::NotFound { .. }) if self.task.is_some() => Page::default(),
+                page => page?,
+            };
+            self.may_have_more = page.more;
+            self.read = page.next.max(self.read);
+            let mut key = self.timed.1.unwrap_or(DateTime::UNIX_EPOCH);
+            for (message, end) in page.messages.into_iter().zip(page.ends) {
+                key = message.msg_id.time().unwrap_or(key).max(key);
+                self.ahead.push_back(Next { key, end, message });
+            }
+        }
+        Ok(self.ahead.front().map(|next| next.key))
+    }
+
+    /// Tells its next message.
+    pub(super) fn take(&mut self) -> Option<Message> {
+        let Next { end, message, .. } = self.ahead.pop_front()?;
+        self.told = end;
+        if let Some(time) = message.msg_id.time() {
+            match self.timed.1 {
+                Some(before) if time <= before => self.disorder = true,
+                Some(_) => {}
+                None => self.disorder = false,
+            }
+            self.timed = (end, self.timed.1.max(Some(time)));
+        }
+        Some(message)
+    }
+}
+
+/// A bus that is not there is an empty one.
+fn missing(error: TreeError) -> Result<()> {
+    if matches!(error, TreeError::NotFound { .. }) { Ok(()) } else { Err(error) }
+}
