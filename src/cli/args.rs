@@ -1,14 +1,14 @@
 //! What may be written on the command line: the list of verbs.
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
     bundle, bus, chat_agent, completions, config, context::Context, demo_agent, diff, doctor, drive,
     error::CliResult, flags::GlobalFlags, fsck, gc, import, job, list, man, monitor, output, print::Form,
-    replay, replay_agent, resume, serve, server, shell_setup, status, stop, task, ui, validate, version,
-    watch, why, wrap,
+    replay, replay_agent, resume, self_check, serve, server, service, shell_setup, status, stop, task, ui,
+    validate, version, watch, why, wrap,
 };
 
 use crate::config::Flags;
@@ -72,6 +72,8 @@ pub enum Command {
     Resume(resume::Args),
     /// Ask a daemon over HTTP, also one on another machine
     Server(Box<server::Args>),
+    /// Let systemd run the daemon
+    Service(service::Args),
     /// Show what is queued and live, and who drives it
     Status(status::Args),
     /// Open the page in a browser, and let it in
@@ -91,6 +93,9 @@ pub enum Command {
     /// Play a recording as the agent of a run
     #[command(hide = true)]
     ReplayAgent(replay_agent::Args),
+    /// Say whether this program could take a daemon's place
+    #[command(hide = true)]
+    SelfCheck(self_check::Args),
     /// Put agents typed at a shell on the record
     ShellSetup(shell_setup::Args),
     /// Show the settings and where they come from
@@ -101,6 +106,13 @@ pub enum Command {
     Man(man::Args),
     /// Print the version
     Version(version::Args),
+}
+
+/// The flags of a daemon's command line; `None`: it is that of something else.
+fn daemon_line(line: Vec<OsString>) -> Result<Option<(GlobalFlags, Flags)>, clap::Error> {
+    let cli = Cli::try_parse_from(line)?;
+    let serves = matches!(cli.command, Command::Serve(_));
+    Ok(serves.then(|| (cli.global, cli.command.settings())))
 }
 
 impl Command {
@@ -129,6 +141,7 @@ impl Command {
             Self::Gc(args) => gc::run(&args, context),
             Self::Resume(args) => resume::run(&args, context),
             Self::Server(args) => server::run(&args, context),
+            Self::Service(args) => service::run(&args, context),
             Self::Status(args) => status::run(&args, context),
             Self::Ui(args) => ui::run(&args, context),
             Self::Validate(args) => validate::run(&args, context),
@@ -137,6 +150,7 @@ impl Command {
             Self::DemoAgent(args) => demo_agent::run(&args, context),
             Self::ChatAgent(args) => chat_agent::run(&args, context),
             Self::ReplayAgent(args) => replay_agent::run(&args, context),
+            Self::SelfCheck(args) => self_check::run(&args, daemon_line, context),
             Self::Config(args) => config::run(args, context),
             Self::ShellSetup(args) => shell_setup::run(&args, context),
             Self::Completions(args) => completions::run(&args, context),
@@ -193,6 +207,8 @@ impl Command {
             | Self::Man(_)
             | Self::DemoAgent(_)
             | Self::ReplayAgent(_)
+            | Self::SelfCheck(_)
+            | Self::Service(_)
             | Self::Drive(_)
             | Self::Output(_)
             | Self::Ui(_)

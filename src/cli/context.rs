@@ -44,6 +44,11 @@ impl Context {
         Self { environment, global, printer, clock: Clock::System, settings, loaded: OnceCell::new() }
     }
 
+    /// The same for another command line of this process's user.
+    pub(super) fn of(&self, global: GlobalFlags, settings: Flags) -> Self {
+        Self::new(self.environment.clone(), global, self.printer, settings)
+    }
+
     /// The environment as it was when the program started.
     #[must_use]
     pub fn environment(&self) -> &Environment {
@@ -174,6 +179,15 @@ impl Context {
             WatchMode::Native | WatchMode::Auto => Source::Native,
         };
         Ok(Hints::new(source, settings.sweep))
+    }
+
+    /// The tree, which must be there.
+    ///
+    /// # Errors
+    /// [`Kind::RootUnusable`] if it is not.
+    pub fn existing_tree(&self) -> CliResult<Tree> {
+        let storage = &self.config()?.storage;
+        Tree::open(&storage.runs_dir, storage.fsync, self.clock.clone()).map_err(CliError::of_root)
     }
 
     /// The tree, made where it is missing.

@@ -13,6 +13,7 @@ use super::{
     table::Table,
 };
 use crate::{
+    clock::rfc3339,
     config::WatchMode,
     runner::Runner,
     view::doctor::{self, Check, Noticing, State},
@@ -56,6 +57,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     };
     let mut checks = doctor::check(&runner.tree, noticing);
     checks.push(daemon(&runner));
+    checks.extend(webhook(&runner));
     checks.extend(agents(context, &runner));
     let ok = checks.iter().all(|c| c.state != State::Fail);
     print(args, context, &checks, ok)?;
@@ -70,6 +72,36 @@ fn daemon(runner: &Runner) -> Check {
         }
         Ok(None) => Check::ok(name, "none runs; the command line works without"),
         Err(e) => Check::fail(name, e.to_string(), "end the daemon and start it again"),
+    }
+}
+
+/// Whether somebody is to be told of ends of runs and is not; nothing where nobody is.
+fn webhook(runner: &Runner) -> Option<Check> {
+    let name = "webhook";
+    let wanted = runner.config.webhook.url.is_some();
+    match runner.tree.outbox() {
+        Ok(outbox) if outbox.waiting == 0 => {
+            wanted.then(|| Check::ok(name, "ends of runs are posted; nothing waits"))
+        }
+        Ok(outbox) => {
+            let since = outbox.oldest.map(|at| format!(" since {}", rfc3339(at))).unwrap_or_default();
+            let why = outbox.last_error.map(|e| format!(": {e}")).unwrap_or_default();
+            let waiting = outbox.waiting;
+            let things = if waiting == 1 {
+                "1 end of a run waits".to_owned()
+            } else {
+                format!("{waiting} ends of runs wait")
+            };
+            let hint = match (wanted, runner.tree.daemon_is_there()) {
+                (false, _) => "set webhook.url, or remove the files in _daemon/outbox",
+                (true, Ok(true)) => {
+                    "see that webhook.url answers with 2xx; the daemon's log has each attempt"
+                }
+                (true, _) => "start a daemon (run-agent serve): it posts them",
+            };
+            Some(Check::warn(name, format!("{things} to be posted{since}{why}"), hint))
+        }
+        Err(e) => Some(Check::warn(name, e.to_string(), "make _daemon/outbox readable")),
     }
 }
 

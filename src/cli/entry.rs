@@ -11,18 +11,36 @@ use super::{
     completions,
     context::Context,
     error::{CliError, CliResult, Kind},
+    place::is_conductor,
     print::{self, Form, Printer},
 };
-use crate::{config::Environment, fsx::steps, process, telemetry};
+use crate::{
+    config::Environment,
+    fsx::steps,
+    process::{self, handoff},
+    telemetry,
+};
 
 /// The program as `main` calls it.
 #[must_use]
 pub fn program() -> ExitCode {
     // `run-agent shim <run-dir>`, hidden: one thread in a few megabytes, for hours. Nothing above this
     // line may cost memory, start a thread or read a file.
-    if std::env::args_os().nth(1).is_some_and(|verb| verb == "shim") {
+    let mut args = std::env::args_os();
+    let (name, verb) = (args.next().unwrap_or_default(), args.next());
+    if verb.as_ref().is_some_and(|verb| verb == "shim") {
         steps::arm(std::env::vars_os(), "CONDUCTOR_TEST_KILL_SHIM");
         return ExitCode::from(process::shim::main());
+    }
+    steps::arm_named(std::env::vars_os());
+    if verb.as_ref().is_some_and(|verb| verb == handoff::VERB) {
+        // What it has to say goes to the log of the daemon; without a log it guards all the same.
+        let _ = telemetry::init("info", telemetry::LogFormat::Text);
+        return ExitCode::from(handoff::guard(args.collect(), std::env::vars_os().collect()));
+    }
+    // An update may have put this program in the other's place.
+    if is_conductor(&name) && !verb.as_ref().is_some_and(|verb| OWN_VERBS.iter().any(|own| verb == own)) {
+        return serve();
     }
     steps::arm(std::env::vars_os(), "CONDUCTOR_TEST_KILL_DRIVER");
     // A limit on file sizes is a full disk to us, and said as one; unblocked it would end us.
@@ -30,16 +48,18 @@ pub fn program() -> ExitCode {
     main(std::env::args_os(), Environment::capture())
 }
 
+/// Verbs that a daemon starts itself with.
+const OWN_VERBS: [&str; 7] =
+    ["shim", "serve", "self-check", "update-guard", "demo-agent", "chat-agent", "replay-agent"];
+
 /// The program under its other name: `conductor` is `run-agent serve`.
 #[must_use]
 pub fn conductor() -> ExitCode {
-    // It starts itself for what the daemon needs done: those verbs come through.
-    let own =
-        |verb: &OsString| ["shim", "demo-agent", "chat-agent", "replay-agent"].iter().any(|own| verb == own);
-    let own = std::env::args_os().nth(1).as_ref().is_some_and(own);
-    if own {
-        return program();
-    }
+    let own = |verb: OsString| OWN_VERBS.iter().any(|own| verb == *own);
+    if std::env::args_os().nth(1).is_some_and(own) { program() } else { serve() }
+}
+
+fn serve() -> ExitCode {
     let mut args: Vec<OsString> = std::env::args_os().collect();
     args.insert(1.min(args.len()), "serve".into());
     main(args, Environment::capture())

@@ -1,7 +1,14 @@
 //! `run-agent serve`, and `conductor`: the daemon of a root.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    ffi::OsStr,
+    os::fd::AsFd,
+    process::ExitCode,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use futures_util::FutureExt;
 use tokio::{
     net::TcpListener,
     runtime::Runtime,
@@ -11,14 +18,16 @@ use tokio::{
 use super::{
     context::Context,
     error::{CliError, CliResult, Kind},
+    place::{self, Place},
 };
 use crate::{
     config::{Api, Flags, Port, TaskStart},
-    daemon::{self, Core},
+    daemon::{Core, Handover, Seat},
     http::{self, Guard, Server},
+    process::{handoff, notify::Manager},
     runner::Runner,
     shutdown::Shutdown,
-    tree::daemon_info::{DaemonInfo, DaemonLock},
+    tree::daemon_info::DaemonInfo,
 };
 
 /// How many ports are tried when none was asked for.
@@ -56,40 +65,71 @@ impl Args {
     }
 }
 
-/// Serves until a signal says otherwise.
+/// Serves until a signal says otherwise, or another program takes over.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    let left = Place::left(context.environment())?;
     let mut runner = context.runner()?;
+    runner.program = place::installed(&runner.program);
     if args.disable_task_start {
         Arc::make_mut(&mut runner.config).task_start = TaskStart::Disabled;
     }
     refuse_open_door(&runner.config.api)?;
-    // Before anything else of the root is touched: there is one daemon, or none.
-    let lock = daemon::become_daemon(&runner.tree).map_err(|e| {
-        CliError::from(e).with_hint("use that daemon, end it, or serve another folder with --root")
-    })?;
+    let place = Place::take(&runner, left)?;
     let runtime = runtime()?;
-    let outcome = runtime.block_on(serve(context, runner, &lock));
+    let outcome = runtime.block_on(serve(context, runner, place));
     // A thread that hangs in a read of a dead disk must not hold up the end.
     runtime.shutdown_timeout(Duration::from_millis(200));
-    outcome
+    match outcome? {
+        End::Asked => Ok(ExitCode::SUCCESS),
+        End::HandedOver(handover) => {
+            let e = handover.exec();
+            Err(CliError::caused(Kind::Failed, "no program can be started in this one's place", e))
+        }
+    }
 }
 
-async fn serve(context: &Context, runner: Runner, lock: &DaemonLock) -> CliResult<ExitCode> {
+/// How serving ends.
+enum End {
+    /// A signal asked for it.
+    Asked,
+    /// Another program goes on in this process.
+    HandedOver(Box<Handover>),
+}
+
+async fn serve(context: &Context, runner: Runner, place: Place) -> CliResult<End> {
     let api = runner.config.api.clone();
     let mut signals = Signals::listen()?;
-    let listener = listen(&api).await?;
-    let address = listener
-        .local_addr()
-        .map_err(|e| CliError::caused(Kind::Failed, "cannot tell where the server listens", e))?;
+    handoff::heed_signals();
+    let failed = |e| CliError::caused(Kind::Failed, "cannot tell where the server listens", e);
+    let listener = match place.listener {
+        Some(left) => place::adopt(left).map_err(failed)?,
+        None => listen(&api).await?,
+    };
+    let address = listener.local_addr().map_err(failed)?;
+    // A socket that was left to us may listen elsewhere than the settings say.
+    refuse_open_door(&Api { host: address.ip().to_string(), ..api.clone() })?;
     let url = format!("http://{address}");
     let tree = runner.tree.clone();
-    let core = Core::new(runner, context.hints(&tree)?, Shutdown::default());
+    let seat = Seat {
+        lock: place.lock,
+        listeners: Mutex::new(vec![listener.as_fd().try_clone_to_owned().map_err(failed)?]),
+        address,
+        command: place::command(&runner),
+        arrival: place.arrival,
+    };
+    let environment = runner.environment.clone();
+    let successor = seat.arrival.is_some();
+    let manager = Manager::of(|name| environment.get_os(name).map(OsStr::to_owned), successor);
+    let core = Core::new(runner, context.hints(&tree)?, Shutdown::default(), seat);
     let keeper = core.shutdown.spawn(core.clone().keep());
     let planner = core.shutdown.spawn(core.clone().run());
     let programs = core.shutdown.spawn(core.clone().look_at_programs());
     let audit = core.shutdown.spawn(core.clone().keep_audit());
     let server = Server { listener, guard: Guard::new(&api, address.ip()), drain: DRAIN };
     let server = core.shutdown.spawn(http::serve(server, core.clone()));
+    let settling = core.shutdown.spawn(core.clone().settle());
+    let telling = core.shutdown.spawn(core.clone().tell_others());
+    let reporting = core.shutdown.spawn(core.clone().tell_manager(manager.clone(), url.clone()));
 
     let info = DaemonInfo {
         version: 1,
@@ -98,26 +138,46 @@ async fn serve(context: &Context, runner: Runner, lock: &DaemonLock) -> CliResul
         listen: vec![url.clone()],
         started_at: context.clock().now(),
     };
-    lock.announce(&tree, &info)?;
+    core.announce(&info)?;
     tracing::info!(root = %tree.root().path().display(), url, "the daemon serves");
     // Whoever started us may not read what we say; the daemon goes on without.
     let _ = context.printer().line(&format!("listening on {url}"));
 
-    let signal = signals.next().await;
-    tracing::info!(signal, "a signal ends the daemon; agents go on");
+    let handover = tokio::select! {
+        signal = signals.next() => {
+            tracing::info!(signal, "a signal ends the daemon; agents go on");
+            manager.tell("STOPPING=1");
+            core.close_listeners();
+            None
+        }
+        handover = core.handed_over() => {
+            tracing::info!("the daemon makes room for another program; agents go on");
+            manager.tell("STATUS=making room for another program");
+            Some(handover)
+        }
+    };
     core.shutdown.begin();
     let _ = server.await;
     let left = core.shutdown.drain(REST).await;
     if left > 0 {
         tracing::warn!(left, "work was left at the end of the drain; the next daemon goes on with it");
     }
-    drop((keeper, planner, programs, audit));
+    drop((keeper, planner, programs, settling, telling, reporting, audit));
     if let Err(e) = tree.sync_audit() {
         tracing::warn!(error = %e, "the audit log may not outlive a power cut");
     }
-    lock.withdraw(&tree)?;
-    tracing::info!(signal, "the daemon has ended");
-    Ok(ExitCode::SUCCESS)
+    if let Some(handover) = handover {
+        match signals.next().now_or_never() {
+            None => return Ok(End::HandedOver(Box::new(handover))),
+            Some(signal) => {
+                tracing::info!(signal, "a signal ends the daemon, and no other program follows");
+                handover.call_off();
+            }
+        }
+    }
+    core.withdraw()?;
+    tracing::info!("the daemon has ended");
+    Ok(End::Asked)
 }
 
 /// Agents with all permissions stand behind this door: it is opened to others only with a key, or on purpose.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{context::Context, error::CliResult, flags::JsonFlag, print::Form, table::Table};
 use crate::{
     clock::rfc3339,
-    planner::{self, Admission, Limits, Standing},
+    planner::{self, Limits, Standing},
     tree::{
         Tree,
         daemon_info::DaemonInfo,
@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let limits = Limits::of(&context.config()?.defaults);
     let mut loops = Vec::new();
     // The queue first: what is admitted between the two looks is then shown twice, never missed.
-    let queued = planner::standings(&tree, limits, Admission::Open)?;
+    let queued = planner::standings(&tree, limits)?;
     for file in tree.tickets(Place::Live)? {
         if let Ok(ticket) = file.ticket {
             loops.push(row(&tree, &ticket, "live", None)?);

@@ -15,7 +15,7 @@ use super::{
     },
     token,
 };
-use crate::fsx::Durability;
+use crate::{fsx::Durability, tree::outbox::RunStop};
 
 /// The key that stands for `$CONDUCTOR_DISABLE_TASK_START` among the overrides; the file has none.
 pub(super) const DISABLE_TASK_START: &str = "disable_task_start";
@@ -173,6 +173,14 @@ pub(super) fn webhook(mut section: Section<'_, '_>) -> Webhook {
         timeout: section.get("timeout", base.timeout),
     };
     above_zero(&mut section, "timeout", read.timeout);
+    if read.url.as_ref().is_some_and(|url| !["http://", "https://"].iter().any(|s| url.starts_with(s))) {
+        section.reader.reject(&section.key("url"), "must begin with http:// or https://");
+    }
+    if let Some(event) = read.events.iter().find(|e| *e != RunStop::EVENT) {
+        section
+            .reader
+            .reject(&section.key("events"), format!("{event:?} is no event; there is {}", RunStop::EVENT));
+    }
     section.finish();
     read
 }

@@ -8,9 +8,14 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{drive::drive_admitted, faults::Faults, holder::holder};
+use super::{
+    drive::drive_admitted,
+    faults::Faults,
+    holder::holder,
+    update::{Seat, Updates},
+};
 use crate::{
-    planner::{self, Admission, Limits},
+    planner::{self, Limits},
     runner::{self, Begin, LoopEnd, Result, Runner, RunnerError},
     shutdown::Shutdown,
     tree::{
@@ -43,6 +48,7 @@ pub struct Core {
     pub index: Arc<Index>,
     /// What of it cannot be read.
     pub faults: Faults,
+    pub(super) updates: Updates,
     /// The tasks that we drive, with the tickets that we accepted ourselves before we drove them.
     driving: Mutex<HashSet<TaskRef>>,
     fresh: Mutex<HashSet<TicketId>>,
@@ -63,10 +69,11 @@ enum Others {
 impl Core {
     /// A core that does nothing yet.
     #[must_use]
-    pub fn new(runner: Runner, hints: Hints, shutdown: Shutdown) -> Arc<Self> {
+    pub fn new(runner: Runner, hints: Hints, shutdown: Shutdown, seat: Seat) -> Arc<Self> {
         let incarnation = holder("daemon").replace(|c: char| !c.is_ascii_alphanumeric(), "");
         Arc::new(Self {
             index: Arc::new(Index::new(incarnation)),
+            updates: Updates::new(seat, &runner.tree, &runner.environment),
             runner,
             faults: Faults::default(),
             hints,
@@ -85,12 +92,6 @@ impl Core {
     pub fn limits(&self) -> Limits {
         let defaults = &self.runner.config.defaults;
         Limits { roots: defaults.max_concurrent_root_tasks, runs: defaults.max_concurrent_runs }
-    }
-
-    /// Whether roots may start now.
-    #[must_use]
-    pub fn admission(&self) -> Admission {
-        Admission::Open
     }
 
     /// How long the daemon has been up.
@@ -139,7 +140,7 @@ impl Core {
     /// Admits what may start and drives what is live.
     async fn pass(self: &Arc<Self>) -> std::result::Result<Others, ()> {
         let _one_at_a_time = self.pass.lock().await;
-        if self.shutdown.token().is_cancelled() {
+        if self.shutdown.token().is_cancelled() || !self.updates.may_drive() {
             return Ok(Others::DoNot);
         }
         let core = self.clone();
@@ -168,7 +169,7 @@ impl Core {
     #[expect(clippy::type_complexity, reason = "a list of what to drive, used once")]
     fn admit_and_lock(&self) -> Result<(Vec<(TicketId, Ticket, TaskLock)>, Others)> {
         let tree = &self.runner.tree;
-        planner::admit(tree, self.limits(), self.admission())?;
+        planner::admit(tree, self.limits())?;
         let (mut mine, mut others) = (Vec::new(), Others::DoNot);
         for (id, ticket) in readable_tickets(tree, Place::Live)? {
             let task = ticket.task();

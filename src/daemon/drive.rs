@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::holder::holder;
 use crate::{
-    planner::{self, Admission, Limits},
+    planner::{self, Limits},
     runner::{self, Begin, LoopEnd, Result, Runner, RunnerError},
     tree::{
         TreeError,
@@ -155,7 +155,7 @@ async fn admitted(
         if runner.tree.ticket(Place::Live, id)?.is_some() {
             return Ok(true);
         }
-        planner::admit(&runner.tree, limits, Admission::Open)?;
+        planner::admit(&runner.tree, limits)?;
         if runner.tree.ticket(Place::Live, id)?.is_some() {
             return Ok(true);
         }

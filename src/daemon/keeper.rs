@@ -90,9 +90,7 @@ impl Core {
     fn restand(&self) -> Result<()> {
         let mut standings = BTreeMap::new();
         if !self.runner.tree.ticket_ids(Place::Queue)?.is_empty() {
-            for (_, ticket, standing) in
-                planner::standings(&self.runner.tree, self.limits(), self.admission())?
-            {
+            for (_, ticket, standing) in planner::standings(&self.runner.tree, self.limits())? {
                 let standing = match standing {
                     planner::Standing::Position(n) => Standing::Position(n),
                     planner::Standing::Blocked(why) => Standing::Blocked(why),

@@ -9,8 +9,10 @@ mod faults;
 mod holder;
 mod keeper;
 mod logins;
+mod outside;
 mod programs;
 mod reason;
+mod update;
 mod upkeep;
 
 pub use audit::Submitted as AuditedSubmission;
@@ -23,4 +25,5 @@ pub use holder::{become_daemon, holder};
 pub use logins::{Identity, Logins, NewKey, Proof, offer_code};
 pub use programs::{Ask, Looked, look_at_programs};
 pub use reason::reason;
+pub use update::{Handover, Refusal, Seat, SelfReport, UpdateStatus, report};
 pub use upkeep::{Cleaning, Collected, Force};

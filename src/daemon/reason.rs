@@ -1,7 +1,7 @@
 //! Why a task stands where it stands, with the planner's word on what is queued. For HTTP and the command line.
 
 use crate::{
-    planner::{self, Admission, Limits, Standing},
+    planner::{self, Limits, Standing},
     runner::{Result, Runner},
     tree::{refs::TaskRef, ticket::Place},
     view::why::{self, Reason, Waits},
@@ -21,7 +21,7 @@ pub fn reason(runner: &Runner, task: &TaskRef) -> Result<Reason> {
 
 fn waits(runner: &Runner, task: &TaskRef) -> Result<Waits> {
     let limits = Limits::of(&runner.config.defaults);
-    let standings = planner::standings(&runner.tree, limits, Admission::Open)?;
+    let standings = planner::standings(&runner.tree, limits)?;
     let own = standings.into_iter().find(|(_, ticket, _)| ticket.task() == *task);
     Ok(match own {
         Some((.., Standing::Position(at))) => Waits::ForPlace(at),

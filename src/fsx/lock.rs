@@ -1,7 +1,13 @@
 //! Locks that say who is alive: open-file-description locks, which a crash of the
 //! holder gives back and which can be asked about without being taken.
 
-use std::{fs::File, os::unix::fs::FileExt};
+use std::{
+    fs::File,
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::fs::{FileExt, MetadataExt},
+    },
+};
 
 use nix::fcntl::{FcntlArg, fcntl};
 use rustix::fs::OFlags;
@@ -16,7 +22,14 @@ use super::{
 /// A lock that is ours until it is dropped or the process ends.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl AsFd for Lock {
+    /// Whoever has a copy of this descriptor, in whatever process, holds the lock as we do.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
 }
 
 /// What came of asking for a lock.
@@ -41,7 +54,7 @@ impl Root {
         match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))) {
             Ok(_) => {
                 sign(&file, holder);
-                Ok(LockAttempt::Taken(Lock { _file: file }))
+                Ok(LockAttempt::Taken(Lock { file }))
             }
             Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EACCES) => {
                 let mut text = [0; 512];
@@ -67,7 +80,26 @@ impl Root {
             }
         }
         sign(&file, holder);
-        Ok(Lock { _file: file })
+        Ok(Lock { file })
+    }
+
+    /// Takes over a lock that another process has left to us, and writes `holder` into it.
+    ///
+    /// # Errors
+    /// If the descriptor is not that of this lock, or somebody else has it.
+    pub fn adopt_lock(&self, rel: &RelPath, left: OwnedFd, holder: &str) -> Result<Lock> {
+        step();
+        let fail = |e: std::io::Error| self.error("take over lock", rel, e);
+        let (named, file) = (self.file("take over lock", rel, OFlags::RDONLY)?, File::from(left));
+        let mark = |file: &File| file.metadata().map(|meta| (meta.dev(), meta.ino()));
+        if mark(&named).map_err(fail)? != mark(&file).map_err(fail)? {
+            let e =
+                std::io::Error::new(std::io::ErrorKind::InvalidInput, "what was left to us is another file");
+            return Err(fail(e));
+        }
+        fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))).map_err(|e| fail(e.into()))?;
+        sign(&file, holder);
+        Ok(Lock { file })
     }
 
     /// Whether somebody holds the lock, asked without taking it.

@@ -6,11 +6,19 @@
 
 use std::{
     ffi::OsString,
-    sync::atomic::{AtomicU64, Ordering},
+    path::PathBuf,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 static TAKEN: AtomicU64 = AtomicU64::new(0);
 static KILL_BEFORE: AtomicU64 = AtomicU64::new(0);
+static KILL_AT: OnceLock<PathBuf> = OnceLock::new();
+
+/// Variable with the path of a file that names the step at which to be killed.
+const AT: &str = "CONDUCTOR_TEST_KILL_AT";
 
 /// Number of changing operations that this process has begun.
 pub fn taken() -> u64 {
@@ -21,6 +29,23 @@ pub fn taken() -> u64 {
 pub fn arm(mut environment: impl Iterator<Item = (OsString, OsString)>, name: &str) {
     let value = environment.find(|(n, _)| n == name).and_then(|(_, v)| v.to_str()?.parse().ok());
     KILL_BEFORE.store(value.unwrap_or(0), Ordering::Relaxed);
+}
+
+/// Has [`at`] look into the file that an environment variable names.
+pub fn arm_named(mut environment: impl Iterator<Item = (OsString, OsString)>) {
+    if let Some((_, file)) = environment.find(|(n, _)| n == AT).filter(|_| cfg!(debug_assertions)) {
+        let _ = KILL_AT.set(file.into());
+    }
+}
+
+/// Announces a step that has a name, of what is done over several processes. The one whose step stands in the
+/// file is killed there, once: the file is gone then.
+pub fn at(name: &str) {
+    let Some(file) = KILL_AT.get() else { return };
+    if std::fs::read_to_string(file).is_ok_and(|text| text.trim() == name) {
+        let _ = std::fs::remove_file(file);
+        let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
+    }
 }
 
 /// Announces one operation that changes the disk. Every writer calls it first.

@@ -14,9 +14,9 @@ use crate::{
 ///
 /// # Errors
 /// If the planner's folders cannot be read or written.
-pub fn admit(tree: &Tree, limits: Limits, admission: Admission) -> Result<Decision> {
+pub fn admit(tree: &Tree, limits: Limits) -> Result<Decision> {
     let planner = tree.planner()?;
-    let (_, decision) = look(tree, limits, admission)?;
+    let (_, decision) = look(tree, limits)?;
     for id in &decision.admitted {
         planner.admit(id)?;
     }
@@ -38,12 +38,8 @@ pub enum Standing {
 ///
 /// # Errors
 /// If the planner's folders cannot be read.
-pub fn standings(
-    tree: &Tree,
-    limits: Limits,
-    admission: Admission,
-) -> Result<Vec<(TicketId, Ticket, Standing)>> {
-    let (queue, decision) = look(tree, limits, admission)?;
+pub fn standings(tree: &Tree, limits: Limits) -> Result<Vec<(TicketId, Ticket, Standing)>> {
+    let (queue, decision) = look(tree, limits)?;
     let standing = |c: &Candidate| match (&c.readiness, decision.waiting.iter().position(|id| *id == c.id)) {
         (Readiness::Blocked(why), _) => Standing::Blocked(why.clone()),
         (_, Some(at)) => Standing::Position(at + 1),
@@ -52,7 +48,31 @@ pub fn standings(
     Ok(queue.into_iter().map(|(c, ticket)| (c.id.clone(), ticket, standing(&c))).collect())
 }
 
-fn look(tree: &Tree, limits: Limits, admission: Admission) -> Result<(Vec<(Candidate, Ticket)>, Decision)> {
+/// Whether roots may start now, as the disk says it.
+#[must_use]
+pub fn admission(tree: &Tree) -> Admission {
+    match tree.self_update() {
+        Ok(Some(update)) if update.drains() => Admission::Draining,
+        Ok(_) => Admission::Open,
+        Err(e) => {
+            tracing::warn!(error = %e, "what is known of an update cannot be read: nothing is held back for it");
+            Admission::Open
+        }
+    }
+}
+
+/// The root tasks that are live.
+///
+/// # Errors
+/// If the planner's folders cannot be read.
+pub fn live_roots(tree: &Tree) -> Result<usize> {
+    let live = readable_tickets(tree, Place::Live)?;
+    Ok(live.iter().filter(|(_, ticket)| kin(ticket) == Kin::Root).count())
+}
+
+/// The drain is looked for here, under whatever lock the caller has: a gate that looked before would let a root
+/// pass behind it.
+fn look(tree: &Tree, limits: Limits) -> Result<(Vec<(Candidate, Ticket)>, Decision)> {
     // The queue first: what another gate admits between the two looks is then counted twice, never missed.
     let queue = readable_tickets(tree, Place::Queue)?;
     let live = readable_tickets(tree, Place::Live)?;
@@ -73,7 +93,7 @@ fn look(tree: &Tree, limits: Limits, admission: Admission) -> Result<(Vec<(Candi
         .map(|(id, ticket)| Candidate { id, kin: kin(&ticket), readiness: Readiness::Ready })
         .collect();
     let queue: Vec<Candidate> = candidates.iter().map(|(c, _)| c.clone()).collect();
-    let decision = decide(&queue, &live, limits, admission);
+    let decision = decide(&queue, &live, limits, admission(tree));
     Ok((candidates, decision))
 }
 

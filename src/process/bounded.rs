@@ -10,7 +10,7 @@ use std::{
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-use super::command::CommandSpec;
+use super::command::{CommandSpec, Life};
 
 /// How often the size of the output is looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -24,6 +24,8 @@ pub struct Bounds {
     pub deadline: Instant,
     /// Bytes on stdout.
     pub output: u64,
+    /// Whether it goes on without us.
+    pub life: Life,
 }
 
 /// A program that came to its end by itself.
@@ -68,7 +70,8 @@ pub fn run(
     let start = |source: io::Error| BoundedError::Start { program: program(), source };
     let words = nameless(&[]).map_err(start)?;
     let (input, output) = (nameless(stdin).map_err(start)?, stdout.try_clone().map_err(start)?);
-    let mut child = spec.spawn_quiet(input, output, words.try_clone().map_err(start)?).map_err(start)?;
+    let mut child =
+        spec.spawn_quiet(input, output, words.try_clone().map_err(start)?, bounds.life).map_err(start)?;
     let status = match wait(&mut child, stdout, bounds) {
         Ok(Waited::Ended(status)) => status,
         stopped => {
@@ -164,7 +167,7 @@ mod tests {
     }
 
     fn bounds(milliseconds: u64, output: u64) -> Bounds {
-        Bounds { deadline: Instant::now() + Duration::from_millis(milliseconds), output }
+        Bounds { deadline: Instant::now() + Duration::from_millis(milliseconds), output, life: Life::ItsOwn }
     }
 
     #[test]

@@ -25,6 +25,16 @@ pub struct CommandSpec {
     pub cwd: Option<PathBuf>,
 }
 
+/// What becomes of a program when we are killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Life {
+    /// It goes on to its end.
+    #[default]
+    ItsOwn,
+    /// It ends with the thread that has started it.
+    EndsWithUs,
+}
+
 impl CommandSpec {
     /// Runs the program to its end, stdin closed, output collected.
     ///
@@ -69,6 +79,7 @@ impl CommandSpec {
         stdin: OwnedFd,
         stdout: OwnedFd,
         stderr: OwnedFd,
+        life: Life,
     ) -> io::Result<std::process::Child> {
         let mut command = self.command();
         command
@@ -76,6 +87,9 @@ impl CommandSpec {
             .stdin(Stdio::from(stdin))
             .stdout(Stdio::from(stdout))
             .stderr(Stdio::from(stderr));
+        if life == Life::EndsWithUs {
+            sys::end_with_us(&mut command);
+        }
         command.spawn()
     }
 

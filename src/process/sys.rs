@@ -5,7 +5,11 @@
 use std::{
     ffi::{CString, c_char},
     io,
-    os::fd::{AsRawFd, BorrowedFd, OwnedFd},
+    os::{
+        fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
+        unix::process::CommandExt,
+    },
+    process::Command,
     time::Duration,
 };
 
@@ -210,6 +214,27 @@ pub(super) fn close_inherited() {
             }
         }
     }
+}
+
+/// Takes over a descriptor that whoever was in this process before us has left open for us.
+pub(super) fn adopt(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: the call reads a number; what it gives is new, and nobody else's.
+    let new = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) };
+    if new < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: as above; the old number was named to us as ours, and nothing here holds it.
+    Ok(unsafe {
+        libc::close(number);
+        OwnedFd::from_raw_fd(new)
+    })
+}
+
+/// Has the kernel end a program when the thread that starts it ends, also when it is killed.
+pub(super) fn end_with_us(command: &mut Command) {
+    let end = || Ok(rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?);
+    // SAFETY: between fork and exec, and makes one system call.
+    unsafe { command.pre_exec(end) };
 }
 
 /// Undoes an inherited "ignore SIGCHLD", with which no end of a child can be waited for, wait(2).

@@ -1,11 +1,11 @@
 //! What a run's driver writes down: that it began, and in a fixed order that and how it ended.
 //!
-//! The order of the end: output.md, then RUN_STOP or RUN_CRASH on the bus, last the
+//! The order of the end: output.md, then RUN_STOP or RUN_CRASH on the bus, the outbox, last the
 //! final record, which is the commit. A driver that takes over does what is missing.
 
 use chrono::TimeDelta;
 
-use super::{Runner, changes, environment::run_of, error::Result, launch, told};
+use super::{Runner, changes, environment::run_of, error::Result, launch, outbound, told};
 use crate::{
     agents::replay,
     process::claim::Claim,
@@ -118,6 +118,7 @@ pub(super) fn commit_end(
             LookBack::Continue
         }
     })?;
+    outbound::announce_end(runner, info);
     lock.write_run_info(&runner.tree, info)?;
     changes::forget(runner, info);
     Ok(())

@@ -13,9 +13,10 @@ use crate::{
 };
 
 /// Variables of the daemon's service manager, and marks of an agent that we may run inside of.
-const NOT_INHERITED: [&str; 9] = [
+const NOT_INHERITED: [&str; 10] = [
     "CLAUDECODE",
     "CONDUCTOR_API_KEY",
+    "CONDUCTOR_HANDOFF",
     "LISTEN_FDNAMES",
     "LISTEN_FDS",
     "LISTEN_PID",

@@ -23,6 +23,7 @@ mod limited;
 mod new_run;
 mod once;
 mod orphan;
+mod outbound;
 mod project;
 mod prompt;
 mod repair;

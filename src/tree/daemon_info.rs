@@ -1,5 +1,7 @@
 //! `_daemon/daemon.yaml`: how a command line finds the daemon of a root.
 
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -34,7 +36,14 @@ impl Record for DaemonInfo {
 /// The right to be the daemon of a root.
 #[derive(Debug)]
 pub struct DaemonLock {
-    _lock: Lock,
+    lock: Lock,
+}
+
+impl AsFd for DaemonLock {
+    /// Whoever has a copy of this descriptor, in whatever process, holds the lock as we do.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.lock.as_fd()
+    }
 }
 
 fn lock_path() -> RelPath {
@@ -53,11 +62,19 @@ impl Tree {
     pub fn lock_daemon(&self, holder: &str) -> Result<DaemonLock> {
         self.root().ensure_dir(&top::daemon())?;
         match self.root().try_lock(&lock_path(), holder)? {
-            LockAttempt::Taken(lock) => Ok(DaemonLock { _lock: lock }),
+            LockAttempt::Taken(lock) => Ok(DaemonLock { lock }),
             LockAttempt::Held(by) => {
                 Err(TreeError::Locked { what: format!("root {}", self.root().path().display()), by })
             }
         }
+    }
+
+    /// Becomes the daemon of this root with the lock that another has left to us.
+    ///
+    /// # Errors
+    /// If it is not that lock.
+    pub fn adopt_daemon_lock(&self, left: OwnedFd, holder: &str) -> Result<DaemonLock> {
+        Ok(DaemonLock { lock: self.root().adopt_lock(&lock_path(), left, holder)? })
     }
 
     /// Whether a daemon of this root runs.

@@ -17,6 +17,11 @@ pub mod top {
     pub fn daemon() -> RelPath {
         RelPath::top().join("_daemon")
     }
+    /// What others are to be told.
+    #[must_use]
+    pub fn outbox() -> RelPath {
+        daemon().join("outbox")
+    }
     /// What is being deleted.
     #[must_use]
     pub fn trash() -> RelPath {

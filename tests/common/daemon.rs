@@ -51,12 +51,18 @@ pub struct Events {
 
 impl Daemon {
     pub fn start(sandbox: &Sandbox, flags: &[&str]) -> Self {
+        Self::start_with(sandbox, &[], flags)
+    }
+
+    /// The same with variables.
+    pub fn start_with(sandbox: &Sandbox, environment: &[(&str, &str)], flags: &[&str]) -> Self {
         let log = sandbox.write("daemon.log", std::fs::read(sandbox.path("daemon.log")).unwrap_or_default());
         let stderr = std::fs::OpenOptions::new().append(true).open(&log).expect("the log of the daemon");
         // The next free one, unless the test needs one of its own.
         let port: &[&str] = if flags.contains(&"--port") { &[] } else { &["--port", "0"] };
         let mut child = sandbox
             .command(["serve"].iter().chain(port).chain(flags))
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(stderr)
             .spawn()

@@ -10,6 +10,7 @@ mod names;
 mod project;
 mod status;
 mod task;
+mod update;
 mod wait;
 mod watch;
 
@@ -71,6 +72,9 @@ enum Verb {
     /// The message bus of a task or project
     #[command(subcommand)]
     Bus(bus::Verb),
+    /// Replace the daemon's own program
+    #[command(subcommand)]
+    Update(update::Verb),
     /// Wait until tasks have ended
     Watch(watch::Args),
 }
@@ -97,6 +101,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
         Verb::Job(verb) => job::run(verb, &call),
         Verb::Project(verb) => project::run(verb, &call),
         Verb::Bus(verb) => bus::run(verb, &call),
+        Verb::Update(verb) => update::run(verb, &call),
         Verb::Watch(args) => watch::run(args, &call),
     }
 }

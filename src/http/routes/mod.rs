@@ -18,6 +18,7 @@ mod project_tasks;
 mod projects;
 mod run_stream;
 mod runs;
+mod self_update;
 mod task_stream;
 mod tasks;
 mod upkeep;
@@ -48,6 +49,7 @@ pub(super) fn table() -> Table {
         project_runs::endpoints,
         files::endpoints,
         file_stream::endpoints,
+        self_update::endpoints,
     ];
     Table::new(files.into_iter().flat_map(|endpoints| endpoints()))
 }

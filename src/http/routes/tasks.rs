@@ -3,7 +3,7 @@
 use http::StatusCode;
 use warp::reply::Response;
 
-use super::{off_thread, replayed};
+use super::{off_thread, replayed, self_update::may_take_roots};
 use crate::{
     config::TaskStart,
     daemon::{self, Novelty, StartStanding, Submitted},
@@ -79,6 +79,10 @@ async fn create(call: Call) -> Result<Response> {
     let Call { api, caller, body, .. } = call;
     let (new, sent) = body.json::<wire::NewTask>(api.core.runner.config.api.max_body).await?;
     may_start(&api)?;
+    // A child belongs to a root that is waited for.
+    if new.parent_run_id.is_none() {
+        may_take_roots(&api)?;
+    }
     let idempotency = key.map(|key| runner::request(&key, sent.to_string().as_bytes())).transpose()?;
     if new.thread_message_type.is_some() && new.thread_parent.is_none() {
         return Err(HttpError::bad_request("thread_message_type goes with thread_parent"));

@@ -9,6 +9,7 @@ mod files;
 mod messages;
 mod projects;
 mod runs;
+mod self_update;
 mod tasks;
 mod time;
 mod topics;
@@ -23,6 +24,7 @@ pub(super) use projects::{
     Projects, Resumed, Signalled, Stats, TaskDetail, TaskItem,
 };
 pub(super) use runs::{LogEvent, Output, Run, RunChange, RunDetail, RunWord, Runs, Stopped, TaskLogEvent};
+pub(super) use self_update::{NewSelfUpdate, SelfUpdate};
 pub(super) use tasks::{AttachMode, Cancelled, NewTask, Started, Task, Tasks};
 pub(super) use time::Time;
 pub(super) use topics::{Own as TopicOwn, TopicEvent, TopicSaid, WithRuns};

@@ -10,7 +10,7 @@ use std::{
 
 use super::super::{
     bounded::{self, BoundedError, Bounds, Finished},
-    command::CommandSpec,
+    command::{CommandSpec, Life},
 };
 
 /// So many bytes of lists are read.
@@ -117,7 +117,7 @@ impl Setting {
         args: &[&str],
         stdin: &[u8],
     ) -> Result<(Finished, Vec<u8>), GitError> {
-        let bounds = Bounds { deadline: self.deadline, output: LIST };
+        let bounds = Bounds { deadline: self.deadline, output: LIST, life: Life::ItsOwn };
         Ok(bounded::output(&self.command(folder, args), stdin, bounds)?)
     }
 
@@ -136,7 +136,7 @@ impl Setting {
         to: &OwnedFd,
         most: u64,
     ) -> Result<(), GitError> {
-        let bounds = Bounds { deadline: self.deadline, output: most };
+        let bounds = Bounds { deadline: self.deadline, output: most, life: Life::ItsOwn };
         accepted(args, &bounded::run(&self.command(folder, args), b"", to, bounds)?)
     }
 

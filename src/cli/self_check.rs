@@ -1,0 +1,39 @@
+//! `run-agent self-check`, hidden: what a daemon asks of a program before that takes its place.
+
+use std::{ffi::OsString, process::ExitCode};
+
+use super::{
+    context::Context,
+    error::{CliError, CliResult, Kind},
+    flags::GlobalFlags,
+};
+use crate::{config::Flags, daemon};
+
+/// Flags of the verb.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The command line of the daemon
+    #[arg(last = true)]
+    daemon: Vec<OsString>,
+}
+
+/// What a command line says: the flags of a daemon's, or nothing if it is that of something else.
+type Understood = Result<Option<(GlobalFlags, Flags)>, clap::Error>;
+
+/// Understands the daemon's command line, its settings and its tree, and says what it understands. Changes nothing.
+pub(super) fn run(
+    args: &Args,
+    understand: impl Fn(Vec<OsString>) -> Understood,
+    context: &Context,
+) -> CliResult<ExitCode> {
+    let line = std::iter::once(OsString::from("run-agent")).chain(args.daemon.iter().cloned());
+    let understood = understand(line.collect())
+        .map_err(|e| CliError::caused(Kind::Usage, "the daemon's command line is not understood", e))?;
+    let Some((global, settings)) = understood else {
+        return Err(CliError::new(Kind::Usage, "this is not the command line of a daemon"));
+    };
+    let daemon = context.of(global, settings);
+    let report = daemon::report(&daemon.existing_tree()?)?;
+    context.printer().json(&report)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,110 @@
+//! `run-agent server update`: the daemon replaces its own program.
+
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::Call;
+use crate::cli::{
+    error::{CliError, CliResult, Kind},
+    print::Form,
+};
+
+const PATH: &str = "/api/v1/admin/self-update";
+/// How often it is asked how far it is.
+const LOOK: Duration = Duration::from_millis(200);
+/// How long the daemon may be away.
+const AWAY: Duration = Duration::from_mins(1);
+
+/// What about the update.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Say where the update stands
+    Status,
+    /// Replace the daemon's program with another, when no root task is live
+    #[command(after_help = "Examples:
+  run-agent server update start --binary ./run-agent-new --wait
+  run-agent server update start --binary /tmp/run-agent --live")]
+    Start {
+        /// The new run-agent; yours or root's, and written by nobody else
+        #[arg(long, value_name = "PATH")]
+        binary: PathBuf,
+        /// At once: runs outlive a daemon
+        #[arg(long)]
+        live: bool,
+        /// Wait until it has succeeded or failed
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Call a deferred update off
+    Cancel,
+}
+
+/// Does it.
+pub(super) fn run(verb: &Verb, call: &Call<'_>) -> CliResult<ExitCode> {
+    let status = match verb {
+        Verb::Status => call.client.get(PATH)?,
+        Verb::Cancel => call.client.delete(PATH)?,
+        Verb::Start { binary, live, wait } => {
+            let binary = std::path::absolute(binary)
+                .map_err(|e| CliError::caused(Kind::Usage, "this is no path", e))?;
+            let mode = if *live { "live" } else { "drain" };
+            let status = call.client.post(PATH, Some(&json!({ "binary_path": binary, "mode": mode })))?;
+            if *wait { until_over(call)? } else { status }
+        }
+    };
+    if call.form == Form::Json {
+        call.context.printer().json(&status)?;
+    } else {
+        call.context.printer().word(&words(&status))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Waits for the end of an update, during which the daemon may be away for a moment.
+fn until_over(call: &Call<'_>) -> CliResult<Value> {
+    let mut seen = Instant::now();
+    loop {
+        match call.client.get(PATH) {
+            Ok(status) => {
+                seen = Instant::now();
+                match status["state"].as_str() {
+                    Some("deferred" | "applying") => {}
+                    Some("failed") => return Err(CliError::new(Kind::Failed, words(&status))),
+                    _ => return Ok(status),
+                }
+            }
+            Err(e) if e.kind() != Kind::Unreachable || seen.elapsed() > AWAY => return Err(e),
+            Err(_) => {}
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+fn words(status: &Value) -> String {
+    let text = |name: &str| status[name].as_str().unwrap_or("?").to_owned();
+    let roots = match status["active_runs_now"].as_u64() {
+        Some(1) => "1 root task is live".to_owned(),
+        n => format!("{} root tasks are live", n.unwrap_or(0)),
+    };
+    match status["state"].as_str() {
+        Some("deferred") => format!("the update to {} waits: {roots}", text("binary_path")),
+        Some("applying") => format!("the update to {} is being applied", text("binary_path")),
+        Some("failed") => format!("the update to {} failed: {}", text("binary_path"), text("last_error")),
+        _ if status["ended_at"].is_null() => format!("no update is wanted; {roots}"),
+        _ if status["to_version"].is_null() => {
+            format!("the last update, to {}, was called off", text("binary_path"))
+        }
+        _ => format!(
+            "no update is wanted; the last one, from {} to {}, ended at {}",
+            text("from_version"),
+            text("to_version"),
+            text("ended_at")
+        ),
+    }
+}

@@ -1,0 +1,233 @@
+//! `run-agent service`: the daemon as a service of the user's systemd.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Subcommand;
+
+use super::{
+    context::Context,
+    error::{CliError, CliResult, Kind},
+};
+use crate::{config::Port, fsx, process::command::CommandSpec, tree::TreeError};
+
+const SERVICE: &str = "run-agent.service";
+const SOCKET: &str = "run-agent.socket";
+const SERVICE_TEXT: &str = include_str!("../../packaging/systemd/run-agent.service");
+const SOCKET_TEXT: &str = include_str!("../../packaging/systemd/run-agent.socket");
+
+/// Flags of the verb.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The unit starts this very program with the --root and --config that are given here, and with the PATH of this shell.
+Agents outlive a stop and a restart of the service. It ends with your last session unless `loginctl enable-linger` is on.
+
+Examples:
+  run-agent service install --dry-run
+  run-agent service install --socket
+  run-agent service uninstall")]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What about the service.
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Write the unit and start it
+    Install {
+        /// Let systemd hold the address, too
+        #[arg(long)]
+        socket: bool,
+        /// Only say what would be done
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Stop the service and remove the unit
+    Uninstall {
+        /// Only say what would be done
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Say whether it is installed and runs
+    Status,
+}
+
+/// Whether it is done, or only said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doing {
+    Real,
+    Said,
+}
+
+/// Does it.
+pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    let units = Units { folder: folder(context)?, context };
+    match args.verb {
+        Verb::Install { socket, dry_run } => units.install(socket, doing(dry_run)),
+        Verb::Uninstall { dry_run } => units.uninstall(doing(dry_run)),
+        Verb::Status => units.status(),
+    }
+}
+
+fn doing(dry_run: bool) -> Doing {
+    if dry_run { Doing::Said } else { Doing::Real }
+}
+
+fn folder(context: &Context) -> CliResult<PathBuf> {
+    let environment = context.environment();
+    let config = environment.get_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let config = config.or_else(|| Some(environment.home()?.join(".config")));
+    let config = config.ok_or_else(|| CliError::new(Kind::Failed, "no home folder is known ($HOME)"))?;
+    Ok(config.join("systemd/user"))
+}
+
+struct Units<'a> {
+    folder: PathBuf,
+    context: &'a Context,
+}
+
+impl Units<'_> {
+    fn install(&self, socket: bool, doing: Doing) -> CliResult<ExitCode> {
+        let mut files = vec![(SERVICE, self.service()?)];
+        if socket {
+            files.push((SOCKET, self.socket()?));
+        }
+        for (name, text) in &files {
+            let path = self.folder.join(name);
+            self.say(&format!("write {}", path.display()))?;
+            match doing {
+                Doing::Real => fsx::replace_outside(&path, text.as_bytes()).map_err(TreeError::from)?,
+                Doing::Said => self.context.printer().word(text)?,
+            }
+        }
+        let last = files.last().map_or(SERVICE, |(name, _)| *name);
+        self.manager(&[&["daemon-reload"], &["enable", "--now", last]], doing)?;
+        if socket && doing == Doing::Real {
+            self.say("the daemon starts with the first connection")?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn uninstall(&self, doing: Doing) -> CliResult<ExitCode> {
+        let there = |name: &&str| fsx::exists_outside(&self.folder.join(name));
+        let names: Vec<&str> = [SOCKET, SERVICE].into_iter().filter(|name| there(name)).collect();
+        if names.is_empty() {
+            self.say(&format!("nothing is installed in {}", self.folder.display()))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let stop: Vec<&str> = ["disable", "--now"].into_iter().chain(names.iter().copied()).collect();
+        let stopped = self.manager(&[&stop], doing);
+        for name in &names {
+            let path = self.folder.join(name);
+            self.say(&format!("remove {}", path.display()))?;
+            if doing == Doing::Real {
+                fsx::remove_outside(&path).map_err(TreeError::from)?;
+            }
+        }
+        stopped?;
+        self.manager(&[&["daemon-reload"]], doing)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn status(&self) -> CliResult<ExitCode> {
+        let mut code = ExitCode::SUCCESS;
+        for name in [SERVICE, SOCKET] {
+            let path = self.folder.join(name);
+            if fsx::exists_outside(&path) {
+                let state = self.systemctl(&["is-active", name]).output();
+                let state = state.map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned());
+                let state =
+                    state.ok().filter(|s| !s.is_empty()).unwrap_or_else(|| "of unknown state".to_owned());
+                self.say(&format!("{name} is {state} ({})", path.display()))?;
+            } else if name == SERVICE {
+                self.say("the service is not installed (run-agent service install)")?;
+                code = ExitCode::from(Kind::NotFound.code());
+            }
+        }
+        Ok(code)
+    }
+
+    fn service(&self) -> CliResult<String> {
+        let program = std::env::current_exe()
+            .map_err(|e| CliError::caused(Kind::Failed, "cannot tell where this program lies", e))?;
+        let mut line = vec![quoted(&program.to_string_lossy())];
+        if let Some(config) = self.context.config_file()? {
+            line.extend(["--config".to_owned(), quoted(&absolute(&config)?)]);
+        }
+        line.extend(["--root".to_owned(), quoted(&absolute(&self.context.config()?.storage.runs_dir)?)]);
+        line.push("serve".to_owned());
+        let path = self.context.environment().get("PATH").unwrap_or("/usr/local/bin:/usr/bin:/bin");
+        Ok(SERVICE_TEXT
+            .replace("@EXEC@", &line.join(" "))
+            .replace("@PATH@", &quoted(&format!("PATH={path}")).replace("$$", "$")))
+    }
+
+    fn socket(&self) -> CliResult<String> {
+        let api = &self.context.config()?.api;
+        let (Port::Exactly(port) | Port::FirstFree(port)) = api.port;
+        let host = if api.host == "localhost" { "127.0.0.1" } else { api.host.as_str() };
+        let host =
+            if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() };
+        Ok(SOCKET_TEXT.replace("@LISTEN@", &format!("{host}:{port}")))
+    }
+
+    /// Calls systemctl, saying each call; the first that fails ends it.
+    fn manager(&self, calls: &[&[&str]], doing: Doing) -> CliResult<()> {
+        for call in calls {
+            let shown = format!("systemctl --user {}", call.join(" "));
+            self.say(&shown)?;
+            if doing == Doing::Said {
+                continue;
+            }
+            let failed = |why: String| {
+                CliError::new(Kind::Failed, format!("{shown} failed: {why}"))
+                    .with_hint("the files are in place; call it yourself where systemd runs for this user")
+            };
+            let output = self.systemctl(call).output().map_err(|e| failed(e.to_string()))?;
+            if !output.status.success() {
+                return Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn systemctl(&self, call: &[&str]) -> CommandSpec {
+        let env: BTreeMap<_, _> =
+            self.context.environment().iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+        let args = std::iter::once("--user").chain(call.iter().copied()).map(Into::into).collect();
+        CommandSpec { program: "systemctl".into(), args, env, cwd: None }
+    }
+
+    fn say(&self, words: &str) -> CliResult<()> {
+        self.context.printer().word(words)
+    }
+}
+
+fn absolute(path: &Path) -> CliResult<String> {
+    let path = std::path::absolute(path)
+        .map_err(|e| CliError::caused(Kind::Failed, "cannot tell the working folder", e))?;
+    path.to_str()
+        .map(str::to_owned)
+        .ok_or_else(|| CliError::new(Kind::Usage, "a path that is no text cannot stand in a unit"))
+}
+
+/// A word of a unit file, systemd.syntax(7) and systemd.service(5).
+fn quoted(word: &str) -> String {
+    let escaped = word.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$");
+    format!("\"{escaped}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_as_systemd_reads_them() {
+        assert_eq!(quoted("/a b/run-agent"), "\"/a b/run-agent\"");
+        assert_eq!(quoted("50%$\\\""), "\"50%%$$\\\\\\\"\"");
+    }
+}

@@ -1,0 +1,176 @@
+//! Whether a candidate can take our place: it is asked to read what we read, and says what it understands.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    io,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    process::{
+        bounded::{self, BoundedError, Bounds},
+        command::{CommandSpec, Life},
+        handoff,
+    },
+    runner::Result,
+    tree::{
+        Tree, daemon_info::DaemonInfo, format::Record, run_info::RunInfo, self_update::SelfUpdate,
+        task::TaskConfig, task_end::TaskEnd, ticket::Place, ticket::Ticket,
+    },
+};
+
+/// The program that we take for one of ours.
+const PROGRAM: &str = "run-agent";
+/// How places are handed over; one that does it otherwise cannot follow us.
+const HANDOFF: u64 = 1;
+/// The most that a candidate may say.
+const LONGEST: u64 = 64 * 1024;
+/// How long a program may be "busy" because a process that was just forked still has it open for writing.
+const BUSY: Duration = Duration::from_secs(2);
+
+/// What a program says when it has checked itself: `run-agent self-check`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelfReport {
+    /// `run-agent`.
+    pub program: String,
+    /// Its version.
+    pub version: String,
+    /// How it takes a place over.
+    pub handoff: u64,
+    /// The newest version of each file that it understands.
+    pub formats: BTreeMap<String, u64>,
+    /// Live tasks that it has read.
+    pub live: usize,
+}
+
+/// Reads what a daemon reads at its start, and changes nothing.
+///
+/// # Errors
+/// What cannot be read.
+pub fn report(tree: &Tree) -> Result<SelfReport> {
+    let mut live = 0;
+    for place in [Place::Queue, Place::Live] {
+        for file in tree.tickets(place)? {
+            let ticket = file.ticket?;
+            if place == Place::Live {
+                tree.run_info(&ticket.run())?;
+                live += 1;
+            }
+        }
+    }
+    tree.daemon()?;
+    tree.self_update()?;
+    Ok(SelfReport {
+        program: PROGRAM.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        handoff: HANDOFF,
+        formats: formats(),
+        live,
+    })
+}
+
+fn formats() -> BTreeMap<String, u64> {
+    [
+        ("daemon", DaemonInfo::VERSION),
+        ("run-info", RunInfo::VERSION),
+        ("self-update", SelfUpdate::VERSION),
+        ("task-config", TaskConfig::VERSION),
+        ("task-end", TaskEnd::VERSION),
+        ("ticket", Ticket::VERSION),
+    ]
+    .map(|(name, version)| (name.to_owned(), version))
+    .into()
+}
+
+/// Has a candidate check itself. Returns its version.
+pub(super) fn check(
+    candidate: &Path,
+    command: &CommandSpec,
+    limit: Duration,
+) -> std::result::Result<String, String> {
+    let mut spec = CommandSpec { program: candidate.to_owned(), ..command.clone() };
+    spec.args = ["self-check", "--"].map(Into::into).into_iter().chain(spec.args).collect();
+    spec.env.remove(OsStr::new(handoff::VARIABLE));
+    let began = Instant::now();
+    let bounds = Bounds { deadline: began + limit, output: LONGEST, life: Life::EndsWithUs };
+    let answer = loop {
+        match bounded::output(&spec, b"", bounds) {
+            Err(BoundedError::Start { source, .. })
+                if source.kind() == io::ErrorKind::ExecutableFileBusy && began.elapsed() < BUSY =>
+            {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            answer => break answer,
+        }
+    };
+    let (finished, said) = match answer {
+        Ok(answer) => answer,
+        Err(BoundedError::TimedOut(_)) => {
+            return Err(format!("it has not checked itself within {} s", limit.as_secs_f64()));
+        }
+        Err(BoundedError::TooMuch(_)) => {
+            return Err("it does not stop talking when it is to check itself".to_owned());
+        }
+        Err(BoundedError::Start { source, .. }) => return Err(format!("it cannot be started: {source}")),
+    };
+    if !finished.status.success() {
+        let words = finished.words.lines().map(str::trim).filter(|line| !line.is_empty());
+        let words = words.take(3).collect::<Vec<_>>().join("; ");
+        let words = if words.is_empty() { "it says nothing".to_owned() } else { words };
+        return Err(format!("its check of itself failed ({}): {words}", finished.status));
+    }
+    let report: SelfReport = serde_json::from_slice(&said)
+        .map_err(|_| "it is no run-agent: it says nothing of itself that is understood".to_owned())?;
+    judge(&report)?;
+    Ok(report.version)
+}
+
+fn judge(report: &SelfReport) -> std::result::Result<(), String> {
+    if report.program != PROGRAM {
+        return Err(format!("it is no run-agent but {}", report.program));
+    }
+    if report.handoff != HANDOFF {
+        return Err(format!(
+            "version {} takes a place over in another way: stop this daemon and start that one",
+            report.version
+        ));
+    }
+    for (name, ours) in formats() {
+        let theirs = report.formats.get(&name).copied().unwrap_or(0);
+        if theirs < ours {
+            return Err(format!(
+                "version {} understands {name} files up to version {theirs}, and there are some of version {ours}",
+                report.version
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_does_not_understand_our_files_is_refused() {
+        let good = SelfReport {
+            program: PROGRAM.into(),
+            version: "2.0".into(),
+            handoff: HANDOFF,
+            formats: formats().into_iter().map(|(name, version)| (name, version + 1)).collect(),
+            live: 0,
+        };
+        assert_eq!(judge(&good), Ok(()));
+        let mut old = good.clone();
+        old.formats.insert("ticket".into(), 0);
+        assert!(judge(&old).unwrap_err().contains("understands ticket files up to version 0"));
+        old.formats.remove("ticket");
+        assert!(judge(&old).is_err());
+        assert!(judge(&SelfReport { program: "cp".into(), ..good.clone() }).is_err());
+        assert!(judge(&SelfReport { handoff: HANDOFF + 1, ..good }).is_err());
+    }
+}

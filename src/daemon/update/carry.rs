@@ -1,0 +1,258 @@
+//! From a candidate that was asked for to the exec of its copy.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use chrono::TimeDelta;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    super::{commands::off_thread, core::Core},
+    Updates, candidate,
+};
+use crate::{
+    fsx::{self, ProgramFile, steps},
+    planner,
+    process::{
+        command::CommandSpec,
+        handoff::{self, Arrival, Handoff, Watch, Word},
+        identity::ProcessId,
+    },
+    runner::RunnerError,
+    tree::{
+        Tree,
+        daemon_info::DaemonInfo,
+        paths::top,
+        self_update::{SelfUpdate, UpdateMode, UpdateState},
+    },
+};
+
+/// How often the live tasks are counted where no hint comes.
+const LOOK: Duration = Duration::from_secs(1);
+/// After so long tree and settings may be others than those that the candidate has read.
+const STALE: TimeDelta = TimeDelta::minutes(1);
+
+/// Everything that the program needs which comes after us; whoever has it ends the daemon, and lets it [take over](Self::exec).
+#[derive(Debug)]
+pub struct Handover {
+    handoff: Handoff,
+    file: PathBuf,
+    command: CommandSpec,
+}
+
+impl Handover {
+    /// Becomes the other program. Returns only if neither it nor our own can be started again.
+    #[must_use]
+    pub fn exec(self) -> io::Error {
+        steps::at("daemon-down");
+        let Self { handoff, file, command } = self;
+        let why = match &handoff.arrival {
+            Arrival::PutBack(why) => why.clone(),
+            Arrival::OnTrial(wire) => {
+                if let Err(e) = wire.say(&Word::Exec) {
+                    // Nobody would put us back.
+                    format!("the guard of the update has ended ({e})")
+                } else {
+                    let e = handoff.exec(&file, &command);
+                    let _ = wire.say(&Word::Bye);
+                    format!("the new program cannot be started: {e}")
+                }
+            }
+        };
+        let back = Handoff { place: handoff.place, arrival: Arrival::PutBack(why) };
+        back.exec(&handoff::own_image(), &command)
+    }
+
+    /// Ends the guard: the daemon was asked to end, and nothing is to come after it.
+    pub fn call_off(self) {
+        if let Arrival::OnTrial(wire) = &self.handoff.arrival {
+            let _ = wire.say(&Word::Bye);
+        }
+    }
+}
+
+impl Updates {
+    pub(super) fn record(&self, tree: &Tree, update: &SelfUpdate) -> Result<(), RunnerError> {
+        Ok(self.seat.lock.record_update(tree, update)?)
+    }
+}
+
+impl Core {
+    /// Waits until this daemon has to make room for another program.
+    pub async fn handed_over(&self) -> Handover {
+        loop {
+            let handed = self.updates.handed.notified();
+            if let Some(handover) = self.updates.state().handover.take() {
+                return handover;
+            }
+            handed.await;
+        }
+    }
+
+    /// Says where the daemon listens, for the command line.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn announce(&self, info: &DaemonInfo) -> Result<(), RunnerError> {
+        Ok(self.updates.seat.lock.announce(&self.runner.tree, info)?)
+    }
+
+    /// Takes that back.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn withdraw(&self) -> Result<(), RunnerError> {
+        Ok(self.updates.seat.lock.withdraw(&self.runner.tree)?)
+    }
+
+    /// Lets go of the listeners: whoever comes now is refused.
+    pub fn close_listeners(&self) {
+        self.updates.seat.close();
+    }
+
+    pub(super) async fn carry_update(self: Arc<Self>, program: ProgramFile, update: SelfUpdate) {
+        let call_off = self.updates.state().call_off.clone();
+        let (one, other, staged) = (self.clone(), self.clone(), update.staged.clone());
+        let (for_stage, for_handover) = (update.clone(), update);
+        let carried = async {
+            off_thread(move || Ok(one.stage(&program, &for_stage))).await??;
+            if self.roots_are_done(&staged, &call_off).await? {
+                off_thread(move || Ok(other.hand_over(&for_handover))).await??;
+            }
+            Ok::<_, UpdateError>(())
+        };
+        let carried = carried.await;
+        if self.shutdown.token().is_cancelled() {
+            // The next start reads where it stood, and says so.
+            return;
+        }
+        if call_off.is_cancelled() {
+            remove_copy(&staged);
+        } else if let Err(e) = carried {
+            let core = self.clone();
+            let failed = off_thread(move || core.update_failed(&staged, &e.to_string())).await;
+            if let Err(e) = failed {
+                tracing::error!(error = %e, "it cannot be written down that the update failed");
+            }
+        }
+    }
+
+    /// Copies the candidate and has the copy check itself.
+    fn stage(&self, program: &ProgramFile, update: &SelfUpdate) -> Result<(), UpdateError> {
+        program.must_run_here()?;
+        let permissions = fsx::program_permissions(&update.program)?;
+        program.copy_to(&update.staged, &permissions)?;
+        steps::at("daemon-staged");
+        let version = self.check(update)?;
+        if let Some(update) = self.updates.state().pending(&update.staged) {
+            update.to_version = Some(version);
+            self.updates.record(&self.runner.tree, update)?;
+        }
+        steps::at("daemon-checked");
+        Ok(())
+    }
+
+    fn check(&self, update: &SelfUpdate) -> Result<String, UpdateError> {
+        candidate::check(&update.staged, &self.updates.seat.command, self.updates.limit)
+            .map_err(UpdateError::Candidate)
+    }
+
+    /// Waits until no root task is live. `false`: the update is not wanted any more.
+    async fn roots_are_done(
+        self: &Arc<Self>,
+        staged: &Path,
+        call_off: &CancellationToken,
+    ) -> Result<bool, UpdateError> {
+        let root = self.runner.tree.root();
+        let watched = self.hints.watch(&root.absolute(&top::live()));
+        let mut waiter = watched.waiter();
+        loop {
+            let (core, name) = (self.clone(), staged.to_owned());
+            if off_thread(move || core.may_apply(&name)).await? {
+                return Ok(true);
+            }
+            tokio::select! {
+                () = call_off.cancelled() => return Ok(false),
+                () = self.shutdown.token().cancelled() => return Ok(false),
+                () = waiter.next() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    /// Passes from `deferred` to `applying` if nothing is waited for.
+    fn may_apply(&self, staged: &Path) -> Result<bool, RunnerError> {
+        let active = planner::live_roots(&self.runner.tree)?;
+        let mut state = self.updates.state();
+        let Some(update) = state.pending(staged) else { return Ok(false) };
+        let ready = update.mode == UpdateMode::Live || active == 0;
+        let next = if ready { UpdateState::Applying } else { UpdateState::Deferred };
+        if update.state != next {
+            update.state = next;
+            self.updates.record(&self.runner.tree, update)?;
+        }
+        Ok(ready)
+    }
+
+    /// Starts the guard, and has whoever serves make room.
+    fn hand_over(&self, update: &SelfUpdate) -> Result<(), UpdateError> {
+        let seat = &self.updates.seat;
+        if self.runner.tree.clock().now() - update.requested_at > STALE {
+            self.check(update)?;
+        }
+        let place = seat.share().map_err(UpdateError::HandingOver)?;
+        let watch = Watch {
+            daemon: ProcessId::current(),
+            program: update.program.clone(),
+            staged: update.staged.clone(),
+            address: seat.address,
+            limit: self.updates.limit,
+        };
+        let wire = handoff::start_guard(&seat.command, &place, &watch).map_err(UpdateError::HandingOver)?;
+        steps::at("daemon-guarded");
+        let handoff = Handoff { place, arrival: Arrival::OnTrial(wire) };
+        let handover = Handover { handoff, file: update.staged.clone(), command: seat.command.clone() };
+        self.updates.state().handover = Some(handover);
+        self.updates.handed.notify_one();
+        Ok(())
+    }
+
+    /// Writes down why an update failed; what waited for it goes on.
+    pub(super) fn update_failed(&self, staged: &Path, why: &str) -> Result<(), RunnerError> {
+        remove_copy(staged);
+        let mut state = self.updates.state();
+        let Some(update) = state.pending(staged) else { return Ok(()) };
+        tracing::error!(candidate = %update.binary_path.display(), why, "the update failed");
+        update.state = UpdateState::Failed;
+        update.last_error = Some(why.to_owned());
+        update.ended_at = Some(self.runner.tree.clock().now());
+        // In memory it has failed whatever the disk says: nobody is held back any longer.
+        let recorded = self.updates.record(&self.runner.tree, update);
+        drop(state);
+        self.poke();
+        recorded
+    }
+}
+
+fn remove_copy(staged: &Path) {
+    if let Err(e) = fsx::remove_outside(staged) {
+        tracing::warn!(error = %e, "the copy of the candidate is left");
+    }
+}
+
+/// Why an update failed.
+#[derive(Debug, thiserror::Error)]
+enum UpdateError {
+    #[error("{0}: {why}", why = .0.source)]
+    Fs(#[from] fsx::FsError),
+    #[error("the candidate is refused: {0}")]
+    Candidate(String),
+    #[error("the daemon cannot hand over: {0}")]
+    HandingOver(io::Error),
+    #[error(transparent)]
+    Runner(#[from] RunnerError),
+}

@@ -1,0 +1,138 @@
+//! The daemon replaces its own program, as `_daemon/self-update.yaml` has it step by step.
+//!
+//! 1. **Asked for** (`request`): the candidate is looked at through one open file. The record is written under the planner's
+//!    lock: `deferred` is a drain from then on, for every gate.
+//! 2. **Proven** (`candidate`): it is copied beside our own program, and the copy checks itself: reads the settings and the tree.
+//! 3. **Handed over** (`carry`): once no root task is live (or at once, `live`) a guard gets a share of listeners and lock, the
+//!    daemon goes its way down and becomes the copy, in the same process. No connection is refused: the socket is never closed.
+//! 4. **Settled** (`settle`): the new daemon answers, but drives nothing. When the guard has seen it healthy it renames the copy
+//!    over our own program, keeps the old one as `….rollback`, and begins to drive. Until then the old program is what is installed.
+//!
+//! Whoever is killed in between: the guard puts a daemon back, a daemon without a guard settles by itself, and the next
+//! start reads from record and copy which of the two programs it is, and says so.
+
+mod candidate;
+mod carry;
+mod request;
+mod settle;
+
+use std::{
+    net::SocketAddr,
+    os::fd::{AsFd, OwnedFd},
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::Environment,
+    process::{
+        command::CommandSpec,
+        handoff::{Arrival, Wire},
+    },
+    tree::{Tree, daemon_info::DaemonLock, self_update::SelfUpdate},
+};
+
+pub use candidate::{SelfReport, report};
+pub use carry::Handover;
+pub use request::{Refusal, UpdateStatus};
+
+/// How long a candidate may take to check itself, and a new daemon to be healthy.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// What makes this process the daemon, and how another would be started in its place.
+#[derive(Debug)]
+pub struct Seat {
+    /// The root's lock.
+    pub lock: DaemonLock,
+    /// Shares of the listeners.
+    pub listeners: Mutex<Vec<OwnedFd>>,
+    /// Where it answers.
+    pub address: SocketAddr,
+    /// The program as it is installed, and the daemon's command line.
+    pub command: CommandSpec,
+    /// How it came by its place, if another has left it.
+    pub arrival: Option<Arrival>,
+}
+
+/// The update of a daemon.
+#[derive(Debug)]
+pub(super) struct Updates {
+    seat: Seat,
+    limit: Duration,
+    state: Mutex<State>,
+    handed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    update: Option<SelfUpdate>,
+    /// On trial: nothing is driven.
+    on_trial: bool,
+    call_off: CancellationToken,
+    handover: Option<Handover>,
+}
+
+impl State {
+    /// The update that has this copy, while it is under way.
+    fn pending(&mut self, staged: &Path) -> Option<&mut SelfUpdate> {
+        self.update.as_mut().filter(|update| update.is_pending() && update.staged == staged)
+    }
+}
+
+impl Seat {
+    /// Lets go of the listeners, so that whoever comes on the way down is refused.
+    pub fn close(&self) {
+        lock(&self.listeners).clear();
+    }
+
+    fn wire(&self) -> Option<&Wire> {
+        match &self.arrival {
+            Some(Arrival::OnTrial(wire)) => Some(wire),
+            _ => None,
+        }
+    }
+
+    /// A share of everything, for the one that comes after us.
+    fn share(&self) -> std::io::Result<crate::process::handoff::Place> {
+        let listeners =
+            lock(&self.listeners).iter().map(OwnedFd::try_clone).collect::<std::io::Result<_>>()?;
+        Ok(crate::process::handoff::Place { listeners, lock: self.lock.as_fd().try_clone_to_owned()? })
+    }
+
+    /// Where the old program is kept once it was replaced.
+    fn kept(&self) -> PathBuf {
+        beside(&self.command.program, |name| format!("{name}.rollback"))
+    }
+}
+
+impl Updates {
+    pub(super) fn new(seat: Seat, tree: &Tree, environment: &Environment) -> Self {
+        let mut state = State { update: settle::at_start(&seat, tree), ..State::default() };
+        state.on_trial = state.update.as_ref().is_some_and(SelfUpdate::is_pending);
+        let limit = environment.get("CONDUCTOR_TEST_UPDATE_LIMIT_MS").filter(|_| cfg!(debug_assertions));
+        let limit = limit.and_then(|ms| ms.parse().ok()).map_or(LIMIT, Duration::from_millis);
+        Self { seat, limit, state: Mutex::new(state), handed: Notify::new() }
+    }
+
+    /// Whether tasks may be driven: not while the program is on trial.
+    pub(super) fn may_drive(&self) -> bool {
+        !self.state().on_trial
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+/// A path beside another, with a name made of that one's.
+fn beside(path: &Path, name: impl Fn(&str) -> String) -> PathBuf {
+    path.with_file_name(name(&path.file_name().unwrap_or_default().to_string_lossy()))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,140 @@
+//! What is asked of the update: to begin, to be called off, and where it stands.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::{
+    super::{commands::off_thread, core::Core},
+    beside,
+};
+use crate::{
+    fsx::{FsError, ProgramFile},
+    planner,
+    runner::RunnerError,
+    tree::self_update::{SelfUpdate, UpdateMode, UpdateState},
+};
+
+/// Where the update stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpdateStatus {
+    /// The last one that was asked for.
+    pub update: Option<SelfUpdate>,
+    /// Root tasks that are live.
+    pub active_runs_now: usize,
+}
+
+/// Why an update does not begin, or cannot be called off.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Not this program.
+    #[error(transparent)]
+    Candidate(#[from] FsError),
+    /// One is under way.
+    #[error("an update to {} is under way; a deferred one can be called off", .0.display())]
+    Pending(PathBuf),
+    /// There is none, or it cannot be stopped any more.
+    #[error("no update is deferred")]
+    NotDeferred,
+    /// The tree cannot be read or written.
+    #[error(transparent)]
+    Runner(#[from] RunnerError),
+}
+
+impl Core {
+    /// Where the update stands.
+    ///
+    /// # Errors
+    /// If the planner's folders cannot be read.
+    pub fn update_status(&self) -> Result<UpdateStatus, RunnerError> {
+        let update = self.updates.state().update.clone();
+        Ok(UpdateStatus { update, active_runs_now: planner::live_roots(&self.runner.tree)? })
+    }
+
+    /// Whether an update is under way, for which no root task is taken.
+    #[must_use]
+    pub fn refuses_roots(&self) -> bool {
+        self.updates.state().update.as_ref().is_some_and(SelfUpdate::is_pending)
+    }
+
+    /// Begins an update. When this returns no root task is admitted any more, unless the mode is [`UpdateMode::Live`].
+    ///
+    /// # Errors
+    /// If the program cannot be trusted or used, or an update is under way; nothing has changed then.
+    pub async fn request_update(
+        self: &Arc<Self>,
+        binary_path: PathBuf,
+        mode: UpdateMode,
+    ) -> Result<UpdateStatus, Refusal> {
+        let core = self.clone();
+        let begin = async move {
+            let (one, path) = (core.clone(), binary_path);
+            let begun = off_thread(move || Ok(one.begin_update(path, mode))).await??;
+            let (program, update) = begun;
+            drop(core.shutdown.spawn(core.clone().carry_update(program, update.clone())));
+            Ok(UpdateStatus { active_runs_now: update.active_runs_at_request, update: Some(update) })
+        };
+        self.shutdown.owned(begin).await
+    }
+
+    /// Calls a deferred update off.
+    ///
+    /// # Errors
+    /// If none is deferred.
+    pub async fn call_update_off(self: &Arc<Self>) -> Result<UpdateStatus, Refusal> {
+        {
+            let mut state = self.updates.state();
+            let deferred = state.update.as_mut().filter(|u| u.state == UpdateState::Deferred);
+            let Some(update) = deferred else { return Err(Refusal::NotDeferred) };
+            update.state = UpdateState::Idle;
+            update.to_version = None;
+            update.ended_at = Some(self.runner.tree.clock().now());
+            self.updates.record(&self.runner.tree, update)?;
+            state.call_off.cancel();
+        }
+        tracing::info!("the update was called off");
+        self.poke();
+        let core = self.clone();
+        Ok(off_thread(move || core.update_status()).await?)
+    }
+
+    fn begin_update(
+        &self,
+        binary_path: PathBuf,
+        mode: UpdateMode,
+    ) -> Result<(ProgramFile, SelfUpdate), Refusal> {
+        let program = ProgramFile::open(&binary_path)?;
+        let tree = &self.runner.tree;
+        // The gate is shut, or not, before anybody passes it again.
+        let planner = tree.planner().map_err(RunnerError::from)?;
+        let mut state = self.updates.state();
+        if let Some(pending) = state.update.as_ref().filter(|u| u.is_pending()) {
+            return Err(Refusal::Pending(pending.binary_path.clone()));
+        }
+        let active = planner::live_roots(tree).map_err(RunnerError::from)?;
+        let installed = self.updates.seat.command.program.clone();
+        let now = tree.clock().now();
+        let update = SelfUpdate {
+            version: 1,
+            state: if mode == UpdateMode::Drain && active > 0 {
+                UpdateState::Deferred
+            } else {
+                UpdateState::Applying
+            },
+            mode,
+            binary_path,
+            staged: beside(&installed, |name| format!(".{name}.update-{}", now.timestamp_micros())),
+            program: installed,
+            requested_at: now,
+            active_runs_at_request: active,
+            from_version: env!("CARGO_PKG_VERSION").to_owned(),
+            to_version: None,
+            last_error: None,
+            ended_at: None,
+        };
+        self.updates.record(tree, &update)?;
+        state.update = Some(update.clone());
+        state.call_off = tokio_util::sync::CancellationToken::new();
+        drop((state, planner));
+        tracing::info!(candidate = %update.binary_path.display(), ?mode, active, "an update was asked for");
+        Ok((program, update))
+    }
+}

@@ -1,0 +1,78 @@
+//! Whether a daemon answers: `GET /api/v1/health` at its own listener, without ever waiting for it.
+
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
+    os::fd::{AsFd, BorrowedFd},
+    time::Duration,
+};
+
+/// The kernel takes the connection, whether or not anybody accepts it.
+const CONNECT: Duration = Duration::from_millis(200);
+/// Longest beginning of an answer that is looked at.
+const LONGEST: usize = 4096;
+
+/// A question that may be under way.
+#[derive(Debug)]
+pub(super) struct Health {
+    address: SocketAddr,
+    asked: Option<(TcpStream, Vec<u8>)>,
+}
+
+/// What is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pulse {
+    /// It answers, and is ready.
+    Healthy,
+    /// Nothing yet, or no good answer.
+    NotYet,
+}
+
+impl Health {
+    pub(super) fn at(address: SocketAddr) -> Self {
+        let address = match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, address.port()).into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, address.port()).into(),
+            _ => address,
+        };
+        Self { address, asked: None }
+    }
+
+    /// What becomes readable when there is an answer.
+    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.asked.as_ref().map(|(stream, _)| stream.as_fd())
+    }
+
+    /// Asks if nobody was asked, and looks whether there is an answer.
+    pub(super) fn look(&mut self) -> Pulse {
+        let Some((mut stream, mut said)) = self.asked.take().or_else(|| self.ask()) else {
+            return Pulse::NotYet;
+        };
+        let mut more = [0; 512];
+        match stream.read(&mut more) {
+            Ok(n @ 1..) => said.extend_from_slice(&more[..n]),
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            // It has hung up; the next look asks anew.
+            _ => return Pulse::NotYet,
+        }
+        let line = said.split(|b| *b == b'\n').next().filter(|line| line.len() < said.len());
+        match line {
+            Some(line) if line.starts_with(b"HTTP/1.1 200 ") => Pulse::Healthy,
+            Some(_) => Pulse::NotYet,
+            None if said.len() > LONGEST => Pulse::NotYet,
+            None => {
+                self.asked = Some((stream, said));
+                Pulse::NotYet
+            }
+        }
+    }
+
+    fn ask(&self) -> Option<(TcpStream, Vec<u8>)> {
+        let mut stream = TcpStream::connect_timeout(&self.address, CONNECT).ok()?;
+        stream.set_nonblocking(true).ok()?;
+        let request =
+            format!("GET /api/v1/health HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+        stream.write_all(request.as_bytes()).ok()?;
+        Some((stream, Vec::new()))
+    }
+}

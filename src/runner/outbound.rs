@@ -1,0 +1,40 @@
+//! Puts the end of a run into the outbox, for whoever outside is to be told: before the end is committed, so that
+//! no end is forgotten, and never in the way of it.
+
+use super::{Runner, error::Result};
+use crate::tree::{
+    outbox::{Delivery, MOST, RunStop},
+    run_info::RunInfo,
+};
+
+/// Puts it there if the settings want it. A failure is logged: the end itself matters more.
+pub(super) fn announce_end(runner: &Runner, info: &RunInfo) {
+    let webhook = &runner.config.webhook;
+    let wanted = webhook.url.is_some() && webhook.events.iter().any(|e| e == RunStop::EVENT);
+    if wanted && let Err(e) = put(runner, info) {
+        tracing::error!(error = %e, run = %info.run_id, "nobody will be told of the end of this run");
+    }
+}
+
+fn put(runner: &Runner, info: &RunInfo) -> Result<()> {
+    let body = RunStop::of(info, |words| runner.redactor.text(words).into_owned());
+    let delivery = Delivery {
+        version: 1,
+        id: format!("{}.{}", info.run_id, RunStop::EVENT),
+        event: RunStop::EVENT.to_owned(),
+        created_at: runner.tree.clock().now(),
+        attempts: 0,
+        not_before: None,
+        last_error: None,
+        body: serde_json::to_string(&body).map_err(|e| crate::tree::TreeError::Invalid(e.to_string()))?,
+    };
+    if runner.tree.put_delivery(&delivery)? {
+        let waiting = runner.tree.deliveries()?;
+        let over = waiting.len().saturating_sub(MOST);
+        for id in waiting.iter().take(over) {
+            tracing::error!(id, "too much waits in the outbox: nobody will be told of the end of this run");
+            runner.tree.remove_delivery(id)?;
+        }
+    }
+    Ok(())
+}

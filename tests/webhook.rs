@@ -1,0 +1,234 @@
+//! Webhooks against a real listener that fails, hangs and redirects: every end of a run is told at least once, also one
+//! that no daemon has seen and over daemons that are killed, and no run waits for anybody.
+
+#![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use crate::common::{
+    Sandbox,
+    daemon::{Daemon, until},
+};
+
+const SECRET: &str = "a secret between the two";
+const ENVIRONMENT: [(&str, &str); 1] = [("CONDUCTOR_TEST_WEBHOOK_PAUSE_MS", "50")];
+
+/// What the other side does with the next request, and with all behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mood {
+    Takes,
+    Fails,
+    Hangs,
+    Redirects,
+}
+
+#[derive(Debug, Clone)]
+struct Told {
+    path: String,
+    headers: BTreeMap<String, String>,
+    body: String,
+    mood: Mood,
+}
+
+/// The other side.
+struct Receiver {
+    port: u16,
+    mood: Arc<Mutex<Mood>>,
+    told: Arc<Mutex<Vec<Told>>>,
+}
+
+impl Receiver {
+    fn start(mood: Mood) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let port = listener.local_addr().expect("its address").port();
+        let receiver = Self { port, mood: Arc::new(Mutex::new(mood)), told: Arc::default() };
+        let (mood, told) = (receiver.mood.clone(), receiver.told.clone());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (mood, told) = (mood.clone(), told.clone());
+                std::thread::spawn(move || answer(stream, &mood, &told, port));
+            }
+        });
+        receiver
+    }
+
+    fn set(&self, mood: Mood) {
+        *self.mood.lock().expect("no panic") = mood;
+    }
+
+    fn told(&self) -> Vec<Told> {
+        self.told.lock().expect("no panic").clone()
+    }
+
+    fn taken(&self, run: &str) -> Option<Told> {
+        self.told().into_iter().find(|t| t.mood == Mood::Takes && t.body.contains(run))
+    }
+}
+
+fn answer(stream: TcpStream, mood: &Mutex<Mood>, told: &Mutex<Vec<Told>>, port: u16) {
+    let mut reader = BufReader::new(stream);
+    let mut first = String::new();
+    if reader.read_line(&mut first).is_err() {
+        return;
+    }
+    let mut headers = BTreeMap::new();
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).is_err() || line.trim().is_empty() {
+            break;
+        }
+        if let Some((name, value)) = line.trim().split_once(": ") {
+            headers.insert(name.to_ascii_lowercase(), value.to_owned());
+        }
+    }
+    let length = headers.get("content-length").and_then(|l| l.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    if reader.read_exact(&mut body).is_err() {
+        return;
+    }
+    let mood = *mood.lock().expect("no panic");
+    let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
+    let body = String::from_utf8(body).expect("text");
+    told.lock().expect("no panic").push(Told { path, headers, body, mood });
+    let mut stream = reader.into_inner();
+    let words = match mood {
+        Mood::Takes => "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n".to_owned(),
+        Mood::Fails => "HTTP/1.1 503 Not Now\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned(),
+        Mood::Redirects => format!(
+            "HTTP/1.1 307 There\r\nLocation: http://127.0.0.1:{port}/stolen\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        ),
+        Mood::Hangs => {
+            std::thread::sleep(Duration::from_secs(30));
+            return;
+        }
+    };
+    let _ = stream.write_all(words.as_bytes());
+}
+
+fn sandbox(receiver: &Receiver, timeout: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let text = format!(
+        "agents:\n  works: {{type: command, command: [/bin/sh, -c, 'touch \"$JRUN_TASK_FOLDER/DONE\"']}}\n  \
+         fails: {{type: command, command: [/bin/sh, -c, 'echo sk-ant-api03-abcdefghijklmnopqrstuvwxyz0123456789 >&2; exit 5']}}\n\
+         defaults: {{max_restarts: 0}}\n\
+         webhook: {{url: 'http://127.0.0.1:{}/hook', secret: '{SECRET}', timeout: {timeout}}}\n",
+        receiver.port
+    );
+    sandbox.write("work/config.yaml", text);
+    sandbox
+}
+
+fn waiting(sandbox: &Sandbox) -> usize {
+    let folder = std::fs::read_dir(sandbox.root().join("_daemon/outbox"));
+    folder.map_or(0, |names| {
+        names.flatten().filter(|e| e.file_name().to_string_lossy().ends_with(".json")).count()
+    })
+}
+
+/// HMAC-SHA256 by another program than ours.
+fn openssl(key: &str, text: &str) -> Option<String> {
+    let mut child = std::process::Command::new("openssl")
+        .args(["dgst", "-sha256", "-hmac", key])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .ok()?;
+    child.stdin.take()?.write_all(text.as_bytes()).ok()?;
+    let output = child.wait_with_output().ok()?;
+    Some(String::from_utf8(output.stdout).ok()?.trim().rsplit(' ').next()?.to_owned())
+}
+
+#[test]
+fn an_end_is_told_signed_and_without_secrets() {
+    let receiver = Receiver::start(Mood::Takes);
+    let sandbox = sandbox(&receiver, "5s");
+    let daemon = Daemon::start_with(&sandbox, &ENVIRONMENT, &[]);
+    let run = daemon.create("good", "works");
+    until("it is told", || receiver.taken(&run).is_some());
+    let told = receiver.taken(&run).expect("told");
+    assert_eq!(told.path, "/hook");
+    let body: Value = serde_json::from_str(&told.body).expect("JSON");
+    for (key, value) in
+        [("event", "run_stop"), ("project_id", "p"), ("task_id", "good"), ("status", "completed")]
+    {
+        assert_eq!(body[key], value, "{body}");
+    }
+    assert_eq!((&body["exit_code"], &body["run_id"]), (&Value::from(0), &Value::from(run.as_str())));
+    let id = format!("{run}.run_stop");
+    let header = |name: &str| told.headers.get(name).cloned().unwrap_or_default();
+    assert_eq!((header("x-conductor-delivery"), header("webhook-id")), (id.clone(), id));
+    assert_eq!(header("content-type"), "application/json");
+    match openssl(SECRET, &told.body) {
+        Some(sum) => assert_eq!(header("x-conductor-signature"), format!("sha256={sum}")),
+        None => crate::common::skipped("no openssl to compute the signature with"),
+    }
+    assert!(header("webhook-signature").starts_with("v1,"), "{told:?}");
+    until("nothing waits", || waiting(&sandbox) == 0);
+
+    let run = daemon.create("bad", "fails");
+    until("it is told", || receiver.taken(&run).is_some());
+    let body = receiver.taken(&run).expect("told").body;
+    assert!(body.contains("\"failed\"") && body.contains("exit code 5"), "{body}");
+    assert!(!body.contains("abcdefghijklmnop") && !body.contains(SECRET), "{body}");
+    assert_eq!(receiver.told().len(), 2, "each once");
+}
+
+#[test]
+fn whoever_fails_hangs_or_redirects_is_told_later_and_holds_nobody_up() {
+    let receiver = Receiver::start(Mood::Fails);
+    let sandbox = sandbox(&receiver, "300ms");
+    let daemon = Daemon::start_with(&sandbox, &ENVIRONMENT, &[]);
+    let mut runs = Vec::new();
+    for (n, mood) in [Mood::Fails, Mood::Redirects, Mood::Hangs].into_iter().enumerate() {
+        receiver.set(mood);
+        let before = receiver.told().len();
+        let began = Instant::now();
+        let task = format!("t{n}");
+        runs.push(daemon.create(&task, "works"));
+        daemon.until_task(&task, "completed");
+        assert!(began.elapsed() < Duration::from_secs(20), "the run waited for the webhook");
+        until("it was tried twice", || receiver.told().len() >= before + 2);
+    }
+    assert!(receiver.told().iter().all(|t| t.path == "/hook"), "no redirect is followed");
+    assert_eq!(waiting(&sandbox), 3);
+    let doctor = sandbox.run("doctor");
+    assert!(doctor.stdout.contains("3 ends of runs wait to be posted"), "{doctor:?}");
+
+    // Killed in the middle of it all, it goes on where it was.
+    daemon.kill();
+    receiver.set(Mood::Takes);
+    let _daemon = Daemon::start_with(&sandbox, &ENVIRONMENT, &[]);
+    for run in &runs {
+        until("it is told", || receiver.taken(run).is_some());
+    }
+    until("nothing waits", || waiting(&sandbox) == 0);
+}
+
+#[test]
+fn what_no_daemon_has_seen_is_told_by_the_next_one() {
+    let receiver = Receiver::start(Mood::Takes);
+    let sandbox = sandbox(&receiver, "5s");
+    let job = sandbox.run("job --agent works --project p --task alone --prompt work");
+    assert_eq!(job.code, 0, "{job:?}");
+    assert_eq!((waiting(&sandbox), receiver.told().len()), (1, 0));
+    let _daemon = Daemon::start_with(&sandbox, &ENVIRONMENT, &[]);
+    until("it is told", || receiver.told().iter().any(|t| t.body.contains("\"alone\"")));
+    until("nothing waits", || waiting(&sandbox) == 0);
+}
+
+#[test]
+fn wrong_settings_are_said() {
+    let sandbox = Sandbox::new();
+    sandbox.write("work/config.yaml", "webhook:\n  url: ftp://x\n  events: [run_stop, run_stopp]\n");
+    let shown = sandbox.run("config show");
+    assert_ne!(shown.code, 0);
+    assert!(shown.stderr.contains("http://") && shown.stderr.contains("run_stopp"), "{shown:?}");
+}
