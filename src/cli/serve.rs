@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     os::fd::AsFd,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, Mutex},
     time::Duration,
@@ -10,7 +11,7 @@ use std::{
 
 use futures_util::FutureExt;
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, UnixListener},
     runtime::Runtime,
     signal::unix::{Signal, SignalKind, signal},
 };
@@ -23,6 +24,7 @@ use super::{
 use crate::{
     config::{Api, Flags, Port, TaskStart},
     daemon::{Core, Handover, Seat},
+    fsx::{self, SocketName},
     http::{self, Guard, Server},
     process::{handoff, notify::Manager},
     runner::Runner,
@@ -32,6 +34,8 @@ use crate::{
 
 /// How many ports are tried when none was asked for.
 const PORTS: u16 = 100;
+/// So many connections there are at most, where the machine gives the descriptors for them.
+const CONNECTIONS: usize = 4096;
 /// How long requests may take to be answered on the way down.
 const DRAIN: Duration = Duration::from_secs(3);
 /// How long everything else may take then.
@@ -50,6 +54,9 @@ pub struct Args {
     /// Port to listen on; 0 is any [default: $CONDUCTOR_PORT, api.port, the first free one from 14355]
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
+    /// Listen on this socket of the file system, too; only you get in [default: api.socket]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
     /// Key that every request must give [default: $CONDUCTOR_API_KEY, api.api_key]
     #[arg(long, value_name = "KEY")]
     api_key: Option<String>,
@@ -61,7 +68,13 @@ pub struct Args {
 impl Args {
     /// The settings that these flags beat.
     pub(super) fn settings(&self) -> Flags {
-        Flags { host: self.host.clone(), port: self.port, api_key: self.api_key.clone(), ..Flags::default() }
+        Flags {
+            host: self.host.clone(),
+            port: self.port,
+            socket: self.socket.clone(),
+            api_key: self.api_key.clone(),
+            ..Flags::default()
+        }
     }
 }
 
@@ -125,7 +138,12 @@ async fn serve(context: &Context, runner: Runner, place: Place) -> CliResult<End
     let planner = core.shutdown.spawn(core.clone().run());
     let programs = core.shutdown.spawn(core.clone().look_at_programs());
     let audit = core.shutdown.spawn(core.clone().keep_audit());
-    let server = Server { listener, guard: Guard::new(&api, address.ip()), drain: DRAIN };
+    let (socket, socket_name) = match &api.socket {
+        Some(path) => listen_in(path).map(|(socket, name)| (Some(socket), Some(name)))?,
+        None => (None, None),
+    };
+    let guard = Guard::new(&api, address.ip());
+    let server = Server { listener, socket, guard, places: places(), drain: DRAIN };
     let server = core.shutdown.spawn(http::serve(server, core.clone()));
     let settling = core.shutdown.spawn(core.clone().settle());
     let telling = core.shutdown.spawn(core.clone().tell_others());
@@ -135,7 +153,9 @@ async fn serve(context: &Context, runner: Runner, place: Place) -> CliResult<End
         version: 1,
         pid: std::process::id(),
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
-        listen: vec![url.clone()],
+        listen: std::iter::once(url.clone())
+            .chain(api.socket.iter().map(|s| format!("unix:{}", s.display())))
+            .collect(),
         started_at: context.clock().now(),
     };
     core.announce(&info)?;
@@ -162,7 +182,7 @@ async fn serve(context: &Context, runner: Runner, place: Place) -> CliResult<End
     if left > 0 {
         tracing::warn!(left, "work was left at the end of the drain; the next daemon goes on with it");
     }
-    drop((keeper, planner, programs, settling, telling, reporting, audit));
+    drop((keeper, planner, programs, settling, telling, reporting, audit, socket_name));
     if let Err(e) = tree.sync_audit() {
         tracing::warn!(error = %e, "the audit log may not outlive a power cut");
     }
@@ -215,6 +235,23 @@ async fn listen(api: &Api) -> CliResult<TcpListener> {
         }
     }
     TcpListener::bind((host, last)).await.map_err(|e| failed(last, e))
+}
+
+fn listen_in(path: &Path) -> CliResult<(UnixListener, SocketName)> {
+    let (socket, name) = fsx::listen_at(path).map_err(|e| {
+        CliError::caused(Kind::Conflict, "cannot listen on the socket", e)
+            .with_hint("choose another path with --socket, or remove what is there")
+    })?;
+    let socket = UnixListener::from_std(socket)
+        .map_err(|e| CliError::caused(Kind::Failed, "cannot listen on the socket", e))?;
+    Ok((socket, name))
+}
+
+/// How many connections there may be: each takes a descriptor, and half of them are for files.
+fn places() -> usize {
+    let open_files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let half = open_files.map_or(usize::MAX, |files| usize::try_from(files / 2).unwrap_or(usize::MAX));
+    half.min(CONNECTIONS)
 }
 
 /// An address without the brackets that URLs put around some.

@@ -31,6 +31,8 @@ pub struct Flags {
     pub host: Option<String>,
     /// `--port`.
     pub port: Option<u16>,
+    /// `--socket`.
+    pub socket: Option<PathBuf>,
     /// `--api-key`.
     pub api_key: Option<String>,
 }
@@ -156,6 +158,9 @@ fn override_by_flags(reader: &mut Reader<'_>, flags: &Flags) {
     }
     if let Some(port) = flags.port {
         reader.override_with("api.port", Some(&port.to_string()), Origin::Flag("--port"));
+    }
+    if let Some(socket) = &flags.socket {
+        reader.override_with("api.socket", socket.to_str(), Origin::Flag("--socket"));
     }
     if let Some(key) = &flags.api_key {
         reader.override_with("api.api_key", Some(key), Origin::Flag("--api-key"));

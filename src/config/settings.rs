@@ -183,6 +183,8 @@ pub struct Api {
     pub host: String,
     /// The port it listens on.
     pub port: Port,
+    /// A socket of the file system to listen on, too.
+    pub socket: Option<PathBuf>,
     /// Whether a key is asked for.
     pub auth_enabled: bool,
     /// The one key, scope `admin`.
@@ -204,6 +206,7 @@ impl Default for Api {
         Self {
             host: "127.0.0.1".to_owned(),
             port: Port::FirstFree(14355),
+            socket: None,
             auth_enabled: false,
             api_key: None,
             keys: Vec::new(),

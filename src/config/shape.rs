@@ -1,6 +1,6 @@
 //! Which keys there are: every section of the configuration, read into its inner form.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde_json::Value;
 
@@ -95,16 +95,48 @@ pub(super) fn api(mut section: Section<'_, '_>) -> Api {
     let read = Api {
         host: section.get("host", base.host),
         port: kind(section.get("port", usual)),
+        socket: socket(&mut section),
         auth_enabled: section.get("auth_enabled", base.auth_enabled),
         api_key: section.get("api_key", base.api_key),
         keys: api_keys(&mut section),
         allow_unauthenticated: section.get("allow_unauthenticated", base.allow_unauthenticated),
         allowed_hosts: section.get("allowed_hosts", base.allowed_hosts),
-        cors_origins: section.get("cors_origins", base.cors_origins),
+        cors_origins: origins(&mut section),
         max_body: section.get("max_body", Size(base.max_body)).0,
     };
     section.finish();
     read
+}
+
+fn socket(section: &mut Section<'_, '_>) -> Option<PathBuf> {
+    let found = section.find_path("socket");
+    if found.is_none() {
+        let key = section.key("socket");
+        section.reader.note(key, Value::from(""), Origin::Default);
+    }
+    found.map(|(path, _)| path)
+}
+
+/// Origins as browsers spell them, for they are compared byte by byte.
+fn origins(section: &mut Section<'_, '_>) -> Vec<String> {
+    let origins = section.get("cors_origins", Vec::<String>::new());
+    for origin in &origins {
+        let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+        let spelled = host.is_some_and(|host| {
+            !host.is_empty()
+                && host
+                    .bytes()
+                    .all(|b| b.is_ascii_graphic() && !b"/?#@*\\".contains(&b) && !b.is_ascii_uppercase())
+        });
+        if !spelled {
+            let key = section.key("cors_origins");
+            section.reader.reject(
+                &key,
+                format!("has '{origin}', which is no origin such as https://app.example.com: scheme, host in small letters and port, without a path or '*'"),
+            );
+        }
+    }
+    origins
 }
 
 fn api_keys(section: &mut Section<'_, '_>) -> Vec<ApiKey> {

@@ -26,6 +26,7 @@ mod read;
 mod rel;
 mod reserve;
 mod root;
+mod socket;
 pub mod steps;
 
 pub use append::Tail;
@@ -42,3 +43,4 @@ pub use read::{Entry, EntryKind, ReadFile, Stat, read_outside, resolve};
 pub use rel::{BadRelPath, RelPath};
 pub use reserve::Reserved;
 pub use root::{Durability, Root};
+pub use socket::{SocketName, listen_at};

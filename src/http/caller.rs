@@ -2,7 +2,7 @@
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
 use chrono::{DateTime, Utc};
@@ -16,11 +16,39 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// The longest name of a request that is taken over.
 const LONGEST: usize = 128;
 
+/// The other end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Peer {
+    /// Somebody at this address.
+    At(SocketAddr),
+    /// The user himself, or root, by the socket of the file system: the kernel says so.
+    Owner,
+}
+
+impl Peer {
+    /// The address that connections are counted by.
+    pub(super) fn ip(self) -> IpAddr {
+        match self {
+            Self::At(address) => address.ip(),
+            Self::Owner => Ipv4Addr::LOCALHOST.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::At(address) => address.fmt(f),
+            Self::Owner => f.write_str("unix"),
+        }
+    }
+}
+
 /// A request that was let in.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     pub(super) request_id: String,
-    pub(super) remote: Option<SocketAddr>,
+    pub(super) peer: Peer,
     pub(super) method: &'static str,
     pub(super) path: String,
     /// The pattern of the route.
@@ -42,7 +70,7 @@ impl Caller {
             method: self.method.to_owned(),
             path: self.path.clone(),
             endpoint: self.endpoint,
-            remote_addr: self.remote.map(|a| a.to_string()),
+            remote_addr: Some(self.peer.to_string()),
             key_name: self.key_name().map(str::to_owned),
             payload,
             ..AuditedSubmission::default()

@@ -1,6 +1,9 @@
 //! One request: who may come in, which route is meant, and what every answer says.
 
-use std::{convert::Infallible, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::Ordering},
+};
 
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, Request, StatusCode, header};
@@ -13,7 +16,8 @@ use warp::{Filter, reply::Response};
 
 use super::{
     Api, auth,
-    caller::{self, Caller},
+    caller::{self, Caller, Peer},
+    connection::Unread,
     cors,
     endpoint::{Arrival, Endpoint, Found, Pages, Serve},
     error::{self, HttpError},
@@ -42,21 +46,18 @@ pub(super) struct Door {
 }
 
 impl Door {
-    pub(super) async fn answer(
-        self,
-        request: Request<Incoming>,
-        remote: SocketAddr,
-    ) -> Result<Response, Infallible> {
+    pub(super) async fn answer(self, request: Request<Incoming>, peer: Peer, unread: &Unread) -> Response {
         let api = self.api.clone();
         let request_id = caller::request_id(request.headers(), api.core.runner.tree.clock().now());
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let origin = self.guard.cors(request.headers());
-        let mut response = match self.enter(&request, &request_id, remote) {
+        let has_body = !request.body().is_end_stream();
+        let mut response = match self.enter(&request, &request_id, peer) {
             Ok(Entered::Preflight) => cors::preflight(request.headers(), origin.as_ref()),
             Ok(Entered::Options(allow)) => Ok(options(&allow)),
             Ok(Entered::Call(endpoint, arrival)) => Ok(self.ask(&endpoint, *arrival, request).await),
             Err(refused) => {
-                tracing::debug!(request_id, %remote, %method, path, status = refused.status.as_u16(), "a request was refused");
+                tracing::debug!(request_id, %peer, %method, path, status = refused.status.as_u16(), "a request was refused");
                 Err(refused)
             }
         }
@@ -66,26 +67,26 @@ impl Door {
         }
         let status = response.status();
         headers::finish(status, response.headers_mut(), &path, &request_id, origin);
+        if has_body && status.is_client_error() {
+            // What is left of it is not read, and so nothing can follow it.
+            unread.store(true, Ordering::Relaxed);
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if path != METRICS {
             api.counters.count(&method, status);
         }
-        Ok(response)
+        response
     }
 
     /// Lets a request in that may come in and means an endpoint of ours.
-    fn enter(
-        &self,
-        request: &Request<Incoming>,
-        request_id: &str,
-        remote: SocketAddr,
-    ) -> Result<Entered, HttpError> {
-        self.guard.check(request)?;
+    fn enter(&self, request: &Request<Incoming>, request_id: &str, peer: Peer) -> Result<Entered, HttpError> {
+        self.guard.check(request, peer)?;
         let path = request.uri().path();
         // Its browser asks without a key, whether it may send one.
         if cors::is_preflight(request) {
             return Ok(Entered::Preflight);
         }
-        let identity = self.api.keys.identify(request)?;
+        let identity = self.api.keys.identify(request, peer)?;
         // Who has no key learns nothing, not even which routes there are.
         let asked = auth::need(request.method().as_str(), path);
         if identity.is_none() && asked != auth::Need::Nothing {
@@ -104,7 +105,7 @@ impl Door {
         }
         let caller = Caller {
             request_id: request_id.to_owned(),
-            remote: Some(remote),
+            peer,
             method: endpoint.method,
             path: path.to_owned(),
             endpoint: endpoint.path,

@@ -97,6 +97,10 @@ impl From<TreeError> for HttpError {
     fn from(error: TreeError) -> Self {
         let status = match &error {
             TreeError::Fs(e) if e.kind() == FsErrorKind::Full => StatusCode::INSUFFICIENT_STORAGE,
+            // A link out of the root, or something that is no file, in the place of one.
+            TreeError::Fs(e) if matches!(e.kind(), FsErrorKind::Escapes | FsErrorKind::WrongKind) => {
+                StatusCode::FORBIDDEN
+            }
             TreeError::Fs(_) | TreeError::Corrupt { .. } | TreeError::Newer { .. } => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }

@@ -12,6 +12,7 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 
 use super::{
     auth::is_page,
+    caller::Peer,
     cors::{Cors, Origin},
     error::HttpError,
 };
@@ -52,7 +53,11 @@ impl Guard {
     }
 
     /// Refuses what must not reach a route.
-    pub(super) fn check<B: hyper::body::Body>(&self, request: &Request<B>) -> Result<(), HttpError> {
+    pub(super) fn check<B: hyper::body::Body>(
+        &self,
+        request: &Request<B>,
+        peer: Peer,
+    ) -> Result<(), HttpError> {
         if *request.method() == Method::CONNECT || *request.method() == Method::TRACE {
             return Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "this is no proxy"));
         }
@@ -60,8 +65,11 @@ impl Guard {
             let text = format!("the address is longer than {LONGEST_TARGET} bytes");
             return Err(HttpError::new(StatusCode::URI_TOO_LONG, text));
         }
-        let host = self.host(request)?;
-        self.site(request, host)?;
+        // No browser comes by a socket of the file system, and clients name it as they like.
+        if peer != Peer::Owner {
+            let host = self.host(request)?;
+            self.site(request, host)?;
+        }
         self.body(request)
     }
 
@@ -202,7 +210,8 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        guard.check(&request.body(String::new()).unwrap()).map_or_else(|e| e.status.as_u16(), |()| 200)
+        let peer = Peer::At(([127, 0, 0, 1], 50_000).into());
+        guard.check(&request.body(String::new()).unwrap(), peer).map_or_else(|e| e.status.as_u16(), |()| 200)
     }
 
     #[test]

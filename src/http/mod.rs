@@ -6,6 +6,7 @@
 mod auth;
 mod body;
 mod caller;
+mod connection;
 mod cors;
 mod counters;
 mod door;
@@ -15,6 +16,7 @@ mod guard;
 mod headers;
 mod off_thread;
 mod openapi;
+mod places;
 mod routes;
 mod server;
 mod sse;

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::ServerFlags;
+use super::{ServerFlags, unix};
 use crate::{
     agents::chat::Sse,
     cli::{
@@ -60,14 +60,17 @@ impl Client {
         };
         let configured = || context.config().ok().and_then(|c| c.api.api_key.clone());
         let given = flags.api_key.clone().or_else(|| environment.get("CONDUCTOR_API_KEY").map(str::to_owned));
-        let agent = ureq::Agent::config_builder()
+        let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             // A key is for whom it was given for.
             .max_redirects(0)
             .timeout_connect(Some(CONNECT))
             .user_agent(concat!("run-agent/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .into();
+            .build();
+        let agent = match base.strip_prefix("unix:") {
+            Some(path) => unix::agent(path.into(), config),
+            None => config.into(),
+        };
         let key = given.map(Secret::new).or_else(configured);
         Ok(Self { base: base.trim_end_matches('/').to_owned(), key, agent })
     }
@@ -143,7 +146,9 @@ impl Client {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.base)
+        // What is asked for by a socket is on this machine, whatever it is called.
+        let base = if self.base.starts_with("unix:") { "http://localhost" } else { &self.base };
+        format!("{base}{path}")
     }
 
     fn answer(&self, result: Result<Response, ureq::Error>) -> CliResult<Value> {

@@ -10,6 +10,7 @@ mod names;
 mod project;
 mod status;
 mod task;
+mod unix;
 mod update;
 mod wait;
 mod watch;
@@ -24,7 +25,7 @@ pub(super) use client::Client;
 /// Which daemon.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ServerFlags {
-    /// Address of the daemon [default: $JRUN_CONDUCTOR_URL, the daemon of the root, http://127.0.0.1:14355]
+    /// Address of the daemon, http://… or unix:/path/of/its/socket [default: $JRUN_CONDUCTOR_URL, the daemon of the root, http://127.0.0.1:14355]
     #[arg(long, global = true, value_name = "URL")]
     server: Option<String>,
     /// Key [default: $CONDUCTOR_API_KEY, api.api_key]

@@ -75,7 +75,7 @@ async fn show(call: &Call, name: &'static str, rel: RelPath) -> Result<Response>
         _ => e,
     })?;
     match range.and_then(|text| Range::of(text, file.size)) {
-        Some(Range::Bytes(extent)) => Ok(bytes(file, extent, StatusCode::PARTIAL_CONTENT)),
+        Some(Range::Bytes(extent)) => Ok(bytes(file, name, extent, StatusCode::PARTIAL_CONTENT)),
         Some(Range::Outside) => Ok(outside(file.size)),
         None if raw => {
             let from = match tail {
@@ -83,7 +83,7 @@ async fn show(call: &Call, name: &'static str, rel: RelPath) -> Result<Response>
                 None => 0,
             };
             let to = file.size;
-            Ok(bytes(file, Extent { from, to }, StatusCode::OK))
+            Ok(bytes(file, name, Extent { from, to }, StatusCode::OK))
         }
         None => text(file, name, tail).await,
     }
@@ -103,7 +103,7 @@ async fn text(file: Opened, name: &'static str, tail: Option<Tail>) -> Result<Re
 }
 
 /// The bytes of an extent, read as the client takes them.
-fn bytes(file: Opened, extent: Extent, status: StatusCode) -> Response {
+fn bytes(file: Opened, name: &'static str, extent: Extent, status: StatusCode) -> Response {
     let (size, len) = (file.size, extent.to - extent.from);
     let pieces = stream::unfold((Arc::new(file), extent), async |(file, extent)| {
         if extent.from >= extent.to {
@@ -120,6 +120,11 @@ fn bytes(file: Opened, extent: Extent, status: StatusCode) -> Response {
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PLAIN));
+    let end = if name.contains('.') { "" } else { ".txt" };
+    // A name to save it under; it is shown as the text that it is.
+    if let Ok(disposition) = HeaderValue::from_str(&format!("inline; filename=\"{name}{end}\"")) {
+        headers.insert(header::CONTENT_DISPOSITION, disposition);
+    }
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(len));
     if status == StatusCode::PARTIAL_CONTENT {
