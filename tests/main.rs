@@ -47,6 +47,7 @@ mod http_files;
 mod http_lists;
 mod http_messages;
 mod http_operator;
+mod http_page;
 mod http_page_stream;
 mod http_patterns;
 mod http_projects;

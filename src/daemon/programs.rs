@@ -32,6 +32,17 @@ pub struct Looked<'a> {
     pub said: Option<Said>,
 }
 
+impl Looked<'_> {
+    /// The version, where the program has said one.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        match &self.said {
+            Some(Said::Version(version)) => Some(version),
+            Some(Said::Nothing(_)) | None => None,
+        }
+    }
+}
+
 /// Finds the agents' programs, asks those that `ask` says, and writes down what is known of all.
 ///
 /// # Errors

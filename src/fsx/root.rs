@@ -253,4 +253,14 @@ impl Root {
             .map_err(|e| self.error("ask for free space of", &RelPath::top(), e))?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
+
+    /// Bytes that this file system has in all.
+    ///
+    /// # Errors
+    /// If the kernel cannot say.
+    pub fn total_bytes(&self) -> Result<u64> {
+        let stat = rustix::fs::fstatvfs(&self.inner.fd)
+            .map_err(|e| self.error("ask for the size of", &RelPath::top(), e))?;
+        Ok(stat.f_blocks.saturating_mul(stat.f_frsize))
+    }
 }

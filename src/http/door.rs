@@ -22,7 +22,7 @@ use super::{
     endpoint::{Arrival, Endpoint, Found, Pages, Serve},
     error::{self, HttpError},
     guard::{self, Guard},
-    headers,
+    headers, page,
 };
 
 /// What is asked for all the time, and is not counted itself.
@@ -34,6 +34,8 @@ enum Entered {
     Preflight,
     /// It asks which methods a path has.
     Options(String),
+    /// It asks for a page of ours.
+    Page(Response),
     /// It means this endpoint.
     Call(Arc<Endpoint<Serve>>, Box<Arrival>),
 }
@@ -55,6 +57,7 @@ impl Door {
         let mut response = match self.enter(&request, &request_id, peer) {
             Ok(Entered::Preflight) => cors::preflight(request.headers(), origin.as_ref()),
             Ok(Entered::Options(allow)) => Ok(options(&allow)),
+            Ok(Entered::Page(page)) => Ok(page),
             Ok(Entered::Call(endpoint, arrival)) => Ok(self.ask(&endpoint, *arrival, request).await),
             Err(refused) => {
                 tracing::debug!(request_id, %peer, %method, path, status = refused.status.as_u16(), "a request was refused");
@@ -85,6 +88,9 @@ impl Door {
         // Its browser asks without a key, whether it may send one.
         if cors::is_preflight(request) {
             return Ok(Entered::Preflight);
+        }
+        if let Some(page) = page::answer(request.method(), path, request.headers()) {
+            return Ok(Entered::Page(page));
         }
         let identity = self.api.keys.identify(request, peer)?;
         // Who has no key learns nothing, not even which routes there are.

@@ -19,3 +19,33 @@ pub struct Usage {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cost_usd: Option<f64>,
 }
+
+impl Usage {
+    /// Adds what another one tells; what nobody tells stays unknown.
+    pub fn add(&mut self, more: &Self) {
+        let tokens = |sum: &mut Option<u64>, more: Option<u64>| {
+            if let Some(more) = more {
+                *sum = Some(sum.unwrap_or(0).saturating_add(more));
+            }
+        };
+        tokens(&mut self.input_tokens, more.input_tokens);
+        tokens(&mut self.output_tokens, more.output_tokens);
+        tokens(&mut self.cached_tokens, more.cached_tokens);
+        if let Some(more) = more.cost_usd {
+            self.cost_usd = Some(self.cost_usd.unwrap_or(0.0) + more);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_told_is_not_zero() {
+        let mut sum = Usage::default();
+        sum.add(&Usage { input_tokens: Some(3), ..Usage::default() });
+        sum.add(&Usage { input_tokens: Some(4), cost_usd: Some(0.5), ..Usage::default() });
+        assert_eq!(sum, Usage { input_tokens: Some(7), cost_usd: Some(0.5), ..Usage::default() });
+    }
+}

@@ -3,8 +3,10 @@
 //! For the command line and HTTP alike. Nothing here writes: a status that is
 //! looked at is not changed by looking.
 
+pub mod activity;
 pub mod bus_stats;
 pub mod dependency;
+pub mod disk_use;
 pub mod doctor;
 pub mod files;
 pub mod fsck;

@@ -1,5 +1,7 @@
 //! Whether the daemon is there, which version it is, and what it is at.
 
+use std::num::NonZeroU32;
+
 use http::StatusCode;
 use warp::reply::Response;
 
@@ -57,12 +59,18 @@ fn status(api: &Api) -> Result<Response> {
         agent: &run.agent,
         started: run.start_time.map(wire::Time),
     });
+    let (queued_tasks_count, live_tasks_count) = api.core.index.tickets();
+    let limits = api.core.limits();
     let status = wire::Status {
         active_runs_count: running.len(),
         uptime_seconds: api.core.uptime().as_secs_f64(),
         configured_agents: api.core.runner.config.agents.keys().map(AsRef::as_ref).collect(),
         version: VERSION,
         running_tasks: tasks.collect(),
+        queued_tasks_count,
+        live_tasks_count,
+        max_concurrent_root_tasks: limits.roots.map(NonZeroU32::get),
+        max_concurrent_runs: limits.runs.map(NonZeroU32::get),
     };
     Ok(json(StatusCode::OK, &status))
 }

@@ -7,10 +7,12 @@ mod file_stream;
 mod files;
 mod health;
 mod known;
+mod lines;
 mod message_stream;
 mod messages;
 mod metrics;
 mod openapi;
+mod overview;
 mod page;
 mod page_stream;
 mod project_runs;
@@ -50,6 +52,8 @@ pub(super) fn table() -> Table {
         files::endpoints,
         file_stream::endpoints,
         self_update::endpoints,
+        lines::endpoints,
+        overview::endpoints,
     ];
     Table::new(files.into_iter().flat_map(|endpoints| endpoints()))
 }

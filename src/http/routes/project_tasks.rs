@@ -68,7 +68,7 @@ fn list(call: &Call, project: &ProjectId) -> Result<Response> {
 }
 
 fn item<'a>(api: &Api, task: &'a TaskSummary, reason: String) -> wire::TaskItem<'a> {
-    wire::TaskItem::new(task, reason, api.core.index.blocked_by(task))
+    wire::TaskItem::new(task, reason, api.core.index.blocked_by(task)).below(api.core.index.parent_of(task))
 }
 
 async fn show(call: Call, task: TaskRef) -> Result<Response> {

@@ -85,6 +85,8 @@ pub(in crate::http) struct TaskTold {
     pub(in crate::http) task: Arc<TaskSummary>,
     pub(in crate::http) reason: String,
     pub(in crate::http) blocked_by: Vec<TaskId>,
+    /// The task whose agent asked for it.
+    pub(in crate::http) parent: Option<TaskRef>,
 }
 
 /// A reader of the disk, at work elsewhere while it reads.

@@ -74,7 +74,8 @@ impl TreeSource {
             Now::Task(task) => {
                 let now = self.api.core.runner.tree.clock().now();
                 let reason = self.index.reasons(std::slice::from_ref(&task), now).pop().unwrap_or_default();
-                Said::Task(TaskTold { reason, blocked_by: self.index.blocked_by(&task), task })
+                let (blocked_by, parent) = (self.index.blocked_by(&task), self.index.parent_of(&task));
+                Said::Task(TaskTold { reason, blocked_by, parent, task })
             }
         }
     }

@@ -42,6 +42,14 @@ pub(in crate::http) struct Status<'a> {
     pub(in crate::http) version: &'static str,
     /// The runs that are running.
     pub(in crate::http) running_tasks: Vec<RunningTask<'a>>,
+    /// How many tasks wait.
+    pub(in crate::http) queued_tasks_count: usize,
+    /// How many tasks are live.
+    pub(in crate::http) live_tasks_count: usize,
+    /// How many root tasks may be live; absent: as many as there are.
+    pub(in crate::http) max_concurrent_root_tasks: Option<u32>,
+    /// How many runs may be live.
+    pub(in crate::http) max_concurrent_runs: Option<u32>,
 }
 
 /// A run that is running.

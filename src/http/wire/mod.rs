@@ -5,6 +5,7 @@
 mod access;
 mod daemon;
 mod failure;
+mod figures;
 mod files;
 mod messages;
 mod projects;
@@ -17,6 +18,9 @@ mod topics;
 pub(super) use access::{Code, GivenCode, Key, Keys, NewCode, NewTicket, Ticket, WhoAsks};
 pub(super) use daemon::{Health, Healthz, RunningTask, Status, Version};
 pub(super) use failure::Failure;
+pub(super) use figures::{
+    Activity, Agent, Agents, Disk, DiskUse, Line, LineIndex, LineMatch, LineMatches, Lines, Step,
+};
 pub(super) use files::{FileEvent, FileText};
 pub(super) use messages::{BusMessage, Messages, NewBusMessage, NewMessage, Posted};
 pub(super) use projects::{

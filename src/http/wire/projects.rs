@@ -8,9 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::time::Time;
 use crate::{
     tree::{
+        changes::DiffStat,
         ids::{ProjectId, RunId, TaskId},
+        refs::TaskRef,
         run_info::RunStatus,
         thread_link::ThreadParent,
+        usage::Usage,
     },
     view::{
         files::RunFile,
@@ -124,6 +127,11 @@ pub(in crate::http) struct TaskItem<'a> {
     blocked_by: Vec<TaskId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     thread_parent: Option<&'a ThreadParent>,
+    /// The task whose agent asked for it, where that is another one of the same project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_task_id: Option<TaskId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Usage>,
     done: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_run_status: Option<RunStatus>,
@@ -156,6 +164,8 @@ impl<'a> TaskItem<'a> {
             depends_on: &task.depends_on,
             blocked_by,
             thread_parent: task.thread_parent.as_deref(),
+            parent_task_id: None,
+            usage: task.usage(),
             done: task.is_done(),
             last_run_status: last.and_then(|r| r.status),
             last_run_exit_code: last.and_then(|r| r.exit_code),
@@ -163,6 +173,12 @@ impl<'a> TaskItem<'a> {
             queue_position: task.position(),
             reason,
         }
+    }
+
+    /// The same, asked for by the agent of another task.
+    pub(in crate::http) fn below(mut self, parent: Option<TaskRef>) -> Self {
+        self.parent_task_id = parent.filter(|p| p.project == *self.project_id).map(|p| p.task);
+        self
     }
 }
 
@@ -205,6 +221,13 @@ pub(in crate::http) struct ProjectRun<'a> {
     parent_run_id: Option<&'a RunId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     previous_run_id: Option<&'a RunId>,
+    attempt: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<&'a Usage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diffstat: Option<DiffStat>,
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Vec<File>>,
 }
@@ -227,6 +250,10 @@ impl<'a> ProjectRun<'a> {
             cwd: run.cwd.as_deref(),
             parent_run_id: run.parent.as_ref(),
             previous_run_id: run.previous.as_ref(),
+            attempt: run.attempt,
+            model: run.model.as_deref(),
+            usage: run.usage.as_ref(),
+            diffstat: run.changed,
             files,
         }
     }

@@ -91,7 +91,8 @@ pub(in crate::http) enum WithRuns {
 impl<'a> TopicTask<'a> {
     fn new(told: &'a TaskTold, runs: WithRuns) -> Self {
         let task = &told.task;
-        let item = TaskItem::new(task, told.reason.clone(), told.blocked_by.clone());
+        let item =
+            TaskItem::new(task, told.reason.clone(), told.blocked_by.clone()).below(told.parent.clone());
         if runs == WithRuns::No {
             return Self::Item(item);
         }

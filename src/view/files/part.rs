@@ -58,6 +58,10 @@ impl Opened {
         Ok(Self { size: file.size()?, file, modified })
     }
 
+    pub(super) fn file(&self) -> &ReadFile {
+        &self.file
+    }
+
     /// The bytes of an extent, as far as they are there.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ pub enum ChangeKind {
 }
 
 /// One change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     /// Its number.
     pub revision: u64,
@@ -33,7 +33,7 @@ pub struct Change {
 }
 
 /// What happened behind a revision.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Since {
     /// These changes, oldest first.
     Changes(Vec<Change>),

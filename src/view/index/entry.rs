@@ -8,17 +8,19 @@ use super::tally::Spent;
 use crate::{
     tree::{
         Fault,
+        changes::DiffStat,
         ids::{ProjectId, RunId, TaskId},
         refs::{RunRef, TaskRef},
         run_info::{RunInfo, RunStatus},
         thread_link::ThreadParent,
         ticket::Place,
+        usage::Usage,
     },
     view::{scan::RunEntry, task::TaskStatus, why::Own},
 };
 
 /// A run as lists show it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RunSummary {
     /// Its name.
     pub run: RunRef,
@@ -46,6 +48,14 @@ pub struct RunSummary {
     pub cwd: Option<Arc<str>>,
     /// What it used, where its agent has said so.
     pub spent: Option<Box<Spent>>,
+    /// Number of the attempt in its loop; 1 is the first.
+    pub attempt: u32,
+    /// The model that answered.
+    pub model: Option<Arc<str>>,
+    /// What it used, as far as its agent said.
+    pub usage: Option<Usage>,
+    /// How much it changed in its work folder, where that is a repository's.
+    pub changed: Option<DiffStat>,
 }
 
 impl RunSummary {
@@ -77,6 +87,10 @@ impl RunSummary {
                 previous: None,
                 cwd: None,
                 spent: None,
+                attempt: 1,
+                model: None,
+                usage: None,
+                changed: None,
             },
         }
     }
@@ -96,6 +110,10 @@ impl RunSummary {
             previous: info.previous_run_id,
             cwd: info.cwd.map(Arc::from),
             spent: info.usage.as_ref().and_then(Spent::said).map(Box::new),
+            attempt: info.attempt,
+            model: info.model.map(Arc::from),
+            usage: info.usage,
+            changed: info.git.and_then(|git| git.diffstat),
         }
     }
 }
@@ -110,7 +128,7 @@ pub enum Standing {
 }
 
 /// A task as lists show it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TaskSummary {
     /// Its name.
     pub task: TaskRef,
@@ -156,6 +174,22 @@ impl TaskSummary {
     #[must_use]
     pub fn created(&self) -> Option<DateTime<Utc>> {
         self.runs.iter().find_map(|r| r.start_time)
+    }
+
+    /// The run whose agent asked for it.
+    #[must_use]
+    pub fn parent(&self) -> Option<&RunId> {
+        self.runs.iter().find_map(|r| r.parent.as_ref())
+    }
+
+    /// What its runs used together; `None` where no agent said anything.
+    #[must_use]
+    pub fn usage(&self) -> Option<Usage> {
+        let mut told = self.runs.iter().filter_map(|r| r.usage.as_ref()).peekable();
+        told.peek()?;
+        let mut sum = Usage::default();
+        told.for_each(|usage| sum.add(usage));
+        Some(sum)
     }
 
     /// How many of its runs stand like this.

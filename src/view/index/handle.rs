@@ -260,6 +260,14 @@ impl Index {
         self.state().run(id)
     }
 
+    /// The task whose agent asked for a task.
+    #[must_use]
+    pub fn parent_of(&self, task: &TaskSummary) -> Option<TaskRef> {
+        let parent = task.parent()?;
+        let found = self.state().run(parent)?;
+        (found.run.task != task.task).then(|| found.run.task.clone())
+    }
+
     /// The runs whose end is not written down, newest first.
     #[must_use]
     pub fn unsettled(&self) -> Vec<Arc<RunSummary>> {

@@ -1,0 +1,111 @@
+//! `…/runs/{r}/lines`: a file of a run as numbered lines, for whoever shows some of very many.
+
+use http::StatusCode;
+use warp::reply::Response;
+
+use super::off_thread;
+use crate::{
+    http::{
+        endpoint::{Call, Endpoint, Param, Serve, bad, flag, get, number, one_of, text},
+        error::{HttpError, Result, json},
+        wire,
+    },
+    tree::refs::RunRef,
+    view::files::{Case, Opened, RunFile},
+};
+
+/// How many lines and matches are told, how much of a line is shown, and how far the places of the index lie apart, unless the query says so.
+const USUAL: (usize, usize, usize, usize) = (500, 1000, 4000, 512);
+/// The longest text that is looked for, in bytes.
+const LONGEST: usize = 1000;
+
+const NAME: Param = one_of("name", RunFile::NAMES, "Which file of the run").required();
+const EVERY: Param = number("every", 1, usize::MAX, "How many lines lie between two places; 512 without it");
+const OFFSET: Param =
+    number("offset", 0, usize::MAX, "Where the first line begins, as the index tells it; 0");
+const LIMIT: Param = number("limit", 1, 5000, "How many lines at most; 500 without it");
+const WIDTH: Param = number("width", 1, 64 * 1024, "How many bytes of a line at most; 4000 without it");
+const MATCHES: Param = number("limit", 1, 10_000, "How many lines at most; 1000 without it");
+const TEXT: Param = text::<String>("q", "What to look for: one line of at most 1000 bytes").required();
+const CASE: Param = flag("case", "Whether `A` is not `a`");
+
+pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+    vec![
+        get(
+            "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}/lines/index",
+            "Where the lines of a file of a run begin",
+        )
+        .params(&[NAME, EVERY])
+        .json::<wire::LineIndex>(StatusCode::OK, "Some places, and how many lines there are")
+        .errors(&[404, 503])
+        .then(index),
+        get(
+            "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}/lines/search",
+            "The lines of a file of a run that hold a text",
+        )
+        .params(&[NAME, TEXT, CASE, MATCHES])
+        .json::<wire::LineMatches>(StatusCode::OK, "The first of them")
+        .errors(&[404, 503])
+        .then(search),
+        get(
+            "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}/lines",
+            "Some lines of a file of a run",
+        )
+        .params(&[NAME, OFFSET, LIMIT, WIDTH])
+        .json::<wire::Lines>(StatusCode::OK, "The lines")
+        .errors(&[404, 503])
+        .then(lines),
+    ]
+}
+
+/// The file that a query names; `None`: it is not there yet.
+async fn opened(call: &Call, run: &RunRef) -> Result<Option<Opened>> {
+    call.api.run(run)?;
+    let file: RunFile = call.query.required(&NAME)?;
+    let (tree, rel) = (call.api.core.runner.tree.clone(), file.of(run));
+    match off_thread(move || Opened::open(&tree, &rel)).await {
+        Ok(file) => Ok(Some(file)),
+        Err(HttpError { status: StatusCode::NOT_FOUND, .. }) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+async fn index(call: Call, run: RunRef) -> Result<Response> {
+    let every = call.query.number(&EVERY)?.unwrap_or(USUAL.3);
+    let Some(file) = opened(&call, &run).await? else {
+        let none = wire::LineIndex { lines: 0, end: 0, size: 0, every, offsets: Vec::new() };
+        return Ok(json(StatusCode::OK, &none));
+    };
+    let size = file.size;
+    let index = off_thread(move || file.line_index(every as u64)).await?;
+    let (lines, end, offsets) = (index.lines, index.end, index.offsets);
+    Ok(json(StatusCode::OK, &wire::LineIndex { lines, end, size, every, offsets }))
+}
+
+async fn lines(call: Call, run: RunRef) -> Result<Response> {
+    let offset = call.query.number(&OFFSET)?.unwrap_or(0) as u64;
+    let limit = call.query.number(&LIMIT)?.unwrap_or(USUAL.0);
+    let width = call.query.number(&WIDTH)?.unwrap_or(USUAL.2) as u64;
+    let lines = match opened(&call, &run).await? {
+        Some(file) => off_thread(move || file.lines(offset, limit, width)).await?,
+        None => Vec::new(),
+    };
+    let end = lines.last().map_or(offset, |l| l.offset + l.length + 1);
+    let lines = lines.into_iter().map(|l| wire::Line { offset: l.offset, length: l.length, text: l.text });
+    Ok(json(StatusCode::OK, &wire::Lines { lines: lines.collect(), end }))
+}
+
+async fn search(call: Call, run: RunRef) -> Result<Response> {
+    let text: String = call.query.required(&TEXT)?;
+    if text.len() > LONGEST || text.contains('\n') {
+        return Err(bad(&TEXT, &format!("it is one line of at most {LONGEST} bytes")));
+    }
+    let case = if call.query.flag(&CASE)? { Case::Counts } else { Case::Ignored };
+    let limit = call.query.number(&MATCHES)?.unwrap_or(USUAL.1);
+    let Some(file) = opened(&call, &run).await? else {
+        return Ok(json(StatusCode::OK, &wire::LineMatches { matches: Vec::new(), more: false }));
+    };
+    let found = off_thread(move || file.lines_with(&text, case, limit)).await?;
+    let matches = found.matches.iter().map(|m| wire::LineMatch { line: m.line, offset: m.offset });
+    Ok(json(StatusCode::OK, &wire::LineMatches { matches: matches.collect(), more: found.more }))
+}

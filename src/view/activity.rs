@@ -1,0 +1,47 @@
+//! What runs came to over time: how many ended, how, and what they used.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::index::RunSummary;
+use crate::tree::{run_info::RunStatus, usage::Usage};
+
+/// What the runs that ended within one step of time came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// When it begins.
+    pub start: DateTime<Utc>,
+    /// The runs that ended in it, all of them.
+    pub ended: u64,
+    /// Those of them that succeeded.
+    pub completed: u64,
+    /// Those of them whose agent told no price.
+    pub unpriced: u64,
+    /// What they used, as far as it was told.
+    pub usage: Usage,
+}
+
+/// Sums up the runs that ended since `since`, in steps of that length. Steps in which none ended are left out.
+#[must_use]
+pub fn steps(runs: &[Arc<RunSummary>], since: DateTime<Utc>, step: TimeDelta) -> Vec<Step> {
+    let length = step.num_seconds().max(1);
+    let mut steps: BTreeMap<i64, Step> = BTreeMap::new();
+    for run in runs.iter().filter(|r| r.is_final()) {
+        let Some(end) = run.end_time.filter(|end| *end >= since) else { continue };
+        let number = (end - since).num_seconds() / length;
+        let at = steps.entry(number).or_insert_with(|| Step {
+            start: since + TimeDelta::seconds(number * length),
+            ended: 0,
+            completed: 0,
+            unpriced: 0,
+            usage: Usage::default(),
+        });
+        at.ended += 1;
+        at.completed += u64::from(run.status == Some(RunStatus::Completed));
+        let told = run.usage.clone().unwrap_or_default();
+        at.unpriced += u64::from(told.cost_usd.is_none());
+        at.usage.add(&told);
+    }
+    steps.into_values().collect()
+}

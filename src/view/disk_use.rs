@@ -1,0 +1,27 @@
+//! How much of the disk projects take. Nothing is remembered: every file is looked at when somebody asks.
+
+use crate::{
+    fsx::{EntryKind, RelPath},
+    tree::{Result, Tree, ids::ProjectId, paths::ProjectDir},
+};
+
+/// Bytes of all files of a project.
+///
+/// # Errors
+/// If a folder cannot be read.
+pub fn of_project(tree: &Tree, project: &ProjectId) -> Result<u64> {
+    let mut bytes = 0;
+    let mut folders: Vec<RelPath> = vec![ProjectDir::new(project).path().clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in tree.root().list(&folder)? {
+            let path = folder.join(&entry.name);
+            match entry.kind {
+                EntryKind::Dir => folders.push(path),
+                // What goes away while it is looked at takes no room.
+                EntryKind::File => bytes += tree.root().stat(&path)?.map_or(0, |s| s.len),
+                EntryKind::Other => {}
+            }
+        }
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,91 @@
+// 7: one stream, and nothing else while nothing happens; it goes on behind everything that may break it.
+
+import { appendFileSync } from "node:fs";
+import { Daemon } from "./daemon";
+import { expect, live, test } from "./test";
+
+test("an idle page asks for nothing, and what happens is shown by the one stream", async ({
+  page,
+  place,
+}) => {
+  await place.job("p", "t", "true");
+  const daemon = await place.serve();
+  await page.goto(daemon.page());
+  await live(page);
+  await expect(page.locator(".card").first()).toBeVisible();
+  await page.waitForTimeout(2000);
+  const asked: string[] = [];
+  page.on("request", (r) => asked.push(r.url()));
+  await page.waitForTimeout(6000);
+  expect(asked).toEqual([]);
+  await daemon.task("p", "fresh");
+  await expect(page.getByText("fresh").first()).toBeVisible();
+  expect(asked.filter((u) => u.includes("/api/v1/tasks") || u.includes("/stream/all"))).toEqual([]);
+});
+
+test("goes on after a restart of the daemon, and says so meanwhile", async ({ page, place }) => {
+  await place.job("p", "before", "true");
+  const first = await place.serve();
+  await page.goto(first.page("/p/p"));
+  await live(page);
+  await first.stop("SIGKILL");
+  await expect(page.getByRole("alert")).toContainText("cannot be reached");
+  await expect(page.locator(".connection")).toHaveText(/Not connected|Connecting/);
+  await place.job("p", "meanwhile", "true");
+  const second = await Daemon.start(place, ["--port", first.port]);
+  await live(page);
+  await expect(page.getByRole("alert")).toHaveCount(0);
+  await expect(page.getByRole("main").getByText("meanwhile")).toBeVisible();
+  await second.task("p", "after");
+  await expect(page.getByRole("main").getByText("after")).toBeVisible();
+});
+
+test("a log goes on where it was, across daemons, with nothing lost and nothing twice", async ({
+  page,
+  place,
+}) => {
+  place.configure(
+    "agents: {counts: {type: command, command: [sh, -c, 'n=0; while [ $n -lt 200 ]; do n=$((n+1)); echo tick $n; sleep 0.05; done']}}\n",
+  );
+  const first = await place.serve();
+  const { run_id: run } = await first.task("p", "t", "count", {
+    agent_type: "counts",
+    config: { max_restarts: 0 },
+  });
+  await page.goto(first.page(`/p/p/t/t/r/${run}/stdout`));
+  await expect(
+    page
+      .locator(".log-line")
+      .filter({ hasText: /tick \d+/ })
+      .first(),
+  ).toBeVisible();
+  await first.stop("SIGKILL");
+  await new Promise((r) => setTimeout(r, 1000));
+  await Daemon.start(place, ["--port", first.port]);
+  await expect(page.locator(".log-line").last()).toContainText("tick 200", { timeout: 60_000 });
+  await expect(page.locator(".log-size, .log-number").first()).toBeVisible();
+  const numbers = await page
+    .locator(".log-line")
+    .evaluateAll((lines) =>
+      lines.map((l) => [
+        l.querySelector(".log-number")?.textContent,
+        l.querySelector(".log-text")?.textContent?.trim(),
+      ]),
+    );
+  for (const [number, text] of numbers) expect(text).toBe(`tick ${number}`);
+});
+
+test("wakes up after a sleep", async ({ page, place, context }) => {
+  await place.job("p", "t", "true");
+  const daemon = await place.serve();
+  await page.goto(daemon.page("/p/p"));
+  await live(page);
+  await context.setOffline(true);
+  await page.evaluate(() => window.dispatchEvent(new Event("offline")));
+  await expect(page.locator(".connection")).not.toHaveText("Live");
+  await daemon.task("p", "overnight");
+  await context.setOffline(false);
+  await live(page);
+  await expect(page.getByRole("main").getByText("overnight")).toBeVisible();
+  appendFileSync(`${place.folder}/done`, "");
+});

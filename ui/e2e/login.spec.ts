@@ -1,0 +1,72 @@
+// 8: with a key.
+
+import { accessible, expect, fits, live, test } from "./test";
+
+const KEY = "a-key-of-the-tests-0123456789";
+
+test("asks for a key, takes a good one only, and keeps it for the tab", async ({ page, place, context }) => {
+  place.configure(`api: {api_key: ${KEY}}\n`);
+  await place.job("p", "secret", "true");
+  place.variables = {};
+  const daemon = await place.serve();
+  await page.goto(daemon.page("/p/p/t/secret"));
+  await expect(page.getByRole("heading", { name: "A key is needed" })).toBeVisible();
+  await accessible(page);
+  await fits(page);
+  await page.getByLabel("API key").fill("wrong");
+  await page.getByRole("button", { name: "Open" }).click();
+  await expect(page.getByRole("alert")).toContainText("does not know this key");
+  await page.getByLabel("API key").fill(KEY);
+  await page.getByRole("button", { name: "Open" }).click();
+  await expect(page.locator(".why")).toContainText("completed");
+  await live(page);
+  await page.reload();
+  await expect(page.locator(".why")).toContainText("completed");
+
+  // A download is a plain link, with a ticket that is good once.
+  const run = place.lastRun("p", "secret").split("/").pop() ?? "";
+  await page.goto(daemon.page(`/p/p/t/secret/r/${run}/record`));
+  const saved = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Download" }).click();
+  expect(await (await saved).failure()).toBeNull();
+
+  expect(await context.cookies()).toEqual([]);
+  const other = await context.newPage();
+  await other.goto(daemon.page());
+  await expect(other.getByRole("heading", { name: "A key is needed" })).toBeVisible();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await expect(page.getByRole("heading", { name: "A key is needed" })).toBeVisible();
+});
+
+test("`run-agent ui` needs none", async ({ page, place }) => {
+  place.configure(`api: {api_key: ${KEY}}\n`);
+  await place.job("p", "secret", "true");
+  const daemon = await place.serve();
+  const printed = await place.run("ui", "--print", "--server", daemon.url);
+  const address = printed.stdout.trim();
+  expect(address).toContain("/ui/#code=");
+  await page.goto(address);
+  await live(page);
+  expect(page.url()).not.toContain("code=");
+  await page.reload();
+  await live(page);
+
+  // The code was good once.
+  const again = await page.context().newPage();
+  await again.goto(address);
+  await expect(again.getByRole("alert")).toContainText("used before");
+});
+
+test("nothing is destroyed from the page: it shows the command instead", async ({ page, place }) => {
+  await place.job("p", "t", "true");
+  const daemon = await place.serve();
+  await page.goto(daemon.page("/p/p/t/t"));
+  await expect(page.getByText("run-agent task delete p/t")).toBeVisible();
+  await page.goto(daemon.page("/p/p"));
+  await expect(page.getByText("run-agent gc --project p --dry-run")).toBeVisible();
+  await expect(page.getByRole("button", { name: /delete/i })).toHaveCount(0);
+  const status = await page.evaluate(
+    async () => (await fetch("/api/projects/p/tasks/t", { method: "DELETE" })).status,
+  );
+  expect(status).toBe(403);
+});

@@ -1,0 +1,149 @@
+// 3: one run, from the conversation to the last byte that it printed.
+
+import { createWriteStream, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { join } from "node:path";
+import { captured, withCodex } from "./daemon";
+import { accessible, expect, fits, test } from "./test";
+
+test("has the conversation as the agent had it, of a captured run and of its replay", async ({
+  page,
+  place,
+}) => {
+  place.configure(
+    `agents:\n  ${captured(place, "claude", "bash-bypass-sandboxenv")}\n  ${captured(place, "claude", "think")}\n`,
+  );
+  const daemon = await place.serve();
+  await daemon.task("p", "bash", "Write a file", {
+    agent_type: "claude-bash-bypass-sandboxenv",
+    config: { max_restarts: 0 },
+  });
+  await daemon.task("p", "think", "Think", { agent_type: "claude-think", config: { max_restarts: 0 } });
+  await daemon.stands("p", "bash", "completed", "idle", "failed");
+  await daemon.stands("p", "think", "completed", "idle", "failed");
+  const replay = await place.run("replay", "p/bash", "--task", "again", "--max-pause", "100ms");
+  expect(replay.stderr).toContain("completed");
+
+  for (const task of ["bash", "again"]) {
+    const run = place.lastRun("p", task).split("/").pop() ?? "";
+    await page.goto(daemon.page(`/p/p/t/${task}/r/${run}`));
+    const call = page.locator(".fold").filter({ hasText: "Bash" });
+    await expect(call).toContainText("echo hi > made.txt");
+    await call.getByRole("button").first().click();
+    await expect(call.locator(".long").last()).toContainText("hi");
+    await expect(page.locator(".say-assistant")).toContainText("finished");
+    await expect(page.getByText("Finished", { exact: true })).toBeVisible();
+  }
+  await expect(page.locator(".facts")).toContainText("claude-opus-5-5");
+  await expect(page.locator(".facts")).toContainText("25.5 k in");
+  await fits(page);
+  await accessible(page);
+
+  const run = place.lastRun("p", "think").split("/").pop() ?? "";
+  await page.goto(daemon.page(`/p/p/t/think/r/${run}`));
+  await expect(page.getByText("deep thoughts")).toHaveCount(1);
+  await page.getByRole("button", { name: /Reasoning/ }).click();
+  await expect(page.locator(".thought")).toContainText("deep thoughts");
+
+  await page.getByRole("link", { name: "Answer", exact: true }).click();
+  await expect(page.locator(".file-text")).toContainText("Hello from the fake model.");
+  await accessible(page);
+  await page.getByRole("link", { name: "Record", exact: true }).click();
+  await expect(page.locator(".file-text")).toContainText("status: completed");
+  await page.getByRole("link", { name: "Prompt", exact: true }).click();
+  await expect(page.locator(".file-text")).toContainText("Think");
+});
+
+test("follows what is printed, pauses, searches, and links to a line", async ({ page, place }) => {
+  const gate = join(place.folder, "gate");
+  place.configure(
+    `agents: {talks: {type: command, command: [sh, -c, 'seq 1 2000 | sed "s/^/line /"; printf "\\033[31mred\\033[0m\\n"; echo oops >&2; while [ ! -e ${gate} ]; do sleep 0.1; done; echo the end']}}\n`,
+  );
+  const daemon = await place.serve();
+  const { run_id: run } = await daemon.task("p", "talks", "talk", {
+    agent_type: "talks",
+    config: { max_restarts: 0 },
+  });
+  await page.goto(daemon.page(`/p/p/t/talks/r/${run}/stdout`));
+  await expect(page.locator(".log-line").filter({ hasText: "red" })).toBeVisible();
+  await expect(page.locator(".fg-red")).toHaveText("red");
+  await accessible(page);
+  await fits(page);
+
+  await page.getByRole("button", { name: "Pause" }).click();
+  writeFileSync(gate, "");
+  await expect(
+    page
+      .getByRole("button", { name: /new line/ })
+      .or(page.locator(".log-line").filter({ hasText: "the end" }))
+      .first(),
+  ).toBeVisible();
+
+  await page.getByLabel("Search", { exact: true }).last().fill("line 77");
+  await expect(page.getByText("0 of 11")).toBeVisible();
+  await page.getByRole("button", { name: "Next match" }).click();
+  await expect(page.locator(".log-target")).toContainText("line 77");
+  await page.getByRole("button", { name: "Next match" }).click();
+  await expect(page.locator(".log-target")).toContainText("line 770");
+  await page.getByRole("button", { name: /^Line 770:/ }).click();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(/#L770$/);
+
+  await page.goto(daemon.page(`/p/p/t/talks/r/${run}/stdout#L1234`));
+  await page.reload();
+  await expect(page.locator(".log-target")).toContainText("line 1234");
+  await page.getByRole("link", { name: /^Errors/ }).click();
+  await expect(page.locator(".log-line").filter({ hasText: "oops" })).toBeVisible();
+
+  await page.getByRole("link", { name: /^Output/ }).click();
+  const saved = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Download" }).click();
+  expect((await saved).suggestedFilename()).toContain("stdout");
+});
+
+test("a log of 100 MB opens at once, and a line of 10 MB does no harm", async ({ page, place }) => {
+  await place.job("p", "big", "true");
+  const out = createWriteStream(join(place.lastRun("p", "big"), "agent-stdout.txt"));
+  const block = Array.from(
+    { length: 1000 },
+    (_, n) => `${String(n).padStart(6, "0")} ${"x".repeat(90)}\n`,
+  ).join("");
+  for (let n = 0; n < 1020; n += 1)
+    if (!out.write(n === 500 ? `${"y".repeat(10_000_000)}\n${block}` : block)) await once(out, "drain");
+  out.end("needle at the end\n");
+  await once(out, "close");
+  const daemon = await place.serve();
+  const run = place.lastRun("p", "big").split("/").pop() ?? "";
+  const begun = Date.now();
+  await page.goto(daemon.page(`/p/p/t/big/r/${run}/stdout`));
+  await expect(page.locator(".log-line").filter({ hasText: "needle at the end" })).toBeVisible();
+  const took = Date.now() - begun;
+  test.info().annotations.push({ type: "100 MB", description: `${took} ms` });
+  expect(took).toBeLessThan(8000);
+  expect(await page.locator(".log-line").count()).toBeLessThan(200);
+  await page.getByLabel("Search", { exact: true }).last().fill("needle");
+  await expect(page.getByText(/of 1$/)).toBeVisible();
+  await page.goto(daemon.page(`/p/p/t/big/r/${run}/stdout#L500001`));
+  await page.reload();
+  await expect(page.locator(".log-target .log-more")).toContainText("10.0 MB more");
+});
+
+test("the words of a real agent, live", async ({ page, place }) => {
+  test.skip(!(await withCodex(place)), "target/agents holds no agents: scripts/test installs them");
+  const daemon = await place.serve();
+  const { run_id: run } = await daemon.task(
+    "p",
+    "real",
+    "Make a file. [[run echo made > made.txt]] [[say The file is made.]]",
+    {
+      agent_type: "codex",
+      config: { max_restarts: 0 },
+    },
+  );
+  await page.goto(daemon.page(`/p/p/t/real/r/${run}`));
+  await expect(page.locator(".fold").filter({ hasText: "made.txt" }).first()).toBeVisible({
+    timeout: 60_000,
+  });
+  await expect(page.locator(".say-assistant")).toContainText("The file is made.", { timeout: 60_000 });
+  await daemon.stands("p", "real", "completed", "idle", "failed");
+  await expect(page.locator(".facts")).toContainText(/k in/);
+});

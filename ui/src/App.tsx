@@ -1,0 +1,202 @@
+// The frame: who is asked, what is beside the page, and which page an address shows.
+
+import { Component, lazy, Suspense, useCallback, useEffect, useState, type ReactNode } from "react";
+import { Route, Switch, useLocation } from "wouter";
+import { storedKey, storeKey } from "./api/client";
+import { exchangeCode, hasCode } from "./api/signin";
+import { Attention } from "./bus/Attention";
+import * as stream from "./live/stream";
+import { useWide } from "./lib/wide";
+import { Empty, Loading } from "./parts/parts";
+import { ConnectionBanner } from "./parts/ConnectionBanner";
+import { BottomBar, TopBar } from "./parts/Bars";
+import { strings } from "./strings";
+import { TreePane } from "./tree/TreePane";
+
+const Overview = lazy(() => import("./pages/Overview"));
+const ProjectPage = lazy(() => import("./pages/ProjectPage"));
+const TaskPage = lazy(() => import("./pages/TaskPage"));
+const RunPage = lazy(() => import("./pages/RunPage"));
+const MessagesPage = lazy(() => import("./pages/MessagesPage"));
+const NewTaskPage = lazy(() => import("./pages/NewTaskPage"));
+const NewProjectPage = lazy(() => import("./pages/NewProjectPage"));
+const Login = lazy(() => import("./pages/Login"));
+const Palette = lazy(() => import("./pages/Palette"));
+
+export function App() {
+  const [locked, setLocked] = useState(false);
+  const [entering, setEntering] = useState(hasCode);
+  const [refusal, setRefusal] = useState<string | null>(null);
+  const [palette, setPalette] = useState(false);
+  const [location] = useLocation();
+  const wide = useWide();
+
+  useEffect(() => {
+    stream.start(() => setLocked(true));
+    if (!hasCode()) return;
+    exchangeCode().then(
+      () => setEntering(false),
+      () => {
+        // Without a key needed, nobody minds; else the page asks for one.
+        setRefusal(strings.login.expired);
+        setEntering(false);
+      },
+    );
+  }, []);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      if ((event.metaKey || event.ctrlKey) && event.key.toLowerCase() === "k") {
+        event.preventDefault();
+        setPalette((open) => !open);
+      } else if (event.key === "/" && !isTyping(event.target)) {
+        const search = document.getElementById("tree-search");
+        if (search !== null) {
+          event.preventDefault();
+          search.focus();
+        }
+      }
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, []);
+  const openPalette = useCallback(() => setPalette(true), []);
+
+  if (entering) return <Loading label={strings.login.exchanging} />;
+  if (locked) {
+    return (
+      <Suspense fallback={<Loading />}>
+        <Login
+          problem={refusal ?? (storedKey() === null ? null : strings.login.wrong)}
+          opened={() => {
+            setRefusal(null);
+            setLocked(false);
+            stream.reconnect();
+          }}
+        />
+      </Suspense>
+    );
+  }
+  const treeIsPage = location === "/tasks";
+  return (
+    <div className="frame" data-tree={treeIsPage || undefined}>
+      <a className="skip" href="#content">
+        {strings.nav.skip}
+      </a>
+      <TopBar
+        openPalette={openPalette}
+        signOut={
+          storedKey() === null
+            ? undefined
+            : () => {
+                storeKey(null);
+                setLocked(true);
+              }
+        }
+      />
+      <ConnectionBanner />
+      <Attention />
+      {(wide || treeIsPage) && (
+        <aside className="side" aria-label={strings.nav.tasks}>
+          <TreePane />
+        </aside>
+      )}
+      <main id="content" className="main" tabIndex={-1}>
+        <Caught key={location}>
+          <Suspense fallback={<Loading />}>
+            <Switch>
+              <Route path="/">
+                <Overview />
+              </Route>
+              <Route path="/tasks">{wide ? <Overview /> : null}</Route>
+              <Route path="/messages">
+                <MessagesPage />
+              </Route>
+              <Route path="/new">
+                <NewTaskPage />
+              </Route>
+              <Route path="/new-project">
+                <NewProjectPage />
+              </Route>
+              <Route path="/p/:project/messages">{(p) => <MessagesPage project={named(p.project)} />}</Route>
+              <Route path="/p/:project/t/:task/r/:run/:view?">
+                {(p) => (
+                  <RunPage
+                    key={p.run}
+                    project={named(p.project)}
+                    task={named(p.task)}
+                    run={named(p.run)}
+                    view={p.view}
+                  />
+                )}
+              </Route>
+              <Route path="/p/:project/t/:task/:view?">
+                {(p) => (
+                  <TaskPage
+                    key={`${p.project}/${p.task}`}
+                    project={named(p.project)}
+                    task={named(p.task)}
+                    view={p.view}
+                  />
+                )}
+              </Route>
+              <Route path="/p/:project">
+                {(p) => <ProjectPage key={p.project} project={named(p.project)} />}
+              </Route>
+              <Route>
+                <Empty title={strings.error.notFound}>
+                  <p>{strings.error.notFoundHint}</p>
+                </Empty>
+              </Route>
+            </Switch>
+          </Suspense>
+        </Caught>
+      </main>
+      {!wide && <BottomBar />}
+      {palette && (
+        <Suspense fallback={null}>
+          <Palette close={() => setPalette(false)} />
+        </Suspense>
+      )}
+    </div>
+  );
+}
+
+function named(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+function isTyping(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement &&
+    (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName))
+  );
+}
+
+/** A bug of one page leaves the rest of it alone. */
+class Caught extends Component<{ children: ReactNode }, { error: Error | null }> {
+  override state = { error: null as Error | null };
+
+  static getDerivedStateFromError(error: Error): { error: Error } {
+    return { error };
+  }
+
+  override render(): ReactNode {
+    const { error } = this.state;
+    if (error === null) return this.props.children;
+    // A chunk of an older build is gone after an upgrade of the daemon.
+    const outdated = /dynamically imported module|Importing a module/.test(error.message);
+    return (
+      <div className="failure" role="alert">
+        <p className="empty-title">{outdated ? strings.error.outdated : strings.error.page}</p>
+        {!outdated && <p>{error.message}</p>}
+        <button type="button" className="button" onClick={() => window.location.reload()}>
+          {strings.error.reload}
+        </button>
+      </div>
+    );
+  }
+}

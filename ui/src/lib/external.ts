@@ -1,0 +1,38 @@
+// State that lives outside of React and tells when it has changed, at most once per frame.
+
+import { useSyncExternalStore } from "react";
+
+/** Something that components follow. Its value is replaced, or its version counted up, with each change. */
+export class External<T> {
+  private readonly listeners = new Set<() => void>();
+  private scheduled = false;
+
+  constructor(private value: T) {}
+
+  readonly get = (): T => this.value;
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  set(value: T): void {
+    if (Object.is(this.value, value)) return;
+    this.value = value;
+    if (this.scheduled) return;
+    this.scheduled = true;
+    // A hidden page has no frames.
+    if (document.hidden) setTimeout(this.tell, 50);
+    else requestAnimationFrame(this.tell);
+  }
+
+  private readonly tell = (): void => {
+    this.scheduled = false;
+    for (const listener of [...this.listeners]) listener();
+  };
+}
+
+/** The present value of it. */
+export function useExternal<T>(external: External<T>): T {
+  return useSyncExternalStore(external.subscribe, external.get);
+}

@@ -1,0 +1,37 @@
+// Starts the page.
+
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { createRoot } from "react-dom/client";
+import { Router } from "wouter";
+import { ApiError } from "./api/client";
+import { App } from "./App";
+import { applyTheme } from "./parts/theme";
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./styles/shell.css";
+import "./styles/pages.css";
+
+applyTheme();
+
+const client = new QueryClient({
+  defaultOptions: {
+    queries: {
+      // What changes comes by the stream; what is asked for is asked for once.
+      staleTime: Infinity,
+      refetchOnWindowFocus: false,
+      refetchOnReconnect: false,
+      retry: (failures, error) => failures < 2 && (!(error instanceof ApiError) || error.status === 0),
+    },
+  },
+});
+
+const root = document.getElementById("app");
+if (root !== null) {
+  createRoot(root).render(
+    <QueryClientProvider client={client}>
+      <Router base="/ui">
+        <App />
+      </Router>
+    </QueryClientProvider>,
+  );
+}

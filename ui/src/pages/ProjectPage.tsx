@@ -1,0 +1,134 @@
+// One project: its tasks, what they came to, its folder.
+
+import { useQuery } from "@tanstack/react-query";
+import { MessagesSquare, Plus } from "lucide-react";
+import { useMemo } from "react";
+import { Link } from "wouter";
+import { get, path } from "../api/client";
+import { bytes, shortTask } from "../lib/format";
+import { places } from "../lib/places";
+import { whyOf } from "../lib/why";
+import { StateIcon } from "../parts/Icon";
+import { Age, Card, Command, Empty, Loading } from "../parts/parts";
+import { strings } from "../strings";
+import { useTree } from "../tree/tree";
+import { Fact } from "./RunPage";
+
+interface Stats {
+  total_tasks: number;
+  total_runs: number;
+  running_runs: number;
+  completed_runs: number;
+  failed_runs: number;
+  crashed_runs: number;
+  stopped_runs: number;
+  message_bus_total_bytes: number;
+}
+
+const RECENT = 50;
+
+export default function ProjectPage({ project }: { project: string }) {
+  const { data, version, state } = useTree();
+  const known = data.projects.get(project);
+  const tasks = useMemo(
+    () =>
+      [...data.tasks.values()]
+        .filter((t) => t.project_id === project)
+        .sort((a, b) => ((a.last_activity ?? "") < (b.last_activity ?? "") ? 1 : -1)),
+    // The maps are changed in place: their version says when.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+    [data, version, project],
+  );
+  const stats = useQuery({
+    queryKey: ["stats", project, known?.last_activity],
+    queryFn: ({ signal }) => get<Stats>(path`/api/projects/${project}/stats`, signal),
+    enabled: known !== undefined,
+    placeholderData: (before) => before,
+  });
+  if (known === undefined) {
+    return state === "loading" ? (
+      <Loading />
+    ) : (
+      <Empty title={strings.error.notFound}>
+        <p>{project}</p>
+      </Empty>
+    );
+  }
+  const s = stats.data;
+  return (
+    <div className="page">
+      <header className="page-head page-head-tight">
+        <div className="page-title">
+          <h1>{project}</h1>
+          <span className="page-actions">
+            <Link className="button" to={places.projectBus(project)}>
+              <MessagesSquare size={15} aria-hidden />
+              {strings.project.messages}
+            </Link>
+            <Link className="button primary" to={`${places.newTask}?project=${encodeURIComponent(project)}`}>
+              <Plus size={15} aria-hidden />
+              {strings.nav.newTask}
+            </Link>
+          </span>
+        </div>
+      </header>
+      <div className="grid">
+        <div className="grid-main">
+          <Card
+            title={strings.project.recent}
+            actions={<span className="card-note">{known.task_count}</span>}
+          >
+            {tasks.length === 0 ? (
+              <Empty title={strings.tree.empty} />
+            ) : (
+              <ul className="list">
+                {tasks.slice(0, RECENT).map((task) => (
+                  <li key={task.id}>
+                    <Link to={places.task(project, task.id)} className="list-row list-tall">
+                      <StateIcon status={task.status} size={18} />
+                      <span className="list-text">
+                        <span className="list-name">{shortTask(task.id)}</span>
+                        <span className="list-sub">{whyOf(task)}</span>
+                      </span>
+                      <span className="list-note">
+                        <Age at={task.last_activity} bare />
+                      </span>
+                    </Link>
+                  </li>
+                ))}
+              </ul>
+            )}
+            {tasks.length > RECENT && <p className="note">{strings.overview.more(tasks.length - RECENT)}</p>}
+          </Card>
+        </div>
+        <div className="grid-side">
+          <Card title={strings.project.folder}>
+            {known.project_root === undefined ? (
+              <p className="note">{strings.project.noFolder}</p>
+            ) : (
+              <p className="path">
+                <code>{known.project_root}</code>
+              </p>
+            )}
+          </Card>
+          {s && (
+            <Card title={strings.project.stats}>
+              <dl className="facts facts-tall">
+                <Fact name={strings.status.running}>{s.running_runs}</Fact>
+                <Fact name={strings.status.completed}>{s.completed_runs}</Fact>
+                <Fact name={strings.status.failed}>{s.failed_runs}</Fact>
+                <Fact name={strings.status.stopped}>{s.stopped_runs}</Fact>
+                <Fact name={strings.bus.title}>{bytes(s.message_bus_total_bytes)}</Fact>
+              </dl>
+            </Card>
+          )}
+          <Card title={strings.project.destroy}>
+            <p className="note">{strings.project.destroyHint}</p>
+            <Command text={`run-agent gc --project ${project} --dry-run`} />
+            <Command text={`run-agent server project delete ${project}`} />
+          </Card>
+        </div>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,9 @@
+// What is loaded only when there is something to render with it.
+
+import { lazy } from "react";
+
+export const Markdown = lazy(() => import("./Markdown"));
+export const DiffText = lazy(() => import("./Diff").then((m) => ({ default: m.DiffText })));
+export const EditDiff = lazy(() => import("./Diff").then((m) => ({ default: m.EditDiff })));
+export const Graph = lazy(() => import("./Graph"));
+export const Chart = lazy(() => import("./Chart"));

@@ -1,0 +1,393 @@
+// What a run printed, line by line: live, with colours, search, a link to each line, however long it is.
+
+import "../styles/log.css";
+import { useQuery } from "@tanstack/react-query";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { ArrowDown, ArrowUp, Download, Pause, Play, Search, WrapText } from "lucide-react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { get, path } from "../api/client";
+import type { Run } from "../api/types";
+import { download } from "../lib/download";
+import { bytes } from "../lib/format";
+import { usePersisted } from "../lib/persisted";
+import { useFeed, type Reading } from "../live/feed";
+import { CopyButton, copyText, Empty, Failure, FeedProblem, Loading } from "../parts/parts";
+import { strings } from "../strings";
+import { Ansi, plain } from "./Ansi";
+import { logOf, pageOf, PAGE, take, WIDTH, type Line, type LineIndex, type Lines, type Log } from "./log";
+
+const ROW = 20;
+/** Browsers lay out so many pixels at most; a longer log is shown in windows. */
+const WINDOW = 700_000;
+
+interface Props {
+  run: Run;
+  name: "stdout" | "stderr";
+}
+
+export function linesPath(run: Run, more: string): string {
+  return path`/api/projects/${run.project_id}/tasks/${run.task_id}/runs/${run.id}/` + more;
+}
+
+export default function LogView({ run, name }: Props) {
+  const index = useQuery({
+    queryKey: ["line-index", run.project_id, run.task_id, run.id, name],
+    queryFn: ({ signal }) => get<LineIndex>(linesPath(run, `lines/index?name=${name}&every=${PAGE}`), signal),
+    // It is of the moment when the view was opened; the stream goes on from there.
+    gcTime: 0,
+  });
+  if (index.isPending) return <Loading />;
+  if (index.isError) return <Failure error={index.error} again={() => void index.refetch()} />;
+  return <Opened run={run} name={name} index={index.data} />;
+}
+
+function Opened({ run, name, index }: Props & { index: LineIndex }) {
+  const reading = useMemo<Reading<Log>>(() => ({ empty: () => logOf(index), take }), [index]);
+  const topic = `file:${run.project_id}/${run.task_id}/${run.id}/${name}`;
+  const feed = useFeed(topic, `from=${index.end}`, reading);
+  const { data: log, version } = feed;
+  const ended = feed.state === "done" || run.end_time !== undefined;
+
+  const linked = useMemo(() => Number(/^#L(\d+)$/.exec(window.location.hash)?.[1] ?? 0), []);
+  const [follow, setFollow] = useState(linked === 0);
+  const [wrap, setWrap] = usePersisted("log.wrap", false);
+  const [target, setTarget] = useState(linked);
+  const [base, setBase] = useState(() => (linked > 0 ? Math.max(0, linked - WINDOW / 2) : 0));
+  const [pausedAt, setPausedAt] = useState(0);
+
+  // A pause holds the lines as they are: new ones are counted only.
+  const count = follow || ended ? log.count : Math.max(pausedAt, 0) || log.count;
+  const first = follow ? Math.max(0, count - WINDOW) : Math.min(base, Math.max(0, count - 1));
+  const rows = Math.min(count - first, WINDOW);
+
+  const scroller = useRef<HTMLDivElement>(null);
+  const virtual = useVirtualizer({
+    count: rows,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW,
+    overscan: 30,
+    getItemKey: (n) => first + n,
+  });
+
+  const { line, pages } = usePages(run, name, log, version);
+
+  useEffect(() => {
+    if (!follow) return;
+    const box = scroller.current;
+    if (box !== null) box.scrollTop = box.scrollHeight;
+  }, [follow, count, rows]);
+
+  const jump = useCallback(
+    (to: number) => {
+      setFollow(false);
+      setTarget(to);
+      const start = to - 1 >= first && to - 1 < first + WINDOW ? first : Math.max(0, to - WINDOW / 2);
+      setBase(start);
+      setPausedAt((at) => Math.max(at, to, log.count));
+      requestAnimationFrame(() => virtual.scrollToIndex(to - 1 - start, { align: "center" }));
+    },
+    [first, virtual, log],
+  );
+  const arrived = useRef(false);
+  useEffect(() => {
+    if (arrived.current || linked === 0 || log.count < linked) return;
+    arrived.current = true;
+    jump(linked);
+  }, [linked, log.count, jump]);
+
+  const pause = useCallback(() => {
+    setFollow((was) => {
+      if (was) {
+        setPausedAt(log.count);
+        setBase(Math.max(0, log.count - WINDOW));
+      }
+      return false;
+    });
+  }, [log]);
+
+  const find = useFind(run, name, log, jump);
+  const items = virtual.getVirtualItems();
+  const digits = String(first + rows).length;
+
+  return (
+    <div className="log">
+      <div className="toolbar">
+        <form
+          className="field-icon log-search"
+          role="search"
+          onSubmit={(e) => {
+            e.preventDefault();
+            find.next(1);
+          }}
+        >
+          <Search size={15} aria-hidden />
+          <input
+            type="search"
+            aria-label={strings.log.search}
+            placeholder={strings.log.search}
+            value={find.text}
+            onChange={(e) => find.setText(e.target.value)}
+            onKeyDown={(e) => {
+              if (e.key === "Enter" && e.shiftKey) {
+                e.preventDefault();
+                find.next(-1);
+              }
+            }}
+          />
+        </form>
+        {find.text !== "" && (
+          <>
+            <span className="toolbar-note" role="status">
+              {find.pending ? strings.log.searching : strings.log.matches(find.total, find.at, find.more)}
+            </span>
+            <button
+              type="button"
+              className="icon-button"
+              aria-label={strings.log.previous}
+              onClick={() => find.next(-1)}
+            >
+              <ArrowUp size={15} aria-hidden />
+            </button>
+            <button
+              type="button"
+              className="icon-button"
+              aria-label={strings.log.next}
+              onClick={() => find.next(1)}
+            >
+              <ArrowDown size={15} aria-hidden />
+            </button>
+          </>
+        )}
+        <span className="toolbar-gap" />
+        <span className="toolbar-note log-size">{strings.log.lines(log.count, bytes(log.size))}</span>
+        <button
+          type="button"
+          className="icon-button"
+          aria-pressed={wrap}
+          aria-label={strings.log.wrap}
+          title={strings.log.wrap}
+          onClick={() => setWrap(!wrap)}
+        >
+          <WrapText size={15} aria-hidden />
+        </button>
+        <CopyButton
+          label={strings.log.copyLines}
+          text={() => items.map((item) => plain(line(first + item.index)?.text ?? "")).join("\n")}
+        />
+        <button
+          type="button"
+          className="icon-button"
+          aria-label={strings.download}
+          title={strings.download}
+          onClick={() =>
+            void download(linesPath(run, `file?name=${name}&format=raw`), `${run.id}-${name}.txt`)
+          }
+        >
+          <Download size={15} aria-hidden />
+        </button>
+        {!ended && (
+          <button
+            type="button"
+            className="button small"
+            aria-pressed={follow}
+            onClick={() => (follow ? pause() : setFollow(true))}
+          >
+            {follow ? <Pause size={14} aria-hidden /> : <Play size={14} aria-hidden />}
+            {follow ? strings.log.pause : strings.log.follow}
+          </button>
+        )}
+      </div>
+      {log.count === 0 && feed.state !== "loading" ? (
+        <Empty title={ended ? strings.log.empty : strings.log.emptyYet} />
+      ) : (
+        <div
+          ref={scroller}
+          className={`log-lines${wrap ? " log-wrap" : ""}`}
+          role="log"
+          aria-live="off"
+          aria-label={strings.log.label}
+          tabIndex={0}
+          onWheel={(e) => {
+            if (e.deltaY < 0) pause();
+          }}
+          onTouchMove={pause}
+          onKeyDown={(e) => {
+            if (["ArrowUp", "PageUp", "Home"].includes(e.key)) pause();
+            if (e.key === "End" && !ended) setFollow(true);
+          }}
+        >
+          {first > 0 && !follow && (
+            <button
+              type="button"
+              className="link-button"
+              onClick={() => setBase(Math.max(0, first - WINDOW / 2))}
+            >
+              {strings.bus.older}
+            </button>
+          )}
+          <div className="log-space" style={{ height: virtual.getTotalSize() }}>
+            {items.map((item) => {
+              const number = first + item.index + 1;
+              const shown = line(number - 1);
+              return (
+                <div
+                  key={item.key}
+                  data-index={item.index}
+                  ref={wrap ? virtual.measureElement : undefined}
+                  className={`log-line${number === target ? " log-target" : ""}`}
+                  style={{ transform: `translateY(${item.start}px)` }}
+                >
+                  <button
+                    type="button"
+                    className="log-number"
+                    tabIndex={-1}
+                    style={{ width: `${digits + 2}ch` }}
+                    title={strings.log.linkTo(number)}
+                    aria-label={strings.log.linkTo(number)}
+                    onClick={() => {
+                      window.history.replaceState(null, "", `#L${number}`);
+                      setTarget(number);
+                      pause();
+                      void copyText(window.location.href);
+                    }}
+                  >
+                    {number}
+                  </button>
+                  <span className="log-text">
+                    {shown === null ? (
+                      <span className="log-wait" />
+                    ) : (
+                      <>
+                        <Ansi text={shown.text} find={find.pattern} />
+                        {shown.more > 0 && (
+                          <span className="log-more">{strings.log.cut(bytes(shown.more))}</span>
+                        )}
+                      </>
+                    )}
+                  </span>
+                </div>
+              );
+            })}
+          </div>
+        </div>
+      )}
+      {!follow && !ended && log.count > count && (
+        <button type="button" className="pill" onClick={() => setFollow(true)}>
+          <ArrowDown size={14} aria-hidden />
+          {strings.log.paused(log.count - count)}
+        </button>
+      )}
+      {pages.error !== null && <Failure error={pages.error} />}
+      <FeedProblem feed={feed} />
+    </div>
+  );
+}
+
+/** The text of a line, from the tail or from its page, which is fetched when it is wanted. */
+function usePages(run: Run, name: string, log: Log, version: number) {
+  const cache = useRef(new Map<number, Line[] | "wanted">());
+  const [, arrived] = useState(0);
+  const [error, setError] = useState<unknown>(null);
+  const queue = useRef<Set<number>>(new Set());
+
+  const fetchPage = useCallback(
+    (offset: number, lines: number) => {
+      const known = cache.current;
+      known.set(offset, "wanted");
+      get<Lines>(linesPath(run, `lines?name=${name}&offset=${offset}&limit=${lines}&width=${WIDTH}`)).then(
+        (page) => {
+          known.set(
+            offset,
+            page.lines.map(({ text, length }) => ({ text, more: Math.max(0, length - bytesOf(text)) })),
+          );
+          // Pages that nobody looks at are let go, oldest first.
+          for (const [key, lines] of known) {
+            if (known.size <= 200) break;
+            if (lines !== "wanted") known.delete(key);
+          }
+          setError(null);
+          arrived((n) => n + 1);
+        },
+        (e: unknown) => {
+          known.delete(offset);
+          setError(e);
+        },
+      );
+    },
+    [run, name],
+  );
+  const line = useCallback(
+    (n: number): Line | null => {
+      void version;
+      const page = pageOf(log, n);
+      if (page === null) return log.tail[n - log.tailFrom] ?? null;
+      const there = cache.current.get(page.mark.offset);
+      if (there === undefined && !queue.current.has(page.mark.offset)) {
+        queue.current.add(page.mark.offset);
+        queueMicrotask(() => {
+          queue.current.delete(page.mark.offset);
+          fetchPage(page.mark.offset, page.lines);
+        });
+      }
+      return Array.isArray(there) ? (there[n - page.mark.line] ?? null) : null;
+    },
+    [log, version, fetchPage],
+  );
+  return { line, pages: { error } };
+}
+
+const ENCODER = new TextEncoder();
+const bytesOf = (text: string): number => ENCODER.encode(text).length;
+
+interface Found {
+  matches: { line: number; offset: number }[];
+  more: boolean;
+}
+
+/** Looks for a text in the whole log: the daemon looks, so that nothing has to be fetched for it. */
+function useFind(run: Run, name: string, log: Log, jump: (line: number) => void) {
+  const [text, setText] = useState("");
+  const [settled, setSettled] = useState("");
+  const [at, setAt] = useState(0);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(text), 200);
+    return () => clearTimeout(timer);
+  }, [text]);
+  const found = useQuery({
+    queryKey: ["search", run.id, name, settled, Math.floor(log.size / 1_000_000)],
+    queryFn: ({ signal }) =>
+      get<Found>(
+        linesPath(run, `lines/search?name=${name}&q=${encodeURIComponent(settled)}&limit=2000`),
+        signal,
+      ),
+    enabled: settled !== "",
+    gcTime: 10_000,
+    placeholderData: (before, query) => (query?.queryKey[3] === settled ? before : undefined),
+  });
+  const matches = useMemo(() => found.data?.matches ?? [], [found.data]);
+  useEffect(() => setAt(0), [settled]);
+  const next = useCallback(
+    (step: number) => {
+      if (matches.length === 0) return;
+      const to = ((at === 0 && step < 0 ? 0 : at - 1) + step + matches.length) % matches.length;
+      const match = matches[at === 0 && step > 0 ? 0 : to];
+      setAt((at === 0 && step > 0 ? 0 : to) + 1);
+      if (match) jump(match.line + 1);
+    },
+    [matches, at, jump],
+  );
+  const pattern = useMemo(
+    () => (settled === "" ? null : new RegExp(settled.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), "gi")),
+    [settled],
+  );
+  return {
+    text,
+    setText,
+    next,
+    at,
+    total: matches.length,
+    more: found.data?.more ?? false,
+    pending: found.isFetching || text !== settled,
+    pattern,
+  };
+}

@@ -1,0 +1,124 @@
+// What all runs of a task print, as one log that goes on from run to run.
+
+import "../styles/log.css";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { Pause, Play } from "lucide-react";
+import { useEffect, useMemo, useRef, useState } from "react";
+import type { TaskDetail } from "../api/types";
+import { shortRun } from "../lib/format";
+import { useFeed, type Reading } from "../live/feed";
+import { Empty, Loading, FeedProblem } from "../parts/parts";
+import { strings } from "../strings";
+import { taskKey } from "../tree/tree";
+import { Ansi } from "./Ansi";
+import { WIDTH } from "./log";
+
+interface Entry {
+  run: string;
+  text: string;
+  kind: "stdout" | "stderr" | "head";
+  continues: boolean;
+}
+
+/** So many lines are kept; a run's own page has all of them. */
+const KEPT = 50_000;
+
+const READING: Reading<Entry[]> = {
+  empty: () => [],
+  take: (entries, event) => {
+    if (event.type !== "log") return entries;
+    const run = event["run_id"] as string;
+    const kind = event["stream"] as "stdout" | "stderr";
+    const text = event["line"] as string;
+    const last = entries[entries.length - 1];
+    if (last?.continues === true && last.run === run && last.kind === kind) {
+      if (last.text.length < WIDTH) last.text += text.slice(0, WIDTH - last.text.length);
+      last.continues = event["continues"] === true;
+      return entries;
+    }
+    if (last === undefined || last.run !== run)
+      entries.push({ run, text: run, kind: "head", continues: false });
+    entries.push({ run, text: text.slice(0, WIDTH), kind, continues: event["continues"] === true });
+    if (entries.length > 2 * KEPT) entries.splice(0, entries.length - KEPT);
+    return entries;
+  },
+};
+
+export default function TaskLog({ task }: { task: TaskDetail }) {
+  const feed = useFeed(`log:${taskKey(task.project_id, task.id)}`, "", READING);
+  const [follow, setFollow] = useState(true);
+  const [held, setHeld] = useState(0);
+  const attempts = useMemo(() => new Map(task.runs.map((r) => [r.id, r.attempt ?? 1])), [task.runs]);
+  const entries = feed.data;
+  const count = follow ? entries.length : Math.min(held, entries.length);
+  const scroller = useRef<HTMLDivElement>(null);
+  const virtual = useVirtualizer({
+    count,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => 20,
+    overscan: 30,
+  });
+  useEffect(() => {
+    const box = scroller.current;
+    if (follow && box !== null) box.scrollTop = box.scrollHeight;
+  }, [follow, count]);
+  const pause = (): void => {
+    if (follow) setHeld(entries.length);
+    setFollow(false);
+  };
+  if (feed.error !== null && entries.length === 0) return <FeedProblem feed={feed} />;
+  if (entries.length === 0) {
+    return feed.state === "loading" ? <Loading /> : <Empty title={strings.log.emptyYet} />;
+  }
+  return (
+    <div className="log">
+      <div className="toolbar">
+        <span className="toolbar-gap" />
+        <button
+          type="button"
+          className="button small"
+          aria-pressed={follow}
+          onClick={() => (follow ? pause() : setFollow(true))}
+        >
+          {follow ? <Pause size={14} aria-hidden /> : <Play size={14} aria-hidden />}
+          {follow ? strings.log.pause : strings.log.follow}
+        </button>
+      </div>
+      <div
+        ref={scroller}
+        className="log-lines"
+        role="log"
+        aria-live="off"
+        aria-label={strings.log.label}
+        tabIndex={0}
+        onWheel={(e) => {
+          if (e.deltaY < 0) pause();
+        }}
+        onTouchMove={pause}
+      >
+        <div className="log-space" style={{ height: virtual.getTotalSize() }}>
+          {virtual.getVirtualItems().map((item) => {
+            const entry = entries[item.index];
+            return (
+              entry && (
+                <div
+                  key={item.key}
+                  className={`log-line log-${entry.kind}`}
+                  style={{ transform: `translateY(${item.start}px)` }}
+                >
+                  <span className="log-text">
+                    {entry.kind === "head" ? (
+                      `${strings.task.attempt(attempts.get(entry.run) ?? 1)} · ${shortRun(entry.run)}`
+                    ) : (
+                      <Ansi text={entry.text} find={null} />
+                    )}
+                  </span>
+                </div>
+              )
+            );
+          })}
+        </div>
+      </div>
+    </div>
+  );
+}

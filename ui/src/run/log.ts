@@ -1,0 +1,134 @@
+// A log as numbered lines, of which only those in view are in memory.
+//
+// The daemon tells where every so many lines begin (marks); between two marks lies a page, fetched when it comes into
+// view. What is printed meanwhile comes by the stream: its last lines are kept, older ones become pages, too.
+
+import type { LiveEvent } from "../live/stream";
+
+/** The longest part of a line that is shown, in characters. */
+export const WIDTH = 4000;
+/** So many of the lines that came by the stream are kept. */
+const KEPT = 20_000;
+/** A page has about so many lines. */
+export const PAGE = 512;
+
+/** Where a line begins. */
+export interface Mark {
+  line: number;
+  offset: number;
+}
+
+/** What the daemon says of the lines that are there. */
+export interface LineIndex {
+  /** Bytes up to behind the last whole line. */
+  end: number;
+  /** Whole lines. */
+  lines: number;
+  every: number;
+  /** Where line 0, `every`, 2 × `every`, … begin. */
+  offsets: number[];
+  size: number;
+}
+
+/** A line as it is shown: `more` bytes of it are not. */
+export interface Line {
+  text: string;
+  more: number;
+}
+
+/** The lines of one page, as the daemon tells them. */
+export interface Lines {
+  lines: { offset: number; length: number; text: string; cut?: boolean }[];
+  end: number;
+}
+
+/** A log. Changed in place; whoever shows it is told a version. */
+export interface Log {
+  count: number;
+  size: number;
+  marks: Mark[];
+  /** The last lines, from number `tailFrom` on. */
+  tail: Line[];
+  tailFrom: number;
+  /** The last line of the tail has no end yet. */
+  open: boolean;
+}
+
+/** A log of which the index is known. */
+export function logOf(index: LineIndex): Log {
+  const marks = index.offsets.map((offset, n) => ({ line: n * index.every, offset }));
+  return {
+    count: index.lines,
+    size: index.end,
+    marks: marks.length > 0 ? marks : [{ line: 0, offset: 0 }],
+    tail: [],
+    tailFrom: index.lines,
+    open: false,
+  };
+}
+
+/** Takes in what the stream says of the file. */
+export function take(log: Log, event: LiveEvent): Log {
+  if (event.type !== "text") return log;
+  const [text, offset, end] = [event["text"] as string, event["offset"] as number, event["end"] as number];
+  const mark = log.marks[log.marks.length - 1];
+  if (!log.open && mark !== undefined && log.count - mark.line >= PAGE)
+    log.marks.push({ line: log.count, offset });
+  let from = 0;
+  while (from < text.length) {
+    const at = text.indexOf("\n", from);
+    const to = at < 0 ? text.length : at;
+    append(log, text, from, to);
+    log.open = at < 0;
+    from = to + 1;
+  }
+  log.size = end;
+  if (log.tail.length > 2 * KEPT) {
+    // Only at a mark: what is dropped is to be found on a page.
+    const first = log.count - KEPT;
+    let keepFrom = log.tailFrom;
+    for (let n = log.marks.length - 1; n >= 0; n -= 1) {
+      const line = log.marks[n]?.line ?? 0;
+      if (line <= first) {
+        keepFrom = Math.max(keepFrom, line);
+        break;
+      }
+    }
+    log.tail.splice(0, keepFrom - log.tailFrom);
+    log.tailFrom = keepFrom;
+  }
+  return log;
+}
+
+function append(log: Log, text: string, from: number, to: number): void {
+  const length = to - from;
+  if (log.open) {
+    const last = log.tail[log.tail.length - 1];
+    if (last !== undefined) {
+      const room = Math.max(0, WIDTH - last.text.length);
+      last.text += text.slice(from, from + Math.min(room, length));
+      last.more += Math.max(0, length - room);
+      return;
+    }
+  }
+  log.tail.push({
+    text: text.slice(from, from + Math.min(WIDTH, length)),
+    more: Math.max(0, length - WIDTH),
+  });
+  log.count += 1;
+}
+
+/** The page that a line is on: where it begins, and how many lines it has; `null`: the tail has the line. */
+export function pageOf(log: Log, line: number): { mark: Mark; lines: number } | null {
+  if (line >= log.tailFrom) return null;
+  let [low, high] = [0, log.marks.length - 1];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((log.marks[middle]?.line ?? 0) <= line) low = middle;
+    else high = middle - 1;
+  }
+  const mark = log.marks[low];
+  if (mark === undefined) return null;
+  const next = log.marks[low + 1]?.line ?? log.count;
+  return { mark, lines: Math.min(next, Math.max(log.tailFrom, mark.line + 1)) - mark.line };
+}

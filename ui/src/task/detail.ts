@@ -1,0 +1,18 @@
+// One task with its runs, as the stream tells it.
+
+import type { TaskDetail } from "../api/types";
+import { useFeed, type Feed, type Reading } from "../live/feed";
+import { taskKey } from "../tree/tree";
+
+const READING: Reading<TaskDetail | null> = {
+  empty: () => null,
+  take: (task, event) => {
+    if (event.type === "task") return event["task"] as TaskDetail;
+    return event.type === "task_gone" ? null : task;
+  },
+};
+
+/** The task, its runs newest first; `null` until it is told, or when it is gone. */
+export function useTask(project: string, task: string): Feed<TaskDetail | null> {
+  return useFeed(`tree:${taskKey(project, task)}`, "", READING);
+}
