@@ -328,7 +328,9 @@ impl Poller {
                             refused.lock().expect("no panic").push(e.to_string());
                         }
                         // The connection was accepted, by a process that was killed.
-                        Err(_) => drop(broken.fetch_add(1, Ordering::Relaxed)),
+                        Err(_) => {
+                            broken.fetch_add(1, Ordering::Relaxed);
+                        }
                     }
                 }
                 thread::sleep(Duration::from_millis(3));
@@ -431,7 +433,7 @@ fn play(service: &Arc<Service>, poller: &Poller, n: usize, round: Round, held: &
             assert!(status == 409 || service.state()["state"] != "deferred", "{answer}");
         }
         // All workers of earlier rounds hold the drain, too.
-        for task in held.iter() {
+        for task in &*held {
             service.let_go(task);
         }
     }

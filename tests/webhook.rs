@@ -129,7 +129,7 @@ fn sandbox(receiver: &Receiver, timeout: &str) -> Sandbox {
 fn waiting(sandbox: &Sandbox) -> usize {
     let folder = std::fs::read_dir(sandbox.root().join("_daemon/outbox"));
     folder.map_or(0, |names| {
-        names.flatten().filter(|e| e.file_name().to_string_lossy().ends_with(".json")).count()
+        names.flatten().filter(|e| e.path().extension().is_some_and(|end| end == "json")).count()
     })
 }
 
