@@ -2,9 +2,10 @@
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
+use hyper::server::conn::http1;
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
@@ -139,13 +140,12 @@ fn connect<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
             Ok::<_, Infallible>(response.map(|body| Answered::new(body, turn)))
         }
     });
-    let mut http = auto::Builder::new(TokioExecutor::new()).http1_only();
-    http.http1()
-        .timer(TokioTimer::new())
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(LARGEST_HEAD)
         .max_headers(MOST_HEADERS);
-    let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+    let connection = http.serve_connection(TokioIo::new(stream), service);
     let watched = graceful.watch(connection);
     core.shutdown.spawn(async move {
         let ended = tokio::select! {
