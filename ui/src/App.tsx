@@ -188,11 +188,15 @@ class Caught extends Component<{ children: ReactNode }, { error: Error | null }>
     const { error } = this.state;
     if (error === null) return this.props.children;
     // A chunk of an older build is gone after an upgrade of the daemon.
-    const outdated = /dynamically imported module|Importing a module/.test(error.message);
+    const missing = /dynamically imported module|Importing a module/.test(error.message);
+    const away = missing && stream.connection.get().state !== "live";
+    const outdated = missing && !away;
     return (
       <div className="failure" role="alert">
-        <p className="empty-title">{outdated ? strings.error.outdated : strings.error.page}</p>
-        {!outdated && <p>{error.message}</p>}
+        <p className="empty-title">
+          {away ? strings.error.unreachable : outdated ? strings.error.outdated : strings.error.page}
+        </p>
+        {!missing && <p>{error.message}</p>}
         <button type="button" className="button" onClick={() => window.location.reload()}>
           {strings.error.reload}
         </button>
