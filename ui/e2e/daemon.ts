@@ -10,6 +10,8 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
+  readlinkSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -146,10 +148,24 @@ export class Place {
     await git("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "first");
   }
 
+  /** Whether a process works in this place, or was started for something in it. */
+  private owns(pid: string): boolean {
+    try {
+      const started = readFileSync(`/proc/${pid}/cmdline`, "utf8") + readlinkSync(`/proc/${pid}/cwd`);
+      return started.includes(this.folder);
+    } catch {
+      return false;
+    }
+  }
+
   async close(): Promise<void> {
     for (const daemon of this.daemons) await daemon.stop();
     for (const child of this.children)
       if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
+    // Agents outlive their daemon: those that still work are ended by their ids.
+    for (const pid of readdirSync("/proc").filter((n) => /^\d+$/.test(n))) {
+      if (this.owns(pid)) process.kill(Number(pid), "SIGKILL");
+    }
     // A shim may still be at its last write.
     await until("the folder to go", () => {
       try {
