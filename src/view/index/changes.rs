@@ -42,7 +42,7 @@ pub enum Since {
 }
 
 /// A project or task that is different.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TreeChange {
     /// The number of its last change.
     pub revision: u64,
@@ -51,7 +51,7 @@ pub struct TreeChange {
 }
 
 /// How a project or task stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Now {
     /// This project is there.
     Project(ProjectEntry),
