@@ -4,7 +4,7 @@ use super::{
     Runner, again,
     error::{Result, RunnerError},
     launch,
-    new_run::{NewRun, discard_unaccepted, make_run},
+    new_run::{NewRun, discard_unaccepted, make_run, some_ticket_is_unreadable},
     once,
     submit::{Accepted, holder},
 };
@@ -98,8 +98,8 @@ fn new_loop(
 /// [`TreeError::Locked`] while somebody holds the task.
 pub fn discard_abandoned(runner: &Runner, task: &TaskRef) -> Result<()> {
     let _lock = runner.tree.lock_task(task, &holder())?;
-    // Under the lock: it may just have been accepted.
-    if runner.tree.ticket_of(task)?.is_none() {
+    // Under the lock: it may just have been accepted. A ticket that cannot be read may have accepted it long ago.
+    if runner.tree.ticket_of(task)?.is_none() && !some_ticket_is_unreadable(&runner.tree)? {
         discard_unaccepted(runner, task, None)?;
     }
     Ok(())

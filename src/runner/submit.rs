@@ -11,7 +11,7 @@ use super::{
     Runner,
     error::{Result, RunnerError},
     launch,
-    new_run::{NewRun, discard_unaccepted, make_run},
+    new_run::{NewRun, discard_unaccepted, make_run, some_ticket_is_unreadable},
     thread,
 };
 use crate::tree::{
@@ -192,10 +192,12 @@ pub(super) fn is_accepted(runner: &Runner, task: &TaskRef) -> Result<bool> {
         let begun = runner.tree.run_info(&run).is_ok_and(|i| i.status != RunStatus::Created);
         Ok(begun || root.exists(&run.dir().claim())?)
     };
-    for id in runner.tree.runs(task)? {
-        if started(&id)? {
+    let runs = runner.tree.runs(task)?;
+    for id in &runs {
+        if started(id)? {
             return Ok(true);
         }
     }
-    Ok(false)
+    // A ticket that cannot be read may have accepted any run.
+    Ok(!runs.is_empty() && some_ticket_is_unreadable(&runner.tree)?)
 }
