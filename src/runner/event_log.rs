@@ -43,7 +43,9 @@ impl EventLog {
                 last.as_ref()
                     .map_or_else(|| Follower::start(self.dialect), |e| Follower::after(self.dialect, e)),
             );
-            last.iter().for_each(|event| self.refusals.add(event));
+            for event in &last {
+                self.refusals.add(event);
+            }
         }
         let Some(follower) = &mut self.follower else { return Ok(()) };
         while let Some(events) = follower.read(root, &dir, stream)? {

@@ -120,7 +120,7 @@ pub(super) fn start(runner: &Runner, info: &RunInfo) -> Result<()> {
     // The look at the work folder and the shim's own start take about as long.
     let look = || {
         if record_changes {
-            changes::before(runner, info)
+            changes::before(runner, info);
         }
     };
     match local.start(&spec, env, look) {

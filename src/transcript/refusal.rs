@@ -86,7 +86,9 @@ mod tests {
             let mut refusals = Refusals::default();
             for line in lines {
                 let events = events_of_line(Dialect::Claude, 0, line.len() as u64 + 1, line.as_bytes());
-                events.iter().for_each(|e| refusals.add(e));
+                for event in &events {
+                    refusals.add(event);
+                }
             }
             refusals.last().map(|f| (f.class, f.retry_after))
         };
@@ -99,7 +101,7 @@ mod tests {
 
     #[test]
     fn what_agents_leave_on_standard_error() {
-        let told = |dialect, tail| refusal_on_stderr(dialect, tail).map(|f| (f.class, f.retry_after));
+        let told = |dialect, tail: &str| refusal_on_stderr(dialect, tail).map(|f| (f.class, f.retry_after));
         let gemini = "YOLO mode is enabled.\nAttempt 2 failed with status 429. Retrying with backoff... _ApiError: {\"error\":{\"code\":429,\"message\":\"scripted error 429\",\"status\":\"INTERNAL\"}}\n    at throwErrorIfNotOK (file:///chunk.js:267833:24) {\n  status: 429\n}\n";
         assert_eq!(told(Dialect::Gemini, gemini), Some((UsageLimit, None)));
         let delayed = "Attempt 1 failed: You exceeded your current quota. Retrying after 38211ms...\n";

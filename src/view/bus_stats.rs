@@ -95,6 +95,7 @@ mod tests {
     };
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "somebody else made the folders")]
     fn what_was_touched_is_looked_at_again() {
         let folder = tempfile::tempdir().unwrap();
         let tree = Tree::create(folder.path(), Durability::Never, Clock::System).unwrap();

@@ -75,7 +75,7 @@ impl TreeSource {
                 let now = self.api.core.runner.tree.clock().now();
                 let reason = self.index.reasons(std::slice::from_ref(&task), now).pop().unwrap_or_default();
                 let (blocked_by, parent) = (self.index.blocked_by(&task), self.index.parent_of(&task));
-                Said::Task(TaskTold { reason, blocked_by, parent, task })
+                Said::Task(TaskTold { task, reason, blocked_by, parent })
             }
         }
     }

@@ -25,6 +25,7 @@ pub(in crate::http) struct TopicEvent<'a> {
 /// What an event says.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
+#[expect(clippy::large_enum_variant, reason = "it is written as soon as it is made, and never kept")]
 pub(in crate::http) enum TopicSaid<'a> {
     Own(Own<'a>),
     Log(LogEvent<'a>),
