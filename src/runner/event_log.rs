@@ -43,7 +43,7 @@ impl EventLog {
                 last.as_ref()
                     .map_or_else(|| Follower::start(self.dialect), |e| Follower::after(self.dialect, e)),
             );
-            for event in &last {
+            if let Some(event) = &last {
                 self.refusals.add(event);
             }
         }
