@@ -86,23 +86,28 @@ impl BusSource {
             Err(e) if e.status == http::StatusCode::NOT_FOUND => return Ok(Look::Gone),
             Err(e) => return Err(e),
         }
-        let (bus, offset) = (self.bus.clone(), self.offset);
-        let page = off_thread(move || match bus.read_some(offset, PAGE, PAGE_BYTES) {
-            Err(TreeError::NotFound { .. }) => Ok(None),
-            page => page.map(Some),
-        });
-        let Some(page) = page.await? else { return Ok(Look::Gone) };
-        if let Some(fault) = page.fault(&self.bus) {
-            self.core.faults.tell(&fault);
+        loop {
+            let (bus, offset) = (self.bus.clone(), self.offset);
+            let page = off_thread(move || match bus.read_some(offset, PAGE, PAGE_BYTES) {
+                Err(TreeError::NotFound { .. }) => Ok(None),
+                page => page.map(Some),
+            });
+            let Some(page) = page.await? else { return Ok(Look::Gone) };
+            if let Some(fault) = page.fault(&self.bus) {
+                self.core.faults.tell(&fault);
+            }
+            let Page { messages, next, more, .. } = page;
+            self.offset = next;
+            for message in messages {
+                let place = message.msg_id.to_string();
+                self.last = Some(message.msg_id.clone());
+                told.push(Told { said: Said::Message(message), place });
+            }
+            // Some of the lines may be no messages.
+            if !more || !told.is_empty() {
+                return Ok(Look::Events(told));
+            }
         }
-        let Page { messages, next, .. } = page;
-        self.offset = next;
-        for message in messages {
-            let place = message.msg_id.to_string();
-            self.last = Some(message.msg_id.clone());
-            told.push(Told { said: Said::Message(message), place });
-        }
-        Ok(Look::Events(told))
     }
 }
 

@@ -65,6 +65,22 @@ impl Bus {
         Ok(low)
     }
 
+    /// The last line before an offset whose id tells a time: the offset behind it, and that time.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`] without the project or task.
+    pub fn last_time_before(&self, offset: u64) -> Result<Option<(u64, DateTime<Utc>)>> {
+        let Some(file) = self.open()? else { return Ok(None) };
+        let lines = LineReader::new(&file).keeping(HEAD);
+        for head in lines.backward(offset) {
+            let head = head?;
+            if let Some(time) = line::own_id(lines, &head, &self.owner)?.and_then(|id| id.time()) {
+                return Ok(Some((head.end(), time)));
+            }
+        }
+        Ok(None)
+    }
+
     /// The first line from `start` on whose id tells a time, and that id.
     fn first_with_time(&self, lines: LineReader<'_>, start: u64, end: u64) -> Result<Option<(Line, MsgId)>> {
         for head in lines.keeping(HEAD).forward(start, end) {

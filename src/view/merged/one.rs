@@ -22,7 +22,7 @@ pub(super) struct One {
     told: u64,
     /// Offset behind the last line that was told and whose id tells a time, and that time.
     timed: (u64, Option<DateTime<Utc>>),
-    /// Whether that is not known, or times do not increase: then its place is its offset.
+    /// Whether times do not increase: then its place is its offset.
     disorder: bool,
     ahead: VecDeque<Next>,
     /// Offset behind what was read.
@@ -67,7 +67,11 @@ impl One {
     pub(super) fn go_to(&mut self, offset: u64) -> Result<()> {
         // A shorter file is another one: the task was deleted and made anew.
         let offset = if offset <= self.end()? { offset } else { 0 };
-        self.stand(offset, (0, None), offset > 0);
+        let timed = match self.bus.last_time_before(offset) {
+            Err(e) => missing(e).map(|()| None),
+            timed => timed,
+        }?;
+        self.stand(offset, timed.map_or((0, None), |(end, time)| (end, Some(time))));
         Ok(())
     }
 
@@ -77,7 +81,7 @@ impl One {
             Err(e) => missing(e).map(|()| 0),
             offset => offset,
         }?;
-        self.stand(offset, (offset, (offset > 0).then_some(time)), false);
+        self.stand(offset, (offset, (offset > 0).then_some(time)));
         Ok(offset)
     }
 
@@ -86,14 +90,14 @@ impl One {
         match self.bus.position_of(id) {
             Err(e) => missing(e).map(|()| false),
             Ok(offset) => {
-                self.stand(offset, (offset, Some(time)), false);
+                self.stand(offset, (offset, Some(time)));
                 Ok(true)
             }
         }
     }
 
-    fn stand(&mut self, offset: u64, timed: (u64, Option<DateTime<Utc>>), disorder: bool) {
-        (self.told, self.read, self.timed, self.disorder) = (offset, offset, timed, disorder);
+    fn stand(&mut self, offset: u64, timed: (u64, Option<DateTime<Utc>>)) {
+        (self.told, self.read, self.timed, self.disorder) = (offset, offset, timed, false);
         self.ahead.clear();
         self.may_have_more = true;
     }
@@ -107,7 +111,8 @@ impl One {
 
     /// What its next message is sorted by, if there is one. Reads some ahead.
     pub(super) fn next(&mut self, most: usize) -> Result<Option<DateTime<Utc>>> {
-        if self.ahead.is_empty() && self.may_have_more {
+        // Some of the lines may be no messages.
+        while self.ahead.is_empty() && self.may_have_more {
             let page = match self.bus.read_some(self.read, most, AHEAD_BYTES) {
                 // A task that has just been deleted; the project's own bus must be there.
                 Err(TreeError::NotFound { .. }) if self.task.is_some() => Page::default(),
@@ -129,11 +134,7 @@ impl One {
         let Next { end, message, .. } = self.ahead.pop_front()?;
         self.told = end;
         if let Some(time) = message.msg_id.time() {
-            match self.timed.1 {
-                Some(before) if time <= before => self.disorder = true,
-                Some(_) => {}
-                None => self.disorder = false,
-            }
+            self.disorder |= self.timed.1.is_some_and(|before| time <= before);
             self.timed = (end, self.timed.1.max(Some(time)));
         }
         Some(message)
