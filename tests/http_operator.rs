@@ -201,7 +201,7 @@ fn families(text: &str) -> std::collections::BTreeMap<String, (String, Vec<(Stri
     let (mut current, mut helped) = (String::new(), String::new());
     for line in text.lines().filter(|l| !l.is_empty()) {
         if let Some(help) = line.strip_prefix("# HELP ") {
-            helped = help.split_once(' ').expect("a help").0.to_owned();
+            help.split_once(' ').expect("a help").0.clone_into(&mut helped);
         } else if let Some(kind) = line.strip_prefix("# TYPE ") {
             let (name, kind) = kind.split_once(' ').expect("a type");
             assert_eq!(name, helped, "help and type stand together");
@@ -222,6 +222,7 @@ fn families(text: &str) -> std::collections::BTreeMap<String, (String, Vec<(Stri
 }
 
 #[test]
+#[expect(clippy::float_cmp, reason = "the figures that are compared are whole numbers")]
 fn an_operator_sees_queue_durations_tokens_money_buses_streams_and_the_watcher() {
     let sandbox = Sandbox::new();
     let captured = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/agents/claude");

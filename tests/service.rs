@@ -55,7 +55,7 @@ fn a_unit_is_installed_linted_and_removed() {
 
     if there("systemd-analyze") {
         let units = ["run-agent.service", "run-agent.socket"].map(|name| folder.join(name));
-        let lint = Command::new("systemd-analyze")
+        let verified = Command::new("systemd-analyze")
             .args(["verify", "--user", "--man=no"])
             .args(&units)
             .env("XDG_RUNTIME_DIR", sandbox.path("home"))

@@ -59,7 +59,7 @@ fn heavy_every_subscriber_gets_every_message() {
     let began = Instant::now();
     let told: Vec<Vec<String>> = std::thread::scope(|scope| {
         let one = |n: usize| {
-            let path = if n % 2 == 0 {
+            let path = if n.is_multiple_of(2) {
                 "/api/v1/messages/stream?project_id=p&task_id=t"
             } else {
                 "/api/v1/stream?topics=bus:p/t"
