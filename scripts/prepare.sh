@@ -136,3 +136,27 @@ need_chromium() {
     { as_root apt-get update -q && as_root apt-get install -qy --no-install-recommends chromium; } >/dev/null ||
         { echo "${without}chromium could not be installed"; return 1; }
 }
+
+# Schemathesis, which tries the HTTP API by its document, below target/schemathesis. Without it that test says that it
+# is skipped.
+need_schemathesis() {
+    local wanted=tests/schemathesis/requirements.txt folder="${CARGO_TARGET_DIR:-$PWD/target}/schemathesis"
+    cmp -s "$wanted" "$folder/installed.txt" && return
+    local without="the test with Schemathesis is skipped: "
+    if ! command -v python3 >/dev/null; then
+        echo "${without}no python3 here"
+        return
+    fi
+    rm -rf "$folder"
+    if ! python3 -c 'import ensurepip' 2>/dev/null && [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
+        echo "installing python3-venv (Schemathesis gets a folder of its own)"
+        { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends python3-venv; } || true
+    fi
+    echo "installing Schemathesis into $folder"
+    if python3 -m venv "$folder" && "$folder/bin/pip" install -q --disable-pip-version-check --retries 1 -r "$wanted"; then
+        cp "$wanted" "$folder/installed.txt"
+    else
+        rm -rf "$folder"
+        echo "${without}it could not be installed; is python3-venv there, and the registry reachable?"
+    fi
+}

@@ -66,8 +66,14 @@ impl Body {
     }
 }
 
-/// From the text, so that an error names line and column.
+/// From the text, so that an error names line and column, and the field that it is about.
 fn understood<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes)
-        .map_err(|e| HttpError::bad_request(format!("the body is not understood: {e}")))
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
+        let field = e.path().to_string();
+        let field = if field == "." { String::new() } else { format!(", at {}", field.escape_debug()) };
+        HttpError::bad_request(format!("the body is not understood{field}: {}", e.inner()))
+    })?;
+    json.end().map_err(|e| HttpError::bad_request(format!("the body is not understood: {e}")))?;
+    Ok(value)
 }

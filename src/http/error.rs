@@ -49,6 +49,11 @@ impl HttpError {
         Self { status: StatusCode::METHOD_NOT_ALLOWED, message, allow: Some(allow) }
     }
 
+    pub(super) fn no_proxy() -> Self {
+        let allow = Some("GET, HEAD, POST, DELETE, OPTIONS".to_owned());
+        Self { status: StatusCode::METHOD_NOT_ALLOWED, message: "this is no proxy".to_owned(), allow }
+    }
+
     /// With the causes of an error, and without the secrets that a path or a value may hold.
     fn caused(status: StatusCode, error: &dyn Error) -> Self {
         let mut message = error.to_string();

@@ -58,8 +58,8 @@ impl Guard {
         request: &Request<B>,
         peer: Peer,
     ) -> Result<(), HttpError> {
-        if *request.method() == Method::CONNECT || *request.method() == Method::TRACE {
-            return Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "this is no proxy"));
+        if *request.method() == Method::CONNECT {
+            return Err(HttpError::no_proxy());
         }
         if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > LONGEST_TARGET) {
             let text = format!("the address is longer than {LONGEST_TARGET} bytes");

@@ -40,10 +40,11 @@ fn check(kind: &'static str, text: &str) -> Result<(), BadId> {
 }
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $kind:literal, $check:path) => {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $pattern:literal, $check:path) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(try_from = "String", into = "String")]
+        #[schemars(extend("pattern" = $pattern))]
         pub struct $name(String);
 
         impl $name {
@@ -86,24 +87,24 @@ macro_rules! id {
 
 id!(
     /// Names a project: a folder of the root.
-    ProjectId, "project", check
+    ProjectId, "project", "^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$", check
 );
 id!(
     /// Names a task: a folder of its project.
-    TaskId, "task", check
+    TaskId, "task", "^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$", check
 );
 id!(
     /// Names a run: `YYYYMMDD-HHMMSSffff-PID-SEQ`. Imported trees may have others.
-    RunId, "run", check
+    RunId, "run", "^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$", check
 );
 id!(
     /// Names a message: `MSG-YYYYMMDD-HHMMSS-NNNNNNNNN-PIDNNNNN-NNNN`, or `@<offset>` for a
     /// line that somebody wrote by hand without an id.
-    MsgId, "message", check_message
+    MsgId, "message", "^(@[0-9]{1,19}|[A-Za-z0-9][A-Za-z0-9_-]{0,127})$", check_message
 );
 id!(
     /// Names a ticket: 20 digits, in order of acceptance.
-    TicketId, "ticket", check_ticket
+    TicketId, "ticket", "^[0-9]{20}$", check_ticket
 );
 
 fn check_message(kind: &'static str, text: &str) -> Result<(), BadId> {

@@ -27,6 +27,15 @@ pub(in crate::http) enum Pages {
     Refused,
 }
 
+/// Whom an endpoint is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::http) enum Audience {
+    /// Clients: it stands in the document of the API.
+    Programs,
+    /// People with a browser: a page of ours, or a part of one.
+    People,
+}
+
 /// One method of one path: all that is known about it. Made by [`get`], [`post`] or [`delete`], and finished by
 /// [`Endpoint::map`] or [`Endpoint::then`].
 #[derive(Debug, Clone)]
@@ -39,6 +48,8 @@ pub(in crate::http) struct Endpoint<Served = ()> {
     pub(in crate::http) summary: &'static str,
     /// What there is to say beyond that, in Markdown.
     pub(in crate::http) about: &'static str,
+    /// Whom it is for.
+    pub(in crate::http) audience: Audience,
     /// Whether a page in a browser may ask for it.
     pub(in crate::http) pages: Pages,
     /// The parameters of its path.
@@ -78,6 +89,11 @@ pub(in crate::http) fn get(path: &'static str, summary: &'static str) -> Endpoin
     Endpoint::new("GET", path, summary)
 }
 
+/// Declares a page of ours, or a part of one.
+pub(in crate::http) fn page(path: &'static str, summary: &'static str) -> Endpoint {
+    Endpoint { audience: Audience::People, ..get(path, summary) }
+}
+
 /// Declares what answers `POST`.
 pub(in crate::http) fn post(path: &'static str, summary: &'static str) -> Endpoint {
     Endpoint::new("POST", path, summary)
@@ -95,6 +111,7 @@ impl Endpoint {
             path,
             summary,
             about: "",
+            audience: Audience::Programs,
             pages: Pages::Allowed,
             target: &[],
             params: Vec::new(),
@@ -142,8 +159,13 @@ impl Endpoint {
     }
 
     /// Answers without a body.
+    pub(in crate::http) fn empty(self, status: StatusCode, when: &'static str) -> Self {
+        self.answers(status, when, Content::Nothing)
+    }
+
+    /// Has nothing to answer but that all is well.
     pub(in crate::http) fn no_content(self, when: &'static str) -> Self {
-        self.answers(StatusCode::NO_CONTENT, when, Content::Nothing)
+        self.empty(StatusCode::NO_CONTENT, when)
     }
 
     /// Answers with a stream of events whose data is JSON of this type, that goes on where a client was cut off.
@@ -191,13 +213,14 @@ impl Endpoint {
                 }
             })
             .boxed();
-        let Self { method, path, summary, about, pages, params, body, answers, errors, .. } = self;
+        let Self { method, path, summary, about, audience, pages, params, body, answers, errors, .. } = self;
         let target = T::PARAMS;
         Endpoint {
             method,
             path,
             summary,
             about,
+            audience,
             pages,
             target,
             params,

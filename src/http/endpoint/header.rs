@@ -19,3 +19,8 @@ pub(in crate::http) const IDEMPOTENCY_KEY: Param = text::<String>(
 /// Which bytes are asked for.
 pub(in crate::http) const RANGE: Param =
     text::<String>("Range", "The bytes that are asked for, as in `bytes=0-1023`; one range only").in_header();
+
+/// What a client has already.
+pub(in crate::http) const IF_NONE_MATCH: Param =
+    text::<String>("If-None-Match", "The `ETag` of what is there already: 304 if it is still the same")
+        .in_header();

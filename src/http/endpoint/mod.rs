@@ -12,8 +12,8 @@ mod target;
 
 pub(super) use answer::{Answer, Content, SchemaOf};
 pub(super) use call::{Arrival, Call};
-pub(super) use declared::{Endpoint, Pages, Serve, delete, get, post};
-pub(super) use header::{IDEMPOTENCY_KEY, LAST_EVENT_ID, RANGE};
-pub(super) use param::{Kind, Param, Place, flag, number, one_of, text, time, words};
+pub(super) use declared::{Audience, Endpoint, Pages, Serve, delete, get, page, post};
+pub(super) use header::{IDEMPOTENCY_KEY, IF_NONE_MATCH, LAST_EVENT_ID, RANGE};
+pub(super) use param::{Kind, Param, Place, flag, number, one_of, opaque, text, time, words};
 pub(super) use query::{Query, bad};
 pub(super) use table::{Found, Table};

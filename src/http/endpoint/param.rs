@@ -32,6 +32,8 @@ pub(in crate::http) enum Place {
 pub(in crate::http) enum Kind {
     /// A text of a type.
     Text(SchemaOf),
+    /// A text of a pattern.
+    Pattern(&'static str),
     /// Some of these words, with commas between.
     Words(&'static [&'static str]),
     /// One of some words.
@@ -68,6 +70,11 @@ impl Param {
 /// A text of a type.
 pub(in crate::http) const fn text<T: JsonSchema>(name: &'static str, about: &'static str) -> Param {
     Param::of(name, Kind::Text(schema_of::<T>), about)
+}
+
+/// A text of a pattern: an opaque one of ours.
+pub(in crate::http) const fn opaque(name: &'static str, pattern: &'static str, about: &'static str) -> Param {
+    Param::of(name, Kind::Pattern(pattern), about)
 }
 
 /// Some of these words, with commas between.

@@ -1,30 +1,71 @@
 //! The document as a whole.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use bytes::Bytes;
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
-use super::{errors, operation, schemas::Schemas};
-use crate::http::{endpoint::Table, wire};
+use super::{errors, operation, page::page, schemas::Schemas};
+use crate::http::{
+    endpoint::{Audience, Table},
+    wire,
+};
 
-/// The document, spelled once.
+const JSON: &str = "application/json";
+pub(in crate::http) const HTML: &str = "text/html; charset=utf-8";
+pub(in crate::http) const CSS: &str = "text/css; charset=utf-8";
+
+/// How the page looks.
+const STYLE: &[u8] = include_bytes!("style.css");
+
+/// The document in all its spellings, made once.
 #[derive(Debug)]
 pub(in crate::http) struct Document {
-    /// Its JSON.
-    pub(in crate::http) json: Bytes,
+    /// For programs.
+    pub(in crate::http) json: Asset,
+    /// For people.
+    pub(in crate::http) page: Asset,
+    /// How that looks.
+    pub(in crate::http) style: Asset,
+}
+
+/// Bytes that stay as they are while the daemon runs.
+#[derive(Debug)]
+pub(in crate::http) struct Asset {
+    /// The bytes.
+    pub(in crate::http) bytes: Bytes,
+    /// Their media type.
+    pub(in crate::http) media: &'static str,
+    /// What tells them from others, as the `ETag` header spells it.
+    pub(in crate::http) tag: String,
+}
+
+impl Asset {
+    fn new(media: &'static str, bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        let mut hasher = DefaultHasher::new();
+        bytes.hash(&mut hasher);
+        Self { bytes, media, tag: format!("\"{:016x}\"", hasher.finish()) }
+    }
 }
 
 impl Document {
     /// The document of these endpoints.
     pub(in crate::http) fn of(table: &Table) -> Self {
-        Self { json: serde_json::to_vec_pretty(&value(table)).unwrap_or_default().into() }
+        let document = value(table);
+        Self {
+            json: Asset::new(JSON, serde_json::to_vec(&document).unwrap_or_default()),
+            page: Asset::new(HTML, page(&document)),
+            style: Asset::new(CSS, STYLE),
+        }
     }
 }
 
 fn value(table: &Table) -> Value {
     let mut schemas = Schemas::new();
     let mut paths: Map<String, Value> = Map::new();
-    for endpoint in table.endpoints() {
+    for endpoint in table.endpoints().filter(|e| e.audience == Audience::Programs) {
         let path = paths.entry(endpoint.path).or_insert_with(|| json!({}));
         path[endpoint.method.to_ascii_lowercase()] = operation::of(endpoint, &mut schemas);
     }
@@ -76,6 +117,26 @@ mod tests {
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), all, "an operation's id is its own");
-        assert_eq!(all, routes::table().endpoints().count());
+        let documented = routes::table().endpoints().filter(|e| e.audience == Audience::Programs).count();
+        assert_eq!(all, documented);
+    }
+
+    #[test]
+    fn the_page_has_every_operation_and_loads_nothing_from_elsewhere() {
+        let document = Document::of(&routes::table());
+        let page = std::str::from_utf8(&document.page.bytes).unwrap();
+        for endpoint in routes::table().endpoints().filter(|e| e.audience == Audience::Programs) {
+            assert!(page.contains(&format!("<code>{}</code>", endpoint.path)), "{}", endpoint.path);
+        }
+        // Each link within it leads somewhere.
+        for at in page.split("href=\"#").skip(1) {
+            let id = at.split('"').next().unwrap();
+            assert!(page.contains(&format!("id=\"{id}\"")), "{id}");
+        }
+        for forbidden in ["<script", " style=", "src=", "http://", "https://", "@import", "url("] {
+            let style = std::str::from_utf8(STYLE).unwrap();
+            let page = page.replace("http://localhost:14355", "");
+            assert!(!page.contains(forbidden) && !style.contains(forbidden), "{forbidden}");
+        }
     }
 }

@@ -63,6 +63,7 @@ fn parameter(param: &Param, schemas: &mut Schemas) -> Value {
     };
     let schema = match param.kind {
         Kind::Text(of) => schemas.taken(of),
+        Kind::Pattern(pattern) => json!({ "type": "string", "pattern": pattern }),
         Kind::Words(words) => json!({ "type": "array", "items": { "type": "string", "enum": words } }),
         Kind::OneOf(words) => json!({ "type": "string", "enum": words }),
         Kind::Number { least, most: usize::MAX } => json!({ "type": "integer", "minimum": least }),
@@ -77,6 +78,10 @@ fn parameter(param: &Param, schemas: &mut Schemas) -> Value {
         "required": param.required,
         "schema": schema,
     });
+    if param.place == Place::Query && !param.required {
+        // As if it were not there.
+        parameter["allowEmptyValue"] = true.into();
+    }
     if let Kind::Words(_) = param.kind {
         parameter["explode"] = false.into();
     }

@@ -10,7 +10,8 @@ use crate::{
         Api,
         caller::Caller,
         endpoint::{
-            Call, Endpoint, IDEMPOTENCY_KEY, Param, Query, Serve, bad, get, number, one_of, post, text,
+            Call, Endpoint, IDEMPOTENCY_KEY, Param, Query, Serve, bad, get, number, one_of, opaque, post,
+            text,
         },
         error::{HttpError, Result, json},
         wire,
@@ -28,7 +29,10 @@ const TASK: Param = text::<TaskId>("task_id", "The task whose bus is meant; with
 pub(super) const SCOPE: Param =
     one_of("scope", &["own", "all"], "The bus of the project alone, or with those of its tasks merged in");
 const AFTER: Param = text::<MsgId>("after", "Only messages behind this one");
-const SINCE: Param = text::<String>("since", "Only messages since this time, or behind the one of this id");
+const SINCE: Param =
+    opaque("since", SINCE_PATTERN, "Only messages since this time, or behind the one of this id");
+/// A time of RFC 3339, or the id of a message.
+const SINCE_PATTERN: &str = r"^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z|@[0-9]{1,19}|[A-Za-z0-9][A-Za-z0-9_-]{0,127})$";
 const BEFORE: Param = text::<MsgId>("before", "Only messages before this one");
 const LIMIT: Param = number("limit", 1, 5000, "The most messages of an answer; without it, all of them");
 

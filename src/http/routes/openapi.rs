@@ -1,26 +1,44 @@
-//! `/openapi.json`: the document of this API.
+//! `/openapi.json` and `/docs`: what there is to know of this API, for programs and for people.
 
 use http::{HeaderValue, StatusCode, header};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use warp::reply::Response;
 
 use crate::http::{
-    Api,
-    endpoint::{Endpoint, Serve, get},
-    openapi::Document,
+    endpoint::{Call, Endpoint, IF_NONE_MATCH, Serve, get, page},
+    error::Result,
+    openapi::{Asset, CSS, Document, HTML},
 };
 
 pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
     vec![
         get("/openapi.json", "The document of this API, OpenAPI 3.1")
-            .json::<Value>(StatusCode::OK, "The document")
-            .map(|call, (): &()| Ok(document(&call.api))),
+            .params(&[IF_NONE_MATCH])
+            .json::<Map<String, Value>>(StatusCode::OK, "The document")
+            .empty(StatusCode::NOT_MODIFIED, "It is there already")
+            .map(|call, (): &()| send(call, |document| &document.json)),
+        page("/docs", "The document of this API, as a page")
+            .text(StatusCode::OK, "The page", HTML)
+            .map(|call, (): &()| send(call, |document| &document.page)),
+        page("/docs/style.css", "How that page looks")
+            .text(StatusCode::OK, "The style", CSS)
+            .map(|call, (): &()| send(call, |document| &document.style)),
     ]
 }
 
-fn document(api: &Api) -> Response {
-    let document = api.document.get_or_init(|| Document::of(&api.table));
-    let mut response = Response::new(document.json.clone().into());
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+fn send(call: &Call, which: impl Fn(&Document) -> &Asset) -> Result<Response> {
+    let asset = which(call.api.document.get_or_init(|| Document::of(&call.api.table)));
+    let given = call.header(&IF_NONE_MATCH)?.unwrap_or_default();
+    let known = given.split(',').any(|tag| tag.trim().trim_start_matches("W/") == asset.tag);
+    let mut response = Response::new(if known { Vec::new().into() } else { asset.bytes.clone().into() });
+    if known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    }
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.media));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if let Ok(tag) = HeaderValue::from_str(&asset.tag) {
+        headers.insert(header::ETAG, tag);
+    }
+    Ok(response)
 }

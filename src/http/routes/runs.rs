@@ -9,7 +9,9 @@ use super::off_thread;
 use crate::{
     http::{
         Api,
-        endpoint::{Call, Endpoint, Param, Query, Serve, bad, get, number, one_of, post, text, time, words},
+        endpoint::{
+            Call, Endpoint, Param, Query, Serve, bad, get, number, one_of, opaque, post, text, time, words,
+        },
         error::{HttpError, Result, json},
         wire::{self, RunWord},
     },
@@ -34,7 +36,11 @@ const STATUS: Param =
     words("status", RunWord::WORDS, "Only runs that stand like this; several with commas between");
 const SINCE: Param = time("since", "Only runs that were started since");
 const SORT: Param = one_of("sort", &["-run_id", "run_id"], "The order: newest first, or oldest first");
-const CURSOR: Param = text::<String>("cursor", "The `next_cursor` of the part before");
+const CURSOR: Param = opaque(
+    "cursor",
+    r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}\.[A-Za-z0-9][A-Za-z0-9_-]{0,127}\.[A-Za-z0-9][A-Za-z0-9_-]{0,127}$",
+    "The `next_cursor` of the part before",
+);
 const LIMIT: Param = number("limit", 1, 1000, "The most runs of an answer; without it, all of them");
 
 /// Which runs a list of them has.

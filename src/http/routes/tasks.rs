@@ -10,8 +10,8 @@ use crate::{
     http::{
         Api,
         endpoint::{
-            Call, Endpoint, IDEMPOTENCY_KEY, Param, Query, Serve, delete, get, number, one_of, post, text,
-            time, words,
+            Call, Endpoint, IDEMPOTENCY_KEY, Param, Query, Serve, delete, get, number, one_of, opaque, post,
+            text, time, words,
         },
         error::{HttpError, Result, json},
         wire,
@@ -37,7 +37,11 @@ const SORT: Param = one_of(
     &["task_id", "-task_id", "last_activity", "-last_activity"],
     "The order; a minus turns it round",
 );
-const CURSOR: Param = text::<String>("cursor", "The `next_cursor` of the part before");
+const CURSOR: Param = opaque(
+    "cursor",
+    r"^(0|-?[1-9][0-9]{0,14})\.[A-Za-z0-9][A-Za-z0-9_-]{0,127}\.[A-Za-z0-9][A-Za-z0-9_-]{0,127}$",
+    "The `next_cursor` of the part before",
+);
 const LIMIT: Param = number("limit", 1, 1000, "The most tasks of an answer; without it, all of them");
 
 /// Which tasks a list of them has.

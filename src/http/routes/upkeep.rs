@@ -11,7 +11,7 @@ use crate::{
     config,
     daemon::Cleaning,
     http::{
-        endpoint::{Call, Endpoint, Param, Serve, bad, flag, get, post, text},
+        endpoint::{Call, Endpoint, Param, Serve, bad, flag, get, opaque, post},
         error::{Result, json},
         wire,
     },
@@ -22,8 +22,11 @@ use crate::{
 /// How old is old, unless the query says so.
 const A_WEEK: Duration = Duration::from_hours(168);
 
-const OLDER_THAN: Param =
-    text::<String>("older_than", "How long ago a run has ended, as in `90m` or `30d`; `168h`");
+const OLDER_THAN: Param = opaque(
+    "older_than",
+    "^[1-9][0-9]{0,4}(s|m|h|d)$",
+    "How long ago a run has ended, as in `90m` or `30d`; `168h`",
+);
 const KEEP_FAILED: Param = flag("keep_failed", "Whether runs that failed are kept");
 const DRY_RUN: Param = flag("dry_run", "Whether it is only told what would be deleted");
 

@@ -23,6 +23,7 @@ pub(in crate::http) struct WhoAsks<'a> {
 pub(in crate::http) struct NewCode {
     /// No more than the key that asks for it has; absent: as much.
     #[serde(default)]
+    #[schemars(extend("enum" = ["read", "run", "admin", null]))]
     pub(in crate::http) scope: Option<String>,
 }
 

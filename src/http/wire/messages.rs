@@ -23,6 +23,7 @@ pub(in crate::http) struct NewMessage {
     pub(in crate::http) run_id: Option<RunId>,
     #[serde(rename = "type", default)]
     pub(in crate::http) kind: Option<MessageType>,
+    #[schemars(length(min = 1))]
     pub(in crate::http) body: String,
     #[serde(default)]
     pub(in crate::http) parents: Vec<Parent>,
@@ -87,6 +88,7 @@ pub(in crate::http) struct Messages<'a> {
 pub(in crate::http) struct NewBusMessage {
     #[serde(rename = "type", default)]
     pub(in crate::http) kind: Option<MessageType>,
+    #[schemars(length(min = 1))]
     pub(in crate::http) body: String,
     #[serde(default)]
     pub(in crate::http) run_id: Option<RunId>,
