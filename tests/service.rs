@@ -61,9 +61,9 @@ fn a_unit_is_installed_linted_and_removed() {
             .env("XDG_RUNTIME_DIR", sandbox.path("home"))
             .output()
             .expect("systemd-analyze");
-        let said = String::from_utf8_lossy(&lint.stderr).into_owned();
+        let said = String::from_utf8_lossy(&verified.stderr).into_owned();
         let ours: Vec<&str> = said.lines().filter(|l| l.contains("run-agent")).collect();
-        assert!(lint.status.success() && ours.is_empty(), "{lint:?}");
+        assert!(verified.status.success() && ours.is_empty(), "{verified:?}");
     } else {
         skipped("no systemd-analyze to read the units with");
     }

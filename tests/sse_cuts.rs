@@ -111,10 +111,10 @@ fn cut(
     }
     #[expect(clippy::print_stdout, reason = "what the long form of the test measures")]
     {
-    println!(
-        "{path}: {cuts} cuts ({within} behind new events), {kills} daemons killed, {} events, {cut:?}",
-        client.events.len()
-    );
+        println!(
+            "{path}: {cuts} cuts ({within} behind new events), {kills} daemons killed, {} events, {cut:?}",
+            client.events.len()
+        );
     }
     (daemon, client.events)
 }
