@@ -16,6 +16,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=ui/dist");
     let dist = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("ui/dist");
+    // A folder that is not there counts as changed, each time: everything would be built again. Where the sources
+    // may not be written to, it is.
+    let _ = fs::create_dir_all(&dist);
     let mut files = Vec::new();
     // Half a build is none.
     if dist.join("index.html").is_file() {

@@ -215,10 +215,14 @@ mod tests {
     fn opencode_is_called() {
         let opencode = || ask(AgentType::Opencode);
         let bypass = "/bin/true run --format json --auto";
-        opencode().is(bypass, &[]);
+        let logs = [("OPENCODE_PRINT_LOGS", "1"), ("OPENCODE_LOG_LEVEL", "ERROR")];
+        opencode().is(bypass, &logs);
         let ask = r#"{"bash":"ask","edit":"ask","external_directory":"ask","webfetch":"ask"}"#;
-        opencode().with(asks).is("/bin/true run --format json", &[("OPENCODE_PERMISSION", ask)]);
-        opencode().with(everything).is(&format!("{bypass} --model m --session id-1 --more x"), &[]);
+        let [print, level] = logs;
+        opencode()
+            .with(asks)
+            .is("/bin/true run --format json", &[print, level, ("OPENCODE_PERMISSION", ask)]);
+        opencode().with(everything).is(&format!("{bypass} --model m --session id-1 --more x"), &logs);
         let model = |model| move |a: &mut Ask| a.model = Some(model);
         let key = |a: &mut Ask| {
             a.key = Some("OPENCODE_API_KEY");
@@ -248,13 +252,13 @@ mod tests {
         ] {
             let planned = ask.plan(None).unwrap();
             assert_eq!(planned.argv.join(" "), format!("{bypass} --model {model}"));
-            let [(name, settings)] = &planned.env[..] else { panic!("{planned:?}") };
+            let [_, _, (name, settings)] = &planned.env[..] else { panic!("{planned:?}") };
             assert_eq!(*name, "OPENCODE_CONFIG_CONTENT");
             let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
             assert_eq!(value(settings), value(&content));
         }
         // Which provider the key is for only the model tells.
-        opencode().with(key).is(bypass, &[]);
+        opencode().with(key).is(bypass, &logs);
     }
 
     #[test]

@@ -14,12 +14,11 @@
 mod candidate;
 mod carry;
 mod request;
+mod seat;
 mod settle;
 
 use std::{
-    net::SocketAddr,
-    os::fd::{AsFd, OwnedFd},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -29,34 +28,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::Environment,
-    process::{
-        command::CommandSpec,
-        handoff::{Arrival, Wire},
-    },
-    tree::{Tree, daemon_info::DaemonLock, self_update::SelfUpdate},
+    tree::{Tree, self_update::SelfUpdate},
 };
 
 pub use candidate::{SelfReport, report};
 pub use carry::Handover;
 pub use request::{Refusal, UpdateStatus};
+pub use seat::Seat;
+use seat::beside;
 
 /// How long a candidate may take to check itself, and a new daemon to be healthy.
 const LIMIT: Duration = Duration::from_secs(10);
-
-/// What makes this process the daemon, and how another would be started in its place.
-#[derive(Debug)]
-pub struct Seat {
-    /// The root's lock.
-    pub lock: DaemonLock,
-    /// Shares of the listeners.
-    pub listeners: Mutex<Vec<OwnedFd>>,
-    /// Where it answers.
-    pub address: SocketAddr,
-    /// The program as it is installed, and the daemon's command line.
-    pub command: CommandSpec,
-    /// How it came by its place, if another has left it.
-    pub arrival: Option<Arrival>,
-}
 
 /// The update of a daemon.
 #[derive(Debug)]
@@ -83,32 +65,6 @@ impl State {
     }
 }
 
-impl Seat {
-    /// Lets go of the listeners, so that whoever comes on the way down is refused.
-    pub fn close(&self) {
-        lock(&self.listeners).clear();
-    }
-
-    fn wire(&self) -> Option<&Wire> {
-        match &self.arrival {
-            Some(Arrival::OnTrial(wire)) => Some(wire),
-            _ => None,
-        }
-    }
-
-    /// A share of everything, for the one that comes after us.
-    fn share(&self) -> std::io::Result<crate::process::handoff::Place> {
-        let listeners =
-            lock(&self.listeners).iter().map(OwnedFd::try_clone).collect::<std::io::Result<_>>()?;
-        Ok(crate::process::handoff::Place { listeners, lock: self.lock.as_fd().try_clone_to_owned()? })
-    }
-
-    /// Where the old program is kept once it was replaced.
-    fn kept(&self) -> PathBuf {
-        beside(&self.command.program, |name| format!("{name}.rollback"))
-    }
-}
-
 impl Updates {
     pub(super) fn new(seat: Seat, tree: &Tree, environment: &Environment) -> Self {
         let mut state = State { update: settle::at_start(&seat, tree), ..State::default() };
@@ -126,11 +82,6 @@ impl Updates {
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
-}
-
-/// A path beside another, with a name made of that one's.
-fn beside(path: &Path, name: impl Fn(&str) -> String) -> PathBuf {
-    path.with_file_name(name(&path.file_name().unwrap_or_default().to_string_lossy()))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

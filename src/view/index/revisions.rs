@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(whole(&revisions, 3), Some(vec![(4, task("a"))]));
         assert_eq!(whole(&revisions, 5), None, "it has not been yet");
         revisions.gone(task("b"));
-        revisions.gone(task("never there"));
+        revisions.gone(task("never-there"));
         assert_eq!(whole(&revisions, 3), Some(vec![(4, task("a")), (5, task("b"))]));
         assert_eq!(
             whole(&revisions, 0),

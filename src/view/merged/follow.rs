@@ -274,7 +274,7 @@ mod tests {
         buses.line(1, r#"{"body":"by hand"}"#);
         buses.line(1, "garbage");
         let (mut log, reset) = buses.begin(BusesBegin::First);
-        assert!(!reset && log.place() == BusesCursor { until: log.place().until, ..BusesCursor::default() });
+        assert!(!reset, "a beginning has no place that could be lost");
         let all = log.read(&Grown::Any).unwrap();
         let told: Vec<&str> = all.iter().map(|(m, _)| m.body.as_str()).collect();
         assert_eq!((told.len(), told[0]), (41, "0"));
