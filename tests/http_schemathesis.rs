@@ -20,10 +20,7 @@ fn schemathesis() -> Option<PathBuf> {
     let program = target.join("schemathesis/bin/schemathesis");
     let there = program.is_file();
     if !there {
-        println!(
-            "skipped: no {}: scripts/test installs it where there is python3 with venv",
-            program.display()
-        );
+        crate::common::skipped(&format!("no {}: scripts/test installs it", program.display()));
     }
     there.then_some(program)
 }
