@@ -209,7 +209,7 @@ fn every_refusal_is_json_with_its_status() {
     let daemon = Daemon::start(&sandbox, &[]);
     let absent = "20260101-0000000000-1-0001";
     for (method, path, status, text) in [
-        ("GET", "/", 404, "no such route"),
+        ("GET", "/nothing", 404, "no such route"),
         ("GET", "/api/v1/nothing", 404, "no such route"),
         ("GET", "/api/v1/tasks/t", 400, "project_id"),
         ("GET", "/api/v1/tasks/t?project_id=p", 404, "task p/t"),

@@ -28,8 +28,12 @@ fn operations(document: &Value) -> Vec<(String, &str, &Value)> {
 #[track_caller]
 fn conforms(document: &Value, method: &str, path: &str, answer: &Answer) {
     let operation = &document["paths"][path][method.to_ascii_lowercase()];
-    let response = &operation["responses"][answer.status.to_string()];
+    let mut response = &operation["responses"][answer.status.to_string()];
     assert!(!response.is_null(), "{method} {path} documents no {}: {answer:?}", answer.status);
+    // Errors are written down once, and named.
+    if let Some(name) = response["$ref"].as_str() {
+        response = document.pointer(name.trim_start_matches('#')).expect("what is referred to");
+    }
     let schema = &response["content"]["application/json"]["schema"];
     assert!(!schema.is_null(), "{method} {path} documents no JSON for {}", answer.status);
     let schema = json!({ "allOf": [schema], "components": document["components"] });

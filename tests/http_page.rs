@@ -22,7 +22,8 @@ fn sandbox() -> Sandbox {
 
 #[test]
 fn the_page_is_found_wherever_one_looks_for_it() {
-    let daemon = Daemon::start(&sandbox(), &[]);
+    let sandbox = sandbox();
+    let daemon = Daemon::start(&sandbox, &[]);
     for path in ["/", "/ui"] {
         let answer = daemon.get(path);
         assert_eq!(answer.status, 307, "{path}");
@@ -48,7 +49,8 @@ fn the_page_is_found_wherever_one_looks_for_it() {
 
 #[test]
 fn lines_are_told_by_number_and_found_by_text() {
-    let daemon = Daemon::start(&sandbox(), &[]);
+    let sandbox = sandbox();
+    let daemon = Daemon::start(&sandbox, &[]);
     let run = daemon.create("t", "talks");
     daemon.until_task("t", "completed");
     let lines = |rest: &str| daemon.get(&format!("/api/projects/p/tasks/t/runs/{run}/lines{rest}"));
@@ -82,7 +84,8 @@ fn lines_are_told_by_number_and_found_by_text() {
 
 #[test]
 fn what_runs_come_to_is_told() {
-    let daemon = Daemon::start(&sandbox(), &[]);
+    let sandbox = sandbox();
+    let daemon = Daemon::start(&sandbox, &[]);
     daemon.create("t", "talks");
     daemon.until_task("t", "completed");
     let activity = daemon.get("/api/v1/activity?step=86400").json();

@@ -122,9 +122,10 @@ pub(super) fn lay_out(runner: &Runner, submission: &Submission) -> Result<(TaskL
     if let Some(ring) = dependency::cycle(&runner.tree, task, &submission.depends_on)? {
         return Err(RunnerError::Cycle(ring.iter().map(TaskId::as_str).collect::<Vec<_>>().join(" -> ")));
     }
-    let link = submission.origin.thread.as_ref().map(|parent| thread::link(runner, parent)).transpose()?;
     let cwd = launch::work_folder(runner, task, &config, submission.project_root.as_deref())?;
     let checked = launch::check(runner, &config, &cwd)?;
+    // Last: what is wrong with the request itself is said before what it refers to.
+    let link = submission.origin.thread.as_ref().map(|parent| thread::link(runner, parent)).transpose()?;
 
     let root = runner.tree.root();
     // Nothing of it counts before the ticket does, and the ticket comes when all of it is durable.

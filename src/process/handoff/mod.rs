@@ -4,45 +4,28 @@
 //! A descriptor is the open file, the open socket or the lock itself, whoever holds it: as long as one does, connections
 //! are queued by the kernel and nobody else becomes the daemon.
 
+mod exec;
 mod guard;
 mod health;
+mod start;
 mod watch;
 mod wire;
 
 use std::{
-    ffi::{CString, OsStr, OsString},
-    io,
     net::SocketAddr,
-    os::{
-        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
-        unix::{
-            ffi::{OsStrExt, OsStringExt},
-            fs::MetadataExt,
-        },
-    },
-    path::{Path, PathBuf},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::PathBuf,
     time::Duration,
 };
 
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
-use rustix::io::FdFlags;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    command::{CommandSpec, Life},
-    identity::ProcessId,
-    sys,
-};
+use super::identity::ProcessId;
 
+pub use exec::{VARIABLE, heed_signals, own_image};
 pub use guard::{VERB, main as guard};
+pub use start::{activated, start_guard};
 pub use wire::{Heard, Wire, Word};
-
-/// Variable that says what was left open for the program that begins.
-pub const VARIABLE: &str = "CONDUCTOR_HANDOFF";
-/// The first descriptor that a service manager passes.
-const FIRST: RawFd = 3;
-/// How long a guard may take to begin.
-const BEGIN: Duration = Duration::from_secs(10);
 
 /// What makes a process the daemon.
 #[derive(Debug)]
@@ -71,17 +54,6 @@ pub enum Arrival {
     PutBack(String),
 }
 
-/// The variable's text.
-#[derive(Debug, Serialize, Deserialize)]
-struct Left {
-    listeners: Vec<RawFd>,
-    lock: RawFd,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    guard: Option<RawFd>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    put_back: Option<String>,
-}
-
 /// What a guard has to know.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Watch {
@@ -101,146 +73,4 @@ impl Place {
     fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
         std::iter::once(self.lock.as_fd()).chain(self.listeners.iter().map(AsFd::as_fd)).collect()
     }
-}
-
-impl Handoff {
-    /// Takes what the variable's text names. The process is called after the program that it stands for.
-    ///
-    /// # Errors
-    /// If the text is not understood, or names what is not open.
-    pub fn take(text: &str, program: &OsStr) -> Result<Self, String> {
-        let left: Left =
-            serde_json::from_str(text).map_err(|e| format!("{VARIABLE} is not understood: {e}"))?;
-        let adopt = |fd| sys::adopt(fd).map_err(|e| format!("{VARIABLE} names what is not open: {e}"));
-        let listeners = left.listeners.into_iter().map(adopt).collect::<Result<_, _>>()?;
-        let place = Place { listeners, lock: adopt(left.lock)? };
-        let arrival = match (left.guard, left.put_back) {
-            (Some(guard), _) => Arrival::OnTrial(Wire::of(adopt(guard)?)),
-            (None, why) => Arrival::PutBack(why.unwrap_or_else(|| "the update was undone".to_owned())),
-        };
-        name_process(program);
-        Ok(Self { place, arrival })
-    }
-
-    /// Becomes the program in `file`, which is told to be `command.program`; returns only with the reason why it
-    /// could not, and with everything as it was. This process must have no other thread that starts programs.
-    ///
-    /// Signals that ask for the end are held back until [`heed_signals`]: none is lost on the way.
-    #[must_use]
-    pub fn exec(&self, file: &Path, command: &CommandSpec) -> io::Error {
-        let guard = match &self.arrival {
-            Arrival::OnTrial(wire) => Some(wire.as_fd()),
-            Arrival::PutBack(_) => None,
-        };
-        let left = Left {
-            listeners: self.place.listeners.iter().map(AsRawFd::as_raw_fd).collect(),
-            lock: self.place.lock.as_raw_fd(),
-            guard: guard.map(|fd| fd.as_raw_fd()),
-            put_back: match &self.arrival {
-                Arrival::OnTrial(_) => None,
-                Arrival::PutBack(why) => Some(why.clone()),
-            },
-        };
-        let passed: Vec<_> = self.place.descriptors().into_iter().chain(guard).collect();
-        let failure = || -> io::Result<io::Error> {
-            let text = serde_json::to_string(&left)?;
-            let (file, args, env) =
-                (c_string(file.as_os_str())?, arguments(command)?, environment(command, &text)?);
-            hold_signals(SigmaskHow::SIG_BLOCK);
-            for fd in &passed {
-                rustix::io::fcntl_setfd(fd, FdFlags::empty())?;
-            }
-            match nix::unistd::execve(&file, &args, &env) {
-                Ok(never) => match never {},
-                Err(e) => Ok(e.into()),
-            }
-        };
-        let failure = failure().unwrap_or_else(|e| e);
-        for fd in passed {
-            let _ = rustix::io::fcntl_setfd(fd, FdFlags::CLOEXEC);
-        }
-        hold_signals(SigmaskHow::SIG_UNBLOCK);
-        failure
-    }
-}
-
-/// Starts a guard and gives it a share of the place. When this returns the daemon may end in any way: it is put back.
-///
-/// # Errors
-/// If it cannot be started, or does not begin in time.
-pub fn start_guard(command: &CommandSpec, place: &Place, watch: &Watch) -> io::Result<Wire> {
-    let (ours, its) = Wire::pair()?;
-    let verb = std::iter::once(VERB.into());
-    let spec = CommandSpec {
-        program: own_image(),
-        args: verb.chain(command.args.iter().cloned()).collect(),
-        ..command.clone()
-    };
-    let dup = |fd: BorrowedFd<'_>| fd.try_clone_to_owned();
-    let (out, err) = (dup(std::io::stdout().as_fd())?, dup(std::io::stderr().as_fd())?);
-    let mut child = spec.spawn_quiet(its.into_fd(), out, err, Life::ItsOwn)?;
-    ours.send_with(&serde_json::to_vec(watch)?, &place.descriptors())?;
-    // What was started ends at once: the guard itself is nobody's child.
-    child.wait()?;
-    match ours.listen(BEGIN)? {
-        Heard::Word(Word::Ready) => Ok(ours),
-        heard => Err(io::Error::other(format!("the guard does not begin ({heard:?})"))),
-    }
-}
-
-/// The sockets that a service manager has opened for this process, sd_listen_fds(3); empty if it has not.
-///
-/// # Errors
-/// If the variables name what is not open.
-pub fn activated(environment: impl Fn(&'static str) -> Option<OsString>) -> io::Result<Vec<OwnedFd>> {
-    let number = |name| environment(name)?.to_str()?.parse::<u32>().ok();
-    let ours = number("LISTEN_PID") == Some(std::process::id());
-    let count = number("LISTEN_FDS").filter(|_| ours).and_then(|n| RawFd::try_from(n).ok()).unwrap_or(0);
-    (FIRST..FIRST.saturating_add(count)).map(sys::adopt).collect()
-}
-
-/// Lets signals through that [`Handoff::exec`] has held back, once somebody listens for them.
-pub fn heed_signals() {
-    hold_signals(SigmaskHow::SIG_UNBLOCK);
-}
-
-/// Our own program as it runs, even if its file is another one by now.
-#[must_use]
-pub fn own_image() -> PathBuf {
-    let own = PathBuf::from("/proc/self/exe");
-    let file = |path: &Path| path.metadata().map(|meta| (meta.dev(), meta.ino())).ok();
-    match std::env::current_exe() {
-        Ok(path) if file(&path).is_some() && file(&path) == file(&own) => path,
-        _ => own,
-    }
-}
-
-fn hold_signals(how: SigmaskHow) {
-    let signals: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect();
-    let _ = sigprocmask(how, Some(&signals), None);
-}
-
-fn name_process(program: &OsStr) {
-    let name = Path::new(program).file_name().unwrap_or(program);
-    if let Ok(name) = c_string(name) {
-        let _ = nix::sys::prctl::set_name(&name);
-    }
-}
-
-fn c_string(text: &OsStr) -> io::Result<CString> {
-    CString::new(text.as_bytes()).map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a NUL byte"))
-}
-
-fn arguments(command: &CommandSpec) -> io::Result<Vec<CString>> {
-    std::iter::once(command.program.as_os_str())
-        .chain(command.args.iter().map(OsString::as_os_str))
-        .map(c_string)
-        .collect()
-}
-
-fn environment(command: &CommandSpec, handoff: &str) -> io::Result<Vec<CString>> {
-    let kept = command.env.iter().filter(|(name, _)| *name != VARIABLE);
-    let lines = kept.map(|(name, value)| [name.clone().into_vec(), value.clone().into_vec()].join(&b'='));
-    let ours = format!("{VARIABLE}={handoff}").into_bytes();
-    lines.chain([ours]).map(|line| c_string(OsStr::from_bytes(&line))).collect()
 }

@@ -1,0 +1,144 @@
+//! The place goes through exec(2): what was left open is named in a variable, and taken from it by the program that begins.
+
+use std::{
+    ffi::{CString, OsStr, OsString},
+    io,
+    os::{
+        fd::{AsFd, AsRawFd, RawFd},
+        unix::{
+            ffi::{OsStrExt, OsStringExt},
+            fs::MetadataExt,
+        },
+    },
+    path::{Path, PathBuf},
+};
+
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use rustix::io::FdFlags;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    super::{command::CommandSpec, sys},
+    Arrival, Handoff, Place, Wire,
+};
+
+/// Variable that says what was left open for the program that begins.
+pub const VARIABLE: &str = "CONDUCTOR_HANDOFF";
+
+/// The variable's text.
+#[derive(Debug, Serialize, Deserialize)]
+struct Left {
+    listeners: Vec<RawFd>,
+    lock: RawFd,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guard: Option<RawFd>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    put_back: Option<String>,
+}
+
+impl Handoff {
+    /// Takes what the variable's text names. The process is called after the program that it stands for.
+    ///
+    /// # Errors
+    /// If the text is not understood, or names what is not open.
+    pub fn take(text: &str, program: &OsStr) -> Result<Self, String> {
+        let left: Left =
+            serde_json::from_str(text).map_err(|e| format!("{VARIABLE} is not understood: {e}"))?;
+        let adopt = |fd| sys::adopt(fd).map_err(|e| format!("{VARIABLE} names what is not open: {e}"));
+        let listeners = left.listeners.into_iter().map(adopt).collect::<Result<_, _>>()?;
+        let place = Place { listeners, lock: adopt(left.lock)? };
+        let arrival = match (left.guard, left.put_back) {
+            (Some(guard), _) => Arrival::OnTrial(Wire::of(adopt(guard)?)),
+            (None, why) => Arrival::PutBack(why.unwrap_or_else(|| "the update was undone".to_owned())),
+        };
+        name_process(program);
+        Ok(Self { place, arrival })
+    }
+
+    /// Becomes the program in `file`, which is told to be `command.program`; returns only with the reason why it
+    /// could not, and with everything as it was. This process must have no other thread that starts programs.
+    ///
+    /// Signals that ask for the end are held back until [`heed_signals`]: none is lost on the way.
+    #[must_use]
+    pub fn exec(&self, file: &Path, command: &CommandSpec) -> io::Error {
+        let guard = match &self.arrival {
+            Arrival::OnTrial(wire) => Some(wire.as_fd()),
+            Arrival::PutBack(_) => None,
+        };
+        let left = Left {
+            listeners: self.place.listeners.iter().map(AsRawFd::as_raw_fd).collect(),
+            lock: self.place.lock.as_raw_fd(),
+            guard: guard.map(|fd| fd.as_raw_fd()),
+            put_back: match &self.arrival {
+                Arrival::OnTrial(_) => None,
+                Arrival::PutBack(why) => Some(why.clone()),
+            },
+        };
+        let passed: Vec<_> = self.place.descriptors().into_iter().chain(guard).collect();
+        let failure = || -> io::Result<io::Error> {
+            let text = serde_json::to_string(&left)?;
+            let (file, args, env) =
+                (c_string(file.as_os_str())?, arguments(command)?, environment(command, &text)?);
+            hold_signals(SigmaskHow::SIG_BLOCK);
+            for fd in &passed {
+                rustix::io::fcntl_setfd(fd, FdFlags::empty())?;
+            }
+            match nix::unistd::execve(&file, &args, &env) {
+                Ok(never) => match never {},
+                Err(e) => Ok(e.into()),
+            }
+        };
+        let failure = failure().unwrap_or_else(|e| e);
+        for fd in passed {
+            let _ = rustix::io::fcntl_setfd(fd, FdFlags::CLOEXEC);
+        }
+        hold_signals(SigmaskHow::SIG_UNBLOCK);
+        failure
+    }
+}
+
+/// Lets signals through that [`Handoff::exec`] has held back, once somebody listens for them.
+pub fn heed_signals() {
+    hold_signals(SigmaskHow::SIG_UNBLOCK);
+}
+
+/// Our own program as it runs, even if its file is another one by now.
+#[must_use]
+pub fn own_image() -> PathBuf {
+    let own = PathBuf::from("/proc/self/exe");
+    let file = |path: &Path| path.metadata().map(|meta| (meta.dev(), meta.ino())).ok();
+    match std::env::current_exe() {
+        Ok(path) if file(&path).is_some() && file(&path) == file(&own) => path,
+        _ => own,
+    }
+}
+
+fn hold_signals(how: SigmaskHow) {
+    let signals: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect();
+    let _ = sigprocmask(how, Some(&signals), None);
+}
+
+fn name_process(program: &OsStr) {
+    let name = Path::new(program).file_name().unwrap_or(program);
+    if let Ok(name) = c_string(name) {
+        let _ = nix::sys::prctl::set_name(&name);
+    }
+}
+
+fn c_string(text: &OsStr) -> io::Result<CString> {
+    CString::new(text.as_bytes()).map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a NUL byte"))
+}
+
+fn arguments(command: &CommandSpec) -> io::Result<Vec<CString>> {
+    std::iter::once(command.program.as_os_str())
+        .chain(command.args.iter().map(OsString::as_os_str))
+        .map(c_string)
+        .collect()
+}
+
+fn environment(command: &CommandSpec, handoff: &str) -> io::Result<Vec<CString>> {
+    let kept = command.env.iter().filter(|(name, _)| *name != VARIABLE);
+    let lines = kept.map(|(name, value)| [name.clone().into_vec(), value.clone().into_vec()].join(&b'='));
+    let ours = format!("{VARIABLE}={handoff}").into_bytes();
+    lines.chain([ours]).map(|line| c_string(OsStr::from_bytes(&line))).collect()
+}
