@@ -1,17 +1,20 @@
 //! What must hold of any bytes at all, whoever reads them.
 //!
-//! The seeds are the lines of `fixtures/agents` and of the buses in `fixtures/trees`.
+//! The seeds are the lines of `fixtures/agents` and of the buses in `fixtures/trees`, the answers in `fixtures/chat`, and
+//! a bundle that `scripts/fuzz` makes.
 
 use std::{fs, sync::OnceLock};
 
 use run_agent::{
+    agents::chat::{self, Body},
+    archive,
     clock::Clock,
     fsx::Durability,
     transcript::{Account, Dialect, MOST_EVENTS, events_of_line},
     tree::{
         Tree,
         bus::{Bus, Message},
-        event::Event,
+        event::{Event, TurnOutcome, What},
     },
 };
 
@@ -81,5 +84,54 @@ pub fn bus(bytes: &[u8]) {
     assert_eq!(tail.messages.last(), page.messages.last());
     if let Some(message) = page.messages.first() {
         let _ = bus.after(Some(&message.msg_id), ALL);
+    }
+}
+
+/// Reads the bytes as the body of a chat completion, whole and as a stream: its turn ends once, at its end, and an answer
+/// that is called complete has words.
+///
+/// # Panics
+///
+/// If one of these does not hold.
+pub fn chat(bytes: &[u8]) {
+    for body in [Body::Stream, Body::Whole] {
+        let mut said = Vec::new();
+        let mut print = |what: &[What]| {
+            said.extend_from_slice(what);
+            Ok(())
+        };
+        let outcome = chat::hear(bytes, body, ToString::to_string, &mut print).expect("nothing is printed in vain");
+        let (last, before) = said.split_last().expect("it ends");
+        assert!(matches!(last, What::TurnEnd { outcome: o, .. } if *o == outcome));
+        assert!(!before.iter().any(|w| matches!(w, What::TurnEnd { .. })));
+        let spoke = said.iter().any(|w| matches!(w, What::Message { text, .. } if !text.trim().is_empty()));
+        assert!(spoke || outcome != TurnOutcome::Completed);
+        for what in &said {
+            let text = serde_json::to_string(what).expect("an event is JSON");
+            stream(Dialect::Native, text.as_bytes());
+        }
+    }
+}
+
+/// Opens the bytes as a bundle: gzip as they are, and a tar archive, packed, that they may be: nothing is written
+/// outside the folder that it is given, and nothing stays there.
+///
+/// # Panics
+///
+/// If one of these does not hold.
+pub fn bundle(bytes: &[u8]) {
+    static PLACE: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let place = PLACE.get_or_init(|| tempfile::tempdir().expect("a temporary folder")).path();
+    let (file, inside) = (place.join("b.tar.gz"), place.join("inside"));
+    fs::create_dir_all(&inside).expect("a folder");
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    std::io::Write::write_all(&mut packed, bytes).expect("memory");
+    for bytes in [bytes, &packed.finish().expect("memory")] {
+        fs::write(&file, bytes).expect("the bundle is written");
+        drop(archive::open(&file, &inside));
+        assert_eq!(fs::read_dir(&inside).expect("a folder").count(), 0);
+        let mut there: Vec<_> = fs::read_dir(place).expect("a folder").filter_map(|e| Some(e.ok()?.file_name())).collect();
+        there.sort();
+        assert_eq!(there, ["b.tar.gz", "inside"]);
     }
 }

@@ -284,7 +284,7 @@ fn kind_of_disk(kind: FsErrorKind) -> Kind {
     match kind {
         FsErrorKind::NotFound => Kind::NotFound,
         FsErrorKind::Full => Kind::DiskFull,
-        FsErrorKind::Denied | FsErrorKind::WrongKind => Kind::RootUnusable,
+        FsErrorKind::Denied | FsErrorKind::NotAFolder | FsErrorKind::NotAFile => Kind::RootUnusable,
         FsErrorKind::Escapes | FsErrorKind::TooLarge => Kind::Corrupt,
         FsErrorKind::Other => Kind::Failed,
     }

@@ -100,7 +100,11 @@ fn find(flags: &Flags, environment: &Environment, cwd: &Path) -> Result<Found, C
         match read_outside(&path, MAX_FILE) {
             Ok(bytes) => return Ok(Some((path.into(), bytes))),
             // A folder of that name, or a home that is none, is no configuration.
-            Err(e) if matches!(e.kind(), FsErrorKind::NotFound | FsErrorKind::WrongKind) => {}
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    FsErrorKind::NotFound | FsErrorKind::NotAFolder | FsErrorKind::NotAFile
+                ) => {}
             Err(source) => return Err(ConfigError::Unreadable { named_by: None, source }),
         }
     }

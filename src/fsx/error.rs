@@ -29,8 +29,10 @@ pub enum FsErrorKind {
     Full,
     /// Not permitted, or a file system mounted read-only.
     Denied,
-    /// A file stands where a folder is needed, or the other way round.
-    WrongKind,
+    /// A file stands where a folder is needed.
+    NotAFolder,
+    /// A folder, a pipe or a socket stands where a file is needed.
+    NotAFile,
     /// A link or `..` led out of the root.
     Escapes,
     /// The file is larger than its reader takes.
@@ -52,12 +54,13 @@ impl FsError {
             Some(Errno::ENOENT) => FsErrorKind::NotFound,
             Some(Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG) => FsErrorKind::Full,
             Some(Errno::EACCES | Errno::EPERM | Errno::EROFS) => FsErrorKind::Denied,
-            Some(Errno::ENOTDIR | Errno::EISDIR) => FsErrorKind::WrongKind,
+            Some(Errno::ENOTDIR) => FsErrorKind::NotAFolder,
+            Some(Errno::EISDIR) => FsErrorKind::NotAFile,
             Some(Errno::EXDEV | Errno::ELOOP) => FsErrorKind::Escapes,
             Some(_) => FsErrorKind::Other,
             None => match self.source.kind() {
                 io::ErrorKind::FileTooLarge => FsErrorKind::TooLarge,
-                io::ErrorKind::InvalidInput => FsErrorKind::WrongKind,
+                io::ErrorKind::InvalidInput => FsErrorKind::NotAFile,
                 _ => FsErrorKind::Other,
             },
         }

@@ -103,7 +103,7 @@ impl From<TreeError> for HttpError {
         let status = match &error {
             TreeError::Fs(e) if e.kind() == FsErrorKind::Full => StatusCode::INSUFFICIENT_STORAGE,
             // A link out of the root, or something that is no file, in the place of one.
-            TreeError::Fs(e) if matches!(e.kind(), FsErrorKind::Escapes | FsErrorKind::WrongKind) => {
+            TreeError::Fs(e) if matches!(e.kind(), FsErrorKind::Escapes | FsErrorKind::NotAFile) => {
                 StatusCode::FORBIDDEN
             }
             TreeError::Fs(_) | TreeError::Corrupt { .. } | TreeError::Newer { .. } => {

@@ -4,7 +4,7 @@
 use std::{
     io::{BufRead, BufReader, ErrorKind, Read, Write},
     net::TcpStream,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -97,7 +97,8 @@ pub enum Ended {
 }
 
 impl Client {
-    /// Connects behind the last event, takes at most so many bytes of the stream, and breaks off.
+    /// Connects behind the last event, takes at most so many bytes of the stream, and breaks off; also where nothing
+    /// comes for a while, or where it goes on for ten times as long.
     pub fn take(&mut self, port: u16, path: &str, bytes: usize, patience: Duration) -> Ended {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the daemon listens");
         stream.set_read_timeout(Some(super::daemon::PATIENCE)).expect("a time limit");
@@ -117,10 +118,10 @@ impl Client {
         }
         assert!(head.starts_with("HTTP/1.1 200") && head.contains("text/event-stream"), "{head}");
         reader.get_ref().set_read_timeout(Some(patience)).expect("a time limit");
-        self.body(&mut reader, bytes)
+        self.body(&mut reader, bytes, Instant::now() + 10 * patience)
     }
 
-    fn body(&mut self, reader: &mut BufReader<TcpStream>, mut left: usize) -> Ended {
+    fn body(&mut self, reader: &mut BufReader<TcpStream>, mut left: usize, deadline: Instant) -> Ended {
         let mut parser = Parser::behind(&self.last);
         let mut piece = vec![0; 64 * 1024];
         loop {
@@ -149,7 +150,7 @@ impl Client {
                     events.push(message);
                 });
                 (chunk, left) = (chunk - got, left - got);
-                if left == 0 {
+                if left == 0 || Instant::now() > deadline {
                     return Ended::Cut;
                 }
             }

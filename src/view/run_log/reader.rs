@@ -101,6 +101,13 @@ impl RunLog {
     pub fn read(&mut self, shown: Shown) -> Result<Vec<(LogEvent, Cursor)>> {
         let ended = shown.status.is_final();
         let mut events = Vec::new();
+        let note = Note::of(shown.status);
+        let untold = |at: &Cursor| at.note != note && at.note != Note::Done;
+        // That it runs is told before what it prints, however far a reader is behind.
+        if !ended && untold(&self.cursor) {
+            self.cursor.note = note;
+            events.push((LogEvent::Status(shown), self.cursor));
+        }
         let (mut bytes, mut caught_up) = (0, false);
         while events.len() < PAGE && bytes < PAGE_BYTES {
             let Some((stream, piece)) = self.next_piece(ended)? else {
@@ -116,8 +123,7 @@ impl RunLog {
             events.push((LogEvent::Line { stream, time, text, continues }, self.cursor));
         }
         // An end is told behind everything that was printed before it.
-        let note = Note::of(shown.status);
-        if self.cursor.note != note && self.cursor.note != Note::Done && (!ended || caught_up) {
+        if ended && caught_up && untold(&self.cursor) {
             self.cursor.note = note;
             events.push((LogEvent::Status(shown), self.cursor));
         }
