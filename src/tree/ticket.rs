@@ -17,7 +17,7 @@ use super::{
     refs::{RunRef, TaskRef},
     task::TaskKind,
 };
-use crate::fsx::{Lock, RelPath};
+use crate::fsx::{Lock, RelPath, Stat};
 
 /// The wish for a loop, and where the loop stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -130,11 +130,16 @@ impl Tree {
     /// # Errors
     /// If the folder cannot be read; a ticket that cannot be is an entry with an error.
     pub fn tickets(&self, place: Place) -> Result<Vec<TicketFile>> {
-        let ids = self.ticket_ids(place)?;
-        self.ticket_cache.keep_only(place, &ids.iter().collect());
+        let there = self.root().list_with_stats(&place.folder())?;
+        let number = |name: &str| name.strip_suffix(".yaml")?.parse::<TicketId>().ok();
+        let there: Vec<(TicketId, Stat)> =
+            there.into_iter().filter_map(|(name, stat)| Some((number(&name)?, stat))).collect();
+        self.ticket_cache.keep_only(place, &there.iter().map(|(id, _)| id).collect());
         let mut files = Vec::new();
-        for id in ids {
-            match self.ticket(place, &id) {
+        for (id, stat) in there {
+            // What is remembered was a file: a link in its place is another.
+            let known = self.ticket_cache.get(place, &id, stat.into());
+            match known.map_or_else(|| self.ticket(place, &id), |ticket| Ok(Some(ticket))) {
                 Ok(Some(ticket)) => files.push(TicketFile { id, place, ticket: Ok(ticket) }),
                 // Moved or closed since the folder was listed.
                 Ok(None) => {}
