@@ -1,11 +1,7 @@
 //! One request: who may come in, which route is meant, and what every answer says.
 
-use std::{
-    panic::AssertUnwindSafe,
-    sync::{Arc, atomic::Ordering},
-};
+use std::sync::{Arc, atomic::Ordering};
 
-use futures_util::FutureExt;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use hyper::{
     body::{Body as _, Incoming},
@@ -17,6 +13,7 @@ use warp::{Filter, reply::Response};
 use super::{
     Api, auth,
     caller::{self, Caller, Peer},
+    caught::caught,
     connection::Unread,
     cors,
     endpoint::{Arrival, Endpoint, Found, Pages, Serve},
@@ -132,15 +129,13 @@ impl Door {
         request.extensions_mut().insert(arrival);
         let filter = endpoint.filter().recover(error::refused).unify();
         let service = TowerToHyperService::new(warp::service(filter));
-        let response = match AssertUnwindSafe(service.call(request)).catch_unwind().await {
-            Ok(Ok(response)) => response,
-            Ok(Err(never)) => match never {},
-            Err(_) => {
-                self.api.counters.panicked();
-                let text = "this request met a bug; the daemon's log has it";
-                HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
+        let answer = async {
+            match service.call(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
             }
         };
+        let response = caught(&self.api.counters, answer).await;
         if let Some(caller) = log {
             let (key, status) = (caller.key_name(), response.status().as_u16());
             tracing::info!(

@@ -6,6 +6,7 @@
 mod auth;
 mod body;
 mod caller;
+mod caught;
 mod connection;
 mod cors;
 mod counters;

@@ -16,7 +16,7 @@ pub struct Step {
     pub ended: u64,
     /// Those of them that succeeded.
     pub completed: u64,
-    /// Those of them whose agent told no price.
+    /// Those of them whose agent told no price; what is played again has none.
     pub unpriced: u64,
     /// What they used, as far as it was told.
     pub usage: Usage,
@@ -39,9 +39,13 @@ pub fn steps(runs: &[Arc<RunSummary>], since: DateTime<Utc>, step: TimeDelta) ->
         });
         at.ended += 1;
         at.completed += u64::from(run.status == Some(RunStatus::Completed));
-        let told = run.usage.clone().unwrap_or_default();
-        at.unpriced += u64::from(told.cost_usd.is_none());
-        at.usage.add(&told);
+        if run.replayed {
+            continue;
+        }
+        at.unpriced += u64::from(run.usage.as_ref().is_none_or(|u| u.cost_usd.is_none()));
+        if let Some(usage) = &run.usage {
+            at.usage.add(usage);
+        }
     }
     steps.into_values().collect()
 }

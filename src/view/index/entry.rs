@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::tally::Spent;
 use crate::{
     tree::{
         Fault,
@@ -46,14 +45,14 @@ pub struct RunSummary {
     pub previous: Option<RunId>,
     /// Working folder of its agent.
     pub cwd: Option<Arc<str>>,
-    /// What it used, where its agent has said so.
-    pub spent: Option<Box<Spent>>,
     /// Number of the attempt in its loop; 1 is the first.
     pub attempt: u32,
     /// The model that answered.
     pub model: Option<Arc<str>>,
     /// What it used, as far as its agent said.
     pub usage: Option<Usage>,
+    /// Whether it plays another run again, which has used what it tells of.
+    pub replayed: bool,
     /// How much it changed in its work folder, where that is a repository's.
     pub changed: Option<DiffStat>,
 }
@@ -63,6 +62,12 @@ impl RunSummary {
     #[must_use]
     pub fn is_final(&self) -> bool {
         self.status.is_some_and(RunStatus::is_final)
+    }
+
+    /// What it adds to a sum: nothing where another run is played again.
+    #[must_use]
+    pub fn spent(&self) -> Option<&Usage> {
+        self.usage.as_ref().filter(|_| !self.replayed)
     }
 
     /// What an entry says, for a task whose loop is wanted or not.
@@ -86,10 +91,10 @@ impl RunSummary {
                 parent: None,
                 previous: None,
                 cwd: None,
-                spent: None,
                 attempt: 1,
                 model: None,
                 usage: None,
+                replayed: false,
                 changed: None,
             },
         }
@@ -109,10 +114,10 @@ impl RunSummary {
             parent: info.parent_run_id,
             previous: info.previous_run_id,
             cwd: info.cwd.map(Arc::from),
-            spent: info.usage.as_ref().and_then(Spent::said).map(Box::new),
             attempt: info.attempt,
             model: info.model.map(Arc::from),
             usage: info.usage,
+            replayed: info.replay_of.is_some(),
             changed: info.git.and_then(|git| git.diffstat),
         }
     }

@@ -115,7 +115,7 @@ impl State {
             self.tallies.entry(now.agent.clone()).or_default().count(
                 status,
                 now.start_time.zip(now.end_time).map(|(start, end)| end - start),
-                now.spent.as_deref(),
+                now.spent(),
             );
         }
     }

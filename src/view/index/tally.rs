@@ -36,28 +36,18 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// What an agent has said; `None`: nothing.
-    pub(super) fn said(usage: &Usage) -> Option<Self> {
-        let spent = Self {
-            input_tokens: usage.input_tokens.unwrap_or(0),
-            output_tokens: usage.output_tokens.unwrap_or(0),
-            cached_tokens: usage.cached_tokens.unwrap_or(0),
-            micro_usd: micro(usage.cost_usd.unwrap_or(0.0)),
-        };
-        (spent != Self::default()).then_some(spent)
-    }
-
-    fn add(&mut self, more: &Self) {
-        self.input_tokens = self.input_tokens.saturating_add(more.input_tokens);
-        self.output_tokens = self.output_tokens.saturating_add(more.output_tokens);
-        self.cached_tokens = self.cached_tokens.saturating_add(more.cached_tokens);
-        self.micro_usd = self.micro_usd.saturating_add(more.micro_usd);
+    fn add(&mut self, more: &Usage) {
+        let add = |sum: &mut u64, more: Option<u64>| *sum = sum.saturating_add(more.unwrap_or(0));
+        add(&mut self.input_tokens, more.input_tokens);
+        add(&mut self.output_tokens, more.output_tokens);
+        add(&mut self.cached_tokens, more.cached_tokens);
+        add(&mut self.micro_usd, more.cost_usd.map(micro));
     }
 }
 
 impl Tally {
     /// Counts a run that has ended: how, after how long if that is known, and what it used.
-    pub(super) fn count(&mut self, status: RunStatus, took: Option<TimeDelta>, spent: Option<&Spent>) {
+    pub(super) fn count(&mut self, status: RunStatus, took: Option<TimeDelta>, spent: Option<&Usage>) {
         *self.ended.entry(status.as_str()).or_default() += 1;
         if let Some(took) = took {
             let took = u64::try_from(took.num_milliseconds()).unwrap_or(0);
@@ -87,12 +77,11 @@ mod tests {
     #[test]
     fn runs_are_sorted_by_how_long_they_took_and_added_up() {
         let usage = Usage { input_tokens: Some(10), cost_usd: Some(0.25), ..Usage::default() };
-        let spent = Spent::said(&usage);
         let mut tally = Tally::default();
         for took in [0, 1000, 1001, 86_400_001, -5] {
-            tally.count(RunStatus::Completed, Some(TimeDelta::milliseconds(took)), spent.as_ref());
+            tally.count(RunStatus::Completed, Some(TimeDelta::milliseconds(took)), Some(&usage));
         }
-        tally.count(RunStatus::Failed, None, Spent::said(&Usage::default()).as_ref());
+        tally.count(RunStatus::Failed, None, Some(&Usage::default()));
         assert_eq!((tally.durations[0], tally.durations[1], tally.durations[9]), (3, 1, 1));
         assert_eq!(tally.ended, [("completed", 5), ("failed", 1)].into());
         let spent = tally.spent;
