@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::common::{
     Sandbox,
-    daemon::{Daemon, agents},
+    daemon::{Daemon, agents, until},
     fake,
     processes::Cleanup,
     skipped,
@@ -211,6 +211,9 @@ fn heavy_a_page_that_is_visited_reads_nothing_and_starts_nothing() {
     let run = daemon.create("t", "quick");
     daemon.until_task("t", "completed");
     let waiting = daemon.create("waits", "waits");
+    until("it is told that it runs", || {
+        daemon.get("/api/projects/p/tasks/waits/messages").body.contains("RUN_START")
+    });
     let pages = [
         // Another port, under either name; and a name of somebody else's that means this machine.
         (format!("127.0.0.1:{}", site.port), format!("http://127.0.0.1:{}", daemon.port), &run),

@@ -159,7 +159,9 @@ fn a_browser_is_started_without_the_code() {
         .expect("a program");
     let opened = sandbox.run_with(&[("BROWSER", browser.to_str().expect("a path"))], "ui");
     let url = opened.succeeds();
-    let seen = std::fs::read_to_string(sandbox.home().join("seen")).expect("what the browser saw");
+    let seen = sandbox.home().join("seen");
+    until("the browser has seen it", || seen.exists());
+    let seen = std::fs::read_to_string(seen).expect("what the browser saw");
     assert!(seen.starts_with("600\n") && seen.contains(&format!("0;url={}", url.trim())), "{seen}");
     let argument = seen.lines().last().expect("its argument");
     assert!(argument.starts_with("file:///") && !argument.contains("cdc_"), "{argument}");

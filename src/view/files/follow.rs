@@ -105,9 +105,12 @@ impl FileReader {
     /// Present length of the file; 0 if it is not there yet.
     ///
     /// # Errors
-    /// If the disk fails.
+    /// If something else than a file stands there, or the disk fails.
     pub fn size(&self) -> Result<u64> {
-        Ok(self.tree.root().stat(&self.rel)?.map_or(0, |s| s.len))
+        match self.tree.root().open_read(&self.rel) {
+            Err(e) if e.kind() == FsErrorKind::NotFound => Ok(0),
+            opened => Ok(opened?.size()?),
+        }
     }
 
     /// Where the next piece begins.
