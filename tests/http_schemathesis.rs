@@ -41,6 +41,7 @@ fn heavy_schemathesis_finds_nothing() {
     };
     let url = format!("http://127.0.0.1:{}/openapi.json", daemon.port);
     let ran = Command::new(program)
+        .args(["--config-file", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schemathesis/schemathesis.toml")])
         .args(["run", &url, "--checks", "all", "--seed", "1", "--no-color", "--request-timeout", "30"])
         .args(["--continue-on-failure", "--exclude-path-regex", STREAMS])
         .args(phases)

@@ -1,6 +1,6 @@
 //! The headers that endpoints understand.
 
-use super::param::{Param, text};
+use super::param::{Param, opaque, text};
 
 /// Where a client that was cut off goes on.
 pub(in crate::http) const LAST_EVENT_ID: Param = text::<String>(
@@ -10,8 +10,9 @@ pub(in crate::http) const LAST_EVENT_ID: Param = text::<String>(
 .in_header();
 
 /// What a client calls a request that it may send again.
-pub(in crate::http) const IDEMPOTENCY_KEY: Param = text::<String>(
+pub(in crate::http) const IDEMPOTENCY_KEY: Param = opaque(
     "Idempotency-Key",
+    "^[!-~]{1,255}$",
     "A name for this request: sent again with the same name it is not done twice, and answered as before",
 )
 .in_header();

@@ -12,7 +12,7 @@ use warp::reply::Response;
 use super::off_thread;
 use crate::{
     http::{
-        endpoint::{Call, Endpoint, Param, RANGE, Serve, bad, get, number, one_of},
+        endpoint::{Call, Endpoint, Param, RANGE, Serve, get, number, one_of},
         error::{HttpError, Result, json},
         streamed::streamed,
         wire,
@@ -78,10 +78,11 @@ async fn show(call: &Call, name: &'static str, rel: RelPath) -> Result<Response>
         Some(Range::Bytes(extent)) => Ok(bytes(file, name, extent, StatusCode::PARTIAL_CONTENT)),
         Some(Range::Outside) => Ok(outside(file.size)),
         None if raw => {
-            let from = match tail {
-                Some(_) => return Err(bad(&TAIL, &"it goes with format=json")),
-                None => 0,
-            };
+            let (from, file) = off_thread(move || {
+                let from = tail.map_or(Ok(0), |tail| file.start_of_tail(tail));
+                from.map(|from| (from, file))
+            })
+            .await?;
             let to = file.size;
             Ok(bytes(file, name, Extent { from, to }, StatusCode::OK))
         }

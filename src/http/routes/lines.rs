@@ -6,7 +6,7 @@ use warp::reply::Response;
 use super::off_thread;
 use crate::{
     http::{
-        endpoint::{Call, Endpoint, Param, Serve, bad, flag, get, number, one_of, text},
+        endpoint::{Call, Endpoint, Param, Serve, bad, flag, get, number, one_of, opaque},
         error::{HttpError, Result, json},
         wire,
     },
@@ -16,7 +16,7 @@ use crate::{
 
 /// How many lines and matches are told, how much of a line is shown, and how far the places of the index lie apart, unless the query says so.
 const USUAL: (usize, usize, usize, usize) = (500, 1000, 4000, 512);
-/// The longest text that is looked for, in bytes.
+/// The longest text that is looked for, in characters.
 const LONGEST: usize = 1000;
 
 const NAME: Param = one_of("name", RunFile::NAMES, "Which file of the run").required();
@@ -26,7 +26,8 @@ const OFFSET: Param =
 const LIMIT: Param = number("limit", 1, 5000, "How many lines at most; 500 without it");
 const WIDTH: Param = number("width", 1, 64 * 1024, "How many bytes of a line at most; 4000 without it");
 const MATCHES: Param = number("limit", 1, 10_000, "How many lines at most; 1000 without it");
-const TEXT: Param = text::<String>("q", "What to look for: one line of at most 1000 bytes").required();
+const TEXT: Param =
+    opaque("q", r"^[^\r\n]{1,1000}$", "What to look for: one line of at most 1000 characters").required();
 const CASE: Param = flag("case", "Whether `A` is not `a`");
 
 pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
@@ -97,8 +98,8 @@ async fn lines(call: Call, run: RunRef) -> Result<Response> {
 
 async fn search(call: Call, run: RunRef) -> Result<Response> {
     let text: String = call.query.required(&TEXT)?;
-    if text.len() > LONGEST || text.contains('\n') {
-        return Err(bad(&TEXT, &format!("it is one line of at most {LONGEST} bytes")));
+    if text.chars().nth(LONGEST).is_some() || text.contains(['\r', '\n']) {
+        return Err(bad(&TEXT, &format!("it is one line of at most {LONGEST} characters")));
     }
     let case = if call.query.flag(&CASE)? { Case::Counts } else { Case::Ignored };
     let limit = call.query.number(&MATCHES)?.unwrap_or(USUAL.1);

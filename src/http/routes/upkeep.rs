@@ -24,8 +24,8 @@ const A_WEEK: Duration = Duration::from_hours(168);
 
 const OLDER_THAN: Param = opaque(
     "older_than",
-    "^[1-9][0-9]{0,4}(s|m|h|d)$",
-    "How long ago a run has ended, as in `90m` or `30d`; `168h`",
+    "^([0-9]{1,6}|([0-9]{1,6}(ms|s|m|h|d)){1,4})$",
+    "How long ago a run has ended, as in `90m`, `1d12h`, or a number of seconds; without it `168h`",
 );
 const KEEP_FAILED: Param = flag("keep_failed", "Whether runs that failed are kept");
 const DRY_RUN: Param = flag("dry_run", "Whether it is only told what would be deleted");

@@ -62,6 +62,7 @@ pub(in crate::http) struct Folders<'a> {
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct NewProject {
     pub(in crate::http) project_id: ProjectId,
+    #[schemars(regex(pattern = "^/"))]
     pub(in crate::http) project_root: PathBuf,
 }
 

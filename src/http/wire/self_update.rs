@@ -16,6 +16,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct NewSelfUpdate {
     /// Absolute path of the new `run-agent`.
+    #[schemars(regex(pattern = "^/"))]
     pub(in crate::http) binary_path: PathBuf,
     /// When it may begin.
     #[serde(default)]

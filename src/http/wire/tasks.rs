@@ -88,8 +88,10 @@ pub(in crate::http) struct NewTask {
     #[serde(default)]
     pub(in crate::http) depends_on: Vec<TaskId>,
     #[serde(default)]
+    #[schemars(regex(pattern = "^/"))]
     pub(in crate::http) project_root: Option<PathBuf>,
     #[serde(default)]
+    #[schemars(regex(pattern = "^/"))]
     pub(in crate::http) cwd: Option<PathBuf>,
     #[serde(default)]
     pub(in crate::http) parent_run_id: Option<RunId>,

@@ -76,8 +76,8 @@ impl Opened {
     /// If the disk fails.
     pub fn text(&self, tail: Option<Tail>) -> Result<Part> {
         let mut from = self.size.saturating_sub(MAX_SHOWN);
-        if let Some(Tail(lines)) = tail {
-            from = from.max(self.start_of_last(lines)?);
+        if let Some(tail) = tail {
+            from = from.max(self.start_of_tail(tail)?);
         }
         let bytes = self.bytes(Extent { from, to: self.size })?;
         // A character that was cut in two at the front is left out.
@@ -86,8 +86,12 @@ impl Opened {
         Ok(Part { text, offset: from + cut as u64 })
     }
 
-    /// Where the last `lines` lines begin; what stands behind the last line end is one of them.
-    fn start_of_last(&self, lines: usize) -> Result<u64> {
+    /// Where the last lines begin; what stands behind the last line end is one of them. Lines that begin more than
+    /// [`MAX_SHOWN`] bytes before the end are left out.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn start_of_tail(&self, Tail(lines): Tail) -> Result<u64> {
         let reader = LineReader::new(&self.file);
         let complete = reader.complete_until(self.size)?;
         let mut from = complete;
