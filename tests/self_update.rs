@@ -21,7 +21,11 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::common::{Sandbox, daemon::until, fake::program};
+use crate::common::{
+    Sandbox,
+    daemon::{PATIENCE, until},
+    fake::program,
+};
 
 const PATH: &str = "/api/v1/admin/self-update";
 /// `quick` ends at once; `held` ends when its file is there; both say that they were started.
@@ -270,9 +274,16 @@ impl Service {
             "what runs is what is installed\n{}",
             self.log()
         );
-        let names = fs::read_dir(self.sandbox.path("bin")).expect("a folder").flatten();
-        for name in names.map(|e| e.file_name().to_string_lossy().into_owned()) {
-            assert!(["run-agent", "run-agent.rollback"].contains(&name.as_str()), "{name} is left");
+        let left = || -> Vec<String> {
+            let names = fs::read_dir(self.sandbox.path("bin")).expect("a folder").flatten();
+            let names = names.map(|e| e.file_name().to_string_lossy().into_owned());
+            names.filter(|name| !["run-agent", "run-agent.rollback"].contains(&name.as_str())).collect()
+        };
+        // It is said to be done before the last of it is put away.
+        let deadline = Instant::now() + PATIENCE;
+        while !left().is_empty() {
+            assert!(Instant::now() < deadline, "{:?} is left", left());
+            thread::sleep(Duration::from_millis(20));
         }
     }
 }
