@@ -115,7 +115,7 @@ need_ui_modules() {
 need_ui() {
     need_ui_modules || return
     local now stamp=ui/node_modules/.built
-    now=$(find ui -path ui/node_modules -prune -o -path ui/dist -prune -o -path ui/e2e -prune -o -path ui/test-results -prune -o -type f -print0 |
+    now=$(find ui -path ui/node_modules -prune -o -path ui/dist -prune -o -path ui/e2e -prune -o -path ui/tools -prune -o -path ui/test-results -prune -o ! -name schema.d.ts -type f -print0 |
         sort -z | xargs -0 sha256sum | sha256sum)
     [[ -f ui/dist/index.html && -f $stamp && $(<"$stamp") == "$now" ]] && return
     echo "==> npm run build (the page)"

@@ -1,143 +1,43 @@
-// What the API says, under the names that the page uses.
+// What the API says, under the names that the page uses. The shapes are those of its document: see types.js.
 
-export type TaskStatus = "queued" | "blocked" | "running" | "completed" | "failed" | "stopped" | "idle";
-export type RunStatus = "created" | "running" | "completed" | "failed" | "stopped" | "crashed" | "unknown";
+import type { components } from "./schema";
 
-export interface Project {
-  id: string;
-  last_activity: string;
-  task_count: number;
-  project_root?: string;
-}
+type Schemas = components["schemas"];
 
-export interface ThreadParent {
-  project_id: string;
-  task_id: string;
-  run_id: string;
-  message_id: string;
-}
+/** What is not known is left out: a field that may be missing is never null. */
+type Told<T> = T extends (infer E)[]
+  ? Told<E>[]
+  : T extends object
+    ? { [K in keyof T]: Told<undefined extends T[K] ? Exclude<T[K], null> : T[K]> }
+    : T;
 
-export interface TaskItem {
-  id: string;
-  project_id: string;
-  status: TaskStatus;
-  agent: string;
-  last_activity?: string;
-  created_at?: string;
-  run_count: number;
-  run_counts: Record<string, number>;
-  depends_on: string[];
-  blocked_by: string[];
-  thread_parent?: ThreadParent;
-  parent_task_id?: string;
-  done: boolean;
-  last_run_status?: RunStatus;
-  last_run_exit_code?: number;
-  queue_position?: number;
-  reason: string;
-  usage?: Usage;
-}
+export type TaskStatus = Schemas["TaskStatus"];
+/** `unknown`: its record cannot be read. */
+export type RunStatus = Schemas["RunStatus"] | "unknown";
 
-export interface Usage {
-  input_tokens?: number;
-  output_tokens?: number;
-  cached_tokens?: number;
-  cost_usd?: number;
-}
+export type Project = Told<Schemas["Project"]>;
+export type Stats = Told<Schemas["Stats"]>;
+export type TaskItem = Told<Schemas["TaskItem"]>;
+export type Usage = Told<Schemas["Usage"]>;
+export type RunFile = Schemas["File"];
+export type Run = Omit<Told<Schemas["ProjectRun"]>, "status"> & { status: RunStatus };
+export type TaskDetail = Omit<Told<Schemas["TaskDetail"]>, "runs"> & { runs: Run[] };
 
-export interface DiffStat {
-  files: number;
-  insertions: number;
-  deletions: number;
-}
+export type Message = Told<Schemas["BusMessage"]>;
+export type Messages = Told<Schemas["Messages"]>;
 
-export interface RunFile {
-  name: string;
-  label: string;
-  size: number;
-}
+export type FileText = Told<Schemas["FileText"]>;
+/** Where the lines of a file begin. */
+export type LineIndex = Schemas["LineIndex"];
+export type Lines = Told<Schemas["Lines"]>;
+export type LineMatches = Schemas["LineMatches"];
 
-export interface Run {
-  id: string;
-  project_id: string;
-  task_id: string;
-  status: RunStatus;
-  agent: string;
-  agent_version?: string;
-  model?: string;
-  attempt?: number;
-  start_time?: string;
-  end_time?: string;
-  exit_code?: number;
-  error_summary: string;
-  cwd?: string;
-  parent_run_id?: string;
-  previous_run_id?: string;
-  usage?: Usage;
-  diffstat?: DiffStat;
-  files?: RunFile[];
-}
+export type NewTask = Schemas["NewTask"];
+export type Started = Told<Schemas["Started"]>;
 
-export interface TaskDetail extends TaskItem {
-  runs: Run[];
-}
-
-export interface Message {
-  msg_id: string;
-  timestamp: string;
-  type: string;
-  project_id: string;
-  task_id?: string;
-  run_id?: string;
-  parents?: string[];
-  links?: { url: string; label?: string }[];
-  meta?: Record<string, unknown>;
-  body: string;
-}
-
-export interface FileText {
-  name: string;
-  content: string;
-  modified: string;
-  size_bytes: number;
-  offset?: number;
-  truncated?: boolean;
-}
-
-export interface Started {
-  project_id: string;
-  task_id: string;
-  run_id: string;
-  status: "started" | "queued";
-  queue_position: number;
-  depends_on: string[];
-  reason?: string;
-}
-
-export interface NewTask {
-  project_id: string;
-  task_id: string;
-  agent_type: string;
-  prompt: string;
-  depends_on?: string[];
-  cwd?: string;
-  config?: Record<string, unknown>;
-  thread_parent?: ThreadParent;
-  thread_message_type?: "USER_REQUEST";
-}
-
-export interface Agent {
-  name: string;
-  type: string;
-  installed: boolean;
-  version?: string;
-  program?: string;
-  problem?: string;
-}
-
-export interface Status {
-  active_runs_count: number;
-  uptime_seconds: number;
-  configured_agents: string[];
-  version: string;
-}
+export type Agent = Told<Schemas["Agent"]>;
+export type Status = Told<Schemas["Status"]>;
+export type Activity = Told<Schemas["Activity"]>;
+export type DiskUse = Schemas["Disk"];
+/** Who asks, and what the key allows. */
+export type WhoAsks = Told<Schemas["WhoAsks"]>;

@@ -67,6 +67,8 @@ describe("the tree as rows", () => {
     expect(names(all, wanted({ toggled: new Set(["p:p"]) }))).toEqual(["p", "q"]);
     const run = {
       id: "r",
+      run_id: "r",
+      attempt: 1,
       project_id: "p",
       task_id: "a",
       status: "completed",
