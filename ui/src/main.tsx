@@ -8,8 +8,17 @@ import { App } from "./App";
 import { applyTheme } from "./parts/theme";
 import "./styles/tokens.css";
 import "./styles/base.css";
+import "./styles/buttons.css";
+import "./styles/fields.css";
+import "./styles/states.css";
+import "./styles/cards.css";
+import "./styles/lists.css";
+import "./styles/facts.css";
+import "./styles/notices.css";
 import "./styles/shell.css";
+import "./styles/tree.css";
 import "./styles/pages.css";
+import "./styles/panes.css";
 
 applyTheme();
 

@@ -29,8 +29,11 @@ export default function Chart({ title, at, step, series, format }: Props) {
     const host = box.current;
     if (host === null) return;
     const draw = (): (() => void) => {
-      const style = getComputedStyle(host);
-      const colour = (name: string): string => style.getPropertyValue(name).trim();
+      // A canvas takes no variables: each is made a colour by an element first.
+      const colour = (name: string): string => {
+        host.style.color = `var(${name})`;
+        return getComputedStyle(host).color;
+      };
       const axis = {
         stroke: colour("--dim"),
         grid: { stroke: colour("--line"), width: 1 },
@@ -44,7 +47,7 @@ export default function Chart({ title, at, step, series, format }: Props) {
           height: 130,
           legend: { show: false },
           cursor: { drag: { x: false, y: false }, points: { show: false } },
-          padding: [8, 4, 0, 0],
+          padding: [8, 16, 0, 0],
           scales: {
             x: { time: true, range: () => [at[0] ?? 0, (at[at.length - 1] ?? 0) + step] },
             y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] },

@@ -1,5 +1,6 @@
 // A line with the colours that its escapes ask for. Everything else that escapes may ask for is left out.
 
+import "../styles/ansi.css";
 import Anser from "anser";
 import { memo } from "react";
 
