@@ -7,9 +7,10 @@ import { exchangeCode, hasCode } from "./api/signin";
 import { Attention } from "./bus/Attention";
 import * as stream from "./live/stream";
 import { useWide } from "./lib/wide";
-import { Empty, Loading } from "./parts/parts";
+import { EmptyPage, Loading } from "./parts/parts";
 import { ConnectionBanner } from "./parts/ConnectionBanner";
 import { BottomBar, TopBar } from "./parts/Bars";
+import { MayRunPage } from "./parts/MayRun";
 import { strings } from "./strings";
 import { TreePane } from "./tree/TreePane";
 
@@ -76,9 +77,9 @@ export function App() {
       </Suspense>
     );
   }
-  const treeIsPage = location === "/tasks";
+  const treeIsPage = !wide && location === "/tasks";
   return (
-    <div className="frame" data-tree={treeIsPage || undefined}>
+    <div className="frame">
       <a className="skip" href="#content">
         {strings.nav.skip}
       </a>
@@ -95,27 +96,31 @@ export function App() {
       />
       <ConnectionBanner />
       <Attention />
-      {(wide || treeIsPage) && (
+      {wide && (
         <aside className="side" aria-label={strings.nav.tasks}>
           <TreePane />
         </aside>
       )}
-      <main id="content" className="main" tabIndex={-1}>
+      <main id="content" className={treeIsPage ? "main main-tree" : "main"} tabIndex={-1}>
         <Caught key={location}>
           <Suspense fallback={<Loading />}>
             <Switch>
               <Route path="/">
                 <Overview />
               </Route>
-              <Route path="/tasks">{wide ? <Overview /> : null}</Route>
+              <Route path="/tasks">{treeIsPage ? <TreePage /> : <Overview />}</Route>
               <Route path="/messages">
                 <MessagesPage />
               </Route>
               <Route path="/new">
-                <NewTaskPage />
+                <MayRunPage>
+                  <NewTaskPage />
+                </MayRunPage>
               </Route>
               <Route path="/new-project">
-                <NewProjectPage />
+                <MayRunPage>
+                  <NewProjectPage />
+                </MayRunPage>
               </Route>
               <Route path="/p/:project/messages">{(p) => <MessagesPage project={named(p.project)} />}</Route>
               <Route path="/p/:project/t/:task/r/:run/:view?">
@@ -143,9 +148,9 @@ export function App() {
                 {(p) => <ProjectPage key={p.project} project={named(p.project)} />}
               </Route>
               <Route>
-                <Empty title={strings.error.notFound}>
+                <EmptyPage title={strings.error.notFound}>
                   <p>{strings.error.notFoundHint}</p>
-                </Empty>
+                </EmptyPage>
               </Route>
             </Switch>
           </Suspense>
@@ -158,6 +163,16 @@ export function App() {
         </Suspense>
       )}
     </div>
+  );
+}
+
+/** On a phone the tree is a page of its own. */
+function TreePage() {
+  return (
+    <>
+      <h1 className="sr">{strings.nav.tasks}</h1>
+      <TreePane />
+    </>
   );
 }
 

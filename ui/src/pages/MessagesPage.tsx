@@ -7,7 +7,8 @@ import { recent, seen, unreadOf } from "../bus/unread";
 import { useExternal } from "../lib/external";
 import { kept, keepValue } from "../lib/persisted";
 import { places } from "../lib/places";
-import { Empty, Loading } from "../parts/parts";
+import { EmptyPage, Loading } from "../parts/parts";
+import { MayRun } from "../parts/MayRun";
 import { strings } from "../strings";
 import { useTree } from "../tree/tree";
 
@@ -31,11 +32,13 @@ export default function MessagesPage({ project }: { project?: string }) {
     return state === "loading" ? (
       <Loading />
     ) : (
-      <Empty title={strings.bus.pickNone}>
-        <Link className="button primary" to={places.newProject}>
-          {strings.nav.newProject}
-        </Link>
-      </Empty>
+      <EmptyPage title={strings.bus.pickNone}>
+        <MayRun>
+          <Link className="button primary" to={places.newProject}>
+            {strings.nav.newProject}
+          </Link>
+        </MayRun>
+      </EmptyPage>
     );
   }
   return (

@@ -14,6 +14,7 @@ import {
 import { Folder, Zap } from "lucide-react";
 import { useMemo, useState } from "react";
 import { useLocation } from "wouter";
+import { useMayRun } from "../api/scope";
 import { shortTask } from "../lib/format";
 import { placeOf, places } from "../lib/places";
 import { StateIcon } from "../parts/Icon";
@@ -29,15 +30,22 @@ export default function Palette({ close }: { close: () => void }) {
   const [location, navigate] = useLocation();
   const [text, setText] = useState("");
   const here = placeOf(location);
+  const mayRun = useMayRun();
   const actions = useMemo(() => {
     const to = (label: string, address: string) => ({ label, run: () => navigate(address) });
     const project = here.project;
     return [
-      to(
-        strings.nav.newTask,
-        project === undefined ? places.newTask : `${places.newTask}?project=${encodeURIComponent(project)}`,
-      ),
-      to(strings.nav.newProject, places.newProject),
+      ...(mayRun
+        ? [
+            to(
+              strings.nav.newTask,
+              project === undefined
+                ? places.newTask
+                : `${places.newTask}?project=${encodeURIComponent(project)}`,
+            ),
+            to(strings.nav.newProject, places.newProject),
+          ]
+        : []),
       to(strings.nav.overview, places.overview),
       to(strings.nav.messages, project === undefined ? places.messages : places.projectBus(project)),
       ...THEMES.map((t) => ({
@@ -45,7 +53,7 @@ export default function Palette({ close }: { close: () => void }) {
         run: () => applyTheme(t),
       })),
     ];
-  }, [navigate, here.project]);
+  }, [navigate, here.project, mayRun]);
 
   const words = text.trim().toLowerCase().split(/\s+/).filter(Boolean);
   const fits = (s: string): boolean => words.every((w) => s.toLowerCase().includes(w));

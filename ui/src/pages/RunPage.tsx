@@ -8,14 +8,14 @@ import type { Run, RunFile } from "../api/types";
 import { bytes, duration, fullTime, moment, shortRun } from "../lib/format";
 import { places } from "../lib/places";
 import { useNow } from "../lib/clock";
-import { Age, CopyButton, Loading, Views } from "../parts/parts";
-import { Empty } from "../parts/parts";
+import { Age, EmptyPage, Loading, Views } from "../parts/parts";
 import { StateWord } from "../parts/Icon";
 import { Crumbs } from "../parts/Crumbs";
 import { StopButton } from "../task/actions";
 import { UsageWords } from "../task/Usage";
 import { useTask } from "../task/detail";
 import { FileView, PatchView } from "../run/FileView";
+import { MayRun } from "../parts/MayRun";
 import { strings } from "../strings";
 
 const ConversationView = lazy(() => import("../run/ConversationView"));
@@ -35,7 +35,7 @@ export default function RunPage({ project, task, run: name, view }: Props) {
   const feed = useTask(project, task);
   const known = feed.data?.runs.find((r) => r.id === name);
   if (feed.state === "loading" && known === undefined) return <Loading />;
-  if (known === undefined) return <Empty title={strings.run.goneTitle}>{name}</Empty>;
+  if (known === undefined) return <EmptyPage title={strings.run.goneTitle}>{name}</EmptyPage>;
   return <Shown run={known} runs={feed.data?.runs ?? []} view={view} />;
 }
 
@@ -80,8 +80,7 @@ function Shown({ run, runs, view }: { run: Run; runs: Run[]; view: string | unde
           </h1>
           <StateWord status={run.status} />
           <span className="page-actions">
-            <CopyButton text={() => window.location.href} label={strings.copyLink} />
-            {!ended && <StopButton project={run.project_id} task={run.task_id} />}
+            <MayRun>{!ended && <StopButton project={run.project_id} task={run.task_id} />}</MayRun>
           </span>
         </div>
         {run.error_summary !== "" && <p className="why why-bad">{run.error_summary}</p>}

@@ -13,9 +13,10 @@ import { places } from "../lib/places";
 import { whyOf } from "../lib/why";
 import { Crumbs } from "../parts/Crumbs";
 import { StateIcon, StateWord } from "../parts/Icon";
-import { Age, Card, Command, CopyButton, Empty, Loading, Views } from "../parts/parts";
+import { Age, Card, Command, CopyButton, Empty, EmptyPage, Loading, Views } from "../parts/parts";
 import { Graph, Markdown } from "../render/lazy";
 import { PatchView, useRunFile } from "../run/FileView";
+import { MayRun } from "../parts/MayRun";
 import { strings } from "../strings";
 import { ResumeButton, StopButton } from "../task/actions";
 import { FilesView } from "../task/FilesView";
@@ -39,7 +40,11 @@ export default function TaskPage({ project, task: name, view }: Props) {
   const feed = useTask(project, name);
   const task = feed.data;
   if (task === null) {
-    return feed.state === "loading" ? <Loading /> : <Empty title={strings.task.goneTitle}>{name}</Empty>;
+    return feed.state === "loading" ? (
+      <Loading />
+    ) : (
+      <EmptyPage title={strings.task.goneTitle}>{name}</EmptyPage>
+    );
   }
   const shown = VIEWS.find((v) => v === view) ?? "overview";
   const live = task.status === "running" || task.status === "queued" || task.status === "blocked";
@@ -51,12 +56,13 @@ export default function TaskPage({ project, task: name, view }: Props) {
           <h1 title={task.id}>{shortTask(task.id)}</h1>
           <StateWord status={task.status} />
           <span className="page-actions">
-            <CopyButton text={() => window.location.href} label={strings.copyLink} />
-            {live ? (
-              <StopButton project={project} task={name} />
-            ) : (
-              task.status !== "idle" && <ResumeButton project={project} task={name} />
-            )}
+            <MayRun>
+              {live ? (
+                <StopButton project={project} task={name} />
+              ) : (
+                task.status !== "idle" && <ResumeButton project={project} task={name} />
+              )}
+            </MayRun>
           </span>
         </div>
         <p className={`why${task.status === "failed" ? " why-bad" : ""}`}>{whyOf(task)}</p>

@@ -13,6 +13,7 @@ import {
   Sun,
 } from "lucide-react";
 import { useState } from "react";
+import { useMayRun } from "../api/scope";
 import { Link, useLocation } from "wouter";
 import { useUnread } from "../bus/unread";
 import { useExternal } from "../lib/external";
@@ -43,6 +44,7 @@ export function TopBar({
   const wide = useWide();
   const [shown, setShown] = useState(theme);
   const unread = useUnread();
+  const mayRun = useMayRun();
   const ThemeIcon = THEME_ICONS[shown];
   const up = wide ? null : above(location);
   return (
@@ -72,6 +74,11 @@ export function TopBar({
         </nav>
       )}
       <span className="top-gap" />
+      {!mayRun && (
+        <span className="read-only" title={strings.login.readOnly}>
+          {strings.login.readOnlySign}
+        </span>
+      )}
       <ConnectionSign />
       <button type="button" className="palette-button" onClick={openPalette} aria-label={strings.nav.palette}>
         {wide ? (
@@ -107,7 +114,7 @@ export function TopBar({
           <LogOut size={18} aria-hidden />
         </button>
       )}
-      {wide && (
+      {wide && mayRun && (
         <Link to={places.newTask} className="button primary">
           <Plus size={16} aria-hidden />
           {strings.nav.newTask}
@@ -134,6 +141,7 @@ function ConnectionSign() {
 export function BottomBar() {
   const [location] = useLocation();
   const unread = useUnread();
+  const mayRun = useMayRun();
   const entries = [
     { to: places.overview, label: strings.nav.overview, Icon: LayoutDashboard, here: location === "/" },
     {
@@ -148,7 +156,9 @@ export function BottomBar() {
       Icon: MessagesSquare,
       here: location.endsWith("/messages"),
     },
-    { to: places.newTask, label: strings.nav.newTask, Icon: Plus, here: location === "/new" },
+    ...(mayRun
+      ? [{ to: places.newTask, label: strings.nav.newTask, Icon: Plus, here: location === "/new" }]
+      : []),
   ];
   return (
     <nav className="bottom" aria-label={strings.nav.main}>

@@ -1,10 +1,11 @@
 // Small parts that many pages use.
 
-import { Check, Copy } from "lucide-react";
+import { Check, Copy, Download } from "lucide-react";
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import { Link } from "wouter";
 import { ApiError } from "../api/client";
 import { useNow } from "../lib/clock";
+import { download } from "../lib/download";
 import { ago, fullTime } from "../lib/format";
 import { strings } from "../strings";
 
@@ -34,6 +35,16 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
   return (
     <div className="empty">
       <p className="empty-title">{title}</p>
+      {children}
+    </div>
+  );
+}
+
+/** A page that has nothing to show: its name says why. */
+export function EmptyPage({ title, children }: { title: string; children?: ReactNode }) {
+  return (
+    <div className="empty empty-page">
+      <h1 className="empty-title">{title}</h1>
       {children}
     </div>
   );
@@ -110,6 +121,21 @@ export function CopyButton({
   );
 }
 
+/** Saves a file of the daemon under a name. */
+export function DownloadButton({ address, name }: { address: string; name: string }) {
+  return (
+    <button
+      type="button"
+      className="icon-button"
+      aria-label={strings.download}
+      title={strings.download}
+      onClick={() => void download(address, name)}
+    >
+      <Download size={15} aria-hidden />
+    </button>
+  );
+}
+
 /** A command for a terminal, to be copied. */
 export function Command({ text }: { text: string }) {
   return (
@@ -142,6 +168,18 @@ export function Views({ views, current, label }: { views: View[]; current: strin
         </Link>
       ))}
     </nav>
+  );
+}
+
+/** The name of a page, and what one can do on it. */
+export function PageHead({ title, children }: { title: string; children?: ReactNode }) {
+  return (
+    <header className="page-head page-head-tight">
+      <div className="page-title">
+        <h1>{title}</h1>
+        {children !== undefined && <span className="page-actions">{children}</span>}
+      </div>
+    </header>
   );
 }
 
