@@ -2,13 +2,16 @@
 
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
-import { Link, useLocation } from "wouter";
-import { ApiError, post } from "../api/client";
+import { useLocation } from "wouter";
+import { post } from "../api/client";
+import { useFolders } from "../api/queries";
 import type { Project } from "../api/types";
+import { folderProblem, idProblem, textProblem } from "../form/checks";
+import { FormPage } from "../form/FormPage";
+import { TextField } from "../form/TextField";
 import { useDraft } from "../lib/draft";
 import { places } from "../lib/places";
 import { strings } from "../strings";
-import { Field, useFolders } from "./NewTaskPage";
 
 const EMPTY = { name: "", folder: "" };
 
@@ -17,20 +20,8 @@ export default function NewProjectPage() {
   const [tried, setTried] = useState(false);
   const folders = useFolders();
   const [, navigate] = useLocation();
-  const problems = {
-    name:
-      draft.name === ""
-        ? strings.form.required
-        : /^[A-Za-z0-9_][A-Za-z0-9_-]*$/.test(draft.name)
-          ? null
-          : strings.form.badId,
-    folder:
-      draft.folder === ""
-        ? strings.form.required
-        : draft.folder.startsWith("/")
-          ? null
-          : strings.form.badPath,
-  };
+  const name = idProblem(draft.name);
+  const folder = textProblem(draft.folder) ?? folderProblem(draft.folder);
   const create = useMutation({
     mutationFn: () => post<Project>("/api/projects", { project_id: draft.name, project_root: draft.folder }),
     onSuccess: (project) => {
@@ -39,77 +30,33 @@ export default function NewProjectPage() {
     },
   });
   return (
-    <div className="page page-form">
-      <header className="page-head page-head-tight">
-        <div className="page-title">
-          <h1>{strings.nav.newProject}</h1>
-        </div>
-      </header>
-      <form
-        className="form"
-        noValidate
-        onSubmit={(e) => {
-          e.preventDefault();
-          setTried(true);
-          if (problems.name === null && problems.folder === null && !create.isPending) create.mutate();
-        }}
-      >
-        <Field
-          label={strings.form.project}
-          hint={strings.form.badId}
-          problem={tried || draft.name !== "" ? problems.name : null}
-        >
-          {(p) => (
-            <input
-              {...p}
-              autoFocus
-              autoComplete="off"
-              value={draft.name}
-              onChange={(e) => setDraft({ ...draft, name: e.target.value.trim() })}
-            />
-          )}
-        </Field>
-        <Field
-          label={strings.form.folder}
-          hint={strings.form.folderHint}
-          problem={tried || draft.folder !== "" ? problems.folder : null}
-        >
-          {(p) => (
-            <>
-              <input
-                {...p}
-                list="folders"
-                autoComplete="off"
-                value={draft.folder}
-                onChange={(e) => setDraft({ ...draft, folder: e.target.value })}
-              />
-              <datalist id="folders">
-                {folders.map((dir) => (
-                  <option key={dir} value={dir} />
-                ))}
-              </datalist>
-            </>
-          )}
-        </Field>
-        {create.isError && (
-          <div className="failure" role="alert">
-            <p>
-              {create.error instanceof ApiError && create.error.status === 0
-                ? strings.error.unreachable
-                : create.error.message}
-            </p>
-          </div>
-        )}
-        <div className="form-foot">
-          <span className="toolbar-gap" />
-          <Link to={places.overview} className="button">
-            {strings.form.cancel}
-          </Link>
-          <button type="submit" className="button primary" disabled={create.isPending}>
-            {create.isPending ? strings.form.creating : strings.form.createProject}
-          </button>
-        </div>
-      </form>
-    </div>
+    <FormPage
+      title={strings.nav.newProject}
+      action={strings.form.createProject}
+      pending={create.isPending}
+      error={create.error}
+      lost={strings.error.unreachable}
+      submit={() => {
+        setTried(true);
+        if (name === null && folder === null) create.mutate();
+      }}
+    >
+      <TextField
+        label={strings.form.project}
+        hint={strings.form.badId}
+        problem={tried || draft.name !== "" ? name : null}
+        value={draft.name}
+        change={(text) => setDraft({ ...draft, name: text.trim() })}
+        autoFocus
+      />
+      <TextField
+        label={strings.form.folder}
+        hint={strings.form.folderHint}
+        problem={tried || draft.folder !== "" ? folder : null}
+        value={draft.folder}
+        change={(text) => setDraft({ ...draft, folder: text })}
+        suggestions={folders}
+      />
+    </FormPage>
   );
 }

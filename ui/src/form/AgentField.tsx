@@ -1,0 +1,35 @@
+// Which agent is to do it: those that are installed come first.
+
+import type { Agent } from "../api/types";
+import { strings } from "../strings";
+import { Field } from "./Field";
+
+interface Props {
+  agents: Agent[];
+  value: string;
+  problem: string | null;
+  change: (agent: string) => void;
+}
+
+export function AgentField({ agents, value, problem, change }: Props) {
+  const chosen = agents.find((a) => a.name === value);
+  const unusable = chosen?.problem === undefined ? null : `${strings.form.agentProblem} ${chosen.problem}`;
+  return (
+    <Field label={strings.form.agent} problem={problem ?? unusable}>
+      {(p) => (
+        <select {...p} value={value} onChange={(e) => change(e.target.value)}>
+          {value === "" && <option value="" />}
+          {[...agents]
+            .sort((a, b) => Number(b.installed) - Number(a.installed))
+            .map((a) => (
+              <option key={a.name} value={a.name}>
+                {a.name}
+                {a.version !== undefined ? ` ${a.version}` : ""}
+                {a.installed ? "" : ` (${strings.form.notInstalled})`}
+              </option>
+            ))}
+        </select>
+      )}
+    </Field>
+  );
+}
