@@ -1,26 +1,21 @@
 // What needs somebody now, what runs, what waits, what it comes to.
 
-import { useQuery } from "@tanstack/react-query";
-import { Check, CircleAlert, MessageCircleQuestion, Plus } from "lucide-react";
-import { Suspense, useEffect, useMemo, useState } from "react";
+import { Plus } from "lucide-react";
+import { useMemo } from "react";
 import { Link } from "wouter";
-import { get } from "../api/client";
-import type { Agent, Message, Status, TaskItem, Usage } from "../api/types";
+import type { TaskItem } from "../api/types";
 import { questions } from "../bus/questions";
-import { useNow } from "../lib/clock";
 import { useExternal } from "../lib/external";
-import { bytes, count, dollars, duration, shortTask } from "../lib/format";
 import { usePersisted } from "../lib/persisted";
 import { places } from "../lib/places";
-import { whyOf } from "../lib/why";
-import { StateIcon } from "../parts/Icon";
-import { Age, Card, Empty, Failure, Loading } from "../parts/parts";
-import { Chart } from "../render/lazy";
+import { Count, Failed, More, Question, TaskLine } from "../overview/Lists";
+import { Agents, Disk, Machine } from "../overview/Machine";
+import { Spent } from "../overview/Spent";
+import { MayRun } from "../parts/MayRun";
+import { Card, Empty, Loading, PageHead } from "../parts/parts";
 import { strings } from "../strings";
 import { taskKey, useTree } from "../tree/tree";
 
-/** So many entries of a list are shown at first. */
-const SHOWN = 8;
 /** A failure older than this is history. */
 const RECENT = 3 * 86_400_000;
 
@@ -58,17 +53,14 @@ export default function Overview() {
   if (state === "loading" && tasks.length === 0) return <Loading />;
   return (
     <div className="page">
-      <header className="page-head page-head-tight">
-        <div className="page-title">
-          <h1>{strings.overview.title}</h1>
-          <span className="page-actions">
-            <Link className="button" to={places.newProject}>
-              <Plus size={15} aria-hidden />
-              {strings.nav.newProject}
-            </Link>
-          </span>
-        </div>
-      </header>
+      <PageHead title={strings.overview.title}>
+        <MayRun>
+          <Link className="button" to={places.newProject}>
+            <Plus size={15} aria-hidden />
+            {strings.nav.newProject}
+          </Link>
+        </MayRun>
+      </PageHead>
       <div className="grid">
         <div className="grid-main">
           <Card
@@ -97,9 +89,11 @@ export default function Overview() {
           <Card title={strings.overview.running} actions={<Count n={running.length} />}>
             {running.length === 0 ? (
               <Empty title={strings.overview.nothingRuns}>
-                <Link className="button" to={places.newTask}>
-                  {strings.nav.newTask}
-                </Link>
+                <MayRun>
+                  <Link className="button" to={places.newTask}>
+                    {strings.nav.newTask}
+                  </Link>
+                </MayRun>
               </Empty>
             ) : (
               <More
@@ -118,7 +112,7 @@ export default function Overview() {
               />
             </Card>
           )}
-          <Activity ended={ended} />
+          <Spent ended={ended} />
         </div>
         <div className="grid-side">
           <Machine running={running.length} />
@@ -132,344 +126,3 @@ export default function Overview() {
 
 const failureKey = (task: TaskItem): string =>
   `${taskKey(task.project_id, task.id)} ${task.last_activity ?? ""}`;
-
-function Count({ n }: { n: number }) {
-  return n === 0 ? null : <span className="card-count">{n}</span>;
-}
-
-function More<T>({
-  items,
-  keyOf,
-  show,
-}: {
-  items: T[];
-  keyOf: (item: T) => string;
-  show: (item: T) => React.ReactNode;
-}) {
-  const [all, setAll] = useState(false);
-  const shown = all ? items : items.slice(0, SHOWN);
-  return (
-    <>
-      <ul className="list">
-        {shown.map((item) => (
-          <li key={keyOf(item)}>{show(item)}</li>
-        ))}
-      </ul>
-      {items.length > shown.length && (
-        <button type="button" className="link-button" onClick={() => setAll(true)}>
-          {strings.overview.more(items.length - shown.length)}
-        </button>
-      )}
-    </>
-  );
-}
-
-function Question({ message, dismiss }: { message: Message; dismiss: () => void }) {
-  const to =
-    message.task_id === undefined
-      ? places.projectBus(message.project_id)
-      : places.task(message.project_id, message.task_id, "messages");
-  return (
-    <div className="list-pair">
-      <Link to={`${to}#${message.msg_id}`} className="list-row list-tall">
-        <MessageCircleQuestion size={18} className="state-asks" aria-hidden />
-        <span className="list-text">
-          <span className="list-name">{message.body}</span>
-          <span className="list-sub">
-            {message.task_id === undefined ? message.project_id : shortTask(message.task_id)},{" "}
-            <Age at={message.timestamp} />
-          </span>
-        </span>
-      </Link>
-      <Link to={`${to}#${message.msg_id}`} className="button small">
-        {strings.overview.answer}
-      </Link>
-      <Dismiss dismiss={dismiss} />
-    </div>
-  );
-}
-
-function Dismiss({ dismiss }: { dismiss: () => void }) {
-  return (
-    <button
-      type="button"
-      className="icon-button"
-      aria-label={strings.overview.dismiss}
-      title={strings.overview.dismiss}
-      onClick={dismiss}
-    >
-      <Check size={16} aria-hidden />
-    </button>
-  );
-}
-
-function Failed({ task, dismiss }: { task: TaskItem; dismiss: () => void }) {
-  return (
-    <div className="list-pair">
-      <Link to={places.task(task.project_id, task.id)} className="list-row list-tall">
-        <CircleAlert size={18} className="state-failed" aria-hidden />
-        <span className="list-text">
-          <span className="list-name">{shortTask(task.id)}</span>
-          <span className="list-sub">{whyOf(task)}</span>
-        </span>
-      </Link>
-      <Dismiss dismiss={dismiss} />
-    </div>
-  );
-}
-
-function TaskLine({ task }: { task: TaskItem }) {
-  return (
-    <Link to={places.task(task.project_id, task.id)} className="list-row list-tall">
-      <StateIcon status={task.status} size={18} />
-      <span className="list-text">
-        <span className="list-name">{shortTask(task.id)}</span>
-        <span className="list-sub">
-          {task.status === "running" ? `${task.project_id}, ${task.agent}` : whyOf(task)}
-        </span>
-      </span>
-      {task.queue_position !== undefined && <span className="list-note">#{task.queue_position}</span>}
-      {task.run_count > 1 && <span className="list-note">{strings.tree.runs(task.run_count)}</span>}
-      <span className="list-note">
-        <Age at={task.last_activity} bare />
-      </span>
-    </Link>
-  );
-}
-
-interface Activities {
-  since: string;
-  step: number;
-  steps: { start: string; ended: number; completed: number; unpriced: number; usage: Usage }[];
-}
-
-const PERIODS = { day: [86_400, 3600], week: [7 * 86_400, 6 * 3600], month: [30 * 86_400, 86_400] } as const;
-
-function Activity({ ended }: { ended: number }) {
-  const [period, setPeriod] = usePersisted<keyof typeof PERIODS>("overview.period", "day");
-  const [length, step] = PERIODS[period] ?? PERIODS.day;
-  // Asked for anew when a task has ended, and not otherwise.
-  const [settled, setSettled] = useState(ended);
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(ended), 2000);
-    return () => clearTimeout(timer);
-  }, [ended]);
-  const activity = useQuery({
-    queryKey: ["activity", period, settled],
-    queryFn: ({ signal }) => {
-      const whole = (t: number): number => Math.ceil(t / (step * 1000)) * step * 1000;
-      const since = new Date(whole(Date.now()) - length * 1000).toISOString();
-      return get<Activities>(`/api/v1/activity?since=${since}&step=${step}`, signal);
-    },
-    placeholderData: (before) => before,
-  });
-  const chooser = (
-    <div className="chips" role="group" aria-label={strings.overview.window.label}>
-      {(Object.keys(PERIODS) as (keyof typeof PERIODS)[]).map((p) => (
-        <button key={p} type="button" aria-pressed={p === period} onClick={() => setPeriod(p)}>
-          {strings.overview.window[p]}
-        </button>
-      ))}
-    </div>
-  );
-  return (
-    <Card title={strings.overview.spent} actions={chooser}>
-      {activity.isPending && <Loading />}
-      {activity.isError && <Failure error={activity.error} again={() => void activity.refetch()} />}
-      {activity.data && <Charts data={activity.data} length={length} />}
-    </Card>
-  );
-}
-
-function Charts({ data, length }: { data: Activities; length: number }) {
-  const series = useMemo(() => {
-    const start = Date.parse(data.since) / 1000;
-    const n = Math.ceil(length / data.step);
-    const at = Array.from({ length: n }, (_, i) => start + i * data.step);
-    const by = new Map(
-      data.steps.map((s) => [Math.round((Date.parse(s.start) / 1000 - start) / data.step), s]),
-    );
-    const pick = (f: (s: Activities["steps"][number]) => number): number[] =>
-      at.map((_, i) => {
-        const step = by.get(i);
-        return step === undefined ? 0 : f(step);
-      });
-    return {
-      at,
-      good: pick((s) => s.completed),
-      all: pick((s) => s.ended),
-      tokens: pick((s) => (s.usage.input_tokens ?? 0) + (s.usage.output_tokens ?? 0)),
-      cost: pick((s) => s.usage.cost_usd ?? 0),
-    };
-  }, [data, length]);
-  const sum = (list: number[]): number => list.reduce((a, b) => a + b, 0);
-  const ended = sum(series.all);
-  if (ended === 0) return <Empty title={strings.overview.noData} />;
-  const good = sum(series.good);
-  const unpriced = data.steps.reduce((n, s) => n + s.unpriced, 0);
-  return (
-    <>
-      <dl className="figures">
-        <div>
-          <dt>{strings.overview.runsEnded}</dt>
-          <dd>{count(ended)}</dd>
-        </div>
-        <div>
-          <dt>{strings.overview.succeeded}</dt>
-          <dd>{Math.round((good / ended) * 100)} %</dd>
-        </div>
-        <div>
-          <dt>{strings.overview.tokens}</dt>
-          <dd>{count(sum(series.tokens))}</dd>
-        </div>
-        <div>
-          <dt>{strings.overview.cost}</dt>
-          <dd title={unpriced > 0 ? strings.overview.unpriced(unpriced) : undefined}>
-            {dollars(sum(series.cost))}
-          </dd>
-        </div>
-      </dl>
-      <Suspense fallback={<Loading />}>
-        <Chart
-          title={strings.overview.runsEnded}
-          at={series.at}
-          step={data.step}
-          series={[
-            { label: strings.overview.runsEnded, values: series.all, colour: "--bad" },
-            { label: strings.overview.succeeded, values: series.good, colour: "--good" },
-          ]}
-          format={count}
-        />
-        <Chart
-          title={strings.overview.tokens}
-          at={series.at}
-          step={data.step}
-          series={[{ label: strings.overview.tokens, values: series.tokens, colour: "--accent" }]}
-          format={count}
-        />
-        {sum(series.cost) > 0 && (
-          <Chart
-            title={strings.overview.cost}
-            at={series.at}
-            step={data.step}
-            series={[{ label: strings.overview.cost, values: series.cost, colour: "--warn" }]}
-            format={dollars}
-          />
-        )}
-      </Suspense>
-    </>
-  );
-}
-
-interface MoreStatus extends Status {
-  max_concurrent_root_tasks: number | null;
-  max_concurrent_runs: number | null;
-}
-
-function Machine({ running }: { running: number }) {
-  const status = useQuery({
-    queryKey: ["status"],
-    queryFn: ({ signal }) => get<MoreStatus>("/api/v1/status", signal),
-    staleTime: 60_000,
-  });
-  const now = useNow(status.data ? 60_000 : null);
-  if (!status.data) return null;
-  const up = status.data.uptime_seconds * 1000 + (now - status.dataUpdatedAt);
-  return (
-    <Card title={strings.overview.machine}>
-      <dl className="facts facts-tall">
-        <div className="fact">
-          <dt>{strings.overview.version}</dt>
-          <dd>{status.data.version}</dd>
-        </div>
-        <div className="fact">
-          <dt>{strings.overview.uptime}</dt>
-          <dd className="tabular">{duration(up)}</dd>
-        </div>
-        <div className="fact">
-          <dt>{strings.overview.limits}</dt>
-          <dd>{strings.overview.limitsText(running, status.data.max_concurrent_root_tasks)}</dd>
-        </div>
-      </dl>
-    </Card>
-  );
-}
-
-export function useAgents() {
-  return useQuery({
-    queryKey: ["agents"],
-    queryFn: async ({ signal }) => (await get<{ agents: Agent[] }>("/api/v1/agents", signal)).agents,
-    staleTime: 60_000,
-  });
-}
-
-function Agents() {
-  const agents = useAgents();
-  if (!agents.data || agents.data.length === 0) return null;
-  return (
-    <Card title={strings.overview.agents}>
-      <ul className="list">
-        {[...agents.data]
-          .sort((a, b) => Number(b.installed) - Number(a.installed) || (a.name < b.name ? -1 : 1))
-          .map((agent) => (
-            <li key={agent.name} className="list-row" title={agent.problem ?? agent.program}>
-              <StateIcon status={agent.installed ? "completed" : "idle"} size={14} />
-              <span className="list-name">{agent.name}</span>
-              <span className="list-note">{agent.installed ? agent.version : strings.form.notInstalled}</span>
-            </li>
-          ))}
-      </ul>
-    </Card>
-  );
-}
-
-interface DiskUse {
-  root: string;
-  free_bytes: number;
-  total_bytes: number;
-  projects: { id: string; bytes: number }[];
-}
-
-function Disk() {
-  const disk = useQuery({
-    queryKey: ["disk"],
-    queryFn: ({ signal }) => get<DiskUse>("/api/v1/disk", signal),
-    staleTime: 300_000,
-  });
-  if (!disk.data) return null;
-  const { free_bytes: free, total_bytes: total, projects, root } = disk.data;
-  const used = total > 0 ? ((total - free) / total) * 100 : 0;
-  const largest = [...projects].sort((a, b) => b.bytes - a.bytes).slice(0, 6);
-  const most = Math.max(1, ...largest.map((p) => p.bytes));
-  return (
-    <Card title={strings.overview.disk}>
-      <p className="note">
-        {strings.overview.diskFree(bytes(free), bytes(total))}
-        <br />
-        <code className="cut" title={root}>
-          {root}
-        </code>
-      </p>
-      <div
-        className={`meter${used > 90 ? " meter-full" : ""}`}
-        role="img"
-        aria-label={`${Math.round(used)} %`}
-      >
-        <span style={{ width: `${used}%` }} />
-      </div>
-      <ul className="list">
-        {largest.map((p) => (
-          <li key={p.id}>
-            <Link to={places.project(p.id)} className="list-row disk-row">
-              <span className="list-name">{p.id}</span>
-              <span className="disk-bar" aria-hidden>
-                <span style={{ width: `${(p.bytes / most) * 100}%` }} />
-              </span>
-              <span className="list-note tabular">{bytes(p.bytes)}</span>
-            </Link>
-          </li>
-        ))}
-      </ul>
-    </Card>
-  );
-}

@@ -5,25 +5,16 @@ import { MessagesSquare, Plus } from "lucide-react";
 import { useMemo } from "react";
 import { Link } from "wouter";
 import { get, path } from "../api/client";
+import type { Stats } from "../api/types";
 import { bytes, shortTask } from "../lib/format";
 import { places } from "../lib/places";
 import { whyOf } from "../lib/why";
 import { StateIcon } from "../parts/Icon";
-import { Age, Card, Command, Empty, Loading } from "../parts/parts";
+import { Age, Card, Command, Empty, EmptyPage, Loading, PageHead } from "../parts/parts";
+import { MayRun } from "../parts/MayRun";
 import { strings } from "../strings";
 import { useTree } from "../tree/tree";
 import { Fact } from "./RunPage";
-
-interface Stats {
-  total_tasks: number;
-  total_runs: number;
-  running_runs: number;
-  completed_runs: number;
-  failed_runs: number;
-  crashed_runs: number;
-  stopped_runs: number;
-  message_bus_total_bytes: number;
-}
 
 const RECENT = 50;
 
@@ -49,29 +40,26 @@ export default function ProjectPage({ project }: { project: string }) {
     return state === "loading" ? (
       <Loading />
     ) : (
-      <Empty title={strings.error.notFound}>
+      <EmptyPage title={strings.error.notFound}>
         <p>{project}</p>
-      </Empty>
+      </EmptyPage>
     );
   }
   const s = stats.data;
   return (
     <div className="page">
-      <header className="page-head page-head-tight">
-        <div className="page-title">
-          <h1>{project}</h1>
-          <span className="page-actions">
-            <Link className="button" to={places.projectBus(project)}>
-              <MessagesSquare size={15} aria-hidden />
-              {strings.project.messages}
-            </Link>
-            <Link className="button primary" to={`${places.newTask}?project=${encodeURIComponent(project)}`}>
-              <Plus size={15} aria-hidden />
-              {strings.nav.newTask}
-            </Link>
-          </span>
-        </div>
-      </header>
+      <PageHead title={project}>
+        <Link className="button" to={places.projectBus(project)}>
+          <MessagesSquare size={15} aria-hidden />
+          {strings.project.messages}
+        </Link>
+        <MayRun>
+          <Link className="button primary" to={`${places.newTask}?project=${encodeURIComponent(project)}`}>
+            <Plus size={15} aria-hidden />
+            {strings.nav.newTask}
+          </Link>
+        </MayRun>
+      </PageHead>
       <div className="grid">
         <div className="grid-main">
           <Card
