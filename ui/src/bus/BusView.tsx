@@ -2,26 +2,19 @@
 
 import "../styles/bus.css";
 import { useMutation } from "@tanstack/react-query";
-import { CornerUpLeft, ListPlus, Send, X } from "lucide-react";
-import { Suspense, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
-import { Link } from "wouter";
-import { get, path, post } from "../api/client";
-import type { Message } from "../api/types";
-import { once } from "../lib/once";
-import { moment, shortTask } from "../lib/format";
-import { places } from "../lib/places";
-import { useDraft } from "../lib/draft";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { get, path } from "../api/client";
+import type { Message, Messages } from "../api/types";
 import { useExternal } from "../lib/external";
 import { usePersisted } from "../lib/persisted";
+import { MayRun } from "../parts/MayRun";
 import { Empty, Failure, Loading, FeedProblem } from "../parts/parts";
-import { Markdown } from "../render/lazy";
 import { strings } from "../strings";
 import { order, TAIL, useBus } from "./bus";
-import { threadsOf, type Thread } from "./threads";
-import { isMark, isNews, markSeen, seen, unreadOf } from "./unread";
-
-/** What a person says, first the usual. */
-const KINDS = ["USER", "QUESTION", "FACT", "DECISION", "PROGRESS", "ERROR"];
+import { Compose } from "./Compose";
+import { ThreadList } from "./ThreadList";
+import { threadsOf } from "./threads";
+import { isMark, markSeen, seen, unreadOf } from "./unread";
 
 interface Props {
   project: string;
@@ -86,11 +79,11 @@ export function BusView({ project, task }: Props) {
       // Of one bus by id; of a merged one the last ones, more of them.
       const page =
         task !== undefined
-          ? await get<{ messages: Message[]; more: boolean }>(
+          ? await get<Messages>(
               path`/api/projects/${project}/tasks/${task}/messages` +
                 `?before=${encodeURIComponent(first.msg_id)}&limit=${TAIL}`,
             )
-          : await get<{ messages: Message[]; more: boolean }>(
+          : await get<Messages>(
               path`/api/projects/${project}/messages` +
                 `?scope=all&limit=${Math.min(5000, all.length + 500)}`,
             );
@@ -175,227 +168,20 @@ export function BusView({ project, task }: Props) {
           setReply={setReply}
         />
       </div>
-      <Compose
-        key={reply?.msg_id ?? ""}
-        project={project}
-        task={task ?? reply?.task_id}
-        fixedTask={task !== undefined}
-        reply={reply}
-        cancel={() => setReply(null)}
-        sent={() => {
-          setReply(null);
-          atEnd.current = true;
-        }}
-      />
+      <MayRun>
+        <Compose
+          key={reply?.msg_id ?? ""}
+          project={project}
+          task={task ?? reply?.task_id}
+          fixedTask={task !== undefined}
+          reply={reply}
+          cancel={() => setReply(null)}
+          sent={() => {
+            setReply(null);
+            atEnd.current = true;
+          }}
+        />
+      </MayRun>
     </div>
-  );
-}
-
-interface ListProps {
-  threads: Thread[];
-  unreadFrom: string | undefined;
-  inTask: string | undefined;
-  setReply: (message: Message) => void;
-}
-
-function ThreadList({ threads, unreadFrom, inTask, setReply }: ListProps) {
-  let marked = unreadFrom === undefined;
-  return (
-    <ol className="threads">
-      {threads.map((thread) => {
-        const isFirstNew = !marked && isNews(thread.message) && order(thread.message) > (unreadFrom ?? "");
-        if (isFirstNew) marked = true;
-        return (
-          <li key={thread.message.msg_id}>
-            {isFirstNew && <div className="unread-line">{strings.bus.unreadFrom}</div>}
-            <OneMessage message={thread.message} inTask={inTask} setReply={setReply} />
-            {thread.replies.length > 0 && (
-              <div className="replies">
-                <ThreadList
-                  threads={thread.replies}
-                  unreadFrom={undefined}
-                  inTask={inTask}
-                  setReply={setReply}
-                />
-              </div>
-            )}
-          </li>
-        );
-      })}
-    </ol>
-  );
-}
-
-function OneMessage({
-  message,
-  inTask,
-  setReply,
-}: {
-  message: Message;
-  inTask: string | undefined;
-  setReply: (m: Message) => void;
-}) {
-  const mark = isMark(message);
-  const task = message.task_id;
-  const answerable =
-    task !== undefined && message.run_id !== undefined && ["QUESTION", "FACT"].includes(message.type);
-  return (
-    <article className={`message message-${mark ? "mark" : message.type.toLowerCase()}`} id={message.msg_id}>
-      <header className="message-head">
-        <span className={`kind kind-${message.type.toLowerCase()}`}>{message.type}</span>
-        {task !== undefined && inTask === undefined && (
-          <Link to={places.task(message.project_id, task)} className="message-task" title={task}>
-            {shortTask(task)}
-          </Link>
-        )}
-        <time dateTime={message.timestamp} className="age">
-          {moment(message.timestamp, Date.now())}
-        </time>
-        <span className="message-actions">
-          {answerable && (
-            <Link
-              className="icon-button"
-              title={strings.bus.newTask}
-              aria-label={strings.bus.newTask}
-              to={`${places.newTask}?project=${encodeURIComponent(message.project_id)}&answers=${encodeURIComponent(message.msg_id)}&task=${encodeURIComponent(task)}`}
-            >
-              <ListPlus size={15} aria-hidden />
-            </Link>
-          )}
-          {!mark && (
-            <button
-              type="button"
-              className="icon-button"
-              title={strings.bus.reply}
-              aria-label={strings.bus.reply}
-              onClick={() => setReply(message)}
-            >
-              <CornerUpLeft size={15} aria-hidden />
-            </button>
-          )}
-        </span>
-      </header>
-      {mark ? (
-        <p className="message-mark">{message.body.split("\n")[0]}</p>
-      ) : (
-        <Suspense fallback={<p className="plain">{message.body}</p>}>
-          <Markdown text={message.body} />
-        </Suspense>
-      )}
-      {(message.links ?? []).length > 0 && (
-        <ul className="message-links">
-          {(message.links ?? []).map((link, n) => (
-            <li key={n}>
-              {/^https?:\/\//i.test(link.url) ? (
-                <a href={link.url} target="_blank" rel="noopener noreferrer nofollow">
-                  {link.label ?? link.url}
-                </a>
-              ) : (
-                <code>{link.label === undefined ? link.url : `${link.label}: ${link.url}`}</code>
-              )}
-            </li>
-          ))}
-        </ul>
-      )}
-    </article>
-  );
-}
-
-interface ComposeProps {
-  project: string;
-  task: string | undefined;
-  fixedTask: boolean;
-  reply: Message | null;
-  cancel: () => void;
-  sent: () => void;
-}
-
-function Compose({ project, task, fixedTask, reply, cancel, sent }: ComposeProps) {
-  const name = `message.${project}/${task ?? ""}${reply ? `/${reply.msg_id}` : ""}`;
-  const [body, setBody, forget] = useDraft(name, "");
-  const [kind, setKind] = useState("USER");
-  const field = useRef<HTMLTextAreaElement>(null);
-  const key = useRef(once());
-  useEffect(() => {
-    if (reply !== null) field.current?.focus();
-  }, [reply]);
-  const send = useMutation({
-    mutationFn: () => {
-      const message = {
-        type: kind,
-        body,
-        ...(reply ? { parents: [{ msg_id: reply.msg_id, kind: "reply" }] } : {}),
-      };
-      const to =
-        task === undefined
-          ? path`/api/projects/${project}/messages`
-          : path`/api/projects/${project}/tasks/${task}/messages`;
-      return post(to, message, key.current);
-    },
-    onSuccess: () => {
-      key.current = once();
-      forget();
-      setBody("");
-      sent();
-    },
-    // Only an answer means that it was not done; without one the same request may be sent again.
-    onError: (error) => {
-      if ("status" in error && error.status !== 0) key.current = once();
-    },
-  });
-  const ready = body.trim() !== "" && !send.isPending;
-  return (
-    <form
-      className="compose"
-      onSubmit={(e) => {
-        e.preventDefault();
-        if (ready) send.mutate();
-      }}
-    >
-      {reply !== null && (
-        <div className="compose-reply">
-          <span>
-            {strings.bus.replyTo} <strong>{reply.type}</strong> {reply.body.slice(0, 120)}
-          </span>
-          <button type="button" className="icon-button" aria-label={strings.bus.cancelReply} onClick={cancel}>
-            <X size={15} aria-hidden />
-          </button>
-        </div>
-      )}
-      <textarea
-        ref={field}
-        rows={2}
-        value={body}
-        aria-label={strings.bus.compose}
-        placeholder={task === undefined ? strings.bus.placeholder : strings.task.compose}
-        onChange={(e) => setBody(e.target.value)}
-        onKeyDown={(e) => {
-          if (e.key === "Enter" && (e.ctrlKey || e.metaKey) && ready) send.mutate();
-        }}
-      />
-      <div className="compose-foot">
-        <label>
-          <span className="sr">{strings.bus.type}</span>
-          <select value={kind} onChange={(e) => setKind(e.target.value)}>
-            {KINDS.map((k) => (
-              <option key={k}>{k}</option>
-            ))}
-          </select>
-        </label>
-        {!fixedTask && (
-          <span className="note">{task === undefined ? strings.bus.project : shortTask(task)}</span>
-        )}
-        <span className="toolbar-gap" />
-        {send.isError && (
-          <span className="action-error" role="alert">
-            {strings.bus.failed}: {send.error.message}
-          </span>
-        )}
-        <button type="submit" className="button primary" disabled={!ready}>
-          <Send size={15} aria-hidden />
-          {send.isPending ? strings.bus.sending : strings.bus.send}
-        </button>
-      </div>
-    </form>
   );
 }
