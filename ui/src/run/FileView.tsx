@@ -1,12 +1,10 @@
 // A file of a run, whole: rendered where it is Markdown, as it is otherwise; and what the run changed.
 
 import { useQuery } from "@tanstack/react-query";
-import { Download } from "lucide-react";
 import { Suspense } from "react";
 import { ApiError, get, path } from "../api/client";
 import type { FileText, Run } from "../api/types";
-import { download } from "../lib/download";
-import { CopyButton, Empty, Failure, Loading } from "../parts/parts";
+import { CopyButton, DownloadButton, Empty, Failure, Loading } from "../parts/parts";
 import { DiffText, Markdown } from "../render/lazy";
 import { strings } from "../strings";
 
@@ -48,17 +46,10 @@ export function FileView({ run, name, empty, markdown = false }: Props) {
       <div className="toolbar">
         <span className="toolbar-gap" />
         <CopyButton text={content} />
-        <button
-          type="button"
-          className="icon-button"
-          aria-label={strings.download}
-          title={strings.download}
-          onClick={() =>
-            void download(raw, `${run.id}-${name.replace(/\.md$/, "")}.${markdown ? "md" : "txt"}`)
-          }
-        >
-          <Download size={15} aria-hidden />
-        </button>
+        <DownloadButton
+          address={raw}
+          name={`${run.id}-${name.replace(/\.md$/, "")}.${markdown ? "md" : "txt"}`}
+        />
       </div>
       <div className="file-text" tabIndex={0} role="region" aria-label={name}>
         {markdown ? (

@@ -3,18 +3,20 @@
 import "../styles/log.css";
 import { useQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { ArrowDown, ArrowUp, Download, Pause, Play, Search, WrapText } from "lucide-react";
+import { ArrowDown, ArrowUp, Search, WrapText } from "lucide-react";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import { get, path } from "../api/client";
-import type { Run } from "../api/types";
-import { download } from "../lib/download";
+import { get } from "../api/client";
+import type { LineIndex, Run } from "../api/types";
 import { bytes } from "../lib/format";
 import { usePersisted } from "../lib/persisted";
 import { useFeed, type Reading } from "../live/feed";
-import { CopyButton, copyText, Empty, Failure, FeedProblem, Loading } from "../parts/parts";
+import { CopyButton, copyText, DownloadButton, Empty, Failure, FeedProblem, Loading } from "../parts/parts";
 import { strings } from "../strings";
 import { Ansi, plain } from "./Ansi";
-import { logOf, pageOf, PAGE, take, WIDTH, type Line, type LineIndex, type Lines, type Log } from "./log";
+import { useFind } from "./find";
+import { FollowButton, pausedBy } from "./FollowButton";
+import { logOf, PAGE, take, type Log } from "./log";
+import { linesPath, usePages } from "./pages";
 
 const ROW = 20;
 /** Browsers lay out so many pixels at most; a longer log is shown in windows. */
@@ -23,10 +25,6 @@ const WINDOW = 700_000;
 interface Props {
   run: Run;
   name: "stdout" | "stderr";
-}
-
-export function linesPath(run: Run, more: string): string {
-  return path`/api/projects/${run.project_id}/tasks/${run.task_id}/runs/${run.id}/` + more;
 }
 
 export default function LogView({ run, name }: Props) {
@@ -174,28 +172,11 @@ function Opened({ run, name, index }: Props & { index: LineIndex }) {
           label={strings.log.copyLines}
           text={() => items.map((item) => plain(line(first + item.index)?.text ?? "")).join("\n")}
         />
-        <button
-          type="button"
-          className="icon-button"
-          aria-label={strings.download}
-          title={strings.download}
-          onClick={() =>
-            void download(linesPath(run, `file?name=${name}&format=raw`), `${run.id}-${name}.txt`)
-          }
-        >
-          <Download size={15} aria-hidden />
-        </button>
-        {!ended && (
-          <button
-            type="button"
-            className="button small"
-            aria-pressed={follow}
-            onClick={() => (follow ? pause() : setFollow(true))}
-          >
-            {follow ? <Pause size={14} aria-hidden /> : <Play size={14} aria-hidden />}
-            {follow ? strings.log.pause : strings.log.follow}
-          </button>
-        )}
+        <DownloadButton
+          address={linesPath(run, `file?name=${name}&format=raw`)}
+          name={`${run.id}-${name}.txt`}
+        />
+        {!ended && <FollowButton follow={follow} pause={pause} resume={() => setFollow(true)} />}
       </div>
       {log.count === 0 && feed.state !== "loading" ? (
         <Empty title={ended ? strings.log.empty : strings.log.emptyYet} />
@@ -207,10 +188,7 @@ function Opened({ run, name, index }: Props & { index: LineIndex }) {
           aria-live="off"
           aria-label={strings.log.label}
           tabIndex={0}
-          onWheel={(e) => {
-            if (e.deltaY < 0) pause();
-          }}
-          onTouchMove={pause}
+          {...pausedBy(pause)}
           onKeyDown={(e) => {
             if (["ArrowUp", "PageUp", "Home"].includes(e.key)) pause();
             if (e.key === "End" && !ended) setFollow(true);
@@ -281,113 +259,4 @@ function Opened({ run, name, index }: Props & { index: LineIndex }) {
       <FeedProblem feed={feed} />
     </div>
   );
-}
-
-/** The text of a line, from the tail or from its page, which is fetched when it is wanted. */
-function usePages(run: Run, name: string, log: Log, version: number) {
-  const cache = useRef(new Map<number, Line[] | "wanted">());
-  const [, arrived] = useState(0);
-  const [error, setError] = useState<unknown>(null);
-  const queue = useRef<Set<number>>(new Set());
-
-  const fetchPage = useCallback(
-    (offset: number, lines: number) => {
-      const known = cache.current;
-      known.set(offset, "wanted");
-      get<Lines>(linesPath(run, `lines?name=${name}&offset=${offset}&limit=${lines}&width=${WIDTH}`)).then(
-        (page) => {
-          known.set(
-            offset,
-            page.lines.map(({ text, length }) => ({ text, more: Math.max(0, length - bytesOf(text)) })),
-          );
-          // Pages that nobody looks at are let go, oldest first.
-          for (const [key, lines] of known) {
-            if (known.size <= 200) break;
-            if (lines !== "wanted") known.delete(key);
-          }
-          setError(null);
-          arrived((n) => n + 1);
-        },
-        (e: unknown) => {
-          known.delete(offset);
-          setError(e);
-        },
-      );
-    },
-    [run, name],
-  );
-  const line = useCallback(
-    (n: number): Line | null => {
-      void version;
-      const page = pageOf(log, n);
-      if (page === null) return log.tail[n - log.tailFrom] ?? null;
-      const there = cache.current.get(page.mark.offset);
-      if (there === undefined && !queue.current.has(page.mark.offset)) {
-        queue.current.add(page.mark.offset);
-        queueMicrotask(() => {
-          queue.current.delete(page.mark.offset);
-          fetchPage(page.mark.offset, page.lines);
-        });
-      }
-      return Array.isArray(there) ? (there[n - page.mark.line] ?? null) : null;
-    },
-    [log, version, fetchPage],
-  );
-  return { line, pages: { error } };
-}
-
-const ENCODER = new TextEncoder();
-const bytesOf = (text: string): number => ENCODER.encode(text).length;
-
-interface Found {
-  matches: { line: number; offset: number }[];
-  more: boolean;
-}
-
-/** Looks for a text in the whole log: the daemon looks, so that nothing has to be fetched for it. */
-function useFind(run: Run, name: string, log: Log, jump: (line: number) => void) {
-  const [text, setText] = useState("");
-  const [settled, setSettled] = useState("");
-  const [at, setAt] = useState(0);
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(text), 200);
-    return () => clearTimeout(timer);
-  }, [text]);
-  const found = useQuery({
-    queryKey: ["search", run.id, name, settled, Math.floor(log.size / 1_000_000)],
-    queryFn: ({ signal }) =>
-      get<Found>(
-        linesPath(run, `lines/search?name=${name}&q=${encodeURIComponent(settled)}&limit=2000`),
-        signal,
-      ),
-    enabled: settled !== "",
-    gcTime: 10_000,
-    placeholderData: (before, query) => (query?.queryKey[3] === settled ? before : undefined),
-  });
-  const matches = useMemo(() => found.data?.matches ?? [], [found.data]);
-  useEffect(() => setAt(0), [settled]);
-  const next = useCallback(
-    (step: number) => {
-      if (matches.length === 0) return;
-      const to = ((at === 0 && step < 0 ? 0 : at - 1) + step + matches.length) % matches.length;
-      const match = matches[at === 0 && step > 0 ? 0 : to];
-      setAt((at === 0 && step > 0 ? 0 : to) + 1);
-      if (match) jump(match.line + 1);
-    },
-    [matches, at, jump],
-  );
-  const pattern = useMemo(
-    () => (settled === "" ? null : new RegExp(settled.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), "gi")),
-    [settled],
-  );
-  return {
-    text,
-    setText,
-    next,
-    at,
-    total: matches.length,
-    more: found.data?.more ?? false,
-    pending: found.isFetching || text !== settled,
-    pattern,
-  };
 }

@@ -2,7 +2,6 @@
 
 import "../styles/log.css";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { Pause, Play } from "lucide-react";
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { TaskDetail } from "../api/types";
 import { shortRun } from "../lib/format";
@@ -11,6 +10,7 @@ import { Empty, Loading, FeedProblem } from "../parts/parts";
 import { strings } from "../strings";
 import { taskKey } from "../tree/tree";
 import { Ansi } from "./Ansi";
+import { FollowButton, pausedBy } from "./FollowButton";
 import { WIDTH } from "./log";
 
 interface Entry {
@@ -74,15 +74,7 @@ export default function TaskLog({ task }: { task: TaskDetail }) {
     <div className="log">
       <div className="toolbar">
         <span className="toolbar-gap" />
-        <button
-          type="button"
-          className="button small"
-          aria-pressed={follow}
-          onClick={() => (follow ? pause() : setFollow(true))}
-        >
-          {follow ? <Pause size={14} aria-hidden /> : <Play size={14} aria-hidden />}
-          {follow ? strings.log.pause : strings.log.follow}
-        </button>
+        <FollowButton follow={follow} pause={pause} resume={() => setFollow(true)} />
       </div>
       <div
         ref={scroller}
@@ -91,10 +83,7 @@ export default function TaskLog({ task }: { task: TaskDetail }) {
         aria-live="off"
         aria-label={strings.log.label}
         tabIndex={0}
-        onWheel={(e) => {
-          if (e.deltaY < 0) pause();
-        }}
-        onTouchMove={pause}
+        {...pausedBy(pause)}
       >
         <div className="log-space" style={{ height: virtual.getTotalSize() }}>
           {virtual.getVirtualItems().map((item) => {

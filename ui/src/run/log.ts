@@ -3,6 +3,7 @@
 // The daemon tells where every so many lines begin (marks); between two marks lies a page, fetched when it comes into
 // view. What is printed meanwhile comes by the stream: its last lines are kept, older ones become pages, too.
 
+import type { LineIndex } from "../api/types";
 import type { LiveEvent } from "../live/stream";
 
 /** The longest part of a line that is shown, in characters. */
@@ -18,28 +19,10 @@ export interface Mark {
   offset: number;
 }
 
-/** What the daemon says of the lines that are there. */
-export interface LineIndex {
-  /** Bytes up to behind the last whole line. */
-  end: number;
-  /** Whole lines. */
-  lines: number;
-  every: number;
-  /** Where line 0, `every`, 2 × `every`, … begin. */
-  offsets: number[];
-  size: number;
-}
-
 /** A line as it is shown: `more` bytes of it are not. */
 export interface Line {
   text: string;
   more: number;
-}
-
-/** The lines of one page, as the daemon tells them. */
-export interface Lines {
-  lines: { offset: number; length: number; text: string; cut?: boolean }[];
-  end: number;
 }
 
 /** A log. Changed in place; whoever shows it is told a version. */
