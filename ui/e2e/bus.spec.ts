@@ -12,6 +12,13 @@ test("messages come live, are filtered, answered in threads, and marked until th
   await live(page);
   await expect(page.locator(".message-fact strong")).toHaveText("blue");
 
+  // The field to write in stands at the end of the page, however few the messages are.
+  const [field, main] = [
+    await page.locator(".compose").boundingBox(),
+    await page.locator("#content").boundingBox(),
+  ];
+  expect((field?.y ?? 0) + (field?.height ?? 0)).toBeGreaterThan((main?.y ?? 0) + (main?.height ?? 0) - 3);
+
   await daemon.post("/api/projects/p/messages", { type: "DECISION", body: "We paint it" });
   await expect(page.locator(".message-decision")).toContainText("We paint it");
   await fits(page);

@@ -70,3 +70,37 @@ test("nothing is destroyed from the page: it shows the command instead", async (
   );
   expect(status).toBe(403);
 });
+
+test("a key that may only read is offered nothing else", async ({ page, place, phone }) => {
+  place.configure(`api: {api_key: ${KEY}, keys: [{name: looks, key: only-for-looking-0123456789}]}\n`);
+  await place.job("p", "t", '"$RUN_AGENT" bus post --type QUESTION --body "Shall I?"');
+  const daemon = await place.serve();
+  await page.goto(daemon.page());
+  await page.getByLabel("API key").fill("only-for-looking-0123456789");
+  await page.getByRole("button", { name: "Open" }).click();
+  await live(page);
+  await expect(page.getByText("Read only")).toBeVisible();
+  await expect(page.getByText("Shall I?")).toBeVisible();
+  const offered = page.getByText(/^(New task|New project|Answer|Stop|Resume|Send)$/);
+  for (const place of ["/", "/tasks", "/p/p", "/p/p/t/t", "/p/p/messages", "/p/p/t/t/messages"]) {
+    await page.goto(daemon.page(place));
+    await live(page);
+    await expect(page.getByText("Read only")).toBeVisible();
+    if (place.endsWith("messages")) await expect(page.locator(".message-question")).toBeVisible();
+    await expect(offered).toHaveCount(0);
+    await expect(page.getByRole("button", { name: "Reply" })).toHaveCount(0);
+    await expect(page.getByLabel("Write a message")).toHaveCount(0);
+    await fits(page);
+  }
+  for (const place of ["/new", "/new-project"]) {
+    await page.goto(daemon.page(place));
+    await expect(page.getByText("This key allows reading only.")).toBeVisible();
+    await expect(page.locator("form")).toHaveCount(0);
+    await accessible(page);
+  }
+  if (!phone) {
+    await page.keyboard.press("Control+k");
+    await expect(page.getByRole("option", { name: "Overview" })).toBeVisible();
+    await expect(page.getByRole("option", { name: "New task" })).toHaveCount(0);
+  }
+});

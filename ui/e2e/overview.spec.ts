@@ -31,7 +31,8 @@ test("shows what needs somebody, what runs and waits, and what it came to", asyn
   await fits(page);
   await accessible(page);
 
-  await card("Needs you").getByRole("button", { name: "Seen" }).click();
+  const failure = card("Needs you").getByRole("listitem").filter({ hasText: "exit code 4" });
+  await failure.getByRole("button", { name: "Seen" }).click();
   await expect(card("Needs you")).not.toContainText("exit code 4");
   await fetch(`${daemon.url}/api/v1/tasks/waits?project_id=p`, { method: "DELETE" });
   await expect(card("Queue")).toHaveCount(0);

@@ -39,6 +39,11 @@ test("has the conversation as the agent had it, of a captured run and of its rep
   await fits(page);
   await accessible(page);
 
+  await page.goto(daemon.page("/p/p/t/bash"));
+  const usage = page.locator(".card").filter({ has: page.getByRole("heading", { name: "Usage" }) });
+  await expect(usage).toContainText("25.5 k");
+  await expect(usage).toContainText("$0.10");
+
   const run = place.lastRun("p", "think").split("/").pop() ?? "";
   await page.goto(daemon.page(`/p/p/t/think/r/${run}`));
   await expect(page.getByText("deep thoughts")).toHaveCount(1);
@@ -91,6 +96,10 @@ test("follows what is printed, pauses, searches, and links to a line", async ({ 
   await page.goto(daemon.page(`/p/p/t/talks/r/${run}/stdout#L1234`));
   await page.reload();
   await expect(page.locator(".log-target")).toContainText("line 1234");
+  await page.getByRole("button", { name: "Copy visible lines" }).click();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(
+    /^line 1233\nline 1234\nline 1235$/m,
+  );
   await page.getByRole("link", { name: /^Errors/ }).click();
   await expect(page.locator(".log-line").filter({ hasText: "oops" })).toBeVisible();
 

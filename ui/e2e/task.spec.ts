@@ -32,6 +32,25 @@ test("says what it is to do, where it stands, what it used and changed", async (
   await expect(page).toHaveURL(/\/answer$/);
 });
 
+test("shows what each attempt changed", async ({ page, place }) => {
+  await place.repository();
+  await place.run(
+    ...["task", "--project", "p", "--task", "twice", "--prompt", "p", "--max-restarts", "3", "--"],
+    ...[
+      "sh",
+      "-c",
+      'n=$(ls "$JRUN_TASK_FOLDER/runs" | wc -l); echo "line $n" >> README.md; [ $n = 1 ] || touch "$JRUN_TASK_FOLDER/DONE"',
+    ],
+  );
+  const daemon = await place.serve();
+  await page.goto(daemon.page("/p/p/t/twice/changes"));
+  const added = page.locator(".diff-add");
+  await page.getByLabel("Changes of").selectOption({ label: "Attempt 2 (+1 −0)" });
+  await expect(added).toHaveText([/line 2/]);
+  await page.getByLabel("Changes of").selectOption({ label: "Attempt 1 (+1 −0)" });
+  await expect(added).toHaveText([/line 1/]);
+});
+
 test("is stopped after a question, and taken up again", async ({ page, place }) => {
   place.configure(
     "agents: {slow: {type: command, command: [sh, -c, 'echo working; sleep 300']}}\ndefaults: {stop_grace: 1s}\n",

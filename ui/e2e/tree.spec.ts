@@ -1,5 +1,6 @@
 // 1: projects, tasks and runs as a tree.
 
+import { many } from "./past";
 import { accessible, expect, fits, live, test } from "./test";
 
 test("shows how everything stands, has a link for every place, and is worked with keys", async ({
@@ -96,4 +97,63 @@ test("never moves under the pointer", async ({ page, place, phone }) => {
   await page.mouse.move(900, 500);
   await expect(page.getByRole("treeitem").filter({ hasText: "second" })).toBeVisible();
   expect((await first.boundingBox())?.y).toBeGreaterThan(before?.y ?? 0);
+});
+
+test("a thousand tasks scroll, are worked with keys, and stay where they are when others come", async ({
+  page,
+  place,
+  phone,
+}) => {
+  await many(place, "p", 1000);
+  const daemon = await place.serve();
+  await page.goto(daemon.page("/tasks"));
+  await expect(page.locator(".tree-foot")).toContainText("1,000 tasks");
+  const tree = page.getByRole("tree");
+  const rows = tree.getByRole("treeitem");
+  expect(await rows.count()).toBeLessThan(80);
+
+  // Wherever it is scrolled to, the view is full of rows in the frame after.
+  const blank = await tree.evaluate(async (box) => {
+    const gaps: number[] = [];
+    const { left, top, width, height } = box.getBoundingClientRect();
+    for (let at = 0; at < box.scrollHeight - height; at += height * 0.8) {
+      box.scrollTop = at;
+      await new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)));
+      for (const y of [5, height / 2, height - 5]) {
+        if (!document.elementFromPoint(left + width / 2, top + y)?.closest("[role=treeitem]")) gaps.push(at);
+      }
+    }
+    return gaps;
+  });
+  expect(blank).toEqual([]);
+
+  const active = () =>
+    tree.evaluate((box) => {
+      const row = document.getElementById(box.getAttribute("aria-activedescendant") ?? "");
+      const [outer, inner] = [box.getBoundingClientRect(), row?.getBoundingClientRect()];
+      return {
+        n: Number(row?.getAttribute("aria-posinset")),
+        seen: inner !== undefined && inner.top >= outer.top - 1 && inner.bottom <= outer.bottom + 1,
+      };
+    });
+  await tree.focus();
+  await page.keyboard.press("End");
+  await expect.poll(active).toEqual({ n: 1001, seen: true });
+  await page.keyboard.press("Home");
+  await expect.poll(active).toEqual({ n: 1, seen: true });
+  for (let n = 0; n < 60; n += 1) await page.keyboard.press("ArrowDown");
+  await expect.poll(active).toEqual({ n: 61, seen: true });
+  await page.keyboard.press("PageDown");
+  await expect.poll(async () => (await active()).n).toBeGreaterThan(65);
+  expect((await active()).seen).toBe(true);
+
+  // Far down, with the pointer elsewhere: what comes above moves nothing in view.
+  if (!phone) await page.mouse.move(1000, 600);
+  await tree.evaluate((box) => (box.scrollTop = box.scrollHeight / 2));
+  const row = rows.filter({ hasText: "task-00498" });
+  await expect(row).toBeVisible();
+  const before = await row.boundingBox();
+  for (const name of ["new-1", "new-2", "new-3"]) await daemon.task("p", name);
+  await expect(page.locator(".tree-foot")).toContainText("1,003 tasks");
+  expect(await row.boundingBox()).toEqual(before);
 });

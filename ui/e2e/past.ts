@@ -1,0 +1,80 @@
+// A past for a root: tasks that were really run, written again under other names and earlier times.
+
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Place } from "./daemon";
+
+/** What belongs to a process that lives, and to no copy. */
+const LIVING = /\.lock$|^claim\.json$/;
+const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?=\.\d+Z)/g;
+const RUN = /\b\d{8}-\d{6}(\d{4})-(\d+)-(\d{4})\b/g;
+
+const stamp = (at: Date): string => at.toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
+
+/** A task that ended, as its files. */
+export class Template {
+  private readonly files: [string, string][];
+  private readonly began: number;
+
+  constructor(
+    private readonly place: Place,
+    private readonly project: string,
+    private readonly task: string,
+  ) {
+    this.files = read(this.folder(project, task));
+    this.began = Math.min(
+      ...this.files.flatMap(([, text]) => (text.match(TIME) ?? []).map((t) => Date.parse(`${t}Z`))),
+    );
+  }
+
+  private folder(project: string, task: string): string {
+    return join(this.place.root, project, task);
+  }
+
+  /** Writes it again, as if it had begun then; `n` tells its runs from those of other copies. */
+  copy(project: string, task: string, at: Date, n: number): void {
+    const by = at.getTime() - this.began;
+    const moved = (time: string): string => new Date(Date.parse(`${time}Z`) + by).toISOString().slice(0, 19);
+    const told = (text: string): string =>
+      text
+        .replaceAll(this.folder(this.project, this.task), this.folder(project, task))
+        .replace(TIME, moved)
+        .replace(RUN, (_, part: string, __, count: string) => `${stamp(at)}${part}-${1 + n}-${count}`)
+        .replace(/"task_id":"[^"]*"|\btask_id: .*/g, (field) => field.replace(this.task, task))
+        .replace(/"project_id":"[^"]*"|\bproject_id: .*/g, (field) => field.replace(this.project, project));
+    for (const [file, text] of this.files) {
+      const to = told(file);
+      mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
+      writeFileSync(to, told(text), { mode: 0o600 });
+    }
+  }
+
+  /** The task itself goes. */
+  remove(): void {
+    rmSync(this.folder(this.project, this.task), { recursive: true });
+  }
+}
+
+function read(dir: string): [string, string][] {
+  return readdirSync(dir, { withFileTypes: true }).flatMap((entry): [string, string][] => {
+    const path = join(dir, entry.name);
+    if (entry.isDirectory()) return read(path);
+    return LIVING.test(entry.name) ? [] : [[path, readFileSync(path, "utf8")]];
+  });
+}
+
+/** So many tasks of a project over the last day, the last one newest. */
+export async function many(place: Place, project: string, tasks: number): Promise<void> {
+  await place.job(project, "template", "echo one line");
+  const template = new Template(place, project, "template");
+  const day = 86_400_000;
+  for (let n = 0; n < tasks; n += 1) {
+    template.copy(
+      project,
+      `task-${String(n).padStart(5, "0")}`,
+      new Date(Date.now() - day + (n * day) / tasks),
+      n,
+    );
+  }
+  template.remove();
+}
