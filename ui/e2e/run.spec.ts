@@ -109,6 +109,28 @@ test("follows what is printed, pauses, searches, and links to a line", async ({ 
   expect((await saved).suggestedFilename()).toContain("stdout");
 });
 
+test("what was printed while one looked on is there to go back to", async ({ page, place }) => {
+  const gate = join(place.folder, "gate");
+  place.configure(
+    `agents: {talks: {type: command, command: [sh, -c, 'seq 1 100; while [ ! -e ${gate} ]; do sleep 0.1; done; seq 101 150000; sleep 300']}}\n`,
+  );
+  const daemon = await place.serve();
+  const { run_id: run } = await daemon.task("p", "t", "talk", { agent_type: "talks" });
+  await page.goto(daemon.page(`/p/p/t/t/r/${run}/stdout`));
+  const lines = page.locator(".log-line");
+  await expect(lines.last()).toContainText("100");
+  writeFileSync(gate, "");
+  await expect(lines.last()).toContainText("150000");
+  await page.getByRole("button", { name: "Pause" }).click();
+  const box = page.getByRole("log");
+  for (const number of [300, 60_000, 20_000]) {
+    await box.evaluate((log, top) => (log.scrollTop = top), (number - 3) * 20);
+    const line = lines.filter({ has: page.getByRole("button", { name: `Line ${number}:` }) });
+    await expect(line.locator(".log-text")).toHaveText(String(number));
+  }
+  await expect(page.getByRole("alert")).toHaveCount(0);
+});
+
 test("a log of 100 MB opens at once, and a line of 10 MB does no harm", async ({ page, place }) => {
   await place.job("p", "big", "true");
   const out = createWriteStream(join(place.lastRun("p", "big"), "agent-stdout.txt"));

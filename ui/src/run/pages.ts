@@ -7,33 +7,39 @@ import { pageOf, WIDTH, type Line, type Log } from "./log";
 
 /** So many pages are kept. */
 const KEPT = 200;
+/** So many lines the daemon gives at most. */
+const MOST = 5000;
 
 /** An address below that of a run. */
 export function linesPath(run: Run, more: string): string {
   return path`/api/projects/${run.project_id}/tasks/${run.task_id}/runs/${run.id}/` + more;
 }
 
+/** What is known of a page: `asked` of its lines, of which there may be more by now. */
+interface Page {
+  asked: number;
+  /** Not there yet: it has been asked for. */
+  lines: Line[] | null;
+}
+
 /** The text of a line, from the tail or from its page, which is fetched when it is wanted. */
 export function usePages(run: Run, name: string, log: Log, version: number) {
-  const cache = useRef(new Map<number, Line[] | "wanted">());
+  const cache = useRef(new Map<number, Page>());
   const [, arrived] = useState(0);
   const [error, setError] = useState<unknown>(null);
-  const queue = useRef<Set<number>>(new Set());
 
   const fetchPage = useCallback(
-    (offset: number, lines: number) => {
+    (offset: number, asked: number) => {
       const known = cache.current;
-      known.set(offset, "wanted");
-      get<Lines>(linesPath(run, `lines?name=${name}&offset=${offset}&limit=${lines}&width=${WIDTH}`)).then(
-        (page) => {
-          known.set(
-            offset,
-            page.lines.map(({ text, length }) => ({ text, more: Math.max(0, length - bytesOf(text)) })),
-          );
+      const before = known.get(offset);
+      known.set(offset, { asked, lines: before?.lines ?? null });
+      fetchLines(run, name, offset, asked).then(
+        (lines) => {
+          known.set(offset, { asked, lines });
           // Pages that nobody looks at are let go, oldest first.
-          for (const [key, lines] of known) {
+          for (const [key, page] of known) {
             if (known.size <= KEPT) break;
-            if (lines !== "wanted") known.delete(key);
+            if (page.lines !== null) known.delete(key);
           }
           setError(null);
           arrived((n) => n + 1);
@@ -51,19 +57,32 @@ export function usePages(run: Run, name: string, log: Log, version: number) {
       void version;
       const page = pageOf(log, n);
       if (page === null) return log.tail[n - log.tailFrom] ?? null;
-      const there = cache.current.get(page.mark.offset);
-      if (there === undefined && !queue.current.has(page.mark.offset)) {
-        queue.current.add(page.mark.offset);
-        queueMicrotask(() => {
-          queue.current.delete(page.mark.offset);
-          fetchPage(page.mark.offset, page.lines);
-        });
-      }
-      return Array.isArray(there) ? (there[n - page.mark.line] ?? null) : null;
+      const { line: first, offset } = page.mark;
+      const wanted = (): boolean => (cache.current.get(offset)?.asked ?? 0) < page.lines;
+      // Not while something is drawn.
+      if (wanted()) queueMicrotask(() => wanted() && fetchPage(offset, page.lines));
+      return cache.current.get(offset)?.lines?.[n - first] ?? null;
     },
     [log, version, fetchPage],
   );
   return { line, pages: { error } };
+}
+
+/** So many lines from an offset on: what comes in one go may have more of them than one request gives. */
+async function fetchLines(run: Run, name: string, offset: number, count: number): Promise<Line[]> {
+  const lines: Line[] = [];
+  for (let next = offset; lines.length < count;) {
+    const limit = Math.min(MOST, count - lines.length);
+    const page = await get<Lines>(
+      linesPath(run, `lines?name=${name}&offset=${next}&limit=${limit}&width=${WIDTH}`),
+    );
+    if (page.lines.length === 0) break;
+    for (const { text, length } of page.lines) {
+      lines.push({ text, more: Math.max(0, length - bytesOf(text)) });
+    }
+    next = page.end;
+  }
+  return lines;
 }
 
 const ENCODER = new TextEncoder();
