@@ -1,6 +1,7 @@
 // A past for a root: tasks that were really run, written again under other names and earlier times.
 
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { createWriteStream, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Place } from "./daemon";
 
@@ -77,4 +78,24 @@ export async function many(place: Place, project: string, tasks: number): Promis
     );
   }
   template.remove();
+}
+
+/** A run that printed 100 MB, with a line in the middle and one at the end; gives its id. */
+export async function printedMuch(
+  place: Place,
+  task: { project: string; task: string },
+  middle: string,
+  end: string,
+): Promise<string> {
+  await place.job(task.project, task.task, "true");
+  const run = place.lastRun(task.project, task.task);
+  const out = createWriteStream(join(run, "agent-stdout.txt"));
+  const line = (n: number): string => `${String(n).padStart(6, "0")} ${"x".repeat(90)}\n`;
+  const block = Array.from({ length: 1000 }, (_, n) => line(n)).join("");
+  for (let n = 0; n < 1020; n += 1) {
+    if (!out.write(n === 500 ? `${middle}\n${block}` : block)) await once(out, "drain");
+  }
+  out.end(`${end}\n`);
+  await once(out, "close");
+  return run.split("/").pop() ?? "";
 }

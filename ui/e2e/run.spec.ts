@@ -1,9 +1,9 @@
 // 3: one run, from the conversation to the last byte that it printed.
 
-import { createWriteStream, writeFileSync } from "node:fs";
-import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { captured, withCodex } from "./daemon";
+import { printedMuch } from "./past";
 import { accessible, expect, fits, test } from "./test";
 
 test("has the conversation as the agent had it, of a captured run and of its replay", async ({
@@ -132,18 +132,13 @@ test("what was printed while one looked on is there to go back to", async ({ pag
 });
 
 test("a log of 100 MB opens at once, and a line of 10 MB does no harm", async ({ page, place }) => {
-  await place.job("p", "big", "true");
-  const out = createWriteStream(join(place.lastRun("p", "big"), "agent-stdout.txt"));
-  const block = Array.from(
-    { length: 1000 },
-    (_, n) => `${String(n).padStart(6, "0")} ${"x".repeat(90)}\n`,
-  ).join("");
-  for (let n = 0; n < 1020; n += 1)
-    if (!out.write(n === 500 ? `${"y".repeat(10_000_000)}\n${block}` : block)) await once(out, "drain");
-  out.end("needle at the end\n");
-  await once(out, "close");
+  const run = await printedMuch(
+    place,
+    { project: "p", task: "big" },
+    "y".repeat(10_000_000),
+    "needle at the end",
+  );
   const daemon = await place.serve();
-  const run = place.lastRun("p", "big").split("/").pop() ?? "";
   const begun = Date.now();
   await page.goto(daemon.page(`/p/p/t/big/r/${run}/stdout`));
   await expect(page.locator(".log-line").filter({ hasText: "needle at the end" })).toBeVisible();

@@ -19,7 +19,7 @@ export async function fromDist(context: BrowserContext): Promise<void> {
   if (dist === undefined) return;
   const html = await readFile(join(dist, "index.html"));
   await context.route(/^http:\/\/127\.0\.0\.1:\d+\/ui\//, async (route) => {
-    const answer = await route.fetch().catch(() => null);
+    const answer = await route.fetch({ maxRetries: 3 }).catch(() => null);
     if (answer === null) return route.abort().catch(() => undefined);
     const name = new URL(route.request().url()).pathname.slice("/ui/".length);
     const file = name === "" ? html : await readFile(join(dist, name)).catch(() => html);

@@ -1,11 +1,10 @@
 // What the page costs, as scripts/ui-bench prints it.
 
-import { createWriteStream, writeFileSync } from "node:fs";
-import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, Page } from "@playwright/test";
 import type { Daemon } from "../e2e/daemon";
-import { many } from "../e2e/past";
+import { many, printedMuch } from "../e2e/past";
 import { expect, live, test } from "../e2e/test";
 
 interface Row {
@@ -145,17 +144,13 @@ test("a log of 10,000 lines a second", async ({ browser, place }) => {
 });
 
 test("a log of 100 MB", async ({ browser, place }) => {
-  await place.job("p", "big", "true");
-  const out = createWriteStream(join(place.lastRun("p", "big"), "agent-stdout.txt"));
-  const block = Array.from(
-    { length: 1000 },
-    (_, n) => `${String(n).padStart(6, "0")} ${"x".repeat(90)}\n`,
-  ).join("");
-  for (let n = 0; n < 1020; n += 1) if (!out.write(block)) await once(out, "drain");
-  out.end("the last line\n");
-  await once(out, "close");
+  const run = await printedMuch(
+    place,
+    { project: "p", task: "big" },
+    "a line in the middle",
+    "the last line",
+  );
   const daemon = await place.serve();
-  const run = place.lastRun("p", "big").split("/").pop() ?? "";
   const times: number[] = [];
   for (let n = 0; n < 3; n += 1) {
     const page = await (await browser.newContext({ viewport: { width: 1440, height: 900 } })).newPage();

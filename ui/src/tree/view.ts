@@ -4,6 +4,7 @@
 // be a twelfth of what the page loads at first (10 of 120 kB), and is needed by nothing else there.
 
 import { useCallback, useEffect, useLayoutEffect, useRef, useState, type RefObject } from "react";
+import { flushSync } from "react-dom";
 import type { Row } from "./rows";
 
 /** Rows beyond the view, so that a fast scroll shows no gaps. */
@@ -31,12 +32,14 @@ export function useView(scroller: RefObject<HTMLDivElement | null>, rows: Row[])
       const size = Math.ceil(box.clientHeight / height);
       setView((v) => (v.top === top && v.size === size ? v : { top, size }));
     };
+    // In the frame that scrolls: later is a blank.
+    const scrolled = (): void => flushSync(look);
     look();
-    box.addEventListener("scroll", look, { passive: true });
+    box.addEventListener("scroll", scrolled, { passive: true });
     const resized = new ResizeObserver(look);
     resized.observe(box);
     return () => {
-      box.removeEventListener("scroll", look);
+      box.removeEventListener("scroll", scrolled);
       resized.disconnect();
     };
   }, [scroller, height, there]);
