@@ -121,8 +121,18 @@ test("what was printed while one looked on is there to go back to", async ({ pag
   await expect(lines.last()).toContainText("100");
   writeFileSync(gate, "");
   await expect(lines.last()).toContainText("150000");
-  await page.getByRole("button", { name: "Pause" }).click();
   const box = page.getByRole("log");
+  const inView = () =>
+    box.evaluate((log) => {
+      const { left, top, height } = log.getBoundingClientRect();
+      return (
+        document.elementFromPoint(left + 100, top + height - 30)?.closest(".log-line")?.textContent ?? ""
+      );
+    });
+  const before = await inView();
+  await page.getByRole("button", { name: "Pause" }).click();
+  await expect(page.getByRole("button", { name: "Follow" })).toBeVisible();
+  await expect.poll(inView).toBe(before);
   for (const number of [300, 60_000, 20_000]) {
     await box.evaluate((log, top) => (log.scrollTop = top), (number - 3) * 20);
     const line = lines.filter({ has: page.getByRole("button", { name: `Line ${number}:` }) });

@@ -41,6 +41,8 @@ test("shows how everything stands, has a link for every place, and is worked wit
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(/\/ui\/p\/beta\/t\/loops\/r\/\d/);
 
+  await expect(page.getByRole("heading", { level: 1 })).toContainText("Attempt");
+
   // Every place has a link: it opens where it was left.
   const address = page.url();
   await page.goto(address);

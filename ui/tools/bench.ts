@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Browser, Page } from "@playwright/test";
 import type { Daemon } from "../e2e/daemon";
 import { many, printedMuch } from "../e2e/past";
-import { expect, live, test } from "../e2e/test";
+import { expect, fromDist, live, test } from "../e2e/test";
 
 interface Row {
   what: string;
@@ -44,9 +44,10 @@ async function firstVisit(browser: Browser, daemon: Daemon) {
   const files = new Map<string, string>();
   const sizes = new Map<string, number>();
   wire.on("Network.responseReceived", (e) => files.set(e.requestId, e.response.url));
-  wire.on("Network.loadingFinished", (e) => {
+  // As it came over the wire, without the heads of the answers.
+  wire.on("Network.dataReceived", (e) => {
     const url = files.get(e.requestId);
-    if (url?.includes("/ui/")) sizes.set(url, e.encodedDataLength);
+    if (url?.includes("/ui/")) sizes.set(url, (sizes.get(url) ?? 0) + e.encodedDataLength);
   });
   const began = Date.now();
   await page.goto(daemon.page());
@@ -126,7 +127,9 @@ test("a log of 10,000 lines a second", async ({ browser, place }) => {
   );
   place.configure(`agents: {talks: {type: command, command: [${process.execPath}, ${program}]}}\n`);
   const daemon = await place.serve();
-  const page = await (await browser.newContext({ viewport: { width: 1440, height: 900 } })).newPage();
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  await fromDist(context);
+  const page = await context.newPage();
   const { run_id: run } = await daemon.task("p", "t", "talk", {
     agent_type: "talks",
     config: { max_restarts: 0 },

@@ -4,7 +4,7 @@ import "../styles/log.css";
 import { useQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp, Search, WrapText } from "lucide-react";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { get } from "../api/client";
 import type { LineIndex, Run } from "../api/types";
 import { bytes } from "../lib/format";
@@ -21,6 +21,8 @@ import { linesPath, usePages } from "./pages";
 const ROW = 20;
 /** Browsers lay out so many pixels at most; a longer log is shown in windows. */
 const WINDOW = 700_000;
+/** So many lines are laid out while more come: each of them costs time in every frame. */
+const FOLLOWED = 2000;
 
 interface Props {
   run: Run;
@@ -55,7 +57,10 @@ function Opened({ run, name, index }: Props & { index: LineIndex }) {
 
   // A pause holds the lines as they are: new ones are counted only.
   const count = follow || ended ? log.count : Math.max(pausedAt, 0) || log.count;
-  const first = follow ? Math.max(0, count - WINDOW) : Math.min(base, Math.max(0, count - 1));
+  const moves = follow && !ended;
+  const first = follow
+    ? Math.max(0, count - (moves ? FOLLOWED : WINDOW))
+    : Math.min(base, Math.max(0, count - 1));
   const rows = Math.min(count - first, WINDOW);
 
   const scroller = useRef<HTMLDivElement>(null);
@@ -63,7 +68,8 @@ function Opened({ run, name, index }: Props & { index: LineIndex }) {
     count: rows,
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW,
-    overscan: 30,
+    // Nobody scrolls in what moves by itself.
+    overscan: moves ? 2 : 30,
     getItemKey: (n) => first + n,
   });
 
@@ -75,16 +81,25 @@ function Opened({ run, name, index }: Props & { index: LineIndex }) {
     if (box !== null) box.scrollTop = box.scrollHeight;
   }, [follow, count, rows]);
 
+  // A pause lays out more lines above: those in view stay where they are.
+  const above = useRef(0);
+  useLayoutEffect(() => {
+    const box = scroller.current;
+    if (box !== null) box.scrollTop += above.current * ROW;
+    above.current = 0;
+  }, [first]);
+
   const jump = useCallback(
     (to: number) => {
       setFollow(false);
       setTarget(to);
-      const start = to - 1 >= first && to - 1 < first + WINDOW ? first : Math.max(0, to - WINDOW / 2);
+      const inWindow = !moves && to - 1 >= first && to - 1 < first + WINDOW;
+      const start = inWindow ? first : Math.max(0, to - WINDOW / 2);
       setBase(start);
       setPausedAt((at) => Math.max(at, to, log.count));
       requestAnimationFrame(() => virtual.scrollToIndex(to - 1 - start, { align: "center" }));
     },
-    [first, virtual, log],
+    [first, moves, virtual, log],
   );
   const arrived = useRef(false);
   useEffect(() => {
@@ -96,12 +111,15 @@ function Opened({ run, name, index }: Props & { index: LineIndex }) {
   const pause = useCallback(() => {
     setFollow((was) => {
       if (was) {
+        const start = Math.max(0, log.count - WINDOW);
         setPausedAt(log.count);
-        setBase(Math.max(0, log.count - WINDOW));
+        setBase(start);
+        above.current = first - start;
       }
       return false;
     });
-  }, [log]);
+  }, [log, first]);
+  const lastTop = useRef(0);
 
   const find = useFind(run, name, log, jump);
   const items = virtual.getVirtualItems();
@@ -189,6 +207,11 @@ function Opened({ run, name, index }: Props & { index: LineIndex }) {
           aria-label={strings.log.label}
           tabIndex={0}
           {...pausedBy(pause)}
+          onScroll={({ currentTarget: box }) => {
+            // By its bar, too.
+            if (moves && box.scrollTop < lastTop.current - ROW) pause();
+            lastTop.current = box.scrollTop;
+          }}
           onKeyDown={(e) => {
             if (["ArrowUp", "PageUp", "Home"].includes(e.key)) pause();
             if (e.key === "End" && !ended) setFollow(true);
@@ -209,7 +232,8 @@ function Opened({ run, name, index }: Props & { index: LineIndex }) {
               const shown = line(number - 1);
               return (
                 <div
-                  key={item.key}
+                  // While all of them change with every frame, their elements are kept.
+                  key={moves && !wrap ? item.index - (items[0]?.index ?? 0) : item.key}
                   data-index={item.index}
                   ref={wrap ? virtual.measureElement : undefined}
                   className={`log-line${number === target ? " log-target" : ""}`}
