@@ -100,7 +100,9 @@ test("first visit, with 1,000 tasks", async ({ browser, place }) => {
 test("scrolling a tree of 1,000 tasks", async ({ browser, place }) => {
   await many(place, "p", 1000);
   const daemon = await place.serve();
-  const page = await (await browser.newContext({ viewport: { width: 1440, height: 900 } })).newPage();
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  await fromDist(context);
+  const page = await context.newPage();
   await page.goto(daemon.page());
   await expect(page.locator(".tree-foot")).toContainText("1,000 tasks");
   await page.mouse.move(150, 400);
