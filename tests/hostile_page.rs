@@ -50,7 +50,7 @@ const form = (path, enctype, name, value) => new Promise(resolve => {
   const input = document.createElement('input'); input.name = name; input.value = value; form.append(input);
   document.body.append(form);
   form.submit();
-  setTimeout(() => { let seen = 'nothing'; try { seen = frame.contentDocument.body.innerText; } catch (e) {} resolve('sent, saw: ' + seen.slice(0, 100)); }, 1500);
+  setTimeout(() => { let seen = 'nothing'; try { seen = frame.contentDocument.body.innerText || seen; } catch (e) {} resolve('sent, saw: ' + seen.slice(0, 100)); }, 1500);
 });
 (async () => {
   const file = `/api/projects/p/tasks/t/runs/${run}/file?name=output.md&format=raw`;
@@ -89,7 +89,7 @@ const form = (path, enctype, name, value) => new Promise(resolve => {
   await attempt('object', () => element('object', e => { e.data = base + file; }));
   await attempt('frame', () => new Promise(resolve => {
     const f = document.createElement('iframe'); f.src = base + file; document.body.append(f);
-    setTimeout(() => { let seen = 'nothing'; try { seen = f.contentDocument.body.innerText; } catch (e) {} resolve('framed, saw: ' + seen); }, 1500);
+    setTimeout(() => { let seen = 'nothing'; try { seen = f.contentDocument.body.innerText || seen; } catch (e) {} resolve('framed, saw: ' + seen); }, 1500);
   }));
   await attempt('worker', () => new Promise(resolve => {
     const w = new Worker(base + file); w.onerror = () => resolve('refused'); setTimeout(() => resolve('silence'), 2000);

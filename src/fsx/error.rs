@@ -55,7 +55,8 @@ impl FsError {
             Some(Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG) => FsErrorKind::Full,
             Some(Errno::EACCES | Errno::EPERM | Errno::EROFS) => FsErrorKind::Denied,
             Some(Errno::ENOTDIR) => FsErrorKind::NotAFolder,
-            Some(Errno::EISDIR) => FsErrorKind::NotAFile,
+            // The latter for a socket, and for a device that is none.
+            Some(Errno::EISDIR | Errno::ENXIO) => FsErrorKind::NotAFile,
             Some(Errno::EXDEV | Errno::ELOOP) => FsErrorKind::Escapes,
             Some(_) => FsErrorKind::Other,
             None => match self.source.kind() {
