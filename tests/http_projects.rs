@@ -141,6 +141,8 @@ fn tasks_and_runs_are_shown_with_the_words_on_disk() {
 
     let flat = daemon.get("/api/projects/p/runs/flat").json();
     assert_eq!(flat["runs"].as_array().map(Vec::len), Some(4), "{flat}");
+    let latest = daemon.get("/api/projects/p/runs/flat?limit=3").json();
+    assert_eq!(latest["runs"].as_array().expect("runs")[..], flat["runs"].as_array().expect("runs")[1..]);
     let active = daemon.get("/api/projects/p/runs/flat?active_only=1").json();
     assert_eq!((active["runs"].as_array().map(Vec::len), &active["runs"][0]["id"]), (Some(1), &json!(waits)));
     let selected = "/api/projects/p/runs/flat?active_only=1&selected_task_id=bad&selected_task_limit=1";

@@ -23,7 +23,7 @@ use crate::{
     },
     view::{
         files::RunFile,
-        index::{RunQuery, RunSummary},
+        index::{RunQuery, RunSummary, Sort, Window},
     },
 };
 
@@ -36,11 +36,12 @@ const SELECTED_TASK: Param = text::<TaskId>(
     "With active_only: the last runs of this task are listed all the same",
 );
 const SELECTED_LIMIT: Param = number("selected_task_limit", 0, SELECTED, "How many of them");
+const LATEST: Param = number("limit", 1, 10_000, "Only the latest so many; without it, all of them");
 
 pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
     vec![
         get("/api/projects/{project_id}/runs/flat", "The runs of a project as one list, oldest first")
-            .params(&[ACTIVE_ONLY, SELECTED_TASK, SELECTED_LIMIT])
+            .params(&[ACTIVE_ONLY, SELECTED_TASK, SELECTED_LIMIT, LATEST])
             .json::<wire::FlatRuns>(StatusCode::OK, "Runs")
             .errors(&[404, 503])
             .map(flat),
@@ -90,22 +91,45 @@ fn list(call: &Call, task: &TaskRef) -> Result<Response> {
 fn flat(call: &Call, project: &ProjectId) -> Result<Response> {
     let Call { api, query, .. } = call;
     api.project(project)?;
-    let active_only = query.flag(&ACTIVE_ONLY)?;
+    let latest = query.number(&LATEST)?;
+    let mut runs = match latest {
+        _ if query.flag(&ACTIVE_ONLY)? => active(call, project)?,
+        Some(limit) => latest_runs(api, project, limit),
+        None => api.core.index.tasks(Some(project)).iter().flat_map(|task| task.runs.clone()).collect(),
+    };
+    runs.sort_by(|a, b| a.run.run.cmp(&b.run.run));
+    let passed_over = latest.map_or(0, |limit| runs.len().saturating_sub(limit));
+    let runs = runs[passed_over..].iter().map(wire::FlatRun::from).collect();
+    Ok(json(StatusCode::OK, &wire::FlatRuns { runs }))
+}
+
+fn active(call: &Call, project: &ProjectId) -> Result<Vec<Arc<RunSummary>>> {
+    let Call { api, query, .. } = call;
     let selected: Option<TaskId> = query.optional(&SELECTED_TASK)?;
     let most = query.number(&SELECTED_LIMIT)?.unwrap_or(SELECTED);
-    let mut runs: Vec<Arc<RunSummary>> = Vec::new();
+    let mut runs = Vec::new();
     for task in api.core.index.tasks(Some(project)) {
         let first = match &selected {
             Some(selected) if *selected == task.task.task => task.runs.len().saturating_sub(most),
-            _ if active_only => task.runs.len(),
-            _ => 0,
+            _ => task.runs.len(),
         };
         let wanted = task.runs.iter().enumerate().filter(|(n, run)| *n >= first || !run.is_final());
         runs.extend(wanted.map(|(_, run)| run.clone()));
     }
-    runs.sort_by(|a, b| a.run.run.cmp(&b.run.run));
-    let runs = runs.iter().map(wire::FlatRun::from).collect();
-    Ok(json(StatusCode::OK, &wire::FlatRuns { runs }))
+    Ok(runs)
+}
+
+fn latest_runs(api: &Api, project: &ProjectId, limit: usize) -> Vec<Arc<RunSummary>> {
+    let query = RunQuery {
+        project: Some(project.clone()),
+        task: None,
+        status: Vec::new(),
+        since: None,
+        sort: Sort::Down,
+        after: None,
+        window: Window { offset: 0, limit },
+    };
+    api.core.index.list_runs(&query).items
 }
 
 async fn show(call: Call, run: RunRef) -> Result<Response> {
