@@ -11,14 +11,12 @@ use super::{counters::Counters, error::HttpError};
 /// The answer that is made; 500 where making it panics. The panic itself is in the log: the hook of the process writes it.
 pub(super) async fn caught(counters: &Counters, answer: impl Future<Output = Response>) -> Response {
     // What it may have left half done is its own: all that requests share is behind locks that do not mind a panic.
-    match AssertUnwindSafe(answer).catch_unwind().await {
-        Ok(response) => response,
-        Err(_) => {
-            counters.panicked();
-            let text = "this request met a bug; the daemon's log has it";
-            HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
-        }
+    if let Ok(response) = AssertUnwindSafe(answer).catch_unwind().await {
+        return response;
     }
+    counters.panicked();
+    let text = "this request met a bug; the daemon's log has it";
+    HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
 }
 
 #[cfg(test)]
