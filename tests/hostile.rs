@@ -70,7 +70,8 @@ fn what_is_no_request_for_us_is_refused() {
     let get = |target: &str, headers: &str| {
         format!("GET {target} HTTP/1.1\r\nHost: {own}\r\nConnection: close\r\n{headers}\r\n")
     };
-    let flood: String = (0..500).map(|n| format!("X-{n}: y\r\n")).collect();
+    let flood: String =
+        (0..500).flat_map(|n| ["X-".to_owned(), n.to_string(), ": y\r\n".to_owned()]).collect();
     let large = format!("X-Large: {}\r\n", "y".repeat(200_000));
     for (what, request, refused) in [
         ("no Host", "GET /api/v1/tasks HTTP/1.1\r\nConnection: close\r\n\r\n".to_owned(), "421"),
@@ -266,7 +267,7 @@ fn slow_clients_are_sent_away() {
     let (mut of_head, mut of_body, mut of_idle) = (None, None, None);
     let (mut said, mut refused) = (String::new(), String::new());
     while (of_head, of_body, of_idle).0.is_none() || of_body.is_none() || of_idle.is_none() {
-        assert!(began.elapsed() < Duration::from_secs(60), "{of_head:?} {of_body:?} {of_idle:?}");
+        assert!(began.elapsed() < Duration::from_mins(1), "{of_head:?} {of_body:?} {of_idle:?}");
         // A byte now and then does not help.
         let _ = head.write_all(b"X");
         let _ = body.write_all(b" ");

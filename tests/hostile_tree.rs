@@ -90,7 +90,7 @@ fn what_is_no_file_is_not_read_and_holds_nobody_up() {
             &(|path: &Path| symlink(outside.join("output.md"), path).expect("a link")) as &dyn Fn(&Path),
         ),
         ("a relative link out", &|path: &Path| {
-            symlink("../../../../../../outside/output.md", path).expect("a link")
+            symlink("../../../../../../outside/output.md", path).expect("a link");
         }),
         ("a link to a device", &|path: &Path| symlink("/dev/zero", path).expect("a link")),
         ("a link to the kernel", &|path: &Path| symlink("/proc/self/environ", path).expect("a link")),

@@ -128,6 +128,8 @@ fn pages_fit_together_while_tasks_come() {
 /// Somebody makes tasks all the time while others turn pages: what was there before is seen once by each of them.
 #[test]
 fn pages_fit_together_under_a_writer_that_does_not_stop() {
+    // Enough in front of, between and behind those that are looked for; how long that takes is the machine's.
+    const WRITTEN: usize = 12;
     let sandbox = sandbox();
     let daemon = Daemon::start(&sandbox, &[]);
     let before: Vec<String> = (0..20).map(|n| format!("m{n:02}")).collect();
@@ -135,8 +137,6 @@ fn pages_fit_together_under_a_writer_that_does_not_stop() {
     for task in &before {
         daemon.until_task(task, "completed");
     }
-    // Enough in front of, between and behind those that are looked for; how long that takes is the machine's.
-    const WRITTEN: usize = 12;
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             for made in 0..WRITTEN {

@@ -139,14 +139,12 @@ fn tasks_and_runs_are_shown_with_the_words_on_disk() {
     let runs = daemon.get("/api/projects/p/tasks/bad/runs").json();
     assert_eq!((&runs["total"], &runs["items"][0]["previous_run_id"]), (&json!(2), &runs["items"][1]["id"]));
 
-    let flat = daemon.get("/api/projects/p/runs/flat").json();
-    assert_eq!(flat["runs"].as_array().map(Vec::len), Some(4), "{flat}");
-    let latest = daemon.get("/api/projects/p/runs/flat?limit=3").json();
-    assert_eq!(latest["runs"].as_array().expect("runs")[..], flat["runs"].as_array().expect("runs")[1..]);
-    let active = daemon.get("/api/projects/p/runs/flat?active_only=1").json();
+    let flat = |query: &str| daemon.get(&format!("/api/projects/p/runs/flat{query}")).json();
+    let (all, latest, active) = (flat(""), flat("?limit=1"), flat("?active_only=1"));
+    assert_eq!(all["runs"].as_array().map(Vec::len), Some(4), "{all}");
+    assert_eq!(latest["runs"], json!([all["runs"][3]]), "the latest");
     assert_eq!((active["runs"].as_array().map(Vec::len), &active["runs"][0]["id"]), (Some(1), &json!(waits)));
-    let selected = "/api/projects/p/runs/flat?active_only=1&selected_task_id=bad&selected_task_limit=1";
-    let selected = daemon.get(selected).json();
+    let selected = flat("?active_only=1&selected_task_id=bad&selected_task_limit=1");
     let ids: Vec<&Value> = selected["runs"].as_array().expect("runs").iter().map(|r| &r["id"]).collect();
     assert_eq!(ids, [&runs["items"][0]["id"], &json!(waits)], "oldest first");
 
