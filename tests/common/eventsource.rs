@@ -98,7 +98,7 @@ pub enum Ended {
 
 impl Client {
     /// Connects behind the last event, takes at most so many bytes of the stream, and breaks off; also where nothing
-    /// comes for a while, or where it goes on for ten times as long.
+    /// comes for a while, or where it goes on for three times as long.
     pub fn take(&mut self, port: u16, path: &str, bytes: usize, patience: Duration) -> Ended {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the daemon listens");
         stream.set_read_timeout(Some(super::daemon::PATIENCE)).expect("a time limit");
@@ -118,7 +118,7 @@ impl Client {
         }
         assert!(head.starts_with("HTTP/1.1 200") && head.contains("text/event-stream"), "{head}");
         reader.get_ref().set_read_timeout(Some(patience)).expect("a time limit");
-        self.body(&mut reader, bytes, Instant::now() + 10 * patience)
+        self.body(&mut reader, bytes, Instant::now() + 3 * patience)
     }
 
     fn body(&mut self, reader: &mut BufReader<TcpStream>, mut left: usize, deadline: Instant) -> Ended {
