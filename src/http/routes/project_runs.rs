@@ -92,8 +92,10 @@ fn flat(call: &Call, project: &ProjectId) -> Result<Response> {
     let Call { api, query, .. } = call;
     api.project(project)?;
     let latest = query.number(&LATEST)?;
+    let selected: Option<TaskId> = query.optional(&SELECTED_TASK)?;
+    let most = query.number(&SELECTED_LIMIT)?.unwrap_or(SELECTED);
     let mut runs = match latest {
-        _ if query.flag(&ACTIVE_ONLY)? => active(call, project)?,
+        _ if query.flag(&ACTIVE_ONLY)? => active(api, project, selected.as_ref(), most),
         Some(limit) => latest_runs(api, project, limit),
         None => api.core.index.tasks(Some(project)).iter().flat_map(|task| task.runs.clone()).collect(),
     };
@@ -103,20 +105,18 @@ fn flat(call: &Call, project: &ProjectId) -> Result<Response> {
     Ok(json(StatusCode::OK, &wire::FlatRuns { runs }))
 }
 
-fn active(call: &Call, project: &ProjectId) -> Result<Vec<Arc<RunSummary>>> {
-    let Call { api, query, .. } = call;
-    let selected: Option<TaskId> = query.optional(&SELECTED_TASK)?;
-    let most = query.number(&SELECTED_LIMIT)?.unwrap_or(SELECTED);
+/// The runs that have not ended, and the last ones of a task, at most so many.
+fn active(api: &Api, project: &ProjectId, selected: Option<&TaskId>, most: usize) -> Vec<Arc<RunSummary>> {
     let mut runs = Vec::new();
     for task in api.core.index.tasks(Some(project)) {
-        let first = match &selected {
+        let first = match selected {
             Some(selected) if *selected == task.task.task => task.runs.len().saturating_sub(most),
             _ => task.runs.len(),
         };
         let wanted = task.runs.iter().enumerate().filter(|(n, run)| *n >= first || !run.is_final());
         runs.extend(wanted.map(|(_, run)| run.clone()));
     }
-    Ok(runs)
+    runs
 }
 
 fn latest_runs(api: &Api, project: &ProjectId, limit: usize) -> Vec<Arc<RunSummary>> {
