@@ -136,10 +136,13 @@ impl Service {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.sandbox.path("daemon.log"));
         let log = log.expect("a log");
         let mut command = self.command(&format!("serve --port {}", self.port));
-        let child = command.stdout(Stdio::null()).stderr(log).spawn().expect("a daemon");
-        if let Some(mut before) = self.child.lock().expect("no panic").replace(child) {
+        // One that was killed holds its lock until the kernel has cleared it away.
+        let before = self.child.lock().expect("no panic").take();
+        if let Some(mut before) = before {
             let _ = before.wait();
         }
+        let child = command.stdout(Stdio::null()).stderr(log).spawn().expect("a daemon");
+        *self.child.lock().expect("no panic") = Some(child);
         until("the daemon is ready", || self.get("/api/v1/health").is_ok_and(|a| a.0 == 200));
     }
 
