@@ -3,7 +3,10 @@
 use std::{
     fs::File,
     io,
-    os::unix::fs::{FileExt, MetadataExt},
+    os::{
+        fd::OwnedFd,
+        unix::fs::{FileExt, MetadataExt},
+    },
     path::{Path, PathBuf},
 };
 
@@ -191,21 +194,13 @@ impl Root {
     /// # Errors
     /// If it cannot be read.
     pub fn list_with_stats(&self, rel: &RelPath) -> Result<Vec<(String, Stat)>> {
-        let Some(dir) = found(self.dir("list", rel))? else { return Ok(Vec::new()) };
-        let mut files = Vec::new();
-        for entry in rustix::fs::Dir::read_from(&dir).map_err(|e| self.error("list", rel, e))? {
-            let entry = entry.map_err(|e| self.error("list", rel, e))?;
-            let Ok(name) = entry.file_name().to_str() else { continue };
-            if name == "." || name == ".." {
-                continue;
-            }
-            match rustix::fs::statat(&dir, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) => files.push((name.to_owned(), stat_of(&stat))),
-                // Moved or removed since the folder was listed.
-                Err(rustix::io::Errno::NOENT) => {}
-                Err(e) => return Err(self.error("stat", &rel.join(name), e)),
-            }
-        }
+        let named = |dir: &OwnedFd, name: &str, _| match own_stat(dir, name) {
+            Ok(stat) => Ok(Some((name.to_owned(), stat_of(&stat)))),
+            // Moved or removed since the folder was listed.
+            Err(rustix::io::Errno::NOENT) => Ok(None),
+            Err(e) => Err(self.error("stat", &rel.join(name), e)),
+        };
+        let mut files = self.each_name(rel, named)?;
         files.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         Ok(files)
     }
@@ -215,25 +210,40 @@ impl Root {
     /// # Errors
     /// If it cannot be read.
     pub fn list(&self, rel: &RelPath) -> Result<Vec<Entry>> {
-        let Some(dir) = found(self.dir("list", rel))? else { return Ok(Vec::new()) };
-        let mut entries = Vec::new();
-        for entry in rustix::fs::Dir::read_from(&dir).map_err(|e| self.error("list", rel, e))? {
-            let entry = entry.map_err(|e| self.error("list", rel, e))?;
-            let Ok(name) = entry.file_name().to_str() else { continue };
-            if name == "." || name == ".." {
-                continue;
-            }
-            let mut kind = entry.file_type();
-            if kind == FileType::Unknown {
-                let at = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
-                kind = rustix::fs::statat(&dir, name, at)
-                    .map_or(FileType::Unknown, |s| FileType::from_raw_mode(s.st_mode));
-            }
-            entries.push(Entry { name: name.to_owned(), kind: kind_of(kind) });
-        }
+        let mut entries = self.each_name(rel, |dir, name, kind| {
+            let kind = match kind {
+                FileType::Unknown => own_stat(dir, name)
+                    .map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode)),
+                known => known,
+            };
+            Ok(Some(Entry { name: name.to_owned(), kind: kind_of(kind) }))
+        })?;
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
     }
+
+    /// What `of` makes of the names in a folder that are text; nothing if there is no such folder.
+    fn each_name<T>(
+        &self,
+        rel: &RelPath,
+        mut of: impl FnMut(&OwnedFd, &str, FileType) -> Result<Option<T>>,
+    ) -> Result<Vec<T>> {
+        let Some(dir) = found(self.dir("list", rel))? else { return Ok(Vec::new()) };
+        let mut made = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&dir).map_err(|e| self.error("list", rel, e))? {
+            let entry = entry.map_err(|e| self.error("list", rel, e))?;
+            match entry.file_name().to_str() {
+                Ok("." | "..") | Err(_) => {}
+                Ok(name) => made.extend(of(&dir, name, entry.file_type())?),
+            }
+        }
+        Ok(made)
+    }
+}
+
+/// What the kernel says of a name in an open folder; of a link, not of what it leads to.
+fn own_stat(dir: &OwnedFd, name: &str) -> rustix::io::Result<rustix::fs::Stat> {
+    rustix::fs::statat(dir, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
 }
 
 fn stat_of(stat: &rustix::fs::Stat) -> Stat {

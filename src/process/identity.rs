@@ -29,6 +29,8 @@ pub struct ProcStat {
     pub parent: i32,
     /// Its process group.
     pub group: i32,
+    /// The kernel's flags of it: `PF_…` in `include/linux/sched.h`.
+    pub flags: u32,
     /// Its threads.
     pub threads: u32,
     /// How it ended, as wait(2) has it, while it waits to be reaped; 0 also where we may not know.
@@ -67,12 +69,22 @@ impl ProcStat {
         let state = rest.next()?.chars().next()?;
         let parent = rest.next()?.parse().ok()?;
         let group = rest.next()?.parse().ok()?;
-        // Fields 6 to 19 lie between; the threads are field 20, the start time is field 22.
-        let threads = rest.nth(14)?.parse().ok()?;
+        // The flags are field 9, the threads field 20, the start time is field 22.
+        let flags = rest.nth(3)?.parse().ok()?;
+        let threads = rest.nth(10)?.parse().ok()?;
         let started = rest.nth(1)?.parse().ok()?;
         // Field 52.
         let wait_status = rest.nth(29)?.parse().ok()?;
-        Some(Self { id: ProcessId { pid: own, started }, comm, state, parent, group, threads, wait_status })
+        Some(Self {
+            id: ProcessId { pid: own, started },
+            comm,
+            state,
+            parent,
+            group,
+            flags,
+            threads,
+            wait_status,
+        })
     }
 }
 
@@ -90,6 +102,18 @@ impl ProcessId {
         ProcStat::of(self.pid).is_some_and(|s| s.id == self && !s.is_dead())
     }
 
+    /// Whether it is there and does not end this very moment, as one does that has been sent a SIGKILL.
+    #[must_use]
+    pub fn goes_on(self) -> bool {
+        /// `PF_EXITING`: it is on its way out, and may still hold files.
+        const EXITING: u32 = 0x4;
+        let status = fsx::read_outside(Path::new(&format!("/proc/{}/status", self.pid)), 16384);
+        let killed = status.is_ok_and(|s| waits_for_sigkill(&String::from_utf8_lossy(&s)));
+        // Looked at last: from its SIGKILL until it ends one of the two is there.
+        let there = ProcStat::of(self.pid).filter(|s| s.id == self && !s.is_dead());
+        there.is_some_and(|s| s.flags & EXITING == 0) && !killed
+    }
+
     /// The arguments that it was started with; empty if it is gone.
     #[must_use]
     pub fn arguments(self) -> Vec<String> {
@@ -98,6 +122,13 @@ impl ProcessId {
         let text = String::from_utf8_lossy(&bytes);
         text.trim_end_matches('\0').split('\0').map(str::to_owned).collect()
     }
+}
+
+/// Whether the first thread of a process has a SIGKILL before it: `SigPnd` of proc_pid_status(5), bit 8.
+fn waits_for_sigkill(status: &str) -> bool {
+    const SIGKILL: u64 = 1 << (libc::SIGKILL - 1);
+    let pending = status.lines().find_map(|line| line.strip_prefix("SigPnd:"));
+    pending.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).is_some_and(|set| set & SIGKILL != 0)
 }
 
 /// The kernel's id of this boot: pids and start times of another boot mean nothing.
@@ -147,7 +178,16 @@ mod tests {
     #[test]
     fn this_process_is_alive_and_its_pid_with_another_start_is_not() {
         let me = ProcessId::current();
-        assert!(me.is_alive());
-        assert!(!ProcessId { started: me.started + 1, ..me }.is_alive());
+        let other = ProcessId { started: me.started + 1, ..me };
+        assert!(me.is_alive() && me.goes_on());
+        assert!(!other.is_alive() && !other.goes_on());
+    }
+
+    #[test]
+    fn a_process_that_was_sent_a_sigkill_does_not_go_on() {
+        assert!(waits_for_sigkill("Name:\tx\nSigPnd:\t0000000000000100\nShdPnd:\t0000000000000000\n"));
+        for status in ["", "SigPnd:\t0000000000000200\nShdPnd:\t0000000000000100\n", "SigPnd:\tx\n"] {
+            assert!(!waits_for_sigkill(status), "{status}");
+        }
     }
 }

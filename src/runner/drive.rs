@@ -10,7 +10,7 @@ use super::{
     environment::run_of,
     error::Result,
     event_log::EventLog,
-    launch,
+    launch, left_behind,
     limited::{self, LimitWatch},
     orphan,
     wait::{RunWaiter, Woken},
@@ -58,6 +58,9 @@ pub async fn drive(
     detach: &CancellationToken,
 ) -> Result<DriveEnd> {
     let root = runner.tree.root();
+    if begin == Begin::Resumed {
+        left_behind::clear(&runner.tree, run.dir().path())?;
+    }
     let mut waiter =
         RunWaiter::new(hints, &root.absolute(run.dir().path()), &root.absolute(run.task.dir().path()));
     let mut driver = Driver::new(runner, lock.clone(), run, begin);

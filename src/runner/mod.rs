@@ -19,6 +19,7 @@ mod event_log;
 mod farewell;
 mod give_up;
 mod launch;
+mod left_behind;
 mod limited;
 mod new_run;
 mod once;

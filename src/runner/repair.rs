@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Runner, commit, drive,
     error::Result,
+    left_behind,
     new_run::{discard_if_unaccepted, some_ticket_is_unreadable},
     orphan,
     submit::holder,
@@ -126,12 +127,14 @@ fn of_path(tree: &Tree, path: &RelPath, rule: Rule) -> Result<bool> {
     let root = tree.root();
     match rule {
         Rule::BusTorn => Ok(root.end_line(path)?),
-        Rule::Leftover if !fsck::is_left_behind(tree, path)? => Ok(false),
         Rule::Leftover if path.parent() == crate::tree::paths::top::trash() => {
-            root.remove_tree(path)?;
-            Ok(true)
+            let left = fsck::is_left_behind(tree, path)?;
+            if left {
+                root.remove_tree(path)?;
+            }
+            Ok(left)
         }
-        Rule::Leftover => Ok(root.remove(path)?),
+        Rule::Leftover => left_behind::remove(tree, path),
         _ => Ok(false),
     }
 }

@@ -84,7 +84,10 @@ impl History {
     pub(super) fn note(&mut self, before: Option<&RunSummary>, now: &Arc<RunSummary>) {
         for kind in kinds(before, now) {
             self.last += 1;
-            self.changes.push_back(Change { revision: self.last, kind: *kind, run: now.clone() });
+            // It may have begun and ended between two looks; who is told all the same is told how it stood.
+            let late = *kind == ChangeKind::Started && now.status != Some(RunStatus::Running);
+            let run = if late { Arc::new(now.while_running()) } else { now.clone() };
+            self.changes.push_back(Change { revision: self.last, kind: *kind, run });
         }
         while self.changes.len() > KEPT {
             self.changes.pop_front();
@@ -105,12 +108,15 @@ impl History {
 fn kinds(before: Option<&RunSummary>, now: &RunSummary) -> &'static [ChangeKind] {
     use ChangeKind::{Created, Started, Updated};
     let was_running = before.is_some_and(|b| b.status == Some(RunStatus::Running));
+    let unseen_start = now.has_begun && before.is_none_or(|b| b.status == Some(RunStatus::Created));
     match (before, now.status) {
         (Some(before), _) if before == now => &[],
         (None, Some(RunStatus::Created) | None) => &[Created],
         (None, Some(RunStatus::Running)) => &[Created, Started],
+        (None, Some(_)) if unseen_start => &[Created, Started, Updated],
         (None, Some(_)) => &[Created, Updated],
         (Some(_), Some(RunStatus::Running)) if !was_running => &[Started],
+        (Some(_), Some(status)) if status.is_final() && unseen_start => &[Started, Updated],
         (Some(_), _) => &[Updated],
     }
 }
@@ -130,19 +136,29 @@ mod tests {
     #[test]
     fn every_step_is_told_once() {
         use ChangeKind::{Created, Started, Updated};
-        let (created, running, ended) =
-            (run(Some(RunStatus::Created)), run(Some(RunStatus::Running)), run(Some(RunStatus::Completed)));
+        let (created, running, never_begun) =
+            (run(Some(RunStatus::Created)), run(Some(RunStatus::Running)), run(Some(RunStatus::Failed)));
+        let ended = RunSummary { has_begun: true, ..(*run(Some(RunStatus::Completed))).clone() };
+        let ended = Arc::new(RunSummary { exit_code: Some(0), settled: true, ..ended });
         for (before, now, told) in [
             (None, &created, &[Created][..]),
             (None, &running, &[Created, Started]),
-            (None, &ended, &[Created, Updated]),
+            (None, &never_begun, &[Created, Updated]),
+            (None, &ended, &[Created, Started, Updated]),
             (Some(&created), &running, &[Started]),
+            (Some(&created), &ended, &[Started, Updated]),
+            (Some(&created), &never_begun, &[Updated]),
             (Some(&running), &ended, &[Updated]),
             (Some(&running), &running, &[]),
             (None, &run(None), &[Created]),
         ] {
             assert_eq!(kinds(before.map(Arc::as_ref), now), told);
         }
+        let mut history = History::default();
+        history.note(Some(&created), &ended);
+        let Since::Changes(told) = history.since(0) else { panic!("nothing is forgotten") };
+        let told: Vec<_> = told.iter().map(|c| (c.run.status, c.run.exit_code)).collect();
+        assert_eq!(told, [(Some(RunStatus::Running), None), (Some(RunStatus::Completed), Some(0))]);
     }
 
     #[test]

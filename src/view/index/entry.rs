@@ -37,6 +37,8 @@ pub struct RunSummary {
     pub end_time: Option<DateTime<Utc>>,
     /// Exit code, where the process exited.
     pub exit_code: Option<i32>,
+    /// Whether its agent's process is known to have begun.
+    pub(super) has_begun: bool,
     /// Whether its end is written down, so that nothing of it changes any more.
     pub settled: bool,
     /// The run whose agent asked for it.
@@ -64,6 +66,20 @@ impl RunSummary {
         self.status.is_some_and(RunStatus::is_final)
     }
 
+    /// How it stood while its agent ran, without what its end has added.
+    pub(super) fn while_running(&self) -> Self {
+        Self {
+            status: Some(RunStatus::Running),
+            error: None,
+            end_time: None,
+            exit_code: None,
+            settled: false,
+            usage: None,
+            changed: None,
+            ..self.clone()
+        }
+    }
+
     /// What it adds to a sum: nothing where another run is played again.
     #[must_use]
     pub fn spent(&self) -> Option<&Usage> {
@@ -87,6 +103,7 @@ impl RunSummary {
                 start_time: None,
                 end_time: None,
                 exit_code: None,
+                has_begun: false,
                 settled: false,
                 parent: None,
                 previous: None,
@@ -110,6 +127,7 @@ impl RunSummary {
             start_time: Some(info.start_time),
             end_time: info.end_time,
             exit_code: info.exit_code,
+            has_begun: info.pid.is_some(),
             settled: info.status.is_final(),
             parent: info.parent_run_id,
             previous: info.previous_run_id,

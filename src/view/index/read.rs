@@ -59,8 +59,10 @@ pub(super) fn task(
     let config = config.ok();
     let mut runs = Vec::new();
     for id in tree.runs(name)? {
-        let ended = known.and_then(|k| k.runs.iter().find(|r| r.run.run == id && r.settled));
-        if let Some(run) = ended {
+        // They lie oldest first here as there.
+        let place_of = |k: &TaskSummary| k.runs.binary_search_by(|r| r.run.run.cmp(&id)).ok();
+        let before = known.and_then(|k| k.runs.get(place_of(k)?));
+        if let Some(run) = before.filter(|run| run.settled) {
             runs.push(run.clone());
             continue;
         }
