@@ -117,8 +117,9 @@ impl Core {
             tracing::error!(error = %e, "the planner's folders cannot be made");
         }
         let root = self.runner.tree.root();
-        let _watched = [top::queue(), top::live()].map(|dir| self.hints.watch(&root.absolute(&dir)));
-        let mut waiter = self.hints.waiter();
+        let watched = [top::queue(), top::live()].map(|dir| self.hints.watch(&root.absolute(&dir)));
+        // Of the tickets alone: what else lets one pass, the keeper says.
+        let mut waiter = self.hints.waiter_of(&watched);
         loop {
             let others = self.pass().await;
             let soon = async {

@@ -98,8 +98,8 @@ pub async fn take_over(
 /// Drives the children of a task that nobody drives: their command lines ended with the agent that called them.
 async fn drive_orphans(runner: &Runner, parent: &TaskRef, hints: &Hints, detach: &CancellationToken) {
     let root = runner.tree.root();
-    let _watched = [top::queue(), top::live()].map(|folder| hints.watch(&root.absolute(&folder)));
-    let mut waiter = hints.waiter();
+    let watched = [top::queue(), top::live()].map(|folder| hints.watch(&root.absolute(&folder)));
+    let mut waiter = hints.waiter_of(&watched);
     let mut drives = JoinSet::new();
     while !detach.is_cancelled() {
         // Folders that cannot be read stop the parent's own drive, which says so.
@@ -148,8 +148,8 @@ async fn admitted(
     let root = runner.tree.root();
     // Its own folder, too: STOP ends the wait.
     let folders = [top::queue(), top::live(), ticket.task().dir().path().clone()];
-    let _watched = folders.map(|folder| hints.watch(&root.absolute(&folder)));
-    let mut waiter = hints.waiter();
+    let watched = folders.map(|folder| hints.watch(&root.absolute(&folder)));
+    let mut waiter = hints.waiter_of(&watched);
     let limits = Limits::of(&runner.config.defaults);
     loop {
         if runner.tree.ticket(Place::Live, id)?.is_some() {

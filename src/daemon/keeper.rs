@@ -23,17 +23,24 @@ use crate::{
 };
 
 /// The pause after a burst of hints began: what follows within it is looked at together.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(10);
 
-/// What an agent or its driver writes all the time, and what says nothing of where a run stands.
-const NOISE: [&str; 6] = [
+/// What an agent or its driver writes, and what says nothing of where a run stands.
+const NOISE: [&str; 10] = [
     "agent-stdout.txt",
     "agent-stderr.txt",
     "log-times.jsonl",
     "events.jsonl",
     "TASK-MESSAGE-BUS.jsonl",
     "PROJECT-MESSAGE-BUS.jsonl",
+    "TASK.md",
+    "prompt.md",
+    "task.lock",
+    "run.lock",
 ];
+
+/// What may let a queued task pass the gate, its own or that of one that it waits for.
+const MARKERS: [&str; 2] = ["DONE", "STOP"];
 
 /// What a project says of its work folder.
 const ROOT_MARKER: &str = "PROJECT-ROOT.txt";
@@ -127,6 +134,9 @@ impl Keeper {
         }
         let todo = match changed {
             Changed::Paths(paths) => {
+                if paths.iter().any(|path| MARKERS.iter().any(|marker| path.ends_with(marker))) {
+                    self.core.poke();
+                }
                 let tree = &self.core.runner.tree;
                 let mut todo = Todo::default();
                 for path in &paths {
@@ -136,7 +146,10 @@ impl Keeper {
                 }
                 todo
             }
-            Changed::Everything => self.everything(),
+            Changed::Everything => {
+                self.core.poke();
+                self.everything()
+            }
         };
         self.settled(todo)
     }

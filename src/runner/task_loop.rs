@@ -72,8 +72,8 @@ pub async fn drive_loop(
             return Ok(LoopEnd::Detached);
         };
         // A ticket goes when a child ends; one that goes while we decide is not missed.
-        let _watched = hints.watch(&runner.tree.root().absolute(&top::live()));
-        let mut tickets = hints.waiter();
+        let watched = hints.watch(&runner.tree.root().absolute(&top::live()));
+        let mut tickets = watched.waiter();
         loop {
             let next;
             (turn, next) = turn.decide_off_thread((*info).clone()).await?;
@@ -108,8 +108,8 @@ async fn wait_until(
 ) -> Result<Wait> {
     let root = runner.tree.root();
     let dir = lock.task().dir();
-    let _watched = hints.watch(&root.absolute(dir.path()));
-    let mut waiter = hints.waiter();
+    let watched = hints.watch(&root.absolute(dir.path()));
+    let mut waiter = watched.waiter();
     loop {
         let left = (until - runner.tree.clock().now()).to_std().unwrap_or_default();
         if left.is_zero() || root.exists(&dir.stop())? || root.exists(&dir.done())? {

@@ -34,7 +34,7 @@ impl RunWaiter {
     pub(super) fn new(hints: &Hints, run_dir: &std::path::Path, task_dir: &std::path::Path) -> Self {
         // First the watch, then the waiter: what changes from here on is not missed.
         let watched = [hints.watch(run_dir), hints.watch(task_dir)];
-        Self { waiter: hints.waiter(), looked: None, _watched: watched }
+        Self { waiter: hints.waiter_of(&watched), looked: None, _watched: watched }
     }
 
     /// Waits for a hint, the end of a process, or leave to go; no longer than `limit`.

@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use futures_util::{FutureExt, future::select_all};
+use notify::{EventKindMask, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::watch;
 
 use super::changed::{Collector, WeakCollector};
@@ -67,8 +68,6 @@ pub enum Source {
 impl Told {
     fn event(&self, event: notify::Result<notify::Event>) {
         match event {
-            // Our own reading is reported too, and would wake us for ever.
-            Ok(e) if matches!(e.kind, EventKind::Access(_)) => return,
             Ok(e) if !e.need_rescan() => {
                 let folders = lock(&self.folders);
                 for folder in e.paths.iter().flat_map(|p| [Some(p.as_path()), p.parent()]).flatten() {
@@ -102,7 +101,9 @@ impl Hints {
             Source::Poll => None,
             Source::Native => {
                 let told = told.clone();
-                notify::recommended_watcher(move |event| told.event(event))
+                // Not of who opens and reads: we do that ourselves, and would wake us for ever.
+                let changes = notify::Config::default().with_event_kinds(EventKindMask::CORE);
+                RecommendedWatcher::new(move |event| told.event(event), changes)
                     .inspect_err(
                         |e| tracing::warn!(error = %e, "no inotify instance is left: changes are polled for"),
                     )
@@ -146,12 +147,22 @@ impl Hints {
         }
     }
 
-    /// Somebody who waits from now on.
+    /// Somebody who waits from now on, for changes of whatever folder is watched: for a process that watches few.
     #[must_use]
     pub fn waiter(&self) -> Waiter {
-        let mut changes = self.inner.told.changes.subscribe();
-        changes.mark_unchanged();
-        Waiter { hints: self.clone(), changes }
+        self.waiter_for([self.inner.told.changes.subscribe()])
+    }
+
+    /// Somebody who waits from now on for changes of these folders alone.
+    #[must_use]
+    pub fn waiter_of(&self, watched: &[Watched]) -> Waiter {
+        self.waiter_for(watched.iter().map(|w| w.changes.clone()))
+    }
+
+    fn waiter_for(&self, changes: impl IntoIterator<Item = watch::Receiver<u64>>) -> Waiter {
+        let mut waiter = Waiter { hints: self.clone(), changes: changes.into_iter().collect() };
+        waiter.mark_unchanged();
+        waiter
     }
 
     /// Gathers the paths that change in watched folders, those that are `wanted`.
@@ -181,9 +192,7 @@ impl Watched {
     /// Somebody who waits from now on for changes of this folder alone.
     #[must_use]
     pub fn waiter(&self) -> Waiter {
-        let mut changes = self.changes.clone();
-        changes.mark_unchanged();
-        Waiter { hints: self.hints.clone(), changes }
+        self.hints.waiter_for([self.changes.clone()])
     }
 }
 
@@ -213,7 +222,7 @@ impl Drop for Watched {
 #[derive(Debug)]
 pub struct Waiter {
     hints: Hints,
-    changes: watch::Receiver<u64>,
+    changes: Vec<watch::Receiver<u64>>,
 }
 
 impl Waiter {
@@ -221,9 +230,28 @@ impl Waiter {
     pub async fn next(&mut self) {
         // An elapsed period means: look. A closed channel: nobody will ever say anything, but the period goes on.
         let period = self.hints.period();
-        if let Ok(Err(_)) = tokio::time::timeout(period, self.changes.changed()).await {
+        let hint = async {
+            match self.changes.as_mut_slice() {
+                [] => std::future::pending().await,
+                [one] => one.changed().await,
+                many => select_all(many.iter_mut().map(|c| c.changed().boxed())).await.0,
+            }
+        };
+        if let Ok(Err(_)) = tokio::time::timeout(period, hint).await {
             tokio::time::sleep(period).await;
         }
+        // Whoever looks now sees what all of them told.
+        self.mark_unchanged();
+    }
+
+    /// Whether there was a hint since the last wait.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.changes.iter().any(|changes| changes.has_changed().unwrap_or(true))
+    }
+
+    fn mark_unchanged(&mut self) {
+        self.changes.iter_mut().for_each(watch::Receiver::mark_unchanged);
     }
 }
 
@@ -260,6 +288,14 @@ mod tests {
         std::fs::write(dir.path().join("x"), "x").unwrap();
         tokio::time::timeout(Duration::from_secs(10), mine.next()).await.unwrap();
         assert!(tokio::time::timeout(Duration::from_millis(50), foreign.next()).await.is_err());
+        let both = [kept, elsewhere];
+        let mut either = hints.waiter_of(&both);
+        for folder in [dir.path(), other.path()] {
+            assert!(tokio::time::timeout(Duration::from_millis(50), either.next()).await.is_err());
+            std::fs::write(folder.join("y"), "y").unwrap();
+            tokio::time::timeout(Duration::from_secs(10), either.next()).await.unwrap();
+        }
+        let [kept, _elsewhere] = both;
         drop(kept);
         let known = hints.inner.told.folders.lock().unwrap().len();
         assert_eq!(known, 1, "only the other folder is left");
