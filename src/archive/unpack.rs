@@ -163,7 +163,9 @@ impl Opening<'_> {
     fn not_written(&self, rel: &RelPath, error: FsError) -> BundleError {
         match error.source.kind() {
             // No word of the kernel's: it is the archive that ends, or goes wrong.
-            _ if error.source.raw_os_error().is_none() => self.unreadable(error.source),
+            kind if error.source.raw_os_error().is_none() => {
+                self.unreadable(io::Error::new(kind, error.source.to_string()))
+            }
             ErrorKind::AlreadyExists | ErrorKind::NotADirectory | ErrorKind::IsADirectory => {
                 self.refused(format!("{rel} is in it twice, or is a file and a folder"))
             }

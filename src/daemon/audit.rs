@@ -69,18 +69,26 @@ impl Core {
     pub async fn audit(self: &Arc<Self>, submitted: Submitted) {
         let core = self.clone();
         let work = async move {
-            let done = tokio::task::spawn_blocking(move || core.write_down(submitted)).await;
-            if let Err(e) = done {
-                std::panic::resume_unwind(e.into_panic());
-            }
+            let writer = core.clone();
+            core.submissions.ask((), submitted, move |(), many| writer.write_down(many)).await;
         };
         self.shutdown.owned(work).await;
     }
 
-    fn write_down(&self, submitted: Submitted) {
-        let tree = &self.runner.tree;
-        let entry = AuditEntry {
-            timestamp: tree.clock().now(),
+    fn write_down(&self, submitted: Vec<Submitted>) -> Vec<()> {
+        let done = vec![(); submitted.len()];
+        let entries: Vec<AuditEntry> = submitted.into_iter().map(|s| self.entry(s)).collect();
+        if let Err(e) = self.runner.tree.append_audit(&entries) {
+            let requests: Vec<_> = entries.iter().map(|entry| entry.request_id.as_str()).collect();
+            tracing::warn!(error = %e, ?requests, "submissions could not be written to the audit log");
+        }
+        self.audited.notify_one();
+        done
+    }
+
+    fn entry(&self, submitted: Submitted) -> AuditEntry {
+        AuditEntry {
+            timestamp: self.runner.tree.clock().now(),
             correlation_id: submitted.request_id.clone(),
             request_id: submitted.request_id,
             method: submitted.method,
@@ -93,11 +101,7 @@ impl Core {
             run_id: submitted.run,
             message_id: submitted.message,
             payload: sanitized(submitted.payload, &self.runner.redactor),
-        };
-        if let Err(e) = tree.append_audit(&entry) {
-            tracing::warn!(error = %e, request_id = entry.request_id, "a submission could not be written to the audit log");
         }
-        self.audited.notify_one();
     }
 }
 

@@ -148,12 +148,16 @@ impl Core {
     /// If there is no such project or task, or the message cannot be stored.
     pub async fn post(self: &Arc<Self>, owner: BusOwner, draft: Draft) -> Result<Message> {
         let core = self.clone();
-        let work = move || {
-            let posted = core.runner.tree.bus(owner.clone()).post(&draft)?;
-            core.index.posted_to(&owner);
-            Ok(posted)
+        let work = async move {
+            let (tree, index) = (core.runner.tree.clone(), core.index.clone());
+            let post = move |owner: &BusOwner, drafts: Vec<Draft>| {
+                let posted = tree.bus(owner.clone()).post_all(&drafts);
+                index.posted_to(owner);
+                posted
+            };
+            core.posts.ask(owner, draft, post).await
         };
-        self.shutdown.owned(off_thread(work)).await
+        Ok(self.shutdown.owned(work).await?)
     }
 
     /// Posts a message once, however often the same request is sent within a day.

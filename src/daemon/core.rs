@@ -9,8 +9,10 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
+    audit::Submitted,
     drive::drive_admitted,
     faults::Faults,
+    gathered::Gathered,
     holder::holder,
     update::{Seat, Updates},
 };
@@ -19,7 +21,8 @@ use crate::{
     runner::{self, Begin, LoopEnd, Result, Runner, RunnerError},
     shutdown::Shutdown,
     tree::{
-        TreeError,
+        self, TreeError,
+        bus::{BusOwner, Draft, Message, Page},
         ids::TicketId,
         paths::top,
         refs::TaskRef,
@@ -54,6 +57,12 @@ pub struct Core {
     fresh: Mutex<HashSet<TicketId>>,
     pass: tokio::sync::Mutex<()>,
     poke: Notify,
+    /// Messages on their way, by the bus that they are for.
+    pub(super) posts: Gathered<BusOwner, Draft, tree::Result<Message>>,
+    /// Those who read on from a place of a bus.
+    pub(super) bus_reads: Gathered<(BusOwner, u64), (), tree::Result<Arc<Page>>>,
+    /// Submissions on their way to the audit log.
+    pub(super) submissions: Gathered<(), Submitted, ()>,
     /// Something was written to the audit log.
     pub(super) audited: Notify,
     started: Instant,
@@ -82,6 +91,9 @@ impl Core {
             fresh: Mutex::default(),
             pass: tokio::sync::Mutex::new(()),
             poke: Notify::new(),
+            posts: Gathered::default(),
+            bus_reads: Gathered::default(),
+            submissions: Gathered::default(),
             audited: Notify::new(),
             started: Instant::now(),
         })

@@ -1,11 +1,13 @@
 //! Assembly: the one place where the planner gate and the runner meet.
 
 mod audit;
+mod bus_reads;
 mod commands;
 mod core;
 mod digest;
 mod drive;
 mod faults;
+mod gathered;
 mod holder;
 mod keeper;
 mod logins;

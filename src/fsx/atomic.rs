@@ -63,6 +63,39 @@ impl OnItsWay {
     }
 }
 
+/// A file that is whole and has no name yet; dropped without one, it is gone.
+#[derive(Debug)]
+#[must_use = "it is gone when this is dropped"]
+pub struct Unnamed {
+    root: Root,
+    folder: RelPath,
+    dir: OwnedFd,
+    temp: Option<String>,
+}
+
+impl Unnamed {
+    /// Gives it its name, durably; a file that has it is replaced.
+    ///
+    /// # Errors
+    /// If it cannot be renamed; then it is gone. If the sync behind that fails, it stands there.
+    pub fn name(mut self, name: impl AsRef<str>) -> Result<()> {
+        let rel = self.folder.join(name);
+        if let Some(temp) = self.temp.take() {
+            self.root.rename_temp(&self.dir, &temp, &rel)?;
+        }
+        self.root.sync_dir(&self.dir, &self.folder)
+    }
+}
+
+impl Drop for Unnamed {
+    fn drop(&mut self) {
+        if let Some(temp) = &self.temp {
+            // What stays for want of this is found by `fsck`.
+            let _ = rustix::fs::unlinkat(&self.dir, temp.as_str(), AtFlags::empty());
+        }
+    }
+}
+
 impl Root {
     /// Replaces (or makes) a file whole and durably.
     ///
@@ -81,6 +114,13 @@ impl Root {
         let (temp, file) = self.write_temp(&dir, rel, bytes, Sync::Later)?;
         self.rename_temp(&dir, &temp, rel)?;
         Ok(file)
+    }
+
+    /// Makes a file whole that is to get a name in `folder`, and gives it to whoever makes it durable.
+    pub(super) fn write_unnamed(&self, folder: &RelPath, bytes: &[u8]) -> Result<(Unnamed, File)> {
+        let dir = self.dir("write", folder)?;
+        let (temp, file) = self.write_temp(&dir, &folder.join("unnamed"), bytes, Sync::Later)?;
+        Ok((Unnamed { root: self.clone(), folder: folder.clone(), dir, temp: Some(temp) }, file))
     }
 
     fn rename_temp(&self, dir: &OwnedFd, temp: &str, rel: &RelPath) -> Result<()> {

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeSet, fs::File};
 
-use super::{error::Result, rel::RelPath, root::Root, steps::step};
+use super::{atomic::Unnamed, error::Result, rel::RelPath, root::Root, steps::step};
 
 /// Files and folders on their way.
 #[derive(Debug)]
@@ -48,6 +48,16 @@ impl Batch<'_> {
         Ok(())
     }
 
+    /// Makes a file that gets its name, one in `folder`, only when all of the batch is durable.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write_unnamed(&mut self, folder: &RelPath, bytes: &[u8]) -> Result<Unnamed> {
+        let (unnamed, file) = self.root.write_unnamed(folder, bytes)?;
+        self.files.push((folder.clone(), file));
+        Ok(unnamed)
+    }
+
     /// Makes all of it durable: contents first, then names, from the innermost folder outwards.
     ///
     /// # Errors
@@ -85,9 +95,14 @@ mod tests {
             batch.write(&folder.join("file"), text.as_bytes()).unwrap();
         }
         assert!(batch.write(&RelPath::new("b/file").unwrap(), b"").is_err(), "no such folder");
+        let (dropped, kept) =
+            (batch.write_unnamed(&folder, b"1").unwrap(), batch.write_unnamed(&folder, b"2").unwrap());
         batch.commit().unwrap();
+        drop(dropped);
+        kept.name("late").unwrap();
         assert_eq!(root.read_opt(&folder.join("file"), 100).unwrap().unwrap(), b"new");
+        assert_eq!(root.read_opt(&folder.join("late"), 100).unwrap().unwrap(), b"2");
         let names: Vec<String> = root.list(&folder).unwrap().into_iter().map(|e| e.name).collect();
-        assert_eq!(names, ["file"]);
+        assert_eq!(names, ["file", "late"]);
     }
 }

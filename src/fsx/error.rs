@@ -3,21 +3,22 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// Result of an operation of this module.
 pub type Result<T> = std::result::Result<T, FsError>;
 
 /// A failed file operation: what was tried, on which path, and what the kernel said.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("cannot {op} {}", path.display())]
 pub struct FsError {
     /// What was tried, as a verb that fits after "cannot".
     pub op: &'static str,
     /// The absolute path it was tried on.
     pub path: PathBuf,
-    /// What the kernel answered.
-    pub source: io::Error,
+    /// What the kernel answered; shared, since one failure may concern many that were served together.
+    pub source: Arc<io::Error>,
 }
 
 /// The causes that a caller or a user treats differently.
@@ -43,7 +44,7 @@ pub enum FsErrorKind {
 
 impl FsError {
     pub(super) fn new(op: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
-        Self { op, path: path.to_owned(), source: source.into() }
+        Self { op, path: path.to_owned(), source: Arc::new(source.into()) }
     }
 
     /// Sorts the error by what can be done about it.

@@ -30,7 +30,7 @@ mod socket;
 pub mod steps;
 
 pub use append::Tail;
-pub use atomic::{OnItsWay, Published};
+pub use atomic::{OnItsWay, Published, Unnamed};
 pub use batch::Batch;
 pub use copy::{Scratch, open_outside};
 pub use error::{FsError, FsErrorKind, Result};

@@ -11,7 +11,7 @@ use std::{
 pub struct RelPath(PathBuf);
 
 /// A path that would leave its root, or is no path at all.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("'{0}' is not a plain path below the root")]
 pub struct BadRelPath(String);
 

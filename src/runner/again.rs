@@ -36,7 +36,10 @@ pub(super) fn make_next_run(runner: &Runner, lock: &TaskLock, last: &RunInfo) ->
         attempt: last.attempt + 1,
         words: &words,
     };
-    make_run(runner, lock, runner.tree.root().batch(), run)
+    let mut batch = runner.tree.root().batch();
+    let run = make_run(runner, lock, &mut batch, run)?;
+    batch.commit()?;
+    Ok(run)
 }
 
 /// The task's prompt, as an agent gets it that is not the first to work on it.

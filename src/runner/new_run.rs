@@ -35,7 +35,7 @@ pub(super) struct NewRun<'a> {
 pub(super) fn make_run(
     runner: &Runner,
     lock: &TaskLock,
-    mut batch: Batch<'_>,
+    batch: &mut Batch<'_>,
     new: NewRun<'_>,
 ) -> Result<RunRef> {
     let root = runner.tree.root();
@@ -57,8 +57,7 @@ pub(super) fn make_run(
     info.stdout_path = path(dir.stdout());
     info.stderr_path = path(dir.stderr());
     batch.write(&dir.prompt(), prompt::compose(runner, &info, words).as_bytes())?;
-    format::write_in(&mut batch, root, &dir.info(), &info)?;
-    batch.commit()?;
+    format::write_in(batch, root, &dir.info(), &info)?;
     Ok(run)
 }
 

@@ -67,13 +67,12 @@ fn new_loop(
         attempt: 1,
         words: &words,
     };
-    let run = make_run(runner, &lock, tree.root().batch(), run)?;
+    let mut batch = tree.root().batch();
+    let run = make_run(runner, &lock, &mut batch, run)?;
     if let Some(asked) = asked {
         // Before the ticket: what is not accepted was not done, and is done when it is asked for again.
         once::remember(&mut config, asked, &run.run);
-        let mut batch = tree.root().batch();
         lock.write_config(tree, &config, &mut batch)?;
-        batch.commit()?;
     }
     let ticket = Ticket {
         version: 1,
@@ -88,7 +87,9 @@ fn new_loop(
         not_before: None,
         reason: None,
     };
-    let ticket_id = tree.planner()?.accept(&ticket)?;
+    let new = tree.new_ticket(&mut batch, &ticket)?;
+    batch.commit()?;
+    let ticket_id = tree.planner()?.accept(new)?;
     Ok(Accepted { ticket_id, ticket, lock })
 }
 

@@ -14,6 +14,7 @@ use super::{
     new_run::{NewRun, discard_unaccepted, make_run, some_ticket_is_unreadable},
     thread,
 };
+use crate::fsx::Batch;
 use crate::tree::{
     TreeError, format,
     ids::{RunId, TaskId, TicketId},
@@ -21,7 +22,7 @@ use crate::tree::{
     run_info::RunStatus,
     task::{Idempotency, TaskConfig, TaskKind},
     task_lock::TaskLock,
-    thread_link::ThreadParent,
+    thread_link::{ThreadLink, ThreadParent},
     ticket::Ticket,
 };
 use crate::view::dependency;
@@ -78,12 +79,13 @@ pub struct Accepted {
 /// # Errors
 /// Unknown agent, missing program or folder, a bad setting, a task that exists: nothing is written then.
 pub fn accept(runner: &Runner, submission: &Submission) -> Result<Accepted> {
-    let (lock, run) = lay_out(runner, submission)?;
+    let mut laid_out = lay_out(runner, submission)?;
+    let RunRef { task, run } = laid_out.run.clone();
     let ticket = Ticket {
         version: 1,
-        project_id: run.task.project,
-        task_id: run.task.task,
-        run_id: run.run,
+        project_id: task.project,
+        task_id: task.task,
+        run_id: run,
         kind: submission.kind,
         parent_run_id: submission.parent_run_id.clone(),
         depends_on: submission.depends_on.clone(),
@@ -92,7 +94,9 @@ pub fn accept(runner: &Runner, submission: &Submission) -> Result<Accepted> {
         not_before: None,
         reason: None,
     };
-    let ticket_id = runner.tree.planner()?.accept(&ticket)?;
+    let new = runner.tree.new_ticket(&mut laid_out.batch, &ticket)?;
+    let (lock, _) = laid_out.commit(runner, submission)?;
+    let ticket_id = runner.tree.planner()?.accept(new)?;
     if let Err(e) = thread::link_back(runner, &submission.task) {
         // The task is accepted; whoever drives it on after a restart tries again.
         tracing::warn!(error = %e, task = %submission.task, "the answered message does not say who answers it");
@@ -100,8 +104,27 @@ pub fn accept(runner: &Runner, submission: &Submission) -> Result<Accepted> {
     Ok(Accepted { ticket_id, ticket, lock })
 }
 
-/// Everything of [`accept`] before the ticket: the task's folder and files, and those of its first run.
-pub(super) fn lay_out(runner: &Runner, submission: &Submission) -> Result<(TaskLock, RunRef)> {
+/// Everything of a task before its ticket; not durable yet.
+pub(super) struct LaidOut<'a> {
+    batch: Batch<'a>,
+    lock: TaskLock,
+    run: RunRef,
+    link: Option<ThreadLink>,
+}
+
+impl LaidOut<'_> {
+    /// Makes it durable, and tells a task that it answers of it.
+    pub(super) fn commit(self, runner: &Runner, submission: &Submission) -> Result<(TaskLock, RunRef)> {
+        self.batch.commit()?;
+        if let Some(link) = &self.link {
+            thread::post_request(runner, &self.run, link, &submission.prompt)?;
+        }
+        Ok((self.lock, self.run))
+    }
+}
+
+/// Makes the task's folder and files, and those of its first run.
+pub(super) fn lay_out<'a>(runner: &'a Runner, submission: &Submission) -> Result<LaidOut<'a>> {
     if submission.prompt.trim().is_empty() {
         return Err(RunnerError::Refused("the prompt is empty".to_owned()));
     }
@@ -150,7 +173,7 @@ pub(super) fn lay_out(runner: &Runner, submission: &Submission) -> Result<(TaskL
     let run = make_run(
         runner,
         &lock,
-        batch,
+        &mut batch,
         NewRun {
             agent: &submission.agent,
             agent_type: checked.agent_type.as_str(),
@@ -161,10 +184,7 @@ pub(super) fn lay_out(runner: &Runner, submission: &Submission) -> Result<(TaskL
             words: &submission.prompt,
         },
     )?;
-    if let Some(link) = &link {
-        thread::post_request(runner, &run, link, &submission.prompt)?;
-    }
-    Ok((lock, run))
+    Ok(LaidOut { batch, lock, run, link })
 }
 
 /// How the holder of a task's lock names itself, for people.

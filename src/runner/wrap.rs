@@ -68,7 +68,7 @@ pub struct Session {
 /// If it cannot be recorded; nothing was started then.
 pub fn begin_session(runner: &Runner, submission: &Submission) -> Result<Session> {
     debug_assert_eq!(submission.kind, TaskKind::Job, "a session is not started again");
-    let (lock, run) = submit::lay_out(runner, submission)?;
+    let (lock, run) = submit::lay_out(runner, submission)?.commit(runner, submission)?;
     let mut info = runner.tree.run_info(&run)?;
     let agent = agents::find(&runner.config, &submission.agent)?;
     let settings = TaskSettings::resolve(&runner.config, agent, &submission.config)?;

@@ -56,18 +56,21 @@ fn microseconds<S: Serializer>(at: &DateTime<Utc>, to: S) -> std::result::Result
 }
 
 impl Tree {
-    /// Appends a submission. It outlives this process; to outlive a power cut it needs a
+    /// Appends submissions. They outlive this process; to outlive a power cut they need a
     /// [`Tree::sync_audit`], which may be that of many.
     ///
     /// # Errors
     /// If the disk fails.
-    pub fn append_audit(&self, entry: &AuditEntry) -> Result<()> {
-        let mut line = serde_json::to_vec(entry)
-            .map_err(|e| TreeError::Invalid(format!("unwritable audit entry: {e}")))?;
-        line.push(b'\n');
+    pub fn append_audit(&self, entries: &[AuditEntry]) -> Result<()> {
+        let mut lines = Vec::new();
+        for entry in entries {
+            serde_json::to_writer(&mut lines, entry)
+                .map_err(|e| TreeError::Invalid(format!("unwritable audit entry: {e}")))?;
+            lines.push(b'\n');
+        }
         let rel = top::audit();
         self.root().ensure_dir(&rel.parent())?;
-        Ok(self.root().append_derived(&rel, line)?)
+        Ok(self.root().append_derived(&rel, lines)?)
     }
 
     /// Makes all submissions as durable as the root asks.

@@ -19,7 +19,7 @@ pub struct Fault {
 }
 
 /// A failed operation on the tree.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum TreeError {
     /// The disk said no.
     #[error(transparent)]

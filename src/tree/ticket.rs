@@ -17,7 +17,7 @@ use super::{
     refs::{RunRef, TaskRef},
     task::TaskKind,
 };
-use crate::fsx::{Lock, RelPath, Stat};
+use crate::fsx::{Batch, Lock, RelPath, Stat, Unnamed};
 
 /// The wish for a loop, and where the loop stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -104,6 +104,14 @@ pub struct TicketFile {
     pub ticket: Result<Ticket>,
 }
 
+/// A ticket that is written, and promises nothing before it is accepted.
+#[derive(Debug)]
+#[must_use = "dropped, it was never there"]
+pub struct NewTicket {
+    task: TaskRef,
+    file: Unnamed,
+}
+
 /// The planner's lock, held: the right to give numbers and to move tickets.
 #[derive(Debug)]
 pub struct PlannerLock<'a> {
@@ -123,6 +131,17 @@ impl Tree {
         }
         let lock = root.lock(&top::planner_lock(), &format!("pid {}", std::process::id()))?;
         Ok(PlannerLock { tree: self, _lock: lock })
+    }
+
+    /// Writes a ticket, durable with the batch; it has its number, and counts, from its acceptance on.
+    ///
+    /// # Errors
+    /// If the queue cannot be written.
+    pub fn new_ticket(&self, batch: &mut Batch<'_>, ticket: &Ticket) -> Result<NewTicket> {
+        let queue = top::queue();
+        self.root().ensure_dir(&queue)?;
+        let bytes = format::bytes(self.root(), &queue, ticket)?;
+        Ok(NewTicket { task: ticket.task(), file: batch.write_unnamed(&queue, &bytes)? })
     }
 
     /// The tickets in a folder, oldest first.
@@ -213,16 +232,16 @@ impl Tree {
 }
 
 impl PlannerLock<'_> {
-    /// Accepts a ticket: from here on the loop is promised.
+    /// Accepts a ticket whose batch is durable: from here on the loop is promised.
     ///
     /// # Errors
     /// [`TreeError::Exists`] if the task has a ticket already.
-    pub fn accept(&self, ticket: &Ticket) -> Result<TicketId> {
-        if self.tree.ticket_of(&ticket.task())?.is_some() {
-            return Err(TreeError::Exists { what: format!("a ticket of task {}", ticket.task()) });
+    pub fn accept(&self, new: NewTicket) -> Result<TicketId> {
+        if self.tree.ticket_of(&new.task)?.is_some() {
+            return Err(TreeError::Exists { what: format!("a ticket of task {}", new.task) });
         }
         let id = TicketId::after(self.last()?.as_ref());
-        format::write(self.tree.root(), &top::ticket(&top::queue(), &id), ticket)?;
+        new.file.name(top::ticket(&top::queue(), &id).name())?;
         Ok(id)
     }
 

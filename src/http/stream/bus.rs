@@ -10,16 +10,12 @@ use crate::{
     http::{Api, error::Result, off_thread::off_thread},
     tree::{
         TreeError,
-        bus::{Bus, BusOwner, Page},
+        bus::{Bus, BusOwner},
         ids::MsgId,
     },
     watch::{Waiter, Watched},
 };
 
-/// So many messages are read at a time.
-const PAGE: usize = 128;
-/// So many bytes of them, with the one that goes beyond.
-const PAGE_BYTES: u64 = 64 * 1024;
 /// The place before the first message.
 const BEGINNING: &str = "-";
 
@@ -43,6 +39,8 @@ pub(in crate::http) struct BusSource {
     offset: u64,
     /// The message that was told last.
     last: Option<MsgId>,
+    /// It was read to its end since the last wait.
+    caught_up: bool,
     core: Arc<Core>,
     waiter: Waiter,
     _watched: Watched,
@@ -60,6 +58,7 @@ impl BusSource {
             begin: Some(begin),
             offset: 0,
             last: None,
+            caught_up: false,
             core: api.core.clone(),
             waiter,
             _watched: watched,
@@ -86,28 +85,27 @@ impl BusSource {
             Err(e) if e.status == http::StatusCode::NOT_FOUND => return Ok(Look::Gone),
             Err(e) => return Err(e),
         }
-        loop {
-            let (bus, offset) = (self.bus.clone(), self.offset);
-            let page = off_thread(move || match bus.read_some(offset, PAGE, PAGE_BYTES) {
-                Err(TreeError::NotFound { .. }) => Ok(None),
-                page => page.map(Some),
-            });
-            let Some(page) = page.await? else { return Ok(Look::Gone) };
+        while !self.caught_up || self.waiter.is_told() {
+            let page = match self.core.read_bus(&self.bus, self.offset).await {
+                Err(TreeError::NotFound { .. }) => return Ok(Look::Gone),
+                page => page?,
+            };
             if let Some(fault) = page.fault(&self.bus) {
                 self.core.faults.tell(&fault);
             }
-            let Page { messages, next, more, .. } = page;
-            self.offset = next;
-            for message in messages {
+            self.offset = page.next;
+            self.caught_up = !page.more;
+            for message in &page.messages {
                 let place = message.msg_id.to_string();
                 self.last = Some(message.msg_id.clone());
-                told.push(Told { said: Said::Message(message), place });
+                told.push(Told { said: Said::Message(message.clone()), place });
             }
             // Some of the lines may be no messages.
-            if !more || !told.is_empty() {
-                return Ok(Look::Events(told));
+            if self.caught_up || !told.is_empty() {
+                break;
             }
         }
+        Ok(Look::Events(told))
     }
 }
 
@@ -143,7 +141,11 @@ impl Source for BusSource {
     }
 
     fn wait(&mut self) -> BoxFuture<'_, ()> {
-        self.waiter.next().boxed()
+        async {
+            self.waiter.next().await;
+            self.caught_up = false;
+        }
+        .boxed()
     }
 
     fn place(&self) -> String {

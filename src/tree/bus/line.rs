@@ -53,6 +53,11 @@ impl UnnamedLine {
         Ok(Self { bytes, head: head.len() })
     }
 
+    /// Its length in bytes; the name does not change it.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The line with the id and the time that the message has by now.
     pub(super) fn named(mut self, message: &Message) -> Vec<u8> {
         // Ids and times have one width, so that nothing behind them moves.
