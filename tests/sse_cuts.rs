@@ -361,6 +361,18 @@ fn ids(sandbox: &Sandbox, task: Option<&str>) -> Vec<String> {
 struct Floods(Vec<Child>);
 
 impl Floods {
+    /// One more; those that have ended are let go.
+    fn begin(&mut self, sandbox: &Sandbox, task: &str, count: usize) {
+        self.0.retain_mut(|child| match child.try_wait().expect("its end") {
+            Some(status) => {
+                assert!(status.success(), "a flood failed");
+                false
+            }
+            None => true,
+        });
+        self.0.push(flood(sandbox, task, count));
+    }
+
     fn end(&mut self) {
         for mut child in self.0.drain(..) {
             assert!(child.wait().expect("its end").success(), "a flood failed");
@@ -384,15 +396,18 @@ fn heavy_a_bus() {
     let daemon = Daemon::start(&sandbox, &[]);
     daemon.create("t", "quick");
     daemon.until_task("t", "completed");
-    let mut floods = Floods(vec![flood(&sandbox, "t", cuts * 8)]);
+    let mut floods = Floods(vec![flood(&sandbox, "t", cuts)]);
     let path = "/api/v1/messages/stream?project_id=p&task_id=t";
+    // In each round some come, so that a cut falls among new ones.
     let work = |round: usize, _: Option<&Daemon>| {
         if round == cuts {
             floods.end();
+        } else {
+            floods.begin(&sandbox, "t", 8);
         }
     };
     let whole = |_: &Daemon, events: &[Message]| events.len() >= ids(&sandbox, Some("t")).len();
-    let (_daemon, events) = cut(&sandbox, daemon, path, 8000, work, whole);
+    let (_daemon, events) = cut(&sandbox, daemon, path, 2000, work, whole);
     assert!(events.iter().all(|e| e.event == "message" && e.json()["msg_id"] == e.id.as_str()));
     let told: Vec<&str> = events.iter().map(|e| e.id.as_str()).collect();
     assert_eq!(told, ids(&sandbox, Some("t")));
@@ -404,8 +419,11 @@ fn busy_project<'a>(sandbox: &'a Sandbox, daemon: &Daemon) -> impl FnMut(usize, 
     for n in 0..3 {
         daemon.create(&format!("b{n}"), "quick");
     }
-    let mut floods = Floods((0..3).map(|n| flood(sandbox, &format!("b{n}"), cuts * 2)).collect());
+    let mut floods = Floods((0..3).map(|n| flood(sandbox, &format!("b{n}"), 10)).collect());
     move |round, daemon| {
+        if round < cuts {
+            floods.begin(sandbox, &format!("b{}", round % 3), 6);
+        }
         let Some(daemon) = daemon else { return };
         if round == cuts / 3 || round == cuts / 2 {
             let task = format!("a-late-{round}");
@@ -462,7 +480,7 @@ fn heavy_all_buses_of_a_project() {
     let path = "/api/v1/messages/stream?project_id=p&scope=all";
     let work = busy_project(&sandbox, &daemon);
     let whole = |_: &Daemon, events: &[Message]| events.len() >= posted(&sandbox);
-    let (_daemon, events) = cut(&sandbox, daemon, path, 8000, work, whole);
+    let (_daemon, events) = cut(&sandbox, daemon, path, 2000, work, whole);
     let longest = events.iter().map(|e| e.id.len()).max().unwrap_or_default();
     assert!(longest < 300, "a cursor of {longest} bytes");
     let events = values(&events);

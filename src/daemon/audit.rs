@@ -4,14 +4,8 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::core::Core;
-use crate::{
-    telemetry::Redactor,
-    tree::{
-        audit::AuditEntry,
-        ids::{MsgId, ProjectId, RunId, TaskId},
-    },
-};
+use super::{core::Core, submitted::Submitted};
+use crate::{telemetry::Redactor, tree::audit::AuditEntry};
 
 /// So often the log is made durable while something is written to it.
 const SYNC: Duration = Duration::from_secs(1);
@@ -19,33 +13,6 @@ const SYNC: Duration = Duration::from_secs(1);
 const MAX_TEXT: usize = 4096;
 /// The longest payload that is kept, in bytes of JSON; a longer one is only told of.
 const MAX_PAYLOAD: usize = 64 * 1024;
-
-/// An accepted submission.
-#[derive(Debug, Clone, Default)]
-pub struct Submitted {
-    /// Names the request.
-    pub request_id: String,
-    /// HTTP method.
-    pub method: String,
-    /// Path of the request.
-    pub path: String,
-    /// The route.
-    pub endpoint: &'static str,
-    /// Where the client is.
-    pub remote_addr: Option<String>,
-    /// Name of the key that it came with.
-    pub key_name: Option<String>,
-    /// The project.
-    pub project: Option<ProjectId>,
-    /// The task.
-    pub task: Option<TaskId>,
-    /// The run that was made.
-    pub run: Option<RunId>,
-    /// The message that was posted.
-    pub message: Option<MsgId>,
-    /// What was sent.
-    pub payload: Value,
-}
 
 impl Core {
     /// Makes what is written down durable, a moment later and until the way down begins: a submission is not held up

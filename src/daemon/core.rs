@@ -9,11 +9,11 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    audit::Submitted,
     drive::drive_admitted,
     faults::Faults,
     gathered::Gathered,
     holder::holder,
+    submitted::Submitted,
     update::{Seat, Updates},
 };
 use crate::{

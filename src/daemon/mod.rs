@@ -14,10 +14,10 @@ mod logins;
 mod outside;
 mod programs;
 mod reason;
+mod submitted;
 mod update;
 mod upkeep;
 
-pub use audit::Submitted as AuditedSubmission;
 pub use commands::{Novelty, StartStanding, Submitted};
 pub use core::Core;
 pub use digest::{Digest, new_secret};
@@ -27,5 +27,6 @@ pub use holder::{become_daemon, holder};
 pub use logins::{Identity, Logins, NewKey, Proof, offer_code};
 pub use programs::{Ask, Looked, look_at_programs};
 pub use reason::reason;
+pub use submitted::Submitted as AuditedSubmission;
 pub use update::{Handover, Refusal, Seat, SelfReport, UpdateStatus, report};
 pub use upkeep::{Cleaning, Collected, Force};
