@@ -91,6 +91,48 @@ fn every_accepted_submission_is_written_down_without_its_secrets() {
     assert!(whole, "the message itself is not cut");
 }
 
+/// What stands in a variable with a secret name is secret wherever we say something, however plain it looks.
+#[test]
+fn what_a_variable_with_a_secret_name_holds_is_in_nothing_that_we_write() {
+    const SECRET: &str = "plain-words-of-mine";
+    let sandbox = Sandbox::new();
+    let config = format!(
+        "agents:\n  leaks: {{type: command, command: [/bin/sh, -c, \"echo {SECRET} >&2; exit 3\"]}}\n  \
+         given: {{type: command, command: [/bin/sh, -c, 'exit 3', other-plain-words]}}\ndefaults: {{max_restarts: 0}}\n"
+    );
+    sandbox.write("work/config.yaml", config);
+    let daemon = Daemon::start_with(&sandbox, &[("MY_DB_PASSWORD", SECRET)], &[]);
+    daemon.create("t", "leaks");
+    let given = json!({"project_id": "p", "task_id": "u", "agent_type": "given", "prompt": "x",
+                       "config": {"env.OTHER_TOKEN": "other-plain-words"}});
+    assert_eq!(daemon.post("/api/v1/tasks", &given).status, 201);
+    daemon.post("/api/v1/messages", &json!({"project_id": "p", "task_id": "t", "body": SECRET}));
+    for task in ["t", "u"] {
+        daemon.until_task(task, "failed");
+    }
+    let ours = |folder: &std::path::Path, names: &[&str]| -> Vec<(std::path::PathBuf, String)> {
+        let files = names.iter().map(|name| folder.join(name));
+        files.map(|file| (file.clone(), std::fs::read_to_string(file).expect("our file"))).collect()
+    };
+    for (task, secret) in [("t", SECRET), ("u", "other-plain-words")] {
+        let folder = sandbox.root().join("p").join(task);
+        let runs = std::fs::read_dir(folder.join("runs")).expect("runs");
+        for run in runs.map(|run| run.expect("a run").path()) {
+            for (file, text) in ours(&run, &["run-info.yaml"]) {
+                assert!(text.contains("[REDACTED]") && !text.contains(secret), "{}: {text}", file.display());
+            }
+        }
+        // What somebody posts is his own.
+        let bus = std::fs::read_to_string(folder.join("TASK-MESSAGE-BUS.jsonl")).expect("the bus");
+        let told = bus.lines().filter(|line| line.contains(secret)).count();
+        assert_eq!(told, usize::from(task == "t"), "{bus}");
+    }
+    let audit =
+        std::fs::read_to_string(sandbox.root().join("_audit/form-submissions.jsonl")).expect("the log");
+    assert!(audit.contains("[REDACTED]") && !audit.contains(SECRET), "{audit}");
+    assert!(!daemon.log().contains(SECRET), "{}", daemon.log());
+}
+
 #[test]
 fn an_audit_log_that_cannot_be_written_holds_nobody_up() {
     let sandbox = sandbox();

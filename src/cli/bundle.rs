@@ -104,10 +104,7 @@ fn cannot_make(e: std::io::Error) -> CliError {
 
 /// Knows what is secret here: settings, variables with secret names, and those that the task was given.
 fn redactor(context: &Context, tree: &Tree, task: &TaskRef) -> CliResult<Redactor> {
-    let mut secrets: Vec<String> = context.config()?.secrets().map(|s| s.expose().to_owned()).collect();
-    let variables = context.environment().iter();
-    let variables = variables.filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
-    secrets.extend(variables.filter(|(name, _)| is_secret_name(name)).map(|(_, value)| value.to_owned()));
+    let secrets = context.secrets()?;
     // Whatever a task was given in a variable may be secret, whatever its name is.
     let mut given: Vec<String> = Vec::new();
     if let Ok(config) = tree.task_config(task) {

@@ -17,7 +17,7 @@ use crate::{
     clock::Clock,
     config::{self, Config, Environment, Flags, Loaded, WatchMode},
     runner::Runner,
-    telemetry::{LogFormat, Redactor},
+    telemetry::{self, LogFormat, Redactor, is_secret_name},
     tree::Tree,
     watch::{Hints, Source},
 };
@@ -138,6 +138,18 @@ impl Context {
             .map_err(|e| CliError::caused(Kind::Failed, "cannot tell the working folder", e))
     }
 
+    /// What is secret here: what the settings say, and what stands in variables with secret names.
+    ///
+    /// # Errors
+    /// If the settings are wrong.
+    pub fn secrets(&self) -> CliResult<Vec<String>> {
+        let own = self.config()?.secrets().map(|secret| secret.expose().to_owned());
+        let variables = self.environment.iter();
+        let variables = variables.filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+        let named = variables.filter(|(name, _)| is_secret_name(name)).map(|(_, value)| value.to_owned());
+        Ok(own.chain(named).collect())
+    }
+
     /// What running tasks takes.
     ///
     /// # Errors
@@ -146,13 +158,14 @@ impl Context {
         let config = self.config()?;
         let program = std::env::current_exe()
             .map_err(|e| CliError::caused(Kind::Failed, "cannot tell where this program lies", e))?;
-        let secrets = config.secrets().map(config::Secret::expose);
+        let redactor = Redactor::new(self.secrets()?);
+        telemetry::hide(&redactor);
         Ok(Runner {
             tree: self.tree()?,
             config: Arc::new(config.clone()),
             environment: Arc::new(self.environment.clone()),
             program,
-            redactor: Redactor::new(secrets),
+            redactor,
         })
     }
 

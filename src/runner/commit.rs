@@ -91,7 +91,8 @@ pub(super) fn commit_end(
     info.status = outcome.status;
     info.exit_code = outcome.exit_code;
     info.signal = outcome.signal;
-    info.error_summary.clone_from(&outcome.error_summary);
+    let summary = outcome.error_summary.as_ref();
+    info.error_summary = summary.map(|words| runner.redactor.text(words).into_owned());
     if let Some(started) = outcome.started_at {
         info.start_time = started;
     }

@@ -18,8 +18,12 @@ use crate::{
         executor::Local,
         spec::{LaunchSpec, ShimReport, StdinPlan},
     },
+    telemetry::is_secret_name,
     tree::{FsErrorKind, TreeError, format, refs::TaskRef, run_info::RunInfo, task::TaskConfig},
 };
+
+/// What an agent has in a variable with a secret name is looked for in its command line from this length on, in bytes.
+const SHORTEST_GIVEN: usize = 8;
 
 /// What is known of a task's agent once it is found to be usable.
 #[derive(Debug)]
@@ -235,9 +239,12 @@ fn command(
 /// Writes down how a run's agent was called, secrets redacted, and what is known of its program's version; nothing is asked.
 pub(super) fn describe(runner: &Runner, info: &mut RunInfo) {
     // The command that cannot be made any more did start: its record goes without these words.
-    let Ok(Start { spec, model, .. }) = spec(runner, info) else { return };
+    let Ok(Start { spec, env, model, .. }) = spec(runner, info) else { return };
     info.model = model;
-    let mut text = runner.redactor.commandline(&spec.argv).join(" ");
+    let variables = env.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+    let given = variables.filter(|(name, _)| is_secret_name(name)).map(|(_, value)| value);
+    let redactor = runner.redactor.clone().and(given, SHORTEST_GIVEN);
+    let mut text = redactor.commandline(&spec.argv).join(" ");
     if text.len() > 4096 {
         text.truncate(text.floor_char_boundary(4096));
         text.push('…');

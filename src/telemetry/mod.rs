@@ -5,6 +5,6 @@ mod names;
 mod redact;
 mod shapes;
 
-pub use logging::{BadFilter, LogFormat, init};
+pub use logging::{BadFilter, LogFormat, hide, init};
 pub use names::is_secret_name;
 pub use redact::{REDACTED, Redactor};

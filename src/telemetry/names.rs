@@ -15,7 +15,8 @@ pub fn is_secret_name(name: &str) -> bool {
         "credential",
         "credentials",
     ];
-    const BEFORE_KEY: &[&str] = &["api", "private", "access", "secret", "auth", "signing", "encryption"];
+    const BEFORE_KEY: &[&str] =
+        &["api", "private", "access", "secret", "auth", "signing", "encryption", "account"];
     /// Ends of a word in which names run together: `PGPASSWORD`, `MYTOKEN`.
     const ENDS: &[&str] = &["token", "secret", "password"];
     /// Words of capitals that end like `MYPAT`, a personal access token.
