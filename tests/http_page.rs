@@ -110,5 +110,9 @@ fn what_runs_come_to_is_told() {
     };
     assert_eq!((&named("talks")["installed"], &named("talks")["type"]), (&json!(true), &json!("command")));
     assert_eq!(named("demo")["installed"], json!(true));
+    assert_eq!(
+        (&named("talks")["needs_command"], &named("command")["needs_command"]),
+        (&json!(false), &json!(true))
+    );
     assert_eq!(daemon.get("/api/v1/status").json()["max_concurrent_root_tasks"], json!(3));
 }

@@ -2,7 +2,7 @@
 
 use crate::common::{
     Sandbox,
-    daemon::{Daemon, Event, Events, agents},
+    daemon::{Daemon, Event, Events, agents, until as until_holds},
     fake,
 };
 use serde_json::{Value, json};
@@ -133,6 +133,55 @@ fn other_topics_join_where_the_old_ones_go_on() {
     daemon.post("/api/projects", &json!({"project_id": "nobody", "project_root": sandbox.path("")}));
     let back = until(&mut stream, "bus:nobody", "ready");
     assert!(of(&back, "bus:nobody", "gone").is_empty());
+}
+
+#[test]
+fn the_log_of_a_task_begins_with_its_end_if_wanted() {
+    let sandbox = sandbox();
+    let daemon = Daemon::start(&sandbox, &[]);
+    let first = daemon.create("t", "floods");
+    daemon.until_task("t", "completed");
+    let resumed = daemon.post("/api/projects/p/tasks/t/resume", &Value::Null);
+    assert_eq!(resumed.status, 200, "{resumed:?}");
+    let second = || daemon.task("t")["runs"][0]["run_id"].as_str().unwrap_or_default().to_owned();
+    until_holds("the second run is there", || second() != first);
+    daemon.until_task("t", "completed");
+    let second = second();
+    let printed = std::fs::read(sandbox.path(format!("home/run-agent/p/t/runs/{second}/agent-stdout.txt")))
+        .expect("the second run has printed");
+
+    // The lines that a topic tells until it is ready, and the place behind them.
+    let told = |topic: &str, after: Option<&str>| {
+        let mut stream = open(&daemon, topic, after);
+        let events = until(&mut stream, "log:p/t", "ready");
+        let cursor = events.last().and_then(|e| e.id.clone()).expect("a cursor");
+        let lines: Vec<(String, usize)> = of(&events, "log:p/t", "log")
+            .iter()
+            .map(|d| {
+                let text = |key: &str| d[key].as_str().unwrap_or_default().to_owned();
+                (text("run_id"), text("line").len() + usize::from(d["continues"] != true))
+            })
+            .collect();
+        (lines, cursor)
+    };
+    let of_run = |lines: &[(String, usize)], run: &str| -> usize {
+        lines.iter().filter(|(id, _)| id == run).map(|(_, bytes)| bytes).sum()
+    };
+    let both = printed.len() * 2;
+    for (tail, least, most) in [
+        (0, 0, 0),
+        (4000, 1, 4000),
+        (printed.len(), printed.len(), printed.len()),
+        (printed.len() + 4000, printed.len() + 1, printed.len() + 4000),
+        (both + 64, both, both),
+    ] {
+        let topic = format!("log:p/t%3Ftail={tail}");
+        let (lines, cursor) = told(&topic, None);
+        let bytes = of_run(&lines, &first) + of_run(&lines, &second);
+        assert!((least..=most).contains(&bytes), "tail={tail} told {bytes} of {both} bytes");
+        assert_eq!(of_run(&lines, &second), bytes.min(printed.len()), "tail={tail} begins with the newest");
+        assert_eq!(told(&topic, Some(&cursor)).0, [], "tail={tail} goes on where it was");
+    }
 }
 
 #[test]

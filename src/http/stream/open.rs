@@ -24,7 +24,7 @@ use crate::{
         files::{FileCursor, RunFile, start_of_tail},
         index::{Part, RunSummary},
         merged::BusesBegin,
-        run_log::{Cursor, RunLog, TaskCursor},
+        run_log::{Cursor, RunLog, TaskCursor, TaskLog},
     },
 };
 
@@ -75,8 +75,15 @@ pub(super) async fn open(api: &Api, topic: &Topic, place: Option<String>) -> Res
         What::Log(task) => {
             is_there(api, &Part::Task(task.clone()))?;
             let (place, reset) = parsed::<TaskCursor>(place);
-            let source = Box::new(TaskRunsSource::new(api, task, place.unwrap_or_default()));
-            Ok(Opened { source, reset })
+            let place = match (place, topic.begin, api.core.index.task(task)) {
+                (Some(place), ..) => place,
+                (None, Begin::Tail(bytes), Some(known)) if !reset => {
+                    let tree = api.core.runner.tree.clone();
+                    off_thread(move || TaskLog::tail(&tree, &known, bytes)).await?
+                }
+                (None, ..) => TaskCursor::default(),
+            };
+            Ok(Opened { source: Box::new(TaskRunsSource::new(api, task, place)), reset })
         }
         What::Run(name) => {
             let run = find(api, name)?.run.clone();

@@ -141,7 +141,9 @@ fn begin_of(what: &What, text: &str) -> Result<Begin, String> {
         (What::Bus(_) | What::Buses(_), "tail") if number > MOST_LAST => {
             Err(format!("tail is at most {MOST_LAST}"))
         }
-        (What::Run(_) | What::File(..) | What::Bus(_) | What::Buses(_), "tail") => Ok(Begin::Tail(number)),
+        (What::Run(_) | What::Log(_) | What::File(..) | What::Bus(_) | What::Buses(_), "tail") => {
+            Ok(Begin::Tail(number))
+        }
         (What::File(..), "from") => Ok(Begin::From(number)),
         _ => Err(format!("it takes no {}", key.escape_debug())),
     }
@@ -163,6 +165,7 @@ mod tests {
             ("run:r?tail=7", What::Run(run(None)), Begin::Tail(7)),
             ("run:p/t/r", What::Run(run(Some(task.clone()))), Begin::First),
             ("log:p/t", What::Log(task.clone()), Begin::First),
+            ("log:p/t?tail=9", What::Log(task.clone()), Begin::Tail(9)),
             ("bus:p", What::Bus(BusOwner::Project("p".parse().unwrap())), Begin::First),
             ("bus:p/t?tail=5000", What::Bus(BusOwner::Task(task.clone())), Begin::Tail(5000)),
             ("bus:p/*", What::Buses("p".parse().unwrap()), Begin::First),
@@ -190,6 +193,7 @@ mod tests {
             ("file:r/task.lock", "none of output.md"),
             ("file:r", "file is spelled"),
             ("log:p", "log is spelled"),
+            ("log:p/t?from=1", "takes no from"),
         ] {
             let error = text.parse::<Topic>().unwrap_err().to_string();
             assert!(error.contains(why) && error.contains("is no topic"), "{text}: {error}");

@@ -21,13 +21,15 @@ pub(in crate::http) struct Agent {
     pub(in crate::http) kind: &'static str,
     /// Whether its program was found.
     pub(in crate::http) installed: bool,
+    /// Whether it is a `command` agent without a command: each job by hand gives it one, and no task can use it otherwise.
+    pub(in crate::http) needs_command: bool,
     /// Where that is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) program: Option<String>,
     /// The version that it said when it was asked last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) version: Option<String>,
-    /// Why it was not found.
+    /// Why it cannot be used as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) problem: Option<String>,
 }

@@ -16,6 +16,8 @@ use crate::{
 
 /// How the place before the first event is spelled.
 const BEGINNING: &str = "-";
+/// What a run counts at least in a tail, for what is said of its status.
+const STATUS_BYTES: u64 = 64;
 
 /// A place in the stream of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -37,6 +39,13 @@ struct Told {
     run: Arc<RunSummary>,
     log: RunLog,
     cursor: Cursor,
+}
+
+impl Told {
+    /// Whether anything of it was told, or left out.
+    fn begun(&self) -> bool {
+        self.cursor != Cursor::default()
+    }
 }
 
 /// An event of one of the runs, and the cursor behind it.
@@ -83,6 +92,31 @@ impl TaskLog {
     #[must_use]
     pub fn new(tree: Tree, cursor: TaskCursor) -> Self {
         Self { tree, begin: cursor, runs: Vec::new(), over: None }
+    }
+
+    /// Where the stream of a task is cut to begin with the last `bytes` bytes: as many of its newest runs as have printed
+    /// no more together, and of the one before them the whole lines at the end of either file within what is left.
+    ///
+    /// # Errors
+    /// If the files cannot be read.
+    pub fn tail(tree: &Tree, task: &TaskSummary, bytes: u64) -> Result<TaskCursor> {
+        let (mut left, mut cut) = (bytes, Vec::new());
+        for run in task.runs.iter().rev() {
+            let id = &run.run.run;
+            let size = RunLog::size(tree, &run.run)?;
+            let printed = size.stdout.saturating_add(size.stderr);
+            // One of which nothing is told is named, too: the runs behind it are told from their beginning.
+            if left == 0 && run.is_final() {
+                cut.push((id.clone(), Cursor { note: Note::Done, ..size }));
+                break;
+            }
+            if printed > left {
+                cut.push((id.clone(), RunLog::tail(tree, &run.run, left)?));
+                break;
+            }
+            left = left.saturating_sub(printed.max(STATUS_BYTES));
+        }
+        Ok(TaskCursor(cut))
     }
 
     /// The next events; none: nothing new is there. `task` was looked up before.
@@ -139,15 +173,14 @@ impl TaskLog {
 
     fn cursor(&self) -> TaskCursor {
         let over = self.runs.iter().take_while(|t| t.cursor.note == Note::Done).count();
-        // The last one that is over stays, to say that it is.
-        let first = over.saturating_sub(usize::from(over == self.runs.len()));
-        let begun = |t: &&Told| t.cursor != Cursor::default();
-        let named = self.runs[first..].iter().filter(begun);
+        // The last one that is over stays, to say that it is, until the one behind it has begun.
+        let first = over.saturating_sub(usize::from(!self.runs.get(over).is_some_and(Told::begun)));
+        let named = self.runs[first..].iter().filter(|t| t.begun());
         TaskCursor(named.map(|t| (t.run.run.run.clone(), t.cursor)).collect())
     }
 
     fn forget_what_is_over(&mut self) {
-        while self.runs.len() > 1 && self.runs[0].cursor.note == Note::Done {
+        while self.runs.get(1).is_some_and(Told::begun) && self.runs[0].cursor.note == Note::Done {
             self.over = Some(self.runs.remove(0).run.run.run.clone());
         }
     }

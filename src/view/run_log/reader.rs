@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 
 use super::{
     cursor::{Cursor, LogStream, Note},
-    marks::Marks,
+    marks::{self, Marks},
     source::{Piece, Source},
 };
 use crate::{
+    fsx::RelPath,
     tree::{Result, Tree, refs::RunRef, run_info::RunStatus},
     view::files::start_of_tail,
 };
@@ -74,6 +75,21 @@ impl RunLog {
         let dir = run.dir();
         let start = |rel| start_of_tail(tree, &rel, bytes);
         Ok(Cursor { stdout: start(dir.stdout())?, stderr: start(dir.stderr())?, note: Note::None })
+    }
+
+    /// The end of each file as it is now; of the status nothing.
+    ///
+    /// # Errors
+    /// If the files cannot be read.
+    pub fn size(tree: &Tree, run: &RunRef) -> Result<Cursor> {
+        let dir = run.dir();
+        let size = |rel: RelPath| -> Result<u64> {
+            match marks::open(tree.root(), &rel)? {
+                Some(file) => Ok(file.size()?),
+                None => Ok(0),
+            }
+        };
+        Ok(Cursor { stdout: size(dir.stdout())?, stderr: size(dir.stderr())?, note: Note::None })
     }
 
     /// Where the next event begins.
