@@ -11,6 +11,7 @@ import {
   CircleX,
   LoaderCircle,
 } from "lucide-react";
+import { memo } from "react";
 import type { RunStatus, TaskStatus } from "../api/types";
 import { strings } from "../strings";
 
@@ -27,14 +28,19 @@ const SIGNS = {
   unknown: CircleHelp,
 } satisfies Record<TaskStatus | RunStatus, unknown>;
 
-export function StateIcon({ status, size = 16 }: { status: TaskStatus | RunStatus; size?: number }) {
+interface Props {
+  status: TaskStatus | RunStatus;
+  size?: number;
+}
+
+export const StateIcon = memo(function StateIcon({ status, size = 16 }: Props) {
   const Sign = SIGNS[status] ?? CircleHelp;
   return (
     <span className={`state state-${status}`} role="img" aria-label={strings.status[status] ?? status}>
       <Sign size={size} aria-hidden />
     </span>
   );
-}
+});
 
 export function StateWord({ status }: { status: TaskStatus | RunStatus }) {
   return (

@@ -14,10 +14,10 @@ import { moveOf } from "./keys";
 import { addressOf, rowAt } from "./place";
 import { rowsOf, type Filter } from "./rows";
 import { RunsOf } from "./RunsOf";
-import { taskKey, useTree } from "./tree";
+import { useTree } from "./tree";
 import { TreeHead } from "./TreeHead";
-import { rowId, TreeRow } from "./TreeRow";
-import { useView } from "./view";
+import { TreeRows } from "./TreeRows";
+import { reveal, useRowHeight } from "./view";
 
 const NO_RUNS: ReadonlyMap<string, Run[]> = new Map();
 /** Of so many open tasks the runs are followed. */
@@ -54,7 +54,7 @@ export function TreePane() {
   );
 
   const scroller = useRef<HTMLDivElement>(null);
-  const { first, end, height, reveal } = useView(scroller, rows);
+  const height = useRowHeight();
   const [cursor, setCursor] = useState<string | null>(null);
   const at = Math.max(
     0,
@@ -70,8 +70,8 @@ export function TreePane() {
     if (n < 0) return;
     broughtIn.current = current;
     setCursor(current);
-    if (!inside) reveal(n);
-  }, [current, rows, reveal, inside]);
+    if (!inside) reveal(scroller.current, n, height);
+  }, [current, rows, height, inside]);
 
   const onKey = (event: KeyboardEvent): void => {
     if (active === undefined || event.metaKey || event.ctrlKey || event.altKey) return;
@@ -84,7 +84,7 @@ export function TreePane() {
     else {
       const n = Math.max(0, Math.min(rows.length - 1, move.go));
       setCursor(rows[n]?.key ?? null);
-      reveal(n);
+      reveal(scroller.current, n, height);
     }
   };
 
@@ -118,36 +118,18 @@ export function TreePane() {
           )}
         </div>
       ) : (
-        <div
-          ref={scroller}
-          className="tree-rows"
-          role="tree"
-          tabIndex={0}
-          aria-label={strings.tree.label}
-          aria-activedescendant={active && at >= first && at < end ? rowId(active.key) : undefined}
-          onKeyDown={onKey}
-          onPointerEnter={(e) => {
-            if (e.pointerType === "mouse") held.enter();
-          }}
-          onPointerLeave={held.leave}
-        >
-          <div role="presentation" className="tree-space" style={{ height: rows.length * height }}>
-            {rows.slice(first, end).map((row, n) => (
-              <TreeRow
-                key={row.key}
-                row={row}
-                top={(first + n) * height}
-                height={height}
-                n={first + n + 1}
-                of={rows.length}
-                current={row.key === current}
-                active={row.key === active?.key}
-                asks={row.kind === "task" && asking.has(taskKey(row.task.project_id, row.task.id))}
-                toggle={toggle}
-              />
-            ))}
-          </div>
-        </div>
+        <TreeRows
+          scroller={scroller}
+          rows={rows}
+          height={height}
+          current={current}
+          at={at}
+          asking={asking}
+          toggle={toggle}
+          onKey={onKey}
+          enter={held.enter}
+          leave={held.leave}
+        />
       )}
       <div className="tree-foot">
         <span role="status">

@@ -1,8 +1,7 @@
 // One row of the tree: a project, a task or a run, and how it stands.
 
 import { ChevronRight, CornerDownRight, Folder, RotateCw } from "lucide-react";
-import { memo } from "react";
-import { Link } from "wouter";
+import { memo, type MouseEvent } from "react";
 import type { Run } from "../api/types";
 import { useNow } from "../lib/clock";
 import { ago, duration, shortRun, shortTask } from "../lib/format";
@@ -14,6 +13,12 @@ import type { Row } from "./rows";
 /** The id of the element that shows a row. */
 export const rowId = (key: string): string => `row-${key.replace(/[^\w-]/g, "_")}`;
 
+// The same elements for all rows: React looks no further where it meets them again.
+const OPENS = <ChevronRight size={15} />;
+const PROJECT = <Folder size={15} className="row-folder" aria-hidden />;
+const FIRST = <CornerDownRight size={13} />;
+const AGAIN = <RotateCw size={12} />;
+
 interface Props {
   row: Row;
   top: number;
@@ -23,7 +28,11 @@ interface Props {
   current: boolean;
   active: boolean;
   asks: boolean;
+  now: number;
+  /** What the page's addresses begin with. */
+  base: string;
   toggle: (key: string) => void;
+  visit: (event: MouseEvent<HTMLAnchorElement>) => void;
 }
 
 export const TreeRow = memo(function TreeRow({
@@ -35,7 +44,10 @@ export const TreeRow = memo(function TreeRow({
   current,
   active,
   asks,
+  now,
+  base,
   toggle,
+  visit,
 }: Props) {
   const expanded = row.kind === "run" || (row.kind === "task" && !row.opens) ? undefined : row.open;
   return (
@@ -52,7 +64,7 @@ export const TreeRow = memo(function TreeRow({
     >
       {expanded === undefined ? (
         <span className="twisty" aria-hidden>
-          {row.kind === "run" && (row.first ? <CornerDownRight size={13} /> : <RotateCw size={12} />)}
+          {row.kind === "run" && (row.first ? FIRST : AGAIN)}
         </span>
       ) : (
         <button
@@ -63,13 +75,13 @@ export const TreeRow = memo(function TreeRow({
           onClick={() => toggle(row.key)}
           data-open={expanded}
         >
-          <ChevronRight size={15} />
+          {OPENS}
         </button>
       )}
-      <Link to={addressOf(row)} className="row-link" tabIndex={-1}>
+      <a href={base + addressOf(row)} className="row-link" tabIndex={-1} onClick={visit}>
         {row.kind === "project" && (
           <>
-            <Folder size={15} className="row-folder" aria-hidden />
+            {PROJECT}
             <span className="row-name">{row.project}</span>
             <span className="row-note">{row.active > 0 ? strings.tree.running(row.active) : row.count}</span>
           </>
@@ -95,7 +107,9 @@ export const TreeRow = memo(function TreeRow({
                 {strings.tree.runs(row.task.run_count)}
               </span>
             )}
-            <RowAge at={row.task.last_activity} />
+            {row.task.last_activity !== undefined && (
+              <span className="row-note row-age">{ago(now - Date.parse(row.task.last_activity))}</span>
+            )}
           </>
         )}
         {row.kind === "run" && (
@@ -107,15 +121,10 @@ export const TreeRow = memo(function TreeRow({
             <RunTime run={row.run} />
           </>
         )}
-      </Link>
+      </a>
     </div>
   );
 });
-
-function RowAge({ at }: { at: string | undefined }) {
-  const now = useNow(30_000);
-  return at === undefined ? null : <span className="row-note row-age">{ago(now - Date.parse(at))}</span>;
-}
 
 function RunTime({ run }: { run: Run }) {
   const live = run.end_time === undefined && run.status === "running";

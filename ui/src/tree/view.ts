@@ -3,59 +3,64 @@
 // The rows are of one height, so that this is two divisions. TanStack Virtual, which the views of many heights use, would
 // be a twelfth of what the page loads at first (10 of 120 kB), and is needed by nothing else there.
 
-import { useCallback, useEffect, useLayoutEffect, useRef, useState, type RefObject } from "react";
+import { useEffect, useLayoutEffect, useRef, useState, type RefObject } from "react";
 import { flushSync } from "react-dom";
 import type { Row } from "./rows";
 
+/** The rows that exist move by so many at once: most of what a scroll tells changes nothing. */
+const STEP = 8;
 /** Rows beyond the view, so that a fast scroll shows no gaps. */
-const OVERSCAN = 12;
+const OVERSCAN = 8;
 
+/** The rows that exist: from `first`, without `end`. Row `n` is shown by the element `n % slots`. */
 export interface View {
-  /** The rows that exist: from `first`, without `end`. */
   first: number;
   end: number;
-  height: number;
-  /** Brings a row into view, if it is not. */
-  reveal: (n: number) => void;
+  slots: number;
 }
 
-/** What of these rows is in view. `scroller` may come and go with them. */
-export function useView(scroller: RefObject<HTMLDivElement | null>, rows: Row[]): View {
-  const height = useRowHeight();
+/** What of these rows is in view. */
+export function useView(scroller: RefObject<HTMLDivElement | null>, rows: Row[], height: number): View {
   const [view, setView] = useState({ top: 0, size: 40 });
-  const there = rows.length > 0;
   useLayoutEffect(() => {
     const box = scroller.current;
-    if (box === null || !there) return;
-    const look = (): void => {
-      const top = Math.floor(box.scrollTop / height);
-      const size = Math.ceil(box.clientHeight / height);
-      setView((v) => (v.top === top && v.size === size ? v : { top, size }));
+    if (box === null) return;
+    let [top, size] = [-1, -1];
+    const look = (): boolean => {
+      const before = [top, size];
+      top = Math.floor(box.scrollTop / height / STEP) * STEP;
+      size = Math.ceil(box.clientHeight / height);
+      return before[0] !== top || before[1] !== size;
     };
-    // In the frame that scrolls: later is a blank.
-    const scrolled = (): void => flushSync(look);
+    const show = (): void => setView({ top, size });
+    const scrolled = (): void => {
+      // In the frame that scrolls: later is a blank.
+      if (look()) flushSync(show);
+    };
+    const resized = new ResizeObserver(() => {
+      if (look()) show();
+    });
     look();
+    show();
     box.addEventListener("scroll", scrolled, { passive: true });
-    const resized = new ResizeObserver(look);
     resized.observe(box);
     return () => {
       box.removeEventListener("scroll", scrolled);
       resized.disconnect();
     };
-  }, [scroller, height, there]);
+  }, [scroller, height]);
   useAnchor(scroller, rows, height);
-  const reveal = useCallback(
-    (n: number) => {
-      const box = scroller.current;
-      if (box === null) return;
-      if (n * height < box.scrollTop) box.scrollTop = n * height;
-      else if ((n + 1) * height > box.scrollTop + box.clientHeight)
-        box.scrollTop = (n + 1) * height - box.clientHeight;
-    },
-    [scroller, height],
-  );
   const first = Math.max(0, Math.min(view.top, rows.length) - OVERSCAN);
-  return { first, end: Math.min(rows.length, view.top + view.size + OVERSCAN), height, reveal };
+  const slots = view.size + STEP + 2 * OVERSCAN;
+  return { first, end: Math.min(rows.length, first + slots), slots };
+}
+
+/** Brings a row into view, if it is not. */
+export function reveal(box: HTMLDivElement | null, n: number, height: number): void {
+  if (box === null) return;
+  if (n * height < box.scrollTop) box.scrollTop = n * height;
+  else if ((n + 1) * height > box.scrollTop + box.clientHeight)
+    box.scrollTop = (n + 1) * height - box.clientHeight;
 }
 
 /** Keeps what is in view in its place when rows come or go above it. */
@@ -79,7 +84,7 @@ function useAnchor(scroller: RefObject<HTMLDivElement | null>, rows: Row[], heig
 }
 
 /** A finger needs more room than a pointer. */
-function useRowHeight(): number {
+export function useRowHeight(): number {
   const query = "(pointer: coarse), (max-width: 720px)";
   const [coarse, setCoarse] = useState(() => matchMedia(query).matches);
   useEffect(() => {
