@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn the_page_has_every_operation_and_loads_nothing_from_elsewhere() {
         let document = Document::of(&routes::table());
-        let page = std::str::from_utf8(&document.page.bytes).unwrap();
+        let page = std::str::from_utf8(&document.page.bytes).unwrap().replace("<wbr>", "");
         for endpoint in routes::table().endpoints().filter(|e| e.audience == Audience::Programs) {
             assert!(page.contains(&format!("<code>{}</code>", endpoint.path)), "{}", endpoint.path);
         }

@@ -38,6 +38,16 @@ impl Html {
         }
     }
 
+    /// Adds a path that is broken at its slashes where it is too long for a line.
+    pub(super) fn path(&mut self, path: &str) {
+        for (n, part) in path.split('/').enumerate() {
+            if n > 0 {
+                self.raw(if n > 1 { "<wbr>/" } else { "/" });
+            }
+            self.text(part);
+        }
+    }
+
     /// Adds a link to a place of the same page.
     pub(super) fn link(&mut self, to: &str, text: &str) {
         self.of(&format!("a href=\"#{}\"", escaped(to)), text);
@@ -71,6 +81,11 @@ mod tests {
     fn a_text_stays_a_text() {
         let mut html = Html::default();
         html.element("p class=\"x\"", |html| html.prose("a <b> `c & \"d\"` e"));
-        assert_eq!(html.finish(), "<p class=\"x\">a &lt;b&gt; <code>c &amp; &quot;d&quot;</code> e</p>");
+        html.element("code", |html| html.path("/a/{b}/c"));
+        let path = "<code>/a<wbr>/{b}<wbr>/c</code>";
+        assert_eq!(
+            html.finish().replace(path, ""),
+            "<p class=\"x\">a &lt;b&gt; <code>c &amp; &quot;d&quot;</code> e</p>"
+        );
     }
 }

@@ -87,7 +87,7 @@ impl Operation<'_> {
     fn name(&self, html: &mut Html) {
         html.of(&format!("span class=\"method {}\"", self.method), self.method.to_ascii_uppercase());
         html.text(" ");
-        html.of("code", self.path);
+        html.element("code", |html| html.path(self.path));
     }
 
     fn entry(&self, html: &mut Html) {
