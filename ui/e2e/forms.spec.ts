@@ -25,6 +25,8 @@ test("a project and a task are made, with what has been written kept", async ({ 
   await expect(
     page.getByLabel("Agent", { exact: true }).locator("option").filter({ hasText: "not installed" }),
   ).not.toHaveCount(0);
+  // What has no command cannot be started from here.
+  await expect(page.getByLabel("Agent", { exact: true }).locator('option[value="command"]')).toHaveCount(0);
   await page.getByLabel("Prompt", { exact: true }).fill("What is in this folder?");
   await page.getByLabel("Agent", { exact: true }).selectOption("demo");
   await page.getByLabel("Starts after", { exact: true }).selectOption("earlier");

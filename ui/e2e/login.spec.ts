@@ -1,5 +1,8 @@
 // 8: with a key.
 
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { until } from "./daemon";
 import { accessible, expect, fits, live, test } from "./test";
 
 const KEY = "a-key-of-the-tests-0123456789";
@@ -74,6 +77,12 @@ test("nothing is destroyed from the page: it shows the command instead", async (
 test("a key that may only read is offered nothing else", async ({ page, place, phone }) => {
   place.configure(`api: {api_key: ${KEY}, keys: [{name: looks, key: only-for-looking-0123456789}]}\n`);
   await place.job("p", "t", '"$RUN_AGENT" bus post --type QUESTION --body "Shall I?"');
+  place.start(["job", "--project", "p", "--task", "busy", "--prompt", "p", "--", "sleep", "600"]);
+  await until(
+    "the run",
+    () =>
+      existsSync(join(place.root, "p/busy/runs")) && readdirSync(join(place.root, "p/busy/runs")).length > 0,
+  );
   const daemon = await place.serve();
   await page.goto(daemon.page());
   await page.getByLabel("API key").fill("only-for-looking-0123456789");
@@ -82,14 +91,21 @@ test("a key that may only read is offered nothing else", async ({ page, place, p
   await expect(page.getByText("Read only")).toBeVisible();
   await expect(page.getByText("Shall I?")).toBeVisible();
   const offered = page
-    .locator("a, button")
+    // A run has a view of this name.
+    .locator("a:not(.views a), button")
     .filter({ hasText: /^(New task|New project|Answer|Stop|Resume|Send)$/ });
-  for (const place of ["/", "/tasks", "/p/p", "/p/p/t/t", "/p/p/messages", "/p/p/t/t/messages"]) {
-    await page.goto(daemon.page(place));
+  const run = place.lastRun("p", "busy").split("/").pop() ?? "";
+  const [busy, told] = ["/p/p/t/busy", "/p/p/t/t"];
+  for (const at of [
+    ...["/", "/tasks", "/p/p", told, "/p/p/messages", `${told}/messages`],
+    ...[busy, `${busy}/log`, `${busy}/r/${run}`, `${busy}/r/${run}/stdout`],
+  ]) {
+    await page.goto(daemon.page(at));
     await live(page);
     await expect(page.getByText("Read only")).toBeVisible();
+    if (at.startsWith(busy)) await expect(page.locator(".word").getByText("Running")).toBeVisible();
     await expect(page.locator(".loading")).toHaveCount(0);
-    if (place.endsWith("messages")) await expect(page.locator(".message-question")).toBeVisible();
+    if (at.endsWith("messages")) await expect(page.locator(".message-question")).toBeVisible();
     await expect(offered).toHaveCount(0);
     await expect(page.getByRole("button", { name: "Reply" })).toHaveCount(0);
     await expect(page.getByLabel("Write a message")).toHaveCount(0);

@@ -27,6 +27,7 @@ test("shows what needs somebody, what runs and waits, and what it came to", asyn
   await expect(card("What it came to").locator("canvas").first()).toBeVisible();
   await expect(card("Disk")).toContainText("free");
   await expect(card("Agents")).toContainText("demo");
+  await expect(card("Agents").getByRole("listitem").filter({ hasText: "per job" })).toContainText("command");
   await expect(card("Daemon")).toContainText("1 of 1 used");
   await fits(page);
   await accessible(page);

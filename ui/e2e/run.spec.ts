@@ -161,6 +161,13 @@ test("a log of 100 MB opens at once, and a line of 10 MB does no harm", async ({
   await page.goto(daemon.page(`/p/p/t/big/r/${run}/stdout#L500001`));
   await page.reload();
   await expect(page.locator(".log-target .log-more")).toContainText("10.0 MB more");
+
+  // The log of the whole task begins near its end.
+  const again = Date.now();
+  await page.goto(daemon.page("/p/p/t/big/log"));
+  await expect(page.locator(".log-line").filter({ hasText: "needle at the end" })).toBeVisible();
+  expect(Date.now() - again).toBeLessThan(8000);
+  await expect(page.getByRole("button", { name: "Pause" })).toHaveCount(0);
 });
 
 test("the words of a real agent, live", async ({ page, place }) => {

@@ -7,7 +7,7 @@ import { exchangeCode, hasCode } from "./api/signin";
 import { Attention } from "./bus/Attention";
 import * as stream from "./live/stream";
 import { useWide } from "./lib/wide";
-import { EmptyPage, Loading } from "./parts/parts";
+import { NoSuch, Loading } from "./parts/parts";
 import { ConnectionBanner } from "./parts/ConnectionBanner";
 import { BottomBar, TopBar } from "./parts/Bars";
 import { MayRunPage } from "./parts/MayRun";
@@ -148,9 +148,7 @@ export function App() {
                 {(p) => <ProjectPage key={p.project} project={named(p.project)} />}
               </Route>
               <Route>
-                <EmptyPage title={strings.error.notFound}>
-                  <p>{strings.error.notFoundHint}</p>
-                </EmptyPage>
+                <NoSuch title={strings.error.notFound} />
               </Route>
             </Switch>
           </Suspense>

@@ -166,4 +166,10 @@ test("a log of 100 MB", async ({ browser, place }) => {
     await page.context().close();
   }
   row("opening a log of 100 MB at its end", median(times), "ms", { most: 2000 });
+  const page = await (await browser.newContext({ viewport: { width: 1440, height: 900 } })).newPage();
+  await fromDist(page.context());
+  const began = Date.now();
+  await page.goto(daemon.page("/p/p/t/big/log"));
+  await expect(page.locator(".log-line").filter({ hasText: "the last line" })).toBeVisible();
+  row("opening the log of its task", Date.now() - began, "ms", { most: 2000 });
 });

@@ -1,6 +1,7 @@
 // Which agent is to do it: those that are installed come first.
 
 import type { Agent } from "../api/types";
+import { agentNote } from "../lib/agent";
 import { strings } from "../strings";
 import { Field } from "./Field";
 
@@ -19,13 +20,13 @@ export function AgentField({ agents, value, problem, change }: Props) {
       {(p) => (
         <select {...p} value={value} onChange={(e) => change(e.target.value)}>
           {value === "" && <option value="" />}
-          {[...agents]
+          {agents
+            .filter((a) => !a.needs_command || a.name === value)
             .sort((a, b) => Number(b.installed) - Number(a.installed))
             .map((a) => (
               <option key={a.name} value={a.name}>
                 {a.name}
-                {a.version !== undefined ? ` ${a.version}` : ""}
-                {a.installed ? "" : ` (${strings.form.notInstalled})`}
+                {a.installed ? ` ${agentNote(a)}` : ` (${agentNote(a)})`}
               </option>
             ))}
         </select>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ago, bytes, count, dollars, duration, shortRun, shortTask, taskName } from "./format";
+import { ago, bytes, count, dollars, duration, moment, shortRun, shortTask, taskName } from "./format";
 
 describe("figures as people read them", () => {
   it.each([
@@ -15,7 +15,10 @@ describe("figures as people read them", () => {
     [dollars(1.2), "$1.20"],
     [shortTask("task-20261122-055142-fix-it"), "fix-it"],
     [shortTask("mine"), "mine"],
-    [shortRun("20261122-0551421837-24366-0001"), "11-22 05:51:42"],
+    [
+      shortRun("20261122-0551421837-24366-0001"),
+      moment("2026-11-22T05:51:42Z", Date.parse("2026-11-30T00:00:00Z")),
+    ],
     [
       taskName("Fix the login page!", new Date("2026-11-22T05:51:42Z")),
       "task-20261122-055142-fix-the-login-page",

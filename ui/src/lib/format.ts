@@ -42,15 +42,37 @@ export function dollars(value: number): string {
   return `$${value.toFixed(2)}`;
 }
 
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+// A clock of 24 hours everywhere: what stands one below the other is as wide.
+const CLOCK = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
+const HOUR = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const DAY = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
-const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const FULL = new Intl.DateTimeFormat(undefined, {
+  dateStyle: "medium",
+  timeStyle: "medium",
+  hourCycle: "h23",
+});
 
 /** A time of today as a clock, else with its day. */
 export function moment(iso: string, now: number): string {
   const at = new Date(iso);
   const clock = CLOCK.format(at);
   return new Date(now).toDateString() === at.toDateString() ? clock : `${DAY.format(at)}, ${clock}`;
+}
+
+/** Times along an axis, each the hour or the day that tells it from the one before. */
+export function ticks(seconds: number[]): string[] {
+  const wide = (seconds[1] ?? 0) - (seconds[0] ?? 0) >= 86_400;
+  return seconds.map((s, n) => {
+    const at = new Date(s * 1000);
+    const before = seconds[n - 1];
+    const sameDay = before === undefined || new Date(before * 1000).toDateString() === at.toDateString();
+    return wide || !sameDay ? DAY.format(at) : HOUR.format(at);
+  });
 }
 
 /** Date and time in full. */
@@ -63,10 +85,13 @@ export function shortTask(id: string): string {
   return /^task-\d{8}-\d{6}-(.+)$/.exec(id)?.[1] ?? id;
 }
 
-/** The part of a run's name that tells it from its neighbours. */
+/** When a run was made, which tells it from its neighbours: its name has it in UTC, the reader's clock shows it. */
 export function shortRun(id: string): string {
-  const at = /^\d{4}(\d{2})(\d{2})-(\d{2})(\d{2})(\d{2})/.exec(id);
-  return at === null ? id : `${at[1]}-${at[2]} ${at[3]}:${at[4]}:${at[5]}`;
+  const at = /^(\d{4})(\d{2})(\d{2})-(\d{2})(\d{2})(\d{2})/.exec(id);
+  if (at === null) return id;
+  const [year = 0, month = 0, ...rest] = at.slice(1).map(Number);
+  const date = new Date(Date.UTC(year, month - 1, ...rest));
+  return `${DAY.format(date)}, ${CLOCK.format(date)}`;
 }
 
 /** A name for a task, from its prompt, as the command line makes it. */

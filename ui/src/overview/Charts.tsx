@@ -3,7 +3,7 @@
 import { Suspense, useMemo } from "react";
 import type { Activity } from "../api/types";
 import { count, dollars } from "../lib/format";
-import { Empty, Loading } from "../parts/parts";
+import { Empty, Figures, Loading } from "../parts/parts";
 import { Chart } from "../render/lazy";
 import { strings } from "../strings";
 
@@ -36,26 +36,18 @@ export function Charts({ data, length }: { data: Activity; length: number }) {
   const unpriced = data.steps.reduce((n, s) => n + s.unpriced, 0);
   return (
     <>
-      <dl className="figures">
-        <div>
-          <dt>{strings.overview.runsEnded}</dt>
-          <dd>{count(ended)}</dd>
-        </div>
-        <div>
-          <dt>{strings.overview.succeeded}</dt>
-          <dd>{Math.round((good / ended) * 100)} %</dd>
-        </div>
-        <div>
-          <dt>{strings.overview.tokens}</dt>
-          <dd>{count(sum(series.tokens))}</dd>
-        </div>
-        <div>
-          <dt>{strings.overview.cost}</dt>
-          <dd title={unpriced > 0 ? strings.overview.unpriced(unpriced) : undefined}>
-            {dollars(sum(series.cost))}
-          </dd>
-        </div>
-      </dl>
+      <Figures
+        of={[
+          [strings.overview.runsEnded, count(ended)],
+          [strings.overview.succeeded, `${Math.round((good / ended) * 100)} %`],
+          [strings.overview.tokens, count(sum(series.tokens))],
+          [
+            strings.overview.cost,
+            unpriced === ended ? strings.overview.noPrice : dollars(sum(series.cost)),
+            unpriced > 0 ? strings.overview.unpriced(unpriced) : undefined,
+          ],
+        ]}
+      />
       <Suspense fallback={<Loading />}>
         <Chart
           title={strings.overview.runsEnded}

@@ -9,7 +9,7 @@ import { places } from "../lib/places";
 import { whyOf } from "../lib/why";
 import { StateIcon } from "../parts/Icon";
 import { MayRun } from "../parts/MayRun";
-import { Age } from "../parts/parts";
+import { Age, IconButton, Inline } from "../parts/parts";
 import { strings } from "../strings";
 
 /** So many entries of a list are shown at first. */
@@ -46,7 +46,7 @@ export function More<T>({
   );
 }
 
-export function Question({ message, dismiss }: { message: Message; dismiss: () => void }) {
+export function Question({ message, dismiss }: { message: Message; dismiss?: () => void }) {
   const to =
     message.task_id === undefined
       ? places.projectBus(message.project_id)
@@ -56,7 +56,9 @@ export function Question({ message, dismiss }: { message: Message; dismiss: () =
       <Link to={`${to}#${message.msg_id}`} className="list-row list-tall">
         <MessageCircleQuestion size={18} className="state-asks" aria-hidden />
         <span className="list-text">
-          <span className="list-name">{message.body}</span>
+          <span className="list-name list-says">
+            <Inline text={message.body} />
+          </span>
           <span className="list-sub">
             {message.task_id === undefined ? message.project_id : shortTask(message.task_id)},{" "}
             <Age at={message.timestamp} />
@@ -68,7 +70,7 @@ export function Question({ message, dismiss }: { message: Message; dismiss: () =
           {strings.overview.answer}
         </Link>
       </MayRun>
-      <Dismiss dismiss={dismiss} />
+      {dismiss && <Dismiss dismiss={dismiss} />}
     </div>
   );
 }
@@ -109,14 +111,8 @@ export function TaskLine({ task }: { task: TaskItem }) {
 
 function Dismiss({ dismiss }: { dismiss: () => void }) {
   return (
-    <button
-      type="button"
-      className="icon-button"
-      aria-label={strings.overview.dismiss}
-      title={strings.overview.dismiss}
-      onClick={dismiss}
-    >
+    <IconButton label={strings.overview.dismiss} onClick={dismiss}>
       <Check size={16} aria-hidden />
-    </button>
+    </IconButton>
   );
 }

@@ -5,6 +5,7 @@ import { Link } from "wouter";
 import { get } from "../api/client";
 import { useAgents } from "../api/queries";
 import type { DiskUse, Status } from "../api/types";
+import { agentNote } from "../lib/agent";
 import { useNow } from "../lib/clock";
 import { bytes, duration } from "../lib/format";
 import { places } from "../lib/places";
@@ -53,7 +54,7 @@ export function Agents() {
             <li key={agent.name} className="list-row" title={agent.problem ?? agent.program}>
               <StateIcon status={agent.installed ? "completed" : "idle"} size={14} />
               <span className="list-name">{agent.name}</span>
-              <span className="list-note">{agent.installed ? agent.version : strings.form.notInstalled}</span>
+              <span className="list-note">{agentNote(agent)}</span>
             </li>
           ))}
       </ul>

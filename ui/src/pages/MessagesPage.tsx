@@ -1,14 +1,14 @@
 // The bus of a project with those of its tasks; and which project.
 
 import { useMemo } from "react";
-import { Link, useLocation } from "wouter";
+import { useLocation } from "wouter";
 import { BusView } from "../bus/BusView";
 import { recent, seen, unreadOf } from "../bus/unread";
 import { useExternal } from "../lib/external";
 import { kept, keepValue } from "../lib/persisted";
 import { places } from "../lib/places";
 import { EmptyPage, Loading } from "../parts/parts";
-import { MayRun } from "../parts/MayRun";
+import { NewLink } from "../parts/MayRun";
 import { strings } from "../strings";
 import { useTree } from "../tree/tree";
 
@@ -33,11 +33,9 @@ export default function MessagesPage({ project }: { project?: string }) {
       <Loading />
     ) : (
       <EmptyPage title={strings.bus.pickNone}>
-        <MayRun>
-          <Link className="button primary" to={places.newProject}>
-            {strings.nav.newProject}
-          </Link>
-        </MayRun>
+        <NewLink primary to={places.newProject}>
+          {strings.nav.newProject}
+        </NewLink>
       </EmptyPage>
     );
   }

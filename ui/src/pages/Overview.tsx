@@ -1,8 +1,6 @@
 // What needs somebody now, what runs, what waits, what it comes to.
 
-import { Plus } from "lucide-react";
 import { useMemo } from "react";
-import { Link } from "wouter";
 import type { TaskItem } from "../api/types";
 import { questions } from "../bus/questions";
 import { useExternal } from "../lib/external";
@@ -11,7 +9,7 @@ import { places } from "../lib/places";
 import { Count, Failed, More, Question, TaskLine } from "../overview/Lists";
 import { Agents, Disk, Machine } from "../overview/Machine";
 import { Spent } from "../overview/Spent";
-import { MayRun } from "../parts/MayRun";
+import { NewLink } from "../parts/MayRun";
 import { Card, Empty, Loading, PageHead } from "../parts/parts";
 import { strings } from "../strings";
 import { taskKey, useTree } from "../tree/tree";
@@ -54,12 +52,7 @@ export default function Overview() {
   return (
     <div className="page">
       <PageHead title={strings.overview.title}>
-        <MayRun>
-          <Link className="button" to={places.newProject}>
-            <Plus size={15} aria-hidden />
-            {strings.nav.newProject}
-          </Link>
-        </MayRun>
+        <NewLink to={places.newProject}>{strings.nav.newProject}</NewLink>
       </PageHead>
       <div className="grid">
         <div className="grid-main">
@@ -89,11 +82,7 @@ export default function Overview() {
           <Card title={strings.overview.running} actions={<Count n={running.length} />}>
             {running.length === 0 ? (
               <Empty title={strings.overview.nothingRuns}>
-                <MayRun>
-                  <Link className="button" to={places.newTask}>
-                    {strings.nav.newTask}
-                  </Link>
-                </MayRun>
+                <NewLink to={places.newTask}>{strings.nav.newTask}</NewLink>
               </Empty>
             ) : (
               <More

@@ -1,7 +1,7 @@
 // One project: its tasks, what they came to, its folder.
 
 import { useQuery } from "@tanstack/react-query";
-import { MessagesSquare, Plus } from "lucide-react";
+import { MessagesSquare } from "lucide-react";
 import { useMemo } from "react";
 import { Link } from "wouter";
 import { get, path } from "../api/client";
@@ -10,8 +10,8 @@ import { bytes, shortTask } from "../lib/format";
 import { places } from "../lib/places";
 import { whyOf } from "../lib/why";
 import { StateIcon } from "../parts/Icon";
-import { Age, Card, Command, Empty, EmptyPage, Loading, PageHead } from "../parts/parts";
-import { MayRun } from "../parts/MayRun";
+import { Age, Card, Command, Empty, NoSuch, Loading, PageHead } from "../parts/parts";
+import { NewLink } from "../parts/MayRun";
 import { strings } from "../strings";
 import { useTree } from "../tree/tree";
 import { Fact } from "./RunPage";
@@ -37,13 +37,7 @@ export default function ProjectPage({ project }: { project: string }) {
     placeholderData: (before) => before,
   });
   if (known === undefined) {
-    return state === "loading" ? (
-      <Loading />
-    ) : (
-      <EmptyPage title={strings.error.notFound}>
-        <p>{project}</p>
-      </EmptyPage>
-    );
+    return state === "loading" ? <Loading /> : <NoSuch title={strings.project.goneTitle} name={project} />;
   }
   const s = stats.data;
   return (
@@ -53,12 +47,9 @@ export default function ProjectPage({ project }: { project: string }) {
           <MessagesSquare size={15} aria-hidden />
           {strings.project.messages}
         </Link>
-        <MayRun>
-          <Link className="button primary" to={`${places.newTask}?project=${encodeURIComponent(project)}`}>
-            <Plus size={15} aria-hidden />
-            {strings.nav.newTask}
-          </Link>
-        </MayRun>
+        <NewLink primary to={`${places.newTask}?project=${encodeURIComponent(project)}`}>
+          {strings.nav.newTask}
+        </NewLink>
       </PageHead>
       <div className="grid">
         <div className="grid-main">

@@ -4,11 +4,12 @@ import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
 import { Link } from "wouter";
 import { get, path } from "../api/client";
+import { useAgents } from "../api/queries";
 import type { Run, RunFile } from "../api/types";
 import { bytes, duration, fullTime, moment, shortRun } from "../lib/format";
 import { places } from "../lib/places";
 import { useNow } from "../lib/clock";
-import { Age, EmptyPage, Loading, Views } from "../parts/parts";
+import { Age, NoSuch, Loading, Views } from "../parts/parts";
 import { StateWord } from "../parts/Icon";
 import { Crumbs } from "../parts/Crumbs";
 import { StopButton } from "../task/actions";
@@ -35,7 +36,8 @@ export default function RunPage({ project, task, run: name, view }: Props) {
   const feed = useTask(project, task);
   const known = feed.data?.runs.find((r) => r.id === name);
   if (feed.state === "loading" && known === undefined) return <Loading />;
-  if (known === undefined) return <EmptyPage title={strings.run.goneTitle}>{name}</EmptyPage>;
+  if (known === undefined)
+    return <NoSuch title={strings.run.goneTitle} name={`${project}/${task}/${name}`} />;
   return <Shown run={known} runs={feed.data?.runs ?? []} view={view} />;
 }
 
@@ -49,17 +51,23 @@ function Shown({ run, runs, view }: { run: Run; runs: Run[]; view: string | unde
     placeholderData: (before) => before,
   });
   const sizes = new Map((files.data?.files ?? []).map((f: RunFile) => [f.name, f.size]));
-  const speaks = sizes.has("events.jsonl") || (!ended && run.agent !== "demo");
+  const agents = useAgents();
+  const type = agents.data?.find((a) => a.name === run.agent)?.type ?? run.agent;
+  // Before it has said anything only its type tells whether it will.
+  const speaks = sizes.has("events.jsonl") || (!ended && type !== "demo" && type !== "command");
+  const complains = (run.status === "failed" || run.status === "crashed") && (sizes.get("stderr") ?? 0) > 0;
   const wanted = VIEWS.find((v) => v === view);
   const shown: ViewName | null =
     wanted ??
-    (files.data === undefined
+    (files.data === undefined || (!ended && agents.isPending)
       ? null
       : speaks
         ? "conversation"
-        : ended && (sizes.get("output.md") ?? 0) > 0
-          ? "answer"
-          : "stdout");
+        : complains
+          ? "stderr"
+          : ended && (sizes.get("output.md") ?? 0) > 0
+            ? "answer"
+            : "stdout");
   const next = runs.find((r) => r.previous_run_id === run.id);
   const previous = runs.find((r) => r.id === run.previous_run_id);
   const to = (v: ViewName): string => places.run(run.project_id, run.task_id, run.id, v);
@@ -167,7 +175,7 @@ function Took({ run }: { run: Run }) {
   if (run.start_time === undefined || run.status === "created") return null;
   const end = run.end_time === undefined ? now : Date.parse(run.end_time);
   return (
-    <Fact name={strings.run.took}>
+    <Fact name={run.end_time === undefined ? strings.run.runningFor : strings.run.took}>
       <span className="tabular">{duration(end - Date.parse(run.start_time))}</span>
       {run.end_time !== undefined && (
         <>

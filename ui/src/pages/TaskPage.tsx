@@ -7,13 +7,16 @@ import { Link } from "wouter";
 import { ApiError, get, path } from "../api/client";
 import type { FileText, Run, TaskDetail } from "../api/types";
 import { BusView } from "../bus/BusView";
+import { questions } from "../bus/questions";
 import { useNow } from "../lib/clock";
+import { useExternal } from "../lib/external";
 import { duration, shortTask } from "../lib/format";
 import { places } from "../lib/places";
 import { whyOf } from "../lib/why";
+import { Question } from "../overview/Lists";
 import { Crumbs } from "../parts/Crumbs";
 import { StateIcon, StateWord } from "../parts/Icon";
-import { Age, Card, Command, CopyButton, Empty, EmptyPage, Loading, Views } from "../parts/parts";
+import { Age, Card, Command, CopyButton, Empty, NoSuch, Inline, Loading, Views } from "../parts/parts";
 import { Graph, Markdown } from "../render/lazy";
 import { PatchView, useRunFile } from "../run/FileView";
 import { MayRun } from "../parts/MayRun";
@@ -43,7 +46,7 @@ export default function TaskPage({ project, task: name, view }: Props) {
     return feed.state === "loading" ? (
       <Loading />
     ) : (
-      <EmptyPage title={strings.task.goneTitle}>{name}</EmptyPage>
+      <NoSuch title={strings.task.goneTitle} name={`${project}/${name}`} />
     );
   }
   const shown = VIEWS.find((v) => v === view) ?? "overview";
@@ -65,7 +68,9 @@ export default function TaskPage({ project, task: name, view }: Props) {
             </MayRun>
           </span>
         </div>
-        <p className={`why${task.status === "failed" ? " why-bad" : ""}`}>{whyOf(task)}</p>
+        <p className={`why${task.status === "failed" ? " why-bad" : ""}`}>
+          <Inline text={whyOf(task)} />
+        </p>
         <Views
           label={strings.nav.tasks}
           current={shown}
@@ -79,7 +84,7 @@ export default function TaskPage({ project, task: name, view }: Props) {
       <Suspense fallback={<Loading />}>
         {shown === "overview" && <Overview task={task} />}
         {shown === "messages" && <BusView project={project} task={name} />}
-        {shown === "log" && <TaskLog task={task} />}
+        {shown === "log" && <TaskLog task={task} live={live} />}
         {shown === "changes" && <Changes task={task} />}
         {shown === "files" && <FilesView task={task} />}
       </Suspense>
@@ -128,6 +133,7 @@ function Overview({ task }: { task: TaskDetail }) {
   return (
     <div className="grid">
       <div className="grid-main">
+        <Asks task={task} />
         {last && last.end_time !== undefined && <Answer run={last} />}
         <Card title={strings.task.prompt} actions={prompt.data && <CopyButton text={prompt.data.content} />}>
           {prompt.isPending ? <Loading /> : <Clamped text={prompt.data?.content ?? ""} />}
@@ -210,6 +216,26 @@ function Overview({ task }: { task: TaskDetail }) {
   );
 }
 
+/** The questions of the task that nobody has answered. */
+function Asks({ task }: { task: TaskDetail }) {
+  const open = [...useExternal(questions).values()].filter(
+    (m) => m.project_id === task.project_id && m.task_id === task.id,
+  );
+  return (
+    open.length > 0 && (
+      <Card title={strings.task.question} className="card-loud">
+        <ul className="list">
+          {open.map((message) => (
+            <li key={message.msg_id}>
+              <Question message={message} />
+            </li>
+          ))}
+        </ul>
+      </Card>
+    )
+  );
+}
+
 function Answer({ run }: { run: Run }) {
   const file = useRunFile(run, "output.md");
   if (!file.data || file.data.content.trim() === "") return null;
@@ -259,7 +285,8 @@ function TotalUsage({ runs }: { runs: Run[] }) {
       run.end_time === undefined ? (run.status === "running" ? now : null) : Date.parse(run.end_time);
     return end === null ? sum : sum + end - Date.parse(run.start_time);
   }, 0);
-  return <UsageTable usage={sumUsage(runs)} time={runs.length === 0 ? null : duration(time)} />;
+  const begun = runs.some((r) => r.start_time !== undefined && r.status !== "created");
+  return <UsageTable usage={sumUsage(runs)} time={begun ? duration(time) : null} live={live} />;
 }
 
 function Changes({ task }: { task: TaskDetail }) {

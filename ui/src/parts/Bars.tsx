@@ -21,6 +21,7 @@ import { places } from "../lib/places";
 import { useWide } from "../lib/wide";
 import { connection } from "../live/stream";
 import { strings } from "../strings";
+import { IconButton } from "./parts";
 import { applyTheme, theme, THEMES } from "./theme";
 
 const THEME_ICONS = { auto: Monitor, light: Sun, dark: Moon };
@@ -90,11 +91,8 @@ export function TopBar({
           <Command size={18} aria-hidden />
         )}
       </button>
-      <button
-        type="button"
-        className="icon-button"
-        aria-label={`${strings.theme.label}: ${strings.theme[shown]}`}
-        title={`${strings.theme.label}: ${strings.theme[shown]}`}
+      <IconButton
+        label={`${strings.theme.label}: ${strings.theme[shown]}`}
         onClick={() => {
           const next = THEMES[(THEMES.indexOf(shown) + 1) % THEMES.length] ?? "auto";
           applyTheme(next);
@@ -102,17 +100,11 @@ export function TopBar({
         }}
       >
         <ThemeIcon size={18} aria-hidden />
-      </button>
+      </IconButton>
       {signOut && (
-        <button
-          type="button"
-          className="icon-button"
-          aria-label={strings.nav.signOut}
-          title={strings.nav.signOut}
-          onClick={signOut}
-        >
+        <IconButton label={strings.nav.signOut} onClick={signOut}>
           <LogOut size={18} aria-hidden />
-        </button>
+        </IconButton>
       )}
       {wide && mayRun && (
         <Link to={places.newTask} className="button primary">

@@ -7,6 +7,7 @@ import { ApiError } from "../api/client";
 import { useNow } from "../lib/clock";
 import { download } from "../lib/download";
 import { ago, fullTime } from "../lib/format";
+import { places } from "../lib/places";
 import { strings } from "../strings";
 
 /** How long ago something was; the full time on hover. */
@@ -20,6 +21,14 @@ export function Age({ at, bare = false }: { at: string | undefined; bare?: boole
       {bare ? text : strings.ago(text)}
     </time>
   );
+}
+
+/** A line of Markdown: what stands between backticks is code, and what is bold there is as bold as the rest. */
+export function Inline({ text }: { text: string }) {
+  return text
+    .replace(/\*\*(.+?)\*\*/g, "$1")
+    .split("`")
+    .map((part, n) => (n % 2 === 0 ? part : <code key={n}>{part}</code>));
 }
 
 export function Loading({ label = strings.loading }: { label?: string }) {
@@ -47,6 +56,23 @@ export function EmptyPage({ title, children }: { title: string; children?: React
       <h1 className="empty-title">{title}</h1>
       {children}
     </div>
+  );
+}
+
+/** An address that names nothing: what it names, and the way out. */
+export function NoSuch({ title, name }: { title: string; name?: string }) {
+  return (
+    <EmptyPage title={title}>
+      {name !== undefined && (
+        <p>
+          <code>{name}</code>
+        </p>
+      )}
+      <p>{strings.error.notFoundHint}</p>
+      <Link className="button" to={places.overview}>
+        {strings.nav.overview}
+      </Link>
+    </EmptyPage>
   );
 }
 
@@ -89,6 +115,23 @@ export function FeedProblem({ feed }: { feed: { error: string | null } }) {
   return feed.error === null ? null : <Failure error={new Error(feed.error)} />;
 }
 
+/** A button with a sign and no words: its name is shown on hover. */
+export function IconButton({
+  label,
+  children,
+  onClick,
+}: {
+  label: string;
+  children: ReactNode;
+  onClick: () => void;
+}) {
+  return (
+    <button type="button" className="icon-button" title={label} aria-label={label} onClick={onClick}>
+      {children}
+    </button>
+  );
+}
+
 export function CopyButton({
   text,
   label = strings.copy,
@@ -100,11 +143,8 @@ export function CopyButton({
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => () => clearTimeout(timer.current), []);
   return (
-    <button
-      type="button"
-      className="icon-button"
-      title={label}
-      aria-label={label}
+    <IconButton
+      label={label}
       onClick={() => {
         void copyText(typeof text === "string" ? text : text()).then((copied) => {
           setDone(copied);
@@ -117,22 +157,16 @@ export function CopyButton({
       <span className="sr" role="status">
         {done ? strings.copied : ""}
       </span>
-    </button>
+    </IconButton>
   );
 }
 
 /** Saves a file of the daemon under a name. */
 export function DownloadButton({ address, name }: { address: string; name: string }) {
   return (
-    <button
-      type="button"
-      className="icon-button"
-      aria-label={strings.download}
-      title={strings.download}
-      onClick={() => void download(address, name)}
-    >
+    <IconButton label={strings.download} onClick={() => void download(address, name)}>
       <Download size={15} aria-hidden />
-    </button>
+    </IconButton>
   );
 }
 
@@ -140,9 +174,30 @@ export function DownloadButton({ address, name }: { address: string; name: strin
 export function Command({ text }: { text: string }) {
   return (
     <div className="command">
-      <code>{text}</code>
+      <code>
+        {text.split(" ").map((word, n) => (
+          <span key={n}>
+            {n > 0 && " "}
+            <span className="command-word">{word}</span>
+          </span>
+        ))}
+      </code>
       <CopyButton text={text} />
     </div>
+  );
+}
+
+/** Figures in a row, each with its name below: name, value, and what there is to know of it. */
+export function Figures({ of }: { of: [name: string, value: string, more?: string | undefined][] }) {
+  return (
+    <dl className="figures">
+      {of.map(([name, value, more]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd title={more}>{value}</dd>
+        </div>
+      ))}
+    </dl>
   );
 }
 
@@ -156,9 +211,11 @@ export interface View {
 /** The views of a place, each with an address of its own. */
 export function Views({ views, current, label }: { views: View[]; current: string; label: string }) {
   const bar = useRef<HTMLElement>(null);
+  // A note that comes makes the others move.
+  const notes = views.filter((view) => view.note !== undefined).length;
   useEffect(() => {
     bar.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
-  }, [current]);
+  }, [current, notes]);
   return (
     <nav className="views" aria-label={label} ref={bar}>
       {views.map((view) => (

@@ -4,7 +4,7 @@ import "../styles/chart.css";
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { moment } from "../lib/format";
+import { moment, ticks } from "../lib/format";
 import { strings } from "../strings";
 
 interface Series {
@@ -53,7 +53,7 @@ export default function Chart({ title, at, step, series, format }: Props) {
             y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] },
           },
           axes: [
-            { ...axis, grid: { show: false }, space: 60 },
+            { ...axis, grid: { show: false }, space: 60, values: (_, at) => ticks(at) },
             { ...axis, size: 52, values: (_, ticks) => ticks.map(format) },
           ],
           series: [

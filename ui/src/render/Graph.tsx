@@ -1,4 +1,4 @@
-// Tasks and what they wait for, from left to right.
+// Tasks and what they wait for, from left to right; on a phone from above.
 
 import "../styles/graph.css";
 import dagre from "@dagrejs/dagre";
@@ -6,6 +6,7 @@ import { useMemo } from "react";
 import { Link } from "wouter";
 import { shortTask } from "../lib/format";
 import { places } from "../lib/places";
+import { useWide } from "../lib/wide";
 import { StateIcon } from "../parts/Icon";
 import { strings } from "../strings";
 import type { GraphEdge, GraphNode } from "../task/graph";
@@ -20,9 +21,16 @@ interface Props {
 }
 
 export default function Graph({ nodes, edges, current }: Props) {
+  const wide = useWide();
   const layout = useMemo(() => {
     const graph = new dagre.graphlib.Graph();
-    graph.setGraph({ rankdir: "LR", nodesep: 14, ranksep: 44, marginx: 4, marginy: 4 });
+    graph.setGraph({
+      rankdir: wide ? "LR" : "TB",
+      nodesep: 14,
+      ranksep: wide ? 44 : 28,
+      marginx: 4,
+      marginy: 4,
+    });
     graph.setDefaultEdgeLabel(() => ({}));
     for (const node of nodes) graph.setNode(node.key, { width: WIDTH, height: HEIGHT });
     for (const edge of edges) graph.setEdge(edge.from, edge.to);
@@ -37,7 +45,7 @@ export default function Graph({ nodes, edges, current }: Props) {
         points: (graph.edge(edge.from, edge.to) as { points?: { x: number; y: number }[] }).points ?? [],
       })),
     };
-  }, [nodes, edges]);
+  }, [nodes, edges, wide]);
   return (
     <div className="graph" tabIndex={0} role="group" aria-label={strings.graph.label}>
       <div className="graph-space" style={{ width: layout.width, height: layout.height }}>

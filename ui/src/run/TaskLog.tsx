@@ -3,13 +3,15 @@
 import "../styles/log.css";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useRef, useState } from "react";
+import { Link } from "wouter";
 import type { TaskDetail } from "../api/types";
-import { shortRun } from "../lib/format";
+import { bytes, shortRun } from "../lib/format";
+import { places } from "../lib/places";
 import { useFeed, type Reading } from "../live/feed";
-import { Empty, Loading, FeedProblem } from "../parts/parts";
+import { CopyButton, Empty, Loading, FeedProblem } from "../parts/parts";
 import { strings } from "../strings";
 import { taskKey } from "../tree/tree";
-import { Ansi } from "./Ansi";
+import { Ansi, plain } from "./Ansi";
 import { FollowButton, pausedBy } from "./FollowButton";
 import { WIDTH } from "./log";
 
@@ -22,6 +24,8 @@ interface Entry {
 
 /** So many lines are kept; a run's own page has all of them. */
 const KEPT = 50_000;
+/** So many bytes before the end it begins: a long log is there at once. */
+const TAIL = 512_000;
 
 const READING: Reading<Entry[]> = {
   empty: () => [],
@@ -44,8 +48,9 @@ const READING: Reading<Entry[]> = {
   },
 };
 
-export default function TaskLog({ task }: { task: TaskDetail }) {
-  const feed = useFeed(`log:${taskKey(task.project_id, task.id)}`, "", READING);
+/** `live`: more may come. */
+export default function TaskLog({ task, live }: { task: TaskDetail; live: boolean }) {
+  const feed = useFeed(`log:${taskKey(task.project_id, task.id)}`, `tail=${TAIL}`, READING);
   const [follow, setFollow] = useState(true);
   const [held, setHeld] = useState(0);
   const attempts = useMemo(() => new Map(task.runs.map((r) => [r.id, r.attempt ?? 1])), [task.runs]);
@@ -66,19 +71,27 @@ export default function TaskLog({ task }: { task: TaskDetail }) {
     if (follow) setHeld(entries.length);
     setFollow(false);
   };
+  const inView = (): string =>
+    virtual
+      .getVirtualItems()
+      .map((item) => plain(entries[item.index]?.text ?? ""))
+      .join("\n");
   if (feed.error !== null && entries.length === 0) return <FeedProblem feed={feed} />;
   if (entries.length === 0) {
-    return feed.state === "loading" ? <Loading /> : <Empty title={strings.log.emptyYet} />;
+    if (feed.state === "loading") return <Loading />;
+    return <Empty title={live ? strings.log.emptyYet : strings.log.empty} />;
   }
   return (
     <div className="log">
       <div className="toolbar">
+        <span className="toolbar-note">{strings.log.lastOf(bytes(TAIL))}</span>
         <span className="toolbar-gap" />
-        <FollowButton follow={follow} pause={pause} resume={() => setFollow(true)} />
+        <CopyButton label={strings.log.copyLines} text={inView} />
+        {live && <FollowButton follow={follow} pause={pause} resume={() => setFollow(true)} />}
       </div>
       <div
         ref={scroller}
-        className="log-lines"
+        className="log-lines log-plain"
         role="log"
         aria-live="off"
         aria-label={strings.log.label}
@@ -97,7 +110,12 @@ export default function TaskLog({ task }: { task: TaskDetail }) {
                 >
                   <span className="log-text">
                     {entry.kind === "head" ? (
-                      `${strings.task.attempt(attempts.get(entry.run) ?? 1)} · ${shortRun(entry.run)}`
+                      <>
+                        {strings.task.attempt(attempts.get(entry.run) ?? 1)} · {shortRun(entry.run)} ·{" "}
+                        <Link to={places.run(task.project_id, task.id, entry.run, "stdout")}>
+                          {strings.log.wholeLog}
+                        </Link>
+                      </>
                     ) : (
                       <Ansi text={entry.text} find={null} />
                     )}

@@ -41,16 +41,20 @@ export function Timeline({ task }: { task: TaskDetail }) {
                 </span>
               </span>
               <span className="timeline-track" aria-hidden>
-                <span
-                  className={`timeline-bar state-${run.status}`}
-                  style={{
-                    left: `${Math.min(from, 99)}%`,
-                    width: `${Math.min(width, 100 - Math.min(from, 99))}%`,
-                  }}
-                />
+                {run.status !== "created" && (
+                  <span
+                    className={`timeline-bar state-${run.status}`}
+                    style={{
+                      left: `${Math.min(from, 99)}%`,
+                      width: `${Math.min(width, 100 - Math.min(from, 99))}%`,
+                    }}
+                  />
+                )}
               </span>
               <span className="timeline-took tabular">
-                {duration(endOf(run) - Date.parse(run.start_time ?? ""))}
+                {run.status === "created"
+                  ? strings.task.notStarted
+                  : duration(endOf(run) - Date.parse(run.start_time ?? ""))}
               </span>
               <span className="timeline-more">
                 {run.diffstat && run.diffstat.files > 0 && (

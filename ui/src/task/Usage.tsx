@@ -2,6 +2,7 @@
 
 import type { Run, Usage } from "../api/types";
 import { count, dollars } from "../lib/format";
+import { Figures } from "../parts/parts";
 import { strings } from "../strings";
 
 /** The sum over runs; `null` where none told anything. */
@@ -26,24 +27,25 @@ export function UsageWords({ usage }: { usage: Usage }) {
   return <span className="tabular">{words.join(", ")}</span>;
 }
 
-export function UsageTable({ usage, time }: { usage: Usage | null; time: string | null }) {
+interface Props {
+  usage: Usage | null;
+  /** How long runs took; `null` where none has begun. */
+  time: string | null;
+  live: boolean;
+}
+
+export function UsageTable({ usage, time, live }: Props) {
+  if (time === null) return <p className="note">{strings.task.noRuns}</p>;
   const rows: [string, string][] = [];
   if (usage?.input_tokens !== undefined) rows.push([strings.task.input, count(usage.input_tokens)]);
   if (usage?.cached_tokens !== undefined) rows.push([strings.task.cached, count(usage.cached_tokens)]);
   if (usage?.output_tokens !== undefined) rows.push([strings.task.output, count(usage.output_tokens)]);
   if (usage?.cost_usd !== undefined) rows.push([strings.task.cost, dollars(usage.cost_usd)]);
-  if (time !== null) rows.push([strings.task.time, time]);
+  rows.push([strings.task.time, time]);
   return (
     <>
-      <dl className="figures">
-        {rows.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
-      {usage === null && <p className="note">{strings.task.noUsage}</p>}
+      <Figures of={rows} />
+      {usage === null && <p className="note">{live ? strings.task.noUsageYet : strings.task.noUsage}</p>}
     </>
   );
 }

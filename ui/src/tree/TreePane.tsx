@@ -1,13 +1,13 @@
 // The tree beside every page: projects, tasks and runs as rows of one height, of which only those in view exist.
 
 import { useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
-import { Link, useLocation } from "wouter";
+import { useLocation } from "wouter";
 import type { Run } from "../api/types";
 import { useAsking } from "../bus/questions";
 import { places } from "../lib/places";
 import { usePersisted } from "../lib/persisted";
 import { Empty, Loading } from "../parts/parts";
-import { MayRun } from "../parts/MayRun";
+import { NewLink } from "../parts/MayRun";
 import { strings } from "../strings";
 import { useHeld } from "./held";
 import { moveOf } from "./keys";
@@ -149,11 +149,9 @@ function NoRows({ none, showAll }: { none: boolean; showAll: () => void }) {
   return none ? (
     <Empty title={strings.tree.empty}>
       <p>{strings.tree.emptyHint}</p>
-      <MayRun>
-        <Link className="button primary" to={places.newTask}>
-          {strings.nav.newTask}
-        </Link>
-      </MayRun>
+      <NewLink primary to={places.newTask}>
+        {strings.nav.newTask}
+      </NewLink>
     </Empty>
   ) : (
     <Empty title={strings.tree.nothing}>
