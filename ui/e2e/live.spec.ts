@@ -59,6 +59,8 @@ test("goes on after a restart of the daemon, and says so meanwhile", async ({ pa
   await first.stop("SIGKILL");
   await expect(page.getByRole("alert")).toContainText("cannot be reached");
   await expect(page.locator(".connection")).toHaveText(/Not connected|Connecting/);
+  // However often it is tried: what is seen is as old as the last word of the daemon.
+  await expect(page.getByRole("alert")).toContainText("6 s old");
   await place.job("p", "meanwhile", "true");
   const second = await Daemon.start(place, ["--port", first.port]);
   await live(page);

@@ -1,7 +1,7 @@
 // A page with a form: its fields, what went wrong, and the buttons below.
 
 import "../styles/form.css";
-import type { ReactNode } from "react";
+import { useRef, type ReactNode } from "react";
 import { Link } from "wouter";
 import { ApiError } from "../api/client";
 import { places } from "../lib/places";
@@ -24,13 +24,18 @@ interface Props {
 }
 
 export function FormPage({ title, submit, action, pending, error, lost, foot, children }: Props) {
+  const form = useRef<HTMLFormElement>(null);
   const send = (): void => {
-    if (!pending) submit();
+    if (pending) return;
+    submit();
+    // What is wrong is shown in the next frame; the first of it comes into view.
+    requestAnimationFrame(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
   };
   return (
     <div className="page page-form">
       <PageHead title={title} />
       <form
+        ref={form}
         className="form"
         noValidate
         onSubmit={(e) => {

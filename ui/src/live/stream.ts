@@ -14,10 +14,13 @@ export interface LiveEvent {
   [field: string]: unknown;
 }
 
-/** How the connection stands. `since` is when that began, in milliseconds of the epoch. */
+/** How the connection stands; times are in milliseconds of the epoch. */
 export interface Connection {
   state: "connecting" | "live" | "lost" | "paused";
+  /** When it became live, when it was let go, or when it was first missed, however often it was tried since. */
   since: number;
+  /** Until when it was live; meanwhile, when it became so. */
+  fresh: number;
 }
 
 type Handler = (event: LiveEvent) => void;
@@ -36,7 +39,11 @@ const HIDDEN = 60_000;
 const BACKOFF = [250, 500, 1000, 2000, 4000];
 
 const followed = new Map<string, Followed>();
-export const connection = new External<Connection>({ state: "connecting", since: Date.now() });
+export const connection = new External<Connection>({
+  state: "connecting",
+  since: Date.now(),
+  fresh: Date.now(),
+});
 
 let cursor: string | null = null;
 let open: AbortController | null = null;
@@ -48,7 +55,15 @@ let failures = 0;
 let asked = "";
 
 function become(state: Connection["state"]): void {
-  if (connection.get().state !== state) connection.set({ state, since: Date.now() });
+  const before = connection.get();
+  if (before.state === state) return;
+  const now = Date.now();
+  const away = (s: Connection["state"]): boolean => s === "connecting" || s === "lost";
+  connection.set({
+    state,
+    since: away(state) && away(before.state) ? before.since : now,
+    fresh: state === "live" || before.state === "live" ? now : before.fresh,
+  });
 }
 
 /** Follows a topic; `begin` is what may stand behind its `?`. One handler per topic. */

@@ -3,6 +3,7 @@
 import "../styles/form.css";
 import { useState } from "react";
 import { ApiError, get, storeKey } from "../api/client";
+import { Inline } from "../parts/parts";
 import { strings } from "../strings";
 
 interface Props {
@@ -66,7 +67,9 @@ export default function Login({ problem: first, opened }: Props) {
         >
           {state === "checking" ? strings.login.checking : strings.login.submit}
         </button>
-        <p className="note">{strings.login.hint}</p>
+        <p className="note">
+          <Inline text={strings.login.hint} />
+        </p>
       </form>
     </main>
   );

@@ -10,13 +10,13 @@ import { strings } from "../strings";
 const PATIENCE = 1500;
 
 export function ConnectionBanner() {
-  const { state, since } = useExternal(connection);
+  const { state, since, fresh } = useExternal(connection);
   const away = state === "lost" || state === "connecting";
   const now = useNow(away ? 500 : null);
   if (!away || now - since < PATIENCE) return null;
   return (
     <div className="banner" role="alert">
-      <span>{strings.connection.lostFor(ago(now - since))}</span>
+      <span>{strings.connection.lostFor(ago(now - fresh))}</span>
       <button type="button" className="button small" onClick={reconnect}>
         {strings.connection.retry}
       </button>

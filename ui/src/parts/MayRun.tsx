@@ -5,7 +5,7 @@ import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { useMayRun } from "../api/scope";
 import { strings } from "../strings";
-import { EmptyPage } from "./parts";
+import { EmptyPage, Inline } from "./parts";
 
 export function MayRun({ children }: { children: ReactNode }) {
   return useMayRun() ? children : null;
@@ -34,7 +34,9 @@ export function MayRunPage({ children }: { children: ReactNode }) {
   if (useMayRun()) return children;
   return (
     <EmptyPage title={strings.login.readOnly}>
-      <p>{strings.login.readOnlyHint}</p>
+      <p>
+        <Inline text={strings.login.readOnlyHint} />
+      </p>
     </EmptyPage>
   );
 }

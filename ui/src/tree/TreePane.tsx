@@ -6,7 +6,7 @@ import type { Run } from "../api/types";
 import { useAsking } from "../bus/questions";
 import { places } from "../lib/places";
 import { usePersisted } from "../lib/persisted";
-import { Empty, Loading } from "../parts/parts";
+import { Empty, Inline, Loading } from "../parts/parts";
 import { NewLink } from "../parts/MayRun";
 import { strings } from "../strings";
 import { useHeld } from "./held";
@@ -148,7 +148,9 @@ export function TreePane() {
 function NoRows({ none, showAll }: { none: boolean; showAll: () => void }) {
   return none ? (
     <Empty title={strings.tree.empty}>
-      <p>{strings.tree.emptyHint}</p>
+      <p>
+        <Inline text={strings.tree.emptyHint} />
+      </p>
       <NewLink primary to={places.newTask}>
         {strings.nav.newTask}
       </NewLink>
