@@ -50,6 +50,12 @@ pub struct Installed<'a> {
 }
 
 impl Installed<'_> {
+    /// Whether it is a `command` agent without a command: only who gives it one can call it.
+    #[must_use]
+    pub fn needs_command(&self) -> bool {
+        matches!(self.program, Err(AgentError::NoCommand { .. }))
+    }
+
     /// Whether the program can be asked for its version: not ours, which we know, nor one of which nothing is known.
     #[must_use]
     pub fn answers(&self) -> bool {

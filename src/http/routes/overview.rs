@@ -6,7 +6,6 @@ use warp::reply::Response;
 
 use super::off_thread;
 use crate::{
-    agents::AgentError,
     daemon::{self, Ask, Looked},
     http::{
         endpoint::{Call, Endpoint, Param, Serve, bad, get, number, time},
@@ -61,7 +60,7 @@ fn agent(looked: &Looked<'_>) -> wire::Agent {
         name: agent.name.to_owned(),
         kind: agent.settings.agent_type.as_str(),
         installed: agent.program.is_ok(),
-        needs_command: matches!(agent.program, Err(AgentError::NoCommand { .. })),
+        needs_command: agent.needs_command(),
         program: agent.program.as_ref().ok().map(|p| p.to_string_lossy().into_owned()),
         version: looked.version().map(str::to_owned),
         problem: agent.program.as_ref().err().map(ToString::to_string),

@@ -34,6 +34,10 @@ export function Charts({ data, length }: { data: Activity; length: number }) {
   if (ended === 0) return <Empty title={strings.overview.noData} />;
   const good = sum(series.good);
   const unpriced = data.steps.reduce((n, s) => n + s.unpriced, 0);
+  const sums = [
+    { label: strings.overview.tokens, values: series.tokens, colour: "--accent", format: count },
+    { label: strings.overview.cost, values: series.cost, colour: "--warn", format: dollars },
+  ].filter(({ values }) => sum(values) > 0);
   return (
     <>
       <Figures
@@ -59,22 +63,16 @@ export function Charts({ data, length }: { data: Activity; length: number }) {
           ]}
           format={count}
         />
-        <Chart
-          title={strings.overview.tokens}
-          at={series.at}
-          step={data.step}
-          series={[{ label: strings.overview.tokens, values: series.tokens, colour: "--accent" }]}
-          format={count}
-        />
-        {sum(series.cost) > 0 && (
+        {sums.map(({ label, values, colour, format }) => (
           <Chart
-            title={strings.overview.cost}
+            key={label}
+            title={label}
             at={series.at}
             step={data.step}
-            series={[{ label: strings.overview.cost, values: series.cost, colour: "--warn" }]}
-            format={dollars}
+            series={[{ label, values, colour }]}
+            format={format}
           />
-        )}
+        ))}
       </Suspense>
     </>
   );
