@@ -148,10 +148,11 @@ export class Place {
     await git("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "first");
   }
 
-  /** Whether a process works in this place, or was started for something in it. */
+  /** Whether a process works in this place, was started for something in it, or has its home there. */
   private owns(pid: string): boolean {
     try {
-      const started = readFileSync(`/proc/${pid}/cmdline`, "utf8") + readlinkSync(`/proc/${pid}/cwd`);
+      const of = (name: string): string => readFileSync(`/proc/${pid}/${name}`, "utf8");
+      const started = of("cmdline") + of("environ") + readlinkSync(`/proc/${pid}/cwd`);
       return started.includes(this.folder);
     } catch {
       return false;
