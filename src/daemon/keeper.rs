@@ -123,6 +123,7 @@ impl Keeper {
             return self;
         }
         discard_abandoned(&self.core);
+        clear_left_behind(&self.core);
         let keeper = self.settled(Todo { all_projects: true, ..Todo::default() });
         keeper.core.index.open();
         keeper
@@ -306,6 +307,15 @@ fn discard_abandoned(core: &Core) {
             // Somebody is just accepting it.
             Err(runner::RunnerError::Tree(TreeError::Locked { .. })) => {}
             Err(e) => core.faults.complain(&task.task, &e, "an abandoned run cannot be removed"),
+        }
+    }
+}
+
+/// Removes what killed daemons have left on its way to its name, in the folders that are daemons' own.
+fn clear_left_behind(core: &Core) {
+    for folder in [top::daemon(), top::queue(), top::live()] {
+        if let Err(e) = runner::clear_left_behind(&core.runner.tree, &folder) {
+            tracing::warn!(error = %e, %folder, "what a killed daemon left behind cannot be removed");
         }
     }
 }

@@ -7,7 +7,10 @@ use crate::{
 };
 
 /// Removes what such writers have left in a folder.
-pub(super) fn clear(tree: &Tree, folder: &RelPath) -> Result<()> {
+///
+/// # Errors
+/// If the folder cannot be read, or the disk fails.
+pub fn clear(tree: &Tree, folder: &RelPath) -> Result<()> {
     for entry in tree.root().list(folder)? {
         remove(tree, &folder.join(&entry.name))?;
     }

@@ -48,6 +48,7 @@ pub use drive::Begin;
 pub use error::{Result, RunnerError};
 pub use give_up::give_up;
 pub use launch::{Rehearsal, rehearse};
+pub use left_behind::clear as clear_left_behind;
 pub use once::{accepted_before, request};
 pub use project::create_project;
 pub use repair::{Repaired, repair};
