@@ -160,7 +160,8 @@ fn the_container_reaps_runs_as_nobody_and_pins_what_it_is_made_of() {
     ];
     assert!(lines.iter().all(|(word, _)| known.contains(word)), "{lines:?}");
     let bases = all("FROM");
-    assert_eq!(bases.len(), 2, "built in one, run in another");
+    assert_eq!(bases.len(), 3, "the page and the program are built, and run elsewhere");
+    assert!(all("COPY").iter().any(|c| c.starts_with("--from=page")), "the page is in the program");
     assert!(bases.iter().all(|b| b.contains(':') && !b.contains(":latest")), "{bases:?}");
     let entry: Vec<String> =
         serde_json::from_str(all("ENTRYPOINT").last().expect("one")).expect("a JSON list");
