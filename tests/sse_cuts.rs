@@ -361,18 +361,6 @@ fn ids(sandbox: &Sandbox, task: Option<&str>) -> Vec<String> {
 struct Floods(Vec<Child>);
 
 impl Floods {
-    /// One more; those that have ended are let go.
-    fn begin(&mut self, sandbox: &Sandbox, task: &str, count: usize) {
-        self.0.retain_mut(|child| match child.try_wait().expect("its end") {
-            Some(status) => {
-                assert!(status.success(), "a flood failed");
-                false
-            }
-            None => true,
-        });
-        self.0.push(flood(sandbox, task, count));
-    }
-
     fn end(&mut self) {
         for mut child in self.0.drain(..) {
             assert!(child.wait().expect("its end").success(), "a flood failed");
@@ -398,12 +386,11 @@ fn heavy_a_bus() {
     daemon.until_task("t", "completed");
     let mut floods = Floods(vec![flood(&sandbox, "t", cuts)]);
     let path = "/api/v1/messages/stream?project_id=p&task_id=t";
-    // In each round some come, so that a cut falls among new ones.
-    let work = |round: usize, _: Option<&Daemon>| {
+    let work = |round: usize, daemon: Option<&Daemon>| {
         if round == cuts {
             floods.end();
-        } else {
-            floods.begin(&sandbox, "t", 8);
+        } else if let Some(daemon) = daemon {
+            post_some(daemon, "t", round);
         }
     };
     let whole = |_: &Daemon, events: &[Message]| events.len() >= ids(&sandbox, Some("t")).len();
@@ -413,18 +400,26 @@ fn heavy_a_bus() {
     assert_eq!(told, ids(&sandbox, Some("t")));
 }
 
+/// Posts some short messages, so that the cut of this round falls among new ones.
+fn post_some(daemon: &Daemon, task: &str, round: usize) {
+    for n in 0..6 {
+        let body = format!("{round}.{n}\rdata: x");
+        daemon.post("/api/v1/messages", &json!({"project_id": "p", "task_id": task, "body": body}));
+    }
+}
+
 /// Posts to a project and some tasks of it while a stream is cut; some of the tasks come meanwhile.
 fn busy_project<'a>(sandbox: &'a Sandbox, daemon: &Daemon) -> impl FnMut(usize, Option<&Daemon>) + use<'a> {
     let (cuts, _) = rounds();
     for n in 0..3 {
         daemon.create(&format!("b{n}"), "quick");
     }
-    let mut floods = Floods((0..3).map(|n| flood(sandbox, &format!("b{n}"), 10)).collect());
+    let mut floods = Floods((0..3).map(|n| flood(sandbox, &format!("b{n}"), cuts)).collect());
     move |round, daemon| {
-        if round < cuts {
-            floods.begin(sandbox, &format!("b{}", round % 3), 6);
-        }
         let Some(daemon) = daemon else { return };
+        if round < cuts {
+            post_some(daemon, &format!("b{}", round % 3), round);
+        }
         if round == cuts / 3 || round == cuts / 2 {
             let task = format!("a-late-{round}");
             daemon.create(&task, "quick");
