@@ -1,6 +1,10 @@
 //! Puts the built browser UI (`ui/dist`, made by `npm run build` in `ui/`) into the binary.
 //!
 //! Without it the build works all the same, and `/ui/` says how to add it.
+//!
+//! And links the programs to a fixed address, as Go does: to move them costs some 360 page faults at each start, three
+//! milliseconds and 1.4 MB that no two processes share, and each run starts a shim. Where the heap, the stacks and the
+//! libraries lie stays random.
 
 #![expect(clippy::disallowed_methods, reason = "a build script reads the sources, not a tree of runs")]
 
@@ -14,6 +18,9 @@ use std::{
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
+    for programs in ["bins", "benches"] {
+        println!("cargo:rustc-link-arg-{programs}=-no-pie");
+    }
     println!("cargo:rerun-if-changed=ui/dist");
     let dist = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("ui/dist");
     // A folder that is not there counts as changed, each time: everything would be built again. Where the sources

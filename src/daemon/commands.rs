@@ -221,9 +221,6 @@ impl Core {
         let run = accepted.ticket.run();
         let id = accepted.ticket_id;
         self.accepted(&id);
-        let root = self.runner.tree.root();
-        let watched = self.hints.watch(&root.absolute(run.dir().path()));
-        let mut waiter = watched.waiter();
         // Whoever drives takes the lock anew: a queue of a thousand must not hold a thousand files open.
         drop(accepted.lock);
         self.pass_now().await;
@@ -232,6 +229,9 @@ impl Core {
             let standing = self.standing(&run.task);
             return Ok(Submitted { run, standing, novelty: Novelty::New });
         }
+        let root = self.runner.tree.root();
+        let watched = self.hints.watch(&root.absolute(run.dir().path()));
+        let mut waiter = watched.waiter();
         let deadline = tokio::time::Instant::now() + CLAIM;
         while !matches!(Claim::read(root, run.dir().path()), Ok(Some(_))) {
             tokio::select! {

@@ -22,8 +22,9 @@ use crate::{
     watch::{Changed, Watched},
 };
 
-/// The pause after a burst of hints began: what follows within it is looked at together.
-const GATHER: Duration = Duration::from_millis(10);
+/// The pause after a burst of hints began: what follows within it is looked at together. Long enough for the files of a
+/// start, so that looking at them does not hold it up; what the daemon itself has changed is looked at at once.
+const GATHER: Duration = Duration::from_millis(25);
 
 /// What an agent or its driver writes, and what says nothing of where a run stands.
 const NOISE: [&str; 10] = [
@@ -49,6 +50,8 @@ const ROOT_MARKER: &str = "PROJECT-ROOT.txt";
 #[derive(Debug, Default)]
 struct Todo {
     tickets: bool,
+    /// A DONE or a STOP came or went: where queued tasks stand may be different.
+    markers: bool,
     projects: BTreeSet<ProjectId>,
     all_projects: bool,
     tasks: BTreeSet<TaskRef>,
@@ -124,7 +127,7 @@ impl Keeper {
         }
         discard_abandoned(&self.core);
         clear_left_behind(&self.core);
-        let keeper = self.settled(Todo { all_projects: true, ..Todo::default() });
+        let keeper = self.settled(Todo { tickets: true, all_projects: true, ..Todo::default() });
         keeper.core.index.open();
         keeper
     }
@@ -135,11 +138,9 @@ impl Keeper {
         }
         let todo = match changed {
             Changed::Paths(paths) => {
-                if paths.iter().any(|path| MARKERS.iter().any(|marker| path.ends_with(marker))) {
-                    self.core.poke();
-                }
                 let tree = &self.core.runner.tree;
-                let mut todo = Todo::default();
+                let markers = paths.iter().any(|path| MARKERS.iter().any(|marker| path.ends_with(marker)));
+                let mut todo = Todo { markers, ..Todo::default() };
                 for path in &paths {
                     if let Some(rel) = tree.root().relative(path) {
                         todo.add(rel.as_path());
@@ -147,11 +148,11 @@ impl Keeper {
                 }
                 todo
             }
-            Changed::Everything => {
-                self.core.poke();
-                self.everything()
-            }
+            Changed::Everything => self.everything(),
         };
+        if todo.markers {
+            self.core.poke();
+        }
         self.settled(todo)
     }
 
@@ -162,7 +163,8 @@ impl Keeper {
         let due = self.swept.elapsed() >= sweep;
         let tasks =
             if due { index.tasks(None).iter().map(|t| t.task.clone()).collect() } else { index.wanted() };
-        Todo { tickets: true, all_projects: true, tasks: tasks.into_iter().collect(), ..Todo::default() }
+        let tasks = tasks.into_iter().collect();
+        Todo { tickets: true, markers: true, all_projects: true, tasks, ..Todo::default() }
     }
 
     /// Looks at what is to do, then watches what has become live, and looks at that once more.
@@ -178,6 +180,8 @@ impl Keeper {
     }
 
     fn settle(&mut self, mut todo: Todo) -> Result<()> {
+        // That costs as much as there is in the queue, and so is not done for nothing.
+        let restand = todo.tickets || todo.markers;
         loop {
             let moved = if todo.tickets {
                 self.core.index.look_at_tickets(&self.core.runner.tree)?
@@ -199,7 +203,7 @@ impl Keeper {
             // What was made between our look and our watch is seen now.
             todo = Todo { tasks: again, ..Todo::default() };
         }
-        self.core.restand()
+        if restand { self.core.restand() } else { Ok(()) }
     }
 
     /// Finds the tasks that have come or gone in the projects to look at.

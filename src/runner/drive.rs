@@ -61,15 +61,21 @@ pub async fn drive(
     if begin == Begin::Resumed {
         left_behind::clear(&runner.tree, run.dir().path())?;
     }
-    let mut waiter =
-        RunWaiter::new(hints, &root.absolute(run.dir().path()), &root.absolute(run.task.dir().path()));
+    // Watched only behind the first look, which may start it: a start waits for nothing that it does not need.
+    let mut watching: Option<RunWaiter> = None;
     let mut driver = Driver::new(runner, lock.clone(), run, begin);
     loop {
         let next;
         (driver, next) = driver.advance_off_thread().await?;
-        match next {
-            Next::Ended(info) => return Ok(DriveEnd::Ended(info)),
-            Next::Wait(process, limit) => {
+        match (next, &mut watching) {
+            (Next::Ended(info), _) => return Ok(DriveEnd::Ended(info)),
+            // What has changed since that look is seen by the next one.
+            (Next::Wait(..), None) => {
+                let (run_dir, task_dir) = (driver.run.dir(), driver.run.task.dir());
+                let folders = [run_dir.path(), task_dir.path()].map(|dir| root.absolute(dir));
+                watching = Some(RunWaiter::new(hints, &folders));
+            }
+            (Next::Wait(process, limit), Some(waiter)) => {
                 if waiter.next(process.as_deref(), limit, detach).await == Woken::Detach {
                     return Ok(DriveEnd::Detached);
                 }

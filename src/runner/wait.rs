@@ -1,6 +1,6 @@
 //! Waiting for the next thing that happens to a live run.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -31,9 +31,9 @@ pub(super) struct RunWaiter {
 }
 
 impl RunWaiter {
-    pub(super) fn new(hints: &Hints, run_dir: &std::path::Path, task_dir: &std::path::Path) -> Self {
+    pub(super) fn new(hints: &Hints, folders: &[PathBuf; 2]) -> Self {
         // First the watch, then the waiter: what changes from here on is not missed.
-        let watched = [hints.watch(run_dir), hints.watch(task_dir)];
+        let watched = folders.each_ref().map(|folder| hints.watch(folder));
         Self { waiter: hints.waiter_of(&watched), looked: None, _watched: watched }
     }
 
