@@ -5,6 +5,7 @@ use std::{
     collections::HashMap,
     hash::Hash,
     mem,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -62,7 +63,7 @@ where
         }
         match told.await {
             Ok(told) => told,
-            Err(_) => std::panic::resume_unwind(Box::new("the work that many had asked for has panicked")),
+            Err(_) => resume_unwind(Box::new("the work that many had asked for has panicked")),
         }
     }
 }
@@ -77,7 +78,10 @@ impl<K: Eq + Hash, T, R> Turn<K, T, R> {
     fn serve(self, work: impl Fn(&K, Vec<T>) -> Vec<R>) {
         while let Some(asked) = self.next() {
             let (items, answers): (Vec<T>, Vec<_>) = asked.into_iter().map(|a| (a.item, a.answer)).unzip();
-            for (answer, told) in answers.into_iter().zip(work(&self.of, items)) {
+            // A panic, which was said where it happened, is that of those who are served just now: without an answer
+            // they end likewise. Those who wait are served all the same.
+            let Ok(told) = catch_unwind(AssertUnwindSafe(|| work(&self.of, items))) else { continue };
+            for (answer, told) in answers.into_iter().zip(told) {
                 // Whoever asked may be gone; what was asked for is done.
                 let _ = answer.send(told);
             }
@@ -94,15 +98,6 @@ impl<K: Eq + Hash, T, R> Turn<K, T, R> {
         }
         let later = all.split_off(all.len().min(MOST));
         Some(mem::replace(all, later))
-    }
-}
-
-impl<K: Eq + Hash, T, R> Drop for Turn<K, T, R> {
-    /// After a panic nobody serves those who wait: they are let go, and the next who asks comes first again.
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            lock(&self.waiting).remove(&self.of);
-        }
     }
 }
 
@@ -145,9 +140,13 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_told_to_those_it_concerns_and_to_nobody_later() {
         let gathered = Gathered::default();
-        let bad =
-            gathered.ask((), 1, |(), _: Vec<i32>| -> Vec<i32> { std::panic::resume_unwind(Box::new("bad")) });
-        assert!(std::panic::AssertUnwindSafe(bad).catch_unwind().await.is_err());
-        assert_eq!(gathered.ask((), 1, |(), items: Vec<i32>| items).await, 1);
+        let work = |(): &(), items: Vec<i32>| {
+            if items.contains(&1) {
+                resume_unwind(Box::new("bad"));
+            }
+            items
+        };
+        assert!(AssertUnwindSafe(gathered.ask((), 1, work)).catch_unwind().await.is_err());
+        assert_eq!(gathered.ask((), 2, work).await, 2);
     }
 }
