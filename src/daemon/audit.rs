@@ -35,11 +35,7 @@ impl Core {
     /// Writes a submission down. A failure is logged and holds nobody up: what was asked for is done.
     pub async fn audit(self: &Arc<Self>, submitted: Submitted) {
         let core = self.clone();
-        let work = async move {
-            let writer = core.clone();
-            core.submissions.ask((), submitted, move |(), many| writer.write_down(many)).await;
-        };
-        self.shutdown.owned(work).await;
+        self.submissions.ask((), submitted, move |(), many| core.write_down(many)).await;
     }
 
     fn write_down(&self, submitted: Vec<Submitted>) -> Vec<()> {

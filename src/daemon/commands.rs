@@ -146,18 +146,14 @@ impl Core {
     ///
     /// # Errors
     /// If there is no such project or task, or the message cannot be stored.
-    pub async fn post(self: &Arc<Self>, owner: BusOwner, draft: Draft) -> Result<Message> {
-        let core = self.clone();
-        let work = async move {
-            let (tree, index) = (core.runner.tree.clone(), core.index.clone());
-            let post = move |owner: &BusOwner, drafts: Vec<Draft>| {
-                let posted = tree.bus(owner.clone()).post_all(&drafts);
-                index.posted_to(owner);
-                posted
-            };
-            core.posts.ask(owner, draft, post).await
+    pub async fn post(&self, owner: BusOwner, draft: Draft) -> Result<Message> {
+        let (tree, index) = (self.runner.tree.clone(), self.index.clone());
+        let post = move |owner: &BusOwner, drafts: Vec<Draft>| {
+            let posted = tree.bus(owner.clone()).post_all(&drafts);
+            index.posted_to(owner);
+            posted
         };
-        Ok(self.shutdown.owned(work).await?)
+        Ok(self.posts.ask(owner, draft, post).await?)
     }
 
     /// Posts a message once, however often the same request is sent within a day.

@@ -39,7 +39,7 @@ where
     T: Send + 'static,
     R: Send + 'static,
 {
-    /// Asks for something, off this thread. `work` serves many who ask the same `of`, each in its turn, and answers in
+    /// Asks for something, off this thread. It is done even if whoever asked goes away meanwhile. `work` serves many who ask the same `of`, each in its turn, and answers in
     /// the same order; that of whoever came first serves them all, so that it must be the same for all.
     ///
     /// # Panics

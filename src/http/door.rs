@@ -137,17 +137,21 @@ impl Door {
         };
         let response = caught(&self.api.counters, answer).await;
         if let Some(caller) = log {
-            let (key, status) = (caller.key_name(), response.status().as_u16());
-            tracing::info!(
-                request_id = caller.request_id,
-                method = caller.method,
-                endpoint = caller.endpoint,
-                key,
-                status,
-                "a request to change something"
-            );
+            log_change(&caller, response.status());
         }
         response
+    }
+}
+
+/// Messages come by the thousand, and each that was posted is in the audit log: here they would hide all else.
+fn log_change(caller: &Caller, status: StatusCode) {
+    let posted = status.is_success() && caller.endpoint.ends_with("/messages");
+    let Caller { request_id, method, endpoint, .. } = caller;
+    let (key, status) = (caller.key_name(), status.as_u16());
+    if posted {
+        tracing::debug!(request_id, method, endpoint, key, status, "a message was posted");
+    } else {
+        tracing::info!(request_id, method, endpoint, key, status, "a request to change something");
     }
 }
 

@@ -37,15 +37,26 @@ const PREFIXES: &[(&str, usize)] = &[
 /// The longest web token that is looked for, in bytes.
 const MAX_JWT: usize = 8192;
 
+/// Whether a shape may begin at byte `at`: at the beginning of a word. Most bytes are none, which is seen here for little.
+pub(super) fn may_begin(text: &str, at: usize) -> bool {
+    let byte_is_part = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    let bytes = text.as_bytes();
+    let begins = bytes.get(at).is_some_and(|b| byte_is_part(*b) || *b == b'+');
+    begins
+        && match &bytes[..at] {
+            // In JSON, the letter behind a backslash is the end of a line, and no part of a word.
+            [.., b'\\', b'n' | b'r' | b't'] => true,
+            [.., before] => !byte_is_part(*before),
+            [] => true,
+        }
+}
+
 /// The secret whose shape begins at byte `at`: the part to hide, which may begin later (behind `token=`).
 pub(super) fn find(text: &str, at: usize) -> Option<Range<usize>> {
-    let rest = text.get(at..)?;
-    // In JSON, the letter behind a backslash is the end of a line, and no part of a word.
-    let escape = ["\\n", "\\r", "\\t"].iter().any(|e| text[..at].ends_with(e));
-    let begins_word = escape || !text[..at].ends_with(is_part_of_name);
-    if !begins_word {
+    if !may_begin(text, at) {
         return None;
     }
+    let rest = text.get(at..)?;
     let found = prefixed(rest)
         .or_else(|| npm(rest))
         .or_else(|| pem(rest))
