@@ -45,9 +45,8 @@ pub(super) fn may_begin(text: &str, at: usize) -> bool {
     begins
         && match &bytes[..at] {
             // In JSON, the letter behind a backslash is the end of a line, and no part of a word.
-            [.., b'\\', b'n' | b'r' | b't'] => true,
+            [.., b'\\', b'n' | b'r' | b't'] | [] => true,
             [.., before] => !byte_is_part(*before),
-            [] => true,
         }
 }
 
