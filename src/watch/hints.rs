@@ -291,7 +291,8 @@ mod tests {
         let both = [kept, elsewhere];
         let mut either = hints.waiter_of(&both);
         for folder in [dir.path(), other.path()] {
-            assert!(tokio::time::timeout(Duration::from_millis(50), either.next()).await.is_err());
+            // What was told of earlier writes may still come.
+            while tokio::time::timeout(Duration::from_millis(50), either.next()).await.is_ok() {}
             std::fs::write(folder.join("y"), "y").unwrap();
             tokio::time::timeout(Duration::from_secs(10), either.next()).await.unwrap();
         }
