@@ -59,7 +59,9 @@ pub async fn drive(
 ) -> Result<DriveEnd> {
     let root = runner.tree.root();
     if begin == Begin::Resumed {
-        left_behind::clear(&runner.tree, run.dir().path())?;
+        for folder in [run.dir().path(), run.task.dir().path()] {
+            left_behind::clear(&runner.tree, folder)?;
+        }
     }
     // Watched only behind the first look, which may start it: a start waits for nothing that it does not need.
     let mut watching: Option<RunWaiter> = None;
