@@ -394,7 +394,7 @@ fn heavy_a_bus() {
         }
     };
     let whole = |_: &Daemon, events: &[Message]| events.len() >= ids(&sandbox, Some("t")).len();
-    let (_daemon, events) = cut(&sandbox, daemon, path, 2000, work, whole);
+    let (_daemon, events) = cut(&sandbox, daemon, path, 6000, work, whole);
     assert!(events.iter().all(|e| e.event == "message" && e.json()["msg_id"] == e.id.as_str()));
     let told: Vec<&str> = events.iter().map(|e| e.id.as_str()).collect();
     assert_eq!(told, ids(&sandbox, Some("t")));
@@ -475,7 +475,7 @@ fn heavy_all_buses_of_a_project() {
     let path = "/api/v1/messages/stream?project_id=p&scope=all";
     let work = busy_project(&sandbox, &daemon);
     let whole = |_: &Daemon, events: &[Message]| events.len() >= posted(&sandbox);
-    let (_daemon, events) = cut(&sandbox, daemon, path, 2000, work, whole);
+    let (_daemon, events) = cut(&sandbox, daemon, path, 6000, work, whole);
     let longest = events.iter().map(|e| e.id.len()).max().unwrap_or_default();
     assert!(longest < 300, "a cursor of {longest} bytes");
     let events = values(&events);
