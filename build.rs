@@ -2,7 +2,7 @@
 //!
 //! Without it the build works all the same, and `/ui/` says how to add it.
 //!
-//! And links the programs to a fixed address, as Go does: to move them costs some 360 page faults at each start, three
+//! And links the programs to a fixed address, as Go does: to move them costs some 390 page faults at each start, three
 //! milliseconds and 1.4 MB that no two processes share, and each run starts a shim. Where the heap, the stacks and the
 //! libraries lie stays random.
 
