@@ -1,10 +1,18 @@
 //! `run-agent gc`: what is old goes, and nothing that anybody needs.
 
-use crate::common::tasks::{Bench, DONE, UNTIL_GO};
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use crate::common::{
+    in_terminal, skipped,
+    tasks::{Bench, DONE, UNTIL_GO},
+};
 use serde_json::Value;
 
 fn removed(bench: &Bench, flags: &str) -> (Vec<String>, u64) {
-    let answer = bench.run(&format!("gc --json {flags}"));
+    let answer = bench.run(&format!("gc --json --yes {flags}"));
     assert_eq!(answer.code, 0, "{answer:?}");
     let answer: Value = serde_json::from_str(&answer.stdout).unwrap();
     let names = answer["removed"].as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap().to_owned());
@@ -26,8 +34,11 @@ fn old_runs_go_and_the_latest_stays() {
     assert_eq!((would.len(), bench.runs("t").len()), (2, 3));
     assert!(bytes > 0);
     assert_eq!(removed(&bench, "--keep 2").0, [format!("p/t/{}", runs[0].run_id)]);
-    let text = bench.run("gc --older-than 0s");
-    assert!(text.stdout.contains(runs[1].run_id.as_str()) && text.stderr.contains("freed "), "{text:?}");
+    let text = bench.run("gc --older-than 0s --yes");
+    assert!(
+        text.stdout.contains(runs[1].run_id.as_str()) && text.stderr.contains("removed 1 run, "),
+        "{text:?}"
+    );
     assert_eq!(bench.runs("t").len(), 1);
     assert_eq!(removed(&bench, "--older-than 0s").0, Vec::<String>::new(), "the last run stays");
     let listed = bench.run("list p --json").succeeds();
@@ -67,5 +78,96 @@ fn somebody_must_say_what_is_old() {
     let bare = bench.run("gc");
     assert_eq!(bare.code, 2);
     assert!(bare.stderr.contains("--older-than"), "{bare:?}");
-    bench.run("gc --older-than 1h --project nobody").fails(3, "there is no project", "");
+    bench.run("gc --older-than 1h --project nobody --yes").fails(3, "there is no project", "");
+}
+
+#[test]
+fn a_bare_number_is_no_age() {
+    let bench = Bench::new();
+    for (line, hint) in [
+        ("gc --older-than 1 --yes", "write 1d for days, or 1h for hours"),
+        ("gc --older-than 0 --dry-run", "the unit is missing"),
+        ("server project gc p --older-than 30 --yes", "write 30d for days"),
+    ] {
+        let refused = bench.run(line);
+        assert!(refused.code == 2 && refused.stderr.contains(hint), "{refused:?}");
+    }
+}
+
+/// A task that has answered once, was resumed without a driver, and stopped before it began again.
+fn resumed_and_stopped() -> (Bench, String, String) {
+    let bench = Bench::new();
+    let answered = bench.task("t", "", &format!("echo forty-two; {DONE}"));
+    assert_eq!(answered.outcome.code, 0, "{answered:?}");
+    assert_eq!(bench.run("resume p/t --no-wait").code, 0);
+    let answer = bench.runs("t")[0].run_id.to_string();
+    let resumed = bench.run("output p/t");
+    assert_eq!(
+        (resumed.code, resumed.stdout.as_str()),
+        (0, "forty-two\n"),
+        "right after a resume: {resumed:?}"
+    );
+    assert!(resumed.stderr.contains("has no answer yet") && resumed.stderr.contains(&answer), "{resumed:?}");
+    assert_eq!(bench.run("stop p/t").code, 0);
+    let never = bench.runs("t")[1].run_id.to_string();
+    (bench, answer, never)
+}
+
+#[test]
+fn the_last_answer_stays_behind_a_run_that_never_started() {
+    let (bench, answer, never) = resumed_and_stopped();
+    for flags in ["--older-than 0s", "--keep 1", "--keep 0 --older-than 0s"] {
+        assert_eq!(removed(&bench, flags).0, Vec::<String>::new(), "{flags}");
+    }
+    let shown = bench.run("output p/t");
+    assert_eq!((shown.code, shown.stdout.as_str()), (0, "forty-two\n"), "{shown:?}");
+    assert!(shown.stderr.contains(&format!("run {never} left no answer")), "{shown:?}");
+    assert!(shown.stderr.contains(&format!("the answer of run {answer}")), "{shown:?}");
+    assert_eq!(bench.run(&format!("output p/t/{answer}")).succeeds(), "forty-two\n");
+    let exact = bench.run(&format!("output p/t/{never}"));
+    assert!(exact.code == 0 && exact.stdout.starts_with("(the run left no answer: "), "{exact:?}");
+    let log = bench.run("output p/t --file stdout");
+    assert!(!log.stdout.contains("forty-two"), "another file is that of the latest run: {log:?}");
+    assert_eq!(
+        removed(&bench, "--older-than 0s --tasks").0,
+        ["p/t"],
+        "a whole task goes when it is asked for"
+    );
+}
+
+#[test]
+fn nothing_goes_unasked() {
+    let (bench, answer, _) = resumed_and_stopped();
+    assert_eq!(bench.run("resume p/t").code, 0);
+    let line = "gc --older-than 0s";
+    for refused in [bench.run(line), bench.run("gc --older-than 0s --json")] {
+        assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{refused:?}");
+        assert!(refused.stderr.contains("--yes") && refused.stderr.contains("--dry-run"), "{refused:?}");
+    }
+    let rehearsed = bench.run("gc --older-than 0s --dry-run");
+    assert!(rehearsed.code == 0 && rehearsed.stderr.contains("would remove "), "{rehearsed:?}");
+    for words in ["NAME", "ENDED", " ago", "SIZE", &answer] {
+        assert!(rehearsed.stdout.contains(words), "no {words}: {rehearsed:?}");
+    }
+    let said = |line: &str, answer: &str| {
+        let terminal = in_terminal(&bench.sandbox.command(line.split_whitespace()))?;
+        Some(answered(terminal, answer))
+    };
+    let Some(no) = said(line, "\n") else { return skipped("there is no script(1) to open a terminal with") };
+    assert!(no.contains(&answer) && no.contains("Remove 2 runs, "), "the preview, then the question: {no}");
+    assert!(no.contains("nothing was removed") && bench.runs("t").len() == 3, "{no}");
+    let yes = said(line, "y\n").unwrap();
+    assert!(yes.contains("removed 2 runs, ") && bench.runs("t").len() == 1, "{yes}");
+    let kept = said("task delete p/t", "no\n").unwrap();
+    assert!(kept.contains("Delete task p/t with 1 run and all answers, "), "{kept}");
+    assert!(bench.marker("t", "DONE").exists(), "{kept}");
+    assert!(said("task delete p/t --yes", "").unwrap().contains("deleted: p/t"));
+    assert!(!bench.sandbox.root().join("p/t").exists());
+}
+
+/// What a command line in a terminal shows to a person who answers so.
+fn answered(mut terminal: Command, answer: &str) -> String {
+    let mut child = terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
+    String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
 }

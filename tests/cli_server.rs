@@ -192,7 +192,8 @@ fn every_verb_works_where_a_key_is_asked_for() {
     let gc = |flags: &str| json(&keyed(&format!("project gc p --older-than 0s {flags} --json")));
     assert_eq!(gc("--dry-run --keep-failed")["deleted_runs"], 0, "the older run of b did not succeed");
     assert_eq!(gc("--dry-run")["deleted_runs"], 1);
-    assert_eq!((&gc("")["deleted_runs"], &gc("")["deleted_runs"]), (&1.into(), &0.into()));
+    keyed("project gc p --older-than 0s").fails(2, "", "--yes");
+    assert_eq!((&gc("--yes")["deleted_runs"], &gc("--yes")["deleted_runs"]), (&1.into(), &0.into()));
     assert_eq!(keyed("task delete p/a").code, 0);
     keyed("task status p/a").fails(3, "p/a", "");
     assert_eq!(

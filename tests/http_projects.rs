@@ -259,6 +259,7 @@ fn a_project_is_cleared_and_deleted() {
     assert_eq!((&done["deleted_runs"], &done["freed_bytes"]), (&json!(1), &rehearsed["freed_bytes"]));
     assert_eq!(daemon.task("t")["runs"].as_array().map(Vec::len), Some(1), "the last one stays");
     gc("older_than=soon").fails(400, "older_than");
+    gc("older_than=1").fails(400, "the unit is missing");
     gc("dry_run=maybe").fails(400, "dry_run");
     daemon.post("/api/projects/absent/gc", &Value::Null).fails(404, "project absent");
 

@@ -1,21 +1,23 @@
-//! `run-agent gc`: removes old runs, and says what it freed.
+//! `run-agent gc`: removes old runs, after it has shown them and asked.
 
 use std::{process::ExitCode, time::Duration};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::{
+    amount,
+    confirm::{Consent, YesFlag},
     context::Context,
     error::{CliError, CliResult, Kind},
     flags::JsonFlag,
-    print::Form,
+    print::{Form, count},
     reference::References,
     table::Table,
 };
 use crate::{
     config,
-    runner::{self, Failed, Old, Policy, Scope},
+    runner::{self, Failed, Found, Old, Policy, Runner, Scope},
 };
 
 /// Flags of the verb.
@@ -23,37 +25,43 @@ use crate::{
 #[command(
     group = clap::ArgGroup::new("what").required(true).multiple(true).args(["older_than", "keep"]),
     after_help = "\
-Nothing goes of a task that is queued, live or running, or that such a task needs, and never a task's last run.
+gc shows what it would remove and asks. Where there is no terminal to ask on it needs --yes.
+
+These always stay: everything of a task that is queued, live or running, or that such a task needs; and of every other
+task its last run, its last run with an answer, and its last run that succeeded with an answer. Only --tasks removes
+whole tasks.
 
 Examples:
-  run-agent gc --older-than 168h --dry-run
-  run-agent gc --older-than 30d --keep 5 --keep-failed
+  run-agent gc --older-than 7d --dry-run
+  run-agent gc --older-than 30d --keep 5 --keep-failed --yes
   run-agent gc --project my-project --older-than 90d --tasks"
 )]
 pub struct Args {
-    /// Runs that ended longer ago, such as 12h or 30d
+    /// Remove runs that ended longer ago than this; the unit is required: 12h, 30d
     #[arg(long, value_name = "TIME", value_parser = age)]
     older_than: Option<Duration>,
-    /// All but the latest N runs of each task; with --older-than those that are older, too
+    /// Keep the latest N runs of each task; with --older-than only remove those that are older, too
     #[arg(long, value_name = "N")]
     keep: Option<usize>,
-    /// Only of this project
+    /// Remove nothing of other projects
     #[arg(long, value_name = "ID")]
     project: Option<String>,
-    /// Leave runs that did not succeed
+    /// Keep runs that did not succeed
     #[arg(long)]
     keep_failed: bool,
-    /// Whole tasks too, where all their runs are old
+    /// Remove whole tasks, answers included, where all their runs are old
     #[arg(long, requires = "older_than")]
     tasks: bool,
-    /// Only say what would go
+    /// Only show what would be removed
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    yes: YesFlag,
     #[command(flatten)]
     pub(super) json: JsonFlag,
 }
 
-/// What went, or would go.
+/// What was removed, or would be.
 #[derive(Debug, Default, Serialize)]
 struct Answer {
     dry_run: bool,
@@ -62,46 +70,86 @@ struct Answer {
     failures: Vec<String>,
 }
 
-/// One thing that went.
+/// One thing that was removed.
 #[derive(Debug, Serialize)]
 struct Removed {
     name: String,
     kind: &'static str,
+    runs: usize,
+    ended_at: DateTime<Utc>,
     bytes: u64,
+}
+
+impl Removed {
+    fn new(found: &Found) -> Self {
+        let (name, kind) = match &found.old {
+            Old::Run(run) => (run.to_string(), "run"),
+            Old::Task(task) => (task.to_string(), "task"),
+        };
+        Self { name, kind, runs: found.runs, ended_at: found.ended, bytes: found.bytes }
+    }
 }
 
 /// Removes what is old.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    let form = args.json.form();
+    if !args.dry_run {
+        args.yes.required(form)?;
+    }
     let runner = context.runner()?;
+    let policy = policy(args, context)?;
+    let found = find(args, context, &runner, &policy)?;
+    let preview: Vec<Removed> = found.iter().map(Removed::new).collect();
+    let freed_bytes = preview.iter().map(|removed| removed.bytes).sum();
+    if args.dry_run || found.is_empty() {
+        let answer = Answer { dry_run: args.dry_run, freed_bytes, removed: preview, failures: Vec::new() };
+        print(form, context, &answer)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.yes.asks(form) {
+        show(context, &preview)?;
+    }
+    let question = format!("Remove {}?", total(&preview));
+    let consent = args.yes.ask(context, form, &question)?;
+    if consent == Consent::Refused {
+        return Ok(ExitCode::from(Kind::Failed.code()));
+    }
+    let answer = remove(&runner, &found, &policy);
+    match consent {
+        // The list stands above the question.
+        Consent::Given => report(context, &answer)?,
+        _ => print(form, context, &answer)?,
+    }
+    Ok(if answer.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(Kind::Failed.code()) })
+}
+
+fn find(args: &Args, context: &Context, runner: &Runner, policy: &Policy) -> CliResult<Vec<Found>> {
     let projects = match &args.project {
         Some(name) => vec![References::new(&runner.tree, context.environment()).project(Some(name))?],
         None => runner.tree.projects()?,
     };
-    let policy = policy(args, context)?;
-    let mut answer = Answer { dry_run: args.dry_run, ..Answer::default() };
+    let mut found = Vec::new();
     for project in projects {
-        for (old, bytes) in runner::old(&runner.tree, &project, &policy)? {
-            let (name, kind) = match &old {
-                Old::Run(run) => (run.to_string(), "run"),
-                Old::Task(task) => (task.to_string(), "task"),
-            };
-            let gone = if args.dry_run { Ok(true) } else { runner::collect(&runner, &old, &policy) };
-            match gone {
-                Ok(true) => {
-                    answer.freed_bytes += bytes;
-                    answer.removed.push(Removed { name, kind, bytes });
-                }
-                // Somebody has taken it up again.
-                Ok(false) => {}
-                Err(e) => answer.failures.push(format!("{name}: {}", CliError::from(e).chain())),
+        found.extend(runner::old(&runner.tree, &project, policy)?);
+    }
+    Ok(found)
+}
+
+fn remove(runner: &Runner, found: &[Found], policy: &Policy) -> Answer {
+    let mut answer = Answer::default();
+    for one in found {
+        let removed = Removed::new(one);
+        match runner::collect(runner, &one.old, policy) {
+            Ok(true) => {
+                answer.freed_bytes += removed.bytes;
+                answer.removed.push(removed);
             }
+            // Its task was taken up again meanwhile.
+            Ok(false) => {}
+            Err(e) => answer.failures.push(format!("{}: {}", removed.name, CliError::from(e).chain())),
         }
     }
-    print(args, context, &answer)?;
-    if answer.failures.is_empty() {
-        return Ok(ExitCode::SUCCESS);
-    }
-    Ok(ExitCode::from(Kind::Failed.code()))
+    answer
 }
 
 fn policy(args: &Args, context: &Context) -> CliResult<Policy> {
@@ -119,26 +167,73 @@ fn policy(args: &Args, context: &Context) -> CliResult<Policy> {
     })
 }
 
-fn print(args: &Args, context: &Context, answer: &Answer) -> CliResult<()> {
-    let printer = context.printer();
-    if args.json.form() == Form::Json {
-        return printer.json(answer);
+fn print(form: Form, context: &Context, answer: &Answer) -> CliResult<()> {
+    if form == Form::Json {
+        return context.printer().json(answer);
     }
+    if !answer.removed.is_empty() {
+        show(context, &answer.removed)?;
+    }
+    report(context, answer)
+}
+
+/// What, how old, how big.
+fn show(context: &Context, removed: &[Removed]) -> CliResult<()> {
+    let now = context.clock().now();
+    let mut table = Table::new(&["WHAT", "NAME", "ENDED", "SIZE"]);
+    for one in removed {
+        let what = if one.kind == "task" {
+            format!("task with {}", count(one.runs as u64, "run"))
+        } else {
+            one.kind.to_owned()
+        };
+        let ended = format!("{} ago", amount::age(now - one.ended_at));
+        table.row([what, one.name.clone(), ended, amount::size(one.bytes)]);
+    }
+    context.printer().table(&table)
+}
+
+/// Says on stderr what it comes to.
+fn report(context: &Context, answer: &Answer) -> CliResult<()> {
+    let printer = context.printer();
     for failure in &answer.failures {
         printer.word(&format!("not removed: {failure}"))?;
     }
     if answer.removed.is_empty() {
-        return printer.word("nothing is that old");
+        return printer.word("nothing is old enough to be removed");
     }
-    let mut table = Table::new(&["WHAT", "NAME", "BYTES"]);
-    for removed in &answer.removed {
-        table.row([removed.kind.to_owned(), removed.name.clone(), removed.bytes.to_string()]);
-    }
-    printer.table(&table)?;
-    let did = if args.dry_run { "would free" } else { "freed" };
-    printer.word(&format!("{did} {} bytes", answer.freed_bytes))
+    let did = if answer.dry_run { "would remove" } else { "removed" };
+    printer.word(&format!("{did} {}", total(&answer.removed)))
 }
 
-fn age(text: &str) -> Result<Duration, String> {
+/// "2 tasks and 3 runs, 1.4 MB".
+fn total(removed: &[Removed]) -> String {
+    let of = |kind: &str| removed.iter().filter(|one| one.kind == kind).count() as u64;
+    let parts = [(of("task"), "task"), (of("run"), "run")];
+    let parts: Vec<String> =
+        parts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| count(n, what)).collect();
+    let bytes = removed.iter().map(|one| one.bytes).sum();
+    format!("{}, {}", parts.join(" and "), amount::size(bytes))
+}
+
+/// Reads an age. A bare number is refused: it may be meant as days, and removes nearly everything as seconds.
+pub(super) fn age(text: &str) -> Result<Duration, String> {
+    if text.parse::<u64>().is_ok() {
+        return Err(format!("the unit is missing: write {text}d for days, or {text}h for hours"));
+    }
     config::parse_duration(text).ok_or_else(|| "it is no time such as 90m, 12h or 30d".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_has_a_unit() {
+        assert_eq!(age("30d"), Ok(Duration::from_hours(720)));
+        assert_eq!(age("0s"), Ok(Duration::ZERO));
+        assert!(age("1").unwrap_err().contains("write 1d"));
+        assert!(age("0").unwrap_err().contains("the unit is missing"));
+        assert!(age("soon").unwrap_err().contains("no time"));
+    }
 }

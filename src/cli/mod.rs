@@ -4,6 +4,7 @@
 //! and prints what they answer; it holds no rule of its own.
 
 mod agent_report;
+mod amount;
 mod args;
 mod attend;
 mod batch;
@@ -13,6 +14,7 @@ mod chat_agent;
 mod colour;
 mod completions;
 mod config;
+mod confirm;
 mod context;
 mod demo_agent;
 mod diff;

@@ -9,24 +9,24 @@ use super::{
     context::Context,
     error::{CliError, CliResult, Kind},
     interrupt::Interrupts,
-    reference::References,
+    reference::{Named, References},
 };
 use crate::{
     daemon,
     fsx::{LineReader, ReadFile, RelPath},
     runner::{Runner, RunnerError},
     tree::{Tree, TreeError, refs::RunRef, run_info::RunStatus},
-    view::scan,
+    view::{answer, scan},
 };
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  run-agent output my-project/my-task
+  run-agent output my-project/my-task                  # its last answer, also while it works on the next one
   run-agent output my-task --file stderr --tail 50
   run-agent output my-task --file stdout --follow")]
 pub struct Args {
-    /// PROJECT/TASK for its latest run, PROJECT/TASK/RUN, or an id alone [default: the run that we are in]
+    /// PROJECT/TASK for its last answer (other files: its latest run), PROJECT/TASK/RUN for exactly that run, or an id alone [default: the run that we are in]
     #[arg(value_name = "NAME")]
     name: Option<String>,
     /// Which file
@@ -60,7 +60,7 @@ const CHUNK: u64 = 256 * 1024;
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
     let tree = &runner.tree;
-    let run = References::new(tree, context.environment()).run(args.name.as_deref())?;
+    let run = wanted(args, context, tree)?;
     let path = match args.file {
         WhichFile::Output => run.dir().output(),
         WhichFile::Stdout => run.dir().stdout(),
@@ -83,6 +83,21 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
             .with_hint("while it runs, `--file stdout --follow` shows what the agent prints"));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The run whose file is printed. A task stands for its latest run; where that has no answer and the answer is wanted,
+/// for the last run that has one.
+fn wanted(args: &Args, context: &Context, tree: &Tree) -> CliResult<RunRef> {
+    let references = References::new(tree, context.environment());
+    let latest = references.run(args.name.as_deref())?;
+    let any = args.file == WhichFile::Output && !args.follow && !answer::has_answer(tree, &latest);
+    let Some(name) = args.name.as_deref().filter(|_| any) else { return Ok(latest) };
+    let Named::Task(task) = references.named(name)? else { return Ok(latest) };
+    let Some(answered) = answer::last_answered(tree, &task)? else { return Ok(latest) };
+    let left = if has_ended(tree, &latest).unwrap_or(true) { "left no answer" } else { "has no answer yet" };
+    let (newest, shown) = (&latest.run, &answered.run);
+    context.printer().word(&format!("note: run {newest} {left}; this is the answer of run {shown}"))?;
+    Ok(answered)
 }
 
 /// Prints what comes until the run has ended. Who waits for a run that nobody drives drives it.

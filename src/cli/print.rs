@@ -143,6 +143,11 @@ impl Printer {
         Ok(())
     }
 
+    /// Asks the person at the terminal, on stderr; the answer comes behind it.
+    pub fn question(&self, text: &str) {
+        let _ = write!(io::stderr(), "{}", on(self.said_on, text));
+    }
+
     /// Passes on what an agent wrote, on stderr, as [`Self::foreign`] does on stdout.
     #[must_use]
     pub fn foreign_word(&self, bytes: &[u8]) -> usize {

@@ -6,11 +6,13 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    amount,
     attend::{self, Show},
+    confirm::{Consent, YesFlag},
     context::Context,
     error::{CliError, CliResult, Kind},
     flags::JsonFlag,
-    print::Form,
+    print::{Form, count},
     reference::References,
     resume, stop,
     submission::{SubmissionFlags, Wanted},
@@ -59,7 +61,12 @@ pub struct Args {
 enum Command {
     /// Take up a task again that has ended
     Resume(resume::Args),
-    /// Delete a task with all its runs
+    /// Delete a task with all its runs and answers
+    #[command(after_help = "A terminal is asked first; --yes skips the question.
+
+Examples:
+  run-agent task delete my-project/my-task
+  run-agent task delete my-task --force --yes")]
     Delete(DeleteArgs),
     /// Stop a task and the tasks that it has started
     #[command(after_help = "Examples:
@@ -77,6 +84,8 @@ struct DeleteArgs {
     /// Stop it first, should it be live
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    yes: YesFlag,
     #[command(flatten)]
     json: JsonFlag,
 }
@@ -120,6 +129,15 @@ fn begin(args: &Args, context: &Context) -> CliResult<ExitCode> {
 fn delete(args: &DeleteArgs, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
     let task = References::new(&runner.tree, context.environment()).task(Some(&args.name))?;
+    let form = args.json.form();
+    if args.yes.asks(form) {
+        let runs = count(runner.tree.runs(&task)?.len() as u64, "run");
+        let size = amount::size(runner::size(&runner.tree, task.dir().path())?);
+        let question = format!("Delete task {task} with {runs} and all answers, {size}?");
+        if args.yes.ask(context, form, &question)? == Consent::Refused {
+            return Ok(ExitCode::from(Kind::Failed.code()));
+        }
+    }
     if args.force && runner.tree.ticket_of(&task)?.is_some() {
         runner::request_stop(&runner.tree, &task)?;
         context.runtime()?.block_on(stopped(context, &runner, &task))?;
@@ -129,7 +147,7 @@ fn delete(args: &DeleteArgs, context: &Context) -> CliResult<ExitCode> {
         let live = error.kind() == Kind::Conflict;
         if live { error.with_hint("stop it first, or delete it with --force") } else { error }
     })?;
-    if args.json.form() == Form::Json {
+    if form == Form::Json {
         context.printer().json(&serde_json::json!({ "deleted": task.to_string() }))?;
     } else {
         context.printer().word(&format!("deleted: {task}"))?;

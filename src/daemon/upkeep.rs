@@ -118,16 +118,16 @@ impl Core {
                 return Err(TreeError::NotFound { what: format!("project {project}") }.into());
             }
             let mut collected = Collected::default();
-            for (old, bytes) in runner::old(&core.runner.tree, &project, &policy)? {
+            for found in runner::old(&core.runner.tree, &project, &policy)? {
                 if cleaning == Cleaning::Real {
-                    if !runner::collect(&core.runner, &old, &policy)? {
+                    if !runner::collect(&core.runner, &found.old, &policy)? {
                         continue;
                     }
-                    let (Old::Task(task) | Old::Run(RunRef { task, .. })) = &old;
+                    let (Old::Task(task) | Old::Run(RunRef { task, .. })) = &found.old;
                     core.refresh(task)?;
                 }
-                collected.runs += 1;
-                collected.bytes += bytes;
+                collected.runs += found.runs;
+                collected.bytes += found.bytes;
             }
             Ok(collected)
         };

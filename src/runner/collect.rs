@@ -1,8 +1,9 @@
 //! Removing what is old: runs that have ended, and tasks that are done with.
 //!
 //! Never anything of a task that is queued, live, driven or running, or that a queued or live task depends on or was
-//! started by; never a task's last run, which says where the task stands. What is found is looked at again, under
-//! the task's lock, before it goes.
+//! started by. Of a task that stays these runs stay, too: the last one, which says where the task stands, the last one
+//! with an answer, and the last one with an answer that succeeded. What is found is looked at again, under the task's
+//! lock, before it goes.
 
 use std::collections::HashSet;
 
@@ -18,7 +19,10 @@ use crate::{
         run_info::RunStatus,
         ticket::Place,
     },
-    view::scan::{self, TaskEntry, Tickets},
+    view::{
+        answer::has_answer,
+        scan::{self, TaskEntry, Tickets},
+    },
 };
 
 /// What is old.
@@ -77,19 +81,34 @@ impl Old {
     }
 }
 
-/// What is old in a project, and how many bytes its files have.
+/// Something old, and what goes with it.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// What it is.
+    pub old: Old,
+    /// When the last of it ended.
+    pub ended: DateTime<Utc>,
+    /// How many runs it has.
+    pub runs: usize,
+    /// Bytes of its files.
+    pub bytes: u64,
+}
+
+/// What is old in a project.
 ///
 /// # Errors
 /// If a folder cannot be read. A task whose records cannot be read is passed over.
-pub fn old(tree: &Tree, project: &ProjectId, policy: &Policy) -> Result<Vec<(Old, u64)>> {
+pub fn old(tree: &Tree, project: &ProjectId, policy: &Policy) -> Result<Vec<Found>> {
     let needed = needed(tree)?;
     let mut found = Vec::new();
     for task in tree.tasks(project)? {
         let task = TaskRef { project: project.clone(), task };
-        for old in of_task(tree, &task, policy, &needed)? {
-            let bytes = size(tree, &old.path())?;
-            found.push((old, bytes));
+        if !tree.is_driven(&task)? {
+            found.extend(of_free_task(tree, &task, policy, &needed)?);
         }
+    }
+    for one in &mut found {
+        one.bytes = size(tree, &one.old.path())?;
     }
     Ok(found)
 }
@@ -107,7 +126,7 @@ pub fn collect(runner: &Runner, old: &Old, policy: &Policy) -> Result<bool> {
     };
     // Our own lock is no reason to keep it.
     let still = of_free_task(tree, old.task(), policy, &needed(tree)?)?;
-    if !still.contains(old) {
+    if !still.iter().any(|found| found.old == *old) {
         return Ok(false);
     }
     let done = discard(runner, &old.path()).map(|()| true);
@@ -128,14 +147,13 @@ fn needed(tree: &Tree) -> Result<HashSet<TaskRef>> {
     Ok(needed)
 }
 
-fn of_task(tree: &Tree, task: &TaskRef, policy: &Policy, needed: &HashSet<TaskRef>) -> Result<Vec<Old>> {
-    if tree.is_driven(task)? {
-        return Ok(Vec::new());
-    }
-    of_free_task(tree, task, policy, needed)
-}
-
-fn of_free_task(tree: &Tree, task: &TaskRef, policy: &Policy, needed: &HashSet<TaskRef>) -> Result<Vec<Old>> {
+/// What is old of a task that nobody drives; its size is not known yet.
+fn of_free_task(
+    tree: &Tree,
+    task: &TaskRef,
+    policy: &Policy,
+    needed: &HashSet<TaskRef>,
+) -> Result<Vec<Found>> {
     let tickets = Tickets::read(tree)?;
     let wanted = tickets.place_of(task).is_some() || needed.contains(task);
     if wanted || !live_children(tree, task)?.is_empty() {
@@ -143,44 +161,65 @@ fn of_free_task(tree: &Tree, task: &TaskRef, policy: &Policy, needed: &HashSet<T
     }
     let entry = scan::task(tree, task, &tickets)?;
     let Some(runs) = past_runs(&entry) else { return Ok(Vec::new()) };
-    let chosen = choose(&runs, policy);
     if policy.scope == Scope::Tasks && is_over(&runs, policy) {
-        return Ok(vec![Old::Task(task.clone())]);
+        let ended = runs.iter().map(|run| run.ended).max().unwrap_or_default();
+        return Ok(vec![Found { old: Old::Task(task.clone()), ended, runs: runs.len(), bytes: 0 }]);
     }
-    Ok(chosen.into_iter().map(|n| Old::Run(entry.runs[n].run.clone())).collect())
-}
-
-/// When each run of a task ended and how, oldest first; `None` if one has not ended, or cannot be read.
-fn past_runs(entry: &TaskEntry) -> Option<Vec<(DateTime<Utc>, RunStatus)>> {
-    let past = |record: &crate::tree::Result<_>| match record {
-        Ok((info, status)) => {
-            let info: &crate::tree::run_info::RunInfo = info;
-            // A run that is over by all signs, and whose end nobody has committed, is still somebody's to commit.
-            info.status.is_final().then(|| (info.end_time.unwrap_or(info.start_time), *status))
-        }
-        Err(_) => None,
+    let chosen = choose(&runs, policy, |n| has_answer(tree, &entry.runs[n].run));
+    let found = |n: usize| {
+        let old = Old::Run(entry.runs[n].run.clone());
+        Found { old, ended: runs[n].ended, runs: 1, bytes: 0 }
     };
-    entry.runs.iter().map(|run| past(&run.record)).collect()
+    Ok(chosen.into_iter().map(found).collect())
 }
 
-/// Which of a task's runs go.
-fn choose(runs: &[(DateTime<Utc>, RunStatus)], policy: &Policy) -> Vec<usize> {
+/// A run that has ended.
+#[derive(Debug, Clone, Copy)]
+struct Past {
+    ended: DateTime<Utc>,
+    status: RunStatus,
+}
+
+/// The ends of all runs, oldest first; `None` if one is at work, or its record cannot be read.
+fn past_runs(entry: &TaskEntry) -> Option<Vec<Past>> {
+    let past = |run: &scan::RunEntry| {
+        let (info, status) = run.record.as_ref().ok()?;
+        // A run that is over by all signs, and whose end nobody has committed, is still to be committed by a driver.
+        info.status
+            .is_final()
+            .then(|| Past { ended: info.end_time.unwrap_or(info.start_time), status: *status })
+    };
+    entry.runs.iter().map(past).collect()
+}
+
+/// Which of a task's runs go; `answered` tells which have an answer.
+fn choose(runs: &[Past], policy: &Policy, answered: impl Fn(usize) -> bool) -> Vec<usize> {
     let candidates = runs.len().saturating_sub(policy.keep.max(1));
-    (0..candidates).filter(|n| is_old(&runs[*n], policy)).collect()
+    let old: Vec<usize> = (0..candidates).filter(|n| is_old(&runs[*n], policy)).collect();
+    if old.is_empty() {
+        return old;
+    }
+    let succeeded = |n: &usize| runs[*n].status == RunStatus::Completed;
+    let last = (0..runs.len()).rev().find(|n| answered(*n));
+    let last_good = (0..runs.len()).rev().find(|n| succeeded(n) && answered(*n));
+    old.into_iter().filter(|n| ![last, last_good].contains(&Some(*n))).collect()
 }
 
-fn is_old((ended, status): &(DateTime<Utc>, RunStatus), policy: &Policy) -> bool {
-    let kept = policy.failed == Failed::Keep && *status != RunStatus::Completed;
-    *ended < policy.before && !kept
+fn is_old(run: &Past, policy: &Policy) -> bool {
+    let kept = policy.failed == Failed::Keep && run.status != RunStatus::Completed;
+    run.ended < policy.before && !kept
 }
 
 /// Whether nothing of a task need stay.
-fn is_over(runs: &[(DateTime<Utc>, RunStatus)], policy: &Policy) -> bool {
+fn is_over(runs: &[Past], policy: &Policy) -> bool {
     !runs.is_empty() && runs.iter().all(|run| is_old(run, policy))
 }
 
 /// Bytes of the files in a folder, links not followed.
-pub(super) fn size(tree: &Tree, folder: &RelPath) -> Result<u64> {
+///
+/// # Errors
+/// If a folder cannot be read.
+pub fn size(tree: &Tree, folder: &RelPath) -> Result<u64> {
     let root = tree.root();
     let mut bytes = 0;
     for entry in root.list(folder)? {
@@ -198,12 +237,25 @@ pub(super) fn size(tree: &Tree, folder: &RelPath) -> Result<u64> {
 mod tests {
     use super::*;
 
+    const GOOD: RunStatus = RunStatus::Completed;
+    const BAD: RunStatus = RunStatus::Failed;
+
+    fn day(n: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(n * 86_400, 0).unwrap()
+    }
+
+    fn past(runs: &[(i64, RunStatus)]) -> Vec<Past> {
+        runs.iter().map(|(n, status)| Past { ended: day(*n), status: *status }).collect()
+    }
+
+    fn base() -> Policy {
+        Policy { before: day(5), keep: 1, failed: Failed::Collect, scope: Scope::Runs }
+    }
+
     #[test]
     fn the_latest_and_the_young_stay() {
-        let day = |n: i64| DateTime::from_timestamp(n * 86_400, 0).unwrap();
-        let (good, bad) = (RunStatus::Completed, RunStatus::Failed);
-        let runs = [(day(1), good), (day(2), bad), (day(3), good), (day(9), good), (day(4), bad)];
-        let base = Policy { before: day(5), keep: 1, failed: Failed::Collect, scope: Scope::Runs };
+        let runs = past(&[(1, GOOD), (2, BAD), (3, GOOD), (9, GOOD), (4, BAD)]);
+        let base = base();
         for (policy, gone) in [
             (base, vec![0, 1, 2]),
             (Policy { keep: 0, ..base }, vec![0, 1, 2]),
@@ -212,9 +264,26 @@ mod tests {
             (Policy { before: day(1), ..base }, vec![]),
             (Policy { keep: 9, ..base }, vec![]),
         ] {
-            assert_eq!(choose(&runs, &policy), gone, "{policy:?}");
+            assert_eq!(choose(&runs, &policy, |n| n == 3), gone, "{policy:?}");
         }
         assert!(!is_over(&runs, &base) && is_over(&runs[..3], &base) && !is_over(&[], &base));
         assert!(!is_over(&runs[..3], &Policy { failed: Failed::Keep, ..base }));
+    }
+
+    #[test]
+    fn the_last_answer_stays_and_so_does_the_last_one_of_a_success() {
+        let stopped = RunStatus::Stopped;
+        for (runs, answered, gone) in [
+            // Resumed, and stopped before it began.
+            (vec![(1, GOOD), (2, GOOD), (3, stopped)], vec![0, 1], vec![0]),
+            (vec![(1, GOOD), (2, stopped), (3, stopped)], vec![0], vec![1]),
+            // What a failed run left is an answer, but perhaps not the one that is worth keeping.
+            (vec![(1, GOOD), (2, GOOD), (3, BAD), (4, stopped)], vec![0, 1, 2], vec![0]),
+            (vec![(1, BAD), (2, BAD), (3, stopped)], vec![0, 1], vec![0]),
+            (vec![(1, GOOD), (2, GOOD)], vec![], vec![0]),
+            (vec![(1, GOOD), (2, GOOD)], vec![0, 1], vec![0]),
+        ] {
+            assert_eq!(choose(&past(&runs), &base(), |n| answered.contains(&n)), gone, "{runs:?}");
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::{
         run_info::{RunInfo, RunStatus},
         task_lock::TaskLock,
     },
-    view::outcome::Outcome,
+    view::{answer::NO_ANSWER, outcome::Outcome},
 };
 
 /// Whether another driver may have written part of what we are about to write.
@@ -203,7 +203,7 @@ pub(super) fn ensure_output(
         );
     } else if text.trim().is_empty() {
         let why = info.error_summary.as_deref().unwrap_or("it printed nothing");
-        text = format!("(the run left no answer: {why})\n");
+        text = format!("{NO_ANSWER}{why})\n");
     }
     Ok(root.replace(&path, text.as_bytes())?)
 }

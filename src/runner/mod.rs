@@ -41,7 +41,7 @@ mod wrap;
 
 pub use changes::so_far;
 pub use children::live_children;
-pub use collect::{Failed, Old, Policy, Scope, collect, old};
+pub use collect::{Failed, Found, Old, Policy, Scope, collect, old, size};
 pub use delete::{Deleted, delete, delete_project, delete_run};
 pub use diversify::choose as choose_agent;
 pub use drive::Begin;

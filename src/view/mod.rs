@@ -4,6 +4,7 @@
 //! looked at is not changed by looking.
 
 pub mod activity;
+pub mod answer;
 pub mod bus_stats;
 pub mod dependency;
 pub mod disk_use;

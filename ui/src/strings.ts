@@ -177,7 +177,7 @@ export const strings = {
     deleteHint: "Nothing is deleted from a browser. In a terminal:",
     compose: "Tell the agent something",
     created: "Created",
-    latest: "Latest run",
+    answerOf: (run: string) => `Run ${run}`,
     answer: "Answer",
     noAnswer: "No answer yet.",
     goneTitle: "There is no such task",

@@ -7,7 +7,14 @@ use serde_json::Value;
 
 use super::{Call, names::escaped};
 use crate::{
-    cli::{error::CliResult, print::Form, table::Table},
+    cli::{
+        amount,
+        confirm::{Consent, YesFlag},
+        error::{CliResult, Kind},
+        gc,
+        print::{Form, count},
+        table::Table,
+    },
     tree::ids::ProjectId,
 };
 
@@ -22,20 +29,22 @@ pub(super) enum Verb {
         #[arg(value_name = "PROJECT")]
         project: ProjectId,
     },
-    /// Remove old runs of a project
+    /// Remove old runs of a project; the last run of a task and its last answer stay
     Gc {
         /// Project
         #[arg(value_name = "PROJECT")]
         project: ProjectId,
-        /// Only runs that ended longer ago than this, such as 168h
-        #[arg(long, value_name = "TIME", default_value = "168h")]
+        /// Only runs that ended longer ago than this; the unit is required: 12h, 30d
+        #[arg(long, value_name = "TIME", default_value = "168h", value_parser = age)]
         older_than: String,
-        /// Leave runs alone that did not succeed
+        /// Keep runs that did not succeed
         #[arg(long)]
         keep_failed: bool,
-        /// Only say what would go
+        /// Only say what would be removed
         #[arg(long)]
         dry_run: bool,
+        #[command(flatten)]
+        yes: YesFlag,
     },
     /// Remove a project with all its tasks
     Delete {
@@ -45,6 +54,8 @@ pub(super) enum Verb {
         /// Stop what is live of it first
         #[arg(long)]
         force: bool,
+        #[command(flatten)]
+        yes: YesFlag,
     },
 }
 
@@ -53,12 +64,37 @@ pub(super) fn run(verb: &Verb, call: &Call<'_>) -> CliResult<ExitCode> {
     let answer = match verb {
         Verb::List => return list(call),
         Verb::Stats { project } => call.client.get(&format!("/api/projects/{project}/stats"))?,
-        Verb::Gc { project, older_than, keep_failed, dry_run } => {
+        Verb::Gc { project, older_than, keep_failed, dry_run, yes } => {
             let older_than = escaped(older_than);
-            let query = format!("older_than={older_than}&keep_failed={keep_failed}&dry_run={dry_run}");
-            call.client.post(&format!("/api/projects/{project}/gc?{query}"), None)?
+            let query =
+                format!("/api/projects/{project}/gc?older_than={older_than}&keep_failed={keep_failed}");
+            let collect = |dry_run: bool| call.client.post(&format!("{query}&dry_run={dry_run}"), None);
+            if !dry_run {
+                yes.required(call.form)?;
+            }
+            if !dry_run && yes.asks(call.form) {
+                let would = collect(true)?;
+                let number = |key: &str| would[key].as_u64().unwrap_or_default();
+                let runs = count(number("deleted_runs"), "old run");
+                let size = amount::size(number("freed_bytes"));
+                let question = format!("Remove {runs} of project {project}, {size}?");
+                if yes.ask(call.context, call.form, &question)? == Consent::Refused {
+                    return Ok(ExitCode::from(Kind::Failed.code()));
+                }
+            }
+            collect(*dry_run)?
         }
-        Verb::Delete { project, force } => {
+        Verb::Delete { project, force, yes } => {
+            if yes.asks(call.form) {
+                let stats = call.client.get(&format!("/api/projects/{project}/stats"))?;
+                let number = |key: &str| stats[key].as_u64().unwrap_or_default();
+                let tasks = count(number("total_tasks"), "task");
+                let runs = count(number("total_runs"), "run");
+                let question = format!("Delete project {project} with {tasks}, {runs} and all answers?");
+                if yes.ask(call.context, call.form, &question)? == Consent::Refused {
+                    return Ok(ExitCode::from(Kind::Failed.code()));
+                }
+            }
             call.client.delete(&format!("/api/projects/{project}?force={force}"))?
         }
     };
@@ -73,6 +109,11 @@ pub(super) fn run(verb: &Verb, call: &Call<'_>) -> CliResult<ExitCode> {
     }
     call.context.printer().table(&table)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Checks an age; the daemon reads it.
+fn age(text: &str) -> Result<String, String> {
+    gc::age(text).map(|_| text.to_owned())
 }
 
 fn list(call: &Call<'_>) -> CliResult<ExitCode> {

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     cli::{
+        confirm::{Consent, YesFlag},
         error::{CliError, CliResult, Kind},
         print::Form,
         table::Table,
@@ -44,8 +45,13 @@ pub(super) enum Verb {
     Stop(TaskName),
     /// Take up a task again that has ended
     Resume(TaskName),
-    /// Remove a task that has ended, with all its runs
-    Delete(TaskName),
+    /// Delete a task that has ended, with all its runs and answers
+    Delete {
+        #[command(flatten)]
+        task: TaskName,
+        #[command(flatten)]
+        yes: YesFlag,
+    },
 }
 
 /// Asks.
@@ -68,8 +74,12 @@ pub(super) fn run(verb: &Verb, call: &Call<'_>) -> CliResult<ExitCode> {
                 call.client.post(&format!("{}/resume", project_path(&task)), None)?,
             )
         }
-        Verb::Delete(name) => {
-            let task = name.resolve(call)?;
+        Verb::Delete { task, yes } => {
+            let task = task.resolve(call)?;
+            let question = format!("Delete task {task} with all its runs and answers?");
+            if yes.ask(call.context, call.form, &question)? == Consent::Refused {
+                return Ok(ExitCode::from(Kind::Failed.code()));
+            }
             said(call, &task, "deleted", call.client.delete(&project_path(&task))?)
         }
     }

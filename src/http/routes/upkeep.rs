@@ -24,8 +24,8 @@ const A_WEEK: Duration = Duration::from_hours(168);
 
 const OLDER_THAN: Param = opaque(
     "older_than",
-    "^([0-9]{1,6}|([0-9]{1,6}(ms|s|m|h|d)){1,4})$",
-    "How long ago a run has ended, as in `90m`, `1d12h`, or a number of seconds; without it `168h`",
+    "^([0-9]{1,6}(ms|s|m|h|d)){1,4}$",
+    "How long ago a run has ended, as in `90m` or `30d`; the unit is required; without it `168h`",
 );
 const KEEP_FAILED: Param = flag("keep_failed", "Whether runs that failed are kept");
 const DRY_RUN: Param = flag("dry_run", "Whether it is only told what would be deleted");
@@ -73,6 +73,10 @@ async fn gc(call: Call, project: ProjectId) -> Result<Response> {
     api.project(&project)?;
     let age = match query.text(&OLDER_THAN)? {
         None => A_WEEK,
+        // As seconds a bare number that was meant as days would remove nearly everything.
+        Some(text) if text.parse::<u64>().is_ok() => {
+            return Err(bad(&OLDER_THAN, &"the unit is missing; write 30d for days, or 12h for hours"));
+        }
         Some(text) => config::parse_duration(text)
             .ok_or_else(|| bad(&OLDER_THAN, &"it is no time such as 90m, 168h or 30d"))?,
     };

@@ -70,7 +70,7 @@ fn file_system(place: &Place, noticing: Noticing) -> Check {
 
 fn disk(place: &Place) -> Check {
     let name = "disk";
-    let hint = "make room, for example with `run-agent gc`, or move the tree";
+    let hint = "make room, for example with `run-agent gc --older-than 30d`, or move the tree";
     let Some(free) = place.free else {
         return Check::warn(name, "the kernel does not say how much room is left", "look with `df`");
     };

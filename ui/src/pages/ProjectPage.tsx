@@ -103,7 +103,7 @@ export default function ProjectPage({ project }: { project: string }) {
           )}
           <Card title={strings.project.destroy}>
             <p className="note">{strings.project.destroyHint}</p>
-            <Command text={`run-agent gc --project ${project} --dry-run`} />
+            <Command text={`run-agent gc --project ${project} --older-than 30d --dry-run`} />
             <Command text={`run-agent server project delete ${project}`} />
           </Card>
         </div>

@@ -10,7 +10,8 @@ import { BusView } from "../bus/BusView";
 import { questions } from "../bus/questions";
 import { useNow } from "../lib/clock";
 import { useExternal } from "../lib/external";
-import { duration, shortTask } from "../lib/format";
+import { isAnswer } from "../lib/answer";
+import { duration, shortRun, shortTask } from "../lib/format";
 import { places } from "../lib/places";
 import { whyOf } from "../lib/why";
 import { Question } from "../overview/Lists";
@@ -134,7 +135,7 @@ function Overview({ task }: { task: TaskDetail }) {
     <div className="grid">
       <div className="grid-main">
         <Asks task={task} />
-        {last && last.end_time !== undefined && <Answer run={last} />}
+        <Answer runs={task.runs.filter((run) => run.end_time !== undefined).slice(0, ANSWERS)} />
         <Card title={strings.task.prompt} actions={prompt.data && <CopyButton text={prompt.data.content} />}>
           {prompt.isPending ? <Loading /> : <Clamped text={prompt.data?.content ?? ""} />}
         </Card>
@@ -236,22 +237,33 @@ function Asks({ task }: { task: TaskDetail }) {
   );
 }
 
-function Answer({ run }: { run: Run }) {
+/** So many runs are looked through for an answer. */
+const ANSWERS = 20;
+
+/** The answer of the newest of these runs that has one: a run that left none does not hide the one before it. */
+function Answer({ runs }: { runs: Run[] }) {
+  const [run, ...older] = runs;
+  return run === undefined ? null : <AnswerOf key={run.id} run={run} older={older} />;
+}
+
+function AnswerOf({ run, older }: { run: Run; older: Run[] }) {
   const file = useRunFile(run, "output.md");
-  if (!file.data || file.data.content.trim() === "") return null;
+  if (file.isPending) return null;
+  const text = file.data?.content ?? "";
+  if (!isAnswer(text)) return <Answer runs={older} />;
   return (
     <Card
       title={strings.task.answer}
       actions={
         <>
           <Link className="card-link" to={places.run(run.project_id, run.task_id, run.id)}>
-            {strings.task.latest}
+            {strings.task.answerOf(shortRun(run.id))}
           </Link>
-          <CopyButton text={file.data.content} />
+          <CopyButton text={text} />
         </>
       }
     >
-      <Clamped text={file.data.content} />
+      <Clamped text={text} />
     </Card>
   );
 }
