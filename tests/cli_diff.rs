@@ -2,8 +2,10 @@
 
 use std::{path::Path, process::Command, time::Duration};
 
-use crate::common::tasks::{Bench, DONE, until};
+use run_agent::tree::changes::NotRecorded;
 use serde_json::Value;
+
+use crate::common::tasks::{Bench, DONE, UNTIL_GO, until};
 
 /// Runs git in a folder as a person would.
 #[track_caller]
@@ -112,7 +114,7 @@ fn commits_are_changes_too_and_the_record_names_them() {
 #[test]
 fn a_run_that_goes_on_shows_what_it_has_changed_so_far() {
     let bench = bench();
-    let script = format!("echo now >>a.txt; touch begun; {}; {DONE}", crate::common::tasks::UNTIL_GO);
+    let script = format!("echo now >>a.txt; touch begun; {UNTIL_GO}; {DONE}");
     let driver = bench.start("t", "", &script);
     until("it has begun", || bench.sandbox.work().join("begun").exists());
     assert_eq!(files(&bench, "p/t"), ["modified a.txt", "added begun"]);
@@ -125,8 +127,84 @@ fn a_run_that_goes_on_shows_what_it_has_changed_so_far() {
 fn in_no_repository_nothing_is_looked_at() {
     let bench = Bench::new();
     assert_eq!(bench.task("t", "", &format!("echo x >x; {DONE}")).outcome.code, 0);
-    assert_eq!(bench.runs("t")[0].git, None);
+    assert_eq!(not_recorded(&bench, "t"), Some(NotRecorded::NoRepository));
+    assert!(!bench.run_file("t", 0, "git").exists(), "nothing is written");
     bench.run("diff p/t").fails(3, "its folder was in no git repository", "--cwd");
+}
+
+fn not_recorded(bench: &Bench, task: &str) -> Option<NotRecorded> {
+    bench.runs(task)[0].git.as_ref().and_then(|git| git.not_recorded)
+}
+
+/// A `$PATH` with what the scripts of this file need, and without git.
+fn path_without_git(bench: &Bench) -> std::path::PathBuf {
+    let folder = bench.sandbox.path("no-git");
+    std::fs::create_dir(&folder).unwrap();
+    for program in ["sh", "touch", "sleep", "rm"] {
+        let paths = ["/bin", "/usr/bin"].map(|at| Path::new(at).join(program));
+        let found = paths.iter().find(|path| path.exists()).unwrap();
+        std::os::unix::fs::symlink(found, folder.join(program)).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_machine_without_git_is_not_taken_for_a_folder_without_a_repository() {
+    let bench = bench();
+    let path = path_without_git(&bench);
+    let outcome = crate::common::outcome(bench.command("job", "t", "", "echo c >>a.txt").env("PATH", &path));
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    // What is recorded holds, however git is by now.
+    for at in [path.to_str().unwrap(), "/usr/bin:/bin"] {
+        let said = bench.sandbox.run_with(&[("PATH", at)], "diff p/t");
+        said.fails(3, "git was not installed, or not in $PATH, when it ran", "install git");
+    }
+    assert_eq!(not_recorded(&bench, "t"), Some(NotRecorded::GitMissing));
+    let doctor = bench.sandbox.run_with(&[("PATH", path.to_str().unwrap())], "doctor");
+    let line = doctor.stdout.lines().find(|line| line.starts_with("git ")).unwrap();
+    assert!(line.contains("warn") && line.contains("`run-agent diff` has nothing to show"), "{line}");
+    assert!(doctor.stderr.contains("hint: git: install git"), "{doctor:?}");
+    assert!(bench.run("doctor").stdout.lines().any(|l| l.starts_with("git ") && l.contains("ok")));
+
+    let driver = bench.command("job", "live", "", UNTIL_GO).env("PATH", &path).spawn().unwrap();
+    bench.until_running("live");
+    bench.run("diff p/live").fails(16, "what run p/live/", "");
+    let said = bench.run("diff p/live").stderr;
+    assert!(said.contains("git is not installed"), "{said}");
+    bench.touch("go");
+    assert!(driver.wait_with_output().unwrap().status.success());
+}
+
+#[test]
+fn a_folder_that_the_run_removed_is_not_taken_for_a_missing_git() {
+    let bench = bench();
+    let outcome = crate::common::outcome(&mut bench.command("job", "t", "", "rm -rf \"$PWD\""));
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert_eq!(not_recorded(&bench, "t"), Some(NotRecorded::Failed));
+    std::fs::create_dir_all(bench.sandbox.work()).unwrap();
+    bench.run("diff p/t").fails(3, "is not there any more", "");
+}
+
+#[test]
+fn looks_that_were_turned_off_are_said_to_be() {
+    let bench = bench();
+    let config = bench.sandbox.write("off.yaml", "defaults: {record_changes: false}\n");
+    let off = [("CONDUCTOR_CONFIG", config.to_str().unwrap())];
+    let mut job = bench.command("job", "t", "", "echo c >>a.txt");
+    assert_eq!(crate::common::outcome(job.envs(off)).code, 0);
+    assert_eq!(not_recorded(&bench, "t"), Some(NotRecorded::Disabled));
+    bench.run("diff p/t").fails(3, "defaults.record_changes was false", "set defaults.record_changes: true");
+    let doctor = bench.sandbox.run_with(&off, "doctor").stdout;
+    assert!(doctor.contains("not used: defaults.record_changes is false"), "{doctor}");
+}
+
+#[test]
+fn a_run_that_never_started_is_not_said_to_have_had_no_repository() {
+    let bench = bench();
+    assert_eq!(bench.task("t", "", DONE).outcome.code, 0);
+    assert_eq!(bench.run("resume p/t --no-wait").code, 0);
+    assert_eq!(bench.run("stop p/t").code, 0);
+    bench.run("diff p/t").fails(3, "it may never have started", "run-agent list");
 }
 
 #[test]
@@ -198,4 +276,6 @@ fn a_git_that_hangs_holds_up_no_run() {
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     let note = bench.runs("t")[0].git.clone().unwrap().note.unwrap();
     assert_eq!(note, "git took too long");
+    assert_eq!(not_recorded(&bench, "t"), Some(NotRecorded::Deadline));
+    bench.run("diff p/t").fails(3, "git took too long", "did not answer in time");
 }

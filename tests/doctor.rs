@@ -41,6 +41,7 @@ fn everything_is_looked_at_once() {
         "user_namespaces",
         "clock",
         "leftovers",
+        "git",
         "daemon",
         "agent",
     ];

@@ -32,6 +32,22 @@ fn with_systemctl(sandbox: &Sandbox) -> String {
 }
 
 #[test]
+fn a_machine_without_systemctl_is_said_to_be_one() {
+    let sandbox = Sandbox::new();
+    let empty = sandbox.path("bin");
+    fs::create_dir(&empty).expect("a folder");
+    let run = |line: &str| sandbox.run_with(&[("PATH", empty.to_str().expect("text"))], line);
+    let missing = "systemctl is not installed, or not in $PATH";
+    for line in ["service install", "service uninstall"] {
+        let said = run(line);
+        assert!(said.code == 11 && said.stderr.contains(missing), "{said:?}");
+        assert!(said.stderr.contains("hint: ") && said.stderr.contains("run-agent serve"), "{said:?}");
+    }
+    sandbox.write("home/.config/systemd/user/run-agent.service", "");
+    assert!(run("service status").stderr.contains(missing));
+}
+
+#[test]
 fn a_unit_is_installed_linted_and_removed() {
     let sandbox = Sandbox::new();
     let path = with_systemctl(&sandbox);

@@ -17,7 +17,7 @@ use crate::{
     runner,
     tree::{
         Tree, TreeError,
-        changes::{ChangeKind, ChangedFile, Changes, GitInfo},
+        changes::{ChangeKind, ChangedFile, Changes, GitInfo, NotRecorded},
         format,
         refs::RunRef,
         run_info::RunInfo,
@@ -118,11 +118,36 @@ fn recorded(tree: &Tree, run: &RunRef, info: &RunInfo) -> CliResult<Known> {
         let patch = root.read_opt(&run.dir().patch(), MAX_PATCH).map_err(TreeError::from)?;
         return Ok(Known { changes, patch });
     }
-    let (why, hint) = match &info.git {
-        None => ("its folder was in no git repository".to_owned(), "run agents in a repository: --cwd"),
-        Some(git) => (git.note.clone().unwrap_or_default(), "`run-agent list` shows the other runs"),
-    };
+    let (why, hint) = why_not(info);
     Err(CliError::new(Kind::NotFound, format!("what run {run} changed is not known: {why}")).with_hint(hint))
+}
+
+/// Why it is not known what a run changed, and what makes it known of the next.
+fn why_not(info: &RunInfo) -> (String, &'static str) {
+    const OTHERS: &str = "`run-agent list` shows the other runs";
+    let Some(git) = &info.git else {
+        // A record of an older version, of an import, or of a run that never started.
+        return ("its record does not say why; it may never have started".to_owned(), OTHERS);
+    };
+    let note = || git.note.clone().unwrap_or_else(|| "the look at its folder failed".to_owned());
+    match git.not_recorded {
+        Some(NotRecorded::NoRepository) => (
+            "its folder was in no git repository when it started".to_owned(),
+            "run agents in a repository: --cwd",
+        ),
+        Some(NotRecorded::GitMissing) => (
+            "git was not installed, or not in $PATH, when it ran".to_owned(),
+            "install git; `run-agent doctor` says whether it is found",
+        ),
+        Some(NotRecorded::Disabled) => (
+            "defaults.record_changes was false when it started".to_owned(),
+            "set defaults.record_changes: true in the configuration",
+        ),
+        Some(NotRecorded::Deadline) => {
+            (note(), "git did not answer in time; see whether `git status` is slow in that folder")
+        }
+        Some(NotRecorded::Failed | NotRecorded::Other) | None => (note(), OTHERS),
+    }
 }
 
 fn stat(context: &Context, changes: &Changes) -> CliResult<()> {

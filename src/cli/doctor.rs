@@ -56,6 +56,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
         WatchMode::Native | WatchMode::Auto => Noticing::ByTheKernel,
     };
     let mut checks = doctor::check(&runner.tree, noticing);
+    checks.push(doctor::git(context.environment().iter(), runner.config.defaults.record_changes));
     checks.push(daemon(&runner));
     checks.extend(webhook(&runner));
     checks.extend(agents(context, &runner));

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    io,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -16,6 +17,7 @@ use crate::{config::Port, fsx, process::command::CommandSpec, tree::TreeError};
 
 const SERVICE: &str = "run-agent.service";
 const SOCKET: &str = "run-agent.socket";
+const NO_SYSTEMCTL: &str = "systemctl is not installed, or not in $PATH: this machine may not run systemd";
 const SERVICE_TEXT: &str = include_str!("../../packaging/systemd/run-agent.service");
 const SOCKET_TEXT: &str = include_str!("../../packaging/systemd/run-agent.socket");
 
@@ -138,10 +140,14 @@ impl Units<'_> {
         for name in [SERVICE, SOCKET] {
             let path = self.folder.join(name);
             if fsx::exists_outside(&path) {
-                let state = self.systemctl(&["is-active", name]).output();
-                let state = state.map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned());
-                let state =
-                    state.ok().filter(|s| !s.is_empty()).unwrap_or_else(|| "of unknown state".to_owned());
+                let state = match self.systemctl(&["is-active", name]).output() {
+                    Ok(output) => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                        format!("of unknown state: {NO_SYSTEMCTL}")
+                    }
+                    Err(e) => format!("of unknown state: systemctl cannot be started: {e}"),
+                };
+                let state = if state.is_empty() { "of unknown state" } else { &state };
                 self.say(&format!("{name} is {state} ({})", path.display()))?;
             } else if name == SERVICE {
                 self.say("the service is not installed (run-agent service install)")?;
@@ -187,7 +193,12 @@ impl Units<'_> {
                 CliError::new(Kind::Failed, format!("{shown} failed: {why}"))
                     .with_hint("the files are in place; call it yourself where systemd runs for this user")
             };
-            let output = self.systemctl(call).output().map_err(|e| failed(e.to_string()))?;
+            let output = self.systemctl(call).output().map_err(|e| match e.kind() {
+                io::ErrorKind::NotFound => CliError::new(Kind::ProgramMissing, NO_SYSTEMCTL).with_hint(
+                    "start and stop the daemon yourself with `run-agent serve`, or with another supervisor",
+                ),
+                _ => failed(e.to_string()),
+            })?;
             if !output.status.success() {
                 return Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
             }

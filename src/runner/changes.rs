@@ -20,7 +20,7 @@ use crate::{
     process::git::{self, FileChange, FileChangeKind, GitError, Repository, Setting, Snapshot, Store},
     tree::{
         Tree, TreeError,
-        changes::{ChangeKind, ChangedFile, Changes, DiffStat, GitInfo, WorkFolderBefore},
+        changes::{ChangeKind, ChangedFile, Changes, DiffStat, GitInfo, NotRecorded, WorkFolderBefore},
         format,
         refs::RunRef,
         run_info::RunInfo,
@@ -50,7 +50,7 @@ pub(super) fn before(runner: &Runner, info: &RunInfo) {
     let (root, run) = (runner.tree.root(), run_of(info));
     // The agent starts should we end in the middle of the look, and then this holds.
     let words = Some("the look before the run was cut off".to_owned());
-    let cut_off = WorkFolderBefore { version: 1, head: None, tree: None, note: words };
+    let cut_off = not_seen(NotRecorded::Failed, words);
     if let Err(e) = write_before(root, &run, &cut_off) {
         tracing::warn!(run = %run, error = %e, "cannot keep a look at the work folder");
         return;
@@ -60,15 +60,35 @@ pub(super) fn before(runner: &Runner, info: &RunInfo) {
     let store = Store::new(root, run.dir().git());
     let taken = found.and_then(|repository| git::snapshot(&setting, &repository, &store, root.path()));
     let record = match taken {
-        Ok(Snapshot { tree, left_out }) => {
-            WorkFolderBefore { version: 1, head, tree: Some(tree), note: left_out_note(&left_out) }
-        }
-        Err(e) => WorkFolderBefore { version: 1, head, tree: None, note: Some(note(&e)) },
+        Ok(Snapshot { tree, left_out }) => WorkFolderBefore {
+            version: 1,
+            head,
+            tree: Some(tree),
+            not_recorded: None,
+            note: left_out_note(&left_out),
+        },
+        Err(e) => WorkFolderBefore { head, ..not_seen(reason(&e), Some(e.to_string())) },
     };
     if let Err(e) = write_before(root, &run, &record) {
         tracing::warn!(run = %run, error = %e, "cannot keep the look at the work folder");
     }
     tracing::debug!(run = %run, took = ?began.elapsed(), "looked at the work folder before the run");
+}
+
+fn not_seen(reason: NotRecorded, note: Option<String>) -> WorkFolderBefore {
+    WorkFolderBefore { version: 1, head: None, tree: None, not_recorded: Some(reason), note }
+}
+
+/// Says why nothing was looked at before a run that has begun; `None`: there was a look. `wanted` is the setting
+/// `record_changes`.
+pub(super) fn skipped(runner: &Runner, info: &RunInfo, wanted: bool) -> Option<GitInfo> {
+    let because = |reason| Some(GitInfo { not_recorded: Some(reason), ..GitInfo::default() });
+    if !wanted {
+        return because(NotRecorded::Disabled);
+    }
+    let setting = Setting::new(runner.environment.iter(), Instant::now() + BEFORE);
+    let cwd = Path::new(info.cwd.as_deref().unwrap_or("/"));
+    if git::is_in_work_tree(cwd, &setting) { None } else { because(NotRecorded::NoRepository) }
 }
 
 fn write_before(root: &Root, run: &RunRef, record: &WorkFolderBefore) -> std::result::Result<(), TreeError> {
@@ -85,17 +105,22 @@ fn before_file(run: &RunRef) -> RelPath {
 pub(super) fn after(runner: &Runner, info: &RunInfo) -> Option<GitInfo> {
     let (root, run) = (runner.tree.root(), run_of(info));
     let before = format::read::<WorkFolderBefore>(root, &before_file(&run)).unwrap_or_else(|e| {
-        let note = Some(format!("the look before the run was lost: {e}"));
-        Some(WorkFolderBefore { version: 1, head: None, tree: None, note })
-    })?;
-    Some(compare(runner, info, &run, before))
+        Some(not_seen(NotRecorded::Failed, Some(format!("the look before the run was lost: {e}"))))
+    });
+    match before {
+        Some(before) => Some(compare(runner, info, &run, before)),
+        // What was said at its start.
+        None => info.git.clone(),
+    }
 }
 
 /// Removes what was kept of the work folder, once the record of the end stands.
 pub(super) fn forget(runner: &Runner, info: &RunInfo) {
     let (root, run) = (runner.tree.root(), run_of(info));
+    let never_looked =
+        |git: &GitInfo| matches!(git.not_recorded, Some(NotRecorded::NoRepository | NotRecorded::Disabled));
     // Left behind it costs room, and nothing else.
-    if info.git.is_some()
+    if info.git.as_ref().is_some_and(|git| !never_looked(git))
         && let Err(e) = root.remove_tree(&run.dir().git())
     {
         tracing::warn!(run = %run, error = %e, "cannot remove what was kept of the work folder");
@@ -103,7 +128,13 @@ pub(super) fn forget(runner: &Runner, info: &RunInfo) {
 }
 
 fn compare(runner: &Runner, info: &RunInfo, run: &RunRef, before: WorkFolderBefore) -> GitInfo {
-    let mut git = GitInfo { head_before: before.head, head_after: None, diffstat: None, note: before.note };
+    let mut git = GitInfo {
+        head_before: before.head,
+        head_after: None,
+        diffstat: None,
+        not_recorded: before.not_recorded,
+        note: before.note,
+    };
     let Some(tree_before) = before.tree else { return git };
     let root = runner.tree.root();
     let mut look = Look::begin(&runner.environment, info, AFTER);
@@ -116,14 +147,20 @@ fn compare(runner: &Runner, info: &RunInfo, run: &RunRef, before: WorkFolderBefo
         git.diffstat = Some(stat);
         Ok(changes)
     });
+    let mut listed = false;
     let kept = done.and_then(|changes| {
         if changes.more {
             add_note(&mut git.note, Some(format!("only the first {MAX_FILES} changed files are listed")));
         }
         keep(&runner.tree, run, &changes)?;
+        listed = true;
         look.keep_patch(&store, root, run, &changes)
     });
-    add_note(&mut git.note, kept.err().map(|e| note(&e)));
+    if let Err(e) = kept {
+        // A patch that is too large leaves the list of files.
+        git.not_recorded = (!listed).then(|| reason(&e));
+        add_note(&mut git.note, Some(e.to_string()));
+    }
     let late = info.end_time.and_then(|end| (runner.tree.clock().now() - end).to_std().ok());
     if let Some(late) = late.filter(|l| *l > LATE + AFTER && git.diffstat.is_some()) {
         let seconds = late.as_secs();
@@ -139,7 +176,14 @@ fn compare(runner: &Runner, info: &RunInfo, run: &RunRef, before: WorkFolderBefo
 pub fn so_far(tree: &Tree, environment: &Environment, info: &RunInfo) -> Result<(Changes, Vec<u8>)> {
     let (root, run) = (tree.root(), run_of(info));
     let refused = |why: String| RunnerError::Refused(why);
-    let unknown = || refused(format!("what run {run} changes is not known: its folder is in no repository"));
+    let unknown = || {
+        let why = match info.git.as_ref().and_then(|git| git.not_recorded) {
+            Some(NotRecorded::Disabled) => "defaults.record_changes was false when it started",
+            Some(NotRecorded::NoRepository) => "its folder was in no git repository when it started",
+            _ => "nothing was looked at before it started",
+        };
+        refused(format!("what run {run} changes is not known: {why}"))
+    };
     let before: WorkFolderBefore = format::read(root, &before_file(&run))?.ok_or_else(unknown)?;
     let Some(tree_before) = before.tree else {
         return Err(refused(format!(
@@ -239,8 +283,12 @@ fn on_disk(file: FileChange) -> ChangedFile {
     ChangedFile { path: file.path, old_path: file.old_path, change, insertions, deletions }
 }
 
-fn note(error: &GitError) -> String {
-    if error.is_missing_program() { "git is not installed".to_owned() } else { error.to_string() }
+fn reason(error: &GitError) -> NotRecorded {
+    match error {
+        GitError::NotInstalled => NotRecorded::GitMissing,
+        e if e.is_timeout() => NotRecorded::Deadline,
+        _ => NotRecorded::Failed,
+    }
 }
 
 fn left_out_note(left_out: &[String]) -> Option<String> {

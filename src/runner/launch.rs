@@ -239,8 +239,9 @@ fn command(
 /// Writes down how a run's agent was called, secrets redacted, and what is known of its program's version; nothing is asked.
 pub(super) fn describe(runner: &Runner, info: &mut RunInfo) {
     // The command that cannot be made any more did start: its record goes without these words.
-    let Ok(Start { spec, env, model, .. }) = spec(runner, info) else { return };
+    let Ok(Start { spec, env, model, record_changes, .. }) = spec(runner, info) else { return };
     info.model = model;
+    info.git = changes::skipped(runner, info, record_changes);
     let variables = env.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
     let given = variables.filter(|(name, _)| is_secret_name(name)).map(|(_, value)| value);
     let redactor = runner.redactor.clone().and(given, SHORTEST_GIVEN);

@@ -21,7 +21,7 @@ use crate::{
     },
     transcript::WRAP,
     tree::{refs::RunRef, task::TaskKind, task_lock::TaskLock},
-    view::outcome,
+    view::{answer::NOT_HEARD, outcome},
 };
 
 /// The whole command of an agent that is called with these arguments.
@@ -83,6 +83,7 @@ pub fn begin_session(runner: &Runner, submission: &Submission) -> Result<Session
     if settings.defaults.record_changes {
         changes::before(runner, &info);
     }
+    info.git = changes::skipped(runner, &info, settings.defaults.record_changes);
     let attended = foreground.start(runner.tree.root()).map_err(RunnerError::Refused)?;
     WRAP.clone_into(&mut info.driver);
     // From here on the agent runs: what cannot be written now is written at the end.
@@ -114,8 +115,7 @@ impl Session {
             let mut info = runner.tree.run_info(&run)?;
             let output = run.dir().output();
             if !runner.tree.root().exists(&output)? {
-                let text = "(a session at a terminal: what was said there was not recorded)\n";
-                runner.tree.root().replace(&output, text.as_bytes())?;
+                runner.tree.root().replace(&output, format!("{NOT_HEARD}\n").as_bytes())?;
             }
             let outcome = outcome::of_exit(&record, None);
             let end = End { outcome: &outcome, account: None };

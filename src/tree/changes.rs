@@ -18,9 +18,32 @@ pub struct GitInfo {
     /// How much changed, committed or not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub diffstat: Option<DiffStat>,
+    /// Why it is not known what changed; absent where it is known, and in records of older versions.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub not_recorded: Option<NotRecorded>,
     /// What could not be looked at, and why.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub note: Option<String>,
+}
+
+/// Why it is not known what a run changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NotRecorded {
+    /// Its work folder was in no git repository when it started.
+    NoRepository,
+    /// The git program was not installed.
+    GitMissing,
+    /// `defaults.record_changes` was false.
+    Disabled,
+    /// Git did not answer in time.
+    Deadline,
+    /// Git, or the disk, failed; the note has the words.
+    Failed,
+    /// Another version wrote a word that this one does not know.
+    #[serde(other)]
+    #[schemars(skip)]
+    Other,
 }
 
 /// How much changed.
@@ -114,6 +137,9 @@ pub struct WorkFolderBefore {
     /// Git's tree object of it; its objects lie beside this file.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tree: Option<String>,
+    /// Why there is no tree.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub not_recorded: Option<NotRecorded>,
     /// What could not be looked at, and why.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub note: Option<String>,

@@ -50,7 +50,7 @@ const PASSED_ON: &[&str] = &["PATH", "HOME", "XDG_CONFIG_HOME", "GIT_CEILING_DIR
 pub enum GitError {
     /// It could not be started, took too long or printed too much.
     #[error(transparent)]
-    Bounded(#[from] BoundedError),
+    Bounded(BoundedError),
     /// It refused.
     #[error("git {verb}: {words}")]
     Refused {
@@ -62,17 +62,36 @@ pub enum GitError {
     /// It said something that is not understood.
     #[error("git {0} gave an answer that is not understood")]
     Answer(&'static str),
+    /// There is no such program.
+    #[error("git is not installed")]
+    NotInstalled,
+    /// The folder in which it is to be called is gone.
+    #[error("the folder {0} is not there any more")]
+    FolderGone(String),
     /// Our own files beside it.
     #[error(transparent)]
     Fs(#[from] crate::fsx::FsError),
 }
 
 impl GitError {
-    /// Whether there is no such program.
+    /// Names what a start that failed lacks: the kernel says the same of a missing program and of a missing folder.
+    fn of_call(error: BoundedError, folder: &Path) -> Self {
+        match &error {
+            BoundedError::Start { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                if folder.is_dir() {
+                    Self::NotInstalled
+                } else {
+                    Self::FolderGone(folder.display().to_string())
+                }
+            }
+            _ => Self::Bounded(error),
+        }
+    }
+
+    /// Whether git was ended because it took too long.
     #[must_use]
-    pub fn is_missing_program(&self) -> bool {
-        matches!(self, Self::Bounded(BoundedError::Start { source, .. })
-            if source.kind() == std::io::ErrorKind::NotFound)
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Bounded(BoundedError::TimedOut(_)))
     }
 }
 
@@ -118,7 +137,7 @@ impl Setting {
         stdin: &[u8],
     ) -> Result<(Finished, Vec<u8>), GitError> {
         let bounds = Bounds { deadline: self.deadline, output: LIST, life: Life::ItsOwn };
-        Ok(bounded::output(&self.command(folder, args), stdin, bounds)?)
+        bounded::output(&self.command(folder, args), stdin, bounds).map_err(|e| GitError::of_call(e, folder))
     }
 
     /// Calls git, and takes its answer.
@@ -137,7 +156,8 @@ impl Setting {
         most: u64,
     ) -> Result<(), GitError> {
         let bounds = Bounds { deadline: self.deadline, output: most, life: Life::ItsOwn };
-        accepted(args, &bounded::run(&self.command(folder, args), b"", to, bounds)?)
+        let finished = bounded::run(&self.command(folder, args), b"", to, bounds);
+        accepted(args, &finished.map_err(|e| GitError::of_call(e, folder))?)
     }
 
     fn command(&self, folder: &Path, args: &[&str]) -> CommandSpec {
@@ -153,6 +173,26 @@ impl Setting {
     }
 }
 
+/// The oldest git that understands all that it is asked: `rev-parse --path-format`.
+pub const OLDEST: (u32, u32) = (2, 31);
+
+/// The version of the git program: its words, and its first two numbers where it says them.
+///
+/// # Errors
+/// [`GitError::NotInstalled`], or if it does not answer.
+pub fn version(setting: &Setting) -> Result<(String, Option<(u32, u32)>), GitError> {
+    let answer = setting.call(Path::new("/"), &["version"], b"")?;
+    let words = String::from_utf8_lossy(&answer).trim().trim_start_matches("git version ").to_owned();
+    let numbers = numbers(&words);
+    Ok((words, numbers))
+}
+
+/// (2, 39) of "2.39.5 (Apple Git-154)".
+fn numbers(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.split(|c: char| !c.is_ascii_digit());
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
 /// What git says when it refuses, as an error.
 pub(super) fn accepted(args: &[&str], finished: &Finished) -> Result<(), GitError> {
     if finished.status.success() {
@@ -163,4 +203,36 @@ pub(super) fn accepted(args: &[&str], finished: &Finished) -> Result<(), GitErro
     let words = words.or_else(|| finished.words.lines().rev().find(said)).unwrap_or("it refused");
     let verb = args.first().copied().unwrap_or_default().to_owned();
     Err(GitError::Refused { verb, words: words.trim_start_matches("fatal: ").chars().take(300).collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn versions_are_understood() {
+        for (words, expected) in [
+            ("2.39.5", Some((2, 39))),
+            ("2.30.1 (Apple Git-130)", Some((2, 30))),
+            ("3.0.rc1", Some((3, 0))),
+            ("unknown", None),
+        ] {
+            assert_eq!(numbers(words), expected, "{words}");
+        }
+        assert!(Some((2, 30)) < Some(OLDEST) && Some((3, 0)) > Some(OLDEST));
+    }
+
+    #[test]
+    fn a_missing_program_and_a_missing_folder_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let empty = folder.path().join("bin");
+        let environment = [(OsStr::new("PATH"), empty.as_os_str())];
+        let setting = Setting::new(environment.into_iter(), Instant::now() + Duration::from_secs(20));
+        let missing = setting.call(folder.path(), &["version"], b"").unwrap_err();
+        assert!(matches!(missing, GitError::NotInstalled), "{missing:?}");
+        let gone = setting.call(&folder.path().join("gone"), &["version"], b"").unwrap_err();
+        assert!(gone.to_string().contains("gone is not there any more"), "{gone}");
+    }
 }

@@ -10,7 +10,7 @@ mod compare;
 mod repository;
 mod snapshot;
 
-pub use call::{GitError, Setting};
+pub use call::{GitError, OLDEST, Setting, version};
 pub use compare::{FileChange, FileChangeKind, Store, changes, patch};
 pub use repository::{Repository, is_in_work_tree};
 pub use snapshot::{Snapshot, snapshot};

@@ -4,6 +4,7 @@
 
 mod check;
 mod clock;
+mod git;
 mod leftovers;
 mod machine;
 mod place;
@@ -11,6 +12,7 @@ mod place;
 use crate::{process::abilities::Abilities, tree::Tree};
 
 pub use check::{Check, State};
+pub use git::check as git;
 pub use place::Noticing;
 
 /// Looks at everything.
