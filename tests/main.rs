@@ -61,6 +61,7 @@ mod http_streams;
 mod http_survival;
 mod http_threads;
 mod layers;
+mod notices;
 mod original_faults;
 mod pid_reuse;
 mod self_update;
