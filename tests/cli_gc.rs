@@ -6,8 +6,9 @@ use std::{
 };
 
 use crate::common::{
+    daemon::Daemon,
     in_terminal, skipped,
-    tasks::{Bench, DONE, UNTIL_GO},
+    tasks::{Bench, DONE, UNTIL_GO, until},
 };
 use serde_json::Value;
 
@@ -61,7 +62,7 @@ fn nothing_goes_that_somebody_needs() {
     );
     bench.until_attempt("live", 2);
     let needs = bench.start_only("needs", "--depends-on live,base", DONE);
-    crate::common::tasks::until("it is queued", || bench.run("list p --json").stdout.contains("\"blocked\""));
+    until("it is queued", || bench.run("list p --json").stdout.contains("\"blocked\""));
     assert_eq!(bench.runs("live").len(), 2);
     let (gone, _) = removed(&bench, "--keep 1 --keep-failed");
     assert_eq!(gone, Vec::<String>::new(), "live, needed, or failed");
@@ -163,6 +164,39 @@ fn nothing_goes_unasked() {
     assert!(bench.marker("t", "DONE").exists(), "{kept}");
     assert!(said("task delete p/t --yes", "").unwrap().contains("deleted: p/t"));
     assert!(!bench.sandbox.root().join("p/t").exists());
+}
+
+#[test]
+fn a_daemon_keeps_the_last_answer_and_its_verbs_ask() {
+    let (bench, answer, never) = resumed_and_stopped();
+    let daemon = Daemon::start(&bench.sandbox, &[]);
+    let gc = "server project gc p --older-than 0s --yes --json";
+    let kept: Value = serde_json::from_str(&bench.run(gc).succeeds()).unwrap();
+    assert_eq!(kept["deleted_runs"], 0, "{answer} and {never} stay");
+    assert_eq!(bench.run(&format!("output p/t/{answer}")).succeeds(), "forty-two\n");
+    let said = |line: &str, answer: &str| {
+        let terminal = in_terminal(&bench.sandbox.command(line.split_whitespace()))?;
+        Some(answered(terminal, answer))
+    };
+    let nothing = said("server project gc p --older-than 0s", "");
+    let Some(nothing) = nothing else { return skipped("there is no script(1) to open a terminal with") };
+    assert!(nothing.contains("nothing is old enough to be removed"), "{nothing}");
+    assert_eq!(bench.run("resume p/t").code, 0);
+    until("the third run has answered", || {
+        let task = daemon.task("t");
+        task["status"] == "completed" && task["runs"].as_array().map(Vec::len) == Some(3)
+    });
+    for (line, question) in [
+        ("server project gc p --older-than 0s", "Remove 2 old runs of project p, "),
+        ("server task delete p/t", "Delete task p/t with all its runs and answers?"),
+        ("server project delete p", "Delete project p with 1 task, 3 runs and all answers?"),
+    ] {
+        let shown = said(line, "n\n").unwrap();
+        assert!(shown.contains(question) && shown.contains("nothing was removed"), "{line}: {shown}");
+    }
+    assert_eq!(daemon.task("t")["runs"].as_array().map(Vec::len), Some(3));
+    said("server project delete p", "y\n").unwrap();
+    assert!(!bench.sandbox.root().join("p").exists());
 }
 
 /// What a command line in a terminal shows to a person who answers so.

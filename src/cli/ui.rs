@@ -5,6 +5,7 @@
 //! the arguments of every process: it opens a file that only we may read, and that leads there.
 
 use std::{
+    io,
     path::Path,
     process::ExitCode,
     time::{Duration, Instant},
@@ -135,7 +136,10 @@ fn open(browser: &str, url: &str, context: &Context) -> CliResult<()> {
          <meta http-equiv=refresh content=\"0;url={url}\"><title>Conductor</title>\n"
     );
     let file = tree.leave_login_page(&text)?;
-    start(browser, &format!("file://{}", file.display()), context)?;
+    if let Err(e) = start(browser, &format!("file://{}", file.display()), context) {
+        tree.remove_login_page()?;
+        return Err(e);
+    }
     // It is of no use once the code is: removed as soon as the page has exchanged it.
     let began = Instant::now();
     while began.elapsed() < READING && tree.login_waits(&daemon::Digest::of(code).hex())? {
@@ -153,9 +157,15 @@ fn start(browser: &str, address: &str, context: &Context) -> CliResult<()> {
     }
     let env = context.environment().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let spec = CommandSpec { program: Path::new(program).to_owned(), args, env, cwd: None };
-    spec.start_apart().map_err(|e| {
-        CliError::caused(Kind::ProgramMissing, format!("cannot start the browser '{program}'"), e)
-            .with_hint("open the address yourself, or name a browser in $BROWSER")
+    let hint = "open the address yourself, or name a browser in $BROWSER";
+    spec.start_apart().map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => {
+            let text = format!("the browser '{program}' is not installed, or not in $PATH");
+            CliError::new(Kind::ProgramMissing, text).with_hint(hint)
+        }
+        _ => {
+            CliError::caused(Kind::Failed, format!("cannot start the browser '{program}'"), e).with_hint(hint)
+        }
     })
 }
 

@@ -75,6 +75,10 @@ pub(super) fn run(verb: &Verb, call: &Call<'_>) -> CliResult<ExitCode> {
             if !dry_run && yes.asks(call.form) {
                 let would = collect(true)?;
                 let number = |key: &str| would[key].as_u64().unwrap_or_default();
+                if number("deleted_runs") == 0 {
+                    call.context.printer().word("nothing is old enough to be removed")?;
+                    return Ok(ExitCode::SUCCESS);
+                }
                 let runs = count(number("deleted_runs"), "old run");
                 let size = amount::size(number("freed_bytes"));
                 let question = format!("Remove {runs} of project {project}, {size}?");
