@@ -105,7 +105,7 @@ fn a_record_that_cannot_be_read_is_named_and_hides_nothing_else() {
         let info = runs.flatten().next().expect("a run").path().join("run-info.yaml");
         fs::write(&info, text).expect("written");
         let outcome = sandbox.run("output p/bad --file stdout --follow");
-        outcome.fails(code, error, "left as it is");
+        outcome.fails(code, error, "left unchanged");
         assert_eq!(fs::read_to_string(&info).expect("still there"), text);
         let listed = sandbox.run("list");
         assert_eq!(listed.code, 0, "{listed:?}");

@@ -188,7 +188,7 @@ fn read_shows_what_was_asked_for() {
         .unwrap();
     let shown = sandbox.run("bus read --project p --task t --tail 2");
     assert!(shown.stdout.contains(" USER @") && shown.stdout.ends_with("\n  \u{1b}[2Jhand\n"), "{shown:?}");
-    assert_eq!(shown.stderr, "1 line(s) that are no message were passed over\n");
+    assert_eq!(shown.stderr, "skipped 1 line(s) that are not messages\n");
 }
 
 /// A reader that is ended with the test.
@@ -237,7 +237,7 @@ fn follow_shows_what_comes_and_ends_on_ctrl_c() {
 #[test]
 fn what_cannot_be_meant_is_said_with_its_own_code() {
     let sandbox = sandbox();
-    let name_it = "name the bus with --project";
+    let name_it = "give --project for the bus of a project";
     sandbox.run("bus post --body x").fails(2, "no project is named", name_it);
     sandbox.run("bus read --task t").fails(2, "task t is in no project that is known here", name_it);
     sandbox.run("bus post --project q --body x").fails(3, "there is no project q", "run-agent list");

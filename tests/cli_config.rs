@@ -162,10 +162,10 @@ fn what_is_wrong_in_the_file_is_said_with_its_line() {
         ("watch: {mode: fast}\n", "'watch.mode' takes auto, native or poll, not 'fast'"),
         ("watch: {sweep: 0}\n", "'watch.sweep' must be longer than 0"),
         ("api: {api_key: 12345}\n", "'api.api_key' is a number; put it in quotes"),
-        ("a: 1\na: 2\n", "c.yaml:2: key 'a' stands in line 1 already"),
+        ("a: 1\na: 2\n", "c.yaml:2: key 'a' is already set in line 1"),
         (
             "defaults:\n  timeout: 1\n  agent: demo\n  timeout: 2\n",
-            "c.yaml:4: key 'defaults.timeout' stands in line 2 already",
+            "c.yaml:4: key 'defaults.timeout' is already set in line 2",
         ),
         (
             "defaults: {agent: cluade}\n",
@@ -177,11 +177,11 @@ fn what_is_wrong_in_the_file_is_said_with_its_line() {
         ),
         (
             "agents:\n  mine: {model: x}\n",
-            "c.yaml:2: 'agents.mine.command' is missing, and 'mine' has no type",
+            "c.yaml:2: 'agents.mine.command' is missing, and the type of 'mine' names no program",
         ),
         ("agents:\n  mine: {type: command}\n", "'agents.mine.command' is missing; it is the program"),
         ("agents:\n  mine: {type: codx}\n", "'agents.mine.type' takes demo, command, claude"),
-        ("agents:\n  a b: {type: demo}\n", "'agents.a b' is no name for an agent"),
+        ("agents:\n  a b: {type: demo}\n", "'agents.a b' is not a valid agent name"),
         ("api:\n  keys: [{key: x}]\n", "'api.keys[0].name' is missing"),
         ("api:\n  keys: [{name: x}]\n", "'api.keys[0].key' is missing; give key or key_file"),
         ("defaults: [\n", "c.yaml:"),

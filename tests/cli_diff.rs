@@ -129,7 +129,7 @@ fn in_no_repository_nothing_is_looked_at() {
     assert_eq!(bench.task("t", "", &format!("echo x >x; {DONE}")).outcome.code, 0);
     assert_eq!(not_recorded(&bench, "t"), Some(NotRecorded::NoRepository));
     assert!(!bench.run_file("t", 0, "git").exists(), "nothing is written");
-    bench.run("diff p/t").fails(3, "its folder was in no git repository", "--cwd");
+    bench.run("diff p/t").fails(3, "its working folder was not in a git repository", "--cwd");
 }
 
 fn not_recorded(bench: &Bench, task: &str) -> Option<NotRecorded> {
@@ -168,7 +168,7 @@ fn a_machine_without_git_is_not_taken_for_a_folder_without_a_repository() {
 
     let driver = bench.command("job", "live", "", UNTIL_GO).env("PATH", &path).spawn().unwrap();
     bench.until_running("live");
-    bench.run("diff p/live").fails(16, "what run p/live/", "");
+    bench.run("diff p/live").fails(16, "the changes of run p/live/", "");
     let said = bench.run("diff p/live").stderr;
     assert!(said.contains("git is not installed"), "{said}");
     bench.touch("go");

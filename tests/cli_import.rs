@@ -105,7 +105,7 @@ fn a_tree_of_the_original_is_taken_in() {
     let record = std::fs::read_to_string(record).unwrap();
     assert!(!record.contains("sk-ant") && !record.contains("/home/somebody/.run-agent"), "{record}");
 
-    // Nothing is queued, and the tree is as it should be.
+    // Nothing is queued, and no problems found.
     assert!(sandbox.run("status --json").succeeds().contains("\"loops\": []"));
     let clean = sandbox.run("fsck");
     assert_eq!(clean.code, 0, "{clean:?}");

@@ -132,7 +132,7 @@ fn a_bundle_keeps_offsets_and_no_secret() {
     let manifest: Value = serde_json::from_slice(find("manifest.json")).unwrap();
     assert_eq!((manifest["version"].as_u64(), manifest["task_id"].as_str()), (Some(1), Some("t")));
     // Another one does not overwrite it.
-    bench.run("bundle p/t -o b.tar.gz").fails(4, "b.tar.gz is there already", "-o");
+    bench.run("bundle p/t -o b.tar.gz").fails(4, "b.tar.gz already exists", "-o");
 }
 
 #[test]

@@ -126,7 +126,11 @@ fn a_daemon_is_stopped_from_asking_in_vain() {
     assert_eq!(started["status"], "started");
     let stopped = ask(&sandbox, "task stop p/t");
     assert!(stopped.code == 0 && stopped.stderr.contains("cancelled"), "{stopped:?}");
-    ask(&sandbox, "job submit --project p --prompt x -- sh -c true").fails(2, "starts no program", "agents");
+    ask(&sandbox, "job submit --project p --prompt x -- sh -c true").fails(
+        2,
+        "does not run a program",
+        "agents",
+    );
 }
 
 /// Every verb against a daemon that asks for a key, which the command line takes from the environment.

@@ -150,10 +150,10 @@ fn shell_functions_come_and_go() {
     assert_eq!(std::fs::read_to_string(&rc).unwrap(), "export MINE=1\n");
     std::fs::write(&rc, with.lines().next().unwrap().to_owned() + "\n# >>> run-agent shell-setup >>>\n")
         .unwrap();
-    sandbox.run(install).fails(16, "has only one of our two lines", "by hand");
+    sandbox.run(install).fails(16, "has only one of the two marker lines", "by hand");
     let zsh = sandbox.run_with(&[("SHELL", "/usr/bin/zsh")], "shell-setup print").succeeds();
     assert!(zsh.contains("function opencode"), "{zsh}");
-    sandbox.run("shell-setup print").fails(2, "which shell is meant is not known", "--shell");
+    sandbox.run("shell-setup print").fails(2, "the shell is unknown", "--shell");
     sandbox.run("shell-setup print --shell fish --agents a;b").fails(
         2,
         "cannot be the name of a function",

@@ -75,7 +75,7 @@ fn what_is_wrong_is_said_and_fails() {
         (Some("fail"), Some("npm install -g @openai/codex"))
     );
     assert_eq!(check(&said, "clock")["state"], "warn");
-    assert_eq!(check(&said, "inotify")["what"], "not used: changes are noticed by looking");
+    assert_eq!(check(&said, "inotify")["what"], "not used: changes are found by polling");
 }
 
 #[test]

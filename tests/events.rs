@@ -135,7 +135,7 @@ fn exit_status_0_without_the_last_word_is_a_failure_whoever_looks() {
     let run = bench.runs("t").remove(0);
     assert_eq!((run.status, run.exit_code), (RunStatus::Failed, Some(0)));
     let why = run.error_summary.unwrap();
-    assert!(why.contains("without its last word"), "{why}");
+    assert!(why.contains("without its final result"), "{why}");
     assert!(output(&bench, 0).starts_with("(the run left no answer"), "{}", output(&bench, 0));
 }
 

@@ -265,7 +265,7 @@ fn a_healthy_tree_has_no_finding() {
     let broken = Broken::new();
     assert_eq!(broken.found(), [""; 0]);
     let words = broken.sandbox.run("fsck");
-    assert_eq!((words.code, words.stderr.trim()), (0, "the tree is as it should be"));
+    assert_eq!((words.code, words.stderr.trim()), (0, "no problems found"));
 }
 
 #[test]
@@ -432,7 +432,7 @@ fn an_open_folder_is_noted_and_what_agents_write_is_not() {
     let (sandbox, task) = (&broken.sandbox, broken.task());
     write(task.join("notes.md"), "an agent's own, readable by all but for the folder");
     fs::create_dir_all(task.join("checkout/src")).expect("made");
-    assert_eq!(sandbox.run("fsck").stderr.trim(), "the tree is as it should be");
+    assert_eq!(sandbox.run("fsck").stderr.trim(), "no problems found");
     fs::set_permissions(&task, fs::Permissions::from_mode(0o755)).expect("a mode");
     let outcome = sandbox.run("fsck --json");
     assert_eq!(outcome.code, 0, "notes are no fault: {outcome:?}");

@@ -112,9 +112,8 @@ fn one_waits_for_a_place_and_one_for_another_task() {
         let list = daemon.get("/api/v1/tasks").json();
         let said = |name| list["tasks"].as_array()?.iter().find(|t| t["task_id"] == name)?["reason"].as_str();
         ["first", "second", "third"].iter().all(|name| {
-            said(*name).is_some_and(|r| {
-                !r.contains("nobody drives") && Some(r) == daemon.task(name)["reason"].as_str()
-            })
+            said(*name)
+                .is_some_and(|r| !r.contains("no driver") && Some(r) == daemon.task(name)["reason"].as_str())
         })
     });
 

@@ -19,6 +19,7 @@ mod cli_completions;
 mod cli_config;
 mod cli_diff;
 mod cli_gc;
+mod cli_help;
 mod cli_import;
 mod cli_monitor;
 mod cli_output;

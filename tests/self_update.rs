@@ -584,7 +584,7 @@ fn what_others_may_have_written_is_no_candidate() {
         (output.status.code(), text(output.stdout) + &text(output.stderr))
     };
     let (code, said) = line("server update status");
-    assert_eq!((code, said.trim()), (Some(0), "no update is wanted; 0 root tasks are live"));
+    assert_eq!((code, said.trim()), (Some(0), "no update is requested; 0 root tasks are live"));
     fs::set_permissions(&candidate, fs::Permissions::from_mode(0o700)).expect("a mode");
     let (code, said) = line(&format!("server update start --wait --binary {}", candidate.display()));
     assert!(code == Some(1) && said.contains("knows no such key"), "{code:?} {said}");

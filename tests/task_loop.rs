@@ -97,7 +97,7 @@ fn children_that_take_too_long_fail_the_task_and_go_on() {
     let answer = bench.task("t", "--child-wait-timeout 300ms", &[&child, until_child, DONE].concat());
     let (code, status, reason) = answer.ended();
     assert_eq!((code, status), (1, "failed"));
-    assert!(reason.contains("1 child task(s) still work"), "{reason}");
+    assert!(reason.contains("1 child task(s) still run"), "{reason}");
     assert_eq!(bench.posts(Some("t"), "ERROR"), 1);
     bench.until_running("child");
     assert_eq!(bench.runs("child")[0].status, RunStatus::Running);
@@ -127,7 +127,7 @@ fn stop_ends_the_run_and_the_loop() {
     let task = bench.start("t", "", UNTIL_GO);
     assert_eq!(bench.run("task cancel p/t").code, 0);
     let answer = task.wait();
-    assert_eq!(answer.ended(), (130, "stopped", "somebody stopped it"));
+    assert_eq!(answer.ended(), (130, "stopped", "stopped on request"));
     assert_eq!((bench.runs("t").len(), bench.runs("t")[0].status), (1, RunStatus::Stopped));
     assert!(bench.marker("t", "STOP").exists());
     assert!(bench.why("t").contains("was stopped"), "{}", bench.why("t"));
@@ -160,7 +160,7 @@ fn stop_ends_the_wait_for_a_restart() {
         why.contains("waits until") && why.contains("for attempt 2: it is started again")
     });
     assert_eq!(bench.run("stop p/t").code, 0);
-    assert_eq!(task.wait().ended(), (130, "stopped", "somebody stopped it"));
+    assert_eq!(task.wait().ended(), (130, "stopped", "stopped on request"));
     assert_eq!(bench.runs("t")[1].error_summary.as_deref(), Some("stopped before it started"));
 }
 
@@ -176,13 +176,16 @@ fn ctrl_c_stops_and_a_closed_terminal_leaves() {
     let bench = Bench::new();
     let task = bench.start("a", "", UNTIL_GO);
     task.signal(Signal::SIGINT);
-    assert_eq!(task.wait().ended(), (130, "stopped", "somebody stopped it"));
+    assert_eq!(task.wait().ended(), (130, "stopped", "stopped on request"));
 
     let task = bench.start("b", "", &format!("{UNTIL_GO}; {DONE}"));
     task.signal(Signal::SIGHUP);
     let outcome = task.wait().outcome;
-    assert!(outcome.code == 130 && outcome.stderr.contains("left while the task goes on"), "{outcome:?}");
-    assert!(bench.why("b").contains("nobody drives it: start `run-agent serve`"), "{}", bench.why("b"));
+    assert!(
+        outcome.code == 130 && outcome.stderr.contains("stopped following; the task continues"),
+        "{outcome:?}"
+    );
+    assert!(bench.why("b").contains("no driver runs it: start `run-agent serve`"), "{}", bench.why("b"));
     let watching = Driver::of(&mut bench.sandbox.command(["watch", "p/b"]));
     until("somebody watches", || bench.why("b").contains("driven by run-agent watch"));
     watching.signal(Signal::SIGTERM);
@@ -203,7 +206,10 @@ fn a_second_ctrl_c_leaves_a_task_that_takes_its_time() {
     assert!(bench.why("t").contains("was asked to stop (STOP); run"), "{}", bench.why("t"));
     task.signal(Signal::SIGINT);
     let outcome = task.wait().outcome;
-    assert!(outcome.code == 130 && outcome.stderr.contains("`run-agent drive p/t` goes on"), "{outcome:?}");
+    assert!(
+        outcome.code == 130 && outcome.stderr.contains("`run-agent drive p/t` continues it"),
+        "{outcome:?}"
+    );
     assert!(bench.end("t").is_none());
     bench.touch("go");
     assert_eq!(bench.run("drive p/t").code, 0);
@@ -239,7 +245,7 @@ fn an_ended_task_is_taken_up_again() {
     let accepted = bench.run("resume p/t --no-wait");
     assert_eq!(accepted.code, 0, "{accepted:?}");
     assert!(!bench.marker("t", "DONE").exists() && bench.end("t").is_none());
-    assert!(bench.why("t").contains("nobody drives it"), "{}", bench.why("t"));
+    assert!(bench.why("t").contains("no driver runs it"), "{}", bench.why("t"));
     bench.run("task resume p/t").fails(4, "ticket", "");
     assert_eq!(bench.run("watch p/t --timeout 20").code, 0);
     assert_eq!(bench.runs("t").len(), 3);
@@ -291,7 +297,7 @@ fn a_dependency_that_failed_or_is_gone_is_said() {
     until("b says why", || bench.why("b").contains("is blocked: task a does not exist"));
     // A queued task can be stopped, too.
     assert_eq!(bench.run("stop p/b").code, 0);
-    assert_eq!(blocked.wait().ended(), (130, "stopped", "somebody stopped it"));
+    assert_eq!(blocked.wait().ended(), (130, "stopped", "stopped on request"));
 }
 
 #[test]
@@ -326,7 +332,7 @@ fn a_task_without_a_place_says_behind_whom_it_waits() {
     let first = bench.start("a", "", &format!("{UNTIL_GO}; {DONE}"));
     let second = bench.start_only("b", "", DONE);
     until("b is queued", || !bench.runs("b").is_empty());
-    until("b says why", || bench.why("b").contains("is queued in position 1: all places are taken, by p/a"));
+    until("b says why", || bench.why("b").contains("is queued in position 1: all places are taken by p/a"));
     let status = bench.run("status --json");
     let status: serde_json::Value = serde_json::from_str(&status.stdout).unwrap();
     let shown = |at: usize| {
@@ -465,11 +471,11 @@ fn a_batch_runs_its_jobs_in_their_order() {
     assert!(bench.marker("a", "").exists() && !bench.marker("b", "").exists());
     bench.run("job batch --project p --prompt x --prompt y --task a").fails(
         2,
-        "do not pair",
-        "name every prompt",
+        "do not match",
+        "give a --task for every",
     );
     bench.sandbox.write("work/bad.jsonl", "{\"promt\": \"x\"}\n");
-    bench.run("job batch --project p --file bad.jsonl").fails(16, "bad.jsonl line 1 is no job", "");
+    bench.run("job batch --project p --file bad.jsonl").fails(16, "bad.jsonl line 1 is not a valid job", "");
 }
 
 #[test]

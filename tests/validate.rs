@@ -70,7 +70,7 @@ fn what_is_wrong_with_an_agent_has_a_hint_and_a_code() {
     for (flags, code, problem, hint) in [
         ("--agent gemini", 11, "'gemini' is not installed", "npm install -g @google/gemini-cli"),
         ("--agent codex", 1, "fails with --version: exit status: 3", "start it by hand"),
-        ("--agent claude", 1, "does not say its version", "start it by hand"),
+        ("--agent claude", 1, "does not print its version", "start it by hand"),
         ("--agent mine", 11, "'/nonexistent/x' of agent 'mine' does not exist", "install"),
     ] {
         let said = validate(&sandbox, &[], flags);

@@ -51,7 +51,7 @@ fn hint(agent_type: AgentType) -> String {
     let variable = agent_type.key_variables().first().copied().unwrap_or_default();
     let login = match agent_type {
         AgentType::Claude => "log in with `claude`, ",
-        AgentType::Codex => "log in with `codex login` (OPENAI_API_KEY alone is not looked at), ",
+        AgentType::Codex => "log in with `codex login` (OPENAI_API_KEY alone is not used), ",
         AgentType::Gemini => "log in with `gemini`, ",
         AgentType::Opencode => "log in with `opencode auth login`, ",
         _ => "",

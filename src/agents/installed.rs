@@ -122,15 +122,15 @@ pub fn ask_version(program: &Path, environment: &Environment) -> Said {
     match bounded::output(&command, b"", bounds) {
         Err(BoundedError::Start { source, .. }) => Said::Nothing(format!("cannot be started: {source}")),
         Err(BoundedError::TimedOut(_)) => {
-            Said::Nothing(format!("says nothing to --version within {} s", PATIENCE.as_secs()))
+            Said::Nothing(format!("does not answer --version within {} s", PATIENCE.as_secs()))
         }
-        Err(BoundedError::TooMuch(_)) => Said::Nothing("does not say its version".to_owned()),
+        Err(BoundedError::TooMuch(_)) => Said::Nothing("does not print its version".to_owned()),
         Ok((finished, _)) if !finished.status.success() => {
             Said::Nothing(format!("fails with --version: {}", finished.status))
         }
         Ok((_, stdout)) => match version_in(&String::from_utf8_lossy(&stdout)) {
             Some(version) => Said::Version(version),
-            None => Said::Nothing("does not say its version".to_owned()),
+            None => Said::Nothing("does not print its version".to_owned()),
         },
     }
 }

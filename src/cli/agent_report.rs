@@ -105,7 +105,7 @@ fn report(runner: &Runner, looked: &Looked<'_>, rehearsal: CliResult<Rehearsal>)
         }
         Err(_) if settings.agent_type == AgentType::Command && settings.command.is_empty() => {
             report.notes.push(
-                "is given its program with each task: run-agent job --agent command -- PROGRAM".to_owned(),
+                "runs the program that each task names: run-agent job --agent command -- PROGRAM".to_owned(),
             );
         }
         Err(e) => report.fails(e.kind(), e.chain(), e.hint()),
@@ -114,7 +114,11 @@ fn report(runner: &Runner, looked: &Looked<'_>, rehearsal: CliResult<Rehearsal>)
         (Some(Said::Version(version)), _) => report.version = Some(version.clone()),
         (Some(Said::Nothing(why)), _) => {
             let text = format!("the program {why}");
-            report.fails(Kind::Failed, text, Some("start it by hand; it may have to be installed again"));
+            report.fails(
+                Kind::Failed,
+                text,
+                Some("start it by hand; if it does not start, install it again"),
+            );
         }
         (None, AgentType::Demo | AgentType::Perplexity | AgentType::Xai) if settings.command.is_empty() => {
             report.version = Some(env!("CARGO_PKG_VERSION").to_owned());
@@ -141,12 +145,12 @@ fn notes(runner: &Runner, looked: &Looked<'_>, report: &Report) -> Vec<String> {
     let is_cli = looked.agent.answers();
     if is_cli && settings.permissions == Permissions::Ask {
         notes.push(
-            "permissions: ask: there is nobody to ask, so what is not allowed beforehand is denied"
+            "permissions: ask: no person answers, so every tool that is not allowed beforehand is denied"
                 .to_owned(),
         );
     }
     if report.agent == runner.config.defaults.agent {
-        notes.push("tasks that name no agent get this one".to_owned());
+        notes.push("default agent: used for tasks that name no agent".to_owned());
     }
     notes
 }

@@ -1,4 +1,4 @@
-//! What may be written on the command line: the list of verbs.
+//! The command line: the list of verbs, and the flags that each of them takes.
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -6,9 +6,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
     bundle, bus, chat_agent, completions, config, context::Context, demo_agent, diff, doctor, drive,
-    error::CliResult, flags::GlobalFlags, fsck, gc, import, job, list, man, monitor, output, print::Form,
-    replay, replay_agent, resume, self_check, serve, server, service, shell_setup, status, stop, task, ui,
-    validate, version, watch, why, wrap,
+    error::CliResult, flags::GlobalFlags, fsck, gc, help, import, job, list, man, monitor, output,
+    print::Form, replay, replay_agent, resume, self_check, serve, server, service, shell_setup, status, stop,
+    task, ui, validate, version, watch, why, wrap,
 };
 
 use crate::config::Flags;
@@ -18,9 +18,11 @@ use crate::config::Flags;
 #[command(
     name = "run-agent",
     version,
-    about = "Runs AI coding agents unattended; every project, task and run is a folder",
+    about = "Run AI coding agents unattended; every project, task and run is a folder",
     propagate_version = true,
-    disable_help_subcommand = true
+    disable_help_subcommand = true,
+    help_template = help::template(&verbs()),
+    after_help = help::AFTER
 )]
 pub struct Cli {
     /// Flags that every verb takes.
@@ -31,81 +33,86 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// The verbs.
+/// The verbs alone.
+fn verbs() -> clap::Command {
+    Command::augment_subcommands(clap::Command::new("run-agent"))
+}
+
+/// The verbs, in the order in which a user needs them; `help` groups them.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve the HTTP API and drive what is queued
-    Serve(serve::Args),
-    /// Run one agent once, and print its answer
+    /// Run an agent once and print its answer
     Job(Box<job::Args>),
-    /// Run an agent again and again until the task is done
+    /// Run an agent in a loop until the task is done
     Task(Box<task::Args>),
-    /// Work through a list of things to do
+    /// Work through a TODO list, one task per item
     Monitor(Box<monitor::Args>),
-    /// Run an agent at this terminal, recorded as a run
+    /// Run an agent interactively in this terminal and record the run
     Wrap(wrap::Args),
-    /// List projects' tasks, or a task's runs
+    /// List tasks, or the runs of a task
     List(list::Args),
-    /// Print the answer of a run, or another of its files
-    Output(output::Args),
-    /// Show what a run changed in its work folder
-    Diff(diff::Args),
-    /// Stop a task and the tasks that it has started
-    Stop(stop::Args),
-    /// Play a recorded run again, with its own timing
-    Replay(replay::Args),
-    /// Pack a task into one file to give away, secrets masked
-    Bundle(bundle::Args),
-    /// Post to a message bus, and read it
-    Bus(bus::Args),
-    /// Go on with tasks whose driver has died
-    Drive(drive::Args),
-    /// Say whether this machine is a good place for agents
-    Doctor(doctor::Args),
-    /// Say what is wrong with the tree, and mend it
-    Fsck(fsck::Args),
-    /// Take in a tree of the original Conductor Loop
-    Import(import::Args),
-    /// Remove old runs
-    Gc(gc::Args),
-    /// Take up a task again that has ended
-    Resume(resume::Args),
-    /// Ask a daemon over HTTP, also one on another machine
-    Server(Box<server::Args>),
-    /// Let systemd run the daemon
-    Service(service::Args),
-    /// Show what is queued and live, and who drives it
+    /// Show the queued and live tasks and the daemon
     Status(status::Args),
-    /// Open the page in a browser, and let it in
-    Ui(ui::Args),
-    /// Say which agents could be called, and what they lack
-    Validate(validate::Args),
+    /// Explain why a task is in its current state
+    Why(why::Args),
     /// Wait until tasks have ended
     Watch(watch::Args),
-    /// Say why a task stands where it stands
-    Why(why::Args),
-    /// Work as the built-in demo agent
-    #[command(hide = true)]
-    DemoAgent(demo_agent::Args),
-    /// Work as an agent that is an API
-    #[command(hide = true)]
-    ChatAgent(chat_agent::Args),
-    /// Play a recording as the agent of a run
-    #[command(hide = true)]
-    ReplayAgent(replay_agent::Args),
-    /// Say whether this program could take a daemon's place
-    #[command(hide = true)]
-    SelfCheck(self_check::Args),
-    /// Put agents typed at a shell on the record
-    ShellSetup(shell_setup::Args),
-    /// Show the settings and where they come from
+    /// Print the answer of a run, its log or its prompt
+    Output(output::Args),
+    /// Show the file changes of a run as a diff
+    Diff(diff::Args),
+    /// Post to a message bus or read it
+    Bus(bus::Args),
+    /// Stop a task and its child tasks
+    Stop(stop::Args),
+    /// Resume a task that has ended
+    Resume(resume::Args),
+    /// Continue tasks whose driver has died
+    Drive(drive::Args),
+    /// Replay a recorded run with its original timing
+    Replay(replay::Args),
+    /// Pack a task into one file for a bug report, with secrets masked
+    Bundle(bundle::Args),
+    /// Remove old runs
+    Gc(gc::Args),
+    /// Check the tree for damage and repair it
+    Fsck(fsck::Args),
+    /// Import a tree of the original Conductor Loop
+    Import(import::Args),
+    /// Serve the HTTP API and the page, and drive every accepted task
+    Serve(serve::Args),
+    /// Open the page in a browser, signed in
+    Ui(ui::Args),
+    /// Control a daemon over HTTP, on this machine or another
+    Server(Box<server::Args>),
+    /// Install the daemon as a systemd user service
+    Service(service::Args),
+    /// Check which agents are installed and have credentials
+    Validate(validate::Args),
+    /// Check that this machine is set up to run agents
+    Doctor(doctor::Args),
+    /// Show the settings and the origin of each
     Config(config::Args),
-    /// Print what a shell needs to complete our command line
+    /// Record the agents that you start from your shell
+    ShellSetup(shell_setup::Args),
+    /// Print the shell completion script
     Completions(completions::Args),
-    /// Print a manual page, or write them all
+    /// Print a manual page or write all of them
     Man(man::Args),
     /// Print the version
     Version(version::Args),
+    /// Act as the built-in demo agent
+    #[command(hide = true)]
+    DemoAgent(demo_agent::Args),
+    /// Act as an agent that calls a chat API
+    #[command(hide = true)]
+    ChatAgent(chat_agent::Args),
+    /// Act as an agent that replays a recording
+    #[command(hide = true)]
+    ReplayAgent(replay_agent::Args),
+    /// Check whether this program can replace a running daemon
+    #[command(hide = true)]
+    SelfCheck(self_check::Args),
 }
 
 /// The flags of a daemon's command line; `None`: it is that of something else.

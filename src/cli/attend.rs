@@ -121,9 +121,9 @@ async fn watch_to_the_end(
                 progress.print()?;
                 return match end? {
                     LoopEnd::Ended { end, info } => Ok((end, info)),
-                    LoopEnd::Detached => Err(CliError::new(interrupts.kind(), "left while the task goes on")
+                    LoopEnd::Detached => Err(CliError::new(interrupts.kind(), "stopped following; the task continues")
                         .with_hint(format!(
-                            "`run-agent drive {task}` goes on, `run-agent stop {task}` ends it"
+                            "`run-agent drive {task}` continues it here; `run-agent stop {task}` stops it"
                         ))),
                 };
             }
@@ -190,7 +190,7 @@ pub(super) fn act(
     match wish {
         Wish::Stop => {
             runner::request_stop(&runner.tree, task)?;
-            context.printer().word("stopping; press Ctrl-C again to leave it to itself")
+            context.printer().word("stopping the task; press Ctrl-C again to leave without waiting for it")
         }
         Wish::Leave => {
             detach.cancel();

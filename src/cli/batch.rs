@@ -20,9 +20,8 @@ use crate::{
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "A job of --file is a line such as
+#[command(after_help = "Each line of --file is one job. Only the prompt is required:
   {\"prompt\": \"Which tests are slow?\", \"task\": \"slow-tests\", \"agent\": \"claude\"}
-of which only the prompt is needed.
 
 Examples:
   run-agent job batch --prompt 'Look at src/' --prompt 'Look at tests/'
@@ -31,16 +30,16 @@ Examples:
 pub struct Args {
     #[command(flatten)]
     place: PlaceFlags,
-    /// Names for the prompts, in their order
+    /// Task id for each --prompt, in the same order; repeatable
     #[arg(long, value_name = "ID", requires = "prompt")]
     task: Vec<TaskId>,
-    /// What is to be done; may be repeated
+    /// Prompt of one job; repeatable
     #[arg(long, value_name = "TEXT", required_unless_present = "file")]
     prompt: Vec<String>,
     /// File with one job per line, as JSON
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Go on with the next job when one fails
+    /// Continue with the next job when one fails
     #[arg(long)]
     continue_on_fail: bool,
     #[command(flatten)]
@@ -125,8 +124,11 @@ fn one(args: &Args, context: &Context, runner: &Runner, job: Job) -> CliResult<(
 fn jobs(args: &Args) -> CliResult<Vec<Job>> {
     if !args.task.is_empty() && args.task.len() != args.prompt.len() {
         let (tasks, prompts) = (args.task.len(), args.prompt.len());
-        return Err(CliError::new(Kind::Usage, format!("{tasks} --task and {prompts} --prompt do not pair"))
-            .with_hint("name every prompt, or none"));
+        return Err(CliError::new(
+            Kind::Usage,
+            format!("{tasks} --task flags do not match {prompts} --prompt flags"),
+        )
+        .with_hint("give a --task for every --prompt, or none"));
     }
     let mut names = args.task.iter().cloned();
     let mut jobs: Vec<Job> =
@@ -139,7 +141,7 @@ fn jobs(args: &Args) -> CliResult<Vec<Job>> {
                 continue;
             }
             let job = serde_json::from_slice(line).map_err(|e| {
-                let place = format!("{} line {} is no job", file.display(), at + 1);
+                let place = format!("{} line {} is not a valid job", file.display(), at + 1);
                 CliError::caused(Kind::Refused, place, e)
             })?;
             jobs.push(job);

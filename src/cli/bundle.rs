@@ -28,19 +28,19 @@ const SHORTEST_GIVEN: usize = 6;
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Secrets are overwritten in place: tokens of known shapes, values behind names such as TOKEN=, private keys, and the
-values of secret variables and settings of yours. Prompts, answers, names and paths stay: read before you give away.
-`run-agent replay FILE` plays a run of it, `run-agent fsck FILE` checks it.
+bundle masks secrets: tokens of known shapes, values after names such as TOKEN=, private keys, and the values of your \
+own secret variables and settings. Prompts, answers, names and paths stay, so read the bundle before you share it. \
+`run-agent replay FILE` replays a run of a bundle; `run-agent fsck FILE` checks a bundle.
 
 Examples:
   run-agent bundle my-project/my-task
   run-agent bundle my-task -o report.tar.gz
   run-agent bundle my-project/my-task/20260205-1000 -o - | ssh host 'cat >report.tar.gz'")]
 pub struct Args {
-    /// PROJECT/TASK for all its runs, PROJECT/TASK/RUN for one, or an id alone [default: the task that we are in]
+    /// PROJECT/TASK for all its runs, PROJECT/TASK/RUN for one, or an id alone [default: the current task]
     #[arg(value_name = "NAME")]
     name: Option<String>,
-    /// File to make; - is standard output [default: TASK.tar.gz]
+    /// File to write; - writes to standard output [default: TASK.tar.gz]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -66,7 +66,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let file = args.output.clone().unwrap_or_else(|| format!("{}.tar.gz", selection.task.task).into());
     if file.as_os_str() == "-" {
         if args.json.form() == Form::Json {
-            return Err(CliError::new(Kind::Usage, "--json and -o - both want standard output")
+            return Err(CliError::new(Kind::Usage, "--json and `-o -` cannot both write to standard output")
                 .with_hint("name a file with -o"));
         }
         let made = archive::pack(&tree, &selection, &redactor, std::io::stdout().lock());
@@ -76,7 +76,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let to = NewFile::begin(&file).map_err(TreeError::from).map_err(CliError::from).map_err(|e| {
         let taken = file.symlink_metadata().is_ok();
         if taken {
-            CliError::new(Kind::Conflict, format!("{} is there already", file.display()))
+            CliError::new(Kind::Conflict, format!("{} already exists", file.display()))
                 .with_hint("name another file with -o")
         } else {
             e
@@ -147,7 +147,7 @@ fn report(args: &Args, context: &Context, file: Option<&Path>, manifest: &Manife
     }
     let name = answer.file.as_deref().unwrap_or("the bundle");
     printer.word(&format!(
-        "{name}: {}, {}, {}, {} of them masked; read it before you give it away",
+        "{name}: {}, {}, {}, {} of them masked; read it before you share it",
         count(answer.runs.len() as u64, "run"),
         count(answer.files as u64, "file"),
         count(answer.bytes, "byte"),

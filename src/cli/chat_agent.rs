@@ -14,22 +14,22 @@ use crate::{
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The service: perplexity or xai
+    /// API to call: perplexity or xai
     #[arg(long, value_name = "NAME", value_parser = api)]
     api: Api,
-    /// The model to ask [default: the service's usual one]
+    /// Model to use [default: the usual model of the API]
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
-    /// Where the service is [default: its own address]
+    /// Base URL of the API [default: its public address]
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
-    /// Seconds of silence after which the service is given up
+    /// Give up after this many seconds without a byte from the API
     #[arg(long, default_value_t = 300.0, value_name = "SECONDS")]
     patience: f64,
 }
 
 fn api(name: &str) -> Result<Api, String> {
-    Api::of_name(name).ok_or_else(|| format!("there is no service '{name}'; known are perplexity and xai"))
+    Api::of_name(name).ok_or_else(|| format!("unknown API '{name}'; known are perplexity and xai"))
 }
 
 /// Reads the prompt from standard input, asks, and prints events.

@@ -7,7 +7,7 @@ use crate::config::Environment;
 /// When to print in colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum ColorWhen {
-    /// On a terminal, unless $NO_COLOR is set; elsewhere if $CLICOLOR_FORCE is.
+    /// On a terminal, unless $NO_COLOR is set; elsewhere only with $CLICOLOR_FORCE.
     #[default]
     Auto,
     /// Always.

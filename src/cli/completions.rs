@@ -35,7 +35,7 @@ const NAME: &str = "run-agent";
   echo 'source <(run-agent completions zsh)' >>~/.zshrc
   run-agent completions fish >~/.config/fish/completions/run-agent.fish")]
 pub struct Args {
-    /// The shell
+    /// Shell to print the script for
     shell: Shell,
 }
 
@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let mut script = Vec::new();
     completer
         .write_registration(VARIABLE, NAME, NAME, NAME, &mut script)
-        .map_err(|e| CliError::caused(Kind::Failed, "cannot make the script", e))?;
+        .map_err(|e| CliError::caused(Kind::Failed, "cannot write the completion script", e))?;
     context.printer().bytes(&script)?;
     Ok(ExitCode::SUCCESS)
 }

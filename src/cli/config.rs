@@ -17,9 +17,9 @@ use crate::config::{Origin, Setting};
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  run-agent config show                    every setting, in the form of config.yaml
-  run-agent config show --origin           the same, and who said so
-  run-agent --config my.yaml config path   which file is read")]
+  run-agent config show
+  run-agent config show --origin
+  run-agent --config my.yaml config path")]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -27,15 +27,22 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Print every setting as it was decided, secrets left out
+    /// Print every setting in effect, without secrets
     Show(ShowArgs),
-    /// Print which configuration file is read
+    /// Print the path of the configuration file in use
+    #[command(after_help = "Examples:
+  run-agent config path
+  run-agent --config my.yaml config path")]
     Path,
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  run-agent config show
+  run-agent config show --origin
+  run-agent config show --json | jq .defaults")]
 struct ShowArgs {
-    /// Say where each value came from
+    /// Show the origin of each value
     #[arg(long)]
     origin: bool,
     #[command(flatten)]
@@ -82,7 +89,7 @@ fn show(args: &ShowArgs, context: &Context) -> CliResult<()> {
         }
         Form::Text => {
             let text = serde_yaml::to_string(&nested(settings))
-                .map_err(|e| CliError::caused(Kind::Failed, "cannot spell the settings as YAML", e))?;
+                .map_err(|e| CliError::caused(Kind::Failed, "cannot write the settings as YAML", e))?;
             printer.bytes(text.as_bytes())
         }
     }

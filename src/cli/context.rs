@@ -135,7 +135,7 @@ impl Context {
     /// If it was removed.
     pub fn cwd(&self) -> CliResult<PathBuf> {
         std::env::current_dir()
-            .map_err(|e| CliError::caused(Kind::Failed, "cannot tell the working folder", e))
+            .map_err(|e| CliError::caused(Kind::Failed, "cannot find the working folder", e))
     }
 
     /// What is secret here: what the settings say, and what stands in variables with secret names.
@@ -157,7 +157,7 @@ impl Context {
     pub fn runner(&self) -> CliResult<Runner> {
         let config = self.config()?;
         let program = std::env::current_exe()
-            .map_err(|e| CliError::caused(Kind::Failed, "cannot tell where this program lies", e))?;
+            .map_err(|e| CliError::caused(Kind::Failed, "cannot find the path of this program", e))?;
         let redactor = Redactor::new(self.secrets()?);
         telemetry::hide(&redactor);
         Ok(Runner {

@@ -11,7 +11,7 @@ use crate::agents::demo::{self, Assignment};
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Milliseconds between two steps
+    /// Pause between two steps, in milliseconds
     #[arg(long, default_value_t = 120, value_name = "MS")]
     pace: u64,
 }

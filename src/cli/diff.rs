@@ -30,19 +30,19 @@ const MAX_PATCH: u64 = 64 * 1024 * 1024;
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-What is shown lies between the look before the run and the one after it: commits, uncommitted changes and new files,
-without what was there before, what git ignores, and what is inside of submodules. Of a run that has not ended it is
-what it has changed so far. Runs that work in one folder at the same time each show the changes of all of them.
+The diff compares the working folder before and after the run. It shows commits, uncommitted changes and new files. It \
+leaves out earlier changes, ignored files and the content of submodules. For a live run it shows the changes so far. \
+Runs that work in one folder at the same time each show the changes of all of them.
 
 Examples:
   run-agent diff my-project/my-task
   run-agent diff my-task --stat
   run-agent diff my-task > work.patch && git apply work.patch")]
 pub struct Args {
-    /// PROJECT/TASK for its latest run, PROJECT/TASK/RUN, or an id alone [default: the run that we are in]
+    /// PROJECT/TASK for its latest run, PROJECT/TASK/RUN, or an id alone [default: the current run]
     #[arg(value_name = "NAME")]
     name: Option<String>,
-    /// Only the files, with lines that came and went
+    /// Print only the changed files, with added and removed lines
     #[arg(long)]
     stat: bool,
     #[command(flatten)]
@@ -103,7 +103,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
         stat(context, &known.changes)?;
     } else {
         let patch = known.patch.ok_or_else(|| {
-            CliError::new(Kind::NotFound, format!("the changes of run {} are too large to be kept", run.run))
+            CliError::new(Kind::NotFound, format!("the changes of run {} were too large to record", run.run))
                 .with_hint("`run-agent diff --stat` lists the files")
         })?;
         printer.foreign(&patch)?;
@@ -119,7 +119,7 @@ fn recorded(tree: &Tree, run: &RunRef, info: &RunInfo) -> CliResult<Known> {
         return Ok(Known { changes, patch });
     }
     let (why, hint) = why_not(info);
-    Err(CliError::new(Kind::NotFound, format!("what run {run} changed is not known: {why}")).with_hint(hint))
+    Err(CliError::new(Kind::NotFound, format!("the changes of run {run} are unknown: {why}")).with_hint(hint))
 }
 
 /// Why it is not known what a run changed, and what makes it known of the next.
@@ -132,8 +132,8 @@ fn why_not(info: &RunInfo) -> (String, &'static str) {
     let note = || git.note.clone().unwrap_or_else(|| "the look at its folder failed".to_owned());
     match git.not_recorded {
         Some(NotRecorded::NoRepository) => (
-            "its folder was in no git repository when it started".to_owned(),
-            "run agents in a repository: --cwd",
+            "its working folder was not in a git repository when it started".to_owned(),
+            "run the agent in a git repository; --cwd names one",
         ),
         Some(NotRecorded::GitMissing) => (
             "git was not installed, or not in $PATH, when it ran".to_owned(),
@@ -144,7 +144,7 @@ fn why_not(info: &RunInfo) -> (String, &'static str) {
             "set defaults.record_changes: true in the configuration",
         ),
         Some(NotRecorded::Deadline) => {
-            (note(), "git did not answer in time; see whether `git status` is slow in that folder")
+            (note(), "git did not answer in time; check whether `git status` is slow in that folder")
         }
         Some(NotRecorded::Failed | NotRecorded::Other) | None => (note(), OTHERS),
     }

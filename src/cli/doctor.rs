@@ -28,8 +28,8 @@ const VALIDATE: &str = "run-agent validate";
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-An agent's program is asked for its version and its command is built; no model is asked anything. The default agent has
-to be usable; another that the configuration file names and that is not is a warning.
+doctor asks each agent's program for its version and builds its command; it calls no model. The default agent must be \
+usable. Another agent of the configuration file that is not usable causes a warning.
 
 Exit code: 0 if nothing fails, 17 if something does.
 
@@ -71,8 +71,8 @@ fn daemon(runner: &Runner) -> Check {
         Ok(Some(daemon)) => {
             Check::ok(name, format!("pid {} serves {}", daemon.pid, daemon.listen.join(", ")))
         }
-        Ok(None) => Check::ok(name, "none runs; the command line works without"),
-        Err(e) => Check::fail(name, e.to_string(), "end the daemon and start it again"),
+        Ok(None) => Check::ok(name, "no daemon runs; the command line works without one"),
+        Err(e) => Check::fail(name, e.to_string(), "restart the daemon"),
     }
 }
 
@@ -82,7 +82,7 @@ fn webhook(runner: &Runner) -> Option<Check> {
     let wanted = runner.config.webhook.url.is_some();
     match runner.tree.outbox() {
         Ok(outbox) if outbox.waiting == 0 => {
-            wanted.then(|| Check::ok(name, "ends of runs are posted; nothing waits"))
+            wanted.then(|| Check::ok(name, "ends of runs are posted; none is waiting"))
         }
         Ok(outbox) => {
             let since = outbox.oldest.map(|at| format!(" since {}", rfc3339(at))).unwrap_or_default();
@@ -95,10 +95,8 @@ fn webhook(runner: &Runner) -> Option<Check> {
             };
             let hint = match (wanted, runner.tree.daemon_is_there()) {
                 (false, _) => "set webhook.url, or remove the files in _daemon/outbox",
-                (true, Ok(true)) => {
-                    "see that webhook.url answers with 2xx; the daemon's log has each attempt"
-                }
-                (true, _) => "start a daemon (run-agent serve): it posts them",
+                (true, Ok(true)) => "make webhook.url answer with 2xx; the daemon's log has each attempt",
+                (true, _) => "start a daemon (run-agent serve); the daemon posts them",
             };
             Some(Check::warn(name, format!("{things} to be posted{since}{why}"), hint))
         }

@@ -24,10 +24,10 @@ use crate::{
   run-agent drive my-project/my-task
   run-agent drive --all")]
 pub struct Args {
-    /// Tasks: PROJECT/TASK, or an id alone
+    /// Tasks to drive: PROJECT/TASK, or an id alone
     #[arg(value_name = "NAME", required_unless_present = "all")]
     names: Vec<String>,
-    /// Every task that is wanted and that nobody drives
+    /// Drive every waiting task that has no driver
     #[arg(long, conflicts_with = "names")]
     all: bool,
 }
@@ -53,7 +53,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
         let (words, kind) = match outcome {
             Outcome::Ended => (format!("{task} has ended"), None),
             Outcome::Unwanted => (format!("{task} needs no driver"), None),
-            Outcome::Detached => (format!("{task} goes on"), Some(Kind::Interrupted)),
+            Outcome::Detached => (format!("{task} continues"), Some(Kind::Interrupted)),
             Outcome::HeldBy(by) => (format!("{task} is driven by {by}"), Some(Kind::Conflict)),
             Outcome::Failed(e) => (format!("{task} cannot be driven: {}", e.chain()), Some(e.kind())),
         };

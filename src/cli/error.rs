@@ -15,7 +15,7 @@ use crate::{
 pub type CliResult<T> = Result<T, CliError>;
 
 /// What to do about a file of the user's that is not there.
-pub(super) const CHECK_PATH: &str = "check the path; one that is relative is taken against this folder";
+pub(super) const CHECK_PATH: &str = "check the path; a relative path starts from the current folder";
 
 /// A verb that failed.
 #[derive(Debug, thiserror::Error)]
@@ -140,7 +140,7 @@ impl Kind {
             Self::OutputClosed | Self::Failed | Self::Interrupted | Self::Terminated => None,
             Self::Usage => Some("`run-agent --help` lists the verbs, `run-agent VERB --help` their flags"),
             Self::NotFound => Some("`run-agent list` shows what is there"),
-            Self::Conflict => Some("wait for whoever holds it, or choose another id"),
+            Self::Conflict => Some("wait until it is free, or choose another id"),
             Self::Unreachable => Some("start the daemon with `run-agent serve`"),
             Self::Unauthorised => Some("give the key with --api-key or $CONDUCTOR_API_KEY"),
             Self::BadId => {
@@ -156,12 +156,16 @@ impl Kind {
             Self::BadToken => Some(
                 "write the token into the file, or set $CONDUCTOR_AGENT_<NAME>_TOKEN, or remove token_file",
             ),
-            Self::Corrupt => Some("the file was left as it is; `run-agent fsck` says what can be mended"),
-            Self::Newer => Some("the file was left as it is; use the newer version of run-agent"),
+            Self::Corrupt => {
+                Some("the file was left unchanged; `run-agent fsck` says whether it can be repaired")
+            }
+            Self::Newer => Some("the file was left unchanged; use the newer version of run-agent"),
             Self::Refused => Some("correct the input and try again; nothing was written"),
-            Self::Findings => Some("`run-agent fsck --repair` mends what is mendable"),
-            Self::Partial => Some("mend what is said to be left out and import again: what is there stays"),
-            Self::TimedOut => Some("it goes on; wait again with a longer --timeout"),
+            Self::Findings => Some("`run-agent fsck --repair` repairs what can be repaired"),
+            Self::Partial => {
+                Some("fix the listed problems and import again; existing tasks and runs stay as they are")
+            }
+            Self::TimedOut => Some("the task continues; wait again with a longer --timeout"),
         }
     }
 }
@@ -296,7 +300,7 @@ impl From<BundleError> for CliError {
             BundleError::Fs(e) => Self::of_outside(e),
             BundleError::Tree(e) => e.into(),
             e @ (BundleError::Archive { .. } | BundleError::Refused { .. }) => Self::wrap(Kind::Refused, &e)
-                .with_hint("a bundle is what `run-agent bundle` makes; ask for the file again"),
+                .with_hint("`run-agent bundle` makes bundles; ask for a new copy of the file"),
         }
     }
 }
@@ -337,10 +341,10 @@ impl From<RunnerError> for CliError {
             RunnerError::Agent(e) => e.into(),
             RunnerError::Config(e) => e.into(),
             e @ RunnerError::WorkFolder { .. } => {
-                Self::wrap(Kind::NotFound, &e).with_hint("make the folder, or name another with --cwd")
+                Self::wrap(Kind::NotFound, &e).with_hint("create the folder, or name another one with --cwd")
             }
             e @ RunnerError::Cycle(_) => {
-                Self::wrap(Kind::Conflict, &e).with_hint("leave out one of the dependencies on this ring")
+                Self::wrap(Kind::Conflict, &e).with_hint("remove one of the dependencies of this cycle")
             }
             e @ RunnerError::Unanswerable { .. } => {
                 Self::wrap(Kind::Conflict, &e).with_hint("name a message of type QUESTION or FACT")
@@ -357,7 +361,7 @@ impl From<AgentError> for CliError {
         let hint = match &error {
             AgentError::Missing { hint, .. } => Some(hint.clone()),
             AgentError::NoCommand { agent } => {
-                Some(format!("give one behind --, or set agents.{agent}.command in config.yaml"))
+                Some(format!("give one after --, or set agents.{agent}.command in config.yaml"))
             }
             AgentError::PromptTooLong { agent, .. } => {
                 Some(format!("set agents.{agent}.prompt to stdin or file in config.yaml"))

@@ -11,13 +11,13 @@ use crate::telemetry::LogFormat;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct GlobalFlags {
-    /// Folder of the tree [default: $CONDUCTOR_ROOT, storage.runs_dir, ~/run-agent]
+    /// Root folder of all projects, tasks and runs [default: $CONDUCTOR_ROOT, storage.runs_dir, ~/run-agent]
     #[arg(long, global = true, value_name = "DIR")]
     pub root: Option<PathBuf>,
     /// Configuration file [default: $CONDUCTOR_CONFIG, ./config.yaml, ~/.config/conductor/config.yaml]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Whether to colour what is printed: auto, always or never
+    /// When to print in colour: auto, always or never
     #[arg(
         long,
         global = true,
@@ -27,10 +27,10 @@ pub struct GlobalFlags {
         hide_possible_values = true
     )]
     pub color: ColorWhen,
-    /// What to log on stderr: error, warn, info, debug, trace, or a filter per module [default: warn; info for serve]
+    /// Log level on stderr: error, warn, info, debug, trace, or a filter per module [default: warn; info for serve]
     #[arg(long, global = true, value_name = "LEVEL")]
     pub log: Option<String>,
-    /// Shape of log lines: text or json
+    /// Format of log lines: text or json
     #[arg(
         long,
         global = true,
@@ -45,7 +45,7 @@ pub struct GlobalFlags {
 /// Shape of log lines, as it is written on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum LogShape {
-    /// For people.
+    /// Plain text.
     #[default]
     Text,
     /// One JSON object per line.
@@ -64,7 +64,7 @@ impl From<LogShape> for LogFormat {
 /// `--json`, for verbs that print data.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct JsonFlag {
-    /// Print JSON, errors too
+    /// Print JSON, including errors
     #[arg(long)]
     pub json: bool,
 }

@@ -28,10 +28,10 @@ const ROUNDS: usize = 5;
   run-agent fsck report.tar.gz
   run-agent fsck --json | jq '.findings[].rule'")]
 pub struct Args {
-    /// A bundle (*.tar.gz) [default: the tree]
+    /// Bundle to check (*.tar.gz) [default: check the tree]
     #[arg(value_name = "FILE")]
     bundle: Option<PathBuf>,
-    /// Mend what can be mended without losing anything
+    /// Repair every finding that can be repaired without data loss
     #[arg(long, conflicts_with = "bundle")]
     repair: bool,
     #[command(flatten)]
@@ -107,13 +107,13 @@ fn print(args: &Args, context: &Context, looked: &Looked) -> CliResult<()> {
     }
     for finding in mended {
         let (rule, path) = (finding.rule.as_str(), finding.path.display());
-        printer.word(&format!("mended {rule}: {path}: {}", finding.what))?;
+        printer.word(&format!("repaired {rule}: {path}: {}", finding.what))?;
     }
     for failure in failures {
-        printer.word(&format!("not mended: {failure}"))?;
+        printer.word(&format!("not repaired: {failure}"))?;
     }
     if left.findings.is_empty() {
-        return printer.word("the tree is as it should be");
+        return printer.word("no problems found");
     }
     let mut table = Table::new(&["SEVERITY", "RULE", "PATH", "WHAT"]);
     for finding in &left.findings {
@@ -127,7 +127,7 @@ fn print(args: &Args, context: &Context, looked: &Looked) -> CliResult<()> {
     }
     let mendable = left.findings.iter().any(|f| f.severity == Severity::Mendable);
     if mendable && !args.repair && args.bundle.is_none() {
-        printer.word("`run-agent fsck --repair` mends what is mendable")?;
+        printer.word("`run-agent fsck --repair` repairs what can be repaired")?;
     }
     Ok(())
 }

@@ -27,8 +27,8 @@ use crate::{
     after_help = "\
 gc shows what it would remove and asks. Where there is no terminal to ask on it needs --yes.
 
-These always stay: everything of a task that is queued, live or running, or that such a task needs; and of every other
-task its last run, its last run with an answer, and its last run that succeeded with an answer. Only --tasks removes
+These always stay: everything of a task that is queued, live or running, or that such a task needs; and of every other \
+task its last run, its last run with an answer, and its last run that succeeded with an answer. Only --tasks removes \
 whole tasks.
 
 Examples:
@@ -52,7 +52,7 @@ pub struct Args {
     /// Remove whole tasks, answers included, where all their runs are old
     #[arg(long, requires = "older_than")]
     tasks: bool,
-    /// Only show what would be removed
+    /// Show what would be removed and remove nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

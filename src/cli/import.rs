@@ -19,22 +19,22 @@ use crate::{
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The source is not changed, and nothing is started. A run that the original still calls running, or whose end it has
-guessed, is `crashed` here. What is there already stays as it is, so the same import may be repeated.
+import changes nothing in the source and starts nothing. A run that the original calls running, or whose end it guessed, \
+becomes `crashed`. Existing tasks and runs stay as they are, so you can repeat an import.
 
-Exit code: 0 if everything was taken in or is there, 18 if something was left out: the table says what and why.
+Exit code: 0 if everything is imported, 18 if something was left out; the table lists it with the reason.
 
 Examples:
   run-agent import ~/.run-agent/runs --dry-run
   run-agent import ~/.run-agent/runs --project my-project")]
 pub struct Args {
-    /// Root of the original's tree: the folder of its projects
+    /// Root of the tree to import: the folder that holds its projects
     #[arg(value_name = "DIR")]
     from: PathBuf,
-    /// Only this project
+    /// Import only this project
     #[arg(long, value_name = "ID")]
     project: Option<ProjectId>,
-    /// Only say what would be taken in
+    /// Show what would be imported and write nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     if args.json.form() == Form::Json {
         printer.json(&found)?;
     } else {
-        let mut table = Table::new(&["WHAT CAME OF IT", "NAME", "NOTES"]);
+        let mut table = Table::new(&["RESULT", "NAME", "NOTES"]);
         for item in &found {
             let style = if item.outcome == Outcome::Skipped { Style::Bad } else { Style::Good };
             let notes = item.notes.join("; ");

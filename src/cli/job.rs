@@ -36,7 +36,7 @@ pub struct Args {
 /// Verbs below `job`.
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Run several jobs, one after the other
+    /// Run several jobs one after another
     Batch(Box<batch::Args>),
 }
 

@@ -37,7 +37,7 @@ pub struct Args {
     /// PROJECT for its tasks, PROJECT/TASK for its runs [default: the tasks of all projects]
     #[arg(value_name = "NAME")]
     name: Option<String>,
-    /// Only tasks, or runs, with this status
+    /// Show only tasks, or runs, with this status
     #[arg(long, value_name = "STATUS")]
     status: Option<String>,
     #[command(flatten)]

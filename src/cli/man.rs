@@ -21,10 +21,10 @@ use crate::{
   run-agent man job | man -l -
   run-agent man --out ~/.local/share/man/man1")]
 pub struct Args {
-    /// Verbs, such as `job` or `bus post` [default: the page about all of them]
+    /// Verb, such as `job` or `bus post` [default: the page about run-agent]
     #[arg(value_name = "VERB", conflicts_with = "out")]
     verbs: Vec<String>,
-    /// Write every page into this folder
+    /// Write all pages into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args, mut command: Command, context: &Context) -> CliRe
     };
     let root = Root::create(folder, Durability::Never).map_err(TreeError::from)?;
     let pages = write_all(&root, &command)?;
-    context.printer().word(&format!("{pages} pages in {}", root.path().display()))?;
+    context.printer().word(&format!("wrote {pages} pages to {}", root.path().display()))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -25,6 +25,7 @@ mod error;
 mod flags;
 mod fsck;
 mod gc;
+mod help;
 mod import;
 mod interrupt;
 mod job;

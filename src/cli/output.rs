@@ -21,21 +21,25 @@ use crate::{
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  run-agent output my-project/my-task                  # its last answer, also while it works on the next one
+#[command(after_help = "\
+For a task, output prints the last answer. If the latest run has none yet, a note on stderr names the run that it is from. \
+With --file, output prints that file of the latest run.
+
+Examples:
+  run-agent output my-project/my-task
   run-agent output my-task --file stderr --tail 50
   run-agent output my-task --file stdout --follow")]
 pub struct Args {
-    /// PROJECT/TASK for its last answer (other files: its latest run), PROJECT/TASK/RUN for exactly that run, or an id alone [default: the run that we are in]
+    /// PROJECT/TASK for its last answer, PROJECT/TASK/RUN, or an id alone [default: the current run]
     #[arg(value_name = "NAME")]
     name: Option<String>,
-    /// Which file
+    /// File to print
     #[arg(long, value_enum, default_value_t)]
     file: WhichFile,
-    /// Only the last lines
+    /// Print only the last N lines
     #[arg(long, value_name = "LINES")]
     tail: Option<usize>,
-    /// Go on until the run has ended
+    /// Keep printing until the run has ended
     #[arg(long, short)]
     follow: bool,
 }
@@ -43,14 +47,14 @@ pub struct Args {
 /// A file of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum WhichFile {
-    /// The answer, output.md.
+    /// Answer of the agent (output.md).
     #[default]
     Output,
-    /// What the agent printed.
+    /// Standard output of the agent.
     Stdout,
-    /// What it printed to stderr.
+    /// Standard error of the agent.
     Stderr,
-    /// What it was given.
+    /// Prompt that the agent received.
     Prompt,
 }
 

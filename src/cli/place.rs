@@ -45,7 +45,7 @@ impl Place {
             return Ok(Self { lock, listener: place.listeners.into_iter().next(), arrival: Some(arrival) });
         }
         let lock = daemon::become_daemon(&runner.tree).map_err(|e| {
-            CliError::from(e).with_hint("use that daemon, end it, or serve another folder with --root")
+            CliError::from(e).with_hint("use that daemon, stop it, or serve another folder with --root")
         })?;
         let sockets = handoff::activated(|name| runner.environment.get_os(name).map(OsStr::to_owned));
         let sockets = sockets.map_err(|e| {

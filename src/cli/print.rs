@@ -234,7 +234,7 @@ fn harmless(bytes: &[u8]) -> (String, usize) {
 }
 
 fn spelled(text: serde_json::Result<String>) -> CliResult<String> {
-    text.map_err(|e| CliError::caused(Kind::Failed, "cannot spell the answer as JSON", e))
+    text.map_err(|e| CliError::caused(Kind::Failed, "cannot write the answer as JSON", e))
 }
 
 /// From now on a bug says that it is one, and where to tell it.

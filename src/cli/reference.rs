@@ -106,7 +106,7 @@ impl<'a> References<'a> {
                 let found = runs.into_iter().filter(|r| r.as_str().starts_with(run)).map(|r| task.run(r));
                 choose("run", text, prefer_exact(found.collect(), run)).map(Named::Run)
             }
-            _ => Err(CliError::new(Kind::Usage, format!("'{text}' is no name"))
+            _ => Err(CliError::new(Kind::Usage, format!("'{text}' is not a name"))
                 .with_hint("names are PROJECT, PROJECT/TASK, PROJECT/TASK/RUN, or a task or run id alone")),
         }
     }
@@ -204,7 +204,7 @@ fn absent(kind: &str, name: &str) -> CliError {
 
 fn nothing_named(what: &str, form: &str, variable: &str) -> CliError {
     CliError::new(Kind::Usage, format!("{what} must be named"))
-        .with_hint(format!("give {form}; inside of a run ${variable} stands for it"))
+        .with_hint(format!("give {form}; inside a run the default is ${variable}"))
 }
 
 #[cfg(test)]
@@ -272,7 +272,7 @@ mod tests {
             ("p/t/2027", Kind::NotFound, "there is no run 'p/t/2027'"),
             ("p/u", Kind::NotFound, "task p/u has no runs yet"),
             ("p", Kind::NotFound, "'p' is a project, and a run is needed (its tasks are p/t, p/u)"),
-            ("a/b/c/d", Kind::Usage, "'a/b/c/d' is no name"),
+            ("a/b/c/d", Kind::Usage, "'a/b/c/d' is not a name"),
             ("..", Kind::BadId, "'..' is not a valid"),
             ("p/..", Kind::BadId, "'..' is not a valid task id"),
             ("", Kind::BadId, "it is empty"),

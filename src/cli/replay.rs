@@ -27,8 +27,8 @@ use crate::{
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The new run has the agent of the recorded one, prints its bytes at their times, and ends with its exit code or signal.
-No agent is started, and nothing is changed in the working folder.
+replay creates a new run that prints the bytes of the recorded run at their original times and ends with its exit code \
+or signal. It starts no agent and changes nothing in the working folder.
 
 Examples:
   run-agent replay my-project/my-task --follow
@@ -38,22 +38,22 @@ pub struct Args {
     /// PROJECT/TASK for its latest run, PROJECT/TASK/RUN, an id alone, or a bundle (*.tar.gz)
     #[arg(value_name = "NAME")]
     name: String,
-    /// Which run of a bundle [default: the latest]
+    /// Run of a bundle to replay [default: the latest]
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
-    /// Project of the new run [default: that of the recorded one]
+    /// Project of the new run [default: the project of the recorded run]
     #[arg(long, value_name = "ID")]
     project: Option<ProjectId>,
-    /// Task of the new run [default: task-<date>-<time>-<first words of the prompt>]
+    /// Task id of the new run [default: task-<date>-<time>-<first words of the prompt>]
     #[arg(long, value_name = "ID")]
     task: Option<TaskId>,
-    /// How many times as fast as it was
+    /// Playback speed: 2 is twice as fast
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
     speed: f64,
-    /// Longest pause, such as 2s
+    /// Shorten every longer pause to this, such as 2s
     #[arg(long, value_name = "TIME", value_parser = pause)]
     max_pause: Option<Duration>,
-    /// Show what is printed while it is printed, on stderr
+    /// Show the output live on stderr
     #[arg(long, short)]
     follow: bool,
     #[command(flatten)]
@@ -74,9 +74,8 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
         return play(args, context, &runner, &bundle.tree, &run);
     }
     if args.run.is_some() {
-        return Err(
-            CliError::new(Kind::Usage, "--run is for a bundle").with_hint("name the run: PROJECT/TASK/RUN")
-        );
+        return Err(CliError::new(Kind::Usage, "--run works with a bundle only")
+            .with_hint("name the run: PROJECT/TASK/RUN"));
     }
     let run = References::new(&runner.tree, context.environment()).run(Some(&args.name))?;
     let tree = runner.tree.clone();

@@ -14,13 +14,13 @@ use crate::{
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How many times as fast as it was
+    /// Playback speed: 2 is twice as fast
     #[arg(long, default_value_t = 1.0)]
     speed: f64,
-    /// Longest pause, in milliseconds
+    /// Shorten every longer pause to this, in milliseconds
     #[arg(long, value_name = "MS")]
     max_pause: Option<u64>,
-    /// What an agent would be given; it is passed over
+    /// Arguments of the replaced agent, which are ignored
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
     _rest: Vec<String>,
 }

@@ -20,13 +20,13 @@ use crate::runner;
   run-agent resume my-project/my-task
   run-agent resume my-task --no-wait")]
 pub struct Args {
-    /// PROJECT/TASK, or an id alone
+    /// PROJECT/TASK, or a task id alone
     #[arg(value_name = "NAME")]
     name: String,
-    /// Return as soon as it is accepted; a daemon or `run-agent drive` goes on with it
+    /// Return at once; a daemon or `run-agent drive` runs the task
     #[arg(long)]
     no_wait: bool,
-    /// Show what the agent prints while it prints it, on stderr
+    /// Show the agent's output live on stderr
     #[arg(long, short)]
     follow: bool,
     #[command(flatten)]

@@ -12,7 +12,7 @@ use crate::{config::Flags, daemon};
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The command line of the daemon
+    /// Command line of the daemon
     #[arg(last = true)]
     daemon: Vec<OsString>,
 }

@@ -46,21 +46,21 @@ const REST: Duration = Duration::from_secs(1);
 #[command(after_help = "Examples:
   run-agent serve
   run-agent serve --port 0 --root /srv/agents
-  run-agent serve --host 0.0.0.0 --api-key \"$(cat key)\"")]
+  CONDUCTOR_API_KEY=$(cat key) run-agent serve --host 0.0.0.0")]
 pub struct Args {
     /// Address to listen on [default: $CONDUCTOR_HOST, api.host, 127.0.0.1]
     #[arg(long, value_name = "ADDRESS")]
     host: Option<String>,
-    /// Port to listen on; 0 is any [default: $CONDUCTOR_PORT, api.port, the first free one from 14355]
+    /// Port to listen on; 0 takes any free port [default: $CONDUCTOR_PORT, api.port, first free from 14355]
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
-    /// Listen on this socket of the file system, too; only you get in [default: api.socket]
+    /// Listen on this Unix socket too, open only to your user [default: api.socket]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
-    /// Key that every request must give [default: $CONDUCTOR_API_KEY, api.api_key]
+    /// Require this API key; it is visible in `ps` [default: $CONDUCTOR_API_KEY, api.api_key]
     #[arg(long, value_name = "KEY")]
     api_key: Option<String>,
-    /// Show what is there and start nothing
+    /// Serve the tree but start no task
     #[arg(long)]
     disable_task_start: bool,
 }
@@ -212,7 +212,10 @@ fn refuse_open_door(api: &Api) -> CliResult<()> {
         }
         return Ok(());
     }
-    let text = format!("refusing to serve {} without a key: whoever reaches it could start agents", api.host);
+    let text = format!(
+        "refusing to serve {} without a key: every client that reaches it could start agents",
+        api.host
+    );
     Err(CliError::new(Kind::Refused, text)
         .with_hint("give a key with --api-key or $CONDUCTOR_API_KEY, or set api.allow_unauthenticated: true"))
 }
@@ -240,7 +243,7 @@ async fn listen(api: &Api) -> CliResult<TcpListener> {
 fn listen_in(path: &Path) -> CliResult<(UnixListener, SocketName)> {
     let (socket, name) = fsx::listen_at(path).map_err(|e| {
         CliError::caused(Kind::Conflict, "cannot listen on the socket", e)
-            .with_hint("choose another path with --socket, or remove what is there")
+            .with_hint("choose another path with --socket, or remove the file")
     })?;
     let socket = UnixListener::from_std(socket)
         .map_err(|e| CliError::caused(Kind::Failed, "cannot listen on the socket", e))?;

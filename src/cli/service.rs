@@ -24,8 +24,8 @@ const SOCKET_TEXT: &str = include_str!("../../packaging/systemd/run-agent.socket
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The unit starts this very program with the --root and --config that are given here, and with the PATH of this shell.
-Agents outlive a stop and a restart of the service. It ends with your last session unless `loginctl enable-linger` is on.
+The unit starts this program with the --root and --config that you give here and with the PATH of this shell. Agents \
+keep running when the service stops or restarts. Without `loginctl enable-linger`, the service ends when you log out.
 
 Examples:
   run-agent service install --dry-run
@@ -39,22 +39,29 @@ pub struct Args {
 /// What about the service.
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Write the unit and start it
+    /// Write the unit file and start the service
+    #[command(after_help = "Examples:
+  run-agent service install --dry-run
+  run-agent service install --socket")]
     Install {
-        /// Let systemd hold the address, too
+        /// Let systemd open the port and start the daemon with the first connection
         #[arg(long)]
         socket: bool,
-        /// Only say what would be done
+        /// Show what would be done and change nothing
         #[arg(long)]
         dry_run: bool,
     },
-    /// Stop the service and remove the unit
+    /// Stop the service and remove the unit file
+    #[command(after_help = "Examples:
+  run-agent service uninstall")]
     Uninstall {
-        /// Only say what would be done
+        /// Show what would be done and change nothing
         #[arg(long)]
         dry_run: bool,
     },
-    /// Say whether it is installed and runs
+    /// Show whether the service is installed and running
+    #[command(after_help = "Examples:
+  run-agent service status")]
     Status,
 }
 
@@ -159,7 +166,7 @@ impl Units<'_> {
 
     fn service(&self) -> CliResult<String> {
         let program = std::env::current_exe()
-            .map_err(|e| CliError::caused(Kind::Failed, "cannot tell where this program lies", e))?;
+            .map_err(|e| CliError::caused(Kind::Failed, "cannot find the path of this program", e))?;
         let mut line = vec![quoted(&program.to_string_lossy())];
         if let Some(config) = self.context.config_file()? {
             line.extend(["--config".to_owned(), quoted(&absolute(&config)?)]);
@@ -190,8 +197,9 @@ impl Units<'_> {
                 continue;
             }
             let failed = |why: String| {
-                CliError::new(Kind::Failed, format!("{shown} failed: {why}"))
-                    .with_hint("the files are in place; call it yourself where systemd runs for this user")
+                CliError::new(Kind::Failed, format!("{shown} failed: {why}")).with_hint(
+                    "the files are written; run the command yourself where systemd runs for this user",
+                )
             };
             let output = self.systemctl(call).output().map_err(|e| match e.kind() {
                 io::ErrorKind::NotFound => CliError::new(Kind::ProgramMissing, NO_SYSTEMCTL).with_hint(
@@ -220,10 +228,10 @@ impl Units<'_> {
 
 fn absolute(path: &Path) -> CliResult<String> {
     let path = std::path::absolute(path)
-        .map_err(|e| CliError::caused(Kind::Failed, "cannot tell the working folder", e))?;
-    path.to_str()
-        .map(str::to_owned)
-        .ok_or_else(|| CliError::new(Kind::Usage, "a path that is no text cannot stand in a unit"))
+        .map_err(|e| CliError::caused(Kind::Failed, "cannot find the working folder", e))?;
+    path.to_str().map(str::to_owned).ok_or_else(|| {
+        CliError::new(Kind::Usage, "a path that is not UTF-8 cannot be written into a unit file")
+    })
 }
 
 /// A word of a unit file, systemd.syntax(7) and systemd.service(5).

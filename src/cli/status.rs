@@ -118,7 +118,7 @@ fn print(context: &Context, answer: &Answer) -> CliResult<()> {
             row.position.map_or_else(dash, |p| p.to_string()),
             row.attempt.to_string(),
             row.since.clone().unwrap_or_else(dash),
-            row.driven_by.clone().unwrap_or_else(|| "nobody".to_owned()),
+            row.driven_by.clone().unwrap_or_else(dash),
             row.reason.clone().unwrap_or_else(dash),
         ]);
     }

@@ -25,13 +25,13 @@ use crate::{
   run-agent stop my-project/my-task
   run-agent stop my-task --no-wait")]
 pub struct Args {
-    /// PROJECT/TASK, or an id alone [default: the task that we are in]
+    /// PROJECT/TASK, or a task id alone [default: the current task]
     #[arg(value_name = "NAME")]
     name: Option<String>,
-    /// Return as soon as the task has been asked
+    /// Return at once, without waiting for the task to end
     #[arg(long)]
     no_wait: bool,
-    /// How long to wait, in seconds
+    /// Stop waiting after this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
     #[command(flatten)]
@@ -76,7 +76,7 @@ async fn until_ended(args: &Args, context: &Context, runner: &Runner, tasks: &[T
     };
     tokio::select! {
         result = all => result,
-        _ = interrupts.next() => Err(CliError::new(Kind::Interrupted, "not waited for; the task was asked to stop")),
+        _ = interrupts.next() => Err(CliError::new(Kind::Interrupted, "interrupted; the task was asked to stop")),
         () = tokio::time::sleep(Duration::from_secs(args.timeout)) => {
             Err(CliError::new(Kind::TimedOut, "the task has not ended yet; it was asked to stop"))
         }

@@ -25,28 +25,28 @@ const NUMBERED: u32 = 100;
 /// Where a submission goes and who works on it.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct PlaceFlags {
-    /// Project [default: $JRUN_PROJECT_ID, else named after the working folder]
+    /// Project to put the task in [default: $JRUN_PROJECT_ID, else named after the working folder]
     #[arg(long, value_name = "ID")]
     pub project: Option<ProjectId>,
-    /// Agent [default: `defaults.agent` of the configuration]
+    /// Agent to run [default: `defaults.agent` of the configuration]
     #[arg(long, value_name = "NAME")]
     pub agent: Option<String>,
     /// Working folder of the agent [default: the project's]
     #[arg(long, value_name = "DIR")]
     pub cwd: Option<PathBuf>,
-    /// Longest time without output, such as 10m
+    /// End the run after this long without output, such as 10m
     #[arg(long, value_name = "TIME")]
     pub timeout: Option<String>,
-    /// Longest time at all
+    /// End the run after this long in total, such as 2h
     #[arg(long, value_name = "TIME")]
     pub max_run_time: Option<String>,
-    /// A setting for this task alone, such as model=NAME; may be repeated
+    /// Set one setting for this task only, such as model=NAME; repeatable
     #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
     pub config_key: Vec<(String, Value)>,
-    /// The run that asks for this one [default: $JRUN_ID]
+    /// Run that starts this task as its child [default: $JRUN_ID]
     #[arg(long, value_name = "RUN")]
     pub parent_run_id: Option<RunId>,
-    /// Show what the agent prints while it prints it, on stderr
+    /// Show the agent's output live on stderr
     #[arg(long, short)]
     pub follow: bool,
 }
@@ -68,10 +68,10 @@ pub struct SubmissionFlags {
     /// Where it goes.
     #[command(flatten)]
     pub place: PlaceFlags,
-    /// Task [default: task-<date>-<time>-<first words of the prompt>]
+    /// Id of the new task [default: task-<date>-<time>-<first words of the prompt>]
     #[arg(long, value_name = "ID")]
     pub task: Option<TaskId>,
-    /// What is to be done
+    /// Prompt for the agent
     #[arg(
         long,
         value_name = "TEXT",
@@ -79,10 +79,10 @@ pub struct SubmissionFlags {
         conflicts_with = "prompt_file"
     )]
     pub prompt: Option<String>,
-    /// File with what is to be done; - is standard input
+    /// File with the prompt; - reads standard input
     #[arg(long, value_name = "FILE")]
     pub prompt_file: Option<PathBuf>,
-    /// Program and arguments, for the agent `command`
+    /// Program to run as the agent, with its arguments
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,
 }

@@ -38,16 +38,16 @@ const STOPS_WITHIN: Duration = Duration::from_mins(1);
 pub struct Args {
     #[command(flatten)]
     flags: SubmissionFlags,
-    /// Tasks of the project that must be done before, separated by commas
+    /// Tasks of the same project that must complete first, separated by commas
     #[arg(long, value_name = "IDS", value_delimiter = ',')]
     depends_on: Vec<TaskId>,
-    /// How often the agent is started again
+    /// Restart the agent at most this many times
     #[arg(long, value_name = "N")]
     max_restarts: Option<u32>,
-    /// Pause before it is, such as 10s
+    /// Pause before each restart, such as 10s
     #[arg(long, value_name = "TIME")]
     restart_delay: Option<String>,
-    /// How long a finished task waits for its children
+    /// Wait at most this long for child tasks after DONE, such as 10m
     #[arg(long, value_name = "TIME")]
     child_wait_timeout: Option<String>,
     #[command(flatten)]
@@ -59,7 +59,10 @@ pub struct Args {
 /// Verbs below `task`.
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Take up a task again that has ended
+    /// Resume a task that has ended
+    #[command(after_help = "Examples:
+  run-agent task resume my-project/my-task
+  run-agent task resume my-task --no-wait")]
     Resume(resume::Args),
     /// Delete a task with all its runs and answers
     #[command(after_help = "A terminal is asked first; --yes skips the question.
@@ -68,7 +71,7 @@ Examples:
   run-agent task delete my-project/my-task
   run-agent task delete my-task --force --yes")]
     Delete(DeleteArgs),
-    /// Stop a task and the tasks that it has started
+    /// Stop a task and its child tasks
     #[command(after_help = "Examples:
   run-agent task cancel my-project/my-task
   run-agent task cancel my-task --no-wait")]
@@ -77,11 +80,14 @@ Examples:
 
 /// Flags of `task delete`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  run-agent task delete my-project/my-task
+  run-agent task delete my-task --force")]
 struct DeleteArgs {
-    /// PROJECT/TASK, or an id alone
+    /// PROJECT/TASK, or a task id alone
     #[arg(value_name = "NAME")]
     name: String,
-    /// Stop it first, should it be live
+    /// Stop the task first if it is live
     #[arg(long)]
     force: bool,
     #[command(flatten)]

@@ -38,13 +38,13 @@ const READING: Duration = Duration::from_secs(20);
 pub struct Args {
     #[command(flatten)]
     server: ServerFlags,
-    /// Print the address and open nothing
+    /// Print the address instead of opening a browser
     #[arg(long)]
     print: bool,
-    /// What the page may do: read, run or admin [default: as much as the key that asks; locally everything]
+    /// Rights of the page: read, run or admin [default: those of your key; admin on this machine]
     #[arg(long, value_name = "SCOPE", value_parser = scope)]
     scope: Option<Scope>,
-    /// Take their keys from all pages that were opened like this
+    /// Revoke the keys of all pages that `ui` has opened
     #[arg(long, conflicts_with_all = ["print", "scope"])]
     revoke: bool,
 }
@@ -70,7 +70,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     match browser(context) {
-        None => context.printer().word("there is no browser here: open the address yourself")?,
+        None => context.printer().word("no browser was found; open the address yourself")?,
         Some(browser) => open(&browser, &url, context)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -96,7 +96,7 @@ fn code(client: &Client, tree: Option<&Tree>, scope: Option<Scope>) -> CliResult
     let wanted = scope.map_or(Value::Null, |scope| json!({ "scope": scope.as_str() }));
     let made = client.post("/api/v1/auth/codes", Some(&wanted).filter(|w| !w.is_null()))?;
     let code = made["code"].as_str().map(Secret::new);
-    code.map(Some).ok_or_else(|| CliError::new(Kind::Failed, "the daemon answers without a code"))
+    code.map(Some).ok_or_else(|| CliError::new(Kind::Failed, "the answer of the daemon has no sign-in code"))
 }
 
 fn revoke(client: Client, tree: Option<&Tree>, context: &Context) -> CliResult<ExitCode> {
@@ -110,7 +110,7 @@ fn revoke(client: Client, tree: Option<&Tree>, context: &Context) -> CliResult<E
         }
     };
     client.delete("/api/v1/auth/keys")?;
-    context.printer().word("no page holds a key any more")?;
+    context.printer().word("revoked the keys of all pages")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -19,18 +19,18 @@ use crate::agents;
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exit code: that of what is wrong (docs/exit-codes.md) with the agent of --agent; without it, with the default agent or
-one that the configuration file names. Other agents need not be installed.
+Exit code: 0 if the agent of --agent is usable. Without --agent: 0 if the default agent and every agent of the \
+configuration file is usable. Otherwise the code of the first problem (docs/exit-codes.md).
 
 Examples:
   run-agent validate
   run-agent validate --agent codex --dry-run
   run-agent validate --json | jq '.agents[] | select(.problems != [])'")]
 pub struct Args {
-    /// Only this agent; it has to be usable
+    /// Check only this agent and fail if it is not usable
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
-    /// Show the command that a run would start, too
+    /// Show the command that a run would start
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

@@ -19,7 +19,8 @@ const LICENCES: [&str; 5] = [
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   run-agent version
-  run-agent version --licenses | less")]
+  run-agent version --licenses | less
+  run-agent version --json")]
 pub struct Args {
     /// Print the licences of run-agent and of all that it contains
     #[arg(long, conflicts_with = "json")]

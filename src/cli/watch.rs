@@ -27,16 +27,16 @@ use crate::{
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit code: 0 if all completed, 1 if one did not, 124 on timeout.
+#[command(after_help = "Exit code: 0 if every task completed, 1 if one did not, 124 on timeout.
 
 Examples:
   run-agent watch
   run-agent watch my-project/build my-project/test --timeout 600")]
 pub struct Args {
-    /// PROJECT/TASK, or ids alone [default: all tasks that are queued or live]
+    /// PROJECT/TASK, or task ids alone [default: all queued and live tasks]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// How long to wait, in seconds [default: as long as it takes]
+    /// Stop waiting after this many seconds [default: no limit]
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u64>,
     #[command(flatten)]
@@ -123,7 +123,7 @@ async fn until_all_ended(
                 Some(Err(e)) => std::panic::resume_unwind(e.into_panic()),
             },
             // Whoever only looks stops looking; the tasks go on.
-            _ = interrupts.next() => break Err(CliError::new(interrupts.kind(), "not waited for; the tasks go on")),
+            _ = interrupts.next() => break Err(CliError::new(interrupts.kind(), "stopped waiting; the tasks continue")),
             () = &mut deadline => break Err(CliError::new(Kind::TimedOut, "not all tasks have ended")),
         }
     };

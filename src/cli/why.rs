@@ -13,7 +13,7 @@ use crate::daemon;
   run-agent why my-project/my-task
   run-agent why my-task --json")]
 pub struct Args {
-    /// PROJECT/TASK, or an id alone [default: the task that we are in]
+    /// PROJECT/TASK, or a task id alone [default: the current task]
     #[arg(value_name = "NAME")]
     name: Option<String>,
     #[command(flatten)]

@@ -20,25 +20,27 @@ use crate::{
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The agent has this terminal to itself; start, end, exit code and what changed in the working folder are recorded, what
-is said is not: the agent keeps that itself (~/.claude/projects, ~/.codex/sessions, ~/.gemini). What it leaves in the
-background when it ends stays; `run-agent stop` ends that with it. Should it not be possible to record it, the agent runs all the same. The exit code is the agent's.
+The agent gets this terminal. wrap records start, end, exit code and the changes in the working folder. It does not record \
+the conversation: the agent keeps that itself (~/.claude/projects, ~/.codex/sessions, ~/.gemini). Background processes of \
+the agent stay when it ends; `run-agent stop` ends them. If recording fails, the agent runs all the same.
+
+Exit code: the exit code of the agent.
 
 Examples:
   run-agent wrap --agent claude
   run-agent wrap --agent codex -- --model gpt-5.5
   run-agent diff --stat my-project/my-session")]
 pub struct Args {
-    /// Agent whose program is run
+    /// Agent to run
     #[arg(long, value_name = "NAME")]
     agent: String,
-    /// Project [default: $JRUN_PROJECT_ID, else named after the working folder]
+    /// Project to put the task in [default: $JRUN_PROJECT_ID, else named after the working folder]
     #[arg(long, value_name = "ID")]
     project: Option<ProjectId>,
-    /// Task [default: task-<date>-<time>-<agent>]
+    /// Id of the new task [default: task-<date>-<time>-<agent>]
     #[arg(long, value_name = "ID")]
     task: Option<TaskId>,
-    /// What the agent is called with
+    /// Arguments for the agent
     #[arg(last = true, value_name = "ARGS")]
     words: Vec<String>,
 }

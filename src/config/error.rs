@@ -139,7 +139,7 @@ impl fmt::Display for What {
                 write!(f, "unknown key '{key}', did you mean '{nearest}'?")
             }
             Self::UnknownKey { key, nearest: None } => write!(f, "unknown key '{key}'"),
-            Self::DuplicateKey { key, first } => write!(f, "key '{key}' stands in line {first} already"),
+            Self::DuplicateKey { key, first } => write!(f, "key '{key}' is already set in line {first}"),
             Self::WrongType { key, expected, found } => write!(f, "'{key}' takes {expected}, not {found}"),
             Self::BadValue { key, problem } => write!(f, "'{key}' {problem}"),
             Self::NotYours { key, why } => write!(f, "'{key}' cannot be set by a task: {why}"),

@@ -132,7 +132,7 @@ fn origins(section: &mut Section<'_, '_>) -> Vec<String> {
             let key = section.key("cors_origins");
             section.reader.reject(
                 &key,
-                format!("has '{origin}', which is no origin such as https://app.example.com: scheme, host in small letters and port, without a path or '*'"),
+                format!("has '{origin}', which is not an origin such as https://app.example.com: scheme, host in small letters and port, without a path or '*'"),
             );
         }
     }
@@ -154,7 +154,7 @@ fn api_key(mut section: Section<'_, '_>) -> Option<ApiKey> {
     let scope = section.get("scope", Scope::default());
     let file = section.find_path("key_file");
     if name.is_none() {
-        section.reject("name", "is missing; it says in the log who called");
+        section.reject("name", "is missing; the log names the caller by it");
     }
     let key = match (inline, file) {
         (Some(_), Some(_)) => {
@@ -209,9 +209,10 @@ pub(super) fn webhook(mut section: Section<'_, '_>) -> Webhook {
         section.reader.reject(&section.key("url"), "must begin with http:// or https://");
     }
     if let Some(event) = read.events.iter().find(|e| *e != RunStop::EVENT) {
-        section
-            .reader
-            .reject(&section.key("events"), format!("{event:?} is no event; there is {}", RunStop::EVENT));
+        section.reader.reject(
+            &section.key("events"),
+            format!("{event:?} is not an event; known are {}", RunStop::EVENT),
+        );
     }
     section.finish();
     read
@@ -255,7 +256,7 @@ pub(super) fn agents(mut section: Section<'_, '_>) -> BTreeMap<String, AgentSett
     for name in names {
         // The name becomes part of a variable's name, of file names and of answers.
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
-            section.reject(&name, "is no name for an agent; letters, digits, '-' and '_' are");
+            section.reject(&name, "is not a valid agent name; letters, digits, '-' and '_' are");
         }
         let settings = agent(section.section(&name), &name);
         agents.insert(name, settings);
@@ -294,7 +295,7 @@ fn agent(mut section: Section<'_, '_>, name: &str) -> AgentSettings {
         let problem = if typed {
             "is missing; it is the program to start and its arguments".to_owned()
         } else {
-            format!("is missing, and '{name}' has no type that says which program it is")
+            format!("is missing, and the type of '{name}' names no program")
         };
         section.reject("command", problem);
     }

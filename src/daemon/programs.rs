@@ -92,7 +92,7 @@ fn said_by(
 ) -> Option<Said> {
     let said_before = |p: &KnownProgram| match &p.program_version {
         Some(version) => Said::Version(version.clone()),
-        None => Said::Nothing("does not say its version".to_owned()),
+        None => Said::Nothing("does not print its version".to_owned()),
     };
     // Two agents may have one program.
     if let Some(asked) = next.iter().find(|p| p.path == *program) {

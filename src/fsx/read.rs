@@ -52,7 +52,7 @@ pub struct Stat {
     pub modified_ns: i128,
     /// Distinguishes a replaced file from the one before.
     pub inode: u64,
-    /// Whether others than its owner may read it.
+    /// Whether users other than its owner may read it.
     pub open_to_others: bool,
 }
 

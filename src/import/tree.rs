@@ -169,7 +169,7 @@ impl<'a> Importer<'a> {
         for (rel, bytes) in wanted {
             let Some(bytes) = bytes else { continue };
             if root.exists(&rel)? {
-                notes.push(format!("{} is there already, and stays as it is", rel.name()));
+                notes.push(format!("{} already exists, and stays as it is", rel.name()));
                 continue;
             }
             written += 1;

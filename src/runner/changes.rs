@@ -179,15 +179,17 @@ pub fn so_far(tree: &Tree, environment: &Environment, info: &RunInfo) -> Result<
     let unknown = || {
         let why = match info.git.as_ref().and_then(|git| git.not_recorded) {
             Some(NotRecorded::Disabled) => "defaults.record_changes was false when it started",
-            Some(NotRecorded::NoRepository) => "its folder was in no git repository when it started",
+            Some(NotRecorded::NoRepository) => {
+                "its working folder was not in a git repository when it started"
+            }
             _ => "nothing was looked at before it started",
         };
-        refused(format!("what run {run} changes is not known: {why}"))
+        refused(format!("the changes of run {run} are unknown: {why}"))
     };
     let before: WorkFolderBefore = format::read(root, &before_file(&run))?.ok_or_else(unknown)?;
     let Some(tree_before) = before.tree else {
         return Err(refused(format!(
-            "what run {run} changes is not known: {}",
+            "the changes of run {run} are unknown: {}",
             before.note.unwrap_or_default()
         )));
     };

@@ -26,7 +26,7 @@ pub(super) fn post(runner: &Runner, info: &RunInfo, end: &TaskEnd, say: Say) -> 
         Say::Question => (
             MessageType::QUESTION,
             format!(
-                "task {} was stopped: {}. Should it go on? `run-agent task resume {task}` does.",
+                "task {} was stopped: {}. Continue it? Run `run-agent task resume {task}`.",
                 task.task, end.reason
             ),
         ),

@@ -34,7 +34,7 @@ pub fn give_up(runner: &Runner, lock: &TaskLock, ticket: &Ticket, error: &Runner
     let end = TaskEnd {
         version: 1,
         status: EndStatus::Failed,
-        reason: format!("{} {}: put it right, then resume the task", fault.path.display(), fault.problem),
+        reason: format!("{} {}: fix this, then resume the task", fault.path.display(), fault.problem),
         run_id: ticket.run_id.clone(),
         attempt: ticket.attempt,
         ended_at: runner.tree.clock().now(),

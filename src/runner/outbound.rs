@@ -12,7 +12,7 @@ pub(super) fn announce_end(runner: &Runner, info: &RunInfo) {
     let webhook = &runner.config.webhook;
     let wanted = webhook.url.is_some() && webhook.events.iter().any(|e| e == RunStop::EVENT);
     if wanted && let Err(e) = put(runner, info) {
-        tracing::error!(error = %e, run = %info.run_id, "nobody will be told of the end of this run");
+        tracing::error!(error = %e, run = %info.run_id, "the end of this run will not be posted to the webhook");
     }
 }
 
@@ -32,7 +32,7 @@ fn put(runner: &Runner, info: &RunInfo) -> Result<()> {
         let waiting = runner.tree.deliveries()?;
         let over = waiting.len().saturating_sub(MOST);
         for id in waiting.iter().take(over) {
-            tracing::error!(id, "too much waits in the outbox: nobody will be told of the end of this run");
+            tracing::error!(id, "the outbox is full: the end of this run will not be posted to the webhook");
             runner.tree.remove_delivery(id)?;
         }
     }

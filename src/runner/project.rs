@@ -31,7 +31,7 @@ pub fn create_project(runner: &Runner, project: &ProjectId, home: &Path) -> Resu
         return Err(bad("lies in the root of the tree"));
     }
     if home.to_str().is_none_or(|text| text.contains(['\n', '\r'])) {
-        return Err(bad("has a name that fits into no line of text"));
+        return Err(bad("has a name with a line break or other control character"));
     }
     let dir = ProjectDir::new(project);
     let mut batch = root.batch();

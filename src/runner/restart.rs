@@ -92,7 +92,7 @@ pub(super) fn next(facts: &LoopFacts<'_>) -> Next {
         return after_done(facts);
     }
     if facts.stop {
-        return finish(EndStatus::Stopped, "somebody stopped it", Say::Nothing);
+        return finish(EndStatus::Stopped, "stopped on request", Say::Nothing);
     }
     if let Some(brake) = &facts.brake {
         return finish(EndStatus::Stopped, brake, Say::Question);
@@ -132,7 +132,7 @@ fn after_done(facts: &LoopFacts<'_>) -> Next {
         return Next::AwaitChildren(until);
     }
     let reason = format!(
-        "DONE was said, but {} child task(s) still work after child_wait_timeout; they go on",
+        "the task is DONE, but {} child task(s) still run after child_wait_timeout; they continue",
         facts.live_children
     );
     finish(EndStatus::Failed, &reason, Say::Error)

@@ -40,7 +40,7 @@ pub fn command_of(
         AgentType::Command => Vec::new(),
         AgentType::Demo | AgentType::Perplexity | AgentType::Xai => {
             return Err(RunnerError::Refused(format!(
-                "agent '{agent}' is no program of its own to be wrapped"
+                "agent '{agent}' has no program that wrap could start"
             )));
         }
         named => vec![named.as_str().to_owned()],
@@ -67,7 +67,7 @@ pub struct Session {
 /// # Errors
 /// If it cannot be recorded; nothing was started then.
 pub fn begin_session(runner: &Runner, submission: &Submission) -> Result<Session> {
-    debug_assert_eq!(submission.kind, TaskKind::Job, "a session is not started again");
+    debug_assert_eq!(submission.kind, TaskKind::Job, "a session cannot be restarted");
     let (lock, run) = submit::lay_out(runner, submission)?.commit(runner, submission)?;
     let mut info = runner.tree.run_info(&run)?;
     let agent = agents::find(&runner.config, &submission.agent)?;

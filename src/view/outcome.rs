@@ -81,7 +81,7 @@ fn by_last_word(account: Option<&Account>) -> (RunStatus, Option<String>) {
         Some(TurnOutcome::Completed) => return (RunStatus::Completed, None),
         Some(TurnOutcome::Failed) => "the agent gave up",
         Some(TurnOutcome::Interrupted) => "the agent was interrupted",
-        None => "exit code 0, but the agent's stream ends without its last word",
+        None => "exit code 0, but the agent's output ends without its final result",
     };
     (RunStatus::Failed, Some(with_reason(reason.to_owned(), account.into())))
 }
@@ -133,7 +133,7 @@ pub fn of_lost(seen: Option<Seen>, account: Option<&Account>) -> Outcome {
         (_, Some(0), _) => by_last_word(account),
         (_, Some(code), _) => (RunStatus::Failed, Some(format!("exit code {code}; {how}"))),
         (_, _, Some(signal)) => (RunStatus::Failed, Some(format!("ended by {}; {how}", signal_name(signal)))),
-        _ => (RunStatus::Crashed, Some("its processes are gone and nobody saw how they ended".to_owned())),
+        _ => (RunStatus::Crashed, Some("its processes are gone and their exit was not recorded".to_owned())),
     };
     Outcome {
         status,
@@ -270,7 +270,7 @@ mod tests {
                 None,
                 None,
                 RunStatus::Failed,
-                Some("exit code 0, but the agent's stream ends without its last word"),
+                Some("exit code 0, but the agent's output ends without its final result"),
             ),
             (
                 1,

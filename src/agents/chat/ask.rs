@@ -55,7 +55,7 @@ pub enum ChatError {
     #[error("cannot print")]
     Print(#[from] io::Error),
     /// The answer is there, but DONE cannot be made.
-    #[error("cannot say that the task is finished")]
+    #[error("cannot mark the task as done")]
     Done(#[from] FsError),
 }
 

@@ -7,6 +7,9 @@ use crate::cli::{context::Context, error::CliResult, flags::JsonFlag, print::For
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  run-agent bus discover
+  run-agent bus discover --project my-project --task my-task")]
 pub(super) struct Args {
     #[command(flatten)]
     target: Target,

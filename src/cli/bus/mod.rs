@@ -11,6 +11,9 @@ use super::{context::Context, error::CliResult, print::Form};
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  run-agent bus post --type FACT --body 'the build is green'
+  run-agent bus read --follow")]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -18,11 +21,11 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Post a message, and print its id
+    /// Post a message and print its id
     Post(post::Args),
-    /// Print messages
+    /// Print the last messages
     Read(read::Args),
-    /// Print the path of the bus that `post` would post to, and why that one
+    /// Print the path of the bus that `post` uses, and the reason
     Discover(discover::Args),
 }
 

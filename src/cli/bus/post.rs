@@ -25,24 +25,24 @@ use crate::{
   git log -3 | run-agent bus post --type FACT --meta commits=3
   run-agent bus post --project my-project --type USER --body 'please look at the logs'")]
 pub(super) struct Args {
-    /// A word such as FACT, PROGRESS, DECISION, ERROR, QUESTION [default: USER; inside of a run PROGRESS]
+    /// Message type, such as FACT, PROGRESS, DECISION, ERROR or QUESTION [default: USER; in a run PROGRESS]
     #[arg(long = "type", value_name = "TYPE")]
     kind: Option<MessageType>,
-    /// The text [default: standard input, byte for byte]
+    /// Message text [default: read from standard input]
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     body: Option<String>,
     #[command(flatten)]
     target: Target,
-    /// The run that posts it [default: $JRUN_ID]
+    /// Run that posts the message [default: $JRUN_ID]
     #[arg(long, value_name = "RUN")]
     run: Option<RunId>,
-    /// A message that this one answers, with what it is to this one; may be repeated
+    /// Message that this one answers, with the kind of relation; repeatable
     #[arg(long, value_name = "MSG_ID[:KIND]", value_parser = parent)]
     parent: Vec<Parent>,
-    /// A page or file that it points at; may be repeated
+    /// Link to a page or file, with an optional label; repeatable
     #[arg(long, value_name = "[LABEL ]URL", value_parser = link)]
     link: Vec<Link>,
-    /// An entry for programs to read, JSON or else text; may be repeated
+    /// Metadata entry for programs; the value is JSON or plain text; repeatable
     #[arg(long, value_name = "KEY=VALUE", value_parser = meta)]
     meta: Vec<(String, Value)>,
     #[command(flatten)]
@@ -95,7 +95,7 @@ fn body_from_stdin() -> CliResult<String> {
     let read = stdin.lock().take(MAX_LINE + 1).read_to_end(&mut bytes);
     read.map_err(|e| CliError::caused(Kind::Failed, "cannot read standard input", e))?;
     if bytes.is_empty() {
-        return Err(nothing("standard input is empty, and so would be the message"));
+        return Err(nothing("standard input is empty; a message needs text"));
     }
     String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();

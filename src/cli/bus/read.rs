@@ -32,16 +32,16 @@ const PAGE: usize = 500;
 pub(super) struct Args {
     #[command(flatten)]
     target: Target,
-    /// Only so many of the last ones
+    /// Number of messages to print, counted from the end
     #[arg(long, value_name = "N", default_value_t = 20)]
     tail: usize,
-    /// All that came after this one
+    /// Print all messages after this one
     #[arg(long, value_name = "MSG_ID", conflicts_with = "tail")]
     after: Option<MsgId>,
-    /// Only those of this type; may be repeated
+    /// Print only messages of this type; repeatable
     #[arg(long = "type", value_name = "TYPE")]
     kinds: Vec<MessageType>,
-    /// Go on with those that come, until Ctrl-C
+    /// Keep printing new messages until Ctrl-C
     #[arg(long, short)]
     follow: bool,
     #[command(flatten)]
@@ -115,7 +115,7 @@ impl Reader<'_> {
             }
         }
         if page.skipped > 0 {
-            self.printer.word(&format!("{} line(s) that are no message were passed over", page.skipped))?;
+            self.printer.word(&format!("skipped {} line(s) that are not messages", page.skipped))?;
         }
         Ok(())
     }

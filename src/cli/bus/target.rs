@@ -18,10 +18,10 @@ use crate::{
 /// Flags that name a bus. An agent needs none of them.
 #[derive(Debug, clap::Args)]
 pub(super) struct Target {
-    /// Project; without --task its own bus is meant [default: where we are, else the folder's]
+    /// Project; without --task, the bus of the project [default: the current run's, else the folder's]
     #[arg(long, value_name = "ID")]
     project: Option<ProjectId>,
-    /// Task [default: where we are, else the folder's]
+    /// Task whose bus to use [default: the current run's, else the folder's]
     #[arg(long, value_name = "ID")]
     task: Option<TaskId>,
 }
@@ -71,13 +71,13 @@ pub(super) fn open(found: &Discovered, context: &Context) -> CliResult<(Tree, Bu
 impl From<Undiscovered> for CliError {
     fn from(error: Undiscovered) -> Self {
         match error {
-            Undiscovered::BadId { .. } => Self::caused(Kind::BadId, "no bus is known to be meant", error),
+            Undiscovered::BadId { .. } => Self::caused(Kind::BadId, "no bus is named", error),
             Undiscovered::NoBus(_) | Undiscovered::NoProject(_) | Undiscovered::Nothing => {
                 Self::new(Kind::Usage, error.to_string())
             }
         }
         .with_hint(
-            "name the bus with --project, and with --task for a task's; or call this in a task's folder",
+            "give --project for the bus of a project, and --task too for that of a task; or run this in a task's folder",
         )
     }
 }

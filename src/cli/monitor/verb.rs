@@ -40,9 +40,9 @@ const MAX_LIST: u64 = 4 * 1024 * 1024;
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Each item `- [ ] TEXT` or `1. [ ] TEXT` becomes a task with TEXT for a prompt; its box is ticked when the task is
-completed. One that failed or was stopped stays as it is, and is not started again but with --retry. Boxes in fenced
-code are left alone. Ctrl-C stops the item at work.
+Each item `- [ ] TEXT` or `1. [ ] TEXT` becomes a task with TEXT as its prompt. monitor ticks the box when the task has \
+completed. An item whose task failed or was stopped stays unticked and starts again only with --retry. Boxes in fenced \
+code blocks are ignored. Ctrl-C stops the current item.
 
 Exit code: 0 if every box is ticked, 1 if not, 130 if an item was stopped.
 
@@ -51,29 +51,29 @@ Examples:
   run-agent monitor TODO.md --agent claude --retry
   run-agent monitor TODO.md --watch --interval 1m")]
 pub struct Args {
-    /// The list
+    /// Markdown file with the TODO list
     #[arg(value_name = "FILE", default_value = "TODO.md")]
     file: PathBuf,
     #[command(flatten)]
     place: PlaceFlags,
-    /// One run per item, instead of a loop until DONE
+    /// Run the agent once per item instead of looping until DONE
     #[arg(long)]
     job: bool,
-    /// Take up items again that have failed or were stopped
+    /// Retry items that failed or were stopped
     #[arg(long)]
     retry: bool,
-    /// Go on waiting for new items
+    /// Keep running and wait for new items
     #[arg(long)]
     watch: bool,
-    /// How often to look for them
+    /// Interval between two looks for new items
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = interval)]
     interval: Duration,
-    /// Only say what would be done
+    /// Show what would be done and change nothing
     #[arg(long, conflicts_with = "watch")]
     dry_run: bool,
     #[command(flatten)]
     pub(in super::super) json: JsonFlag,
-    /// Program and arguments, for the agent `command`
+    /// Program to run as the agent, with its arguments
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
 }
@@ -214,7 +214,7 @@ async fn until_ended(context: &Context, runner: &Runner, task: &TaskRef) -> CliR
             // What we drive is left in order.
             detach.cancel();
             ended.await?;
-            Err(CliError::new(interrupts.kind(), "not waited for; the task goes on"))
+            Err(CliError::new(interrupts.kind(), "stopped waiting; the task continues"))
         }
     }
 }

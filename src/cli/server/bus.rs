@@ -25,39 +25,48 @@ use crate::{
 /// Which bus.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Target {
-    /// Project; without --task its own bus is meant [default: $JRUN_PROJECT_ID]
+    /// Project; without --task, the bus of the project [default: $JRUN_PROJECT_ID]
     #[arg(long, value_name = "ID")]
     project: Option<ProjectId>,
-    /// Task
+    /// Task whose bus to use
     #[arg(long, value_name = "ID")]
     task: Option<TaskId>,
 }
 
 /// What is done with messages.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:
+  run-agent server bus read --project my-project --follow
+  run-agent server bus post --project my-project --type USER --body 'please look at the logs'")]
 pub(super) enum Verb {
-    /// Read messages
+    /// Print the last messages
+    #[command(after_help = "Examples:
+  run-agent server bus read --project my-project
+  run-agent server bus read --project my-project --task my-task --follow")]
     Read {
         #[command(flatten)]
         target: Target,
-        /// Only those behind this one
+        /// Print only messages after this one
         #[arg(long, value_name = "MSG_ID")]
         after: Option<String>,
-        /// Show what comes, until Ctrl-C
+        /// Keep printing new messages until Ctrl-C
         #[arg(long, short)]
         follow: bool,
     },
     /// Post a message
+    #[command(after_help = "Examples:
+  run-agent server bus post --project my-project --type USER --body 'please look at the logs'
+  git log -3 | run-agent server bus post --project my-project --task my-task --type FACT")]
     Post {
         #[command(flatten)]
         target: Target,
-        /// Type, such as FACT, PROGRESS, DECISION, ERROR, QUESTION
+        /// Message type, such as FACT, PROGRESS, DECISION, ERROR or QUESTION
         #[arg(long = "type", value_name = "TYPE", default_value = "USER")]
         kind: MessageType,
-        /// The text [default: standard input]
+        /// Message text [default: read from standard input]
         #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
         body: Option<String>,
-        /// The run that posts it [default: $JRUN_ID]
+        /// Run that posts the message [default: $JRUN_ID]
         #[arg(long, value_name = "RUN")]
         run: Option<RunId>,
     },

@@ -157,8 +157,8 @@ impl Client {
             return Ok(Value::Null);
         }
         serde_json::from_str(&text).map_err(|e| {
-            CliError::caused(Kind::Failed, format!("what {} answers is no JSON", self.base), e)
-                .with_hint("is that the address of a conductor?")
+            CliError::caused(Kind::Failed, format!("the answer of {} is not JSON", self.base), e)
+                .with_hint("check that this is the address of a Conductor daemon")
         })
     }
 
@@ -189,8 +189,9 @@ impl Client {
 fn text(response: Response) -> CliResult<String> {
     let mut text = String::new();
     let mut body = response.into_body().into_reader().take(LONGEST);
-    body.read_to_string(&mut text)
-        .map_err(|e| CliError::caused(Kind::Unreachable, "the daemon broke its answer off", e))?;
+    body.read_to_string(&mut text).map_err(|e| {
+        CliError::caused(Kind::Unreachable, "the daemon closed the connection in the middle of its answer", e)
+    })?;
     Ok(text)
 }
 

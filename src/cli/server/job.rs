@@ -27,27 +27,36 @@ use crate::{
 
 /// What is done with work.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:
+  run-agent server job submit --project my-project --agent claude --prompt 'Make the tests pass'
+  run-agent server job list")]
 pub(super) enum Verb {
     /// Submit one task
     Submit(Box<Submit>),
     /// Submit a file of tasks, one JSON object per line
     SubmitBatch(Batch),
-    /// The tasks that are queued or running
+    /// List the tasks that are queued or running
+    #[command(after_help = "Examples:
+  run-agent server job list
+  run-agent server job list --json")]
     List,
 }
 
 /// Flags of `submit`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  run-agent server job submit --project p --agent claude --prompt 'Make the tests pass' --follow
+  run-agent server job submit --project p --task docs --depends-on build --prompt-file docs.md")]
 pub(super) struct Submit {
     #[command(flatten)]
     what: SubmissionFlags,
-    /// Tasks of the project that must be done before
+    /// Tasks of the same project that must complete first, separated by commas
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     depends_on: Vec<TaskId>,
-    /// What becomes of a task of this name: create, attach or resume
+    /// Handling of an existing task: create refuses it, attach joins it, resume resumes it
     #[arg(long, value_name = "MODE", default_value = "create", value_parser = ["create", "attach", "resume"])]
     attach_mode: String,
-    /// Work folder of the project, should it be new
+    /// Working folder of the project if it is new
     #[arg(long, value_name = "DIR")]
     project_root: Option<PathBuf>,
     /// Wait until the task has ended
@@ -57,20 +66,23 @@ pub(super) struct Submit {
 
 /// Flags of `submit-batch`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "A line is such as
-  {\"prompt\": \"Which tests are slow?\", \"task_id\": \"slow-tests\", \"agent_type\": \"claude\", \"depends_on\": []}
-of which only the prompt is needed.")]
+#[command(after_help = "Each line is one task. Only the prompt is required:
+  {\"prompt\": \"Which tests are slow?\", \"task_id\": \"slow-tests\", \"agent_type\": \"claude\"}
+
+Examples:
+  run-agent server job submit-batch tasks.jsonl --project my-project
+  run-agent server job submit-batch tasks.jsonl --project my-project --agent claude --wait")]
 pub(super) struct Batch {
-    /// File with one task per line
+    /// File with one task per line, as JSON
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Project [default: $JRUN_PROJECT_ID]
+    /// Project to put the tasks in [default: $JRUN_PROJECT_ID]
     #[arg(long, value_name = "ID")]
     project: Option<ProjectId>,
-    /// Agent of the lines that name none [default: `defaults.agent` of our configuration]
+    /// Agent for lines that name none [default: `defaults.agent` of the local configuration]
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
-    /// Wait until all of them have ended
+    /// Wait until all tasks have ended
     #[arg(long)]
     wait: bool,
 }
@@ -98,9 +110,10 @@ pub(super) fn run(verb: &Verb, call: &Call<'_>) -> CliResult<ExitCode> {
 fn submit(args: &Submit, call: &Call<'_>) -> CliResult<ExitCode> {
     let place = &args.what.place;
     if !args.what.command.is_empty() {
-        return Err(CliError::new(Kind::Usage, "a daemon starts no program that a request names").with_hint(
-            "give the program a name under `agents` in the daemon's config.yaml, and say --agent NAME",
-        ));
+        return Err(CliError::new(Kind::Usage, "a daemon does not run a program that a request names")
+            .with_hint(
+                "give the program a name under `agents` in the daemon's config.yaml, and use --agent NAME",
+            ));
     }
     let prompt = submission::prompt(&args.what)?;
     let task = TaskRef {
@@ -151,7 +164,7 @@ fn batch(args: &Batch, call: &Call<'_>) -> CliResult<ExitCode> {
     // All of it is understood before any of it is asked for.
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         let line: Line = serde_json::from_str(line).map_err(|e| {
-            let text = format!("line {number} of {} is no task", args.file.display());
+            let text = format!("line {number} of {} is not a valid task", args.file.display());
             CliError::caused(Kind::Refused, text, e)
         })?;
         lines.push(line);

@@ -25,10 +25,10 @@ pub(super) use client::Client;
 /// Which daemon.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ServerFlags {
-    /// Address of the daemon, http://… or unix:/path/of/its/socket [default: $JRUN_CONDUCTOR_URL, the daemon of the root, http://127.0.0.1:14355]
+    /// Daemon to use: http://HOST:PORT or unix:/PATH [default: $JRUN_CONDUCTOR_URL, the daemon of the root, http://127.0.0.1:14355]
     #[arg(long, global = true, value_name = "URL")]
     server: Option<String>,
-    /// Key [default: $CONDUCTOR_API_KEY, api.api_key]
+    /// API key; it is visible in `ps` [default: $CONDUCTOR_API_KEY, api.api_key]
     #[arg(long, global = true, value_name = "KEY")]
     api_key: Option<String>,
 }
@@ -51,7 +51,7 @@ pub struct Args {
 /// `--json` of every verb below.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 struct EveryJson {
-    /// Print JSON, errors too
+    /// Print JSON, including errors
     #[arg(long, global = true)]
     json: bool,
 }
@@ -59,21 +59,24 @@ struct EveryJson {
 /// What is asked of the daemon.
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// What is running, queued and listening there
+    /// Show the daemon's version and its queued and running tasks
+    #[command(after_help = "Examples:
+  run-agent server status
+  run-agent server status --server http://127.0.0.1:14355 --json")]
     Status,
-    /// Tasks: list, show, stop, resume, delete, their runs and logs
+    /// List, show, stop, resume or delete tasks
     #[command(subcommand)]
     Task(task::Verb),
-    /// Submit work: one task, or a file of them
+    /// Submit one task or a file of tasks
     #[command(subcommand)]
     Job(job::Verb),
-    /// Projects: list, stats, gc, delete
+    /// List, measure, clean up or delete projects
     #[command(subcommand)]
     Project(project::Verb),
-    /// The message bus of a task or project
+    /// Read a message bus or post to it
     #[command(subcommand)]
     Bus(bus::Verb),
-    /// Replace the daemon's own program
+    /// Replace the program of the running daemon
     #[command(subcommand)]
     Update(update::Verb),
     /// Wait until tasks have ended

@@ -9,7 +9,7 @@ use crate::{
 /// Which task.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct TaskName {
-    /// PROJECT/TASK, or a task's id with --project
+    /// PROJECT/TASK, or a task id with --project
     #[arg(value_name = "TASK")]
     task: String,
     /// Project of the task [default: $JRUN_PROJECT_ID]
@@ -37,7 +37,7 @@ pub(super) fn project(named: Option<&ProjectId>, call: &Call<'_>) -> CliResult<P
         (Some(project), _) => Ok(project.clone()),
         (None, Some(id)) => Ok(id.parse()?),
         (None, None) => Err(CliError::new(Kind::Usage, "the project must be named")
-            .with_hint("say PROJECT/TASK, or give --project ID")),
+            .with_hint("give PROJECT/TASK, or --project ID")),
     }
 }
 

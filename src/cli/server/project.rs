@@ -20,38 +20,51 @@ use crate::{
 
 /// What is asked about projects.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:
+  run-agent server project list
+  run-agent server project stats my-project")]
 pub(super) enum Verb {
-    /// The projects
+    /// List the projects
+    #[command(after_help = "Examples:
+  run-agent server project list")]
     List,
-    /// How much there is of a project
+    /// Show the number and size of a project's tasks and runs
+    #[command(after_help = "Examples:
+  run-agent server project stats my-project")]
     Stats {
-        /// Project
+        /// Project id
         #[arg(value_name = "PROJECT")]
         project: ProjectId,
     },
-    /// Remove old runs of a project; the last run of a task and its last answer stay
+    /// Remove old runs of a project; each task keeps its last run and last answer
+    #[command(after_help = "Examples:
+  run-agent server project gc my-project --dry-run
+  run-agent server project gc my-project --older-than 30d --keep-failed")]
     Gc {
-        /// Project
+        /// Project id
         #[arg(value_name = "PROJECT")]
         project: ProjectId,
-        /// Only runs that ended longer ago than this; the unit is required: 12h, 30d
+        /// Remove runs that ended longer ago than this; the unit is required: 12h, 30d
         #[arg(long, value_name = "TIME", default_value = "168h", value_parser = age)]
         older_than: String,
         /// Keep runs that did not succeed
         #[arg(long)]
         keep_failed: bool,
-        /// Only say what would be removed
+        /// Show what would be removed and remove nothing
         #[arg(long)]
         dry_run: bool,
         #[command(flatten)]
         yes: YesFlag,
     },
-    /// Remove a project with all its tasks
+    /// Delete a project with all its tasks
+    #[command(after_help = "Examples:
+  run-agent server project delete my-project
+  run-agent server project delete my-project --force")]
     Delete {
-        /// Project
+        /// Project id
         #[arg(value_name = "PROJECT")]
         project: ProjectId,
-        /// Stop what is live of it first
+        /// Stop the project's live tasks first
         #[arg(long)]
         force: bool,
         #[command(flatten)]

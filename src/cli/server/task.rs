@@ -22,30 +22,49 @@ use crate::{
 
 /// What is asked about tasks.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:
+  run-agent server task list --project my-project
+  run-agent server task logs my-project/my-task --follow")]
 pub(super) enum Verb {
-    /// The tasks of a project, or of all
+    /// List the tasks of a project or of all projects
+    #[command(after_help = "Examples:
+  run-agent server task list
+  run-agent server task list --project my-project --json")]
     List {
-        /// Project [default: all]
+        /// List only the tasks of this project [default: all projects]
         #[arg(long, value_name = "ID")]
         project: Option<ProjectId>,
     },
-    /// Where a task stands, and why
+    /// Show the status of a task and the reason for it
+    #[command(after_help = "Examples:
+  run-agent server task status my-project/my-task")]
     Status(TaskName),
-    /// The runs of a task, newest first
+    /// List the runs of a task, newest first
+    #[command(after_help = "Examples:
+  run-agent server task runs my-project/my-task")]
     Runs(TaskName),
-    /// What a task's last run has printed
+    /// Print the log of a task's latest run
+    #[command(after_help = "Examples:
+  run-agent server task logs my-project/my-task
+  run-agent server task logs my-task --project my-project --follow")]
     Logs {
         #[command(flatten)]
         task: TaskName,
-        /// Show what comes, to the end of the run
+        /// Keep printing until the run has ended
         #[arg(long, short)]
         follow: bool,
     },
-    /// Stop a task, with all that it has started
+    /// Stop a task and its child tasks
+    #[command(after_help = "Examples:
+  run-agent server task stop my-project/my-task")]
     Stop(TaskName),
-    /// Take up a task again that has ended
+    /// Resume a task that has ended
+    #[command(after_help = "Examples:
+  run-agent server task resume my-project/my-task")]
     Resume(TaskName),
     /// Delete a task that has ended, with all its runs and answers
+    #[command(after_help = "Examples:
+  run-agent server task delete my-project/my-task")]
     Delete {
         #[command(flatten)]
         task: TaskName,
@@ -67,12 +86,7 @@ pub(super) fn run(verb: &Verb, call: &Call<'_>) -> CliResult<ExitCode> {
         }
         Verb::Resume(name) => {
             let task = name.resolve(call)?;
-            said(
-                call,
-                &task,
-                "taken up again",
-                call.client.post(&format!("{}/resume", project_path(&task)), None)?,
-            )
+            said(call, &task, "resumed", call.client.post(&format!("{}/resume", project_path(&task)), None)?)
         }
         Verb::Delete { task, yes } => {
             let task = task.resolve(call)?;

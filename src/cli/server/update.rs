@@ -23,25 +23,32 @@ const AWAY: Duration = Duration::from_mins(1);
 
 /// What about the update.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:
+  run-agent server update start --binary ./run-agent-new --wait
+  run-agent server update status")]
 pub(super) enum Verb {
-    /// Say where the update stands
+    /// Show the state of the update
+    #[command(after_help = "Examples:
+  run-agent server update status")]
     Status,
-    /// Replace the daemon's program with another, when no root task is live
+    /// Replace the daemon's program as soon as no root task is live
     #[command(after_help = "Examples:
   run-agent server update start --binary ./run-agent-new --wait
   run-agent server update start --binary /tmp/run-agent --live")]
     Start {
-        /// The new run-agent; yours or root's, and written by nobody else
+        /// New run-agent program; only you or root may be able to write to it
         #[arg(long, value_name = "PATH")]
         binary: PathBuf,
-        /// At once: runs outlive a daemon
+        /// Update at once, even with live tasks; their runs continue
         #[arg(long)]
         live: bool,
-        /// Wait until it has succeeded or failed
+        /// Wait until the update has succeeded or failed
         #[arg(long)]
         wait: bool,
     },
-    /// Call a deferred update off
+    /// Cancel a deferred update
+    #[command(after_help = "Examples:
+  run-agent server update cancel")]
     Cancel,
 }
 
@@ -96,12 +103,12 @@ fn words(status: &Value) -> String {
         Some("deferred") => format!("the update to {} waits: {roots}", text("binary_path")),
         Some("applying") => format!("the update to {} is being applied", text("binary_path")),
         Some("failed") => format!("the update to {} failed: {}", text("binary_path"), text("last_error")),
-        _ if status["ended_at"].is_null() => format!("no update is wanted; {roots}"),
+        _ if status["ended_at"].is_null() => format!("no update is requested; {roots}"),
         _ if status["to_version"].is_null() => {
-            format!("the last update, to {}, was called off", text("binary_path"))
+            format!("the last update, to {}, was cancelled", text("binary_path"))
         }
         _ => format!(
-            "no update is wanted; the last one, from {} to {}, ended at {}",
+            "no update is requested; the last one, from {} to {}, ended at {}",
             text("from_version"),
             text("to_version"),
             text("ended_at")

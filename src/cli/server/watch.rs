@@ -10,14 +10,17 @@ use crate::{
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  run-agent server watch my-project/build my-project/test
+  run-agent server watch build test --project my-project")]
 pub(super) struct Args {
-    /// PROJECT/TASK, or tasks' ids with --project
+    /// PROJECT/TASK, or task ids with --project
     #[arg(value_name = "TASK", required = true)]
     tasks: Vec<String>,
     /// Project of the tasks [default: $JRUN_PROJECT_ID]
     #[arg(long, value_name = "ID")]
     project: Option<ProjectId>,
-    /// How long to wait, in seconds [default: for ever]
+    /// Stop waiting after this many seconds [default: no limit]
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u64>,
 }

@@ -23,8 +23,8 @@ const MAX_RC: u64 = 16 * 1024 * 1024;
 /// Flags of the verb.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-The functions call `run-agent wrap`. They do nothing inside of a run, and nothing where run-agent is not there. An alias
-of the same name goes before them. `install` may be repeated, and `uninstall` takes out just what it has put in.
+The shell functions call `run-agent wrap`. They do nothing inside a run or where run-agent is not installed. An alias of \
+the same name takes precedence. You can repeat `install`; `uninstall` removes only the lines that `install` added.
 
 Examples:
   run-agent shell-setup print
@@ -38,24 +38,31 @@ pub struct Args {
 /// Verbs below `shell-setup`.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Print the functions
+    /// Print the shell functions
+    #[command(after_help = "Examples:
+  run-agent shell-setup print --shell bash")]
     Print(Which),
-    /// Put them into the shell's start-up file
+    /// Add the shell functions to the shell's start-up file
+    #[command(after_help = "Examples:
+  run-agent shell-setup install
+  run-agent shell-setup install --shell zsh --agents claude,codex")]
     Install(Which),
-    /// Take them out again
+    /// Remove the shell functions from the start-up file
+    #[command(after_help = "Examples:
+  run-agent shell-setup uninstall")]
     Uninstall(Which),
 }
 
 /// Which shell, and which agents.
 #[derive(Debug, ClapArgs)]
 struct Which {
-    /// The shell [default: that of $SHELL]
+    /// Shell to set up [default: from $SHELL]
     #[arg(long, value_enum)]
     shell: Option<Shell>,
-    /// Its start-up file [default: ~/.bashrc, ~/.zshrc, ~/.config/fish/conf.d/run-agent.fish]
+    /// Start-up file [default: ~/.bashrc, ~/.zshrc, ~/.config/fish/conf.d/run-agent.fish]
     #[arg(long, value_name = "FILE")]
     rc: Option<PathBuf>,
-    /// The agents, separated by commas
+    /// Agents to record, separated by commas
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "claude,codex,gemini,opencode")]
     agents: Vec<String>,
 }
@@ -76,12 +83,12 @@ pub(in super::super) fn run(args: &Args, context: &Context) -> CliResult<ExitCod
         Err(e) => return Err(TreeError::from(e).into()),
     };
     let torn = |_| {
-        CliError::new(Kind::Refused, format!("{} has only one of our two lines", file.display()))
-            .with_hint(format!("take out the lines from '{}' to '{}' by hand", block::BEGIN, block::END))
+        CliError::new(Kind::Refused, format!("{} has only one of the two marker lines", file.display()))
+            .with_hint(format!("remove the lines from '{}' to '{}' by hand", block::BEGIN, block::END))
     };
     let (new, did) = match args.command {
-        Command::Uninstall(_) => (block::without(&old).map_err(torn)?, "is as it was without run-agent"),
-        _ => (block::with(&old, &functions).map_err(torn)?, "has the functions; they hold in new shells"),
+        Command::Uninstall(_) => (block::without(&old).map_err(torn)?, "has no run-agent functions"),
+        _ => (block::with(&old, &functions).map_err(torn)?, "has the functions; they work in new shells"),
     };
     if new != old {
         fsx::replace_outside(&file, &new).map_err(TreeError::from)?;
@@ -94,7 +101,7 @@ impl Which {
     fn shell(&self, context: &Context) -> CliResult<Shell> {
         let usual = || Shell::of_path(context.environment().get("SHELL")?);
         self.shell.or_else(usual).ok_or_else(|| {
-            CliError::new(Kind::Usage, "which shell is meant is not known").with_hint("say it with --shell")
+            CliError::new(Kind::Usage, "the shell is unknown").with_hint("name it with --shell")
         })
     }
 
@@ -107,7 +114,8 @@ impl Which {
         match self.agents.iter().find(|name| !plain(name)) {
             Some(bad) => {
                 let text = format!("'{}' cannot be the name of a function", bad.escape_debug());
-                Err(CliError::new(Kind::Usage, text).with_hint("names of agents are such as claude or codex"))
+                Err(CliError::new(Kind::Usage, text)
+                    .with_hint("an agent name is a word such as claude or codex"))
             }
             None => Ok(self.agents.iter().map(String::as_str).collect()),
         }

@@ -29,7 +29,7 @@ pub enum Refusal {
     #[error(transparent)]
     Candidate(#[from] FsError),
     /// One is under way.
-    #[error("an update to {} is under way; a deferred one can be called off", .0.display())]
+    #[error("an update to {} is under way; a deferred one can be cancelled", .0.display())]
     Pending(PathBuf),
     /// There is none, or it cannot be stopped any more.
     #[error("no update is deferred")]

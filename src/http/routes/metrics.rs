@@ -59,7 +59,11 @@ fn documented(all: &mut Exposition, api: &Api, tallies: &BTreeMap<String, Tally>
             "Total failed agent runs since startup",
             &[RunStatus::Failed, RunStatus::Crashed],
         ),
-        ("stopped_runs_total", "Total agent runs since startup that somebody stopped", &[RunStatus::Stopped]),
+        (
+            "stopped_runs_total",
+            "Total agent runs since startup that were stopped on request",
+            &[RunStatus::Stopped],
+        ),
     ] {
         all.count(name, Kind::Counter, help, ended(words));
     }

@@ -58,7 +58,7 @@ pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
         post("/api/v1/tasks", "Create a task, attach to one, or take one up again")
             .about(
                 "`attach_mode` says what becomes of a task that is there already: `create` refuses (409), `attach` \
-                 answers with the run that its live loop is at, `resume` takes it up again.",
+                 answers with the run that its live loop is at, `resume` resumes it.",
             )
             .params(&[IDEMPOTENCY_KEY])
             .takes::<wire::NewTask>()

@@ -13,7 +13,7 @@ pub(in crate::http) struct PageCursor(BTreeMap<String, String>);
 
 /// A text that is no cursor of a page's stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is no cursor of this stream")]
+#[error("this is not a cursor of this stream")]
 pub(in crate::http) struct BadPageCursor;
 
 impl PageCursor {

@@ -62,7 +62,7 @@ pub(in crate::http) enum Begin {
 
 /// A text that is no topic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{}' is no topic: {why}", topic.escape_debug())]
+#[error("'{}' is not a topic: {why}", topic.escape_debug())]
 pub(in crate::http) struct BadTopic {
     topic: String,
     why: String,

@@ -60,7 +60,7 @@ pub enum GitError {
         words: String,
     },
     /// It said something that is not understood.
-    #[error("git {0} gave an answer that is not understood")]
+    #[error("cannot understand the output of git {0}")]
     Answer(&'static str),
     /// There is no such program.
     #[error("git is not installed")]

@@ -198,7 +198,7 @@ fn not_started(files: RunFiles, spec: &LaunchSpec, failure: ExecFailure) -> RunE
     let (error, hint) = match failure.stage {
         ExecStage::Chdir => (
             format!("cannot enter the working folder {}: {reason}", spec.cwd.display()),
-            "make the folder, or name another with --cwd".to_owned(),
+            "create the folder, or name another one with --cwd".to_owned(),
         ),
         ExecStage::Exec => (format!("cannot execute {program}: {reason}"), exec_hint(failure.errno, program)),
     };

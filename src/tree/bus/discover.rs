@@ -73,11 +73,11 @@ impl fmt::Display for Why {
     }
 }
 
-/// Why no bus is known to be meant.
+/// Why no bus is named.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Undiscovered {
     /// `JRUN_MESSAGE_BUS` names some other file.
-    #[error("JRUN_MESSAGE_BUS is '{}', which is no bus of a project or task", .0.escape_debug())]
+    #[error("JRUN_MESSAGE_BUS is '{}', which is not the bus of a project or task", .0.escape_debug())]
     NoBus(String),
     /// A variable with an id holds something else.
     #[error("cannot use {variable}")]
@@ -91,7 +91,7 @@ pub enum Undiscovered {
     #[error("task {0} is in no project that is known here")]
     NoProject(TaskId),
     /// Nothing told anything.
-    #[error("no project is named, and none is known from the environment or the present folder")]
+    #[error("no project is named, and neither the environment nor the current folder tells one")]
     Nothing,
 }
 
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn nothing_is_guessed() {
         const NOTHING: &str =
-            "no project is named, and none is known from the environment or the present folder";
+            "no project is named, and neither the environment nor the current folder tells one";
         let cases: &[(Case, &str)] = &[
             ((["", "", "", "/tmp"], ["", "", ""]), NOTHING),
             ((["", "", "", "/home/run-agent"], ["", "", ""]), NOTHING),
@@ -271,15 +271,15 @@ mod tests {
             ((["", "", "t", "/tmp"], ["", "", "u"]), "task u is in no project that is known here"),
             (
                 (["/r/p/t/notes.txt", "p", "t", "/"], ["", "", ""]),
-                "JRUN_MESSAGE_BUS is '/r/p/t/notes.txt', which is no bus of a project or task",
+                "JRUN_MESSAGE_BUS is '/r/p/t/notes.txt', which is not the bus of a project or task",
             ),
             (
                 (["p/t/TASK-MESSAGE-BUS.jsonl", "", "", "/"], ["", "", ""]),
-                "JRUN_MESSAGE_BUS is 'p/t/TASK-MESSAGE-BUS.jsonl', which is no bus of a project or task",
+                "JRUN_MESSAGE_BUS is 'p/t/TASK-MESSAGE-BUS.jsonl', which is not the bus of a project or task",
             ),
             (
                 (["/r/_x/t/TASK-MESSAGE-BUS.jsonl", "", "", "/"], ["", "", ""]),
-                "JRUN_MESSAGE_BUS is '/r/_x/t/TASK-MESSAGE-BUS.jsonl', which is no bus of a project or task",
+                "JRUN_MESSAGE_BUS is '/r/_x/t/TASK-MESSAGE-BUS.jsonl', which is not the bus of a project or task",
             ),
             ((["", "../p", "t", "/"], ["", "", ""]), "cannot use JRUN_PROJECT_ID"),
             ((["", "p", "a/b", "/"], ["", "", ""]), "cannot use JRUN_TASK_ID"),

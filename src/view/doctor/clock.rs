@@ -37,10 +37,10 @@ fn judge(now: DateTime<Utc>, newest: Option<DateTime<Utc>>) -> Check {
     match newest.filter(|newest| *newest > now + SLACK) {
         Some(newest) => Check::warn(
             name,
-            format!("something in the tree is {} s from the future", (newest - now).num_seconds()),
-            "the clock was set back, or a file server has another; see `timedatectl`. Orders by time may be wrong until then",
+            format!("a file in the tree is dated {} s in the future", (newest - now).num_seconds()),
+            "the clock was set back, or the file server's clock differs: check `timedatectl`; until then, lists by time may be in the wrong order",
         ),
-        None => Check::ok(name, "nothing in the tree is from the future"),
+        None => Check::ok(name, "no file in the tree is dated in the future"),
     }
 }
 

@@ -22,7 +22,7 @@ pub fn check<'a>(environment: impl Iterator<Item = (&'a OsStr, &'a OsStr)>, want
 }
 
 fn judge(version: Result<(String, Option<(u32, u32)>), GitError>) -> Check {
-    let lost = "what runs change is not recorded, and `run-agent diff` has nothing to show";
+    let lost = "the changes of runs are not recorded, and `run-agent diff` has nothing to show";
     let install =
         format!("install git {}.{} or later, or set defaults.record_changes: false", OLDEST.0, OLDEST.1);
     match version {

@@ -14,7 +14,7 @@ pub(super) fn checks(tree: &Tree) -> Vec<Check> {
         Ok(report) => report,
         Err(e) => {
             let what = format!("the tree cannot be read: {e}");
-            return vec![Check::fail("leftovers", what, "look at the rights of its folders")];
+            return vec![Check::fail("leftovers", what, "check the permissions of its folders")];
         }
     };
     let count = |severity| report.findings.iter().filter(|f| f.severity == severity).count();
@@ -45,9 +45,9 @@ fn files(findings: &[Finding]) -> Vec<Check> {
 fn judge(errors: usize, mendable: usize) -> Check {
     let name = "leftovers";
     match (errors, mendable) {
-        (0, 0) => Check::ok(name, "the tree is as it should be"),
-        (0, n) => Check::warn(name, format!("{n} findings that can be mended"), "run-agent fsck --repair"),
-        (n, _) => Check::fail(name, format!("{n} findings that a person has to look at"), "run-agent fsck"),
+        (0, 0) => Check::ok(name, "no problems found"),
+        (0, n) => Check::warn(name, format!("{n} findings that can be repaired"), "run-agent fsck --repair"),
+        (n, _) => Check::fail(name, format!("{n} findings that need your decision"), "run-agent fsck"),
     }
 }
 

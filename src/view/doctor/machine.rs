@@ -15,12 +15,12 @@ pub(super) fn judge(found: &Abilities, noticing: Noticing) -> Vec<Check> {
 fn inotify(found: &Abilities, noticing: Noticing) -> Check {
     let name = "inotify";
     if noticing == Noticing::ByLooking {
-        return Check::ok(name, "not used: changes are noticed by looking");
+        return Check::ok(name, "not used: changes are found by polling");
     }
     if !found.has(Ability::Inotify) {
         return Check::fail(
             name,
-            "no instance of inotify can be had: too many programs of this user watch files",
+            "no inotify instance is left: too many programs of this user watch files",
             "raise fs.inotify.max_user_instances with sysctl, or set watch.mode: poll",
         );
     }
@@ -51,18 +51,22 @@ fn openat2(found: &Abilities) -> Check {
 
 fn pidfd(found: &Abilities) -> Check {
     if found.has(Ability::Pidfd) {
-        return Check::ok("pidfd", "processes can be held, so that a signal meets no other");
+        return Check::ok("pidfd", "available: a signal reaches exactly the process it is meant for");
     }
-    Check::fail("pidfd", "not available: no agent can be watched or stopped safely", "use Linux 5.3 or later")
+    Check::fail(
+        "pidfd",
+        "not available: agents cannot be watched or stopped safely",
+        "use Linux 5.3 or later",
+    )
 }
 
 fn cgroup(found: &Abilities) -> Check {
     if found.has(Ability::Cgroup) {
-        return Check::ok("cgroup", "each run gets a control group of its own");
+        return Check::ok("cgroup", "each run gets its own control group");
     }
     Check::warn(
         "cgroup",
-        "no control groups may be made: a stop has to find an agent's processes one by one",
+        "no control groups can be created: a stop must find an agent's processes one by one",
         "start the daemon with Delegate=yes in its systemd unit, or with `systemd-run --user --scope -p Delegate=yes`",
     )
 }
@@ -73,8 +77,8 @@ fn user_namespaces(found: &Abilities) -> Check {
     }
     Check::warn(
         "user_namespaces",
-        "an ordinary user may not make them: the sandboxes of codex and others may not work",
-        "see user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns; with permissions: bypass none is used",
+        "ordinary users cannot create user namespaces: the sandboxes of codex and others may not work",
+        "check user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns; permissions: bypass uses no sandbox",
     )
 }
 

@@ -51,13 +51,13 @@ fn file_system(place: &Place, noticing: Noticing) -> Check {
     match (place.remote, noticing) {
         (true, Noticing::ByTheKernel) => Check::fail(
             name,
-            format!("{what}, where the kernel does not tell what other machines change"),
+            format!("{what}, where the kernel does not report changes by other machines"),
             "set watch.mode to auto or poll",
         ),
         (true, Noticing::ByLooking) => Check::warn(
             name,
-            format!("{what}: changes are noticed by looking, every watch.sweep"),
-            "nothing has to be done; a local disk is quicker",
+            format!("{what}: changes are found by polling, every watch.sweep"),
+            "nothing to do; a local disk is faster",
         ),
         (false, _) if kind == "tmpfs" => Check::warn(
             name,

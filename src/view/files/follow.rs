@@ -25,7 +25,7 @@ pub struct FileCursor {
 
 /// A text that is no cursor of a file's stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is no cursor of a file's stream")]
+#[error("this is not a cursor of a file's stream")]
 pub struct BadFileCursor;
 
 /// Some whole lines, or a piece of a very long one.

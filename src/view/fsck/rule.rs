@@ -73,17 +73,17 @@ rules! {
         "a record was written by a newer version",
         "use the newer version of run-agent";
     MissingRecord = "missing-record", Error,
-        "a task that is wanted has no TASK-CONFIG.yaml, or a run that was claimed no run-info.yaml",
+        "a queued or live task has no TASK-CONFIG.yaml, or a claimed run has no run-info.yaml",
         "restore it from a backup, or delete the task";
     MisplacedRecord = "misplaced-record", Error,
-        "a run's record names another run than the folder that it lies in",
+        "a run's record names a different run than its folder",
         "move the folder back to where it was, or delete it";
     Unreadable = "unreadable", Error,
         "a file or folder cannot be read, or is of the wrong kind",
         "give its owner the right to read it, or move it away";
     TwoTickets = "two-tickets", Error,
         "two tickets name one task",
-        "remove the one whose run should not go on";
+        "remove the ticket of the run that should not continue";
     TicketWithoutRun = "ticket-without-run", Mendable,
         "a ticket names a task or a run that does not exist",
         "--repair removes the ticket, which can start nothing";
@@ -91,54 +91,54 @@ rules! {
         "a ticket is left over from a loop that has ended",
         "--repair removes the ticket";
     UndrivenLoop = "undriven-loop", Note,
-        "a live ticket is driven by nobody",
-        "`run-agent drive --all` goes on with it, as a daemon would";
+        "a live ticket has no driver",
+        "`run-agent drive --all` drives it, as a daemon would";
     UnacceptedRun = "unaccepted-run", Mendable,
-        "a run was made and never accepted: no ticket names it, nobody has claimed it",
-        "--repair discards it; whoever asked for it got no answer";
+        "a run was created and never accepted: it has no ticket and no claim",
+        "--repair discards it; its caller got no answer";
     UncommittedEnd = "uncommitted-end", Mendable,
-        "a run has ended, its record does not say so, and nobody is there to commit it",
+        "a run has ended, its record does not say so, and it has no driver to commit the end",
         "--repair commits it, as `run-agent drive` would";
     MissingClaim = "missing-claim", Error,
-        "a run has begun or ended by its other files, and has no claim.json",
-        "restore it from a backup, or delete the task; without it nobody drives the run";
+        "a run has no claim.json, although other files show that it started",
+        "restore it from a backup, or delete the task; without it no driver continues the run";
     SilentShim = "silent-shim", Note,
         "a shim holds run.lock and has not claimed the run",
-        "look again: it claims in a moment, or whoever drives next gives the run up";
+        "check again: the shim claims the run in a moment, or the next driver gives it up";
     MissingOutput = "missing-output", Mendable,
         "a run has ended and left no output.md",
-        "--repair makes one of what the agent printed";
+        "--repair makes one from the agent's output";
     BadTimes = "bad-times", Error,
         "a run's record has an end before its start, or an end and no end time",
         "correct the record by hand";
     ExitDisagrees = "exit-disagrees", Error,
-        "a run's record says something else than its exit.json, or than the driver's claim",
-        "believe exit.json, and correct the record by hand";
+        "a run's record disagrees with its exit.json or with the driver's claim",
+        "trust exit.json and correct the record by hand";
     LivingProcess = "living-process", Mendable,
         "a process of an ended run is still there",
         "--repair ends it";
     BusDisagrees = "bus-disagrees", Error,
-        "the bus has not exactly one end of an ended run, or not one start of one that began",
-        "look who else posts RUN_START, RUN_STOP or RUN_CRASH";
+        "the bus does not have exactly one start and one end of a run that has ended",
+        "find the program that posts RUN_START, RUN_STOP or RUN_CRASH";
     BusOrder = "bus-order", Error,
         "a bus has ids that do not increase",
-        "readers find its messages all the same; look who writes to it without `run-agent bus post`";
+        "readers still find its messages; find the program that writes to it without `run-agent bus post`";
     BusDuplicate = "bus-duplicate", Error,
         "a bus has an id more than once",
-        "a reader that waits behind that id misses messages; give the later line another id, or none";
+        "a reader that continues after that id misses messages; change or remove the id of the later line";
     BusGarbage = "bus-garbage", Note,
-        "a bus has lines that are no messages",
-        "readers pass over them";
+        "a bus has lines that are not messages",
+        "readers skip them";
     BusTorn = "bus-torn", Mendable,
         "a bus ends in an unfinished line, whose writer died",
         "--repair ends the line, as the next poster would";
     Leftover = "leftover", Mendable,
-        "a temporary file, or something half deleted, was left behind by a process that is gone",
+        "a process that died left a temporary file or a half-deleted folder",
         "--repair removes it";
     BadName = "bad-name", Note,
-        "something has a name that is no id where projects, tasks, runs or tickets lie",
-        "it is passed over; move it away, or rename it";
+        "a file or folder among projects, tasks, runs or tickets has a name that is not an id",
+        "it is ignored; move it away, or rename it";
     OpenMode = "open-mode", Note,
-        "a folder, or a file in such a folder, can be read by others than its owner",
+        "users other than the owner can read a folder, or a file in it",
         "chmod go-rwx; prompts and answers may be private";
 }

@@ -65,7 +65,7 @@ fn created(look: &Look<'_>, run: &RunRef, report: &mut Report) {
         let path = tree.root().absolute(&run.dir().lock());
         report.note(Rule::SilentShim, path, format!("run {} is not claimed", run.run));
     } else {
-        unaccepted(look, run, "no ticket names it, and nobody has claimed it", report);
+        unaccepted(look, run, "it has no ticket and no claim", report);
     }
 }
 

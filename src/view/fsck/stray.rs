@@ -76,24 +76,24 @@ fn folder(tree: &Tree, rel: &RelPath, expected: Expected, report: &mut Report) {
     let open = |rel: &RelPath| root.stat(rel).ok().flatten().is_some_and(|s| s.open_to_others);
     let folder_is_open = open(rel);
     if folder_is_open {
-        report.note(Rule::OpenMode, root.absolute(rel), "others than its owner may look into it");
+        report.note(Rule::OpenMode, root.absolute(rel), "users other than its owner may list it");
     }
     for (name, kind) in report.readable(list(tree, rel)).unwrap_or_default() {
         let path = rel.join(&name);
         let absolute = root.absolute(&path);
         if OnItsWay::of(&name).is_some() {
             if report.readable(is_left_behind(tree, &path)) == Some(true) {
-                let what = "it was on its way to its name when its writer died";
+                let what = "its writer died before it renamed the file";
                 report.add(Rule::Leftover, absolute, what, Subject::Path);
             }
             continue;
         }
         if !expected(&name, kind) {
-            report.note(Rule::BadName, absolute.clone(), "the name is no id, so it is passed over");
+            report.note(Rule::BadName, absolute.clone(), "the name is not an id, so it is ignored");
         }
         // In a folder that is closed to them nobody gets at a file, whatever mode an agent gave it.
         if folder_is_open && kind == EntryKind::File && open(&path) {
-            report.note(Rule::OpenMode, absolute, "others than its owner may read it");
+            report.note(Rule::OpenMode, absolute, "users other than its owner may read it");
         }
     }
 }

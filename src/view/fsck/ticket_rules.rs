@@ -95,6 +95,6 @@ fn what(rule: Rule, ticket: &Ticket) -> String {
         Rule::TicketOfEndedLoop => {
             format!("the loop of task {} has ended with run {}", ticket.task(), ticket.run_id)
         }
-        _ => format!("nobody drives task {}", ticket.task()),
+        _ => format!("task {} has no driver", ticket.task()),
     }
 }

@@ -106,7 +106,7 @@ pub enum TaskFilter {
 
 /// A text that is no cursor of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is no cursor of this list")]
+#[error("is not a cursor of this list")]
 pub struct BadCursor;
 
 /// Where a list of tasks goes on.

@@ -46,7 +46,7 @@ impl Tally {
 
 /// A text that is no cursor of several buses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is no cursor of the buses of a project")]
+#[error("this is not a cursor of the buses of a project")]
 pub struct BadBusesCursor;
 
 impl Default for BusesCursor {

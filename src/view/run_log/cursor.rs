@@ -75,7 +75,7 @@ pub struct Cursor {
 
 /// A text that is no cursor of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is no cursor of a run's stream")]
+#[error("this is not a cursor of a run's stream")]
 pub struct BadCursor;
 
 impl fmt::Display for Cursor {

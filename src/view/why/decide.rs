@@ -33,11 +33,11 @@ fn queued(facts: &Facts<'_>, ticket: &Ticket) -> (String, Vec<Source>) {
         _ if facts.own.stop => ("is to stop (STOP) before it has started".to_owned(), Source::Stop),
         Waits::ForTasks(why) => (format!("is blocked: {why}"), Source::Config),
         Waits::ForPlace(at) if facts.around.live.is_empty() => {
-            (format!("is queued in position {at}: no place is given now"), Source::LiveTickets)
+            (format!("is queued in position {at}: no new task may start now"), Source::LiveTickets)
         }
         Waits::ForPlace(at) => {
             let behind = named(facts.around.live);
-            (format!("is queued in position {at}: all places are taken, by {behind}"), Source::LiveTickets)
+            (format!("is queued in position {at}: all places are taken by {behind}"), Source::LiveTickets)
         }
         Waits::ForDriver => {
             (format!("is accepted and about to start (attempt {})", ticket.attempt), Source::Ticket)
@@ -76,7 +76,7 @@ fn live(facts: &Facts<'_>, ticket: &Ticket) -> (String, Vec<Source>) {
             vec![Source::Done],
         ),
         (status, _) => (
-            format!("goes on soon: run {run} (attempt {attempt}) ended as {}", status.as_str()),
+            format!("continues soon: run {run} (attempt {attempt}) ended as {}", status.as_str()),
             vec![Source::RunInfo],
         ),
     };
@@ -90,10 +90,10 @@ fn live(facts: &Facts<'_>, ticket: &Ticket) -> (String, Vec<Source>) {
 
 fn at_rest(facts: &Facts<'_>) -> (String, Vec<Source>) {
     let task = facts.task;
-    let resume = format!("`run-agent task resume {task}` takes it up again");
+    let resume = format!("`run-agent task resume {task}` resumes it");
     if let Some(run) = facts.own.run.as_ref().filter(|r| r.status == RunStatus::Running) {
         let text = format!(
-            "task {task} has a run that is still there ({}, since {}), and no ticket: nobody starts it again",
+            "task {task} has a run that is still there ({}, since {}), and no ticket: no driver restarts it",
             run.id,
             when(run.start)
         );
@@ -142,7 +142,7 @@ fn undriven(facts: &Facts<'_>) -> String {
     if facts.own.driver.is_some() || facts.around.daemon == Served::Yes {
         return String::new();
     }
-    format!("; nobody drives it: start `run-agent serve` or `run-agent drive {}`", facts.task)
+    format!("; no driver runs it: start `run-agent serve` or `run-agent drive {}`", facts.task)
 }
 
 fn when(time: DateTime<Utc>) -> String {
@@ -232,7 +232,7 @@ mod tests {
                 queued(f, a, Waits::ForPlace(2));
                 a.live = &two;
             },
-            "is queued in position 2: all places are taken, by p/a, p/b",
+            "is queued in position 2: all places are taken by p/a, p/b",
             &[T, LiveTickets],
         );
         says(
@@ -241,8 +241,8 @@ mod tests {
                 a.live = &seven;
                 f.driver = None;
             },
-            "is queued in position 1: all places are taken, by p/t0, p/t1, p/t2, p/t3, p/t4 and 2 more; \
-             nobody drives it: start `run-agent serve` or `run-agent drive p/t`",
+            "is queued in position 1: all places are taken by p/t0, p/t1, p/t2, p/t3, p/t4 and 2 more; \
+             no driver runs it: start `run-agent serve` or `run-agent drive p/t`",
             &[T, LiveTickets],
         );
         says(
@@ -250,7 +250,7 @@ mod tests {
                 queued(f, a, Waits::ForPlace(1));
                 (f.driver, a.daemon) = (None, Served::Yes);
             },
-            "is queued in position 1: no place is given now",
+            "is queued in position 1: no new task may start now",
             &[T, LiveTickets],
         );
         says(
@@ -282,7 +282,7 @@ mod tests {
                 live(f, RunStatus::Running);
                 f.driver = None;
             },
-            &format!("{runs}; nobody drives it: start `run-agent serve` or `run-agent drive p/t`"),
+            &format!("{runs}; no driver runs it: start `run-agent serve` or `run-agent drive p/t`"),
             &[R, T],
         );
         says(
@@ -317,7 +317,7 @@ mod tests {
         );
         says(
             |f, _| live(f, RunStatus::Failed),
-            &format!("goes on soon: run {RUN} (attempt 2) ended as failed, driven by me"),
+            &format!("continues soon: run {RUN} (attempt 2) ended as failed, driven by me"),
             &[R, T, Lock],
         );
     }
@@ -326,7 +326,7 @@ mod tests {
     fn a_task_at_rest_says_how_it_ended() {
         use Source::{Done, End, RunInfo as R, Stop};
         const AT: &str = "at 2026-02-05T10:00:00Z after";
-        const RESUME: &str = "`run-agent task resume p/t` takes it up again";
+        const RESUME: &str = "`run-agent task resume p/t` resumes it";
         says(
             |f, _| f.end = Some(end(EndStatus::Completed, "the agent said DONE", 3)),
             &format!("was completed {AT} 3 runs: the agent said DONE"),
@@ -339,10 +339,10 @@ mod tests {
         );
         says(
             |f, _| {
-                f.end = Some(end(EndStatus::Stopped, "somebody stopped it", 1));
+                f.end = Some(end(EndStatus::Stopped, "stopped on request", 1));
                 f.stop = true;
             },
-            &format!("was stopped {AT} 1 run: somebody stopped it; {RESUME}"),
+            &format!("was stopped {AT} 1 run: stopped on request; {RESUME}"),
             &[End, Stop],
         );
         says(|f, _| f.done = true, "is completed: it has DONE", &[Done]);
@@ -360,7 +360,7 @@ mod tests {
         says(
             |f, _| f.run = Some(run(RunStatus::Running, None)),
             &format!(
-                "has a run that is still there ({RUN}, since 2026-02-05T10:00:00Z), and no ticket: nobody starts it again"
+                "has a run that is still there ({RUN}, since 2026-02-05T10:00:00Z), and no ticket: no driver restarts it"
             ),
             &[R],
         );
