@@ -32,6 +32,7 @@ mod crash_points_daemon;
 mod daemon_kill;
 mod demo_agent;
 mod doctor;
+mod documents;
 mod events;
 mod fake_agent;
 mod faults_bus;

@@ -8,6 +8,7 @@ pub mod cgroups;
 pub mod crash;
 pub mod job;
 pub mod processes;
+pub mod shell;
 pub mod shim;
 
 pub mod daemon;
