@@ -28,7 +28,7 @@ fn pages() -> BTreeMap<PathBuf, String> {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.is_dir() && !FOREIGN.contains(&name.as_str()) {
                 todo.push(path);
-            } else if name.ends_with(".md") {
+            } else if path.extension().is_some_and(|ending| ending == "md") {
                 let text = std::fs::read_to_string(&path).unwrap();
                 pages.insert(path, text);
             }
@@ -113,7 +113,7 @@ fn every_command_that_a_page_shows_parses() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(commands > 100, "only {commands} commands were found");
+    assert!(commands > 60, "only {commands} commands were found");
 }
 
 /// The targets of the links and pictures of a page.
