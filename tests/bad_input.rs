@@ -85,7 +85,11 @@ fn an_agent_that_is_not_there_is_said_at_once() {
     let script = sandbox.write("work/script", "#!/bin/sh\n");
     sandbox.run(&format!("job --prompt x -- {}", script.display())).fails(11, "not executable", "");
     sandbox.run("job --prompt x --cwd /no/such/folder -- true").fails(3, "/no/such/folder", "--cwd");
-    sandbox.run("job --prompt x --timeout soon -- true").fails(12, "timeout", "");
+    for time in ["soon", "30"] {
+        let refused = sandbox.run(&format!("job --prompt x --timeout {time} -- true"));
+        assert!(refused.code == 2 && refused.stderr.contains("--timeout"), "{refused:?}");
+        assert_eq!(refused.stderr.contains("write 30s, 30m, 30h or 30d"), time == "30", "{refused:?}");
+    }
     assert!(!sandbox.root().join("work").exists(), "nothing was made");
 }
 

@@ -63,15 +63,16 @@ fn the_page_lists_every_key_with_its_default() {
 #[test]
 fn flags_beat_the_environment_beats_the_file_beats_defaults() {
     let sandbox = Sandbox::new();
-    let file = sandbox.write(
-        "work/config.yaml",
-        "api:\n  host: file\n  port: 1\nstorage:\n  runs_dir: tree\ndefaults: {timeout: 1h30m}\n",
-    );
+    let file = sandbox
+        .configure("api:\n  host: file\n  port: 1\nstorage:\n  runs_dir: tree\ndefaults: {timeout: 1h30m}\n");
     let at = |line: u32| format!("{}:{line}", file.display());
     let text = |s: &str| Value::from(s);
     let of_file = shown(sandbox.run(SHOW));
     assert_eq!(of_file["api.host"], (text("file"), at(2)));
-    assert_eq!(of_file["storage.runs_dir"].0, text(sandbox.work().join("tree").to_str().expect("text")));
+    assert_eq!(
+        of_file["storage.runs_dir"].0,
+        text(sandbox.home().join(".config/conductor/tree").to_str().expect("text"))
+    );
     assert_eq!(of_file["defaults.timeout"], (text("1h30m"), at(6)));
     assert_eq!(of_file["defaults.stop_grace"], (text("10s"), "default".to_owned()));
 
@@ -104,9 +105,10 @@ fn the_file_is_found_where_it_is_said_to_be() {
     let xdg = sandbox.write("xdg/conductor/config.yaml", "");
     let xdg_home = xdg.ancestors().nth(2).and_then(Path::to_str).expect("text");
     is(path(&[("XDG_CONFIG_HOME", xdg_home)], "config path"), &xdg);
-    let here = sandbox.write("work/config.yaml", "");
-    is(path(&[("XDG_CONFIG_HOME", xdg_home)], "config path"), &here);
-    // An agent works in the folder of its project, whose config.yaml is not ours.
+    // A config.yaml of the working folder may be another program's, or that of a repository that was just cloned.
+    sandbox.write("work/config.yaml", "");
+    is(path(&[("XDG_CONFIG_HOME", xdg_home)], "config path"), &xdg);
+    is(path(&[], "config path --config config.yaml"), &sandbox.work().join("config.yaml"));
     is(path(&[("JRUN_ID", "x")], "config path"), &home);
     let variable = sandbox.write("work/variable.yaml", "");
     is(path(&[("CONDUCTOR_CONFIG", "variable.yaml")], "config path"), &variable);
@@ -148,10 +150,13 @@ fn what_is_wrong_in_the_file_is_said_with_its_line() {
         ("api:\n  port: \"80\"\n", "not '80'"),
         ("api: 5\n", "c.yaml:1: 'api' takes a section (keys with values below it), not the number 5"),
         ("- a\n", "c.yaml:1: 'the file' takes a section"),
+        ("defaults: {timeout: 10x}\n", "'defaults.timeout' takes a duration (10s, 5m, 1h30m, 7d), not '10x'"),
         (
-            "defaults: {timeout: 10x}\n",
-            "'defaults.timeout' takes a duration (10s, 5m, 1h30m, or a number of seconds), not '10x'",
+            "defaults:\n  timeout: 300\n",
+            "c.yaml:2: 'defaults.timeout' has no unit; write 300s, 300m, 300h or 300d",
         ),
+        ("defaults: {restart_delay: \"5\"}\n", "c.yaml:1: 'defaults.restart_delay' has no unit; write 5s"),
+        ("watch: {sweep: -1}\n", "'watch.sweep' takes a duration (10s, 5m, 1h30m, 7d), not the number -1"),
         ("defaults:\n  max_restarts: -1\n", "c.yaml:2: 'defaults.max_restarts' takes a whole number from 0"),
         (
             "api: {allowed_hosts: [a, 5]}\n",
@@ -164,7 +169,7 @@ fn what_is_wrong_in_the_file_is_said_with_its_line() {
         ("api: {api_key: 12345}\n", "'api.api_key' is a number; put it in quotes"),
         ("a: 1\na: 2\n", "c.yaml:2: key 'a' is already set in line 1"),
         (
-            "defaults:\n  timeout: 1\n  agent: demo\n  timeout: 2\n",
+            "defaults:\n  timeout: 1s\n  agent: demo\n  timeout: 2s\n",
             "c.yaml:4: key 'defaults.timeout' is already set in line 2",
         ),
         (
@@ -208,10 +213,9 @@ fn what_is_wrong_in_the_file_is_said_with_its_line() {
 #[test]
 fn everything_that_is_wrong_is_said_at_once() {
     let sandbox = Sandbox::new();
-    sandbox
-        .write("work/config.yaml", "api: {prot: 1}\ndefaults:\n  timeout: soon\nlimits: {max_tokens: []}\n");
+    sandbox.configure("api: {prot: 1}\ndefaults:\n  timeout: soon\nlimits: {max_tokens: []}\n");
     let outcome = sandbox.run("config show");
-    outcome.fails(12, "unknown key 'api.prot'", "if this config.yaml is not for run-agent");
+    outcome.fails(12, "unknown key 'api.prot'", "docs/configuration.md explains every key");
     let lines: Vec<&str> = outcome.stderr.lines().collect();
     assert_eq!(lines.len(), 4, "{lines:?}");
     assert!(lines[1].contains("config.yaml:3: ") && lines[2].contains("config.yaml:4: "), "{lines:?}");
@@ -225,7 +229,7 @@ fn everything_that_is_wrong_is_said_at_once() {
 #[test]
 fn a_token_file_that_is_missing_or_empty_is_named_with_its_agent() {
     let sandbox = Sandbox::new();
-    sandbox.write("work/config.yaml", "agents:\n  codex:\n    token_file: ~/token\n");
+    sandbox.configure("agents:\n  codex:\n    token_file: ~/token\n");
     let hint = "$CONDUCTOR_AGENT_<NAME>_TOKEN";
     let token = sandbox.home().join("token");
     let said = |problem: &str| {
@@ -256,9 +260,8 @@ fn a_token_file_that_is_missing_or_empty_is_named_with_its_agent() {
 #[test]
 fn no_secret_is_shown() {
     let sandbox = Sandbox::new();
-    sandbox.write("work/key", "file-secret-1");
-    sandbox.write(
-        "work/config.yaml",
+    sandbox.write("home/.config/conductor/key", "file-secret-1");
+    sandbox.configure(
         "api: {api_key: inline-secret-2, keys: [{name: a, key: inline-secret-3}, {name: b, key_file: key}]}\n\
          webhook: {secret: inline-secret-4}\n",
     );
@@ -266,11 +269,11 @@ fn no_secret_is_shown() {
         let outcome = sandbox.run_with(&[("CONDUCTOR_AGENT_XAI_TOKEN", "env-secret-5")], line).succeeds();
         assert!(outcome.contains("[REDACTED]") && !outcome.contains("secret-"), "{line}: {outcome}");
     }
-    sandbox.write("work/config.yaml", "api: {api_key: [inline-secret-2]}\n");
+    sandbox.configure("api: {api_key: [inline-secret-2]}\n");
     let outcome = sandbox.run("config show");
     outcome.fails(12, "'api.api_key' takes text, not a list", "");
     // The key itself where its file belongs.
-    sandbox.write("work/config.yaml", format!("agents: {{xai: {{token_file: xai-{}}}}}\n", "a1".repeat(20)));
+    sandbox.configure(format!("agents: {{xai: {{token_file: xai-{}}}}}\n", "a1".repeat(20)));
     sandbox.run("job --agent xai --prompt x").fails(13, "/[REDACTED] of agent 'xai' is missing", "");
     let shown = sandbox.run("config show").succeeds();
     assert!(shown.contains("[REDACTED]") && !shown.contains("a1a1"), "{shown}");
@@ -279,10 +282,7 @@ fn no_secret_is_shown() {
 #[test]
 fn what_is_shown_can_be_loaded() {
     let sandbox = Sandbox::new();
-    sandbox.write(
-        "work/config.yaml",
-        "agents: {mine: {command: [cat, -n], prompt: arg}}\nfaces: {x: {listen: a:1}}\n",
-    );
+    sandbox.configure("agents: {mine: {command: [cat, -n], prompt: arg}}\nfaces: {x: {listen: a:1}}\n");
     let first = sandbox.run("config show").succeeds();
     sandbox.write("work/shown.yaml", &first);
     assert_eq!(sandbox.run("config show --config shown.yaml").succeeds(), first);
@@ -318,7 +318,8 @@ fn a_root_that_cannot_be_one_is_refused() {
         [file.clone(), file.join("below"), "/sys/run-agent".into(), "/proc/run-agent".into(), "/sys".into()]
     {
         let root = root.to_str().expect("text");
-        let outcome = outcome(&mut sandbox.command(["job", "--prompt", "x", "--root", root]));
+        let outcome =
+            outcome(&mut sandbox.command(["job", "--agent", "demo", "--prompt", "x", "--root", root]));
         outcome.fails(8, root, hint);
     }
     assert_eq!(std::fs::read(&file).expect("still there"), b"x");

@@ -46,7 +46,7 @@ fn work_is_submitted_followed_and_answered() {
     }
     let started = json(&ask(&sandbox, "job submit --project p --prompt 'x --agent fails --json"));
     let task = started["task_id"].as_str().unwrap().to_owned();
-    let watched = ask(&sandbox, &format!("watch p/{task} --timeout 30"));
+    let watched = ask(&sandbox, &format!("watch p/{task} --timeout 30s"));
     assert_eq!(watched.code, 1, "{watched:?}");
     assert!(watched.stdout.contains("exit code 3"), "{watched:?}");
 
@@ -158,7 +158,7 @@ fn every_verb_works_where_a_key_is_asked_for() {
     let submitted = keyed("job submit-batch batch.jsonl --project p --json");
     let lines: Vec<Value> = submitted.stdout.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!((submitted.code, lines.len(), &lines[1]["task_id"]), (0, 2, &"b".into()), "{submitted:?}");
-    let watched = keyed("watch a b --project p --timeout 30 --json");
+    let watched = keyed("watch a b --project p --timeout 30s --json");
     assert_eq!(watched.code, 1, "one of them fails: {watched:?}");
     let answers: Value = serde_json::from_str(&watched.stdout).unwrap();
     assert_eq!((&answers[0]["status"], &answers[1]["status"]), (&"completed".into(), &"failed".into()));

@@ -32,7 +32,7 @@ const AGENT: &str = r#"echo $JRUN_ID >> "$HOME/starts"; echo working; touch "$JR
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     let command = serde_json::to_string(&["/bin/sh", "-c", AGENT]).expect("JSON");
-    sandbox.write("work/config.yaml", format!("agents:\n  worker: {{type: command, command: {command}}}\n"));
+    sandbox.configure(format!("agents:\n  worker: {{type: command, command: {command}}}\n"));
     sandbox
 }
 

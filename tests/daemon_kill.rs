@@ -30,7 +30,7 @@ fn sandbox() -> Sandbox {
     let command = serde_json::to_string(&["/bin/sh", "-c", WORKER]).expect("JSON");
     let text =
         format!("agents:\n  worker: {{type: command, command: {command}}}\ndefaults: {{restart_delay: 1}}\n");
-    sandbox.write("work/config.yaml", text);
+    sandbox.configure(text);
     sandbox
 }
 

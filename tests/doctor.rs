@@ -63,7 +63,7 @@ fn everything_is_looked_at_once() {
 #[test]
 fn what_is_wrong_is_said_and_fails() {
     let sandbox = Sandbox::new();
-    sandbox.write("work/config.yaml", "defaults: {agent: codex}\nwatch: {mode: poll}\n");
+    sandbox.configure("defaults: {agent: codex}\nwatch: {mode: poll}\n");
     let tomorrow = SystemTime::now() + Duration::from_hours(24);
     fs::create_dir_all(sandbox.root().join("p")).unwrap();
     fs::File::open(sandbox.root().join("p")).unwrap().set_modified(tomorrow).unwrap();
@@ -85,7 +85,7 @@ fn an_agent_is_said_with_path_version_and_credentials_and_a_configured_one_has_t
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     let agents =
         format!("codex: {{command: [{}]}}, claude: {{command: [/nonexistent/claude]}}", program.display());
-    sandbox.write("work/config.yaml", format!("agents: {{{agents}}}\n"));
+    sandbox.configure(format!("agents: {{{agents}}}\n"));
     let said = sandbox.run_with(&[("CODEX_API_KEY", "sk-secret-1")], "doctor --json");
     let what = format!("codex 0.1.2: {}, credentials $CODEX_API_KEY, dry run ok", program.display());
     assert_eq!(
@@ -100,7 +100,7 @@ fn an_agent_is_said_with_path_version_and_credentials_and_a_configured_one_has_t
     );
     assert!(claude["hint"].as_str().unwrap().contains("install"), "{said:?}");
     // Where tasks get it by default, nothing works.
-    sandbox.write("work/config.yaml", format!("agents: {{{agents}}}\ndefaults: {{agent: claude}}\n"));
+    sandbox.configure(format!("agents: {{{agents}}}\ndefaults: {{agent: claude}}\n"));
     let said = sandbox.run("doctor --json");
     assert_eq!((said.code, agent(&said, "claude")["state"].as_str()), (17, Some("fail")), "{said:?}");
     assert_eq!(agent(&said, "codex")["state"], "warn", "without credentials: {said:?}");

@@ -33,14 +33,11 @@ fn claude(script: &str) -> Bench {
     let bench = Bench::new();
     let program =
         bench.sandbox.write("home/claude", format!("echo \"$@\" >> $JRUN_TASK_FOLDER/calls\n{script}\n"));
-    bench.sandbox.write(
-        "work/config.yaml",
-        format!(
-            "agents: {{claude: {{command: [sh, {}]}}}}\n\
+    bench.sandbox.configure(format!(
+        "agents: {{claude: {{command: [sh, {}]}}}}\n\
              defaults: {{restart_delay: 10ms, restart_delay_max: 20ms, agent: claude}}\n",
-            program.display()
-        ),
-    );
+        program.display()
+    ));
     bench
 }
 
@@ -87,7 +84,7 @@ fn a_driver_that_takes_over_keeps_every_event_once() {
     });
     first.kill();
     bench.touch("go");
-    assert_eq!(bench.run("watch p/t --timeout 20").code, 0);
+    assert_eq!(bench.run("watch p/t --timeout 20s").code, 0);
     let (kept, given) = events(&bench, 0);
     assert!(!kept.is_empty() && kept == given, "{kept:#?}\n{given:#?}");
     let run = bench.runs("t").remove(0);
@@ -110,7 +107,7 @@ fn events_that_a_driver_died_in_the_middle_of_are_made_whole() {
     let ends: Vec<usize> = whole.match_indices('\n').map(|(at, _)| at + 1).collect();
     fs::write(file(), &whole[..ends[torn - 1] + 10]).unwrap();
     bench.touch("go");
-    assert_eq!(bench.run("watch p/t --timeout 20").code, 0);
+    assert_eq!(bench.run("watch p/t --timeout 20s").code, 0);
     let kept = fs::read_to_string(file()).unwrap();
     let lines: Vec<&str> = kept.lines().filter(|l| serde_json::from_str::<Event>(l).is_ok()).collect();
     assert_eq!(lines, whole.lines().collect::<Vec<_>>(), "{kept}");

@@ -211,13 +211,15 @@ fn a_fresh_install_runs_a_task_and_tells_its_agent_what_works() {
     // An agent that does every command that its prompt shows, as it stands there.
     let script = r#"set -e
         sed -n '/^---$/q; s/^- `\(run-agent [^`]*\)`.*/\1/p; s/^- .*: `\(run-agent [^`]*\)`.*/\1/p' "$JRUN_RUN_FOLDER/prompt.md" > commands
-        while IFS= read -r line; do echo "doing: $line"; eval "$line" </dev/null; done < commands
+        while IFS= read -r line; do
+            # It would ask itself without end.
+            line=$(echo "$line" | sed 's/--agent obeys/--agent demo/'); echo "doing: $line"; eval "$line" </dev/null
+        done < commands
         touch "$JRUN_TASK_FOLDER/DONE""#;
     let command = serde_json::to_string(&["/bin/sh", "-c", script]).expect("JSON");
-    sandbox.write(
-        "work/config.yaml",
-        format!("agents:\n  obeys: {{type: command, command: {command}}}\ndefaults: {{max_restarts: 0}}\n"),
-    );
+    sandbox.configure(format!(
+        "agents:\n  obeys: {{type: command, command: {command}}}\ndefaults: {{max_restarts: 0}}\n"
+    ));
     let daemon = Daemon::start(&sandbox, &[]);
     let run = daemon.create("obeys", "obeys");
     let task = until_ended(&daemon, "obeys");

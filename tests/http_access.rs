@@ -23,7 +23,7 @@ fn sandbox(more: &str) -> Sandbox {
     let steps: [(&str, &[&str]); 2] =
         [("quick", &["say:hello", "done"]), ("waits", &["say:ready", "sleep:60000"])];
     agents(&sandbox, &fake::agent(), &steps, more);
-    sandbox.write("work/bob.key", "key-of-bob-who-reads\n");
+    sandbox.write("home/.config/conductor/bob.key", "key-of-bob-who-reads\n");
     sandbox
 }
 
@@ -181,11 +181,49 @@ fn without_keys_a_page_needs_none() {
     drop(daemon);
     sandbox.run("ui --print").fails(5, "cannot reach", "run-agent serve");
     let warned = Sandbox::new();
-    warned.write("work/config.yaml", "api: {auth_enabled: true}\n");
+    warned.configure("api: {auth_enabled: true}\n");
     let daemon = Daemon::start(&warned, &[]);
     assert!(daemon.log().contains("api.auth_enabled is set without a key"), "{}", daemon.log());
     assert_eq!(daemon.get("/api/v1/tasks").status, 200);
-    warned.run("serve --host 0.0.0.0 --port 0 --root other").fails(16, "without a key", "--api-key");
+    warned.run("serve --host 0.0.0.0 --port 0 --root other").fails(16, "without a key", "--api-key-file");
+}
+
+#[test]
+fn a_key_comes_from_a_file() {
+    let sandbox = sandbox("");
+    let file = sandbox.write("home/key", "key-of-the-file-0123\n");
+    let mode = |mode| {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(&file, mode).expect("the mode");
+    };
+    mode(0o600);
+    let flag = ["--api-key-file", file.to_str().expect("a path")];
+    let daemon = Daemon::start(&sandbox, &flag);
+    assert_eq!(daemon.get("/api/v1/tasks").status, 401);
+    assert_eq!(keyed(&daemon, "GET", "/api/v1/tasks", "key-of-the-file-0123", &Value::Null).status, 200);
+    assert!(!daemon.log().contains("chmod 600"), "{}", daemon.log());
+    let arguments = std::fs::read(format!("/proc/{}/cmdline", daemon.child.id())).expect("its arguments");
+    assert!(!String::from_utf8_lossy(&arguments).contains("key-of-the-file"), "ps does not show it");
+    // The clients take it, too.
+    let status = sandbox.run("server status --api-key-file ../home/key");
+    assert!(status.code == 0 && !status.stderr.contains("chmod 600"), "{status:?}");
+    assert!(sandbox.run("ui --print --api-key-file ../home/key").succeeds().contains("#code="));
+    sandbox.run("server status").fails(6, "", "--api-key-file");
+    mode(0o644);
+    let warned = sandbox.run("server status --api-key-file ../home/key");
+    assert!(warned.code == 0 && warned.stderr.contains("chmod 600"), "{warned:?}");
+    for (text, problem) in
+        [(Some("\n"), "is empty"), (None, "is missing"), (Some("a b"), "more than one word")]
+    {
+        let odd = sandbox.path("home/odd");
+        let _ = std::fs::remove_file(&odd);
+        if let Some(text) = text {
+            sandbox.write("home/odd", text);
+        }
+        sandbox.run("server status --api-key-file ../home/odd").fails(13, problem, "");
+        sandbox.run("serve --port 0 --root other --api-key-file ../home/odd").fails(13, problem, "");
+    }
+    assert_eq!(sandbox.run("server status --api-key x --api-key-file ../home/key").code, 2);
 }
 
 #[test]

@@ -225,8 +225,8 @@ fn the_requests_with_a_key_are_answered_as_they_stand() {
     }
     drop(daemon);
     // By the environment, which switches it on by itself.
-    let kept =
-        sandbox.write("work/config.yaml", std::fs::read(sandbox.path("work/config.yaml")).expect("settings"));
+    let kept = sandbox
+        .configure(std::fs::read(sandbox.path("home/.config/conductor/config.yaml")).expect("settings"));
     let mut text = std::fs::read_to_string(&kept).expect("settings");
     text.push_str("api: {auth_enabled: true}\n");
     std::fs::write(&kept, text).expect("written");

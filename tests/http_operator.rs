@@ -100,7 +100,7 @@ fn what_a_variable_with_a_secret_name_holds_is_in_nothing_that_we_write() {
         "agents:\n  leaks: {{type: command, command: [/bin/sh, -c, \"echo {SECRET} >&2; exit 3\"]}}\n  \
          given: {{type: command, command: [/bin/sh, -c, 'exit 3', other-plain-words]}}\ndefaults: {{max_restarts: 0}}\n"
     );
-    sandbox.write("work/config.yaml", config);
+    sandbox.configure(config);
     let daemon = Daemon::start_with(&sandbox, &[("MY_DB_PASSWORD", SECRET)], &[]);
     daemon.create("t", "leaks");
     let given = json!({"project_id": "p", "task_id": "u", "agent_type": "given", "prompt": "x",

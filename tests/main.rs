@@ -9,6 +9,7 @@
 
 mod common;
 
+mod agent_choice;
 mod agents_chat;
 mod agents_limits;
 mod agents_real;
@@ -25,6 +26,7 @@ mod cli_monitor;
 mod cli_output;
 mod cli_replay;
 mod cli_server;
+mod cli_trust;
 mod cli_wrap;
 mod corrupt_files;
 mod crash_points;

@@ -105,7 +105,7 @@ fn soak() -> bool {
 impl Service {
     fn start() -> Self {
         let sandbox = Sandbox::new();
-        sandbox.write("work/config.yaml", CONFIG);
+        sandbox.configure(CONFIG);
         fs::create_dir(sandbox.path("bin")).expect("a folder");
         fs::copy(env!("CARGO_BIN_EXE_run-agent"), sandbox.path("bin/run-agent")).expect("a copy");
         // A port that was free a moment ago, so that the daemon can be started anew where it was.

@@ -67,7 +67,7 @@ fn the_agent_goes_on_and_its_exit_code_is_the_true_one_or_nobodys() {
 #[test]
 fn what_the_agent_left_behind_is_ended_by_the_driver() {
     let sandbox = Sandbox::new();
-    sandbox.write("work/config.yaml", "defaults: {stop_grace: 200ms}\n");
+    sandbox.configure("defaults: {stop_grace: 200ms}\n");
     let mut job = without_shim(&sandbox, &["double-fork:60000", "setsid-child:60000"]);
     finish(&sandbox, &mut job);
 }
@@ -75,7 +75,7 @@ fn what_the_agent_left_behind_is_ended_by_the_driver() {
 #[test]
 fn stop_still_works() {
     let sandbox = Sandbox::new();
-    sandbox.write("work/config.yaml", "defaults: {stop_grace: 200ms}\n");
+    sandbox.configure("defaults: {stop_grace: 200ms}\n");
     let go = format!("wait-for:{}", sandbox.work().join("go").display());
     let mut job =
         without_shim(&sandbox, &[&go, "ignore-term", "double-fork:60000", "say:still", "sleep:60000"]);

@@ -29,7 +29,7 @@ struct Family {
 
 /// `then` is what the parent's agent does once its child is up.
 fn family(sandbox: &Sandbox, before: &str, then: &str) -> Family {
-    sandbox.write("work/config.yaml", "defaults: {stop_grace: 200ms}\n");
+    sandbox.configure("defaults: {stop_grace: 200ms}\n");
     let go = sandbox.work().join("go");
     let agent = crate::common::fake::agent();
     let script = format!(

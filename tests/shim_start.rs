@@ -57,7 +57,7 @@ fn stop_between_claim_and_exec_is_obeyed() {
 #[test]
 fn stop_before_the_claim_leaves_the_run_unstarted() {
     let sandbox = Sandbox::new();
-    sandbox.write("work/config.yaml", "defaults: {max_concurrent_root_tasks: 1}\n");
+    sandbox.configure("defaults: {max_concurrent_root_tasks: 1}\n");
     let go = sandbox.work().join("go");
     let mut first = sandbox.job(&[], &[&format!("wait-for:{}", go.display())]);
     first.runs();
@@ -149,7 +149,7 @@ fn the_shim_itself_is_out_of_reach_of_terminals() {
 #[test]
 fn an_agent_is_told_where_it_is_and_no_secret_of_others() {
     let sandbox = Sandbox::new();
-    sandbox.write("work/config.yaml", "defaults: {agent: demo}\n");
+    sandbox.configure("defaults: {agent: demo}\n");
     let mut job = sandbox.job_with(
         &[
             ("OPENAI_API_KEY", "secret"),
@@ -180,7 +180,7 @@ fn an_agent_is_told_where_it_is_and_no_secret_of_others() {
         ("JRUN_RUNS_DIR", text_of(&task.join("runs"))),
         ("JRUN_MESSAGE_BUS", text_of(&task.join("TASK-MESSAGE-BUS.jsonl"))),
         ("CONDUCTOR_ROOT", text_of(&sandbox.root())),
-        ("CONDUCTOR_CONFIG", text_of(&sandbox.work().join("config.yaml"))),
+        ("CONDUCTOR_CONFIG", text_of(&sandbox.home().join(".config/conductor/config.yaml"))),
         ("MINE", "1".to_owned()),
     ] {
         assert_eq!(value(name), Some(expected.as_str()), "{name}");

@@ -46,7 +46,7 @@ fn sandbox() -> Sandbox {
         let _ = writeln!(text, "  {name}: {{type: command, command: {command}}}");
     }
     text.push_str("defaults: {restart_delay: 10ms, max_restarts: 20}\n");
-    sandbox.write("work/config.yaml", text);
+    sandbox.configure(text);
     sandbox
 }
 

@@ -102,7 +102,7 @@ fn children_that_take_too_long_fail_the_task_and_go_on() {
     bench.until_running("child");
     assert_eq!(bench.runs("child")[0].status, RunStatus::Running);
     bench.touch("go");
-    let watched = bench.run("watch p/child --timeout 20");
+    let watched = bench.run("watch p/child --timeout 20s");
     assert_eq!(watched.code, 0, "{watched:?}");
     bench.nothing_is_missing_or_doubled("child");
 }
@@ -117,7 +117,7 @@ fn a_parent_job_that_ends_leaves_its_child_at_work() {
     bench.until_running("child");
     assert_eq!(bench.runs("child")[0].status, RunStatus::Running);
     bench.touch("go");
-    assert_eq!(bench.run("watch --timeout 20").code, 0);
+    assert_eq!(bench.run("watch --timeout 20s").code, 0);
     assert_eq!((bench.runs("child").len(), bench.end("child").unwrap().status), (1, EndStatus::Completed));
 }
 
@@ -247,7 +247,7 @@ fn an_ended_task_is_taken_up_again() {
     assert!(!bench.marker("t", "DONE").exists() && bench.end("t").is_none());
     assert!(bench.why("t").contains("no driver runs it"), "{}", bench.why("t"));
     bench.run("task resume p/t").fails(4, "ticket", "");
-    assert_eq!(bench.run("watch p/t --timeout 20").code, 0);
+    assert_eq!(bench.run("watch p/t --timeout 20s").code, 0);
     assert_eq!(bench.runs("t").len(), 3);
     // Neither DONE nor STOP, nor an end: nothing to resume.
     for gone in ["DONE", "TASK-END.yaml"] {
@@ -303,9 +303,9 @@ fn a_dependency_that_failed_or_is_gone_is_said() {
 #[test]
 fn the_demo_agent_starts_one_child_task() {
     let bench = Bench::new();
-    bench.sandbox.write("work/config.yaml", "agents:\n  demo:\n    args: [--pace, \"0\"]\n");
+    bench.sandbox.configure("agents:\n  demo:\n    args: [--pace, \"0\"]\n");
     bench.sandbox.write("work/src/main.rs", "fn main() {\n}\n");
-    let outcome = bench.sandbox.run("task --project p --task t --prompt report");
+    let outcome = bench.sandbox.run("task --agent demo --project p --task t --prompt report");
     assert_eq!(outcome.code, 0, "{outcome:?}");
     assert!(outcome.stdout.contains("A child task looked at `src`: src has 2 lines"), "{outcome:?}");
     let tasks = bench.tree.tasks(&"p".parse().unwrap()).unwrap();
@@ -328,7 +328,7 @@ fn a_ring_of_dependencies_is_refused() {
 #[test]
 fn a_task_without_a_place_says_behind_whom_it_waits() {
     let bench = Bench::new();
-    bench.sandbox.write("work/config.yaml", "defaults:\n  max_concurrent_root_tasks: 1\n");
+    bench.sandbox.configure("defaults:\n  max_concurrent_root_tasks: 1\n");
     let first = bench.start("a", "", &format!("{UNTIL_GO}; {DONE}"));
     let second = bench.start_only("b", "", DONE);
     until("b is queued", || !bench.runs("b").is_empty());
@@ -416,7 +416,7 @@ fn after_a_reboot_nobody_is_signalled_and_the_loop_goes_on() {
     let _ = fs::remove_file(folder.join("exit.json"));
     fs::write(folder.join("claim.json"), claim.to_string()).unwrap();
     let _ = fs::remove_file(bench.marker("t", "DONE"));
-    let watched = bench.run("watch p/t --timeout 20");
+    let watched = bench.run("watch p/t --timeout 20s");
     let alive = stranger.try_wait().unwrap().is_none();
     stranger.kill().unwrap();
     stranger.wait().unwrap();
@@ -446,7 +446,7 @@ fn watch_says_when_its_time_is_over() {
     let task = bench.start("t", "", &format!("{UNTIL_GO}; {DONE}"));
     bench.run("watch p/t --timeout 0").fails(124, "not all tasks have ended", "--timeout");
     bench.touch("go");
-    let watched = bench.run("watch p/t --timeout 20");
+    let watched = bench.run("watch p/t --timeout 20s");
     assert!(watched.code == 0 && watched.stdout.contains("was completed"), "{watched:?}");
     assert_eq!(task.wait().outcome.code, 0);
 }
@@ -455,10 +455,7 @@ fn watch_says_when_its_time_is_over() {
 fn a_batch_runs_its_jobs_in_their_order() {
     let bench = Bench::new();
     let config = "agents:\n  sh:\n    type: command\n    command: [sh]\n    prompt: arg\n    args: []\ndefaults:\n  agent: sh\n";
-    bench.sandbox.write(
-        "work/config.yaml",
-        config.replace("[sh]", "[sh, -c, 'case \"$0\" in *fail*) exit 3;; esac']"),
-    );
+    bench.sandbox.configure(config.replace("[sh]", "[sh, -c, 'case \"$0\" in *fail*) exit 3;; esac']"));
     let jobs = "{\"prompt\": \"one\", \"task\": \"one\"}\n\n{\"prompt\": \"fail\", \"task\": \"two\"}\n{\"prompt\": \"three\"}\n";
     bench.sandbox.write("work/jobs.jsonl", jobs);
     let batch = bench.run("job batch --project p --file jobs.jsonl --continue-on-fail --json");
@@ -487,7 +484,7 @@ fn tasks_that_name_no_agent_take_turns() {
         agent("one"),
         agent("two")
     );
-    bench.sandbox.write("work/config.yaml", config);
+    bench.sandbox.configure(config);
     for (name, expected) in [("t1", "one"), ("t2", "two"), ("t3", "one")] {
         let outcome = bench.run(&format!("task --project p --task {name} --prompt x"));
         assert_eq!(outcome.code, 0, "{outcome:?}");

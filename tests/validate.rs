@@ -66,7 +66,7 @@ fn an_agent_is_said_with_its_program_its_version_and_its_credentials() {
 #[test]
 fn what_is_wrong_with_an_agent_has_a_hint_and_a_code() {
     let sandbox = sandbox_with(&[("codex", "exit 3"), ("claude", "echo hello")]);
-    sandbox.write("work/config.yaml", "agents: {mine: {type: command, command: [/nonexistent/x]}}\n");
+    sandbox.configure("agents: {mine: {type: command, command: [/nonexistent/x]}}\n");
     for (flags, code, problem, hint) in [
         ("--agent gemini", 11, "'gemini' is not installed", "npm install -g @google/gemini-cli"),
         ("--agent codex", 1, "fails with --version: exit status: 3", "start it by hand"),
@@ -84,12 +84,21 @@ fn what_is_wrong_with_an_agent_has_a_hint_and_a_code() {
     validate(&sandbox, &[], "--agent nobody").fails(10, "there is no agent 'nobody'", "config show");
     // A key that Codex would not look at is none.
     install(&sandbox, "codex", CODEX);
+    let said = validate(&sandbox, &[("OPENAI_API_KEY", "sk-1")], "--agent codex --json");
+    assert_eq!((said.code, &report(&said, "codex")["usable"]), (13, &Value::Bool(false)), "{said:?}");
     let said = validate(&sandbox, &[("OPENAI_API_KEY", "sk-1")], "--agent codex");
-    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.stdout.contains("codex  codex  no ") && said.stdout.contains("missing"), "{said:?}");
     assert!(
-        said.stderr.contains("no credentials were found") && said.stderr.contains("codex login"),
+        said.stderr.contains("no credentials: $CODEX_API_KEY is not set")
+            && said.stderr.contains("codex login"),
         "{said:?}"
     );
+    // A sign of another way is enough.
+    sandbox.write("home/.codex/config.toml", "model_provider = \"ollama\"\n");
+    let said = validate(&sandbox, &[], "--agent codex --json");
+    let codex = report(&said, "codex");
+    assert_eq!((said.code, &codex["credentials"]), (0, &Value::from("unknown")), "{said:?}");
+    assert!(codex["notes"][0].as_str().unwrap().contains("config.toml may name one"), "{said:?}");
     sandbox.write("home/.codex/auth.json", "{}");
     let said = validate(&sandbox, &[], "--agent codex --json");
     let file = sandbox.home().join(".codex/auth.json");
@@ -99,10 +108,8 @@ fn what_is_wrong_with_an_agent_has_a_hint_and_a_code() {
 #[test]
 fn a_program_is_asked_at_the_start_of_the_daemon_and_not_at_a_launch() {
     let sandbox = sandbox_with(&[("codex", CODEX)]);
-    sandbox.write(
-        "work/config.yaml",
-        format!("agents: {{codex: {{command: [{}]}}}}\n", sandbox.path("bin/codex").display()),
-    );
+    sandbox.configure(format!("agents: {{codex: {{command: [{}]}}}}\n", sandbox.path("bin/codex").display()));
+    sandbox.write("home/.codex/auth.json", "{}");
     let program = sandbox.path("bin/codex");
     let version = || agents::version_of(&tree(&sandbox), &program);
     let start = |expected: &str| {
@@ -130,6 +137,7 @@ fn a_program_is_asked_at_the_start_of_the_daemon_and_not_at_a_launch() {
 #[test]
 fn a_program_that_was_replaced_is_unknown_until_it_is_asked() {
     let sandbox = sandbox_with(&[("codex", CODEX)]);
+    sandbox.write("home/.codex/auth.json", "{}");
     validate(&sandbox, &[], "--agent codex");
     let program = sandbox.path("bin/codex");
     assert_eq!(agents::version_of(&tree(&sandbox), &program).as_deref(), Some("0.1.2"));

@@ -122,7 +122,7 @@ fn sandbox(receiver: &Receiver, timeout: &str) -> Sandbox {
          webhook: {{url: 'http://127.0.0.1:{}/hook', secret: '{SECRET}', timeout: {timeout}}}\n",
         receiver.port
     );
-    sandbox.write("work/config.yaml", text);
+    sandbox.configure(text);
     sandbox
 }
 
@@ -227,7 +227,7 @@ fn what_no_daemon_has_seen_is_told_by_the_next_one() {
 #[test]
 fn wrong_settings_are_said() {
     let sandbox = Sandbox::new();
-    sandbox.write("work/config.yaml", "webhook:\n  url: ftp://x\n  events: [run_stop, run_stopp]\n");
+    sandbox.configure("webhook:\n  url: ftp://x\n  events: [run_stop, run_stopp]\n");
     let shown = sandbox.run("config show");
     assert_ne!(shown.code, 0);
     assert!(shown.stderr.contains("http://") && shown.stderr.contains("run_stopp"), "{shown:?}");

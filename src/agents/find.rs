@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::credentials::MissingCredentials;
 use crate::config::{AgentSettings, AgentType, Config};
 
 /// Why an agent cannot be used.
@@ -36,6 +37,17 @@ pub enum AgentError {
         /// What is wrong with it, and where it is named.
         problem: String,
     },
+    /// It has nothing to log in with.
+    #[error(transparent)]
+    NoCredentials(#[from] MissingCredentials),
+    /// No agent is named, and it is not clear which is meant.
+    #[error("no agent is named, and {}", among(usable, unusable))]
+    NoChoice {
+        /// Those that could be used.
+        usable: Vec<String>,
+        /// The others that are installed or configured, each with its problem.
+        unusable: Vec<String>,
+    },
     /// A `command` agent without a command.
     #[error("agent '{agent}' has no command")]
     NoCommand {
@@ -50,6 +62,39 @@ pub enum AgentError {
         /// Length of the prompt, the preamble included.
         bytes: usize,
     },
+}
+
+impl AgentError {
+    /// What to do about it, where that depends on the agent.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing { hint, .. } => Some(hint.clone()),
+            Self::NoCredentials(missing) => Some(missing.hint.clone()),
+            Self::NoChoice { usable, .. } if usable.is_empty() => Some(
+                "install one and log in, or try the built-in one with --agent demo; `run-agent validate` looks again"
+                    .to_owned(),
+            ),
+            Self::NoChoice { .. } => {
+                Some("name one with --agent NAME, or set defaults.agent in config.yaml".to_owned())
+            }
+            Self::NoCommand { agent } => {
+                Some(format!("give one after --, or set agents.{agent}.command in config.yaml"))
+            }
+            Self::PromptTooLong { agent, .. } => {
+                Some(format!("set agents.{agent}.prompt to stdin or file in config.yaml"))
+            }
+            Self::Unknown { .. } | Self::BadToken { .. } => None,
+        }
+    }
+}
+
+fn among(usable: &[String], unusable: &[String]) -> String {
+    match (usable, unusable) {
+        ([], []) => "none is installed here".to_owned(),
+        ([], unusable) => format!("none can be used here: {}", unusable.join("; ")),
+        (usable, _) => format!("{} can be used here: {}", usable.len(), usable.join(", ")),
+    }
 }
 
 /// The settings of an agent.

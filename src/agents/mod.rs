@@ -19,7 +19,7 @@ mod preamble;
 pub mod replay;
 mod request;
 
-pub use credentials::{Credentials, credentials};
+pub use credentials::{Credentials, Files, MissingCredentials, OnDisk, Search, credentials};
 pub use find::{AgentError, find, program};
 pub use installed::{Installed, Said, ask_version, file_mark, installed, version_of};
 pub use plan::plan;

@@ -3,7 +3,7 @@
 //! A dry run builds the command as a run would and starts the program with `--version`. It asks no model anything: that
 //! would cost money, and say no more of this machine. What is printed of it, and what counts, is left to the verbs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -12,10 +12,10 @@ use super::{
     error::{CliError, CliResult, Kind},
 };
 use crate::{
-    agents::{self, Credentials, Said},
+    agents::{Credentials, Said},
     config::{AgentType, Loaded, Origin, Permissions},
     daemon::{self, Ask, Looked},
-    runner::{self, Rehearsal, Runner},
+    runner::{self, Chosen, Rehearsal, Runner},
 };
 
 /// What is known of one agent.
@@ -57,12 +57,17 @@ pub(super) fn reports(context: &Context, runner: &Runner, only: Option<&str>) ->
     let looked = daemon::look_at_programs(runner, only.map_or(Ask::All, Ask::Only))?;
     let cwd = context.cwd()?;
     let wanted = looked.iter().filter(|l| only.is_none_or(|name| name == l.agent.name));
+    let default = default_agent(runner, &cwd);
     let report = |looked: &Looked<'_>| {
-        let rehearsal = runner::rehearse(runner, looked.agent.name, &cwd).map_err(CliError::from);
-        let configured = is_configured(loaded, looked.agent.name);
-        Report { configured, ..report(runner, looked, rehearsal) }
+        let name = looked.agent.name;
+        let rehearsal = runner::rehearse(runner, name, &cwd).map_err(CliError::from);
+        let credentials = runner::credentials_of(runner, name, &cwd)?;
+        let configured = is_configured(loaded, name);
+        let mut report = report(looked, rehearsal, &credentials);
+        report.notes.extend(notes(looked, &report, default.as_deref()));
+        Ok(Report { configured, ..report })
     };
-    Ok(wanted.map(report).collect())
+    wanted.map(report).collect()
 }
 
 /// Whether the file says anything of the agent: the usual ones are known without.
@@ -72,7 +77,12 @@ fn is_configured(loaded: &Loaded, agent: &str) -> bool {
     of_file.into_iter().any(|s| s.key.starts_with(&section))
 }
 
-fn report(runner: &Runner, looked: &Looked<'_>, rehearsal: CliResult<Rehearsal>) -> Report {
+/// The agent of tasks that name none, where it is clear which that is.
+pub(super) fn default_agent(runner: &Runner, cwd: &Path) -> Option<String> {
+    runner::default_agent(runner, cwd, 0).ok().map(Chosen::into_name)
+}
+
+fn report(looked: &Looked<'_>, rehearsal: CliResult<Rehearsal>, credentials: &Credentials) -> Report {
     let settings = looked.agent.settings;
     let mut report = Report {
         agent: looked.agent.name.to_owned(),
@@ -88,15 +98,13 @@ fn report(runner: &Runner, looked: &Looked<'_>, rehearsal: CliResult<Rehearsal>)
         notes: Vec::new(),
         kind: None,
     };
-    let key = rehearsal.as_ref().ok().and_then(|r| r.key);
-    let exists = |file: &std::path::Path| file.exists();
-    let found = agents::credentials(settings, key, &runner.environment, exists);
-    report.credentials = match &found {
+    report.credentials = match credentials {
         Credentials::NotNeeded => "not needed".to_owned(),
         Credentials::Token(variable) => format!("the configured token, in ${variable}"),
         Credentials::Variable(variable) => format!("${variable}"),
         Credentials::File(file) => file.display().to_string(),
-        Credentials::NotFound(_) => "not found".to_owned(),
+        Credentials::Unknown(_) => "unknown".to_owned(),
+        Credentials::Missing(_) => "missing".to_owned(),
     };
     match rehearsal {
         Ok(rehearsal) => {
@@ -125,16 +133,20 @@ fn report(runner: &Runner, looked: &Looked<'_>, rehearsal: CliResult<Rehearsal>)
         }
         (None, _) => {}
     }
-    // It may have another way to log in, so it is no failure.
-    if let (true, Credentials::NotFound(hint)) = (report.usable, found) {
-        report.problems.push(Problem { problem: "no credentials were found".to_owned(), hint: Some(hint) });
+    match credentials {
+        Credentials::Missing(missing) => {
+            let text = format!("no credentials: {}", missing.looked);
+            report.fails(Kind::BadToken, text, Some(&missing.hint));
+        }
+        Credentials::Unknown(why) if report.usable => {
+            report.notes.push(format!("no key and no login was found, but {why}"));
+        }
+        _ => {}
     }
-    let notes = notes(runner, looked, &report);
-    report.notes.extend(notes);
     report
 }
 
-fn notes(runner: &Runner, looked: &Looked<'_>, report: &Report) -> Vec<String> {
+fn notes(looked: &Looked<'_>, report: &Report, default: Option<&str>) -> Vec<String> {
     let settings = looked.agent.settings;
     let mut notes = Vec::new();
     if report.variables.iter().any(|name| name == "IS_SANDBOX") {
@@ -149,7 +161,7 @@ fn notes(runner: &Runner, looked: &Looked<'_>, report: &Report) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if report.agent == runner.config.defaults.agent {
+    if default == Some(&*report.agent) {
         notes.push("default agent: used for tasks that name no agent".to_owned());
     }
     notes

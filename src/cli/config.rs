@@ -10,7 +10,8 @@ use super::{
     error::{CliError, CliResult, Kind},
     flags::JsonFlag,
     print::Form,
-    table::{Cell, Table},
+    table::{Cell, Table, spelled},
+    trust,
 };
 use crate::config::{Origin, Setting};
 
@@ -19,7 +20,8 @@ use crate::config::{Origin, Setting};
 #[command(after_help = "Examples:
   run-agent config show
   run-agent config show --origin
-  run-agent --config my.yaml config path")]
+  run-agent --config my.yaml config path
+  run-agent config trust")]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -34,6 +36,8 @@ enum What {
   run-agent config path
   run-agent --config my.yaml config path")]
     Path,
+    /// Show what a project's conductor.yaml would change, and trust it
+    Trust(trust::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -53,6 +57,7 @@ impl Args {
     pub(super) fn form(&self) -> Form {
         match &self.what {
             What::Show(args) => args.json.form(),
+            What::Trust(args) => args.json.form(),
             What::Path => Form::Text,
         }
     }
@@ -63,6 +68,7 @@ pub(super) fn run(args: Args, context: &Context) -> CliResult<ExitCode> {
     match args.what {
         What::Show(args) => show(&args, context)?,
         What::Path => path(context)?,
+        What::Trust(args) => return trust::run(&args, context),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -93,12 +99,6 @@ fn show(args: &ShowArgs, context: &Context) -> CliResult<()> {
             printer.bytes(text.as_bytes())
         }
     }
-}
-
-fn spelled(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), |text| if text.is_empty() { "\"\"" } else { text }.to_owned())
 }
 
 /// The settings as they would stand in a file: `a.b[0].c` becomes a list in a section.

@@ -1,4 +1,4 @@
-//! Asking the person at the terminal before something is removed for good.
+//! Asking the person at the terminal, above all before something is removed for good.
 //!
 //! A verb that is given the name of what it removes asks on a terminal and does as it is told elsewhere. A verb that
 //! chooses what it removes needs `--yes` where no terminal can be asked, so that no script loses what it did not name.
@@ -59,11 +59,7 @@ impl YesFlag {
         if !self.asks(form) {
             return Ok(Consent::Unasked);
         }
-        context.printer().question(&format!("{question} [y/N] "));
-        let mut answer = String::new();
-        io::BufRead::read_line(&mut io::Read::take(io::stdin().lock(), ANSWER_BYTES), &mut answer)
-            .map_err(|e| CliError::caused(Kind::Failed, "cannot read the answer from the terminal", e))?;
-        if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+        if agrees(context, question)? {
             return Ok(Consent::Given);
         }
         context.printer().word("nothing was removed")?;
@@ -71,7 +67,28 @@ impl YesFlag {
     }
 }
 
+/// Whether a person says yes. Only where [`can_ask`] holds.
+///
+/// # Errors
+/// If the terminal cannot be read.
+pub(super) fn agrees(context: &Context, question: &str) -> CliResult<bool> {
+    let answer = answer(context, &format!("{question} [y/N] "))?;
+    Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// What a person answers, in one line; empty at the end of input. Only where [`can_ask`] holds.
+///
+/// # Errors
+/// If the terminal cannot be read.
+pub(super) fn answer(context: &Context, question: &str) -> CliResult<String> {
+    context.printer().question(question);
+    let mut answer = String::new();
+    io::BufRead::read_line(&mut io::Read::take(io::stdin().lock(), ANSWER_BYTES), &mut answer)
+        .map_err(|e| CliError::caused(Kind::Failed, "cannot read the answer from the terminal", e))?;
+    Ok(answer.trim().to_owned())
+}
+
 /// Whether a person reads the question and can answer it.
-fn can_ask(form: Form) -> bool {
+pub(super) fn can_ask(form: Form) -> bool {
     form == Form::Text && io::stdin().is_terminal() && io::stderr().is_terminal()
 }

@@ -11,11 +11,11 @@ use tokio::runtime::Runtime;
 use super::{
     error::{CliError, CliResult, Kind},
     flags::GlobalFlags,
-    print::Printer,
+    print::{Form, Printer},
 };
 use crate::{
     clock::Clock,
-    config::{self, Config, Environment, Flags, Loaded, WatchMode},
+    config::{self, Config, Environment, Flags, Loaded, Loader, ProjectUse, WatchMode},
     runner::Runner,
     telemetry::{self, LogFormat, Redactor, is_secret_name},
     tree::Tree,
@@ -31,6 +31,8 @@ pub struct Context {
     clock: Clock,
     settings: Flags,
     loaded: OnceCell<Loaded>,
+    /// The agent that the user chose when asked.
+    pub(super) chosen_agent: OnceCell<String>,
 }
 
 impl Context {
@@ -41,7 +43,15 @@ impl Context {
         printer: Printer,
         settings: Flags,
     ) -> Self {
-        Self { environment, global, printer, clock: Clock::System, settings, loaded: OnceCell::new() }
+        Self {
+            environment,
+            global,
+            printer,
+            clock: Clock::System,
+            settings,
+            loaded: OnceCell::new(),
+            chosen_agent: OnceCell::new(),
+        }
     }
 
     /// The same for another command line of this process's user.
@@ -92,19 +102,29 @@ impl Context {
             return Ok(loaded);
         }
         let cwd = self.cwd()?;
-        let loaded = config::load(&self.flags(), &self.environment, &cwd).map_err(|e| {
-            let stray = e.is_in(&cwd.join("config.yaml")) && self.names_no_config();
-            let error = CliError::from(e);
-            if stray && error.kind() == Kind::BadConfig {
-                // People run this in folders of other programs.
-                error.with_hint(
-                    "correct it; or, if this config.yaml is not for run-agent, name yours with --config or $CONDUCTOR_CONFIG",
-                )
-            } else {
-                error
-            }
-        })?;
+        let loaded = config::load(&self.flags(), &self.environment, &cwd)?;
+        self.hint_at(&loaded.project)?;
         Ok(self.loaded.get_or_init(|| loaded))
+    }
+
+    /// Says once that a project's file is not used. An agent could do nothing about it.
+    fn hint_at(&self, project: &ProjectUse) -> CliResult<()> {
+        let ProjectUse::Untrusted(path) = project else { return Ok(()) };
+        if self.printer.form() == Form::Json || self.environment.get_os("JRUN_ID").is_some() {
+            return Ok(());
+        }
+        self.printer.word(&format!(
+            "hint: {} is not used; `run-agent config trust` shows what it would change",
+            path.display()
+        ))
+    }
+
+    /// The settings but for those of projects.
+    ///
+    /// # Errors
+    /// If the user's file is wrong.
+    pub(super) fn loader(&self) -> CliResult<Loader> {
+        Ok(Loader::new(&self.flags(), &self.environment, &self.cwd()?)?)
     }
 
     /// The configuration file, whatever stands in it.
@@ -119,10 +139,6 @@ impl Context {
     #[must_use]
     pub fn named_root(&self) -> Option<&Path> {
         self.global.root.as_deref()
-    }
-
-    fn names_no_config(&self) -> bool {
-        self.global.config.is_none() && self.environment.get("CONDUCTOR_CONFIG").is_none()
     }
 
     fn flags(&self) -> Flags {

@@ -1,13 +1,13 @@
 //! `run-agent doctor`: whether this machine is a good place for unattended agents.
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use serde::Serialize;
 
 use super::{
     agent_report::{self, Problem, Report},
     context::Context,
-    error::{CliResult, Kind},
+    error::{CliError, CliResult, Kind},
     flags::JsonFlag,
     print::Form,
     table::Table,
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     clock::rfc3339,
     config::WatchMode,
-    runner::Runner,
+    runner::{self, Runner},
     view::doctor::{self, Check, Noticing, State},
 };
 
@@ -106,18 +106,27 @@ fn webhook(runner: &Runner) -> Option<Check> {
 
 /// One line for each agent that is configured or installed.
 fn agents(context: &Context, runner: &Runner) -> Vec<Check> {
-    match agent_report::reports(context, runner, None) {
-        Ok(reports) => {
-            let default = runner.config.defaults.agent.as_str();
-            reports.iter().filter_map(|r| agent(r, default)).collect()
+    let reports = context.cwd().and_then(|cwd| Ok((agent_report::reports(context, runner, None)?, cwd)));
+    match reports {
+        Ok((reports, cwd)) => {
+            let default = agent_report::default_agent(runner, &cwd);
+            let each = reports.iter().filter_map(|r| agent(r, default.as_deref()));
+            each.chain(no_default(runner, &cwd)).collect()
         }
         Err(e) => vec![Check::fail(AGENT, e.chain(), e.hint().unwrap_or(VALIDATE))],
     }
 }
 
+/// Says how a task that names no agent finds none.
+fn no_default(runner: &Runner, cwd: &Path) -> Option<Check> {
+    let error = CliError::from(runner::default_agent(runner, cwd, 0).err()?);
+    let hint = error.hint().unwrap_or(VALIDATE).to_owned();
+    Some(Check::warn(AGENT, error.chain(), &hint))
+}
+
 /// The default agent has to be usable; of what nobody has named or installed nothing is said.
-fn agent(report: &Report, default: &str) -> Option<Check> {
-    let is_default = report.agent == default;
+fn agent(report: &Report, default: Option<&str>) -> Option<Check> {
+    let is_default = default == Some(&*report.agent);
     let named = is_default || report.configured;
     let Some(program) = report.program.as_ref().filter(|_| report.usable) else {
         if !named && report.program.is_none() {

@@ -51,13 +51,13 @@ pub enum Kind {
     RootUnusable,
     /// The disk is full.
     DiskFull,
-    /// There is no agent of that name.
+    /// There is no agent of that name, or none is named and more or fewer than one could be meant.
     UnknownAgent,
     /// The agent's program is not installed.
     ProgramMissing,
     /// The configuration is wrong.
     BadConfig,
-    /// A token file is missing or empty.
+    /// An agent has no credentials, or its token file is missing or empty.
     BadToken,
     /// A file of the tree is corrupt.
     Corrupt,
@@ -142,7 +142,7 @@ impl Kind {
             Self::NotFound => Some("`run-agent list` shows what is there"),
             Self::Conflict => Some("wait until it is free, or choose another id"),
             Self::Unreachable => Some("start the daemon with `run-agent serve`"),
-            Self::Unauthorised => Some("give the key with --api-key or $CONDUCTOR_API_KEY"),
+            Self::Unauthorised => Some("give the key with --api-key-file or $CONDUCTOR_API_KEY"),
             Self::BadId => {
                 Some("an id has letters, digits, '-' and '_' only, and starts with a letter or digit")
             }
@@ -358,20 +358,11 @@ impl From<RunnerError> for CliError {
 
 impl From<AgentError> for CliError {
     fn from(error: AgentError) -> Self {
-        let hint = match &error {
-            AgentError::Missing { hint, .. } => Some(hint.clone()),
-            AgentError::NoCommand { agent } => {
-                Some(format!("give one after --, or set agents.{agent}.command in config.yaml"))
-            }
-            AgentError::PromptTooLong { agent, .. } => {
-                Some(format!("set agents.{agent}.prompt to stdin or file in config.yaml"))
-            }
-            AgentError::Unknown { .. } | AgentError::BadToken { .. } => None,
-        };
+        let hint = error.hint();
         let kind = match &error {
-            AgentError::Unknown { .. } => Kind::UnknownAgent,
+            AgentError::Unknown { .. } | AgentError::NoChoice { .. } => Kind::UnknownAgent,
             AgentError::PromptTooLong { .. } => Kind::Refused,
-            AgentError::BadToken { .. } => Kind::BadToken,
+            AgentError::BadToken { .. } | AgentError::NoCredentials(_) => Kind::BadToken,
             AgentError::Missing { .. } | AgentError::NoCommand { .. } => Kind::ProgramMissing,
         };
         Self { hint, ..Self::wrap(kind, &error) }

@@ -1,11 +1,11 @@
 //! Flags that more than one verb takes.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 
 use super::{colour::ColorWhen, print::Form};
-use crate::telemetry::LogFormat;
+use crate::{config, telemetry::LogFormat};
 
 /// Flags that every verb takes.
 #[derive(Debug, Clone, Default, Args)]
@@ -14,7 +14,7 @@ pub struct GlobalFlags {
     /// Root folder of all projects, tasks and runs [default: $CONDUCTOR_ROOT, storage.runs_dir, ~/run-agent]
     #[arg(long, global = true, value_name = "DIR")]
     pub root: Option<PathBuf>,
-    /// Configuration file [default: $CONDUCTOR_CONFIG, ./config.yaml, ~/.config/conductor/config.yaml]
+    /// Configuration file [default: $CONDUCTOR_CONFIG, ~/.config/conductor/config.yaml]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// When to print in colour: auto, always or never
@@ -75,4 +75,14 @@ impl JsonFlag {
     pub fn form(self) -> Form {
         if self.json { Form::Json } else { Form::Text }
     }
+}
+
+/// Reads the value of a flag that takes a duration: `10s`, `5m`, `2h`, `7d`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    config::parse_duration(text).map_err(|e| format!("it {e}"))
+}
+
+/// The same for a duration that is passed on as it was written.
+pub(super) fn duration_text(text: &str) -> Result<String, String> {
+    duration(text).map(|_| text.to_owned())
 }

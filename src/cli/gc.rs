@@ -10,15 +10,12 @@ use super::{
     confirm::{Consent, YesFlag},
     context::Context,
     error::{CliError, CliResult, Kind},
-    flags::JsonFlag,
+    flags::{JsonFlag, duration},
     print::{Form, count},
     reference::References,
     table::Table,
 };
-use crate::{
-    config,
-    runner::{self, Failed, Found, Old, Policy, Runner, Scope},
-};
+use crate::runner::{self, Failed, Found, Old, Policy, Runner, Scope};
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
@@ -221,7 +218,7 @@ pub(super) fn age(text: &str) -> Result<Duration, String> {
     if text.parse::<u64>().is_ok() {
         return Err(format!("the unit is missing: write {text}d for days, or {text}h for hours"));
     }
-    config::parse_duration(text).ok_or_else(|| "it is no time such as 90m, 12h or 30d".to_owned())
+    duration(text)
 }
 
 #[cfg(test)]
@@ -234,6 +231,6 @@ mod tests {
         assert_eq!(age("0s"), Ok(Duration::ZERO));
         assert!(age("1").unwrap_err().contains("write 1d"));
         assert!(age("0").unwrap_err().contains("the unit is missing"));
-        assert!(age("soon").unwrap_err().contains("no time"));
+        assert!(age("soon").unwrap_err().contains("no duration"));
     }
 }

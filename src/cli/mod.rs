@@ -3,6 +3,7 @@
 //! One verb, one file. A verb reads what the user wrote, calls the floors below
 //! and prints what they answer; it holds no rule of its own.
 
+mod agent_choice;
 mod agent_report;
 mod amount;
 mod args;
@@ -50,6 +51,7 @@ mod stop;
 mod submission;
 mod table;
 mod task;
+mod trust;
 mod ui;
 mod validate;
 mod version;

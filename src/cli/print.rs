@@ -60,6 +60,12 @@ impl Printer {
         }
     }
 
+    /// For whom this verb prints.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
     /// A word of stdout in its style.
     #[must_use]
     pub fn paint(&self, style: Style, text: &str) -> String {

@@ -7,13 +7,13 @@ use super::{
     bundle::open_bundle,
     context::Context,
     error::{CliError, CliResult, Kind},
-    flags::JsonFlag,
+    flags::{JsonFlag, duration},
     reference::References,
     submission::{PlaceFlags, Wanted},
 };
 use crate::{
     agents::replay::{self, Recording},
-    config::{self, AgentType, Config},
+    config::{AgentType, Config},
     runner::{self, Runner},
     tree::{
         Tree, TreeError,
@@ -51,7 +51,7 @@ pub struct Args {
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
     speed: f64,
     /// Shorten every longer pause to this, such as 2s
-    #[arg(long, value_name = "TIME", value_parser = pause)]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
     max_pause: Option<Duration>,
     /// Show the output live on stderr
     #[arg(long, short)]
@@ -140,8 +140,4 @@ fn agent(config: &Config, recording: &Recording) -> String {
 fn speed(text: &str) -> Result<f64, String> {
     let speed: f64 = text.parse().map_err(|_| "it is not a number".to_owned())?;
     if speed.is_finite() && speed >= 0.01 { Ok(speed) } else { Err("it is not 0.01 or more".to_owned()) }
-}
-
-fn pause(text: &str) -> Result<Duration, String> {
-    config::parse_duration(text).ok_or_else(|| "it is no time such as 500ms, 2s or 1m".to_owned())
 }

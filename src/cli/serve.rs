@@ -22,7 +22,7 @@ use super::{
     place::{self, Place},
 };
 use crate::{
-    config::{Api, Flags, Port, TaskStart},
+    config::{Api, Flags, Port, ProjectLayer, TaskStart},
     daemon::{Core, Handover, Seat},
     fsx::{self, SocketName},
     http::{self, Guard, Server},
@@ -46,7 +46,7 @@ const REST: Duration = Duration::from_secs(1);
 #[command(after_help = "Examples:
   run-agent serve
   run-agent serve --port 0 --root /srv/agents
-  CONDUCTOR_API_KEY=$(cat key) run-agent serve --host 0.0.0.0")]
+  run-agent serve --host 0.0.0.0 --api-key-file ~/.config/tokens/conductor")]
 pub struct Args {
     /// Address to listen on [default: $CONDUCTOR_HOST, api.host, 127.0.0.1]
     #[arg(long, value_name = "ADDRESS")]
@@ -60,6 +60,9 @@ pub struct Args {
     /// Require this API key; it is visible in `ps` [default: $CONDUCTOR_API_KEY, api.api_key]
     #[arg(long, value_name = "KEY")]
     api_key: Option<String>,
+    /// Require the API key in this file
+    #[arg(long, value_name = "FILE", conflicts_with = "api_key")]
+    api_key_file: Option<PathBuf>,
     /// Serve the tree but start no task
     #[arg(long)]
     disable_task_start: bool,
@@ -73,6 +76,8 @@ impl Args {
             port: self.port,
             socket: self.socket.clone(),
             api_key: self.api_key.clone(),
+            api_key_file: self.api_key_file.clone(),
+            project: ProjectLayer::Ignored,
             ..Flags::default()
         }
     }
@@ -216,8 +221,9 @@ fn refuse_open_door(api: &Api) -> CliResult<()> {
         "refusing to serve {} without a key: every client that reaches it could start agents",
         api.host
     );
-    Err(CliError::new(Kind::Refused, text)
-        .with_hint("give a key with --api-key or $CONDUCTOR_API_KEY, or set api.allow_unauthenticated: true"))
+    Err(CliError::new(Kind::Refused, text).with_hint(
+        "give a key with --api-key-file or $CONDUCTOR_API_KEY, or set api.allow_unauthenticated: true",
+    ))
 }
 
 async fn listen(api: &Api) -> CliResult<TcpListener> {

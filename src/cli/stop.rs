@@ -9,7 +9,7 @@ use super::{
     attend,
     context::Context,
     error::{CliError, CliResult, Kind},
-    flags::JsonFlag,
+    flags::{JsonFlag, duration},
     interrupt::Interrupts,
     print::Form,
     reference::References,
@@ -31,9 +31,9 @@ pub struct Args {
     /// Return at once, without waiting for the task to end
     #[arg(long)]
     no_wait: bool,
-    /// Stop waiting after this many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    timeout: u64,
+    /// Stop waiting after this long
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    timeout: Duration,
     #[command(flatten)]
     pub(super) json: JsonFlag,
 }
@@ -77,7 +77,7 @@ async fn until_ended(args: &Args, context: &Context, runner: &Runner, tasks: &[T
     tokio::select! {
         result = all => result,
         _ = interrupts.next() => Err(CliError::new(Kind::Interrupted, "interrupted; the task was asked to stop")),
-        () = tokio::time::sleep(Duration::from_secs(args.timeout)) => {
+        () = tokio::time::sleep(args.timeout) => {
             Err(CliError::new(Kind::TimedOut, "the task has not ended yet; it was asked to stop"))
         }
     }

@@ -5,11 +5,13 @@ use std::{collections::BTreeMap, io::Read, path::PathBuf};
 use serde_json::Value;
 
 use super::{
+    agent_choice,
     context::Context,
     error::{CHECK_PATH, CliError, CliResult, Kind},
+    flags::duration_text,
 };
 use crate::{
-    fsx,
+    config, fsx,
     runner::{self, Accepted, Origin, Runner, Submission},
     tree::{
         format::MAX_RECORD,
@@ -28,17 +30,17 @@ pub struct PlaceFlags {
     /// Project to put the task in [default: $JRUN_PROJECT_ID, else named after the working folder]
     #[arg(long, value_name = "ID")]
     pub project: Option<ProjectId>,
-    /// Agent to run [default: `defaults.agent` of the configuration]
+    /// Agent to run [default: `defaults.agent`, else the only one that can be used]
     #[arg(long, value_name = "NAME")]
     pub agent: Option<String>,
     /// Working folder of the agent [default: the project's]
     #[arg(long, value_name = "DIR")]
     pub cwd: Option<PathBuf>,
     /// End the run after this long without output, such as 10m
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = duration_text)]
     pub timeout: Option<String>,
     /// End the run after this long in total, such as 2h
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = duration_text)]
     pub max_run_time: Option<String>,
     /// Set one setting for this task only, such as model=NAME; repeatable
     #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
@@ -153,7 +155,10 @@ impl<'a> Wanted<'a> {
         };
         let agent = match &self.place.agent {
             Some(agent) => agent.clone(),
-            None if self.command.is_empty() => usual_agent(runner, &project)?,
+            None if self.command.is_empty() => {
+                let cwd = self.place.cwd.as_ref().map_or_else(|| here.clone(), |dir| here.join(dir));
+                agent_choice::default_agent(context, runner, &project, &cwd)?
+            }
             None => "command".to_owned(),
         };
         let mut config = self.config;
@@ -179,19 +184,6 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// The agent of a task that names none: the next in turn, where tasks are spread.
-fn usual_agent(runner: &Runner, project: &ProjectId) -> CliResult<String> {
-    let config = &runner.config;
-    let chosen = if config.defaults.diversification.enabled {
-        let known = runner.tree.projects()?.contains(project);
-        let tasks = if known { runner.tree.tasks(project)?.len() } else { 0 };
-        runner::choose_agent(config, tasks)
-    } else {
-        None
-    };
-    Ok(chosen.unwrap_or_else(|| config.defaults.agent.clone()))
-}
-
 fn named_after(folder: &std::path::Path) -> CliResult<ProjectId> {
     folder.file_name().and_then(|n| ProjectId::from_name(&n.to_string_lossy())).ok_or_else(|| {
         CliError::new(Kind::Usage, format!("cannot name a project after {}", folder.display()))
@@ -203,7 +195,11 @@ fn named_after(folder: &std::path::Path) -> CliResult<ProjectId> {
 fn setting(text: &str) -> Result<(String, Value), String> {
     let (key, value) = text.split_once('=').ok_or("it is not of the form KEY=VALUE")?;
     let parsed = if key.starts_with("env.") { None } else { serde_json::from_str(value).ok() };
-    Ok((key.to_owned(), parsed.unwrap_or_else(|| Value::from(value))))
+    let value = parsed.unwrap_or_else(|| Value::from(value));
+    match config::unit_problem(key, &value) {
+        Some(problem) => Err(format!("{key} {problem}")),
+        None => Ok((key.to_owned(), value)),
+    }
 }
 
 pub(super) fn prompt(flags: &SubmissionFlags) -> CliResult<String> {
@@ -242,5 +238,6 @@ mod tests {
             assert_eq!(setting(text), Ok((key.to_owned(), value)), "{text}");
         }
         assert!(setting("model").is_err());
+        assert_eq!(setting("timeout=30").unwrap_err(), "timeout has no unit; write 30s, 30m, 30h or 30d");
     }
 }

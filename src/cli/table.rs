@@ -19,8 +19,9 @@ impl Cell {
     /// A cell in a style.
     #[must_use]
     pub fn styled(text: impl Into<String>, style: Style) -> Self {
-        // A newline would break the table, an escape sequence the terminal.
-        let text = text.into().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        // A newline would break the table, an escape sequence the terminal, a mark of direction the order of its words.
+        let acts = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let text = text.into().chars().map(|c| if acts(c) { '\u{fffd}' } else { c }).collect();
         Self { text, style }
     }
 
@@ -33,6 +34,13 @@ impl<T: Into<String>> From<T> for Cell {
     fn from(text: T) -> Self {
         Self::styled(text, Style::Plain)
     }
+}
+
+/// A JSON value as a cell: text without its quotes.
+pub(super) fn spelled(value: &serde_json::Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), |text| if text.is_empty() { "\"\"" } else { text }.to_owned())
 }
 
 impl Table {

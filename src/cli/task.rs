@@ -11,7 +11,7 @@ use super::{
     confirm::{Consent, YesFlag},
     context::Context,
     error::{CliError, CliResult, Kind},
-    flags::JsonFlag,
+    flags::{JsonFlag, duration_text},
     print::{Form, count},
     reference::References,
     resume, stop,
@@ -45,10 +45,10 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     max_restarts: Option<u32>,
     /// Pause before each restart, such as 10s
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = duration_text)]
     restart_delay: Option<String>,
     /// Wait at most this long for child tasks after DONE, such as 10m
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = duration_text)]
     child_wait_timeout: Option<String>,
     #[command(flatten)]
     json: JsonFlag,

@@ -46,22 +46,27 @@ struct Answer {
 /// the configuration file names.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
-    let wanted = args.agent.as_ref().unwrap_or(&runner.config.defaults.agent);
-    agents::find(&runner.config, wanted)?;
+    let wanted = match &args.agent {
+        Some(name) => Some(name.clone()),
+        None => agent_report::default_agent(&runner, &context.cwd()?),
+    };
+    if let Some(name) = &wanted {
+        agents::find(&runner.config, name)?;
+    }
     let mut reports = agent_report::reports(context, &runner, args.agent.as_deref())?;
     if !args.dry_run {
         for report in &mut reports {
             report.command = None;
         }
     }
-    let failed = verdict(&reports, wanted);
+    let failed = verdict(&reports, wanted.as_deref());
     print(&Answer { agents: reports }, args, context)?;
     Ok(failed.map_or(ExitCode::SUCCESS, |kind| ExitCode::from(kind.code())))
 }
 
 /// What counts: that a usual agent is not installed is nobody's fault.
-fn verdict(reports: &[Report], wanted: &str) -> Option<Kind> {
-    let named = reports.iter().filter(|r| r.agent == wanted);
+fn verdict(reports: &[Report], wanted: Option<&str>) -> Option<Kind> {
+    let named = reports.iter().filter(|r| wanted == Some(&*r.agent));
     named.chain(reports.iter().filter(|r| r.configured)).find_map(|r| r.kind)
 }
 

@@ -10,7 +10,7 @@ use super::{
     attend,
     context::Context,
     error::{CliError, CliResult, Kind},
-    flags::JsonFlag,
+    flags::{JsonFlag, duration},
     interrupt::Interrupts,
     print::Form,
     reference::References,
@@ -31,14 +31,14 @@ use crate::{
 
 Examples:
   run-agent watch
-  run-agent watch my-project/build my-project/test --timeout 600")]
+  run-agent watch my-project/build my-project/test --timeout 10m")]
 pub struct Args {
     /// PROJECT/TASK, or task ids alone [default: all queued and live tasks]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// Stop waiting after this many seconds [default: no limit]
-    #[arg(long, value_name = "SECONDS")]
-    timeout: Option<u64>,
+    /// Stop waiting after this long, such as 10m [default: no limit]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    timeout: Option<Duration>,
     #[command(flatten)]
     pub(super) json: JsonFlag,
 }
@@ -110,7 +110,7 @@ async fn until_all_ended(
     }
     let deadline = async {
         match args.timeout {
-            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            Some(timeout) => tokio::time::sleep(timeout).await,
             None => std::future::pending().await,
         }
     };

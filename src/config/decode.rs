@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     node::{Node, Raw},
     secret::Secret,
-    units,
+    units::{self, BadDuration},
     words::Word,
 };
 use crate::{fsx::Durability, telemetry::REDACTED};
@@ -19,6 +19,8 @@ pub(super) enum Refused {
     Type,
     /// It is of the right type and makes no sense; what is wrong, as it fits after the key.
     Value(String),
+    /// It is a duration without a unit: the number.
+    NoUnit(String),
 }
 
 /// A type that a setting may have.
@@ -121,15 +123,29 @@ impl Decode for f64 {
     }
 }
 
+/// What a number means in a task's map, where JSON has no units.
+fn seconds(number: f64) -> Result<Duration, Refused> {
+    Duration::try_from_secs_f64(number).map_err(|_| Refused::Type)
+}
+
 impl Decode for Duration {
     fn expected() -> String {
-        "a duration (10s, 5m, 1h30m, or a number of seconds)".to_owned()
+        "a duration (10s, 5m, 1h30m, 7d)".to_owned()
     }
     fn decode(node: &Node) -> Result<Self, Refused> {
         match &node.raw {
-            Raw::Text(s) | Raw::Untyped(s) => units::duration(s).ok_or(Refused::Type),
-            Raw::Whole(n) => u64::try_from(*n).map(Self::from_secs).map_err(|_| Refused::Type),
-            Raw::Number(n) => Self::try_from_secs_f64(*n).map_err(|_| Refused::Type),
+            Raw::Text(s) | Raw::Untyped(s) => units::duration(s).or_else(|e| match e {
+                // A task of an earlier version may hold the text of a flag.
+                BadDuration::NoUnit(n) if node.is_of_task() => seconds(n.parse().unwrap_or(f64::NAN)),
+                BadDuration::NoUnit(n) => Err(Refused::NoUnit(n)),
+                BadDuration::Malformed => Err(Refused::Type),
+            }),
+            Raw::Whole(0) => Ok(Self::ZERO),
+            Raw::Whole(n) if node.is_of_task() => {
+                u64::try_from(*n).map(Self::from_secs).map_err(|_| Refused::Type)
+            }
+            Raw::Number(n) if node.is_of_task() => seconds(*n),
+            Raw::Whole(n) if *n > 0 => Err(Refused::NoUnit(n.to_string())),
             _ => Err(Refused::Type),
         }
     }
@@ -221,6 +237,7 @@ impl<T: Decode> Decode for Vec<T> {
                     node.describe()
                 )),
                 Refused::Value(problem) => Refused::Value(format!("has an item {} that {problem}", at + 1)),
+                no_unit @ Refused::NoUnit(_) => no_unit,
             })
         };
         list.iter().enumerate().map(item).collect()
@@ -305,10 +322,10 @@ impl Decode for Option<NonZeroU32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::agent::PromptDelivery;
+    use crate::config::{agent::PromptDelivery, node::Position};
 
     fn decode<T: Decode>(raw: Raw) -> Option<T> {
-        T::decode(&Node { line: 1, raw }).ok()
+        T::decode(&Node { at: Position::line(1), raw }).ok()
     }
 
     #[test]
@@ -324,10 +341,33 @@ mod tests {
     }
 
     #[test]
+    fn a_duration_needs_a_unit_but_in_the_map_of_a_task() {
+        let text = |text: &str| Raw::Text(text.to_owned());
+        for (raw, in_file, of_task) in [
+            (text("5m"), Ok(300.0), Ok(300.0)),
+            (text("10x"), Err(Refused::Type), Err(Refused::Type)),
+            (text("300"), Err(Refused::NoUnit("300".to_owned())), Ok(300.0)),
+            (Raw::Whole(300), Err(Refused::NoUnit("300".to_owned())), Ok(300.0)),
+            (Raw::Whole(0), Ok(0.0), Ok(0.0)),
+            (Raw::Number(0.5), Err(Refused::Type), Ok(0.5)),
+            (Raw::Whole(-1), Err(Refused::Type), Err(Refused::Type)),
+            (
+                Raw::Untyped("300".to_owned()),
+                Err(Refused::NoUnit("300".to_owned())),
+                Err(Refused::NoUnit("300".to_owned())),
+            ),
+        ] {
+            for (line, expected) in [(1, in_file), (0, of_task)] {
+                let node = Node { at: Position::line(line), raw: raw.clone() };
+                assert_eq!(Duration::decode(&node).map(|d| d.as_secs_f64()), expected, "{node:?}");
+            }
+        }
+    }
+
+    #[test]
     fn zero_and_the_empty_text_mean_none() {
         assert_eq!(decode::<Option<Duration>>(Raw::Whole(0)), Some(None));
         assert_eq!(decode::<Option<Duration>>(Raw::Text("0s".to_owned())), Some(None));
-        assert_eq!(decode::<Option<Duration>>(Raw::Number(0.5)), Some(Some(Duration::from_millis(500))));
         assert_eq!(decode::<Option<String>>(Raw::Text(String::new())), Some(None));
         assert_eq!(decode::<Option<NonZeroU32>>(Raw::Whole(0)), Some(None));
         assert_eq!(None::<Duration>.show(), Value::from(0));

@@ -1,11 +1,8 @@
 //! What can be wrong with the configuration: each problem with the place it stands at.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::{fmt, path::PathBuf};
 
-use super::origin::Origin;
+use super::{origin::Origin, units::BadDuration};
 use crate::fsx::FsError;
 
 /// A configuration that cannot be used.
@@ -42,17 +39,6 @@ impl ConfigError {
                 ConfigErrorKind::Token
             }
             _ => ConfigErrorKind::Invalid,
-        }
-    }
-
-    /// Whether something stands wrong in this file.
-    #[must_use]
-    pub fn is_in(&self, file: &Path) -> bool {
-        match self {
-            Self::Invalid(problems) => {
-                problems.iter().any(|p| matches!(&p.origin, Origin::File(path, _) if **path == *file))
-            }
-            Self::Unreadable { .. } => false,
         }
     }
 }
@@ -101,6 +87,18 @@ pub enum What {
         /// What is wrong with it.
         problem: String,
     },
+    /// A duration without a unit.
+    NoUnit {
+        /// The key with its sections.
+        key: String,
+        /// What stands there.
+        number: String,
+    },
+    /// A project's file may not set this.
+    NotOfAProject {
+        /// The section.
+        key: String,
+    },
     /// A task may not set this.
     NotYours {
         /// The key.
@@ -142,6 +140,13 @@ impl fmt::Display for What {
             Self::DuplicateKey { key, first } => write!(f, "key '{key}' is already set in line {first}"),
             Self::WrongType { key, expected, found } => write!(f, "'{key}' takes {expected}, not {found}"),
             Self::BadValue { key, problem } => write!(f, "'{key}' {problem}"),
+            Self::NoUnit { key, number } => {
+                write!(f, "'{key}' {}", BadDuration::NoUnit(number.clone()))
+            }
+            Self::NotOfAProject { key } => write!(
+                f,
+                "'{key}' is about this machine, and cannot be set by a project; it belongs into your own config.yaml"
+            ),
             Self::NotYours { key, why } => write!(f, "'{key}' cannot be set by a task: {why}"),
             Self::Token { owner, path, problem } => {
                 write!(f, "the token file {} of {owner} {problem}", path.display())

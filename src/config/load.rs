@@ -8,12 +8,13 @@ use std::{
 
 use super::{
     environment::Environment,
-    error::{ConfigError, Problem, What},
-    node::{self, Node, Raw},
+    error::ConfigError,
+    node::Node,
     origin::Origin,
+    project::{self, PROJECT_FILE, ProjectFile, ProjectUse},
     section::{Reader, Setting, Sources},
     settings::{Config, Defaults, Limits},
-    shape,
+    shape, token,
 };
 use crate::fsx::{FsErrorKind, read_outside};
 
@@ -35,6 +36,20 @@ pub struct Flags {
     pub socket: Option<PathBuf>,
     /// `--api-key`.
     pub api_key: Option<String>,
+    /// `--api-key-file`.
+    pub api_key_file: Option<PathBuf>,
+    /// Whether the project's file counts.
+    pub project: ProjectLayer,
+}
+
+/// Whether the `conductor.yaml` of the working folder counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProjectLayer {
+    /// If it is trusted.
+    #[default]
+    Trusted,
+    /// Not at all: a daemon serves every project, wherever it was started.
+    Ignored,
 }
 
 /// The settings, and where each came from.
@@ -44,6 +59,104 @@ pub struct Loaded {
     pub config: Config,
     /// Every value with its origin, in the order of the documentation.
     pub settings: Vec<Setting>,
+    /// What became of the project's file.
+    pub project: ProjectUse,
+}
+
+/// What settings are made of, but for those of a project: read once, laid together for any folder.
+#[derive(Debug, Clone)]
+pub struct Loader {
+    flags: Flags,
+    environment: Environment,
+    cwd: PathBuf,
+    user: Option<(Arc<Path>, Node)>,
+}
+
+impl Loader {
+    /// Reads the user's file, as seen from the folder `cwd`.
+    ///
+    /// # Errors
+    /// If a file that was named is missing, or one that was found is no YAML.
+    pub fn new(flags: &Flags, environment: &Environment, cwd: &Path) -> Result<Self, ConfigError> {
+        let user = match find(flags, environment, cwd)? {
+            Some((path, bytes)) => {
+                let node = Node::of_file(&path, &bytes)?;
+                Some((path, node))
+            }
+            None => None,
+        };
+        Ok(Self { flags: flags.clone(), environment: environment.clone(), cwd: cwd.to_owned(), user })
+    }
+
+    /// The settings without those of any project.
+    ///
+    /// # Errors
+    /// If something is wrong; all that is wrong is told at once.
+    pub fn base(&self) -> Result<Loaded, ConfigError> {
+        self.read(None)
+    }
+
+    /// The settings for work in `folder`: with those of its `conductor.yaml`, if that is trusted.
+    ///
+    /// # Errors
+    /// If something is wrong. A file that is not trusted is not looked into, and is no error.
+    pub fn in_folder(&self, folder: &Path) -> Result<Loaded, ConfigError> {
+        let untrusted = |path: &Path| -> Result<Loaded, ConfigError> {
+            Ok(Loaded { project: ProjectUse::Untrusted(path.to_owned()), ..self.base()? })
+        };
+        match ProjectFile::in_folder(folder) {
+            Ok(None) => self.base(),
+            Ok(Some(file)) if self.is_own(&file) => self.base(),
+            Ok(Some(file)) if file.is_trusted(&self.environment).unwrap_or(false) => self.with(&file),
+            Ok(Some(file)) => untrusted(file.path()),
+            Err(_) => untrusted(&folder.join(PROJECT_FILE)),
+        }
+    }
+
+    /// The settings with those of a project's file, trusted or not.
+    ///
+    /// # Errors
+    /// If something is wrong.
+    pub fn with(&self, file: &ProjectFile) -> Result<Loaded, ConfigError> {
+        self.read(Some(file))
+    }
+
+    /// Whether `--config` or a variable names the project's file: then it is the user's.
+    fn is_own(&self, file: &ProjectFile) -> bool {
+        let user = self.user.as_ref().and_then(|(path, _)| path.canonicalize().ok());
+        user.is_some_and(|user| file.path().canonicalize().is_ok_and(|path| path == user))
+    }
+
+    fn read(&self, project: Option<&ProjectFile>) -> Result<Loaded, ConfigError> {
+        let (source, mut node) = match self.user.clone() {
+            Some((path, node)) => (Some(path), node),
+            None => (None, Node::nothing()),
+        };
+        // Without a file every value has another origin, and the name is never shown.
+        let mut files = vec![source.clone().unwrap_or_else(|| Arc::from(Path::new("config.yaml")))];
+        let mut refused = Vec::new();
+        if let Some(file) = project {
+            let mut over = file.parse()?.of_number(files.len());
+            refused = project::refuse_foreign_sections(&mut over, &file.shared_path());
+            files.push(file.shared_path());
+            node = node.under(over);
+        }
+        let mut reader = Reader::new(Sources {
+            files,
+            overrides: BTreeMap::new(),
+            environment: &self.environment,
+            cwd: &self.cwd,
+        });
+        for problem in refused {
+            reader.problem(problem.origin, problem.what);
+        }
+        override_by_environment(&mut reader);
+        override_by_flags(&mut reader, &self.flags);
+        let config = read(&mut reader, node, source.as_deref().map(Path::to_owned));
+        let settings = reader.finish()?;
+        let project = project.map_or(ProjectUse::None, |file| ProjectUse::Used(file.path().to_owned()));
+        Ok(Loaded { config, settings, project })
+    }
 }
 
 /// Loads the configuration as seen from the folder `cwd`.
@@ -51,26 +164,11 @@ pub struct Loaded {
 /// # Errors
 /// If a file that was named is missing, or one that was found is wrong; all that is wrong is told at once.
 pub fn load(flags: &Flags, environment: &Environment, cwd: &Path) -> Result<Loaded, ConfigError> {
-    let found = find(flags, environment, cwd)?;
-    let (source, node) = match found {
-        Some((path, bytes)) => {
-            let node = parse(&path, &bytes)?;
-            (Some(path), node)
-        }
-        None => (None, Node { line: 0, raw: Raw::Null }),
-    };
-    let mut reader = Reader::new(Sources {
-        // Without a file every value has another origin, and the name is never shown.
-        file: Some(source.clone().unwrap_or_else(|| Arc::from(Path::new("config.yaml")))),
-        overrides: BTreeMap::new(),
-        environment,
-        cwd,
-    });
-    override_by_environment(&mut reader);
-    override_by_flags(&mut reader, flags);
-    let config = read(&mut reader, node, source.as_deref().map(Path::to_owned));
-    let settings = reader.finish()?;
-    Ok(Loaded { config, settings })
+    let loader = Loader::new(flags, environment, cwd)?;
+    match flags.project {
+        ProjectLayer::Trusted => loader.in_folder(cwd),
+        ProjectLayer::Ignored => loader.base(),
+    }
 }
 
 /// The file that [`load`] would read, without looking at what stands in it.
@@ -83,7 +181,7 @@ pub fn locate(flags: &Flags, environment: &Environment, cwd: &Path) -> Result<Op
 
 type Found = Option<(Arc<Path>, Vec<u8>)>;
 
-/// The first file there is. One that somebody named must be there.
+/// The file that is named, which must be there, else the user's own, if there is one.
 fn find(flags: &Flags, environment: &Environment, cwd: &Path) -> Result<Found, ConfigError> {
     let flag = flags.config.as_ref().map(|path| (path.clone(), Origin::Flag("--config")));
     let variable = environment.get("CONDUCTOR_CONFIG").map(|text| {
@@ -96,7 +194,7 @@ fn find(flags: &Flags, environment: &Environment, cwd: &Path) -> Result<Found, C
             .map_err(|source| ConfigError::Unreadable { named_by: Some(named_by), source })?;
         return Ok(Some((path.into(), bytes)));
     }
-    for path in usual_places(environment, cwd) {
+    if let Some(path) = usual_place(environment) {
         match read_outside(&path, MAX_FILE) {
             Ok(bytes) => return Ok(Some((path.into(), bytes))),
             // A folder of that name, or a home that is none, is no configuration.
@@ -111,29 +209,12 @@ fn find(flags: &Flags, environment: &Environment, cwd: &Path) -> Result<Found, C
     Ok(None)
 }
 
-fn usual_places(environment: &Environment, cwd: &Path) -> Vec<PathBuf> {
-    let mut places = Vec::new();
-    // In an agent's environment the working folder is the project it works on, whose config.yaml is not ours.
-    if environment.get_os("JRUN_ID").is_none() {
-        places.push(cwd.join("config.yaml"));
-    }
+/// Where the user's own file lies. A `config.yaml` of the working folder is not ours: other programs have files of that
+/// name, and a cloned repository could say with one which programs run and where prompts go.
+fn usual_place(environment: &Environment) -> Option<PathBuf> {
     let xdg = environment.get_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
-    if let Some(folder) = xdg.or_else(|| Some(environment.home()?.join(".config"))) {
-        places.push(folder.join("conductor").join("config.yaml"));
-    }
-    places
-}
-
-fn parse(path: &Arc<Path>, bytes: &[u8]) -> Result<Node, ConfigError> {
-    let wrong = |line, problem| {
-        let origin = Origin::File(path.clone(), line);
-        ConfigError::Invalid(vec![Problem { origin, what: What::Syntax(problem) }])
-    };
-    let text = std::str::from_utf8(bytes).map_err(|e| {
-        let lines = bytes[..e.valid_up_to()].split(|b| *b == b'\n').count();
-        wrong(lines as u64, "it is not UTF-8 text".to_owned())
-    })?;
-    node::parse(text).map_err(|syntax| wrong(syntax.line, syntax.problem))
+    let folder = xdg.or_else(|| Some(environment.home()?.join(".config")))?;
+    Some(folder.join("conductor").join("config.yaml"))
 }
 
 /// Which variable stands for which key.
@@ -168,6 +249,12 @@ fn override_by_flags(reader: &mut Reader<'_>, flags: &Flags) {
     }
     if let Some(key) = &flags.api_key {
         reader.override_with("api.api_key", Some(key), Origin::Flag("--api-key"));
+    }
+    if let Some(file) = &flags.api_key_file {
+        let flag = "--api-key-file";
+        if let Some(key) = token::of_flag(reader, flag, &reader.sources.cwd.join(file)) {
+            reader.override_with("api.api_key", Some(key.expose()), Origin::Flag(flag));
+        }
     }
 }
 

@@ -11,20 +11,23 @@ mod error;
 mod load;
 mod node;
 mod origin;
+mod project;
 mod secret;
 mod section;
 mod settings;
 mod shape;
 mod task_settings;
 mod token;
+mod trust;
 mod units;
 mod words;
 
 pub use agent::{AgentSettings, AgentType, Permissions, PromptDelivery};
 pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrorKind, Problem, What};
-pub use load::{Flags, Loaded, load, locate};
+pub use load::{Flags, Loaded, Loader, ProjectLayer, load, locate};
 pub use origin::Origin;
+pub use project::{PROJECT_FILE, ProjectFile, ProjectUse};
 pub use secret::Secret;
 pub use section::Setting;
 pub use settings::{
@@ -32,4 +35,7 @@ pub use settings::{
     WatchMode, Webhook,
 };
 pub use task_settings::TaskSettings;
-pub use units::duration as parse_duration;
+pub use task_settings::unit_problem;
+pub use token::key_file;
+pub use trust::{Trust, TrustError, Trusted};
+pub use units::{BadDuration, duration as parse_duration};

@@ -1,9 +1,9 @@
-//! The configuration file in its raw form: YAML values that know which line they stand in.
+//! Configuration files in their raw form: YAML values that know which file and line they stand in.
 //!
 //! Repeated keys are kept, so that the error can name both lines. What a key
 //! means is left to [`super::section`].
 
-use std::fmt;
+use std::{fmt, path::Path, sync::Arc};
 
 use serde::{
     Deserialize, Deserializer,
@@ -12,10 +12,31 @@ use serde::{
 use serde_json::Value;
 use serde_yaml::{DuplicateKeyPolicy, Options, Spanned};
 
-/// A value and the line it starts in, counted from 1; 0 if it stands in no file.
+use super::{
+    error::{ConfigError, Problem, What},
+    origin::Origin,
+};
+
+/// Where something stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Position {
+    /// Which of the files that are read together.
+    pub file: usize,
+    /// Counted from 1; 0 if it stands in no file.
+    pub line: u64,
+}
+
+impl Position {
+    /// A line of the first file.
+    pub fn line(line: u64) -> Self {
+        Self { file: 0, line }
+    }
+}
+
+/// A value and where it starts.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node {
-    pub line: u64,
+    pub at: Position,
     pub raw: Raw,
 }
 
@@ -37,7 +58,7 @@ pub(super) enum Raw {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Entry {
     pub key: String,
-    pub line: u64,
+    pub at: Position,
     pub node: Node,
 }
 
@@ -63,13 +84,77 @@ pub(super) fn parse(text: &str) -> Result<Node, Syntax> {
         };
         Syntax { line, problem }
     })?;
-    Ok(parsed.map_or(Node { line: 0, raw: Raw::Null }, Node::from))
+    Ok(parsed.map_or(Node::nothing(), Node::from))
 }
 
 impl Node {
+    /// What stands in an empty file.
+    pub fn nothing() -> Self {
+        Self { at: Position::default(), raw: Raw::Null }
+    }
+
+    /// The content of a file.
+    pub fn of_file(path: &Arc<Path>, bytes: &[u8]) -> Result<Self, ConfigError> {
+        let wrong = |line, problem| {
+            let origin = Origin::File(path.clone(), line);
+            ConfigError::Invalid(vec![Problem { origin, what: What::Syntax(problem) }])
+        };
+        let text = std::str::from_utf8(bytes).map_err(|e| {
+            let lines = bytes[..e.valid_up_to()].split(|b| *b == b'\n').count();
+            wrong(lines as u64, "it is not UTF-8 text".to_owned())
+        })?;
+        parse(text).map_err(|syntax| wrong(syntax.line, syntax.problem))
+    }
+
     /// The text of a flag or variable.
     pub fn untyped(text: &str) -> Self {
-        Self { line: 0, raw: Raw::Untyped(text.to_owned()) }
+        Self { at: Position::default(), raw: Raw::Untyped(text.to_owned()) }
+    }
+
+    /// The same, as the content of the file of this number.
+    pub fn of_number(mut self, file: usize) -> Self {
+        self.at.file = file;
+        match &mut self.raw {
+            Raw::List(items) => {
+                for item in items {
+                    *item = std::mem::replace(item, Self::nothing()).of_number(file);
+                }
+            }
+            Raw::Map(entries) => {
+                for entry in entries {
+                    entry.at.file = file;
+                    entry.node = std::mem::replace(&mut entry.node, Self::nothing()).of_number(file);
+                }
+            }
+            _ => {}
+        }
+        self
+    }
+
+    /// The same with `over` laid over it: sections key by key, everything else as a whole. What is left empty in `over`
+    /// changes nothing.
+    pub fn under(self, over: Self) -> Self {
+        match (self, over) {
+            (under, Self { raw: Raw::Null, .. }) => under,
+            (Self { at, raw: Raw::Map(mut entries) }, Self { raw: Raw::Map(over), .. }) => {
+                let mut seen = Vec::new();
+                for new in over {
+                    match entries.iter_mut().find(|entry| entry.key == new.key) {
+                        // A key that stands twice in one file is kept twice, to be told.
+                        Some(entry) if !seen.contains(&new.key) => {
+                            seen.push(new.key.clone());
+                            entry.lay_over(new);
+                        }
+                        _ => {
+                            seen.push(new.key.clone());
+                            entries.push(new);
+                        }
+                    }
+                }
+                Self { at, raw: Raw::Map(entries) }
+            }
+            (_, over) => over,
+        }
     }
 
     /// A value that stands in no file.
@@ -86,13 +171,18 @@ impl Node {
             Value::Object(map) => {
                 let entry = |(key, value): (&String, &Value)| Entry {
                     key: key.clone(),
-                    line: 0,
+                    at: Position::default(),
                     node: Self::from_json(value),
                 };
                 Raw::Map(map.iter().map(entry).collect())
             }
         };
-        Self { line: 0, raw }
+        Self { at: Position::default(), raw }
+    }
+
+    /// Whether it stands in a task's map, whose values are JSON: neither in a file nor the text of a flag or variable.
+    pub fn is_of_task(&self) -> bool {
+        self.at.line == 0 && !matches!(self.raw, Raw::Untyped(_))
     }
 
     /// The value without its lines.
@@ -134,9 +224,20 @@ impl Node {
     }
 }
 
+impl Entry {
+    /// Lays the same key of another file over this one.
+    fn lay_over(&mut self, over: Self) {
+        let sections = matches!((&self.node.raw, &over.node.raw), (Raw::Map(_), Raw::Map(_)));
+        if !sections && over.node.raw != Raw::Null {
+            self.at = over.at;
+        }
+        self.node = std::mem::replace(&mut self.node, Node::nothing()).under(over.node);
+    }
+}
+
 impl From<Spanned<Raw>> for Node {
     fn from(spanned: Spanned<Raw>) -> Self {
-        Self { line: spanned.referenced.line(), raw: spanned.value }
+        Self { at: Position::line(spanned.referenced.line()), raw: spanned.value }
     }
 }
 
@@ -199,7 +300,8 @@ impl<'de> Visitor<'de> for RawVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
         let mut entries = Vec::new();
         while let Some((key, node)) = map.next_entry::<Spanned<String>, Spanned<Raw>>()? {
-            entries.push(Entry { key: key.value, line: key.referenced.line(), node: node.into() });
+            let at = Position::line(key.referenced.line());
+            entries.push(Entry { key: key.value, at, node: node.into() });
         }
         Ok(Raw::Map(entries))
     }
@@ -220,16 +322,41 @@ mod tests {
             "# words\na:\n  b: 10s\n  c: [x, 2]\nd: {e: true,\n    f: 1.5}\ng: \"10\"\nh: ~/x\ni:\nj: on\n";
         let node = parse(text).unwrap();
         let a = entry(&node, "a");
-        assert_eq!(a.line, 2);
-        assert_eq!(entry(&a.node, "b").node, Node { line: 3, raw: Raw::Text("10s".to_owned()) });
+        assert_eq!(a.at.line, 2);
+        assert_eq!(
+            entry(&a.node, "b").node,
+            Node { at: Position::line(3), raw: Raw::Text("10s".to_owned()) }
+        );
         let Raw::List(list) = &entry(&a.node, "c").node.raw else { panic!() };
-        assert_eq!(list[1], Node { line: 4, raw: Raw::Whole(2) });
+        assert_eq!(list[1], Node { at: Position::line(4), raw: Raw::Whole(2) });
         let f = entry(&entry(&node, "d").node, "f");
-        assert_eq!((f.line, &f.node.raw), (6, &Raw::Number(1.5)));
+        assert_eq!((f.at.line, &f.node.raw), (6, &Raw::Number(1.5)));
         assert_eq!(entry(&node, "g").node.raw, Raw::Text("10".to_owned()));
         assert_eq!(entry(&node, "h").node.raw, Raw::Text("~/x".to_owned()));
         assert_eq!(entry(&node, "i").node.raw, Raw::Null);
         assert_eq!(entry(&node, "j").node.raw, Raw::Bool(true));
+    }
+
+    #[test]
+    fn one_file_is_laid_over_another_key_by_key() {
+        let under = parse("a: 1\nb: {c: 2, d: 3}\nl: [1, 2]\nx: 1\n").unwrap();
+        let over = parse("b:\n  c: 5\n  e: 6\nl: [7]\nx:\nn: 8\n").unwrap().of_number(1);
+        let both = under.under(over);
+        assert_eq!(
+            both.to_json(),
+            serde_json::json!({"a": 1, "b": {"c": 5, "d": 3, "e": 6}, "l": [7], "x": 1, "n": 8})
+        );
+        let at = |entry: &Entry| (entry.at.file, entry.at.line);
+        let b = entry(&both, "b");
+        assert_eq!(at(entry(&both, "a")), (0, 1));
+        assert_eq!((at(entry(&b.node, "c")), at(entry(&b.node, "d"))), ((1, 2), (0, 2)));
+        assert_eq!(
+            (at(entry(&both, "l")), at(entry(&both, "x")), at(entry(&both, "n"))),
+            ((1, 4), (0, 4), (1, 6))
+        );
+        let twice = parse("a: 1\n").unwrap().under(parse("a: 2\na: 3\n").unwrap().of_number(1));
+        let Raw::Map(entries) = twice.raw else { panic!() };
+        assert_eq!(entries.len(), 2, "told, not lost: {entries:?}");
     }
 
     #[test]
@@ -243,7 +370,7 @@ mod tests {
     fn repeated_keys_are_kept_and_bad_yaml_has_a_line() {
         let Raw::Map(entries) = parse("a: 1\nb: 2\na: 3\n").unwrap().raw else { panic!() };
         assert_eq!(
-            entries.iter().map(|e| (e.key.as_str(), e.line)).collect::<Vec<_>>(),
+            entries.iter().map(|e| (e.key.as_str(), e.at.line)).collect::<Vec<_>>(),
             [("a", 1), ("b", 2), ("a", 3)]
         );
         let error = parse("a: 1\nb: [1,\nc: }\n").unwrap_err();

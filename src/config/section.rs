@@ -12,7 +12,7 @@ use super::{
     decode::{Decode, Refused},
     environment::Environment,
     error::{ConfigError, Problem, What},
-    node::{Entry, Node, Raw},
+    node::{Entry, Node, Position, Raw},
     origin::Origin,
 };
 
@@ -30,8 +30,8 @@ pub struct Setting {
 /// What the values are read from, beside the file.
 #[derive(Debug)]
 pub(super) struct Sources<'a> {
-    /// The file; absent: the values stand in a task's map.
-    pub file: Option<Arc<Path>>,
+    /// The files, in the order of their numbers; none: the values stand in a task's map.
+    pub files: Vec<Arc<Path>>,
     /// Values that beat the file, by key.
     pub overrides: BTreeMap<&'static str, (String, Origin)>,
     /// For `~`, and for variables that depend on what the file lists.
@@ -55,7 +55,7 @@ pub(super) struct Reader<'a> {
 pub(super) struct Section<'r, 'a> {
     pub reader: &'r mut Reader<'a>,
     path: String,
-    line: u64,
+    at: Position,
     entries: Vec<Entry>,
 }
 
@@ -69,10 +69,10 @@ impl<'a> Reader<'a> {
         Section::new(self, String::new(), node)
     }
 
-    /// Where a value of this line came from.
-    pub fn origin(&self, line: u64) -> Origin {
-        match &self.sources.file {
-            Some(path) => Origin::File(path.clone(), line),
+    /// Where a value came from that stands here.
+    pub fn origin(&self, at: Position) -> Origin {
+        match self.sources.files.get(at.file) {
+            Some(path) => Origin::File(path.clone(), at.line),
             None => Origin::Task,
         }
     }
@@ -108,6 +108,7 @@ impl<'a> Reader<'a> {
         let what = match T::decode(node) {
             Ok(value) => return Some(value),
             Err(Refused::Value(problem)) => What::BadValue { key, problem },
+            Err(Refused::NoUnit(number)) => What::NoUnit { key, number },
             Err(Refused::Type) => {
                 let found = if T::SECRET { node.kind().to_owned() } else { node.describe() };
                 What::WrongType { key, expected: T::expected(), found }
@@ -148,7 +149,7 @@ impl<'a> Reader<'a> {
 
 impl<'r, 'a> Section<'r, 'a> {
     pub fn new(reader: &'r mut Reader<'a>, path: String, node: Node) -> Self {
-        let line = node.line;
+        let at = node.at;
         let entries = match node.raw {
             Raw::Map(entries) => entries,
             Raw::Null => Vec::new(),
@@ -156,12 +157,16 @@ impl<'r, 'a> Section<'r, 'a> {
                 let key = if path.is_empty() { "the file".to_owned() } else { path.clone() };
                 let expected = "a section (keys with values below it)".to_owned();
                 let what = What::WrongType { key, expected, found: node.describe() };
-                reader.problem(reader.origin(line), what);
+                reader.problem(reader.origin(at), what);
                 Vec::new()
             }
         };
-        let mut section = Self { reader, path, line, entries: Vec::new() };
+        let mut section = Self { reader, path, at, entries: Vec::new() };
         for entry in entries {
+            // Free for anchors.
+            if entry.key.starts_with("x-") && !section.reader.sources.files.is_empty() {
+                continue;
+            }
             section.add(entry);
         }
         section
@@ -169,9 +174,9 @@ impl<'r, 'a> Section<'r, 'a> {
 
     fn add(&mut self, entry: Entry) {
         match self.entries.iter().find(|e| e.key == entry.key) {
-            Some(Entry { line: first, .. }) => {
-                let what = What::DuplicateKey { key: self.key(&entry.key), first: *first };
-                self.reader.problem(self.reader.origin(entry.line), what);
+            Some(Entry { at: first, .. }) => {
+                let what = What::DuplicateKey { key: self.key(&entry.key), first: first.line };
+                self.reader.problem(self.reader.origin(entry.at), what);
             }
             None => self.entries.push(entry),
         }
@@ -184,7 +189,7 @@ impl<'r, 'a> Section<'r, 'a> {
 
     /// Where the section begins.
     pub fn origin(&self) -> Origin {
-        self.reader.origin(self.line)
+        self.reader.origin(self.at)
     }
 
     /// Whether the key is there and has not been read.
@@ -237,7 +242,7 @@ impl<'r, 'a> Section<'r, 'a> {
     /// The section below a key.
     pub fn section(&mut self, key: &str) -> Section<'_, 'a> {
         let path = self.key(key);
-        let node = self.take(key).map_or(Node { line: self.line, raw: Raw::Null }, |e| e.node);
+        let node = self.take(key).map_or(Node { at: self.at, raw: Raw::Null }, |e| e.node);
         Section::new(self.reader, path, node)
     }
 
@@ -250,7 +255,7 @@ impl<'r, 'a> Section<'r, 'a> {
             Some(other) => {
                 let expected = "a list of sections".to_owned();
                 let what = What::WrongType { key: path.clone(), expected, found: other.describe() };
-                self.reader.problem(self.reader.origin(other.line), what);
+                self.reader.problem(self.reader.origin(other.at), what);
                 Vec::new()
             }
         };
@@ -265,7 +270,7 @@ impl<'r, 'a> Section<'r, 'a> {
     /// A key with whatever stands below it.
     pub fn free(&mut self, name: &str) -> Option<(Value, Origin)> {
         let entry = self.take(name)?;
-        Some((entry.node.to_json(), self.reader.origin(entry.line)))
+        Some((entry.node.to_json(), self.reader.origin(entry.at)))
     }
 
     /// Notes a problem with a key of this section that may not be there.
@@ -276,7 +281,7 @@ impl<'r, 'a> Section<'r, 'a> {
     /// Notes the keys that nobody asked for.
     pub fn finish(self) {
         for entry in &self.entries {
-            let place = (self.key(&entry.key), self.reader.origin(entry.line));
+            let place = (self.key(&entry.key), self.reader.origin(entry.at));
             self.reader.unknown.push(place);
         }
     }
@@ -289,7 +294,7 @@ impl<'r, 'a> Section<'r, 'a> {
 
     fn read<T: Decode>(&mut self, key: &str) -> Option<(T, Origin)> {
         let path = self.key(key);
-        let in_file = self.take(key).map(|e| (e.node, self.reader.origin(e.line)));
+        let in_file = self.take(key).map(|e| (e.node, self.reader.origin(e.at)));
         let (node, origin) = self.reader.stronger(&path).or(in_file)?;
         Some((self.reader.decode(&path, &node, &origin)?, origin))
     }

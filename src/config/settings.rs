@@ -4,11 +4,7 @@ use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration}
 
 use serde_json::Value;
 
-use super::{
-    agent::{AgentSettings, AgentType},
-    secret::Secret,
-    words::words,
-};
+use super::{agent::AgentSettings, secret::Secret, words::words};
 use crate::fsx::Durability;
 
 /// Everything that was decided before the program began to work.
@@ -48,8 +44,8 @@ impl Config {
 /// What a task gets that says nothing else.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Defaults {
-    /// Name of the agent.
-    pub agent: String,
+    /// Name of the agent; absent: the one that can be used, if there is exactly one.
+    pub agent: Option<String>,
     /// Longest silence of a run.
     pub timeout: Option<Duration>,
     /// Longest life of a run.
@@ -79,7 +75,7 @@ pub struct Defaults {
 impl Default for Defaults {
     fn default() -> Self {
         Self {
-            agent: AgentType::Demo.as_str().to_owned(),
+            agent: None,
             timeout: None,
             max_run_time: None,
             max_restarts: 100,

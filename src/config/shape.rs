@@ -80,7 +80,9 @@ pub(super) fn check_agents(
             section.reader.reject(&section.key(key), format!("names an unknown agent '{name}'{meant}"));
         }
     };
-    check("agent", &defaults.agent);
+    if let Some(name) = &defaults.agent {
+        check("agent", name);
+    }
     for name in &defaults.diversification.agents {
         check("diversification.agents", name);
     }

@@ -8,11 +8,12 @@ use super::{
     agent::{AgentSettings, AgentType},
     environment::Environment,
     error::{ConfigError, What},
-    node::{Entry, Node, Raw},
+    node::{Entry, Node, Position, Raw},
     origin::Origin,
     section::{Reader, Section, Sources},
     settings::{Config, Defaults, Limits},
     shape,
+    units::BadDuration,
 };
 
 /// What one task runs with.
@@ -40,7 +41,7 @@ impl TaskSettings {
     ) -> Result<Self, ConfigError> {
         let environment = Environment::default();
         let mut reader = Reader::new(Sources {
-            file: None,
+            files: Vec::new(),
             overrides: BTreeMap::new(),
             environment: &environment,
             cwd: Path::new("/"),
@@ -54,10 +55,14 @@ impl TaskSettings {
                         env.insert(name.to_owned(), text);
                     }
                 }
-                None => entries.push(Entry { key: key.clone(), line: 0, node: Node::from_json(value) }),
+                None => entries.push(Entry {
+                    key: key.clone(),
+                    at: Position::default(),
+                    node: Node::from_json(value),
+                }),
             }
         }
-        let mut top = reader.top(Node { line: 0, raw: Raw::Map(entries) });
+        let mut top = reader.top(Node { at: Position::default(), raw: Raw::Map(entries) });
         let settings = Self::read(&mut top, config, agent, env);
         top.finish();
         reader.finish()?;
@@ -76,6 +81,36 @@ impl TaskSettings {
         let model = top.get("model", agent.model.clone());
         Self { defaults, limits, model, env }
     }
+}
+
+/// Why a value that a person wrote for a task's `key` needs a unit; `None` if it does not.
+///
+/// A task's map takes a number of seconds, because JSON has no units. A flag does not: `--config-key timeout=30` may
+/// mean minutes.
+#[must_use]
+pub fn unit_problem(key: &str, value: &Value) -> Option<BadDuration> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    let environment = Environment::default();
+    let mut reader = Reader::new(Sources {
+        files: Vec::new(),
+        overrides: BTreeMap::new(),
+        environment: &environment,
+        cwd: Path::new("/"),
+    });
+    let entry = Entry { key: key.to_owned(), at: Position::default(), node: Node::untyped(&text) };
+    shape::defaults(
+        &mut reader.top(Node { at: Position::default(), raw: Raw::Map(vec![entry]) }),
+        Defaults::default(),
+    );
+    let Err(ConfigError::Invalid(problems)) = reader.finish() else { return None };
+    problems.into_iter().find_map(|problem| match problem.what {
+        What::NoUnit { number, .. } => Some(BadDuration::NoUnit(number)),
+        _ => None,
+    })
 }
 
 /// The text of `env.NAME`, if the task may set it.
@@ -182,6 +217,25 @@ mod tests {
             let said = resolve(AgentType::Codex, map.clone()).unwrap_err();
             assert!(said.contains(error), "{map}: {said}");
             assert!(said.starts_with("the task's config: "), "{map}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_seconds_in_a_map_and_not_in_a_flag() {
+        let settings = resolve(AgentType::Demo, json!({"timeout": 90, "restart_delay": "2"})).unwrap();
+        assert_eq!(settings.defaults.timeout, Some(Duration::from_secs(90)));
+        assert_eq!(settings.defaults.restart_delay, Duration::from_secs(2));
+        let no_unit = |n: &str| Some(BadDuration::NoUnit(n.to_owned()));
+        for (key, value, problem) in [
+            ("timeout", json!(90), no_unit("90")),
+            ("restart_delay", json!("2"), no_unit("2")),
+            ("timeout", json!(0), None),
+            ("timeout", json!("90s"), None),
+            ("max_restarts", json!(3), None),
+            ("model", json!("90"), None),
+            ("no_such_key", json!(90), None),
+        ] {
+            assert_eq!(unit_problem(key, &value), problem, "{key}={value}");
         }
     }
 

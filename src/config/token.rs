@@ -1,6 +1,9 @@
 //! Tokens: from the environment, else from the file that the configuration names.
 
-use std::path::{Path, PathBuf};
+use std::{
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
 
 use serde_json::Value;
 
@@ -41,6 +44,30 @@ pub(super) fn of_agent(
         let (owner, what) = (format!("agent '{agent}'"), path);
         format!("{origin}: {}", What::Token { owner, path: what, problem })
     })
+}
+
+/// The API key in a file that a flag names.
+pub(super) fn of_flag(reader: &mut Reader<'_>, flag: &'static str, path: &Path) -> Option<Secret> {
+    key_file(path)
+        .map_err(|problem| {
+            let what = What::Token { owner: "the API".to_owned(), path: path.to_owned(), problem };
+            reader.problem(Origin::Flag(flag), what);
+        })
+        .ok()
+}
+
+/// Reads a key from a file that a user names: one word, the newline behind it left out. A file that other users may
+/// read is warned of.
+///
+/// # Errors
+/// What is wrong with the file; fits after its path.
+pub fn key_file(path: &Path) -> Result<Secret, String> {
+    let key = secret_in(path)?;
+    let open_to_others = path.metadata().is_ok_and(|meta| meta.is_file() && meta.mode() & 0o044 != 0);
+    if open_to_others {
+        tracing::warn!(file = %path.display(), "other users may read this key: chmod 600 its file");
+    }
+    Ok(key)
 }
 
 /// Reads a token file; a missing or empty one is a problem of its `owner`.

@@ -14,12 +14,29 @@ const SIZES: &[(&str, u64)] = &[
     ("B", 1),
 ];
 
-/// Understands `10s`, `5m`, `2h`, `1h30m`, `250ms`, or a number of seconds.
-pub fn duration(text: &str) -> Option<Duration> {
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
+/// Why a text is no duration; fits after "it".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadDuration {
+    /// A number alone: `300` means seconds to one reader and days to another.
+    #[error("has no unit; write {0}s, {0}m, {0}h or {0}d")]
+    NoUnit(String),
+    /// Anything else.
+    #[error("is no duration such as 10s, 5m, 1h30m or 7d")]
+    Malformed,
+}
+
+/// Understands `10s`, `5m`, `2h`, `7d`, `1h30m`, `250ms`, and `0` alone.
+///
+/// # Errors
+/// [`BadDuration::NoUnit`] for any other number without a unit.
+pub fn duration(text: &str) -> Result<Duration, BadDuration> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
     }
-    sum(text, DURATIONS).map(Duration::from_millis)
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(BadDuration::NoUnit(text.to_owned()));
+    }
+    sum(text, DURATIONS).map(Duration::from_millis).ok_or(BadDuration::Malformed)
 }
 
 /// Understands `1MiB`, `500KB`, or a number of bytes.
@@ -77,12 +94,12 @@ mod tests {
     fn durations_are_read_as_people_write_them() {
         for (text, seconds) in [
             ("0", Some(0.0)),
-            ("10", Some(10.0)),
             ("10s", Some(10.0)),
             ("5m", Some(300.0)),
             ("2h", Some(7200.0)),
             ("1h30m", Some(5400.0)),
-            ("1d", Some(86400.0)),
+            ("7d", Some(604_800.0)),
+            ("0s", Some(0.0)),
             ("250ms", Some(0.25)),
             ("", None),
             ("s", None),
@@ -94,8 +111,19 @@ mod tests {
             ("99999999999999999999s", None),
             ("18446744073709551615h", None),
         ] {
-            assert_eq!(duration(text).map(|d| d.as_secs_f64()), seconds, "{text:?}");
+            assert_eq!(duration(text).ok().map(|d| d.as_secs_f64()), seconds, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_number_without_a_unit_is_told_apart_from_other_mistakes() {
+        for number in ["10", "00", "99999999999999999999"] {
+            assert_eq!(duration(number), Err(BadDuration::NoUnit(number.to_owned())), "{number}");
+        }
+        for text in ["", "s", "10x", "1.5", "-5", "inf", "1e3"] {
+            assert_eq!(duration(text), Err(BadDuration::Malformed), "{text}");
+        }
+        assert_eq!(duration("30").unwrap_err().to_string(), "has no unit; write 30s, 30m, 30h or 30d");
     }
 
     #[test]
@@ -115,7 +143,7 @@ mod tests {
         #[test]
         fn what_is_spelled_is_read_again(ms in 0_u64..1_000_000_000_000, bytes in any::<u64>()) {
             let spelled = spell_duration(Duration::from_millis(ms));
-            prop_assert_eq!(duration(&spelled), Some(Duration::from_millis(ms)), "{}", spelled);
+            prop_assert_eq!(duration(&spelled), Ok(Duration::from_millis(ms)), "{}", spelled);
             prop_assert_eq!(size(&spell_size(bytes)), Some(bytes));
         }
     }

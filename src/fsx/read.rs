@@ -284,10 +284,32 @@ pub fn resolve(path: &Path) -> Result<PathBuf> {
 /// # Errors
 /// If it is missing, a folder, or larger than `max` bytes.
 pub fn read_outside(path: &Path, max: u64) -> Result<Vec<u8>> {
+    let file = open_to_read(path, OFlags::empty())?;
+    read_whole(file, path, max)
+}
+
+/// Reads a file that may have been put there by others: anything but a regular file is refused, and a FIFO is not
+/// waited for.
+///
+/// # Errors
+/// If it cannot be read, is not a regular file, or is larger than `max`.
+pub fn read_regular_outside(path: &Path, max: u64) -> Result<Vec<u8>> {
+    let file = open_to_read(path, OFlags::NONBLOCK | OFlags::NOCTTY)?;
     let fail = |e: io::Error| FsError::new("read", path, e);
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let fd = rustix::fs::open(path, flags, rustix::fs::Mode::empty()).map_err(|e| fail(e.into()))?;
-    let file = File::from(fd);
+    if !file.metadata().map_err(fail)?.is_file() {
+        return Err(fail(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
+    }
+    read_whole(file, path, max)
+}
+
+fn open_to_read(path: &Path, more: OFlags) -> Result<File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | more;
+    let fd = rustix::fs::open(path, flags, rustix::fs::Mode::empty());
+    fd.map(File::from).map_err(|e| FsError::new("read", path, io::Error::from(e)))
+}
+
+fn read_whole(file: File, path: &Path, max: u64) -> Result<Vec<u8>> {
+    let fail = |e: io::Error| FsError::new("read", path, e);
     let meta = file.metadata().map_err(fail)?;
     if meta.is_dir() {
         return Err(fail(rustix::io::Errno::ISDIR.into()));
@@ -303,6 +325,22 @@ pub fn read_outside(path: &Path, max: u64) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fsx::FsErrorKind;
+
+    #[test]
+    fn only_a_regular_file_is_read_and_no_fifo_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        std::fs::write(path("file"), b"text").unwrap();
+        std::os::unix::fs::symlink("file", path("link")).unwrap();
+        nix::unistd::mkfifo(&path("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert_eq!(read_regular_outside(&path("link"), 4).unwrap(), b"text");
+        assert_eq!(read_regular_outside(&path("file"), 3).unwrap_err().kind(), FsErrorKind::TooLarge);
+        assert_eq!(read_regular_outside(&path("none"), 4).unwrap_err().kind(), FsErrorKind::NotFound);
+        for odd in ["fifo", "."] {
+            assert!(read_regular_outside(&path(odd), 4).is_err(), "{odd}");
+        }
+    }
 
     #[test]
     fn a_path_is_resolved_as_far_as_it_exists() {

@@ -90,10 +90,16 @@ impl From<RunnerError> for HttpError {
             }
             RunnerError::Reused { .. } => Self::caused(StatusCode::UNPROCESSABLE_ENTITY, &error),
             RunnerError::Shim { .. } => Self::caused(StatusCode::INTERNAL_SERVER_ERROR, &error),
-            RunnerError::Agent(_)
-            | RunnerError::Config(_)
-            | RunnerError::WorkFolder { .. }
-            | RunnerError::Refused(_) => Self::caused(StatusCode::BAD_REQUEST, &error),
+            RunnerError::Agent(_) => {
+                let mut refused = Self::caused(StatusCode::BAD_REQUEST, &error);
+                if let Some(hint) = error.agent_hint() {
+                    refused.message = format!("{}; {hint}", refused.message);
+                }
+                refused
+            }
+            RunnerError::Config(_) | RunnerError::WorkFolder { .. } | RunnerError::Refused(_) => {
+                Self::caused(StatusCode::BAD_REQUEST, &error)
+            }
         }
     }
 }

@@ -22,10 +22,10 @@ pub(super) fn make_next_run(runner: &Runner, lock: &TaskLock, last: &RunInfo) ->
     let task = lock.task();
     let config = runner.tree.task_config(task)?;
     let failed = matches!(last.status, RunStatus::Failed | RunStatus::Crashed);
-    let other = failed.then(|| diversify::after_failure(&runner.config, &last.agent)).flatten();
+    let cwd = launch::work_folder(runner, task, &config, None)?;
+    let other = failed.then(|| diversify::after_failure(runner, &cwd, &last.agent)).flatten();
     let agent = other.unwrap_or_else(|| last.agent.clone());
     let agent_type = agents::find(&runner.config, &agent)?.agent_type;
-    let cwd = launch::work_folder(runner, task, &config, None)?;
     let words = continued(runner, last)?;
     let run = NewRun {
         agent: &agent,

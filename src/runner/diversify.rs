@@ -1,15 +1,68 @@
 //! Which of several agents works on a task that names none, and which one tries after a failure.
+//!
+//! The order: the next in turn where tasks are spread, `defaults.agent`, the one agent that can be used. The demo agent
+//! works for those that name it: it answers any request with line counts, and reports success.
 
-use crate::config::{Config, Strategy};
+use std::path::Path;
+
+use super::{
+    Runner,
+    candidates::{Candidates, candidates},
+    error::Result,
+};
+use crate::{
+    agents::AgentError,
+    config::{Diversification, Strategy},
+};
+
+/// How an agent was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Chosen {
+    /// The settings name it.
+    BySettings(String),
+    /// No other can be used here.
+    AsTheOnlyOne(String),
+}
+
+impl Chosen {
+    /// The agent's name.
+    #[must_use]
+    pub fn into_name(self) -> String {
+        match self {
+            Self::BySettings(name) | Self::AsTheOnlyOne(name) => name,
+        }
+    }
+}
+
+/// The agent of a task that names none, in a project that has had `tasks` tasks.
+///
+/// # Errors
+/// [`AgentError::NoChoice`] if it is not clear which is meant.
+pub fn default_agent(runner: &Runner, cwd: &Path, tasks: usize) -> Result<Chosen> {
+    let defaults = &runner.config.defaults;
+    if let Some(name) = choose(runner, cwd, tasks) {
+        return Ok(Chosen::BySettings(name));
+    }
+    if let Some(name) = &defaults.agent {
+        return Ok(Chosen::BySettings(name.clone()));
+    }
+    let Candidates { mut usable, problems } = candidates(runner, cwd);
+    match usable.pop() {
+        Some(only) if usable.is_empty() => Ok(Chosen::AsTheOnlyOne(only)),
+        last => {
+            usable.extend(last);
+            Err(AgentError::NoChoice { usable, unusable: problems }.into())
+        }
+    }
+}
 
 /// The agent of the `n`th task; `None` where tasks are not spread.
-#[must_use]
-pub fn choose(config: &Config, n: usize) -> Option<String> {
-    let settings = &config.defaults.diversification;
-    if !settings.enabled {
-        return None;
-    }
-    let agents = names(config);
+fn choose(runner: &Runner, cwd: &Path, n: usize) -> Option<String> {
+    let settings = &runner.config.defaults.diversification;
+    if settings.enabled { nth(settings, &names(runner, cwd), n) } else { None }
+}
+
+fn nth(settings: &Diversification, agents: &[String], n: usize) -> Option<String> {
     match settings.strategy {
         Strategy::RoundRobin => agents.get(n.checked_rem(agents.len())?).cloned(),
         Strategy::Weighted => {
@@ -28,59 +81,46 @@ pub fn choose(config: &Config, n: usize) -> Option<String> {
 }
 
 /// The agent that tries after `failed` did; `None`: the same again.
-pub(super) fn after_failure(config: &Config, failed: &str) -> Option<String> {
-    let settings = &config.defaults.diversification;
-    if !settings.enabled || !settings.fallback_on_failure {
-        return None;
-    }
-    let agents = names(config);
+pub(super) fn after_failure(runner: &Runner, cwd: &Path, failed: &str) -> Option<String> {
+    let settings = &runner.config.defaults.diversification;
+    if settings.enabled && settings.fallback_on_failure { next(&names(runner, cwd), failed) } else { None }
+}
+
+fn next(agents: &[String], failed: &str) -> Option<String> {
     let at = agents.iter().position(|a| a == failed)?;
     agents.get((at + 1) % agents.len()).cloned()
 }
 
-fn names(config: &Config) -> Vec<String> {
-    let named = &config.defaults.diversification.agents;
-    if named.is_empty() { config.agents.keys().cloned().collect() } else { named.clone() }
+/// Those that take turns: the ones that are named, else all that can be used.
+fn names(runner: &Runner, cwd: &Path) -> Vec<String> {
+    let named = &runner.config.defaults.diversification.agents;
+    if named.is_empty() { candidates(runner, cwd).usable } else { named.clone() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{self, Diversification, Environment, Flags};
 
-    fn plain() -> Config {
-        let environment = Environment::from_iter([("HOME", "/nonexistent")]);
-        config::load(&Flags::default(), &environment, std::path::Path::new("/nonexistent")).unwrap().config
+    fn agents() -> Vec<String> {
+        ["a", "b", "c"].map(str::to_owned).to_vec()
     }
 
-    fn config(strategy: Strategy, weights: &[u32]) -> Config {
-        let mut config = plain();
-        config.defaults.diversification = Diversification {
-            enabled: true,
-            strategy,
-            agents: ["a", "b", "c"].map(str::to_owned).to_vec(),
-            weights: weights.to_vec(),
-            fallback_on_failure: true,
-        };
-        config
-    }
-
-    fn sequence(config: &Config) -> String {
-        (0..8).filter_map(|n| choose(config, n)).collect()
+    fn sequence(strategy: Strategy, weights: &[u32]) -> String {
+        let settings = Diversification { strategy, weights: weights.to_vec(), ..Diversification::default() };
+        (0..8).filter_map(|n| nth(&settings, &agents(), n)).collect()
     }
 
     #[test]
     fn agents_take_turns_by_number_or_weight() {
-        assert_eq!(sequence(&config(Strategy::RoundRobin, &[])), "abcabcab");
-        assert_eq!(sequence(&config(Strategy::Weighted, &[2, 1, 1])), "aabcaabc");
-        assert_eq!(sequence(&config(Strategy::Weighted, &[1, 0, 1])), "acacacac");
-        assert_eq!(choose(&plain(), 0), None);
+        assert_eq!(sequence(Strategy::RoundRobin, &[]), "abcabcab");
+        assert_eq!(sequence(Strategy::Weighted, &[2, 1, 1]), "aabcaabc");
+        assert_eq!(sequence(Strategy::Weighted, &[1, 0, 1]), "acacacac");
+        assert_eq!(nth(&Diversification::default(), &[], 0), None);
     }
 
     #[test]
     fn the_next_in_line_tries_after_a_failure() {
-        let config = config(Strategy::RoundRobin, &[]);
-        assert_eq!(after_failure(&config, "c").as_deref(), Some("a"));
-        assert_eq!(after_failure(&config, "other"), None);
+        assert_eq!(next(&agents(), "c").as_deref(), Some("a"));
+        assert_eq!(next(&agents(), "other"), None);
     }
 }

@@ -61,6 +61,17 @@ pub enum RunnerError {
     },
 }
 
+impl RunnerError {
+    /// What to do about the agent, for those that have no words of their own for it.
+    #[must_use]
+    pub fn agent_hint(&self) -> Option<String> {
+        match self {
+            Self::Agent(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
 impl From<crate::fsx::FsError> for RunnerError {
     fn from(error: crate::fsx::FsError) -> Self {
         Self::Tree(error.into())

@@ -11,8 +11,10 @@ use super::{
     error::{Result, RunnerError},
 };
 use crate::{
-    agents::{self, AgentCommand, PlanFor, PromptSource, RunFile, User},
-    config::{AgentSettings, AgentType, TaskSettings},
+    agents::{
+        self, AgentCommand, AgentError, Credentials, OnDisk, PlanFor, PromptSource, RunFile, Search, User,
+    },
+    config::{AgentSettings, AgentType, Environment, TaskSettings},
     process::{
         claim::{Claim, EndsAs},
         executor::Local,
@@ -35,14 +37,9 @@ pub(super) struct Checked {
 pub(super) fn check(runner: &Runner, config: &TaskConfig, cwd: &Path) -> Result<Checked> {
     let agent = agents::find(&runner.config, &config.agent)?;
     let settings = TaskSettings::resolve(&runner.config, agent, &config.config)?;
-    command(
-        runner,
-        &config.agent,
-        &config.command,
-        &Called { agent, settings: &settings, resume: None },
-        cwd,
-        None,
-    )?;
+    let called = Called { agent, settings: &settings, resume: None };
+    command(runner, &config.agent, &config.command, &called, cwd, None)?;
+    must_have_credentials(runner, config, &called, cwd)?;
     Ok(Checked { agent_type: agent.agent_type })
 }
 
@@ -53,8 +50,46 @@ pub struct Rehearsal {
     pub argv: Vec<String>,
     /// Names of the variables that are set for it beside the inherited ones.
     pub variables: Vec<String>,
-    /// The variable that its key is in, if it is given one.
-    pub key: Option<&'static str>,
+}
+
+/// What an agent would log in with that is asked something in `cwd`.
+///
+/// # Errors
+/// If there is no such agent.
+pub fn credentials_of(runner: &Runner, agent: &str, cwd: &Path) -> Result<Credentials> {
+    let settings = agents::find(&runner.config, agent)?;
+    let task = TaskSettings::resolve(&runner.config, settings, &BTreeMap::new())?;
+    Ok(credentials(runner, agent, &Called { agent: settings, settings: &task, resume: None }, cwd))
+}
+
+fn credentials(runner: &Runner, agent: &str, called: &Called<'_>, cwd: &Path) -> Credentials {
+    let inherited = runner.environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let own = called.settings.env.iter().map(|(name, value)| (name.into(), value.into()));
+    let environment: Environment = inherited.chain(own).collect();
+    agents::credentials(&Search {
+        agent,
+        settings: called.agent,
+        key: environment::key(runner, called.agent, called.settings),
+        environment: &environment,
+        cwd,
+        files: &OnDisk,
+    })
+}
+
+/// Refuses an agent that cannot log in. A command that is given with the task may bring its own login.
+fn must_have_credentials(
+    runner: &Runner,
+    config: &TaskConfig,
+    called: &Called<'_>,
+    cwd: &Path,
+) -> Result<()> {
+    if !config.command.is_empty() {
+        return Ok(());
+    }
+    match credentials(runner, &config.agent, called, cwd) {
+        Credentials::Missing(missing) => Err(AgentError::NoCredentials(missing).into()),
+        _ => Ok(()),
+    }
 }
 
 /// Builds the command of an agent as a run would have it, and starts nothing.
@@ -71,7 +106,6 @@ pub fn rehearse(runner: &Runner, agent: &str, cwd: &Path) -> Result<Rehearsal> {
     Ok(Rehearsal {
         argv: runner.redactor.commandline(&command.argv),
         variables: set.chain(token).map(str::to_owned).collect(),
-        key: environment::key(runner, settings, &task),
     })
 }
 
@@ -180,6 +214,7 @@ fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> {
         &cwd,
         Some((&root.absolute(&prompt_file), &words)),
     )?;
+    must_have_credentials(runner, &config, &called, &cwd)?;
     let stdin = match command.prompt {
         PromptSource::Stdin => StdinPlan::File(prompt_file.name().to_owned()),
         PromptSource::Arguments => StdinPlan::Null,

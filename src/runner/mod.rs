@@ -6,6 +6,7 @@
 
 mod again;
 mod brakes;
+mod candidates;
 mod changes;
 mod children;
 mod collect;
@@ -39,15 +40,16 @@ mod usage_limit;
 mod wait;
 mod wrap;
 
+pub use candidates::{Candidates, candidates, problem as agent_problem};
 pub use changes::so_far;
 pub use children::live_children;
 pub use collect::{Failed, Found, Old, Policy, Scope, collect, old, size};
 pub use delete::{Deleted, delete, delete_project, delete_run};
-pub use diversify::choose as choose_agent;
+pub use diversify::{Chosen, default_agent};
 pub use drive::Begin;
 pub use error::{Result, RunnerError};
 pub use give_up::give_up;
-pub use launch::{Rehearsal, rehearse};
+pub use launch::{Rehearsal, credentials_of, rehearse};
 pub use left_behind::clear as clear_left_behind;
 pub use once::{accepted_before, request};
 pub use project::create_project;

@@ -31,11 +31,12 @@ pub(super) fn compose(runner: &Runner, info: &RunInfo, prompt: &str) -> String {
          - other types: DECISION, ERROR, QUESTION\n\
          - `run-agent bus read --tail 20` shows what others wrote\n\n\
          # How to delegate\n\n\
-         - `run-agent job --prompt \"…\"` runs another agent as a task of its own in this project and prints its answer\n\
+         - `run-agent job --agent {agent} --prompt \"…\"` runs an agent as a task of its own in this project and prints its answer\n\
          {SEPARATOR}{prompt}",
         project = info.project_id,
         task = info.task_id,
         run = info.run_id,
+        agent = info.agent,
         attempt = info.attempt,
         task_folder = path(task_dir.path()),
         run_folder = path(run.dir().path()),

@@ -272,7 +272,7 @@ pub fn agents(sandbox: &Sandbox, fake: &Path, agents: &[(&str, &[&str])], more: 
         let command = serde_json::to_string(&command).expect("JSON");
         let _ = writeln!(text, "  {name}: {{type: command, command: {command}}}");
     }
-    sandbox.write("work/config.yaml", text + more);
+    sandbox.configure(text + more);
 }
 
 fn read(path: &Path) -> String {

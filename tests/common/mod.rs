@@ -76,6 +76,11 @@ impl Sandbox {
         path
     }
 
+    /// Writes the user's configuration file.
+    pub fn configure(&self, text: impl AsRef<[u8]>) -> PathBuf {
+        self.write("home/.config/conductor/config.yaml", text)
+    }
+
     /// `run-agent` with a clean environment, in the working folder, with nothing on its stdin.
     pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_run-agent"));

@@ -314,6 +314,7 @@ export const strings = {
     badId: "Only letters, digits, - and _.",
     badPath: "An absolute path begins with /.",
     notInstalled: "not installed",
+    noCredentials: "no credentials",
     needsCommand: "command per job",
     noAgents: "No agent is configured.",
     answerTo: "Answers",

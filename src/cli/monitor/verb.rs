@@ -15,7 +15,7 @@ use super::{
         attend::{self, Show},
         context::Context,
         error::{CliError, CliResult, Kind},
-        flags::JsonFlag,
+        flags::{JsonFlag, duration},
         interrupt::Interrupts,
         print::Form,
         submission::{PlaceFlags, Wanted},
@@ -24,7 +24,7 @@ use super::{
     todo::{self, Item},
 };
 use crate::{
-    config, fsx,
+    fsx,
     runner::{self, Runner},
     tree::{TreeError, refs::TaskRef, task::TaskKind, task_end::EndStatus},
     view::{
@@ -258,7 +258,8 @@ fn print(args: &Args, context: &Context, rows: &[Row]) -> CliResult<()> {
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
-    config::parse_duration(text)
-        .filter(|t| !t.is_zero())
-        .ok_or_else(|| "it is no time such as 30s or 5m".to_owned())
+    match duration(text)? {
+        Duration::ZERO => Err("it is longer than 0, such as 30s or 5m".to_owned()),
+        interval => Ok(interval),
+    }
 }

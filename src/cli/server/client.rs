@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
+    path::Path,
     time::Duration,
 };
 
@@ -14,7 +15,7 @@ use crate::{
         context::Context,
         error::{CliError, CliResult, Kind},
     },
-    config::Secret,
+    config::{self, Secret},
 };
 
 /// Where a daemon listens of which nothing is known.
@@ -45,6 +46,13 @@ pub(super) enum Next {
     Enough,
 }
 
+fn key_in(file: &Path) -> CliResult<Secret> {
+    config::key_file(file).map_err(|problem| {
+        CliError::new(Kind::BadToken, format!("--api-key-file: the file {} {problem}", file.display()))
+            .with_hint("write the key into the file, or name another one")
+    })
+}
+
 impl Client {
     /// The daemon that the flags name, else the one that serves our root, else whoever listens at the usual address.
     pub(in crate::cli) fn new(flags: &ServerFlags, context: &Context) -> CliResult<Self> {
@@ -59,7 +67,11 @@ impl Client {
                 .unwrap_or_else(|| USUAL.to_owned()),
         };
         let configured = || context.config().ok().and_then(|c| c.api.api_key.clone());
-        let given = flags.api_key.clone().or_else(|| environment.get("CONDUCTOR_API_KEY").map(str::to_owned));
+        let given = match &flags.api_key_file {
+            Some(file) => Some(key_in(file)?),
+            None => flags.api_key.clone().map(Secret::new),
+        };
+        let of_environment = || environment.get("CONDUCTOR_API_KEY").map(Secret::new);
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             // A key is for whom it was given for.
@@ -71,7 +83,7 @@ impl Client {
             Some(path) => unix::agent(path.into(), config),
             None => config.into(),
         };
-        let key = given.map(Secret::new).or_else(configured);
+        let key = given.or_else(of_environment).or_else(configured);
         Ok(Self { base: base.trim_end_matches('/').to_owned(), key, agent })
     }
 

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     cli::{
+        agent_choice,
         error::{CliError, CliResult, Kind},
         print::Form,
         submission::{self, SubmissionFlags},
@@ -79,7 +80,7 @@ pub(super) struct Batch {
     /// Project to put the tasks in [default: $JRUN_PROJECT_ID]
     #[arg(long, value_name = "ID")]
     project: Option<ProjectId>,
-    /// Agent for lines that name none [default: `defaults.agent` of the local configuration]
+    /// Agent for lines that name none [default: `defaults.agent`, else the only one that the daemon can use]
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
     /// Wait until all tasks have ended
@@ -202,9 +203,29 @@ fn made_up(prompt: &str, call: &Call<'_>) -> TaskId {
 }
 
 fn agent(named: Option<&str>, call: &Call<'_>) -> CliResult<String> {
-    match named {
-        Some(agent) => Ok(agent.to_owned()),
-        None => Ok(call.context.config()?.defaults.agent.clone()),
+    if let Some(agent) = named {
+        return Ok(agent.to_owned());
+    }
+    if let Some(agent) = &call.context.config()?.defaults.agent {
+        return Ok(agent.clone());
+    }
+    // The daemon's agents are meant: it may run elsewhere.
+    let answer = call.client.get("/api/v1/agents")?;
+    let told = answer["agents"].as_array().cloned().unwrap_or_default();
+    // A daemon of an earlier version tells only what is installed.
+    let is = |agent: &Value, key: &str| agent[key] == true;
+    let is_usable = |agent: &&Value| {
+        if agent["usable"].is_boolean() { is(agent, "usable") } else { is(agent, "installed") }
+    };
+    let usable = told.iter().filter(|agent| agent["type"] != "demo" && !is(agent, "needs_command"));
+    let mut usable: Vec<String> =
+        usable.filter(is_usable).filter_map(|agent| agent["name"].as_str().map(str::to_owned)).collect();
+    match usable.pop() {
+        Some(only) if usable.is_empty() => Ok(only),
+        last => {
+            usable.extend(last);
+            agent_choice::one_of(call.context, usable, Vec::new())
+        }
     }
 }
 

@@ -15,7 +15,7 @@ mod update;
 mod wait;
 mod watch;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Subcommand;
 
@@ -31,6 +31,9 @@ pub struct ServerFlags {
     /// API key; it is visible in `ps` [default: $CONDUCTOR_API_KEY, api.api_key]
     #[arg(long, global = true, value_name = "KEY")]
     api_key: Option<String>,
+    /// Read the API key from this file
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "api_key")]
+    api_key_file: Option<PathBuf>,
 }
 
 /// Flags of the verb.

@@ -4,7 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use super::{Call, names, wait};
 use crate::{
-    cli::{error::CliResult, print::Form},
+    cli::{error::CliResult, flags::duration, print::Form},
     tree::ids::ProjectId,
 };
 
@@ -20,16 +20,16 @@ pub(super) struct Args {
     /// Project of the tasks [default: $JRUN_PROJECT_ID]
     #[arg(long, value_name = "ID")]
     project: Option<ProjectId>,
-    /// Stop waiting after this many seconds [default: no limit]
-    #[arg(long, value_name = "SECONDS")]
-    timeout: Option<u64>,
+    /// Stop waiting after this long, such as 10m [default: no limit]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    timeout: Option<Duration>,
 }
 
 /// Waits.
 pub(super) fn run(args: &Args, call: &Call<'_>) -> CliResult<ExitCode> {
     let name = |name: &String| names::task(name, args.project.as_ref(), call);
     let tasks = args.tasks.iter().map(name).collect::<CliResult<Vec<_>>>()?;
-    let ended = wait::until_ended(call, &tasks, args.timeout.map(Duration::from_secs))?;
+    let ended = wait::until_ended(call, &tasks, args.timeout)?;
     if call.form == Form::Json {
         call.context.printer().json(&ended)?;
     } else {

@@ -1,5 +1,7 @@
 //! What the daemon knows beyond single tasks: its agents, what runs came to over time, and the disk.
 
+use std::path::Path;
+
 use chrono::TimeDelta;
 use http::StatusCode;
 use warp::reply::Response;
@@ -12,6 +14,7 @@ use crate::{
         error::{Result, json},
         wire,
     },
+    runner::{self, Runner},
     tree::TreeError,
     view::{activity, disk_use},
 };
@@ -49,13 +52,16 @@ async fn agents(call: Call) -> Result<Response> {
     let api = call.api;
     let agents = off_thread(move || {
         let looked = daemon::look_at_programs(&api.core.runner, Ask::Only(""))?;
-        Ok::<_, TreeError>(looked.iter().map(agent).collect::<Vec<_>>())
+        let told = looked.iter().map(|looked| agent(&api.core.runner, looked));
+        Ok::<_, TreeError>(told.collect::<Vec<_>>())
     });
     Ok(json(StatusCode::OK, &wire::Agents { agents: agents.await? }))
 }
 
-fn agent(looked: &Looked<'_>) -> wire::Agent {
+fn agent(runner: &Runner, looked: &Looked<'_>) -> wire::Agent {
     let agent = &looked.agent;
+    // Where a task will work is not known yet.
+    let problem = runner::agent_problem(runner, agent, Path::new("/"));
     wire::Agent {
         name: agent.name.to_owned(),
         kind: agent.settings.agent_type.as_str(),
@@ -63,7 +69,8 @@ fn agent(looked: &Looked<'_>) -> wire::Agent {
         needs_command: agent.needs_command(),
         program: agent.program.as_ref().ok().map(|p| p.to_string_lossy().into_owned()),
         version: looked.version().map(str::to_owned),
-        problem: agent.program.as_ref().err().map(ToString::to_string),
+        usable: problem.is_none(),
+        problem,
     }
 }
 

@@ -77,8 +77,7 @@ async fn gc(call: Call, project: ProjectId) -> Result<Response> {
         Some(text) if text.parse::<u64>().is_ok() => {
             return Err(bad(&OLDER_THAN, &"the unit is missing; write 30d for days, or 12h for hours"));
         }
-        Some(text) => config::parse_duration(text)
-            .ok_or_else(|| bad(&OLDER_THAN, &"it is no time such as 90m, 168h or 30d"))?,
+        Some(text) => config::parse_duration(text).map_err(|e| bad(&OLDER_THAN, &format!("it {e}")))?,
     };
     let now = api.core.runner.tree.clock().now();
     let age = TimeDelta::from_std(age).ok();

@@ -29,6 +29,8 @@ pub(in crate::http) struct Agent {
     /// The version that it said when it was asked last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) version: Option<String>,
+    /// Whether a task could use it: it is installed, and can log in as far as can be told.
+    pub(in crate::http) usable: bool,
     /// Why it cannot be used as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) problem: Option<String>,

@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { get } from "./client";
 import type { Agent } from "./types";
 
-/** The agents that are configured, and which of them are installed. */
+/** The agents that are configured, and which of them can be used. */
 export function useAgents() {
   return useQuery({
     queryKey: ["agents"],

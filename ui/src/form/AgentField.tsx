@@ -1,4 +1,4 @@
-// Which agent is to do it: those that are installed come first.
+// Which agent is to do it: those that can be used come first.
 
 import type { Agent } from "../api/types";
 import { agentNote } from "../lib/agent";
@@ -22,11 +22,11 @@ export function AgentField({ agents, value, problem, change }: Props) {
           {value === "" && <option value="" />}
           {agents
             .filter((a) => !a.needs_command || a.name === value)
-            .sort((a, b) => Number(b.installed) - Number(a.installed))
+            .sort((a, b) => Number(b.usable) - Number(a.usable))
             .map((a) => (
               <option key={a.name} value={a.name}>
                 {a.name}
-                {a.installed ? ` ${agentNote(a)}` : ` (${agentNote(a)})`}
+                {a.usable ? ` ${agentNote(a)}` : ` (${agentNote(a)})`}
               </option>
             ))}
         </select>

@@ -3,8 +3,9 @@
 import type { Agent } from "../api/types";
 import { strings } from "../strings";
 
-/** Its version, where it is installed; else why it cannot be called. */
+/** The version of an agent that can be used; else why it cannot. */
 export function agentNote(agent: Agent): string {
-  if (agent.installed) return agent.version ?? "";
+  if (agent.usable) return agent.version ?? "";
+  if (agent.installed) return strings.form.noCredentials;
   return agent.needs_command ? strings.form.needsCommand : strings.form.notInstalled;
 }

@@ -49,10 +49,10 @@ export function Agents() {
     <Card title={strings.overview.agents}>
       <ul className="list">
         {[...agents.data]
-          .sort((a, b) => Number(b.installed) - Number(a.installed) || (a.name < b.name ? -1 : 1))
+          .sort((a, b) => Number(b.usable) - Number(a.usable) || (a.name < b.name ? -1 : 1))
           .map((agent) => (
             <li key={agent.name} className="list-row" title={agent.problem ?? agent.program}>
-              <StateIcon status={agent.installed ? "completed" : "idle"} size={14} />
+              <StateIcon status={agent.usable ? "completed" : "idle"} size={14} />
               <span className="list-name">{agent.name}</span>
               <span className="list-note">{agentNote(agent)}</span>
             </li>

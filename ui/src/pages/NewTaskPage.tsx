@@ -48,7 +48,7 @@ export default function NewTaskPage() {
 
   const project = draft.project || given || kept("form.project", "");
   const agent =
-    draft.agent || usable(kept("form.agent", ""), agents.data) || usable("demo", agents.data) || "";
+    draft.agent || usable(kept("form.agent", ""), agents.data) || theOnlyOne(agents.data) || "";
   const name = draft.task || taskName(draft.prompt, made);
   const known = data.projects.get(project);
   const set = (change: Partial<Draft>): void => setDraft({ ...draft, ...change });
@@ -213,7 +213,13 @@ function threadOf(message: Message | null | undefined): Partial<NewTask> {
   };
 }
 
-/** A name, if there is an installed agent of it. */
+/** A name, if an agent of it can be used. */
 function usable(name: string, agents: Agent[] | undefined): string | undefined {
-  return agents?.find((a) => a.name === name && a.installed)?.name;
+  return agents?.find((a) => a.name === name && a.usable)?.name;
+}
+
+/** The agent of a task that names none, as on the command line; the demo agent works only for those that name it. */
+function theOnlyOne(agents: Agent[] | undefined): string | undefined {
+  const found = agents?.filter((a) => a.usable && a.type !== "demo") ?? [];
+  return found.length === 1 ? found[0]?.name : undefined;
 }

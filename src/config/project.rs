@@ -1,0 +1,120 @@
+//! A project's own settings: `conductor.yaml` in its folder, of which nothing is used before the user trusts it.
+//!
+//! A repository comes from others. Its file could name the programs that run, and where prompts and tokens go, so a
+//! file counts only with the content that the user has seen (`run-agent config trust`). The sections that are about this
+//! machine and its daemon are refused in it even then.
+
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    environment::Environment,
+    error::{ConfigError, Problem, What},
+    node::{Entry, Node, Raw},
+    origin::Origin,
+    trust::{Trust, TrustError},
+};
+use crate::fsx::{FsError, FsErrorKind, read_regular_outside};
+
+/// The name of a project's file.
+pub const PROJECT_FILE: &str = "conductor.yaml";
+/// The largest one that is read.
+const MAX_FILE: u64 = 1024 * 1024;
+/// What a project may not set: the machine's server, tree and plug-ins.
+const NOT_OF_A_PROJECT: [&str; 5] = ["api", "storage", "faces", "executors", "extensions"];
+
+/// A project's file as it was read.
+#[derive(Debug, Clone)]
+pub struct ProjectFile {
+    path: Arc<Path>,
+    bytes: Vec<u8>,
+    sha256: String,
+}
+
+impl ProjectFile {
+    /// The file of a folder, if there is one. A FIFO or a folder of that name is an error, and is not waited for.
+    ///
+    /// # Errors
+    /// If it is there and cannot be read.
+    pub fn in_folder(folder: &Path) -> Result<Option<Self>, FsError> {
+        // The trusted path has no links, so that a folder cannot be exchanged for another one under a trusted name.
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let path = folder.join(PROJECT_FILE);
+        match read_regular_outside(&path, MAX_FILE) {
+            Ok(bytes) => {
+                let sha256 = hex(&Sha256::digest(&bytes));
+                Ok(Some(Self { path: path.into(), bytes, sha256 }))
+            }
+            Err(e) if matches!(e.kind(), FsErrorKind::NotFound | FsErrorKind::NotAFolder) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// SHA-256 of its content, in hexadecimal digits.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// Whether the user trusts this content.
+    ///
+    /// # Errors
+    /// If the user's record cannot be read.
+    pub fn is_trusted(&self, environment: &Environment) -> Result<bool, TrustError> {
+        Trust::of(environment)?.has(&self.path, &self.sha256)
+    }
+
+    pub(super) fn shared_path(&self) -> Arc<Path> {
+        self.path.clone()
+    }
+
+    /// What stands in it.
+    ///
+    /// # Errors
+    /// If it is no YAML.
+    pub(super) fn parse(&self) -> Result<Node, ConfigError> {
+        Node::of_file(&self.path, &self.bytes)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Takes the sections out of a project's settings that it may not have; each is a problem.
+pub(super) fn refuse_foreign_sections(node: &mut Node, file: &Arc<Path>) -> Vec<Problem> {
+    let Raw::Map(entries) = &mut node.raw else { return Vec::new() };
+    let refused = entries.extract_if(.., |entry| NOT_OF_A_PROJECT.contains(&entry.key.as_str()));
+    let problem = |entry: Entry| Problem {
+        origin: Origin::File(file.clone(), entry.at.line),
+        what: What::NotOfAProject { key: entry.key },
+    };
+    refused.map(problem).collect()
+}
+
+/// What became of the project file of the folder that the settings were loaded for.
+#[derive(Debug, Clone, Default)]
+pub enum ProjectUse {
+    /// There is none, or it was not asked for.
+    #[default]
+    None,
+    /// It is trusted, and part of the settings.
+    Used(PathBuf),
+    /// It is not trusted, or cannot be read, and nothing of it is used.
+    Untrusted(PathBuf),
+}
