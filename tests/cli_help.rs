@@ -91,8 +91,18 @@ fn every_verb_and_flag_says_what_it_does_in_one_plain_line() {
         }
         let after = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
         found.extend(riddles(&after).into_iter().map(|fault| format!("{name}: its long help {fault}")));
+        if let Some(line) = broken(&after) {
+            found.push(format!("{name}: a paragraph is one line, which the terminal breaks: {line}"));
+        }
     });
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// A line of prose with more of its paragraph on the next line.
+fn broken(text: &str) -> Option<&str> {
+    let prose = |line: &str| !line.is_empty() && !line.starts_with(' ') && !line.ends_with(':');
+    let next = text.lines().skip(1);
+    text.lines().zip(next).find(|(line, next)| prose(line) && prose(next)).map(|(line, _)| line)
 }
 
 fn label(argument: &Arg) -> String {

@@ -116,6 +116,23 @@ fn every_command_that_a_page_shows_parses() {
     assert!(commands > 60, "only {commands} commands were found");
 }
 
+/// Words that hide the actor: a page names the driver, the daemon, the caller, the user.
+const RIDDLES: [&str; 5] = ["whoever", "whom", "nobody", "somebody", "everybody"];
+
+#[test]
+fn pages_name_the_actor() {
+    let mut wrong = Vec::new();
+    for (path, page) in pages().into_iter().filter(|(path, _)| !path.ends_with(HISTORY)) {
+        for line in parts(&page).1 {
+            // Code may hold the name of a test, which is a sentence of its own.
+            let prose: String = line.split('`').step_by(2).collect::<Vec<_>>().join(" ").to_lowercase();
+            let found = prose.split(|c: char| !c.is_alphanumeric()).find(|word| RIDDLES.contains(word));
+            wrong.extend(found.map(|word| format!("{}: '{word}' in: {line}", path.display())));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// The targets of the links and pictures of a page.
 fn links(page: &str) -> Vec<String> {
     let (_, prose) = parts(page);

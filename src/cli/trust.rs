@@ -23,8 +23,8 @@ use crate::{
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A trusted file stands between the environment and your own config.yaml, for all work in its folder. It counts with the
-content that you have seen: a changed file has to be trusted again. What it names can still change: look at programs
+A trusted file stands between the environment and your own config.yaml, for all work in its folder. It counts with the \
+content that you have seen: a changed file has to be trusted again. What it names can still change: look at programs \
 of the repository, too.
 
 Examples:
