@@ -180,7 +180,7 @@ each! {
 #[test]
 fn heavy_codex_works_in_a_loop_until_it_is_done() {
     let Some(lab) = Lab::of(Real::Codex, "") else { return };
-    let step = "if [ -e half ]; then touch $JRUN_TASK_FOLDER/DONE; else touch half; fi";
+    let step = "if [ -e half ]; then touch \"$JRUN_TASK_FOLDER\"/DONE; else touch half; fi";
     let prompt = format!("Work in two steps. [[run {step}]] [[say A step is done.]]");
     let ended = outcome(&mut lab.verb("task", "t", &prompt, &["--max-restarts", "3"]));
     assert_eq!(ended.code, 0, "{ended:?}\n{}", told(&lab, "t"));

@@ -24,7 +24,7 @@ fn a_root_that_cannot_be_used_is_said() {
     let sandbox = Sandbox::new();
     let file = sandbox.write("file", "x");
     for root in [file.as_path(), file.join("below").as_path(), "/proc/no-such-folder".as_ref()] {
-        let outcome = sandbox.run(&format!("job --root {} --prompt x -- true", root.display()));
+        let outcome = sandbox.run(&format!("job --root '{}' --prompt x -- true", root.display()));
         outcome.fails(8, &root.display().to_string(), "--root");
     }
 }
@@ -56,24 +56,24 @@ fn a_full_disk_is_said_and_loses_nothing() {
     };
     let root = disk.0.display();
     assert_eq!(
-        sandbox.run(&format!("job --root {root} --project p --task before --prompt x -- true")).code,
+        sandbox.run(&format!("job --root '{root}' --project p --task before --prompt x -- true")).code,
         0
     );
-    let posted = sandbox.run(&format!("bus post --root {root} --project p --task before --body kept"));
+    let posted = sandbox.run(&format!("bus post --root '{root}' --project p --task before --body kept"));
     assert_eq!(posted.code, 0, "{posted:?}");
     let bus = disk.0.join("p/before/TASK-MESSAGE-BUS.jsonl");
     let before = fs::read(&bus).expect("a bus");
 
     fs::write(disk.0.join("filler"), vec![0; 1 << 20]).expect_err("the disk is full now");
-    let job = sandbox.run(&format!("job --root {root} --project p --task after --prompt x -- true"));
+    let job = sandbox.run(&format!("job --root '{root}' --project p --task after --prompt x -- true"));
     job.fails(9, "", "make room");
     let body = "x".repeat(8000);
-    let post = sandbox.run(&format!("bus post --root {root} --project p --task before --body {body}"));
+    let post = sandbox.run(&format!("bus post --root '{root}' --project p --task before --body {body}"));
     post.fails(9, "TASK-MESSAGE-BUS.jsonl", "make room");
     assert_eq!(fs::read(&bus).expect("a bus"), before, "the bus is as it was");
 
     fs::remove_file(disk.0.join("filler")).expect("removed");
-    let again = sandbox.run(&format!("job --root {root} --project p --task after --prompt x -- true"));
+    let again = sandbox.run(&format!("job --root '{root}' --project p --task after --prompt x -- true"));
     assert_eq!(again.code, 0, "what was refused can be asked for again: {again:?}");
 }
 
@@ -83,7 +83,7 @@ fn an_agent_that_is_not_there_is_said_at_once() {
     sandbox.run("job --agent nobody --prompt x").fails(10, "'nobody'", "config show");
     sandbox.run("job --prompt x -- no-such-program").fails(11, "no-such-program", "install");
     let script = sandbox.write("work/script", "#!/bin/sh\n");
-    sandbox.run(&format!("job --prompt x -- {}", script.display())).fails(11, "not executable", "");
+    sandbox.run(&format!("job --prompt x -- '{}'", script.display())).fails(11, "not executable", "");
     sandbox.run("job --prompt x --cwd /no/such/folder -- true").fails(3, "/no/such/folder", "--cwd");
     for time in ["soon", "30"] {
         let refused = sandbox.run(&format!("job --prompt x --timeout {time} -- true"));

@@ -34,7 +34,7 @@ struct Place {
 }
 
 fn place_with(durability: Durability) -> Place {
-    let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let dir = crate::common::folder();
     let clock = Clock::manual(Utc.with_ymd_and_hms(2026, 2, 5, 10, 0, 1).unwrap());
     let tree = Tree::create(dir.path(), durability, clock.clone()).unwrap();
     let task = TaskRef { project: "p".parse().unwrap(), task: "t".parse().unwrap() };

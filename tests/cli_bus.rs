@@ -252,9 +252,9 @@ fn what_cannot_be_meant_is_said_with_its_own_code() {
         "'../x' is not a valid project id",
         "an id has letters",
     );
-    sandbox.run("bus read --root /nonexistent --project p").fails(
+    sandbox.run("bus read --root /proc/nonexistent --project p").fails(
         8,
-        "cannot open folder /nonexistent",
+        "cannot open folder /proc/nonexistent",
         "--root",
     );
     for (name, value, code) in [

@@ -18,7 +18,8 @@ fn shown(outcome: Outcome) -> BTreeMap<String, (Value, String)> {
 const SHOW: &str = "config show --origin --json";
 
 fn load_defaults(environment: &Environment) -> Loaded {
-    config::load(&Flags::default(), environment, Path::new("/nonexistent")).expect("the defaults are right")
+    config::load(&Flags::default(), environment, Path::new("/proc/nonexistent"))
+        .expect("the defaults are right")
 }
 
 #[test]
@@ -27,7 +28,7 @@ fn the_sample_file_holds_every_key_with_its_default() {
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("config.yaml");
     let flags = Flags { config: Some(sample.clone()), ..Flags::default() };
     let mut loaded =
-        config::load(&flags, &environment, Path::new("/nonexistent")).expect("the sample is right");
+        config::load(&flags, &environment, Path::new("/proc/nonexistent")).expect("the sample is right");
     assert_eq!(loaded.config.source.take(), Some(sample));
     assert_eq!(loaded.config, load_defaults(&environment).config);
     for setting in loaded.settings.iter().filter(|s| !s.key.starts_with("agents.")) {
@@ -50,7 +51,7 @@ fn the_page_lists_every_key_with_its_default() {
     for setting in settings.iter().filter(|s| !s.key.starts_with("agents.")) {
         let default = match setting.value.as_str() {
             Some("") => "\"\"".to_owned(),
-            Some(path) => path.replace("/nonexistent/", ""),
+            Some(path) => path.replace("/proc/nonexistent/", ""),
             None => setting.value.to_string(),
         };
         let row = format!("| `{}` | `{default}` |", setting.key);

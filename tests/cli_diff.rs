@@ -5,14 +5,17 @@ use std::{path::Path, process::Command, time::Duration};
 use run_agent::tree::changes::NotRecorded;
 use serde_json::Value;
 
-use crate::common::tasks::{Bench, DONE, UNTIL_GO, until};
+use crate::common::{
+    tasks::{Bench, DONE, UNTIL_GO, until},
+    words,
+};
 
 /// Runs git in a folder as a person would.
 #[track_caller]
 fn git(folder: &Path, line: &str) -> String {
     let output = Command::new("git")
         .args(["-c", "user.name=me", "-c", "user.email=me@localhost", "-c", "commit.gpgsign=false"])
-        .args(line.split_whitespace())
+        .args(words(line))
         .current_dir(folder)
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("HOME", folder)
@@ -84,7 +87,7 @@ fn only_what_the_run_itself_did_is_shown_however_the_folder_was_before() {
     // The repository was not written to, and the patch is one.
     assert!(state_of(&work.join(".git")) == before);
     let file = bench.sandbox.write("work.patch", &patch);
-    git(&work, &format!("apply -R --check {}", file.display()));
+    git(&work, &format!("apply -R --check '{}'", file.display()));
 
     // Later runs do not change what this one did.
     let second = format!("echo later >>a.txt; rm new.txt; {DONE}");
@@ -232,7 +235,7 @@ fn odd_repositories_are_notes_and_never_failures() {
 
     // Not a repository after all.
     let broken = Bench::new();
-    broken.sandbox.write("work/.git", "gitdir: /nonexistent\n");
+    broken.sandbox.write("work/.git", "gitdir: /proc/nonexistent\n");
     assert_eq!(broken.task("t", "", DONE).outcome.code, 0);
     let note = broken.runs("t")[0].git.clone().unwrap().note.unwrap();
     assert!(note.contains("not a git repository"), "{note}");
@@ -248,7 +251,7 @@ fn programs_that_the_repository_configures_do_not_run() {
     let bench = bench();
     let work = bench.sandbox.work();
     let trap = work.join("ran");
-    let program = format!("touch {}; cat", trap.display());
+    let program = format!("touch '{}'; cat", trap.display());
     for key in ["filter.f.clean", "filter.f.process", "core.fsmonitor", "diff.external", "core.pager"] {
         let set = Command::new("git").args(["config", key, &program]).current_dir(&work).output().unwrap();
         assert!(set.status.success());

@@ -9,6 +9,7 @@ use crate::common::{
     daemon::Daemon,
     in_terminal, skipped,
     tasks::{Bench, DONE, UNTIL_GO, until},
+    words,
 };
 use serde_json::Value;
 
@@ -22,7 +23,7 @@ fn removed(bench: &Bench, flags: &str) -> (Vec<String>, u64) {
 
 /// Three runs: DONE comes with the third.
 const THIRD: &str =
-    "echo x >>count; if [ $(wc -l <count) -ge 3 ]; then touch $JRUN_TASK_FOLDER/DONE; rm count; fi";
+    "echo x >>count; if [ $(wc -l <count) -ge 3 ]; then touch \"$JRUN_TASK_FOLDER\"/DONE; rm count; fi";
 
 #[test]
 fn old_runs_go_and_the_latest_stays() {
@@ -151,7 +152,7 @@ fn nothing_goes_unasked() {
         assert!(rehearsed.stdout.contains(words), "no {words}: {rehearsed:?}");
     }
     let said = |line: &str, answer: &str| {
-        let terminal = in_terminal(&bench.sandbox.command(line.split_whitespace()))?;
+        let terminal = in_terminal(&bench.sandbox.command(words(line)))?;
         Some(answered(terminal, answer))
     };
     let Some(no) = said(line, "\n") else { return skipped("there is no script(1) to open a terminal with") };
@@ -175,7 +176,7 @@ fn a_daemon_keeps_the_last_answer_and_its_verbs_ask() {
     assert_eq!(kept["deleted_runs"], 0, "{answer} and {never} stay");
     assert_eq!(bench.run(&format!("output p/t/{answer}")).succeeds(), "forty-two\n");
     let said = |line: &str, answer: &str| {
-        let terminal = in_terminal(&bench.sandbox.command(line.split_whitespace()))?;
+        let terminal = in_terminal(&bench.sandbox.command(words(line)))?;
         Some(answered(terminal, answer))
     };
     let nothing = said("server project gc p --older-than 0s", "");

@@ -158,7 +158,7 @@ fn what_is_no_source_is_refused() {
     sandbox.run("import .").fails(3, "no project to import", "folders are the projects");
     let own = sandbox.home().join("run-agent");
     std::fs::create_dir_all(&own).unwrap();
-    sandbox.run(&format!("import {}", own.display())).fails(16, "is, or holds, the tree itself", "");
+    sandbox.run(&format!("import '{}'", own.display())).fails(16, "is, or holds, the tree itself", "");
     // A run that still goes on keeps its task out.
     let record = original.join(HANG).join("runs/20260222-1701001234-12346-1/run-info.yaml");
     let text =

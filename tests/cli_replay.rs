@@ -23,7 +23,7 @@ fn text(path: impl AsRef<Path>) -> String {
 fn a_run_is_played_again_with_its_bytes_its_times_and_its_end() {
     let bench = Bench::new();
     let script = "echo one; sleep 0.5; printf 'two \\377 without end'; echo err >&2; \
-                  echo answer >$JRUN_RUN_FOLDER/output.md; exit 7";
+                  echo answer >\"$JRUN_RUN_FOLDER\"/output.md; exit 7";
     let job = outcome(&mut bench.command("job", "t", "", script));
     assert_eq!(job.code, 1, "{job:?}");
     let began = Instant::now();
@@ -80,8 +80,8 @@ fn bundled() -> (Bench, std::path::PathBuf) {
     let bench = Bench::new();
     let script = format!(
         "echo 'key {KEY} here'; echo '{{\"password\": \"a\\\"b\", \"n\": 1}}'; echo $MY_SECRET $GIVEN $MYWORD; \
-         printf '\\377 TOKEN=abc123 end\\n'; touch big; ln -s /etc/passwd $JRUN_TASK_FOLDER/link; \
-         printf 'a\\0b' >$JRUN_TASK_FOLDER/binary; echo {KEY} >$JRUN_TASK_FOLDER/notes.txt"
+         printf '\\377 TOKEN=abc123 end\\n'; touch big; ln -s /etc/passwd \"$JRUN_TASK_FOLDER\"/link; \
+         printf 'a\\0b' >\"$JRUN_TASK_FOLDER\"/binary; echo {KEY} >\"$JRUN_TASK_FOLDER\"/notes.txt"
     );
     let flags = "--config-key env.GIVEN_TOKEN=given-1234567 --config-key env.MYWORD=plain6";
     let mut job = bench.command("job", "t", flags, &script);
@@ -143,10 +143,10 @@ fn a_bundle_is_checked_and_played_elsewhere() {
     let temporary = elsewhere.sandbox.path("tmp");
     std::fs::create_dir(&temporary).unwrap();
     let variables = [("TMPDIR", temporary.to_str().unwrap())];
-    let checked = elsewhere.sandbox.run_with(&variables, &format!("fsck {path} --json"));
+    let checked = elsewhere.sandbox.run_with(&variables, &format!("fsck '{path}' --json"));
     let report: Value = serde_json::from_str(&checked.stdout).unwrap();
     assert_eq!((checked.code, report["clean"].as_bool()), (0, Some(true)), "{checked:?}");
-    let played = elsewhere.sandbox.run_with(&variables, &format!("replay {path} --task u --speed 100"));
+    let played = elsewhere.sandbox.run_with(&variables, &format!("replay '{path}' --task u --speed 100"));
     assert_eq!(played.code, 0, "{played:?}");
     assert!(text(elsewhere.run_file("u", 0, "agent-stdout.txt")).starts_with("key ****"));
     let own = std::fs::read_dir(temporary).unwrap().count();

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::common::{
     Outcome, Sandbox,
     daemon::{Daemon, agents, until},
-    fake,
+    fake, outcome,
 };
 
 fn sandbox(more: &str) -> Sandbox {
@@ -44,7 +44,9 @@ fn work_is_submitted_followed_and_answered() {
     for said in ["p/t/", "started", "hello", "careful", "was completed"] {
         assert!(done.stderr.contains(said), "{said}: {done:?}");
     }
-    let started = json(&ask(&sandbox, "job submit --project p --prompt 'x --agent fails --json"));
+    let submit =
+        ["server", "job", "submit", "--project", "p", "--prompt", "'x", "--agent", "fails", "--json"];
+    let started = json(&outcome(&mut sandbox.command(submit)));
     let task = started["task_id"].as_str().unwrap().to_owned();
     let watched = ask(&sandbox, &format!("watch p/{task} --timeout 30s"));
     assert_eq!(watched.code, 1, "{watched:?}");
@@ -171,7 +173,7 @@ fn every_verb_works_where_a_key_is_asked_for() {
         &[
             ("JRUN_CONDUCTOR_URL", &there),
             ("CONDUCTOR_API_KEY", "key-of-the-house"),
-            ("CONDUCTOR_ROOT", "/nonexistent"),
+            ("CONDUCTOR_ROOT", "/proc/nonexistent"),
         ],
         "server project list --json",
     );

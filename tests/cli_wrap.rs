@@ -134,13 +134,13 @@ fn shell_functions_come_and_go() {
     // As bash sees it: the function calls wrap, and inside of a run the program itself.
     let log = sandbox.path("log");
     for (name, text) in [("claude", "direct"), ("run-agent", "wrapped")] {
-        let script = format!("#!/bin/sh\necho {text} \"$@\" >>{}\n", log.display());
+        let script = format!("#!/bin/sh\necho {text} \"$@\" >>'{}'\n", log.display());
         let program = sandbox.write(format!("bin/{name}"), script);
         assert!(Command::new("chmod").arg("755").arg(program).status().unwrap().success());
     }
     let path = format!("{}:/usr/bin:/bin", sandbox.path("bin").display());
     for inside in ["", "some-run"] {
-        let script = format!(". {}; claude 'a b'", rc.display());
+        let script = format!(". '{}'; claude 'a b'", rc.display());
         let mut bash = Command::new("bash");
         bash.args(["--norc", "-c", &script]).env_clear().env("PATH", &path).env("JRUN_ID", inside);
         assert!(bash.status().unwrap().success());

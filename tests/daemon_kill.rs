@@ -28,8 +28,9 @@ fn soak() -> bool {
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     let command = serde_json::to_string(&["/bin/sh", "-c", WORKER]).expect("JSON");
-    let text =
-        format!("agents:\n  worker: {{type: command, command: {command}}}\ndefaults: {{restart_delay: 1}}\n");
+    let text = format!(
+        "agents:\n  worker: {{type: command, command: {command}}}\ndefaults: {{restart_delay: 1s}}\n"
+    );
     sandbox.configure(text);
     sandbox
 }

@@ -161,7 +161,7 @@ fn without_a_bus_it_answers_and_says_what_was_not_posted() {
     let log = log_with("REFUSE", "error: no such project");
     assert!(log.contains("not posted: FACT: work has 3 lines"), "{log}");
     assert!(log.contains("error: no such project"), "{log}");
-    let log = log_with("PATH", "/nonexistent");
+    let log = log_with("PATH", "/proc/nonexistent");
     assert!(log.contains("cannot run run-agent, which should be in PATH"), "{log}");
 }
 
@@ -171,7 +171,7 @@ fn what_it_cannot_do_leaves_no_done() {
     let assignment = bench.assignment("report", "work");
     let stranger = Assignment { environment: Environment::default(), ..assignment.clone() };
     assert!(matches!(main(&stranger, &mut Vec::new()), Err(DemoError::Place(_))));
-    let nowhere = Assignment { cwd: Path::new("/nonexistent").to_owned(), ..assignment.clone() };
+    let nowhere = Assignment { cwd: Path::new("/proc/nonexistent").to_owned(), ..assignment.clone() };
     assert!(matches!(main(&nowhere, &mut Vec::new()), Err(DemoError::Fs(_))));
     fs::remove_dir_all(bench.path("task/runs/r1")).unwrap();
     assert!(matches!(main(&assignment, &mut Vec::new()), Err(DemoError::Fs(_))));

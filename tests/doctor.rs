@@ -83,8 +83,10 @@ fn an_agent_is_said_with_path_version_and_credentials_and_a_configured_one_has_t
     let sandbox = Sandbox::new();
     let program = sandbox.write("bin/codex", "#!/bin/sh\necho codex-cli 0.1.2\n");
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let agents =
-        format!("codex: {{command: [{}]}}, claude: {{command: [/nonexistent/claude]}}", program.display());
+    let agents = format!(
+        "codex: {{command: [{}]}}, claude: {{command: [/proc/nonexistent/claude]}}",
+        program.display()
+    );
     sandbox.configure(format!("agents: {{{agents}}}\n"));
     let said = sandbox.run_with(&[("CODEX_API_KEY", "sk-secret-1")], "doctor --json");
     let what = format!("codex 0.1.2: {}, credentials $CODEX_API_KEY, dry run ok", program.display());
@@ -95,7 +97,10 @@ fn an_agent_is_said_with_path_version_and_credentials_and_a_configured_one_has_t
     let claude = agent(&said, "claude");
     assert_eq!(claude["state"], "warn", "{said:?}");
     assert!(
-        claude["what"].as_str().unwrap().contains("'/nonexistent/claude' of agent 'claude' does not exist"),
+        claude["what"]
+            .as_str()
+            .unwrap()
+            .contains("'/proc/nonexistent/claude' of agent 'claude' does not exist"),
         "{said:?}"
     );
     assert!(claude["hint"].as_str().unwrap().contains("install"), "{said:?}");

@@ -16,7 +16,7 @@ use crate::common::tasks::{Answer, Bench, DONE, Driver, UNTIL_GO, until};
 
 /// Prints a captured stream of claude.
 fn says(name: &str) -> String {
-    format!("cat {}/{name}.jsonl", captured().display())
+    format!("cat '{}/{name}.jsonl'", captured().display())
 }
 
 fn captured() -> PathBuf {
@@ -25,14 +25,14 @@ fn captured() -> PathBuf {
 
 /// In attempt `n` (the first is 1) of a task.
 fn attempt(n: u32, script: &str) -> String {
-    format!("if [ $(ls $JRUN_RUNS_DIR | wc -l) = {n} ]; then {script}; fi; ")
+    format!("if [ $(ls \"$JRUN_RUNS_DIR\" | wc -l) = {n} ]; then {script}; fi; ")
 }
 
 /// A bench whose `claude` is this script.
 fn claude(script: &str) -> Bench {
     let bench = Bench::new();
     let program =
-        bench.sandbox.write("home/claude", format!("echo \"$@\" >> $JRUN_TASK_FOLDER/calls\n{script}\n"));
+        bench.sandbox.write("home/claude", format!("echo \"$@\" >> \"$JRUN_TASK_FOLDER\"/calls\n{script}\n"));
     bench.sandbox.configure(format!(
         "agents: {{claude: {{command: [sh, {}]}}}}\n\
              defaults: {{restart_delay: 10ms, restart_delay_max: 20ms, agent: claude}}\n",
@@ -74,7 +74,7 @@ fn cost(run: &RunInfo) -> Option<f64> {
 fn a_driver_that_takes_over_keeps_every_event_once() {
     let stream = captured().join("bash-allowed.jsonl");
     let half = fs::read_to_string(&stream).unwrap().len() / 2;
-    let stream = stream.display();
+    let stream = format!("'{}'", stream.display());
     let script = format!("head -c {half} {stream}; {UNTIL_GO}; tail -c +{} {stream}; {DONE}", half + 1);
     let bench = claude(&script);
     let first = Driver::of(&mut bench.sandbox.command(TASK));

@@ -20,7 +20,7 @@ fn sandbox() -> Sandbox {
         ("waits", &["say:ready", "sleep:60000"]),
         ("gone", &["exit:0"]),
     ];
-    let more = "  lost: {type: command, command: [/nonexistent/agent]}\n\
+    let more = "  lost: {type: command, command: [/proc/nonexistent/agent]}\n\
                 defaults: {restart_delay: 10ms, restart_delay_max: 10ms, max_restarts: 1, max_concurrent_root_tasks: 1}\n";
     agents(&sandbox, &fake::agent(), &steps, more);
     sandbox
@@ -71,8 +71,8 @@ fn what_cannot_be_created_leaves_nothing_behind() {
     };
     for (change, status, text) in [
         (json!({"agent_type": "nobody"}), 400, "nobody"),
-        (json!({"agent_type": "lost"}), 400, "/nonexistent/agent"),
-        (json!({"cwd": "/nonexistent"}), 400, "/nonexistent"),
+        (json!({"agent_type": "lost"}), 400, "/proc/nonexistent/agent"),
+        (json!({"cwd": "/proc/nonexistent"}), 400, "/proc/nonexistent"),
         (json!({"cwd": "relative"}), 400, "absolute"),
         (json!({"project_id": "../x"}), 400, "not a valid project id"),
         (json!({"task_id": "a b"}), 400, "not a valid task id"),

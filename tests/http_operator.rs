@@ -268,7 +268,7 @@ fn families(text: &str) -> std::collections::BTreeMap<String, (String, Vec<(Stri
 fn an_operator_sees_queue_durations_tokens_money_buses_streams_and_the_watcher() {
     let sandbox = Sandbox::new();
     let captured = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/agents/claude");
-    let script = sandbox.write("home/claude", format!("if [ \"$1\" = --version ]; then echo 1.0; exit; fi\ncat {}/bash-allowed.jsonl; touch $JRUN_TASK_FOLDER/DONE\n", captured.display()));
+    let script = sandbox.write("home/claude", format!("if [ \"$1\" = --version ]; then echo 1.0; exit; fi\ncat '{}/bash-allowed.jsonl'; touch \"$JRUN_TASK_FOLDER\"/DONE\n", captured.display()));
     let more = format!(
         "  claude: {{command: [sh, {}]}}\ndefaults: {{max_restarts: 0, max_concurrent_root_tasks: 1}}\n",
         script.display()

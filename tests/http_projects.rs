@@ -54,7 +54,7 @@ fn a_project_is_made_once_and_shown() {
         (new("../x", &home), 400, "project id"),
         (new("", &home), 400, "project id"),
         (new("x", "relative".as_ref()), 400, "absolute"),
-        (new("x", "/nonexistent".as_ref()), 400, "/nonexistent"),
+        (new("x", "/proc/nonexistent".as_ref()), 400, "/proc/nonexistent"),
         (new("x", &file), 400, "not a folder"),
         (new("x", &sandbox.root()), 400, "root of the tree"),
         (new("x", &sandbox.root().join("my-project")), 400, "root of the tree"),

@@ -68,6 +68,7 @@ mod layers;
 mod notices;
 mod original_faults;
 mod pid_reuse;
+mod scripts;
 mod self_update;
 mod service;
 mod shim_exit;

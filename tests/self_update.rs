@@ -25,6 +25,7 @@ use crate::common::{
     Sandbox,
     daemon::{PATIENCE, until},
     fake::program,
+    words,
 };
 
 const PATH: &str = "/api/v1/admin/self-update";
@@ -121,7 +122,7 @@ impl Service {
     }
 
     fn command(&self, line: &str) -> Command {
-        let model = self.sandbox.command(line.split_whitespace());
+        let model = self.sandbox.command(words(line));
         let mut command = Command::new(self.installed());
         command.args(model.get_args()).env_clear().current_dir(self.sandbox.work()).stdin(Stdio::null());
         command.envs(model.get_envs().filter_map(|(name, value)| Some((name, value?))));
@@ -586,10 +587,11 @@ fn what_others_may_have_written_is_no_candidate() {
     let (code, said) = line("server update status");
     assert_eq!((code, said.trim()), (Some(0), "no update is requested; 0 root tasks are live"));
     fs::set_permissions(&candidate, fs::Permissions::from_mode(0o700)).expect("a mode");
-    let (code, said) = line(&format!("server update start --wait --binary {}", candidate.display()));
+    let (code, said) = line(&format!("server update start --wait --binary '{}'", candidate.display()));
     assert!(code == Some(1) && said.contains("knows no such key"), "{code:?} {said}");
     let good = service.candidate(Good, "cli");
-    let (code, said) = line(&format!("server update start --live --wait --json --binary {}", good.display()));
+    let (code, said) =
+        line(&format!("server update start --live --wait --json --binary '{}'", good.display()));
     assert!(code == Some(0) && said.contains("\"idle\""), "{code:?} {said}");
     assert!(service.installed_is("cli"));
 }

@@ -143,7 +143,7 @@ fn a_job_that_cannot_be_started_has_failed_and_says_why() {
 
 #[test]
 fn the_end_fits_on_a_disk_that_is_full() {
-    let folder = tempfile::TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let folder = crate::common::folder();
     let Some(_small) = SmallDisk::mount(folder.path()) else { return };
     let agent = Bench::new(&["say:filled", "flood:4"]);
     let argv: Vec<&str> = agent.spec.argv.iter().map(String::as_str).collect();
@@ -157,7 +157,7 @@ fn the_end_fits_on_a_disk_that_is_full() {
 
 #[test]
 fn a_run_for_whose_end_there_is_no_room_does_not_begin() {
-    let folder = tempfile::TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let folder = crate::common::folder();
     let Some(_small) = SmallDisk::mount(folder.path()) else { return };
     let bench = Bench::below(folder.path().to_owned(), &["/bin/true"]);
     fs::write(bench.file("fill"), vec![1; 2 << 20]).unwrap_err();

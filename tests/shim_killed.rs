@@ -128,7 +128,7 @@ fn a_success_is_only_said_of_an_agent_that_ran() {
         let variables = [("CONDUCTOR_TEST_KILL_SHIM", step.to_string())];
         let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
         let mut job =
-            sandbox.job_with(&variables, &["/bin/sh", "-c", &format!("echo ran >> {}", ran.display())]);
+            sandbox.job_with(&variables, &["/bin/sh", "-c", &format!("echo ran >> '{}'", ran.display())]);
         let info = job.finish();
         is_clean(&job);
         let exit_is_there = job.run_folder().join("exit.json").exists();

@@ -33,8 +33,8 @@ fn family(sandbox: &Sandbox, before: &str, then: &str) -> Family {
     let go = sandbox.work().join("go");
     let agent = crate::common::fake::agent();
     let script = format!(
-        "{before} run-agent job --task child --prompt x -- {} double-fork:60000 say:up wait-for:{} exit:3 & \
-         while ! grep -q up $JRUN_RUNS_DIR/../../child/runs/*/agent-stdout.txt 2>/dev/null; do sleep 0.01; done; \
+        "{before} run-agent job --task child --prompt x -- '{}' double-fork:60000 say:up 'wait-for:{}' exit:3 & \
+         while ! grep -q up \"$JRUN_RUNS_DIR\"/../../child/runs/*/agent-stdout.txt 2>/dev/null; do sleep 0.01; done; \
          echo 'child is up'; {then}",
         agent.display(),
         go.display()

@@ -162,10 +162,10 @@ fn what_an_agent_leaves_behind_is_ended_soon_and_named() {
 fn hopping(bench: &mut Bench) {
     let hopper = bench.note("hopper");
     // Ends with the test, should nothing else end it.
-    let text = format!("#!/bin/sh\ntrap '' TERM\n[ -d {} ] && \"$0\" &\n", bench.spec.root.display());
+    let text = format!("#!/bin/sh\ntrap '' TERM\n[ -d '{}' ] && \"$0\" &\n", bench.spec.root.display());
     fs::write(&hopper, text).unwrap();
     fs::set_permissions(&hopper, fs::Permissions::from_mode(0o755)).unwrap();
-    let run = format!("{hopper} & {hopper} & {hopper} & echo up; sleep 60");
+    let run = format!("'{hopper}' & '{hopper}' & '{hopper}' & echo up; sleep 60");
     bench.spec.argv = ["/bin/sh", "-c", &run].map(str::to_owned).into();
 }
 

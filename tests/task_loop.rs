@@ -12,7 +12,7 @@ use run_agent::tree::{run_info::RunStatus, task_end::EndStatus};
 use tasks::{Bench, DONE, Driver, UNTIL_GO, until};
 
 /// An agent that says DONE in its third attempt.
-const THREE: &str = "[ $(ls $JRUN_RUNS_DIR | wc -l) -lt 3 ] || touch $JRUN_TASK_FOLDER/DONE";
+const THREE: &str = "[ $(ls \"$JRUN_RUNS_DIR\" | wc -l) -lt 3 ] || touch \"$JRUN_TASK_FOLDER\"/DONE";
 
 #[test]
 fn a_task_is_started_again_until_it_is_done() {
@@ -73,7 +73,8 @@ fn done_waits_for_the_children() {
     let bench = Bench::new();
     // The command line of the child ends with the agent that called it; the child goes on.
     let child = format!("run-agent job --task child --prompt c -- sh -c '{UNTIL_GO}' & ");
-    let until_child = "while [ ! -e $JRUN_TASK_FOLDER/../child/runs/*/claim.json ]; do sleep 0.01; done; ";
+    let until_child =
+        "while [ ! -e \"$JRUN_TASK_FOLDER\"/../child/runs/*/claim.json ]; do sleep 0.01; done; ";
     let parent = bench.start("t", "", &[&child, until_child, DONE].concat());
     until("it waits for the child", || bench.why("t").contains("waits for its child tasks: p/child"));
     until("who drives the parent drives the child", || {
@@ -93,7 +94,8 @@ fn done_waits_for_the_children() {
 fn children_that_take_too_long_fail_the_task_and_go_on() {
     let bench = Bench::new();
     let child = format!("run-agent job --task child --prompt c -- sh -c '{UNTIL_GO}' & ");
-    let until_child = "while [ ! -e $JRUN_TASK_FOLDER/../child/runs/*/claim.json ]; do sleep 0.01; done; ";
+    let until_child =
+        "while [ ! -e \"$JRUN_TASK_FOLDER\"/../child/runs/*/claim.json ]; do sleep 0.01; done; ";
     let answer = bench.task("t", "--child-wait-timeout 300ms", &[&child, until_child, DONE].concat());
     let (code, status, reason) = answer.ended();
     assert_eq!((code, status), (1, "failed"));
@@ -111,7 +113,7 @@ fn children_that_take_too_long_fail_the_task_and_go_on() {
 fn a_parent_job_that_ends_leaves_its_child_at_work() {
     let bench = Bench::new();
     let child = format!("run-agent task --task child --prompt c -- sh -c '{UNTIL_GO}; {DONE}' & ");
-    let until_child = "while [ ! -e $JRUN_TASK_FOLDER/../child/runs/*/claim.json ]; do sleep 0.01; done";
+    let until_child = "while [ ! -e \"$JRUN_TASK_FOLDER\"/../child/runs/*/claim.json ]; do sleep 0.01; done";
     let outcome = crate::common::outcome(&mut bench.command("job", "j", "", &[&child, until_child].concat()));
     assert_eq!(outcome.code, 0, "{outcome:?}");
     bench.until_running("child");
@@ -137,8 +139,9 @@ fn stop_ends_the_run_and_the_loop() {
 fn a_usage_limit_is_waited_for_and_does_not_count() {
     let bench = Bench::new();
     let limited = r#"date -u -d '+2 seconds' +%Y-%m-%dT%H:%M:%SZ > "$JRUN_RUN_FOLDER/retry-after"; exit 75"#;
-    let script =
-        format!("if grep -q 'Continue working' $JRUN_RUN_FOLDER/prompt.md; then {DONE}; else {limited}; fi");
+    let script = format!(
+        "if grep -q 'Continue working' \"$JRUN_RUN_FOLDER\"/prompt.md; then {DONE}; else {limited}; fi"
+    );
     let task = bench.start_only("t", "--max-restarts 0", &script);
     until("it waits for the reset", || !bench.runs("t").is_empty() && bench.why("t").contains("usage limit"));
     // Without the limit no restart would be left.
@@ -167,7 +170,7 @@ fn stop_ends_the_wait_for_a_restart() {
 #[test]
 fn done_beats_stop() {
     let bench = Bench::new();
-    let answer = bench.task("t", "", &format!("{DONE}; touch $JRUN_TASK_FOLDER/STOP; {UNTIL_GO}"));
+    let answer = bench.task("t", "", &format!("{DONE}; touch \"$JRUN_TASK_FOLDER\"/STOP; {UNTIL_GO}"));
     assert_eq!(answer.ended(), (0, "completed", "the agent said DONE"));
 }
 
@@ -352,7 +355,7 @@ fn a_task_without_a_place_says_behind_whom_it_waits() {
 #[test]
 fn a_driver_that_is_killed_is_followed_by_another_at_the_right_attempt() {
     let bench = Bench::new();
-    let script = format!("[ $(ls $JRUN_RUNS_DIR | wc -l) -lt 2 ] || {{ {UNTIL_GO}; }}; {THREE}");
+    let script = format!("[ $(ls \"$JRUN_RUNS_DIR\" | wc -l) -lt 2 ] || {{ {UNTIL_GO}; }}; {THREE}");
     let first = bench.start("t", "", &script);
     bench.until_attempt("t", 2);
     first.kill();
@@ -396,8 +399,11 @@ fn a_second_driver_says_who_has_the_task() {
 #[test]
 fn after_a_reboot_nobody_is_signalled_and_the_loop_goes_on() {
     let bench = Bench::new();
-    let first =
-        bench.start("t", "", &format!("[ $(ls $JRUN_RUNS_DIR | wc -l) -gt 1 ] || {{ {UNTIL_GO}; }}; {DONE}"));
+    let first = bench.start(
+        "t",
+        "",
+        &format!("[ $(ls \"$JRUN_RUNS_DIR\" | wc -l) -gt 1 ] || {{ {UNTIL_GO}; }}; {DONE}"),
+    );
     first.kill();
     let run = bench.runs("t").remove(0);
     let folder = bench.marker("t", "runs").join(run.run_id.as_str());

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use crate::common::{Outcome, Sandbox, daemon::Daemon, outcome, processes::until_true};
+use crate::common::{Outcome, Sandbox, daemon::Daemon, outcome, processes::until_true, words};
 use run_agent::{agents, clock::Clock, fsx::Durability, tree::Tree};
 use serde_json::Value;
 
@@ -23,7 +23,7 @@ fn install(sandbox: &Sandbox, name: &str, script: &str) {
 }
 
 fn validate(sandbox: &Sandbox, variables: &[(&str, &str)], flags: &str) -> Outcome {
-    let mut command = sandbox.command(format!("validate {flags}").split_whitespace());
+    let mut command = sandbox.command(words(&format!("validate {flags}")));
     let path = format!("{}:/usr/bin:/bin", sandbox.path("bin").display());
     outcome(command.env("PATH", path).envs(variables.iter().copied()))
 }
@@ -34,7 +34,7 @@ fn report(said: &Outcome, agent: &str) -> Value {
     all["agents"].as_array().unwrap().iter().find(|r| r["agent"] == agent).unwrap().clone()
 }
 
-const CODEX: &str = "echo asked $1 >> $HOME/asked; echo codex-cli 0.1.2; [ $1 = --version ]";
+const CODEX: &str = "echo asked $1 >> \"$HOME\"/asked; echo codex-cli 0.1.2; [ $1 = --version ]";
 
 fn asked(sandbox: &Sandbox) -> usize {
     fs::read_to_string(sandbox.home().join("asked")).unwrap_or_default().lines().count()
@@ -66,12 +66,12 @@ fn an_agent_is_said_with_its_program_its_version_and_its_credentials() {
 #[test]
 fn what_is_wrong_with_an_agent_has_a_hint_and_a_code() {
     let sandbox = sandbox_with(&[("codex", "exit 3"), ("claude", "echo hello")]);
-    sandbox.configure("agents: {mine: {type: command, command: [/nonexistent/x]}}\n");
+    sandbox.configure("agents: {mine: {type: command, command: [/proc/nonexistent/x]}}\n");
     for (flags, code, problem, hint) in [
         ("--agent gemini", 11, "'gemini' is not installed", "npm install -g @google/gemini-cli"),
         ("--agent codex", 1, "fails with --version: exit status: 3", "start it by hand"),
         ("--agent claude", 1, "does not print its version", "start it by hand"),
-        ("--agent mine", 11, "'/nonexistent/x' of agent 'mine' does not exist", "install"),
+        ("--agent mine", 11, "'/proc/nonexistent/x' of agent 'mine' does not exist", "install"),
     ] {
         let said = validate(&sandbox, &[], flags);
         assert_eq!(said.code, code, "{flags}: {said:?}");
@@ -145,7 +145,7 @@ fn a_program_that_was_replaced_is_unknown_until_it_is_asked() {
     assert_eq!(agents::version_of(&tree(&sandbox), &program), None);
     validate(&sandbox, &[], "--agent codex");
     assert_eq!(agents::version_of(&tree(&sandbox), &program).as_deref(), Some("9.9.9"));
-    assert_eq!(agents::version_of(&tree(&sandbox), Path::new("/nonexistent")), None);
+    assert_eq!(agents::version_of(&tree(&sandbox), Path::new("/proc/nonexistent")), None);
     // It is only what was asked: one that cannot be read is asked for again.
     fs::write(sandbox.root().join("_daemon/agents.yaml"), "{").unwrap();
     assert_eq!(agents::version_of(&tree(&sandbox), &program), None);

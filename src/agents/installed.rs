@@ -167,7 +167,7 @@ mod tests {
         let nothing = Environment::default();
         let Said::Nothing(why) = ask_version(Path::new("/bin/false"), &nothing) else { panic!() };
         assert!(why.contains("fails with --version"), "{why}");
-        let Said::Nothing(why) = ask_version(Path::new("/nonexistent"), &nothing) else { panic!() };
+        let Said::Nothing(why) = ask_version(Path::new("/proc/nonexistent"), &nothing) else { panic!() };
         assert!(why.contains("cannot be started"), "{why}");
         assert!(matches!(ask_version(Path::new("/bin/ls"), &nothing), Said::Version(_)));
     }

@@ -301,7 +301,7 @@ mod tests {
             (AgentType::Opencode, "opencode-ai"),
         ] {
             let missing =
-                ask(agent_type).with(|a| a.settings.command = vec!["/nonexistent/program".to_owned()]);
+                ask(agent_type).with(|a| a.settings.command = vec!["/proc/nonexistent/program".to_owned()]);
             let Err(AgentError::Missing { hint, .. }) = missing.plan(None) else { panic!("{agent_type}") };
             assert!(hint.contains(package), "{hint}");
         }

@@ -149,7 +149,9 @@ fn open(browser: &str, url: &str, context: &Context) -> CliResult<()> {
 }
 
 fn start(browser: &str, address: &str, context: &Context) -> CliResult<()> {
-    let words: Vec<&str> = browser.split_whitespace().collect();
+    // A program may lie in a folder with a space in its name.
+    let whole = Path::new(browser).is_absolute() && Path::new(browser).is_file();
+    let words = if whole { vec![browser] } else { browser.split_whitespace().collect() };
     let (program, given) = words.split_first().unwrap_or((&"xdg-open", &[]));
     let mut args: Vec<_> = given.iter().map(|word| word.replace("%s", address).into()).collect();
     if !given.iter().any(|word| word.contains("%s")) {

@@ -165,8 +165,8 @@ mod tests {
     use crate::config::{Flags, load};
 
     fn resolve(agent: AgentType, map: Value) -> Result<TaskSettings, String> {
-        let environment = Environment::from_iter([("HOME", "/nonexistent")]);
-        let config = load(&Flags::default(), &environment, Path::new("/nonexistent")).unwrap().config;
+        let environment = Environment::from_iter([("HOME", "/proc/nonexistent")]);
+        let config = load(&Flags::default(), &environment, Path::new("/proc/nonexistent")).unwrap().config;
         let Value::Object(map) = map else { panic!("{map} is no map") };
         TaskSettings::resolve(&config, &AgentSettings::new(agent), &map.into_iter().collect())
             .map_err(|e| e.to_string())

@@ -187,7 +187,7 @@ mod tests {
         let loud = output(&shell("while :; do echo aaaaaaaaaaaaaaa; done"), b"", bounds(50_000, 1000));
         assert!(matches!(loud, Err(BoundedError::TooMuch(_))), "{loud:?}");
         assert!(began.elapsed() < Duration::from_secs(20));
-        let absent = CommandSpec { program: "/nonexistent/git".into(), ..shell("") };
+        let absent = CommandSpec { program: "/proc/nonexistent/git".into(), ..shell("") };
         assert!(matches!(output(&absent, b"", bounds(1000, 10)), Err(BoundedError::Start { .. })));
     }
 

@@ -1,12 +1,13 @@
 //! The real agents in a sandbox: against a scripted model on loopback, in a network namespace that has nothing else.
 //!
 //! What they must not do is reach a real service: base URLs on 127.0.0.1, dummy keys, telemetry and updates
-//! off, and no route to anywhere where the machine allows it. `scripts/prepare.sh` (`need_agents`) installs them.
+//! off, and no route to anywhere where the machine allows it. `scripts/test` installs them.
 
 use std::{
     ffi::OsString,
     fs,
     io::{BufRead, BufReader},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::OnceLock,
@@ -17,7 +18,7 @@ use run_agent::{
     fsx::Durability,
     tree::{Tree, refs::TaskRef, run_info::RunInfo},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Outcome, Sandbox, outcome,
@@ -106,7 +107,7 @@ impl Lab {
             base = real.base(),
             of = real.model()
         );
-        sandbox.write("home/.gemini/settings.json", GEMINI);
+        sandbox.write("home/.gemini/settings.json", gemini_settings(&sandbox));
         sandbox.write("home/.codex/config.toml", CODEX);
         let path = folders.iter().cloned().chain(std::env::split_paths("/usr/local/bin:/usr/bin:/bin"));
         Some(Self::with(sandbox, model, real.name(), &settings, std::env::join_paths(path).unwrap()))
@@ -202,8 +203,25 @@ pub fn named(task: &str) -> TaskRef {
     TaskRef { project: "p".parse().unwrap(), task: task.parse().unwrap() }
 }
 
-const GEMINI: &str = r#"{"general": {"enableAutoUpdate": false, "enableAutoUpdateNotification": false},
-"privacy": {"usageStatisticsEnabled": false}, "telemetry": {"enabled": false}, "ide": {"enabled": false}}"#;
+/// What a user of Gemini has in its settings: nothing of how to log in where Gemini reads that from the file that
+/// Conductor writes, which it does only if root alone could have written the file.
+fn gemini_settings(sandbox: &Sandbox) -> String {
+    let folder = sandbox.path("").canonicalize().unwrap();
+    let of_root_alone = folder.ancestors().all(|folder| {
+        let metadata = fs::metadata(folder).unwrap();
+        metadata.uid() == 0 && metadata.mode() & 0o022 == 0
+    });
+    let mut settings = json!({
+        "general": {"enableAutoUpdate": false, "enableAutoUpdateNotification": false},
+        "privacy": {"usageStatisticsEnabled": false},
+        "telemetry": {"enabled": false},
+        "ide": {"enabled": false}
+    });
+    if !of_root_alone {
+        settings["security"] = json!({"auth": {"selectedType": "gemini-api-key"}});
+    }
+    settings.to_string()
+}
 
 const CODEX: &str = "check_for_update_on_startup = false\nweb_search = \"disabled\"\n\
     [analytics]\nenabled = false\n[otel]\nexporter = \"none\"\n\
@@ -226,6 +244,12 @@ fn installed() -> &'static Result<Vec<PathBuf>, String> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let mut nodes = std::env::split_paths(&path).filter(|dir| dir.join("node").is_file());
         let node = nodes.next().ok_or("there is no node in $PATH")?;
+        let said = Command::new(node.join("node")).arg("--version").output().map_err(|e| e.to_string())?;
+        let version = String::from_utf8_lossy(&said.stdout).trim().to_owned();
+        let major = version.strip_prefix('v').and_then(|v| v.split('.').next()?.parse::<u32>().ok());
+        if major.is_none_or(|major| major < 20) {
+            return Err(format!("the agents need node 20 or newer, and {} is {version:?}", node.display()));
+        }
         Ok(vec![modules.join(".bin"), modules.join("opencode-linux-x64/bin"), node])
     })
 }

@@ -34,13 +34,13 @@ pub enum Agent {
 impl Agent {
     fn script(self) -> String {
         let deed = match self {
-            Self::Answers => "echo working; echo answer > $JRUN_RUN_FOLDER/output.md",
+            Self::Answers => "echo working; echo answer > \"$JRUN_RUN_FOLDER\"/output.md",
             Self::Fails => "echo trouble >&2; exit 3",
-            Self::IsStopped => "touch $JRUN_TASK_FOLDER/STOP; exec sleep 60",
-            Self::Waits => "while [ ! -e $HOME/go ]; do sleep 0.01; done; echo answer",
-            Self::Loops => "[ -e $HOME/once ] && touch $JRUN_TASK_FOLDER/DONE; touch $HOME/once",
+            Self::IsStopped => "touch \"$JRUN_TASK_FOLDER\"/STOP; exec sleep 60",
+            Self::Waits => "while [ ! -e \"$HOME\"/go ]; do sleep 0.01; done; echo answer",
+            Self::Loops => "[ -e \"$HOME\"/once ] && touch \"$JRUN_TASK_FOLDER\"/DONE; touch \"$HOME\"/once",
         };
-        format!("echo $JRUN_ID $$ >> $HOME/starts; {deed}")
+        format!("echo $JRUN_ID $$ >> \"$HOME\"/starts; {deed}")
     }
 
     /// How its runs end.

@@ -31,6 +31,33 @@ pub struct Sandbox {
     folder: TempDir,
 }
 
+/// A folder below target/, with a space in its name, as users have them.
+pub fn folder() -> TempDir {
+    tempfile::Builder::new()
+        .prefix("a test ")
+        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+        .expect("a folder for the test")
+}
+
+/// The words of a line as a shell would read it that knows blanks and single quotes only.
+pub fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for (n, part) in line.split('\'').enumerate() {
+        if n % 2 == 1 {
+            words.last_mut().expect("a word").push_str(part);
+            continue;
+        }
+        for (n, piece) in part.split(char::is_whitespace).enumerate() {
+            if n > 0 && !words.last().expect("a word").is_empty() {
+                words.push(String::new());
+            }
+            words.last_mut().expect("a word").push_str(piece);
+        }
+    }
+    words.retain(|w| !w.is_empty());
+    words
+}
+
 /// What a command line came to.
 #[derive(Debug)]
 pub struct Outcome {
@@ -41,7 +68,7 @@ pub struct Outcome {
 
 impl Sandbox {
     pub fn new() -> Self {
-        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder for the test");
+        let folder = folder();
         for name in ["home", "work"] {
             fs::create_dir(folder.path().join(name)).expect("folders of the test");
         }
@@ -96,14 +123,14 @@ impl Sandbox {
         command
     }
 
-    /// Runs a command line, written as in a shell without quotes.
+    /// Runs a command line, written as in a shell that knows single quotes only.
     pub fn run(&self, line: &str) -> Outcome {
-        outcome(&mut self.command(line.split_whitespace()))
+        outcome(&mut self.command(words(line)))
     }
 
     /// The same with variables.
     pub fn run_with(&self, variables: &[(&str, &str)], line: &str) -> Outcome {
-        outcome(self.command(line.split_whitespace()).envs(variables.iter().copied()))
+        outcome(self.command(words(line)).envs(variables.iter().copied()))
     }
 }
 

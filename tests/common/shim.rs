@@ -45,7 +45,7 @@ impl Bench {
 
     /// A run of any program.
     pub fn of_program(argv: &[&str]) -> Self {
-        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder for the test");
+        let folder = super::folder();
         let root = folder.path().to_owned();
         Self { _folder: Some(folder), ..Self::below(root, argv) }
     }
@@ -78,7 +78,7 @@ impl Bench {
     /// Has the shim started by a shell that does something before.
     pub fn started_after(mut self, shell: &str) -> Self {
         let program = self.note("starter");
-        let text = format!("#!/bin/sh\n{shell} {} \"$@\"\n", self.program.display());
+        let text = format!("#!/bin/sh\n{shell} '{}' \"$@\"\n", self.program.display());
         fs::write(&program, text).expect("a script");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a script");
         self.program = program.into();

@@ -25,7 +25,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// An agent that works until the file `go` is in its working folder; it never stays for ever.
 pub const UNTIL_GO: &str = "i=0; while [ ! -e go ] && [ $i -lt 600 ]; do sleep 0.05; i=$((i+1)); done";
 /// An agent that says that it is finished.
-pub const DONE: &str = "touch $JRUN_TASK_FOLDER/DONE";
+pub const DONE: &str = "touch \"$JRUN_TASK_FOLDER\"/DONE";
 
 /// One test's tasks, all in the project `p`.
 pub struct Bench {

@@ -196,7 +196,7 @@ mod tests {
             ("log:p/t?from=1", "takes no from"),
         ] {
             let error = text.parse::<Topic>().unwrap_err().to_string();
-            assert!(error.contains(why) && error.contains("is no topic"), "{text}: {error}");
+            assert!(error.contains(why) && error.contains("is not a topic"), "{text}: {error}");
         }
     }
 }
