@@ -16,7 +16,7 @@ use super::{
 use crate::{
     clock::Clock,
     config::{self, Config, Environment, Flags, Loaded, Loader, ProjectUse, WatchMode},
-    runner::Runner,
+    runner::{Runner, Settings},
     telemetry::{self, LogFormat, Redactor, is_secret_name},
     tree::Tree,
     watch::{Hints, Source},
@@ -171,18 +171,28 @@ impl Context {
     /// # Errors
     /// If the settings are wrong or the root cannot be used.
     pub fn runner(&self) -> CliResult<Runner> {
-        let config = self.config()?;
+        let config = Arc::new(self.config()?.clone());
         let program = std::env::current_exe()
             .map_err(|e| CliError::caused(Kind::Failed, "cannot find the path of this program", e))?;
         let redactor = Redactor::new(self.secrets()?);
         telemetry::hide(&redactor);
         Ok(Runner {
             tree: self.tree()?,
-            config: Arc::new(config.clone()),
+            settings: Arc::new(self.settings_of_folders(&config)?),
+            config,
             environment: Arc::new(self.environment.clone()),
             program,
             redactor,
         })
+    }
+
+    fn settings_of_folders(&self, here: &Arc<Config>) -> CliResult<Settings> {
+        let loader = self.loader()?;
+        let base = match self.loaded()?.project {
+            ProjectUse::Used(_) => Arc::new(loader.base()?.config),
+            ProjectUse::None | ProjectUse::Untrusted(_) => here.clone(),
+        };
+        Ok(Settings { base, loader })
     }
 
     /// A runtime for a verb that waits.

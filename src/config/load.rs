@@ -96,6 +96,13 @@ impl Loader {
         self.read(None)
     }
 
+    /// The trusted `conductor.yaml` of a folder; `None` where there is none, or it is not trusted.
+    #[must_use]
+    pub fn trusted_in(&self, folder: &Path) -> Option<ProjectFile> {
+        let file = ProjectFile::in_folder(folder).ok().flatten()?;
+        (!self.is_own(&file) && file.is_trusted(&self.environment).unwrap_or(false)).then_some(file)
+    }
+
     /// The settings for work in `folder`: with those of its `conductor.yaml`, if that is trusted.
     ///
     /// # Errors

@@ -42,11 +42,11 @@ impl ProjectFile {
     /// # Errors
     /// If it is there and cannot be read.
     pub fn in_folder(folder: &Path) -> Result<Option<Self>, FsError> {
-        // The trusted path has no links, so that a folder cannot be exchanged for another one under a trusted name.
-        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-        let path = folder.join(PROJECT_FILE);
-        match read_regular_outside(&path, MAX_FILE) {
+        match read_regular_outside(&folder.join(PROJECT_FILE), MAX_FILE) {
             Ok(bytes) => {
+                // Without links, a folder cannot be exchanged for another one under a trusted name.
+                let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+                let path = folder.join(PROJECT_FILE);
                 let sha256 = hex(&Sha256::digest(&bytes));
                 Ok(Some(Self { path: path.into(), bytes, sha256 }))
             }

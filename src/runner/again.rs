@@ -23,9 +23,9 @@ pub(super) fn make_next_run(runner: &Runner, lock: &TaskLock, last: &RunInfo) ->
     let config = runner.tree.task_config(task)?;
     let failed = matches!(last.status, RunStatus::Failed | RunStatus::Crashed);
     let cwd = launch::work_folder(runner, task, &config, None)?;
-    let other = failed.then(|| diversify::after_failure(runner, &cwd, &last.agent)).flatten();
+    let other = failed.then(|| diversify::after_failure(runner, &cwd, &last.agent)).transpose()?.flatten();
     let agent = other.unwrap_or_else(|| last.agent.clone());
-    let agent_type = agents::find(&runner.config, &agent)?.agent_type;
+    let agent_type = agents::find(&*runner.config_in(&cwd)?, &agent)?.agent_type;
     let words = continued(runner, last)?;
     let run = NewRun {
         agent: &agent,

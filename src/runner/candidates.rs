@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Runner, launch};
+use super::{Runner, error::Result, launch};
 use crate::{
     agents::{self, Credentials, Installed},
     config::AgentType,
@@ -18,11 +18,14 @@ pub struct Candidates {
 }
 
 /// Looks at the agents as a run in `cwd` would find them; the demo agent is left out. Starts nothing.
-#[must_use]
-pub fn candidates(runner: &Runner, cwd: &Path) -> Candidates {
+///
+/// # Errors
+/// If the settings of that folder are wrong.
+pub fn candidates(runner: &Runner, cwd: &Path) -> Result<Candidates> {
     let path = runner.search_path();
+    let all = runner.config_in(cwd)?;
     let mut found = Candidates::default();
-    for agent in agents::installed(&runner.config, &runner.program, &path, cwd) {
+    for agent in agents::installed(&all, &runner.program, &path, cwd) {
         if agent.settings.agent_type == AgentType::Demo || agent.needs_command() {
             continue;
         }
@@ -32,7 +35,7 @@ pub fn candidates(runner: &Runner, cwd: &Path) -> Candidates {
             Some(_) => {}
         }
     }
-    found
+    Ok(found)
 }
 
 /// Why an agent cannot be used; `None` if it can, as far as can be told without asking its service.

@@ -39,14 +39,13 @@ impl Chosen {
 /// # Errors
 /// [`AgentError::NoChoice`] if it is not clear which is meant.
 pub fn default_agent(runner: &Runner, cwd: &Path, tasks: usize) -> Result<Chosen> {
-    let defaults = &runner.config.defaults;
-    if let Some(name) = choose(runner, cwd, tasks) {
+    if let Some(name) = choose(runner, cwd, tasks)? {
         return Ok(Chosen::BySettings(name));
     }
-    if let Some(name) = &defaults.agent {
+    if let Some(name) = &runner.config_in(cwd)?.defaults.agent {
         return Ok(Chosen::BySettings(name.clone()));
     }
-    let Candidates { mut usable, problems } = candidates(runner, cwd);
+    let Candidates { mut usable, problems } = candidates(runner, cwd)?;
     match usable.pop() {
         Some(only) if usable.is_empty() => Ok(Chosen::AsTheOnlyOne(only)),
         last => {
@@ -57,9 +56,10 @@ pub fn default_agent(runner: &Runner, cwd: &Path, tasks: usize) -> Result<Chosen
 }
 
 /// The agent of the `n`th task; `None` where tasks are not spread.
-fn choose(runner: &Runner, cwd: &Path, n: usize) -> Option<String> {
-    let settings = &runner.config.defaults.diversification;
-    if settings.enabled { nth(settings, &names(runner, cwd), n) } else { None }
+fn choose(runner: &Runner, cwd: &Path, n: usize) -> Result<Option<String>> {
+    let all = runner.config_in(cwd)?;
+    let settings = &all.defaults.diversification;
+    Ok(if settings.enabled { nth(settings, &names(runner, settings, cwd)?, n) } else { None })
 }
 
 fn nth(settings: &Diversification, agents: &[String], n: usize) -> Option<String> {
@@ -81,9 +81,11 @@ fn nth(settings: &Diversification, agents: &[String], n: usize) -> Option<String
 }
 
 /// The agent that tries after `failed` did; `None`: the same again.
-pub(super) fn after_failure(runner: &Runner, cwd: &Path, failed: &str) -> Option<String> {
-    let settings = &runner.config.defaults.diversification;
-    if settings.enabled && settings.fallback_on_failure { next(&names(runner, cwd), failed) } else { None }
+pub(super) fn after_failure(runner: &Runner, cwd: &Path, failed: &str) -> Result<Option<String>> {
+    let all = runner.config_in(cwd)?;
+    let settings = &all.defaults.diversification;
+    let falls_back = settings.enabled && settings.fallback_on_failure;
+    Ok(if falls_back { next(&names(runner, settings, cwd)?, failed) } else { None })
 }
 
 fn next(agents: &[String], failed: &str) -> Option<String> {
@@ -92,9 +94,9 @@ fn next(agents: &[String], failed: &str) -> Option<String> {
 }
 
 /// Those that take turns: the ones that are named, else all that can be used.
-fn names(runner: &Runner, cwd: &Path) -> Vec<String> {
-    let named = &runner.config.defaults.diversification.agents;
-    if named.is_empty() { candidates(runner, cwd).usable } else { named.clone() }
+fn names(runner: &Runner, settings: &Diversification, cwd: &Path) -> Result<Vec<String>> {
+    let named = &settings.agents;
+    Ok(if named.is_empty() { candidates(runner, cwd)?.usable } else { named.clone() })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use super::Runner;
@@ -102,6 +102,11 @@ fn place(runner: &Runner, info: &RunInfo) -> Vec<(OsString, OsString)> {
         vars.push(("CONDUCTOR_CONFIG".into(), config.into()));
     }
     vars
+}
+
+/// The folder that a run works in.
+pub(super) fn cwd_of(info: &RunInfo) -> PathBuf {
+    PathBuf::from(info.cwd.as_deref().unwrap_or("/"))
 }
 
 /// The run that a record is about.

@@ -35,8 +35,9 @@ pub(super) struct Checked {
 
 /// Checks that a task's agent could be started in `cwd`, without starting it.
 pub(super) fn check(runner: &Runner, config: &TaskConfig, cwd: &Path) -> Result<Checked> {
-    let agent = agents::find(&runner.config, &config.agent)?;
-    let settings = TaskSettings::resolve(&runner.config, agent, &config.config)?;
+    let all = runner.config_in(cwd)?;
+    let agent = agents::find(&all, &config.agent)?;
+    let settings = TaskSettings::resolve(&all, agent, &config.config)?;
     let called = Called { agent, settings: &settings, resume: None };
     command(runner, &config.agent, &config.command, &called, cwd, None)?;
     must_have_credentials(runner, config, &called, cwd)?;
@@ -57,8 +58,9 @@ pub struct Rehearsal {
 /// # Errors
 /// If there is no such agent.
 pub fn credentials_of(runner: &Runner, agent: &str, cwd: &Path) -> Result<Credentials> {
-    let settings = agents::find(&runner.config, agent)?;
-    let task = TaskSettings::resolve(&runner.config, settings, &BTreeMap::new())?;
+    let all = runner.config_in(cwd)?;
+    let settings = agents::find(&all, agent)?;
+    let task = TaskSettings::resolve(&all, settings, &BTreeMap::new())?;
     Ok(credentials(runner, agent, &Called { agent: settings, settings: &task, resume: None }, cwd))
 }
 
@@ -97,8 +99,9 @@ fn must_have_credentials(
 /// # Errors
 /// As a run would: an agent that is unknown, a program that is missing.
 pub fn rehearse(runner: &Runner, agent: &str, cwd: &Path) -> Result<Rehearsal> {
-    let settings = agents::find(&runner.config, agent)?;
-    let task = TaskSettings::resolve(&runner.config, settings, &BTreeMap::new())?;
+    let all = runner.config_in(cwd)?;
+    let settings = agents::find(&all, agent)?;
+    let task = TaskSettings::resolve(&all, settings, &BTreeMap::new())?;
     let called = Called { agent: settings, settings: &task, resume: None };
     let command = command(runner, agent, &[], &called, cwd, None)?;
     let set = command.env.iter().map(|(name, _)| *name).chain(command.file.iter().map(|f| f.variable));
@@ -197,9 +200,10 @@ fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> {
     let run = environment::run_of(info);
     // An attempt may have another agent than the task began with.
     let config = TaskConfig { agent: info.agent.clone(), ..runner.tree.task_config(&run.task)? };
-    let agent = agents::find(&runner.config, &config.agent)?;
-    let settings = TaskSettings::resolve(&runner.config, agent, &config.config)?;
-    let cwd = PathBuf::from(info.cwd.as_deref().unwrap_or("/"));
+    let cwd = environment::cwd_of(info);
+    let all = runner.config_in(&cwd)?;
+    let agent = agents::find(&all, &config.agent)?;
+    let settings = TaskSettings::resolve(&all, agent, &config.config)?;
     let root = runner.tree.root();
     let prompt_file = run.dir().prompt();
     let words = root.read_opt(&prompt_file, format::MAX_RECORD)?.unwrap_or_default();

@@ -18,6 +18,7 @@ mod environment;
 mod error;
 mod event_log;
 mod farewell;
+mod folder_settings;
 mod give_up;
 mod launch;
 mod left_behind;
@@ -48,6 +49,7 @@ pub use delete::{Deleted, delete, delete_project, delete_run};
 pub use diversify::{Chosen, default_agent};
 pub use drive::Begin;
 pub use error::{Result, RunnerError};
+pub use folder_settings::Settings;
 pub use give_up::give_up;
 pub use launch::{Rehearsal, credentials_of, rehearse};
 pub use left_behind::clear as clear_left_behind;
@@ -74,8 +76,10 @@ use crate::{
 pub struct Runner {
     /// The tree.
     pub tree: Tree,
-    /// The settings.
+    /// The settings as this process has them: of its tree, and of work in its own folder.
     pub config: Arc<Config>,
+    /// What the settings of work in other folders are made of.
+    pub settings: Arc<Settings>,
     /// The environment that agents inherit, less what is not theirs.
     pub environment: Arc<Environment>,
     /// The `run-agent` program, which is also the shim.

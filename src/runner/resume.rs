@@ -50,7 +50,7 @@ fn new_loop(
 ) -> Result<Accepted> {
     let tree = &runner.tree;
     let mut config = tree.task_config(task)?;
-    let agent_type = agents::find(&runner.config, &config.agent)?.agent_type;
+    let agent_type = agents::find(&*runner.config_in(cwd)?, &config.agent)?.agent_type;
     let last = tree.runs(task)?.pop().and_then(|id| tree.run_info(&task.run(id)).ok());
     let words = if let Some(last) = &last {
         again::continued(runner, last)?

@@ -12,6 +12,7 @@ use super::{
     Runner, again, brakes,
     children::live_children,
     drive::{Begin, DriveEnd, drive},
+    environment,
     error::Result,
     farewell,
     new_run::discard_unaccepted,
@@ -212,8 +213,9 @@ impl Turn {
             Err(e) if decided && e.fault().is_some() => BTreeMap::new(),
             config => config?.config,
         };
-        let agent = crate::agents::find(&self.runner.config, &info.agent)?;
-        let settings = TaskSettings::resolve(&self.runner.config, agent, &config)?;
+        let all = self.runner.config_in(&environment::cwd_of(info))?;
+        let agent = crate::agents::find(&all, &info.agent)?;
+        let settings = TaskSettings::resolve(&all, agent, &config)?;
         let past = self.past(info);
         let ended_at = info.end_time.unwrap_or_else(|| tree.clock().now());
         Ok(restart::next(&LoopFacts {

@@ -2,7 +2,7 @@
 //!
 //! It has no ticket: nobody drives it but whoever sits there, it takes no place, and it is not started again.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use super::{
     Runner, changes,
@@ -34,7 +34,8 @@ pub fn command_of(
     args: &[String],
     cwd: &std::path::Path,
 ) -> Result<Vec<String>> {
-    let settings = agents::find(&runner.config, agent)?;
+    let all = runner.config_in(cwd)?;
+    let settings = agents::find(&all, agent)?;
     let base = match settings.agent_type {
         _ if !settings.command.is_empty() => settings.command.clone(),
         AgentType::Command => Vec::new(),
@@ -70,12 +71,14 @@ pub fn begin_session(runner: &Runner, submission: &Submission) -> Result<Session
     debug_assert_eq!(submission.kind, TaskKind::Job, "a session cannot be restarted");
     let (lock, run) = submit::lay_out(runner, submission)?.commit(runner, submission)?;
     let mut info = runner.tree.run_info(&run)?;
-    let agent = agents::find(&runner.config, &submission.agent)?;
-    let settings = TaskSettings::resolve(&runner.config, agent, &submission.config)?;
+    let cwd = environment::cwd_of(&info);
+    let all = runner.config_in(&cwd)?;
+    let agent = agents::find(&all, &submission.agent)?;
+    let settings = TaskSettings::resolve(&all, agent, &submission.config)?;
     let foreground = Foreground {
         argv: submission.command.clone(),
         env: environment::of_run(runner, &info, agent, &settings, &[]),
-        cwd: info.cwd.as_deref().map_or_else(|| PathBuf::from("/"), PathBuf::from),
+        cwd,
         dir: run.dir().path().clone(),
         stop_marker: run.task.dir().stop(),
         stop_grace: settings.defaults.stop_grace.max(Duration::from_secs(1)),

@@ -47,8 +47,7 @@ export default function NewTaskPage() {
   const [made] = useState(() => new Date());
 
   const project = draft.project || given || kept("form.project", "");
-  const agent =
-    draft.agent || usable(kept("form.agent", ""), agents.data) || theOnlyOne(agents.data) || "";
+  const agent = draft.agent || usable(kept("form.agent", ""), agents.data) || theOnlyOne(agents.data) || "";
   const name = draft.task || taskName(draft.prompt, made);
   const known = data.projects.get(project);
   const set = (change: Partial<Draft>): void => setDraft({ ...draft, ...change });
