@@ -15,15 +15,15 @@ pub(super) fn compose(runner: &Runner, info: &RunInfo, prompt: &str) -> String {
     let cwd = info.cwd.as_deref().unwrap_or(".");
     format!(
         "# Where you are\n\n\
-         You are run by Conductor, unattended: nobody answers questions on a terminal.\n\n\
+         Conductor runs you unattended: no person answers questions on a terminal.\n\n\
          - project `{project}`, task `{task}`, run `{run}` (attempt {attempt})\n\
          - working folder: {cwd}\n\
          - task folder: {task_folder} ($JRUN_TASK_FOLDER)\n\
          - run folder: {run_folder} ($JRUN_RUN_FOLDER)\n\n\
          # How to end\n\n\
          - Write your answer, as Markdown, to {output}\n\
-         - When the task is finished, and only then, make the empty file {done}\n\
-         - Keep notes on your progress for whoever continues in {state}\n\n\
+         - When the task is finished, and only then, create the empty file {done}\n\
+         - Keep notes on your progress for the next attempt in {state}\n\n\
          # How to speak\n\n\
          People and other agents read the task's message bus. These need no further flags here:\n\n\
          - `run-agent bus post --type PROGRESS --body \"what you are doing\"`\n\

@@ -16,7 +16,7 @@ pub enum Api {
 }
 
 /// What the model is told about itself.
-const SYSTEM: &str = "You answer unattended: nobody can be asked back. You have no tools and no files; \
+const SYSTEM: &str = "You answer unattended: no person can answer a question. You have no tools and no files; \
      your text is the whole answer. Write it in Markdown.";
 
 impl Api {
