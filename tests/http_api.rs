@@ -39,7 +39,7 @@ fn a_task_is_created_run_and_shown() {
     let started = answer.json();
     let run = started["run_id"].as_str().expect("a run").to_owned();
     let expected = json!({"project_id": "p", "task_id": "t", "run_id": run, "status": "started",
-                          "queue_position": 0, "depends_on": []});
+                          "queue_position": 0, "depends_on": [], "cwd": sandbox.root().join("p/t")});
     assert_eq!(started, expected);
 
     let task = daemon.until_task("t", "completed");

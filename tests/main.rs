@@ -42,6 +42,7 @@ mod faults_cost;
 mod faults_doors;
 mod faults_loops;
 mod faults_truth;
+mod folders;
 mod formats;
 mod fsck;
 mod hostile;

@@ -65,6 +65,9 @@ struct Answer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error_summary: Option<&'a str>,
     output: &'a str,
+    /// The folder that the agent worked in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cwd: Option<&'a str>,
     run_folder: String,
 }
 
@@ -95,7 +98,9 @@ pub(super) fn to_the_end(
 ) -> CliResult<(TaskEnd, Box<RunInfo>)> {
     let run = accepted.ticket.run();
     let folder = runner.tree.root().absolute(run.dir().path());
-    context.printer().word(&format!("{run}\n  in {}", folder.display()))?;
+    let works_in = runner.tree.run_info(&run).ok().and_then(|info| info.cwd);
+    let works_in = works_in.map(|cwd| format!("\n  works in {cwd}")).unwrap_or_default();
+    context.printer().word(&format!("{run}{works_in}\n  recorded in {}", folder.display()))?;
     context.runtime()?.block_on(watch_to_the_end(context, runner, accepted, show))
 }
 
@@ -258,6 +263,7 @@ pub(super) fn print_answer(
             signal: info.signal,
             error_summary: info.error_summary.as_deref(),
             output: &output,
+            cwd: info.cwd.as_deref(),
             run_folder: root.absolute(dir.path()).display().to_string(),
         });
     }

@@ -10,7 +10,7 @@ use super::{
     error::{CHECK_PATH, CliError, CliResult, Kind},
     flags::JsonFlag,
     print::Form,
-    submission::{PlaceFlags, Wanted},
+    submission::{NewProject, PlaceFlags, Wanted},
 };
 use crate::{
     fsx,
@@ -63,6 +63,9 @@ struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<EndStatus>,
     reason: String,
+    /// The folder that its agent worked in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cwd: Option<String>,
 }
 
 /// Runs the jobs in their order, until one fails or all have ended.
@@ -104,12 +107,13 @@ fn one(args: &Args, context: &Context, runner: &Runner, job: Job) -> CliResult<(
         command: &[],
         depends_on: Vec::new(),
         config: BTreeMap::new(),
+        new_project: NewProject::Here,
     };
     let accepted = match wanted.accept(context, runner) {
         Ok(accepted) => accepted,
         Err(e) if args.continue_on_fail => {
             context.printer().error(&e);
-            return Ok((Row { task: None, status: None, reason: e.chain() }, None));
+            return Ok((Row { task: None, status: None, reason: e.chain(), cwd: None }, None));
         }
         Err(e) => return Err(e),
     };
@@ -118,7 +122,13 @@ fn one(args: &Args, context: &Context, runner: &Runner, job: Job) -> CliResult<(
         attend::print_answer(context, runner, Form::Text, &info, &end)?;
     }
     let task = TaskRef { project: info.project_id.clone(), task: info.task_id.clone() };
-    Ok((Row { task: Some(task.to_string()), status: Some(end.status), reason: end.reason }, Some(end.status)))
+    let row = Row {
+        task: Some(task.to_string()),
+        status: Some(end.status),
+        reason: end.reason,
+        cwd: info.cwd.clone(),
+    };
+    Ok((row, Some(end.status)))
 }
 
 fn jobs(args: &Args) -> CliResult<Vec<Job>> {

@@ -150,8 +150,13 @@ impl Context {
     /// # Errors
     /// If it was removed.
     pub fn cwd(&self) -> CliResult<PathBuf> {
-        std::env::current_dir()
-            .map_err(|e| CliError::caused(Kind::Failed, "cannot find the working folder", e))
+        std::env::current_dir().map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => {
+                CliError::new(Kind::NotFound, "the folder that you stand in is gone")
+                    .with_hint("change to a folder that is there")
+            }
+            _ => CliError::caused(Kind::Failed, "cannot find the working folder", e),
+        })
     }
 
     /// What is secret here: what the settings say, and what stands in variables with secret names.

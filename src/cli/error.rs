@@ -343,6 +343,16 @@ impl From<RunnerError> for CliError {
             e @ RunnerError::WorkFolder { .. } => {
                 Self::wrap(Kind::NotFound, &e).with_hint("create the folder, or name another one with --cwd")
             }
+            RunnerError::TaskFolder { ref config, .. } => {
+                let hint =
+                    format!("make the folder again, or name another one as `cwd` in {}", config.display());
+                Self::wrap(Kind::NotFound, &error).with_hint(hint)
+            }
+            e @ RunnerError::OtherFolder { .. } => Self::wrap(Kind::Conflict, &e)
+                .with_hint("leave the folder away: a task that is there works in its own"),
+            e @ RunnerError::OtherHome { .. } => {
+                Self::wrap(Kind::Conflict, &e).with_hint("name another project with --project")
+            }
             e @ RunnerError::Cycle(_) => {
                 Self::wrap(Kind::Conflict, &e).with_hint("remove one of the dependencies of this cycle")
             }

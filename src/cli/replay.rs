@@ -9,7 +9,7 @@ use super::{
     error::{CliError, CliResult, Kind},
     flags::{JsonFlag, duration},
     reference::References,
-    submission::{PlaceFlags, Wanted},
+    submission::{NewProject, PlaceFlags, Wanted},
 };
 use crate::{
     agents::replay::{self, Recording},
@@ -105,6 +105,7 @@ fn play(args: &Args, context: &Context, runner: &Runner, from: &Tree, run: &RunR
         command: &command(args, runner),
         depends_on: Vec::new(),
         config: BTreeMap::new(),
+        new_project: NewProject::Homeless,
     };
     let accepted = wanted.accept(context, runner)?;
     let task = accepted.ticket.task();

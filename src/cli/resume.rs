@@ -12,7 +12,7 @@ use super::{
     print::Form,
     reference::References,
 };
-use crate::runner;
+use crate::runner::{self, ResumeRequest};
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
@@ -38,23 +38,27 @@ struct Answer {
     task: String,
     run_id: String,
     reason: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cwd: Option<String>,
 }
 
 /// Resumes the task.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
     let task = References::new(&runner.tree, context.environment()).task(Some(&args.name))?;
-    let accepted = runner::resume(&runner, &task, None)?;
+    let accepted = runner::resume(&runner, &task, &ResumeRequest::default())?;
     if !args.no_wait {
         return attend::attend(context, &runner, accepted, Show::of(args.follow), args.json.form());
     }
     let run_id = accepted.ticket.run_id.to_string();
+    let cwd = runner.tree.run_info(&accepted.ticket.run()).ok().and_then(|info| info.cwd);
     drop(accepted.lock);
     let reason = crate::daemon::reason(&runner, &task)?.sentence;
     if args.json.form() == Form::Json {
-        context.printer().json(&Answer { task: task.to_string(), run_id, reason })?;
+        context.printer().json(&Answer { task: task.to_string(), run_id, reason, cwd })?;
     } else {
-        context.printer().word(&reason)?;
+        let works_in = cwd.map(|cwd| format!("\n  works in {cwd}")).unwrap_or_default();
+        context.printer().word(&format!("{reason}{works_in}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,10 @@
 //! What `job` and `task` are given, and the submission that it makes.
 
-use std::{collections::BTreeMap, io::Read, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use serde_json::Value;
 
@@ -12,8 +16,9 @@ use super::{
 };
 use crate::{
     config, fsx,
-    runner::{self, Accepted, Origin, Runner, Submission},
+    runner::{self, Accepted, Home, Origin, Runner, Submission},
     tree::{
+        TreeError,
         format::MAX_RECORD,
         ids::{ProjectId, RunId, TaskId},
         refs::TaskRef,
@@ -27,13 +32,13 @@ const NUMBERED: u32 = 100;
 /// Where a submission goes and who works on it.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct PlaceFlags {
-    /// Project to put the task in [default: $JRUN_PROJECT_ID, else named after the working folder]
+    /// Project to put the task in [default: $JRUN_PROJECT_ID, else the project of the working folder]
     #[arg(long, value_name = "ID")]
     pub project: Option<ProjectId>,
     /// Agent to run [default: `defaults.agent`, else the only one that can be used]
     #[arg(long, value_name = "NAME")]
     pub agent: Option<String>,
-    /// Working folder of the agent [default: the project's]
+    /// Folder that the agent works in [default: the working folder]
     #[arg(long, value_name = "DIR")]
     pub cwd: Option<PathBuf>,
     /// End the run after this long without output, such as 10m
@@ -54,12 +59,20 @@ pub struct PlaceFlags {
 }
 
 impl PlaceFlags {
-    /// The project that is named, that we are in, or that is named after the working folder.
-    pub(super) fn project_or_own(&self, context: &Context) -> CliResult<ProjectId> {
+    /// The project that is named or that we are in, else the one of the caller's folder.
+    pub(super) fn project_or_own(&self, context: &Context, runner: &Runner) -> CliResult<ProjectId> {
+        match self.named_project(context)? {
+            Some(project) => Ok(project),
+            None => project_of(runner, &context.cwd()?),
+        }
+    }
+
+    /// The project that is named, or that we are in.
+    pub(super) fn named_project(&self, context: &Context) -> CliResult<Option<ProjectId>> {
         match (&self.project, context.environment().get("JRUN_PROJECT_ID")) {
-            (Some(project), _) => Ok(project.clone()),
-            (None, Some(id)) => Ok(id.parse()?),
-            (None, None) => named_after(&context.cwd()?),
+            (Some(project), _) => Ok(Some(project.clone())),
+            (None, Some(id)) => Ok(Some(id.parse()?)),
+            (None, None) => Ok(None),
         }
     }
 }
@@ -99,6 +112,16 @@ pub(super) struct Wanted<'a> {
     pub(super) command: &'a [String],
     pub(super) depends_on: Vec<TaskId>,
     pub(super) config: BTreeMap<String, Value>,
+    pub(super) new_project: NewProject,
+}
+
+/// What home a project gets that is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NewProject {
+    /// The caller's folder.
+    Here,
+    /// None: the caller stands where he stands by chance.
+    Homeless,
 }
 
 impl<'a> Wanted<'a> {
@@ -112,6 +135,7 @@ impl<'a> Wanted<'a> {
             command: &flags.command,
             depends_on: Vec::new(),
             config: BTreeMap::new(),
+            new_project: NewProject::Here,
         })
     }
 
@@ -122,7 +146,7 @@ impl<'a> Wanted<'a> {
         })
     }
 
-    /// Begins what is wanted; a name that we made up gives way to one that is taken.
+    /// Begins what is wanted; a name that we made up gives way to one that is taken, the project's as well as the task's.
     pub(super) fn by_free_name<T>(
         self,
         context: &Context,
@@ -130,11 +154,20 @@ impl<'a> Wanted<'a> {
         begin: impl Fn(&Submission) -> CliResult<T>,
     ) -> CliResult<T> {
         let made_up = self.task.is_none();
+        let mut looks = 0;
         let mut submission = self.submission(context, runner)?;
         let first = submission.task.task.clone();
         let mut n = 1;
         loop {
             match begin(&submission) {
+                // Meanwhile another process has given the project's name to its own folder.
+                Err(e)
+                    if e.kind() == Kind::Conflict
+                        && looks < NUMBERED
+                        && is_outdated(runner, &mut submission)? =>
+                {
+                    looks += 1;
+                }
                 Err(e) if made_up && e.kind() == Kind::Conflict && n < NUMBERED => {
                     n += 1;
                     submission.task.task = first.numbered(n);
@@ -147,18 +180,26 @@ impl<'a> Wanted<'a> {
     fn submission(self, context: &Context, runner: &Runner) -> CliResult<Submission> {
         let environment = context.environment();
         let here = context.cwd()?;
-        let project = self.place.project_or_own(context)?;
+        let named = self.place.named_project(context)?;
+        // A project's home is outside the tree: agents that work in it must not meet our files.
+        let outside = !here.starts_with(fsx::resolve(runner.tree.root().path()).map_err(TreeError::from)?);
+        let home = match (&named, self.new_project) {
+            (None, _) if outside => Home::Exactly(here.clone()),
+            (Some(_), NewProject::Here) if outside => Home::IfNew(here.clone()),
+            _ => Home::Unsaid,
+        };
+        let project = named.map_or_else(|| project_of(runner, &here), Ok)?;
         let parent_run_id = match (&self.place.parent_run_id, environment.get("JRUN_ID")) {
             (Some(run), _) => Some(run.clone()),
             (None, Some(id)) => Some(id.parse()?),
             (None, None) => None,
         };
+        // Before an agent is chosen, which may ask a person.
+        let cwd =
+            runner::usable_folder(&self.place.cwd.as_ref().map_or_else(|| here.clone(), |d| here.join(d)))?;
         let agent = match &self.place.agent {
             Some(agent) => agent.clone(),
-            None if self.command.is_empty() => {
-                let cwd = self.place.cwd.as_ref().map_or_else(|| here.clone(), |dir| here.join(dir));
-                agent_choice::default_agent(context, runner, &project, &cwd)?
-            }
+            None if self.command.is_empty() => agent_choice::default_agent(context, runner, &project, &cwd)?,
             None => "command".to_owned(),
         };
         let mut config = self.config;
@@ -172,23 +213,32 @@ impl<'a> Wanted<'a> {
             kind: self.kind,
             agent,
             prompt: self.prompt,
-            cwd: self.place.cwd.as_ref().map(|dir| here.join(dir)),
+            cwd: Some(cwd),
             command: self.command.to_vec(),
             config,
             depends_on: self.depends_on,
             parent_run_id,
-            // A project's home is outside the tree: agents that work in it must not meet our files.
-            project_root: (!here.starts_with(runner.tree.root().path())).then_some(here),
+            home,
             origin: Origin::default(),
         })
     }
 }
 
-fn named_after(folder: &std::path::Path) -> CliResult<ProjectId> {
-    folder.file_name().and_then(|n| ProjectId::from_name(&n.to_string_lossy())).ok_or_else(|| {
+/// The project of a folder, which may not be there yet.
+fn project_of(runner: &Runner, folder: &Path) -> CliResult<ProjectId> {
+    runner::project_of(runner, folder)?.ok_or_else(|| {
         CliError::new(Kind::Usage, format!("cannot name a project after {}", folder.display()))
             .with_hint("name one with --project")
     })
+}
+
+/// Looks the project of a submission up again, where its folder has told it; whether it is another one by now.
+fn is_outdated(runner: &Runner, submission: &mut Submission) -> CliResult<bool> {
+    let Home::Exactly(folder) = &submission.home else { return Ok(false) };
+    let project = project_of(runner, folder)?;
+    let outdated = project != submission.task.project;
+    submission.task.project = project;
+    Ok(outdated)
 }
 
 /// `KEY=VALUE`; a value that is JSON is taken as such, but a variable is text.

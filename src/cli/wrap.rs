@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, process::ExitCode};
 use super::{
     context::Context,
     error::{CliError, CliResult, Kind},
-    submission::{PlaceFlags, Wanted},
+    submission::{NewProject, PlaceFlags, Wanted},
 };
 use crate::{
     config::AgentType,
@@ -34,7 +34,7 @@ pub struct Args {
     /// Agent to run
     #[arg(long, value_name = "NAME")]
     agent: String,
-    /// Project to put the task in [default: $JRUN_PROJECT_ID, else named after the working folder]
+    /// Project to put the task in [default: $JRUN_PROJECT_ID, else the project of the working folder]
     #[arg(long, value_name = "ID")]
     project: Option<ProjectId>,
     /// Id of the new task [default: task-<date>-<time>-<agent>]
@@ -91,7 +91,6 @@ fn session(
     let place = PlaceFlags {
         project: args.project.clone(),
         agent: Some(args.agent.clone()),
-        cwd: Some(context.cwd()?),
         ..PlaceFlags::default()
     };
     let words = runner.redactor.commandline(&args.words).join(" ");
@@ -103,6 +102,7 @@ fn session(
         command,
         depends_on: Vec::new(),
         config: BTreeMap::new(),
+        new_project: NewProject::Here,
     };
     wanted.by_free_name(context, runner, |submission| {
         runner::begin_session(runner, submission).map_err(CliError::from)

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::core::Core;
 use crate::{
     process::claim::Claim,
-    runner::{self, Accepted, Result, RunnerError, Stopped, Submission},
+    runner::{self, Accepted, Result, ResumeRequest, RunnerError, Stopped, Submission},
     tree::{
         bus::{BusOwner, Draft, LookBack, Message, Posted},
         refs::{RunRef, TaskRef},
@@ -101,18 +101,19 @@ impl Core {
     ///
     /// # Errors
     /// If it has not ended, or is driven.
-    pub async fn resume(self: &Arc<Self>, task: TaskRef, asked: Option<Idempotency>) -> Result<Submitted> {
+    pub async fn resume(self: &Arc<Self>, task: TaskRef, request: ResumeRequest) -> Result<Submitted> {
         let core = self.clone();
         self.shutdown
             .owned(async move {
+                let asked = request.idempotency.clone();
                 if let Some(before) = core.accepted_before(&task, asked.as_ref()).await? {
                     return Ok(before);
                 }
-                let (runner, name, request) = (core.runner.clone(), task.clone(), asked.clone());
+                let (runner, name) = (core.runner.clone(), task.clone());
                 let resume = move || {
                     // Before the lock: of a task that is at work it is said that there is nothing to resume.
                     runner::must_be_resumable(&runner, &name)?;
-                    runner::resume(&runner, &name, request.as_ref())
+                    runner::resume(&runner, &name, &request)
                 };
                 match off_thread(resume).await {
                     Ok(accepted) => core.begin(accepted).await,

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     planner::{self, Limits},
+    process::identity::file_system,
     runner::{self, Begin, LoopEnd, Result, Runner, RunnerError},
     shutdown::Shutdown,
     tree::{
@@ -51,6 +52,8 @@ pub struct Core {
     pub index: Arc<Index>,
     /// What of it cannot be read.
     pub faults: Faults,
+    /// Which file system this process sees; see [`file_system`].
+    pub file_system: Option<String>,
     pub(super) updates: Updates,
     /// The tasks that we drive, with the tickets that we accepted ourselves before we drove them.
     driving: Mutex<HashSet<TaskRef>>,
@@ -85,6 +88,7 @@ impl Core {
             updates: Updates::new(seat, &runner.tree, &runner.environment),
             runner,
             faults: Faults::default(),
+            file_system: file_system(),
             hints,
             shutdown,
             driving: Mutex::default(),

@@ -39,7 +39,9 @@ pub use lock::{Lock, LockAttempt};
 pub use new_file::NewFile;
 pub use program::{ProgramFile, exchange_program, exists_outside, program_permissions, remove_outside};
 pub use rc_file::replace_outside;
-pub use read::{Entry, EntryKind, ReadFile, Stat, read_outside, read_regular_outside, resolve};
+pub use read::{
+    Entry, EntryKind, ReadFile, Stat, read_outside, read_regular_outside, resolve, usable_folder,
+};
 pub use rel::{BadRelPath, RelPath};
 pub use reserve::Reserved;
 pub use root::{Durability, Root};

@@ -279,6 +279,19 @@ pub fn resolve(path: &Path) -> Result<PathBuf> {
     Ok(absolute)
 }
 
+/// The canonical path of a folder that is not below a root: one that this process may list and enter.
+///
+/// # Errors
+/// If it is missing, is no folder, or is closed to us.
+pub fn usable_folder(path: &Path) -> io::Result<PathBuf> {
+    let real = path.canonicalize()?;
+    if !real.is_dir() {
+        return Err(rustix::io::Errno::NOTDIR.into());
+    }
+    rustix::fs::access(&real, rustix::fs::Access::READ_OK | rustix::fs::Access::EXEC_OK)?;
+    Ok(real)
+}
+
 /// Reads a small file that is not below a root: the configuration, a token, a prompt that a user names.
 ///
 /// # Errors

@@ -85,9 +85,11 @@ impl From<RunnerError> for HttpError {
     fn from(error: RunnerError) -> Self {
         match error {
             RunnerError::Tree(e) => e.into(),
-            RunnerError::Cycle(_) | RunnerError::Unanswerable { .. } => {
-                Self::caused(StatusCode::CONFLICT, &error)
-            }
+            RunnerError::Cycle(_)
+            | RunnerError::Unanswerable { .. }
+            | RunnerError::TaskFolder { .. }
+            | RunnerError::OtherFolder { .. }
+            | RunnerError::OtherHome { .. } => Self::caused(StatusCode::CONFLICT, &error),
             RunnerError::Reused { .. } => Self::caused(StatusCode::UNPROCESSABLE_ENTITY, &error),
             RunnerError::Shim { .. } => Self::caused(StatusCode::INTERNAL_SERVER_ERROR, &error),
             RunnerError::Agent(_) => {

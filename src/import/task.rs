@@ -11,7 +11,7 @@ use super::{
     source,
 };
 use crate::{
-    fsx::{RelPath, Root},
+    fsx::{RelPath, Root, usable_folder},
     telemetry::Redactor,
     tree::{
         Tree,
@@ -55,6 +55,7 @@ impl Found {
         redactor: &Redactor,
     ) -> Result<Self, Trouble> {
         let mut notes = Vec::new();
+        let home = source::text(from, &folder.parent().join("PROJECT-ROOT.txt")).ok().flatten();
         let runs = runs(from, folder, &task, redactor, &mut notes)?;
         let theirs = source::yaml(from, &folder.join("TASK-CONFIG.yaml")).unwrap_or_else(|e| {
             notes.push(e.chain());
@@ -65,8 +66,12 @@ impl Found {
         let bus = bus.map(|text| bus::understand(&text, &owner)).unwrap_or_default();
         notes.extend(bus.notes.iter().cloned());
         let is = |name: &str| source::has(from, &folder.join(name));
+        let config = config(theirs.unwrap_or_default(), home, &runs, &task);
+        if let Some(cwd) = config.cwd.as_ref().filter(|cwd| usable_folder(Path::new(cwd)).is_err()) {
+            notes.push(format!("its folder {cwd} is not there: make it before you resume the task"));
+        }
         Ok(Self {
-            config: config(theirs.unwrap_or_default(), &runs),
+            config,
             prompt: source::text(from, &folder.join("TASK.md"))?.unwrap_or_default(),
             done: is("DONE"),
             stop: STOPS.into_iter().any(is),
@@ -180,11 +185,11 @@ fn runs(
     Ok(runs)
 }
 
-/// Our settings of the task, from theirs and from its runs.
-fn config(theirs: Map<String, Value>, runs: &[RunInfo]) -> TaskConfig {
+/// Our settings of the task, from theirs, from its runs, and from the home of its project there.
+fn config(theirs: Map<String, Value>, home: Option<String>, runs: &[RunInfo], task: &TaskRef) -> TaskConfig {
     let text = |keys: &[&str]| keys.iter().find_map(|key| theirs.get(*key)?.as_str()).map(str::to_owned);
     let agent = text(&["agent", "agent_type"]).or_else(|| runs.last().map(|run| run.agent.clone()));
-    let cwd = text(&["cwd", "project_root", "working_dir"]).filter(|dir| Path::new(dir).is_absolute());
+    let cwd = folder(text(&["cwd", "project_root", "working_dir"]), home, runs, task);
     let depends_on = match theirs.get("depends_on") {
         Some(Value::Array(ids)) => ids.iter().filter_map(|id| id.as_str()?.parse::<TaskId>().ok()).collect(),
         Some(Value::String(ids)) => ids.split(',').filter_map(|id| id.trim().parse().ok()).collect(),
@@ -207,6 +212,17 @@ fn config(theirs: Map<String, Value>, runs: &[RunInfo]) -> TaskConfig {
         config: BTreeMap::new(),
         extra,
     }
+}
+
+/// The folder that the task is to work in when it is taken up again: the one that it names, else the one of its last run,
+/// else the home of its project there. `None`: it worked in its own.
+fn folder(named: Option<String>, home: Option<String>, runs: &[RunInfo], task: &TaskRef) -> Option<String> {
+    let of_run = runs.iter().rev().find_map(|run| run.cwd.clone());
+    let home = home.map(|text| text.trim_end_matches(['\n', '\r']).to_owned());
+    let is_absolute = |dir: &String| Path::new(dir).is_absolute();
+    let folder = named.filter(is_absolute).or(of_run.filter(is_absolute)).or(home.filter(is_absolute))?;
+    let own = Path::new(task.project.as_str()).join(task.task.as_str());
+    (!Path::new(&folder).ends_with(own)).then_some(folder)
 }
 
 /// Where a task says that it was imported from, if it does.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::fsx;
 
@@ -145,6 +146,22 @@ pub fn host() -> String {
     nix::unistd::gethostname().map_or_else(|_| "unknown".to_owned(), |n| n.to_string_lossy().into_owned())
 }
 
+/// What this process sees under the paths of its file system, as a word: two processes that say the same see the same
+/// files. It is a digest of the boot, the mount namespace and the root folder. `None`: the kernel does not tell.
+#[must_use]
+pub fn file_system() -> Option<String> {
+    let boot = boot_id();
+    let mounts = rustix::fs::readlink("/proc/self/ns/mnt", Vec::new()).ok()?;
+    let top = rustix::fs::stat("/").ok()?;
+    if boot == "unknown" {
+        return None;
+    }
+    let said = format!("{boot} {} {} {}", mounts.to_string_lossy(), top.st_dev, top.st_ino);
+    let digest: [u8; 32] = Sha256::digest(said.as_bytes()).into();
+    let (half, _) = digest.split_first_chunk::<16>()?;
+    Some(format!("{:032x}", u128::from_be_bytes(*half)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,6 +190,13 @@ mod tests {
                 "{state} {threads}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_seen_of_the_file_system_is_the_same_each_time() {
+        let said = file_system().unwrap();
+        assert_eq!((said.len(), file_system()), (32, Some(said.clone())));
+        assert!(!said.contains(&boot_id()[..8]));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{
     Runner, diversify,
     environment::run_of,
     error::Result,
-    launch,
+    folder,
     new_run::{NewRun, make_run},
 };
 use crate::{
@@ -22,7 +22,7 @@ pub(super) fn make_next_run(runner: &Runner, lock: &TaskLock, last: &RunInfo) ->
     let task = lock.task();
     let config = runner.tree.task_config(task)?;
     let failed = matches!(last.status, RunStatus::Failed | RunStatus::Crashed);
-    let cwd = launch::work_folder(runner, task, &config, None)?;
+    let cwd = folder::of_task(runner, task, &config)?;
     let other = failed.then(|| diversify::after_failure(runner, &cwd, &last.agent)).transpose()?.flatten();
     let agent = other.unwrap_or_else(|| last.agent.clone());
     let agent_type = agents::find(&*runner.config_in(&cwd)?, &agent)?.agent_type;

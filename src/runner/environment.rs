@@ -12,8 +12,8 @@ use crate::{
     tree::{refs::RunRef, run_info::RunInfo},
 };
 
-/// Variables of the daemon's service manager, and marks of an agent that we may run inside of.
-const NOT_INHERITED: [&str; 10] = [
+/// Variables of the daemon's service manager and of the shell that started us, and marks of an agent that we may run inside of.
+const NOT_INHERITED: [&str; 11] = [
     "CLAUDECODE",
     "CONDUCTOR_API_KEY",
     "CONDUCTOR_HANDOFF",
@@ -21,6 +21,7 @@ const NOT_INHERITED: [&str; 10] = [
     "LISTEN_FDS",
     "LISTEN_PID",
     "NOTIFY_SOCKET",
+    "OLDPWD",
     "WATCHDOG_PID",
     "WATCHDOG_USEC",
     "INVOCATION_ID",
@@ -94,6 +95,10 @@ fn place(runner: &Runner, info: &RunInfo) -> Vec<(OsString, OsString)> {
         ("JRUN_RUNS_DIR".into(), path(&task.runs())),
         ("JRUN_MESSAGE_BUS".into(), path(&task.bus())),
     ];
+    if let Some(cwd) = &info.cwd {
+        // The daemon's own says where the daemon stands, and programs believe it.
+        vars.push(("PWD".into(), cwd.into()));
+    }
     if let Some(parent) = &info.parent_run_id {
         vars.push(("JRUN_PARENT_ID".into(), parent.as_str().into()));
     }

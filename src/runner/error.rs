@@ -5,7 +5,12 @@ use std::path::PathBuf;
 use crate::{
     agents::AgentError,
     config::ConfigError,
-    tree::{TreeError, bus::MessageType, ids::MsgId},
+    tree::{
+        TreeError,
+        bus::MessageType,
+        ids::{MsgId, ProjectId},
+        refs::TaskRef,
+    },
 };
 
 /// Result of the runner.
@@ -30,6 +35,34 @@ pub enum RunnerError {
         path: PathBuf,
         /// Fits after the path.
         problem: String,
+    },
+    /// The working folder that an accepted task has on record.
+    #[error("the working folder {} of the task {problem}", path.display())]
+    TaskFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Fits after the path.
+        problem: String,
+        /// The file that names it.
+        config: PathBuf,
+    },
+    /// A task that is there already, asked for in another folder than its own.
+    #[error("task {task} works in {}, not in {}", folder.display(), named.display())]
+    OtherFolder {
+        /// The task.
+        task: TaskRef,
+        /// Where it works.
+        folder: PathBuf,
+        /// Where the caller wants it.
+        named: PathBuf,
+    },
+    /// A project that was meant for one folder and is the project of another.
+    #[error("project {project} has another home than {}", home.display())]
+    OtherHome {
+        /// The project.
+        project: ProjectId,
+        /// The folder that was meant.
+        home: PathBuf,
     },
     /// A submission that cannot be meant.
     #[error("{0}")]

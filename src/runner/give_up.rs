@@ -56,6 +56,10 @@ fn lasting(error: &RunnerError) -> Option<Fault> {
         RunnerError::Tree(TreeError::Fs(e)) if e.kind() == FsErrorKind::TooLarge => {
             Some(Fault { path: e.path.clone(), problem: format!("cannot be used: {}", e.source) })
         }
+        // The next run would work in no other folder.
+        RunnerError::TaskFolder { path, problem, .. } => {
+            Some(Fault { path: path.clone(), problem: problem.clone() })
+        }
         _ => None,
     }
 }

@@ -21,7 +21,7 @@ use crate::{
         spec::{LaunchSpec, ShimReport, StdinPlan},
     },
     telemetry::is_secret_name,
-    tree::{FsErrorKind, TreeError, format, refs::TaskRef, run_info::RunInfo, task::TaskConfig},
+    tree::{FsErrorKind, TreeError, format, run_info::RunInfo, task::TaskConfig},
 };
 
 /// What an agent has in a variable with a secret name is looked for in its command line from this length on, in bytes.
@@ -110,31 +110,6 @@ pub fn rehearse(runner: &Runner, agent: &str, cwd: &Path) -> Result<Rehearsal> {
         argv: runner.redactor.commandline(&command.argv),
         variables: set.chain(token).map(str::to_owned).collect(),
     })
-}
-
-/// The working folder of a task's agent: its own setting, else the project's, else the task's folder.
-pub(super) fn work_folder(
-    runner: &Runner,
-    task: &TaskRef,
-    config: &TaskConfig,
-    new_project_root: Option<&Path>,
-) -> Result<PathBuf> {
-    let root = runner.tree.root();
-    let marker = root.read_opt(&task.project_dir().root_marker(), 64 * 1024)?;
-    let of_project = marker.map(|bytes| PathBuf::from(String::from_utf8_lossy(&bytes).trim()));
-    let of_project = of_project.or_else(|| new_project_root.map(Path::to_owned));
-    let Some(folder) = config.cwd.as_ref().map(PathBuf::from).or(of_project) else {
-        return Ok(root.absolute(task.dir().path()));
-    };
-    let bad = |problem: &str| RunnerError::WorkFolder { path: folder.clone(), problem: problem.to_owned() };
-    if !folder.is_absolute() {
-        return Err(bad("is not an absolute path"));
-    }
-    match folder.metadata() {
-        Err(e) => Err(bad(&format!("cannot be used: {e}"))),
-        Ok(meta) if !meta.is_dir() => Err(bad("is not a folder")),
-        Ok(_) => Ok(folder),
-    }
 }
 
 /// Starts the shim of a run. Whatever comes of it is in the run's folder afterwards.

@@ -31,7 +31,7 @@ pub(super) fn compose(runner: &Runner, info: &RunInfo, prompt: &str) -> String {
          - other types: DECISION, ERROR, QUESTION\n\
          - `run-agent bus read --tail 20` shows what others wrote\n\n\
          # How to delegate\n\n\
-         - `run-agent job --agent {agent} --prompt \"…\"` runs an agent as a task of its own in this project and prints its answer\n\
+         - `run-agent job --agent {agent} --prompt \"…\"` runs an agent, in the folder where you call it, as a task of its own in this project, and prints its answer\n\
          {SEPARATOR}{prompt}",
         project = info.project_id,
         task = info.task_id,

@@ -1,9 +1,11 @@
 //! Taking up a task again that has ended.
 
+use std::path::{Path, PathBuf};
+
 use super::{
     Runner, again,
     error::{Result, RunnerError},
-    launch,
+    folder, launch,
     new_run::{NewRun, discard_unaccepted, make_run, some_ticket_is_unreadable},
     once,
     submit::{Accepted, holder},
@@ -15,12 +17,22 @@ use crate::{
     },
 };
 
-/// Takes up a task again: its markers go, and a new ticket comes. `asked` is the request, where it may be sent again.
+/// What a caller says who wants a task taken up again.
+#[derive(Debug, Clone, Default)]
+pub struct ResumeRequest {
+    /// Which request it is, where it may be sent again.
+    pub idempotency: Option<Idempotency>,
+    /// The folder that the caller takes for the task's.
+    pub folder: Option<PathBuf>,
+}
+
+/// Takes up a task again: its markers go, and a new ticket comes.
 ///
 /// # Errors
+/// [`RunnerError::OtherFolder`] if the task works in another folder than the caller says;
 /// [`RunnerError::Refused`] if the task has neither DONE nor STOP and has not failed; [`TreeError::Locked`]
 /// while somebody drives it.
-pub fn resume(runner: &Runner, task: &TaskRef, asked: Option<&Idempotency>) -> Result<Accepted> {
+pub fn resume(runner: &Runner, task: &TaskRef, request: &ResumeRequest) -> Result<Accepted> {
     let tree = &runner.tree;
     let root = tree.root();
     must_exist(runner, task)?;
@@ -31,13 +43,14 @@ pub fn resume(runner: &Runner, task: &TaskRef, asked: Option<&Idempotency>) -> R
     }
     must_be_resumable(runner, task)?;
     let config = tree.task_config(task)?;
-    let cwd = launch::work_folder(runner, task, &config, None)?;
+    folder::must_work_in(runner, task, request.folder.as_deref())?;
+    let cwd = folder::of_task(runner, task, &config)?;
     launch::check(runner, &config, &cwd)?;
     discard_unaccepted(runner, task, None)?;
     // The record of the end goes last: with it alone a crash in between can be resumed again.
     root.remove(&done)?;
     root.remove(&stop)?;
-    let accepted = new_loop(runner, lock, task, (&cwd, asked))?;
+    let accepted = new_loop(runner, lock, task, (&cwd, request.idempotency.as_ref()))?;
     accepted.lock.clear_end(tree)?;
     Ok(accepted)
 }
@@ -46,7 +59,7 @@ fn new_loop(
     runner: &Runner,
     lock: TaskLock,
     task: &TaskRef,
-    (cwd, asked): (&std::path::Path, Option<&Idempotency>),
+    (cwd, asked): (&Path, Option<&Idempotency>),
 ) -> Result<Accepted> {
     let tree = &runner.tree;
     let mut config = tree.task_config(task)?;

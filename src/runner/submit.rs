@@ -3,16 +3,19 @@
 //! Order: task folder, TASK.md, TASK-CONFIG.yaml, run folder (`created`, prompt.md), ticket. The ticket is the
 //! commit: a crash before it leaves a task that was never accepted, which the next submission of the same id takes over.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde_json::Value;
 
 use super::{
     Runner,
     error::{Result, RunnerError},
-    launch,
+    folder, launch,
     new_run::{NewRun, discard_unaccepted, make_run, some_ticket_is_unreadable},
-    thread,
+    project, thread,
 };
 use crate::fsx::Batch;
 use crate::tree::{
@@ -38,7 +41,7 @@ pub struct Submission {
     pub agent: String,
     /// What is to be done.
     pub prompt: String,
-    /// Working folder of the agent.
+    /// Working folder of the agent; without one, the project's home, else the task's own folder.
     pub cwd: Option<PathBuf>,
     /// Program and arguments, for an agent given on the command line.
     pub command: Vec<String>,
@@ -48,10 +51,22 @@ pub struct Submission {
     pub depends_on: Vec<TaskId>,
     /// The run whose agent asks.
     pub parent_run_id: Option<RunId>,
-    /// The project's work folder, should the project be new.
-    pub project_root: Option<PathBuf>,
+    /// The project's home.
+    pub home: Home,
     /// What it comes from.
     pub origin: Origin,
+}
+
+/// What a submission says of its project's home.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Home {
+    /// Nothing: a new project gets none.
+    #[default]
+    Unsaid,
+    /// A new project gets this one; one that is there keeps its own.
+    IfNew(PathBuf),
+    /// The project was looked up by this folder, and must be its.
+    Exactly(PathBuf),
 }
 
 /// What a submission comes from.
@@ -128,11 +143,11 @@ pub(super) fn lay_out<'a>(runner: &'a Runner, submission: &Submission) -> Result
     if submission.prompt.trim().is_empty() {
         return Err(RunnerError::Refused("the prompt is empty".to_owned()));
     }
-    let config = TaskConfig {
+    let mut config = TaskConfig {
         version: 1,
         agent: submission.agent.clone(),
         kind: submission.kind,
-        cwd: submission.cwd.as_ref().map(|p| p.display().to_string()),
+        cwd: None,
         command: submission.command.clone(),
         depends_on: submission.depends_on.clone(),
         parent_run_id: submission.parent_run_id.clone(),
@@ -145,19 +160,23 @@ pub(super) fn lay_out<'a>(runner: &'a Runner, submission: &Submission) -> Result
     if let Some(ring) = dependency::cycle(&runner.tree, task, &submission.depends_on)? {
         return Err(RunnerError::Cycle(ring.iter().map(TaskId::as_str).collect::<Vec<_>>().join(" -> ")));
     }
-    let cwd = launch::work_folder(runner, task, &config, submission.project_root.as_deref())?;
+    let folder = folder::of_new(runner, task, submission.cwd.as_deref())?;
+    // Its own folder is not on record: the task finds it wherever the tree lies.
+    config.cwd = folder.as_ref().map(|folder| folder.display().to_string());
+    let cwd = folder.unwrap_or_else(|| runner.tree.root().absolute(task.dir().path()));
     let checked = launch::check(runner, &config, &cwd)?;
+    let home = home(runner, submission)?;
     // Last: what is wrong with the request itself is said before what it refers to.
     let link = submission.origin.thread.as_ref().map(|parent| thread::link(runner, parent)).transpose()?;
 
     let root = runner.tree.root();
     // Nothing of it counts before the ticket does, and the ticket comes when all of it is durable.
     let mut batch = root.batch();
-    if batch.mkdir(task.project_dir().path())?
-        && let Some(home) = &submission.project_root
-    {
-        batch.write(&task.project_dir().root_marker(), format!("{}\n", home.display()).as_bytes())?;
+    if let Some(home) = &home {
+        project::publish(runner, &task.project, home)?;
+        must_be_home(runner, submission, home)?;
     }
+    batch.mkdir(task.project_dir().path())?;
     let fresh = batch.mkdir(task.dir().path())?;
     let lock = runner.tree.lock_task(task, &holder())?;
     if !fresh {
@@ -185,6 +204,27 @@ pub(super) fn lay_out<'a>(runner: &'a Runner, submission: &Submission) -> Result
         },
     )?;
     Ok(LaidOut { batch, lock, run, link })
+}
+
+/// The home for a project that is new, by its canonical path. Checks what the submission says of one that is there.
+fn home(runner: &Runner, submission: &Submission) -> Result<Option<PathBuf>> {
+    let (Home::IfNew(named) | Home::Exactly(named)) = &submission.home else { return Ok(None) };
+    let home = folder::usable(named)?;
+    if runner.tree.root().exists(submission.task.project_dir().path())? {
+        must_be_home(runner, submission, &home)?;
+        return Ok(None);
+    }
+    project::check_home(runner, &home)?;
+    Ok(Some(home))
+}
+
+/// Refuses a project that was looked up by a folder, and belongs to another by now.
+fn must_be_home(runner: &Runner, submission: &Submission, home: &Path) -> Result<()> {
+    let project = &submission.task.project;
+    if matches!(submission.home, Home::Exactly(_)) && !project::is_home(runner, project, home)? {
+        return Err(RunnerError::OtherHome { project: project.clone(), home: home.to_owned() });
+    }
+    Ok(())
 }
 
 /// How the holder of a task's lock names itself, for people.

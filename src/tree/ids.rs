@@ -155,6 +155,12 @@ impl ProjectId {
     pub fn from_name(name: &str) -> Option<Self> {
         slug(name, 60).parse().ok()
     }
+
+    /// The same id with a number behind it, for when the first is taken.
+    #[must_use]
+    pub fn numbered(&self, n: u32) -> Self {
+        Self(format!("{}-{n}", self.0))
+    }
 }
 
 impl RunId {

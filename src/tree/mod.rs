@@ -16,6 +16,7 @@ pub mod known_programs;
 pub mod login;
 pub mod outbox;
 pub mod paths;
+mod project;
 pub mod refs;
 pub mod run_info;
 pub mod self_update;

@@ -52,7 +52,8 @@ pub struct TaskConfig {
     /// A loop or a single run.
     #[serde(default)]
     pub kind: TaskKind,
-    /// Working folder of the agent; absent: the project's, else the task's own.
+    /// Working folder of the agent in every run, by its canonical path. Absent: that of the oldest run, else the project's
+    /// home, else the task's own.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cwd: Option<String>,
     /// Program and arguments, for an agent given on the command line.

@@ -18,14 +18,14 @@ use super::{
         flags::{JsonFlag, duration},
         interrupt::Interrupts,
         print::Form,
-        submission::{PlaceFlags, Wanted},
+        submission::{NewProject, PlaceFlags, Wanted},
         table::Table,
     },
     todo::{self, Item},
 };
 use crate::{
     fsx,
-    runner::{self, Runner},
+    runner::{self, ResumeRequest, Runner},
     tree::{TreeError, refs::TaskRef, task::TaskKind, task_end::EndStatus},
     view::{
         scan::{self, Tickets},
@@ -87,6 +87,9 @@ struct Row {
     ticked: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<TaskStatus>,
+    /// The folder that its agent works in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cwd: Option<String>,
 }
 
 /// Works through the list.
@@ -138,7 +141,7 @@ fn read(args: &Args, context: &Context) -> CliResult<(PathBuf, String)> {
 fn next(args: &Args, context: &Context, runner: &Runner, tried: &HashSet<String>) -> CliResult<Option<Item>> {
     let (_, text) = read(args, context)?;
     for item in todo::items(&text).into_iter().filter(|item| !item.done && !tried.contains(&item.text)) {
-        let Some(task) = task_of(args, context, &item)? else { continue };
+        let Some(task) = task_of(args, context, runner, &item)? else { continue };
         match standing(runner, &task)? {
             Some(TaskStatus::Failed | TaskStatus::Stopped | TaskStatus::Idle) if !args.retry => {}
             _ => return Ok(Some(item)),
@@ -147,9 +150,9 @@ fn next(args: &Args, context: &Context, runner: &Runner, tried: &HashSet<String>
     Ok(None)
 }
 
-fn task_of(args: &Args, context: &Context, item: &Item) -> CliResult<Option<TaskRef>> {
+fn task_of(args: &Args, context: &Context, runner: &Runner, item: &Item) -> CliResult<Option<TaskRef>> {
     let Some(task) = item.task() else { return Ok(None) };
-    let project = args.place.project_or_own(context)?;
+    let project = args.place.project_or_own(context, runner)?;
     Ok(Some(TaskRef { project, task }))
 }
 
@@ -166,7 +169,7 @@ fn standing(runner: &Runner, task: &TaskRef) -> CliResult<Option<TaskStatus>> {
 
 /// Brings an item's task to its end, and ticks its box if it is completed. How the loop ended, if we drove it.
 fn work(args: &Args, context: &Context, runner: &Runner, item: &Item) -> CliResult<Option<EndStatus>> {
-    let Some(task) = task_of(args, context, item)? else { return Ok(None) };
+    let Some(task) = task_of(args, context, runner, item)? else { return Ok(None) };
     let mut end = None;
     context.printer().word(&format!("item: {}", item.text))?;
     match standing(runner, &task)? {
@@ -180,12 +183,13 @@ fn work(args: &Args, context: &Context, runner: &Runner, item: &Item) -> CliResu
                 command: &args.command,
                 depends_on: Vec::new(),
                 config: BTreeMap::new(),
+                new_project: NewProject::Here,
             };
             let accepted = wanted.accept(context, runner)?;
             end = Some(attend::to_the_end(context, runner, accepted, Show::of(args.place.follow))?.0.status);
         }
         Some(TaskStatus::Failed | TaskStatus::Stopped | TaskStatus::Idle) => {
-            let accepted = runner::resume(runner, &task, None)?;
+            let accepted = runner::resume(runner, &task, &ResumeRequest::default())?;
             end = Some(attend::to_the_end(context, runner, accepted, Show::of(args.place.follow))?.0.status);
         }
         // Somebody has it, or had: who waits for it drives it.
@@ -230,10 +234,11 @@ fn tick(path: &Path, text: &str, item: &Item) -> CliResult<()> {
 fn rows(args: &Args, context: &Context, runner: &Runner) -> CliResult<Vec<Row>> {
     let (_, text) = read(args, context)?;
     let row = |item: Item| {
-        let task = task_of(args, context, &item)?;
+        let task = task_of(args, context, runner, &item)?;
         let status = task.as_ref().map(|task| standing(runner, task)).transpose()?.flatten();
+        let cwd = task.as_ref().and_then(|task| runner.tree.task_config(task).ok()?.cwd);
         let task = task.map(|task| task.to_string());
-        Ok(Row { ticked: item.done, item: item.text, task, status })
+        Ok(Row { ticked: item.done, item: item.text, task, status, cwd })
     };
     todo::items(&text).into_iter().map(row).collect()
 }

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::{
     Call,
-    names::project,
+    folder::{Destination, Named},
+    names::task_path,
     wait::{self, To},
 };
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
         agent_choice,
         error::{CliError, CliResult, Kind},
         print::Form,
-        submission::{self, SubmissionFlags},
+        submission::{self, PlaceFlags, SubmissionFlags},
     },
     fsx,
     tree::{
@@ -25,6 +26,9 @@ use crate::{
         refs::TaskRef,
     },
 };
+
+/// How often a project is looked up again whose name another folder has got meanwhile.
+const LOOKS: u32 = 100;
 
 /// What is done with work.
 #[derive(Debug, Subcommand)]
@@ -57,7 +61,7 @@ pub(super) struct Submit {
     /// Handling of an existing task: create refuses it, attach joins it, resume resumes it
     #[arg(long, value_name = "MODE", default_value = "create", value_parser = ["create", "attach", "resume"])]
     attach_mode: String,
-    /// Working folder of the project if it is new
+    /// Home of the project if it is new [default: the working folder]
     #[arg(long, value_name = "DIR")]
     project_root: Option<PathBuf>,
     /// Wait until the task has ended
@@ -77,9 +81,12 @@ pub(super) struct Batch {
     /// File with one task per line, as JSON
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Project to put the tasks in [default: $JRUN_PROJECT_ID]
+    /// Project to put the tasks in [default: $JRUN_PROJECT_ID, else the project of the working folder]
     #[arg(long, value_name = "ID")]
     project: Option<ProjectId>,
+    /// Folder that the agents work in [default: the working folder, if the daemon sees it]
+    #[arg(long, value_name = "DIR")]
+    cwd: Option<PathBuf>,
     /// Agent for lines that name none [default: `defaults.agent`, else the only one that the daemon can use]
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
@@ -117,34 +124,36 @@ fn submit(args: &Submit, call: &Call<'_>) -> CliResult<ExitCode> {
             ));
     }
     let prompt = submission::prompt(&args.what)?;
-    let task = TaskRef {
-        project: place.project_or_own(call.context)?,
-        task: match &args.what.task {
-            Some(task) => task.clone(),
-            None => made_up(&prompt, call),
-        },
+    let id = match &args.what.task {
+        Some(task) => task.clone(),
+        None => made_up(&prompt, call),
     };
+    let named = Named { cwd: place.cwd.as_deref(), project_root: args.project_root.as_deref() };
+    let project = place.named_project(call.context)?;
     let config: serde_json::Map<String, Value> = place.config_key.iter().cloned().collect();
     let mut body = json!({
-        "project_id": task.project, "task_id": task.task, "prompt": prompt, "depends_on": args.depends_on,
+        "task_id": id, "prompt": prompt, "depends_on": args.depends_on,
         "agent_type": agent(place.agent.as_deref(), call)?, "attach_mode": args.attach_mode, "config": config,
     });
-    let optional = [
-        ("cwd", place.cwd.as_ref().map(|p| json!(p))),
-        ("project_root", args.project_root.as_ref().map(|p| json!(p))),
-        ("parent_run_id", place.parent_run_id.as_ref().map(|id| json!(id))),
-    ];
-    for (key, value) in optional {
-        if let Some(value) = value {
-            body[key] = value;
-        }
+    if let Some(parent) = &place.parent_run_id {
+        body["parent_run_id"] = json!(parent);
     }
     for (key, value) in [("timeout", &place.timeout), ("max_run_time", &place.max_run_time)] {
         if let Some(value) = value {
             body["config"][key] = json!(value);
         }
     }
-    let started = call.client.post("/api/v1/tasks", Some(&body))?;
+    let started = match project {
+        // A task that is there works in its own folder, wherever the caller stands.
+        Some(project)
+            if args.attach_mode != "create" && named.is_empty() && is_there(call, &project, &id)? =>
+        {
+            body["project_id"] = json!(project);
+            call.client.post("/api/v1/tasks", Some(&body))?
+        }
+        project => post(call, &mut Destination::resolve(call, project, named)?, named, body)?,
+    };
+    let task = accepted(&started)?;
     if !(args.wait || place.follow) {
         return said(call, &started);
     }
@@ -170,7 +179,9 @@ fn batch(args: &Batch, call: &Call<'_>) -> CliResult<ExitCode> {
         })?;
         lines.push(line);
     }
-    let project = project(args.project.as_ref(), call)?;
+    let place = PlaceFlags { project: args.project.clone(), ..PlaceFlags::default() };
+    let named = Named { cwd: args.cwd.as_deref(), project_root: None };
+    let mut there = Destination::resolve(call, place.named_project(call.context)?, named)?;
     let mut tasks = Vec::new();
     for line in lines {
         let task = match line.task_id {
@@ -179,11 +190,10 @@ fn batch(args: &Batch, call: &Call<'_>) -> CliResult<ExitCode> {
         };
         let agent = agent(line.agent_type.as_deref().or(args.agent.as_deref()), call)?;
         let body = json!({
-            "project_id": project, "task_id": task, "prompt": line.prompt, "agent_type": agent,
-            "depends_on": line.depends_on,
+            "task_id": task, "prompt": line.prompt, "agent_type": agent, "depends_on": line.depends_on,
         });
-        let started = call.client.post("/api/v1/tasks", Some(&body))?;
-        tasks.push(TaskRef { project: project.clone(), task });
+        let started = post(call, &mut there, named, body)?;
+        tasks.push(accepted(&started)?);
         if call.form == Form::Json && !args.wait {
             call.context.printer().jsonl(&started)?;
         } else {
@@ -195,6 +205,38 @@ fn batch(args: &Batch, call: &Call<'_>) -> CliResult<ExitCode> {
     }
     let ended = wait::until_ended(call, &tasks, None)?;
     finished(call, &ended)
+}
+
+/// Submits a task to where work goes; a name that we made up for its project gives way to one that is taken.
+fn post(call: &Call<'_>, there: &mut Destination, named: Named<'_>, mut body: Value) -> CliResult<Value> {
+    let mut looks = 0;
+    loop {
+        body["project_id"] = json!(there.project);
+        for (key, value) in there.fields() {
+            body[key] = value;
+        }
+        match call.client.post("/api/v1/tasks", Some(&body)) {
+            Err(e) if e.kind() == Kind::Conflict && looks < LOOKS && there.is_outdated(call, named)? => {
+                looks += 1;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// The task that an answer is about.
+fn accepted(started: &Value) -> CliResult<TaskRef> {
+    let text = |key: &str| started[key].as_str().unwrap_or_default();
+    Ok(TaskRef { project: text("project_id").parse()?, task: text("task_id").parse()? })
+}
+
+fn is_there(call: &Call<'_>, project: &ProjectId, task: &TaskId) -> CliResult<bool> {
+    let task = TaskRef { project: project.clone(), task: task.clone() };
+    match call.client.get(&task_path(&task)) {
+        Ok(_) => Ok(true),
+        Err(e) if e.kind() == Kind::NotFound => Ok(false),
+        Err(e) => Err(e),
+    }
 }
 
 /// A name that nobody gave; the daemon refuses one that is taken.
@@ -237,7 +279,8 @@ fn tell(call: &Call<'_>, started: &Value) -> CliResult<()> {
         _ => String::new(),
     };
     let name = format!("{}/{}/{}", text("project_id"), text("task_id"), text("run_id"));
-    call.context.printer().word(&format!("{name} {}{place}", text("status")))
+    let works_in = started["cwd"].as_str().map(|cwd| format!("\n  works in {cwd}")).unwrap_or_default();
+    call.context.printer().word(&format!("{name} {}{place}{works_in}", text("status")))
 }
 
 fn said(call: &Call<'_>, started: &Value) -> CliResult<ExitCode> {

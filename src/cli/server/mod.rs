@@ -5,6 +5,7 @@
 
 mod bus;
 mod client;
+mod folder;
 mod job;
 mod names;
 mod project;

@@ -104,7 +104,8 @@ fn said(call: &Call<'_>, task: &TaskRef, what: &str, answer: Value) -> CliResult
         let answer = if answer.is_null() { json!({ "status": what }) } else { answer };
         call.context.printer().json(&answer)?;
     } else {
-        call.context.printer().word(&format!("task {task}: {what}"))?;
+        let works_in = answer["cwd"].as_str().map(|cwd| format!("\n  works in {cwd}")).unwrap_or_default();
+        call.context.printer().word(&format!("task {task}: {what}{works_in}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

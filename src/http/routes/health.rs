@@ -66,6 +66,7 @@ fn status(api: &Api) -> Result<Response> {
         uptime_seconds: api.core.uptime().as_secs_f64(),
         configured_agents: api.core.runner.config.agents.keys().map(AsRef::as_ref).collect(),
         version: VERSION,
+        file_system: api.core.file_system.as_deref(),
         running_tasks: tasks.collect(),
         queued_tasks_count,
         live_tasks_count,

@@ -7,7 +7,7 @@ use super::{
     no_content, off_thread,
     page::{PAGE, window},
     project_runs::with_files,
-    tasks::{SELECTION, may_start, task_query},
+    tasks::{SELECTION, may_start, task_query, works_in},
 };
 use crate::{
     daemon,
@@ -17,6 +17,7 @@ use crate::{
         error::{Result, json},
         wire,
     },
+    runner::ResumeRequest,
     tree::{ids::ProjectId, refs::TaskRef},
     view::index::TaskSummary,
 };
@@ -96,12 +97,14 @@ async fn resume(call: Call, task: TaskRef) -> Result<Response> {
     let api = call.api;
     api.task(&task)?;
     may_start(&api)?;
-    let submitted = api.core.resume(task.clone(), None).await?;
+    let submitted = api.core.resume(task.clone(), ResumeRequest::default()).await?;
+    let known = api.core.index.task(&task);
     let resumed = wire::Resumed {
         project_id: &task.project,
         task_id: &task.task,
         resumed: true,
         run_id: &submitted.run.run,
+        cwd: known.as_ref().and_then(|t| works_in(t, &submitted.run)),
     };
     Ok(json(StatusCode::OK, &resumed))
 }

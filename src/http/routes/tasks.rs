@@ -1,5 +1,7 @@
 //! `/api/v1/tasks`.
 
+use std::path::PathBuf;
+
 use http::StatusCode;
 use warp::reply::Response;
 
@@ -16,13 +18,13 @@ use crate::{
         error::{HttpError, Result, json},
         wire,
     },
-    runner::{self, Origin, Submission},
+    runner::{self, Home, Origin, ResumeRequest, Submission},
     tree::{
         ids::{ProjectId, TaskId},
-        refs::TaskRef,
+        refs::{RunRef, TaskRef},
         task::TaskKind,
     },
-    view::index::{Sort, Standing, TaskFilter, TaskQuery, TaskSort, Window},
+    view::index::{Sort, Standing, TaskFilter, TaskQuery, TaskSort, TaskSummary, Window},
 };
 
 /// Of which project a task is.
@@ -58,7 +60,10 @@ pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
         post("/api/v1/tasks", "Create a task, attach to one, or take one up again")
             .about(
                 "`attach_mode` says what becomes of a task that is there already: `create` refuses (409), `attach` \
-                 answers with the run that its live loop is at, `resume` resumes it.",
+                 answers with the run that its live loop is at, `resume` resumes it.\n\nThe agent works in `cwd`, else in \
+                 `project_root`, else in the project's home, else in the task's own folder. The folder belongs to the task: \
+                 every restart and every `resume` works there. A named folder that cannot be used is refused (400), and so is \
+                 one that differs from the folder of an existing task (409).",
             )
             .params(&[IDEMPOTENCY_KEY])
             .takes::<wire::NewTask>()
@@ -91,35 +96,46 @@ async fn create(call: Call) -> Result<Response> {
     if new.thread_message_type.is_some() && new.thread_parent.is_none() {
         return Err(HttpError::bad_request("thread_message_type goes with thread_parent"));
     }
+    if new.home_must_match && new.project_root.is_none() {
+        return Err(HttpError::bad_request("home_must_match goes with project_root"));
+    }
+    // The agent works in `cwd`; a caller who names the project's work folder alone means that one.
+    let folder = new.cwd.or_else(|| new.project_root.clone());
     let task = TaskRef { project: new.project_id, task: new.task_id };
     let exists = || api.core.index.task(&task).is_some_and(|t| !t.runs.is_empty());
     let submitted = match new.attach_mode {
         // Attaching changes nothing; but the same request may have made the task, and that holds when it has ended.
         wire::AttachMode::Attach if exists() => {
-            match api.core.accepted_before(&task, idempotency.as_ref()).await? {
-                Some(before) => before,
-                None => attached(&api, &task)?,
-            }
+            let before = api.core.accepted_before(&task, idempotency.as_ref()).await?;
+            if let Some(before) = before { before } else { attached(&api, &task, folder).await? }
         }
-        wire::AttachMode::Resume if exists() => api.core.resume(task.clone(), idempotency).await?,
+        wire::AttachMode::Resume if exists() => {
+            let asked = ResumeRequest { idempotency, folder };
+            api.core.resume(task.clone(), asked).await?
+        }
         _ => {
             let submission = Submission {
                 task: task.clone(),
                 kind: TaskKind::Task,
                 agent: new.agent_type,
                 prompt: new.prompt,
-                cwd: new.cwd,
+                cwd: folder,
                 command: Vec::new(),
                 config: new.config,
                 depends_on: new.depends_on,
                 parent_run_id: new.parent_run_id,
-                project_root: new.project_root,
+                home: match new.project_root {
+                    Some(home) if new.home_must_match => Home::Exactly(home),
+                    Some(home) => Home::IfNew(home),
+                    None => Home::Unsaid,
+                },
                 origin: Origin { thread: new.thread_parent, idempotency },
             };
             api.core.submit(submission).await?
         }
     };
-    let depends_on = api.core.index.task(&task).map(|t| t.depends_on.clone()).unwrap_or_default();
+    let known = api.core.index.task(&task);
+    let depends_on = known.as_ref().map(|t| t.depends_on.clone()).unwrap_or_default();
     let (status, queue_position, reason) = match &submitted.standing {
         StartStanding::Started => ("started", 0, None),
         StartStanding::Queued(n) => ("queued", *n, None),
@@ -132,6 +148,7 @@ async fn create(call: Call) -> Result<Response> {
         status,
         queue_position,
         depends_on: &depends_on,
+        cwd: known.as_ref().and_then(|t| works_in(t, &submitted.run)),
         reason,
     };
     let response = json(StatusCode::CREATED, &started);
@@ -146,6 +163,11 @@ async fn create(call: Call) -> Result<Response> {
     Ok(response)
 }
 
+/// The folder that the agent of a run works in.
+pub(super) fn works_in<'a>(task: &'a TaskSummary, run: &RunRef) -> Option<&'a str> {
+    task.runs.iter().rev().find(|r| r.run == *run)?.cwd.as_deref()
+}
+
 /// Refuses to start anything where that was switched off.
 pub(super) fn may_start(api: &Api) -> Result<()> {
     if api.core.runner.config.task_start == TaskStart::Disabled {
@@ -155,8 +177,10 @@ pub(super) fn may_start(api: &Api) -> Result<()> {
     Ok(())
 }
 
-/// Where a task stands that is wanted already.
-fn attached(api: &Api, task: &TaskRef) -> Result<Submitted> {
+/// Where a task stands that is wanted already, in this folder if one is named.
+async fn attached(api: &Api, task: &TaskRef, folder: Option<PathBuf>) -> Result<Submitted> {
+    let (runner, name) = (api.core.runner.clone(), task.clone());
+    off_thread(move || runner::must_work_in(&runner, &name, folder.as_deref())).await?;
     let ended = || {
         let text = format!("task {task} has ended; attach_mode resume takes it up again");
         HttpError::new(StatusCode::CONFLICT, text)

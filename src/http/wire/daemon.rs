@@ -40,6 +40,10 @@ pub(in crate::http) struct Status<'a> {
     pub(in crate::http) configured_agents: Vec<&'a str>,
     /// The version of the daemon.
     pub(in crate::http) version: &'static str,
+    /// Which file system the daemon sees, as an opaque word. A client on this machine that computes the same word sees the
+    /// same files under the same paths; absent: the daemon cannot tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::http) file_system: Option<&'a str>,
     /// The runs that are running.
     pub(in crate::http) running_tasks: Vec<RunningTask<'a>>,
     /// How many tasks wait.

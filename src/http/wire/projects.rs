@@ -280,6 +280,9 @@ pub(in crate::http) struct Resumed<'a> {
     pub(in crate::http) resumed: bool,
     /// The run that goes on with it.
     pub(in crate::http) run_id: &'a RunId,
+    /// The folder that its agent works in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::http) cwd: Option<&'a str>,
 }
 
 /// `POST …/runs/{r}/stop`.

@@ -87,9 +87,14 @@ pub(in crate::http) struct NewTask {
     pub(in crate::http) config: BTreeMap<String, Value>,
     #[serde(default)]
     pub(in crate::http) depends_on: Vec<TaskId>,
+    /// The home of the project, should it be new; without `cwd`, the folder that the agent works in, too.
     #[serde(default)]
     #[schemars(regex(pattern = "^/"))]
     pub(in crate::http) project_root: Option<PathBuf>,
+    /// Whether a project that is there already is refused (409) unless `project_root` is its home.
+    #[serde(default)]
+    pub(in crate::http) home_must_match: bool,
+    /// The folder that the agent works in, in every run of the task.
     #[serde(default)]
     #[schemars(regex(pattern = "^/"))]
     pub(in crate::http) cwd: Option<PathBuf>,
@@ -117,6 +122,9 @@ pub(in crate::http) struct Started<'a> {
     pub(in crate::http) status: &'static str,
     pub(in crate::http) queue_position: usize,
     pub(in crate::http) depends_on: &'a [TaskId],
+    /// The folder that the agent works in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::http) cwd: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) reason: Option<&'a str>,
 }

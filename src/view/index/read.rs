@@ -28,9 +28,6 @@ use crate::{
     },
 };
 
-/// The longest PROJECT-ROOT.txt that is read: a path and a line end.
-const MAX_MARKER: u64 = 8192;
-
 /// The tickets of a tree.
 pub(super) type Tickets = BTreeMap<TicketId, Known>;
 
@@ -147,11 +144,10 @@ pub(super) fn project(tree: &Tree, project: &ProjectId) -> Result<Option<Project
     let Some(folder) = root.stat(dir.path())? else { return Ok(None) };
     let marker = root.stat(&dir.root_marker())?;
     // One that cannot be read says nothing.
-    let home = root.read_opt(&dir.root_marker(), MAX_MARKER).ok().flatten();
-    let home = home.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
+    let home = tree.project_home(project).ok().flatten();
     let modified = marker.unwrap_or(folder).modified_ns;
     let marked_at = i64::try_from(modified).map(DateTime::from_timestamp_nanos).unwrap_or_default();
-    let home = home.filter(|h| !h.is_empty()).map(Arc::from);
+    let home = home.map(|h| Arc::from(h.to_string_lossy()));
     Ok(Some(ProjectSummary { project: project.clone(), home, marked_at }))
 }
 

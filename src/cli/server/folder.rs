@@ -1,0 +1,175 @@
+//! Where work that is submitted over HTTP goes: the folder that its agent works in, and the project.
+//!
+//! The caller's own folder means something only where the daemon sees the same files. The daemon says which file system
+//! it sees (`file_system` of its status); a caller that computes the same word shares it. Else the folder must be named.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::Call;
+use crate::{
+    cli::error::{CliError, CliResult, Kind},
+    fsx,
+    process::identity::file_system,
+    tree::ids::ProjectId,
+};
+
+/// How many folders of one name get projects that are named after it.
+const SAME_NAME: u32 = 1000;
+
+/// The folders that a command line names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Named<'a> {
+    pub(super) cwd: Option<&'a Path>,
+    pub(super) project_root: Option<&'a Path>,
+}
+
+impl Named<'_> {
+    /// Whether none is named.
+    pub(super) fn is_empty(&self) -> bool {
+        self.cwd.or(self.project_root).is_none()
+    }
+}
+
+/// Where work goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Destination {
+    pub(super) project: ProjectId,
+    /// The folder that the agent works in.
+    pub(super) cwd: PathBuf,
+    /// The home of the project, should it be new.
+    home: PathBuf,
+    /// How the project was found.
+    found: Found,
+}
+
+/// How a project was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    ByName,
+    ByFolder,
+}
+
+impl Destination {
+    /// Finds it out. `project` is the one that is named or that the caller is in.
+    pub(super) fn resolve(call: &Call<'_>, project: Option<ProjectId>, named: Named<'_>) -> CliResult<Self> {
+        let there = Folders::of(call, named)?;
+        let (project, found) = match project {
+            Some(project) => (project, Found::ByName),
+            None => (there.project(call)?, Found::ByFolder),
+        };
+        Ok(Self { project, cwd: there.cwd, home: there.home, found })
+    }
+
+    /// The fields of a request.
+    pub(super) fn fields(&self) -> Vec<(&'static str, Value)> {
+        let mut fields = vec![("cwd", json!(self.cwd)), ("project_root", json!(self.home))];
+        if self.found == Found::ByFolder {
+            fields.push(("home_must_match", json!(true)));
+        }
+        fields
+    }
+
+    /// Whether the project was found by a folder that another project belongs to by now, which is taken up here.
+    pub(super) fn is_outdated(&mut self, call: &Call<'_>, named: Named<'_>) -> CliResult<bool> {
+        if self.found == Found::ByName {
+            return Ok(false);
+        }
+        let anew = Self::resolve(call, None, named)?;
+        let outdated = anew != *self;
+        *self = anew;
+        Ok(outdated)
+    }
+}
+
+/// The folders of work, as the daemon spells them.
+struct Folders {
+    cwd: PathBuf,
+    home: PathBuf,
+    sight: Sight,
+}
+
+/// Whether the daemon sees our files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sight {
+    Shared,
+    Foreign,
+}
+
+impl Folders {
+    fn of(call: &Call<'_>, named: Named<'_>) -> CliResult<Self> {
+        if sees_our_files(call)? {
+            let here = call.context.cwd()?;
+            let cwd = named.cwd.map_or_else(|| here.clone(), |dir| here.join(dir));
+            let home = named.project_root.map_or_else(|| here.clone(), |dir| here.join(dir));
+            return Ok(Self { cwd, home, sight: Sight::Shared });
+        }
+        let base = call.client.base();
+        let Some(cwd) = named.cwd.or(named.project_root) else {
+            let text = format!("the daemon at {base} does not see this folder");
+            return Err(CliError::new(Kind::Usage, text).with_hint(
+                "name the folder that the agent is to work in, as the daemon sees it: --cwd /path",
+            ));
+        };
+        let home = named.project_root.unwrap_or(cwd);
+        for folder in [cwd, home] {
+            if !folder.is_absolute() {
+                let text = format!(
+                    "{} is relative, and the daemon at {base} does not see this folder",
+                    folder.display()
+                );
+                return Err(
+                    CliError::new(Kind::Usage, text).with_hint("name the folder by its absolute path")
+                );
+            }
+        }
+        Ok(Self { cwd: cwd.to_owned(), home: home.to_owned(), sight: Sight::Foreign })
+    }
+
+    /// The project whose home it is, else a free name for a new one.
+    fn project(&self, call: &Call<'_>) -> CliResult<ProjectId> {
+        let home = self.resolved(&self.home)?;
+        let answer = call.client.get("/api/projects")?;
+        let mut taken = Vec::new();
+        let mut found = Vec::new();
+        for project in answer["projects"].as_array().into_iter().flatten() {
+            let Some(id) = project["id"].as_str().and_then(|id| id.parse::<ProjectId>().ok()) else {
+                continue;
+            };
+            let root = project["project_root"].as_str().map(Path::new).filter(|root| root.is_absolute());
+            if root.is_some_and(|root| self.resolved(root).is_ok_and(|root| root == home)) {
+                found.push(id.clone());
+            }
+            taken.push(id);
+        }
+        let named = home.file_name().and_then(|name| ProjectId::from_name(&name.to_string_lossy()));
+        // Several projects may have been given one home by hand: the one that bears its name is meant.
+        let best = found.iter().find(|id| Some(*id) == named.as_ref()).or(found.first());
+        if let Some(project) = best {
+            return Ok(project.clone());
+        }
+        let free = named.and_then(|named| {
+            let numbered = (2..=SAME_NAME).map(|n| named.numbered(n));
+            std::iter::once(named.clone()).chain(numbered).find(|name| !taken.contains(name))
+        });
+        free.ok_or_else(|| {
+            CliError::new(Kind::Usage, format!("cannot name a project after {}", home.display()))
+                .with_hint("name one with --project")
+        })
+    }
+
+    /// A path without links, where they are ours to see.
+    fn resolved(&self, path: &Path) -> CliResult<PathBuf> {
+        match self.sight {
+            Sight::Shared => fsx::resolve(path).map_err(CliError::of_outside),
+            Sight::Foreign => Ok(path.to_owned()),
+        }
+    }
+}
+
+/// Whether the daemon sees the same files as we do. One of an older version does not say.
+fn sees_our_files(call: &Call<'_>) -> CliResult<bool> {
+    let status = call.client.get("/api/v1/status")?;
+    Ok(status["file_system"].as_str().is_some_and(|there| file_system().as_deref() == Some(there)))
+}
