@@ -392,7 +392,7 @@ fn a_folder_that_cannot_be_used_is_said_before_anything_starts() {
                 error.replace("/a/file is", if dir.starts_with("..") { "file is" } else { "/a/file is" });
             assert!(refused.code == 3 && refused.stderr.contains(&error), "{verb:?}: {refused:?}");
             assert!(
-                refused.stderr.contains("hint: make the folder, or name another with --cwd"),
+                refused.stderr.contains("hint: create the folder, or name another one with --cwd"),
                 "{refused:?}"
             );
         }
@@ -447,7 +447,7 @@ fn a_folder_that_goes_while_the_task_works_ends_it_and_never_moves_it() {
         "{ended:?}"
     );
     assert!(
-        ended.stderr.contains("hint: make the folder again, or name another one as `cwd` in "),
+        ended.stderr.contains("hint: create the folder again, or name another one as `cwd` in "),
         "{ended:?}"
     );
     let task = Bench::named("p", "t");

@@ -345,7 +345,7 @@ impl From<RunnerError> for CliError {
             }
             RunnerError::TaskFolder { ref config, .. } => {
                 let hint =
-                    format!("make the folder again, or name another one as `cwd` in {}", config.display());
+                    format!("create the folder again, or name another one as `cwd` in {}", config.display());
                 Self::wrap(Kind::NotFound, &error).with_hint(hint)
             }
             e @ RunnerError::OtherFolder { .. } => Self::wrap(Kind::Conflict, &e)

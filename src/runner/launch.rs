@@ -1,10 +1,6 @@
 //! From an accepted run to a shim: the agent's command, environment and limits.
 
-use std::{
-    collections::BTreeMap,
-    ffi::OsString,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, ffi::OsString, path::Path};
 
 use super::{
     Runner, changes, environment,
