@@ -177,13 +177,12 @@ fn the_file_of_the_folder_counts_for_a_run_there_whoever_drives_it() {
     daemon.post("/api/v1/tasks", &body("u", &sandbox.work())).fails(400, "no agent 'mine'");
     drop(daemon);
     // By hand, in that folder by --cwd.
-    let app = app.to_str().unwrap();
-    let job = sandbox.run(&format!("job --project q --cwd {app} --prompt x"));
+    let job = sandbox.run("job --project q --cwd ../app --prompt x");
     assert_eq!((job.code, job.stdout.trim()), (0, "mine"), "{job:?}");
     assert_eq!(sandbox.run("job --project q --prompt x").code, 10);
     // What is not trusted any more is not used.
     fs::write(sandbox.path("app/conductor.yaml"), format!("{file}# changed\n")).unwrap();
-    let job = sandbox.run(&format!("job --project q --cwd {app} --agent mine --prompt x"));
+    let job = sandbox.run("job --project q --cwd ../app --agent mine --prompt x");
     assert_eq!(job.code, 10, "{job:?}");
 }
 
