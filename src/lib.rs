@@ -3,6 +3,7 @@
 //! The modules stand in floor order; each may import from those above it on this
 //! page, as `tests/layers.rs` holds them to.
 
+pub mod blocking;
 pub mod clock;
 pub mod fsx;
 pub mod shutdown;

@@ -23,6 +23,7 @@ const fn module_on(floor: u8, name: &'static str, may: &'static [&'static str]) 
 #[rustfmt::skip]
 const MODULES: &[Module] = &[
     // Ground.
+    module_on(0, "blocking", &[]),
     module_on(0, "fsx", &[]),
     module_on(0, "clock", &[]),
     module_on(0, "shutdown", &[]),
@@ -34,36 +35,36 @@ const MODULES: &[Module] = &[
     module_on(2, "config", &["fsx", "telemetry", "tree"]),
     module_on(2, "process", &["fsx", "clock", "shutdown", "telemetry"]),
     module_on(2, "transcript", &["fsx", "tree"]),
-    module_on(2, "watch", &["fsx", "clock", "shutdown", "telemetry", "tree"]),
+    module_on(2, "watch", &["blocking", "fsx", "clock", "shutdown", "telemetry", "tree"]),
     // Lenses. The demo agent is a process of its own and works in its folder like any agent: hence fsx.
     module_on(3, "agents", &["fsx", "clock", "telemetry", "tree", "config", "process", "transcript"]),
     module_on(3, "view", &["fsx", "clock", "tree", "process", "transcript", "watch"]),
     // Engines.
     module_on(4, "runner", &[
-        "fsx", "clock", "shutdown", "telemetry", "tree", "archive", "config", "process", "transcript", "watch", "agents", "view",
+        "blocking", "fsx", "clock", "shutdown", "telemetry", "tree", "archive", "config", "process", "transcript", "watch", "agents", "view",
     ]),
     module_on(4, "import", &["fsx", "clock", "telemetry", "tree", "process"]),
     module_on(4, "planner", &["fsx", "clock", "shutdown", "telemetry", "tree", "config", "view"]),
     module_on(4, "approvals", &["fsx", "clock", "shutdown", "telemetry", "tree", "config"]),
     // Services.
     module_on(5, "automations", &[
-        "fsx", "clock", "shutdown", "telemetry", "tree", "config", "watch", "view", "runner", "planner",
+        "blocking", "fsx", "clock", "shutdown", "telemetry", "tree", "config", "watch", "view", "runner", "planner",
     ]),
     // Assembly.
     module_on(6, "daemon", &[
-        "fsx", "clock", "shutdown", "telemetry", "tree", "config", "process", "transcript", "watch", "agents", "view", "runner",
+        "blocking", "fsx", "clock", "shutdown", "telemetry", "tree", "config", "process", "transcript", "watch", "agents", "view", "runner",
         "planner", "approvals", "automations",
     ]),
     // The door.
     module_on(7, "http", &[
-        "shutdown", "telemetry", "tree", "config", "transcript", "watch", "view", "runner", "planner", "approvals", "automations",
+        "blocking", "shutdown", "telemetry", "tree", "config", "transcript", "watch", "view", "runner", "planner", "approvals", "automations",
         "daemon",
     ]),
     // Other systems' dialects.
     module_on(8, "faces", &["shutdown", "telemetry", "tree", "watch", "view", "approvals", "daemon", "http"]),
     // The shell. It reads files that a person names, and shows those of a run: hence fsx.
     module_on(9, "cli", &[
-        "fsx", "clock", "shutdown", "telemetry", "tree", "archive", "config", "process", "transcript", "watch", "agents", "view", "import", "runner", "planner",
+        "blocking", "fsx", "clock", "shutdown", "telemetry", "tree", "archive", "config", "process", "transcript", "watch", "agents", "view", "import", "runner", "planner",
         "automations", "daemon", "http", "faces",
     ]),
 ];

@@ -65,6 +65,7 @@ mod http_schemathesis;
 mod http_streams;
 mod http_survival;
 mod http_threads;
+mod hung_disk;
 mod layers;
 mod notices;
 mod original_faults;

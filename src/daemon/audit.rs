@@ -5,7 +5,7 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 use serde_json::{Value, json};
 
 use super::{core::Core, submitted::Submitted};
-use crate::{telemetry::Redactor, tree::audit::AuditEntry};
+use crate::{blocking, telemetry::Redactor, tree::audit::AuditEntry};
 
 /// So often the log is made durable while something is written to it.
 const SYNC: Duration = Duration::from_secs(1);
@@ -24,10 +24,8 @@ impl Core {
         };
         while self.shutdown.token().run_until_cancelled(noticed()).await.is_some() {
             let tree = self.runner.tree.clone();
-            match tokio::task::spawn_blocking(move || tree.sync_audit()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(e)) => tracing::warn!(error = %e, "the audit log may not outlive a power cut"),
-                Err(e) => std::panic::resume_unwind(e.into_panic()),
+            if let Err(e) = blocking::run(move || tree.sync_audit()).await {
+                tracing::warn!(error = %e, "the audit log may not outlive a power cut");
             }
         }
     }

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 
 use super::core::Core;
 use crate::{
+    blocking,
     process::claim::Claim,
     runner::{self, Accepted, Result, ResumeRequest, RunnerError, Stopped, Submission},
     tree::{
@@ -72,7 +73,7 @@ impl Core {
                     return Ok(before);
                 }
                 let runner = core.runner.clone();
-                match off_thread(move || runner::accept(&runner, &submission)).await {
+                match blocking::run(move || runner::accept(&runner, &submission)).await {
                     Ok(accepted) => core.begin(accepted).await,
                     // The same request may have been sent twice at a time.
                     Err(e) => core.accepted_before(&task, asked.as_ref()).await?.ok_or(e),
@@ -92,7 +93,7 @@ impl Core {
     ) -> Result<Option<Submitted>> {
         let Some(asked) = asked.cloned() else { return Ok(None) };
         let (runner, name) = (self.runner.clone(), task.clone());
-        let run = off_thread(move || runner::accepted_before(&runner, &name, &asked)).await?;
+        let run = blocking::run(move || runner::accepted_before(&runner, &name, &asked)).await?;
         let standing = self.standing(task);
         Ok(run.map(|run| Submitted { run, standing, novelty: Novelty::Repeated }))
     }
@@ -115,7 +116,7 @@ impl Core {
                     runner::must_be_resumable(&runner, &name)?;
                     runner::resume(&runner, &name, &request)
                 };
-                match off_thread(resume).await {
+                match blocking::run(resume).await {
                     Ok(accepted) => core.begin(accepted).await,
                     // The same request may have been sent twice at a time.
                     Err(e) => core.accepted_before(&task, asked.as_ref()).await?.ok_or(e),
@@ -133,7 +134,7 @@ impl Core {
         self.shutdown
             .owned(async move {
                 let tree = core.runner.tree.clone();
-                let stopped = off_thread(move || runner::request_stop(&tree, &task)).await?;
+                let stopped = blocking::run(move || runner::request_stop(&tree, &task)).await?;
                 core.poke();
                 for task in &stopped.tasks {
                     core.seen(task).await?;
@@ -186,7 +187,7 @@ impl Core {
                 Posted::AlreadyThere(_) => Err(RunnerError::Reused { key: asked.key }),
             }
         };
-        self.shutdown.owned(off_thread(work)).await
+        self.shutdown.owned(blocking::run(work)).await
     }
 
     /// Waits until a run has ended, at most `limit`. Returns its status by then.
@@ -194,12 +195,13 @@ impl Core {
     /// # Errors
     /// If its record cannot be read.
     pub async fn wait_for_end(self: &Arc<Self>, run: &RunRef, limit: Duration) -> Result<RunStatus> {
-        let root = self.runner.tree.root();
-        let watched = self.hints.watch(&root.absolute(run.dir().path()));
+        let folder = self.runner.tree.root().absolute(run.dir().path());
+        let [watched] = self.hints.watch_all([folder]).await;
         let mut waiter = watched.waiter();
         let deadline = tokio::time::Instant::now() + limit;
         loop {
-            let (_, status) = scan::run(&self.runner.tree, run.clone()).record?;
+            let (tree, name) = (self.runner.tree.clone(), run.clone());
+            let (_, status) = blocking::run(move || scan::run(&tree, name).record).await?;
             let late = async {
                 tokio::select! {
                     () = self.shutdown.token().cancelled() => true,
@@ -218,19 +220,20 @@ impl Core {
         let run = accepted.ticket.run();
         let id = accepted.ticket_id;
         self.accepted(&id);
-        // Whoever drives takes the lock anew: a queue of a thousand must not hold a thousand files open.
+        // The driver takes the lock anew: a queue of a thousand must not hold a thousand files open.
         drop(accepted.lock);
         self.pass_now().await;
-        if self.runner.tree.ticket(Place::Queue, &id)?.is_some() {
+        let tree = self.runner.tree.clone();
+        if blocking::run(move || tree.ticket(Place::Queue, &id)).await?.is_some() {
             self.seen(&run.task).await?;
             let standing = self.standing(&run.task);
             return Ok(Submitted { run, standing, novelty: Novelty::New });
         }
-        let root = self.runner.tree.root();
-        let watched = self.hints.watch(&root.absolute(run.dir().path()));
+        let folder = self.runner.tree.root().absolute(run.dir().path());
+        let [watched] = self.hints.watch_all([folder]).await;
         let mut waiter = watched.waiter();
         let deadline = tokio::time::Instant::now() + CLAIM;
-        while !matches!(Claim::read(root, run.dir().path()), Ok(Some(_))) {
+        while !self.is_claimed(&run).await {
             tokio::select! {
                 () = self.shutdown.token().cancelled() => break,
                 woken = tokio::time::timeout_at(deadline, waiter.next()) => if woken.is_err() { break },
@@ -238,6 +241,11 @@ impl Core {
         }
         self.seen(&run.task).await?;
         Ok(Submitted { run, standing: StartStanding::Started, novelty: Novelty::New })
+    }
+
+    async fn is_claimed(&self, run: &RunRef) -> bool {
+        let (root, dir) = (self.runner.tree.root().clone(), run.dir());
+        blocking::run(move || matches!(Claim::read(&root, dir.path()), Ok(Some(_)))).await
     }
 
     fn standing(&self, task: &TaskRef) -> StartStanding {
@@ -251,16 +259,6 @@ impl Core {
     /// Brings what we have just changed into the index.
     pub(super) async fn seen(self: &Arc<Self>, task: &TaskRef) -> Result<()> {
         let (core, task) = (self.clone(), task.clone());
-        off_thread(move || Ok(core.refresh(&task)?)).await
-    }
-}
-
-/// Does what waits for the disk where it holds nobody up.
-pub(super) async fn off_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(e) => std::panic::resume_unwind(e.into_panic()),
+        Ok(blocking::run(move || core.refresh(&task)).await?)
     }
 }

@@ -17,6 +17,7 @@ use super::{
     update::{Seat, Updates},
 };
 use crate::{
+    blocking,
     planner::{self, Limits},
     process::identity::file_system,
     runner::{self, Begin, LoopEnd, Result, Runner, RunnerError},
@@ -31,7 +32,7 @@ use crate::{
         ticket::{Place, Ticket},
     },
     view::{dependency::readable_tickets, index::Index},
-    watch::Hints,
+    watch::{Hints, Watched},
 };
 
 /// How soon to look whether another driver has died, while there is one.
@@ -128,12 +129,8 @@ impl Core {
 
     /// Passes the gate whenever something changes, until the way down begins.
     pub async fn run(self: Arc<Self>) {
-        // The planner's folders: what is not there cannot be watched.
-        if let Err(e) = self.runner.tree.planner() {
-            tracing::error!(error = %e, "the planner's folders cannot be made");
-        }
-        let root = self.runner.tree.root();
-        let watched = [top::queue(), top::live()].map(|dir| self.hints.watch(&root.absolute(&dir)));
+        let core = self.clone();
+        let watched = blocking::run(move || core.watch_tickets()).await;
         // Of the tickets alone: what else lets one pass, the keeper says.
         let mut waiter = self.hints.waiter_of(&watched);
         loop {
@@ -154,6 +151,15 @@ impl Core {
         }
     }
 
+    /// Watches the planner's folders, which are made first: a missing folder cannot be watched.
+    fn watch_tickets(&self) -> [Watched; 2] {
+        if let Err(e) = self.runner.tree.planner() {
+            tracing::error!(error = %e, "the planner's folders cannot be made");
+        }
+        let root = self.runner.tree.root();
+        [top::queue(), top::live()].map(|dir| self.hints.watch(&root.absolute(&dir)))
+    }
+
     /// Admits what may start and drives what is live.
     async fn pass(self: &Arc<Self>) -> std::result::Result<Others, ()> {
         let _one_at_a_time = self.pass.lock().await;
@@ -161,19 +167,17 @@ impl Core {
             return Ok(Others::DoNot);
         }
         let core = self.clone();
-        let looked = tokio::task::spawn_blocking(move || core.admit_and_lock()).await;
-        match looked {
-            Ok(Ok((mine, others))) => {
+        match blocking::run(move || core.admit_and_lock()).await {
+            Ok((mine, others)) => {
                 for (id, ticket, lock) in mine {
                     self.start_drive(id, ticket, lock);
                 }
                 Ok(others)
             }
-            Ok(Err(e)) => {
+            Err(e) => {
                 tracing::error!(error = %e, "the planner's folders cannot be used");
                 Err(())
             }
-            Err(e) => std::panic::resume_unwind(e.into_panic()),
         }
     }
 
@@ -226,8 +230,8 @@ impl Core {
     /// Makes up for what a crash may have cut off right behind the acceptance.
     async fn link_back(&self, task: &TaskRef) {
         let (runner, name) = (self.runner.clone(), task.clone());
-        let linked = tokio::task::spawn_blocking(move || runner::link_back(&runner, &name)).await;
-        if let Ok(Err(e)) = linked {
+        // A panic there must not end this drive.
+        if let Ok(Err(e)) = blocking::caught(move || runner::link_back(&runner, &name)).await {
             tracing::warn!(error = %e, task = %task, "the answered message does not say who answers it");
         }
     }

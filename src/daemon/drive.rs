@@ -7,10 +7,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::holder::holder;
 use crate::{
+    blocking,
     planner::{self, Limits},
     runner::{self, Begin, LoopEnd, Result, Runner, RunnerError},
     tree::{
-        TreeError,
+        Tree, TreeError,
         ids::TicketId,
         paths::top,
         refs::TaskRef,
@@ -64,18 +65,26 @@ pub(super) async fn drive_admitted(
 ) -> Result<LoopEnd> {
     let lock = Arc::new(lock);
     let driven = runner::drive_loop(runner, &lock, &id, ticket, begin, hints, detach).await;
-    let over = match &driven {
-        Ok(LoopEnd::Ended { .. }) => true,
-        Ok(LoopEnd::Detached) => false,
-        Err(e) => match runner.tree.ticket(Place::Live, &id) {
-            Ok(Some(ticket)) => runner::give_up(runner, &lock, &ticket, e)?,
-            Ok(None) | Err(_) => false,
+    let runner = runner.clone();
+    blocking::run(move || {
+        if is_over(&runner, &lock, &id, &driven)? {
+            runner.tree.close_ticket(Place::Live, &id)?;
+        }
+        driven
+    })
+    .await
+}
+
+/// Returns true if the loop has ended or was given up, so that its ticket is to go.
+fn is_over(runner: &Runner, lock: &TaskLock, id: &TicketId, driven: &Result<LoopEnd>) -> Result<bool> {
+    match driven {
+        Ok(LoopEnd::Ended { .. }) => Ok(true),
+        Ok(LoopEnd::Detached) => Ok(false),
+        Err(e) => match runner.tree.ticket(Place::Live, id) {
+            Ok(Some(ticket)) => runner::give_up(runner, lock, &ticket, e),
+            Ok(None) | Err(_) => Ok(false),
         },
-    };
-    if over {
-        runner.tree.close_ticket(Place::Live, &id)?;
     }
-    driven
 }
 
 /// Drives on what another driver left of a task; `None` if the task has no ticket.
@@ -89,27 +98,29 @@ pub async fn take_over(
     hints: &Hints,
     detach: &CancellationToken,
 ) -> Result<Option<LoopEnd>> {
-    let lock = runner.tree.lock_task(task, holder)?;
-    // Under the lock: whoever had it before may just have finished.
-    let Some((id, _, ticket)) = runner.tree.ticket_of(task)? else { return Ok(None) };
+    let (tree, name, holder) = (runner.tree.clone(), task.clone(), holder.to_owned());
+    let taken = blocking::run(move || {
+        let lock = tree.lock_task(&name, &holder)?;
+        // Read under the lock: the driver before may just have finished.
+        Ok::<_, TreeError>(tree.ticket_of(&name)?.map(|(id, _, ticket)| (lock, id, ticket)))
+    });
+    let Some((lock, id, ticket)) = taken.await? else { return Ok(None) };
     drive_ticket(runner, lock, (id, ticket), Begin::Resumed, hints, detach).await.map(Some)
 }
 
 /// Drives the children of a task that nobody drives: their command lines ended with the agent that called them.
 async fn drive_orphans(runner: &Runner, parent: &TaskRef, hints: &Hints, detach: &CancellationToken) {
     let root = runner.tree.root();
-    let watched = [top::queue(), top::live()].map(|folder| hints.watch(&root.absolute(&folder)));
+    let watched = hints.watch_all([top::queue(), top::live()].map(|folder| root.absolute(&folder))).await;
     let mut waiter = hints.waiter_of(&watched);
     let mut drives = JoinSet::new();
     while !detach.is_cancelled() {
-        // Folders that cannot be read stop the parent's own drive, which says so.
-        let children = runner::live_children(&runner.tree, parent).unwrap_or_default();
-        for child in &children {
-            if !runner.tree.is_driven(child).unwrap_or(true) {
-                drives.spawn(drive_orphan(runner.clone(), child.clone(), hints.clone(), detach.clone()));
-            }
+        let (tree, parent) = (runner.tree.clone(), parent.clone());
+        let children = blocking::run(move || children(&tree, &parent)).await;
+        for (child, _) in children.iter().filter(|(_, driven)| *driven == Driven::No) {
+            drives.spawn(drive_orphan(runner.clone(), child.clone(), hints.clone(), detach.clone()));
         }
-        // A driver that dies is seen by nobody's watch.
+        // No watch tells of a driver that dies.
         let soon = async {
             if children.is_empty() { std::future::pending().await } else { tokio::time::sleep(LOOK).await }
         };
@@ -120,6 +131,23 @@ async fn drive_orphans(runner: &Runner, parent: &TaskRef, hints: &Hints, detach:
         }
     }
     while drives.join_next().await.is_some() {}
+}
+
+/// Tells for a child task if another process drives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Driven {
+    Yes,
+    No,
+}
+
+/// The live children of a task. The parent's own drive reports folders that cannot be read.
+fn children(tree: &Tree, parent: &TaskRef) -> Vec<(TaskRef, Driven)> {
+    let children = runner::live_children(tree, parent).unwrap_or_default();
+    let with_driver = |child: TaskRef| {
+        let driven = if tree.is_driven(&child).unwrap_or(true) { Driven::Yes } else { Driven::No };
+        (child, driven)
+    };
+    children.into_iter().map(with_driver).collect()
 }
 
 /// Boxed, since a child may have orphans of its own.
@@ -137,7 +165,22 @@ fn drive_orphan(
     })
 }
 
-/// Waits until the ticket is live. `false`: we are to go before it is.
+/// Passes the gate once. Returns true if the ticket is live by then.
+fn admit(tree: &Tree, limits: Limits, id: &TicketId, task: &TaskRef) -> Result<bool> {
+    if tree.ticket(Place::Live, id)?.is_some() {
+        return Ok(true);
+    }
+    planner::admit(tree, limits)?;
+    if tree.ticket(Place::Live, id)?.is_some() {
+        return Ok(true);
+    }
+    if tree.ticket(Place::Queue, id)?.is_none() {
+        return Err(TreeError::NotFound { what: format!("ticket {id} of task {task}") }.into());
+    }
+    Ok(false)
+}
+
+/// Waits until the ticket is live. Returns false if the caller is told to go first.
 async fn admitted(
     runner: &Runner,
     id: &TicketId,
@@ -148,19 +191,13 @@ async fn admitted(
     let root = runner.tree.root();
     // Its own folder, too: STOP ends the wait.
     let folders = [top::queue(), top::live(), ticket.task().dir().path().clone()];
-    let watched = folders.map(|folder| hints.watch(&root.absolute(&folder)));
+    let watched = hints.watch_all(folders.map(|folder| root.absolute(&folder))).await;
     let mut waiter = hints.waiter_of(&watched);
     let limits = Limits::of(&runner.config.defaults);
     loop {
-        if runner.tree.ticket(Place::Live, id)?.is_some() {
+        let (tree, id, task) = (runner.tree.clone(), id.clone(), ticket.task());
+        if blocking::run(move || admit(&tree, limits, &id, &task)).await? {
             return Ok(true);
-        }
-        planner::admit(&runner.tree, limits)?;
-        if runner.tree.ticket(Place::Live, id)?.is_some() {
-            return Ok(true);
-        }
-        if runner.tree.ticket(Place::Queue, id)?.is_none() {
-            return Err(TreeError::NotFound { what: format!("ticket {id} of task {}", ticket.task()) }.into());
         }
         tokio::select! {
             () = detach.cancelled() => return Ok(false),

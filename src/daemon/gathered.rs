@@ -11,6 +11,8 @@ use std::{
 
 use tokio::sync::oneshot;
 
+use crate::blocking;
+
 /// So many are served at a time.
 const MOST: usize = 64;
 
@@ -59,7 +61,7 @@ where
         };
         if first {
             let turn = Turn { waiting: self.0.clone(), of };
-            tokio::task::spawn_blocking(move || turn.serve(work));
+            blocking::start(move || turn.serve(work));
         }
         match told.await {
             Ok(told) => told,

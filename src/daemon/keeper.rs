@@ -9,7 +9,7 @@ use std::{
 
 use super::core::Core;
 use crate::{
-    planner, runner,
+    blocking, planner, runner,
     tree::{
         Result, TreeError,
         ids::{ProjectId, TaskId},
@@ -70,7 +70,7 @@ impl Core {
     pub async fn keep(self: Arc<Self>) {
         let collector = self.hints.collect(matters);
         let keeper = Keeper { core: self.clone(), watched: HashMap::new(), swept: Instant::now() };
-        let mut keeper = blocking(move || keeper.begun()).await;
+        let mut keeper = blocking::run(move || keeper.begun()).await;
         loop {
             let changed = tokio::select! {
                 () = self.shutdown.token().cancelled() => return,
@@ -80,7 +80,7 @@ impl Core {
                 }
                 () = tokio::time::sleep(self.hints.period()) => Changed::Everything,
             };
-            keeper = blocking(move || keeper.look_again(changed)).await;
+            keeper = blocking::run(move || keeper.look_again(changed)).await;
         }
     }
 
@@ -321,12 +321,5 @@ fn clear_left_behind(core: &Core) {
         if let Err(e) = runner::clear_left_behind(&core.runner.tree, &folder) {
             tracing::warn!(error = %e, %folder, "what a killed daemon left behind cannot be removed");
         }
-    }
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(e) => std::panic::resume_unwind(e.into_panic()),
     }
 }

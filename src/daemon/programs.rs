@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc};
 use super::core::Core;
 use crate::{
     agents::{self, Installed, Said},
+    blocking,
     runner::Runner,
     tree::{
         Result,
@@ -121,11 +122,10 @@ impl Core {
     /// Looks at the agents' programs once, in the background: nothing waits for it, and it holds up no end.
     pub async fn look_at_programs(self: Arc<Self>) {
         let core = self.clone();
-        let look =
-            tokio::task::spawn_blocking(move || look_at_programs(&core.runner, Ask::Changed).map(drop));
+        let look = blocking::run(move || look_at_programs(&core.runner, Ask::Changed).map(drop));
         tokio::select! {
             () = self.shutdown.token().cancelled() => {}
-            looked = look => if let Ok(Err(e)) = looked {
+            looked = look => if let Err(e) = looked {
                 tracing::warn!(error = %e, "what the agents' programs say of their versions cannot be written down");
             }
         }

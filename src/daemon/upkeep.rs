@@ -2,8 +2,9 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use super::{commands::off_thread, core::Core};
+use super::core::Core;
 use crate::{
+    blocking,
     runner::{self, Deleted, Old, Policy, Result, RunnerError},
     tree::{
         TreeError,
@@ -58,7 +59,7 @@ impl Core {
             runner::create_project(&core.runner, &project, &home)?;
             Ok(core.index.look_at_project(&core.runner.tree, &project)?)
         };
-        self.shutdown.owned(off_thread(work)).await
+        self.shutdown.owned(blocking::run(work)).await
     }
 
     /// Deletes a task that has ended.
@@ -88,7 +89,7 @@ impl Core {
             if force == Force::Stop {
                 core.stop_all_of(&project).await?;
             }
-            off_thread(move || {
+            blocking::run(move || {
                 let deleted = runner::delete_project(&core.runner, &project);
                 // Also after a failure: some of it may be gone.
                 for task in core.index.tasks(Some(&project)) {
@@ -131,7 +132,7 @@ impl Core {
             }
             Ok(collected)
         };
-        self.shutdown.owned(off_thread(work)).await
+        self.shutdown.owned(blocking::run(work)).await
     }
 
     /// Deletes what belongs to a task. A driver that has seen its last run end is given a moment to let go.
@@ -145,7 +146,7 @@ impl Core {
             let deadline = tokio::time::Instant::now() + LETTING_GO;
             loop {
                 let (one, again, name) = (core.clone(), delete.clone(), task.clone());
-                let done = off_thread(move || {
+                let done = blocking::run(move || {
                     let done = again(&one);
                     one.refresh(&name)?;
                     done

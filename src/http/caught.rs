@@ -22,7 +22,7 @@ pub(super) async fn caught(counters: &Counters, answer: impl Future<Output = Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::off_thread::off_thread;
+    use crate::blocking;
 
     #[tokio::test]
     async fn a_panic_is_answered_and_counted() {
@@ -34,7 +34,7 @@ mod tests {
         assert_eq!(caught(&counters, at_once).await.status(), StatusCode::INTERNAL_SERVER_ERROR);
         let elsewhere = async {
             let made =
-                off_thread(|| -> Result<Response, HttpError> { panic!("a bug on another thread") }).await;
+                blocking::run(|| -> Result<Response, HttpError> { panic!("a bug on another thread") }).await;
             made.unwrap_or_default()
         };
         assert_eq!(caught(&counters, elsewhere).await.status(), StatusCode::INTERNAL_SERVER_ERROR);

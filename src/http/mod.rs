@@ -16,7 +16,6 @@ mod endpoint;
 mod error;
 mod guard;
 mod headers;
-mod off_thread;
 mod openapi;
 mod page;
 mod places;

@@ -16,6 +16,7 @@ use super::{
     wait::{RunWaiter, Woken},
 };
 use crate::{
+    blocking,
     config::{Defaults, TaskSettings},
     process::{liveness::Liveness, pidfd::PidFd},
     transcript::Stream,
@@ -59,9 +60,12 @@ pub async fn drive(
 ) -> Result<DriveEnd> {
     let root = runner.tree.root();
     if begin == Begin::Resumed {
-        for folder in [run.dir().path(), run.task.dir().path()] {
-            left_behind::clear(&runner.tree, folder)?;
-        }
+        let (tree, dirs) = (runner.tree.clone(), (run.dir(), run.task.dir()));
+        blocking::run(move || {
+            left_behind::clear(&tree, dirs.0.path())?;
+            left_behind::clear(&tree, dirs.1.path())
+        })
+        .await?;
     }
     // Watched only behind the first look, which may start it: a start waits for nothing that it does not need.
     let mut watching: Option<RunWaiter> = None;
@@ -75,7 +79,7 @@ pub async fn drive(
             (Next::Wait(..), None) => {
                 let (run_dir, task_dir) = (driver.run.dir(), driver.run.task.dir());
                 let folders = [run_dir.path(), task_dir.path()].map(|dir| root.absolute(dir));
-                watching = Some(RunWaiter::new(hints, &folders));
+                watching = Some(RunWaiter::new(hints, folders).await);
             }
             (Next::Wait(process, limit), Some(waiter)) => {
                 if waiter.next(process.as_deref(), limit, detach).await == Woken::Detach {
@@ -140,16 +144,9 @@ impl Driver {
         }
     }
 
-    /// Files are synced on the way: that must not hold up others of this thread.
+    /// Does the same as [`Driver::advance`] away from the runtime's threads: files are read and synced on the way.
     async fn advance_off_thread(mut self) -> Result<(Self, Next)> {
-        let moved = tokio::task::spawn_blocking(move || {
-            let next = self.advance();
-            (self, next)
-        });
-        match moved.await {
-            Ok((driver, next)) => Ok((driver, next?)),
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        }
+        blocking::run(move || self.advance().map(|next| (self, next))).await
     }
 
     /// Does everything that can be done now.

@@ -20,9 +20,11 @@ use super::{
     usage_limit,
 };
 use crate::{
+    blocking,
     config::TaskSettings,
     tree::{
-        ids::TicketId, paths::top, run_info::RunInfo, task_end::TaskEnd, task_lock::TaskLock, ticket::Ticket,
+        FsError, ids::TicketId, paths::top, run_info::RunInfo, task_end::TaskEnd, task_lock::TaskLock,
+        ticket::Ticket,
     },
     watch::{Hints, Waiter},
 };
@@ -60,7 +62,7 @@ pub async fn drive_loop(
     let mut turn = Turn { runner: runner.clone(), lock: lock.clone(), id: id.clone(), ticket };
     let mut begin = begin;
     if begin == Begin::Resumed {
-        discard_unaccepted(runner, lock.task(), Some(&turn.ticket))?;
+        turn = turn.discard_unaccepted_off_thread().await?;
     }
     loop {
         if let Some(until) = turn.ticket.not_before
@@ -73,7 +75,7 @@ pub async fn drive_loop(
             return Ok(LoopEnd::Detached);
         };
         // A ticket goes when a child ends; one that goes while we decide is not missed.
-        let watched = hints.watch(&runner.tree.root().absolute(&top::live()));
+        let [watched] = hints.watch_all([runner.tree.root().absolute(&top::live())]).await;
         let mut tickets = watched.waiter();
         loop {
             let next;
@@ -107,13 +109,14 @@ async fn wait_until(
     hints: &Hints,
     detach: &CancellationToken,
 ) -> Result<Wait> {
-    let root = runner.tree.root();
     let dir = lock.task().dir();
-    let watched = hints.watch(&root.absolute(dir.path()));
+    let [watched] = hints.watch_all([runner.tree.root().absolute(dir.path())]).await;
     let mut waiter = watched.waiter();
     loop {
         let left = (until - runner.tree.clock().now()).to_std().unwrap_or_default();
-        if left.is_zero() || root.exists(&dir.stop())? || root.exists(&dir.done())? {
+        let (root, [stop, done]) = (runner.tree.root().clone(), [dir.stop(), dir.done()]);
+        let marked = blocking::run(move || Ok::<_, FsError>(root.exists(&stop)? || root.exists(&done)?));
+        if left.is_zero() || marked.await? {
             return Ok(Wait::Look);
         }
         tokio::select! {
@@ -158,14 +161,15 @@ enum Decided {
 
 impl Turn {
     async fn decide_off_thread(mut self, info: RunInfo) -> Result<(Self, Decided)> {
-        let moved = tokio::task::spawn_blocking(move || {
-            let decided = self.decide(&info);
-            (self, decided)
-        });
-        match moved.await {
-            Ok((turn, decided)) => Ok((turn, decided?)),
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        }
+        blocking::run(move || self.decide(&info).map(|decided| (self, decided))).await
+    }
+
+    async fn discard_unaccepted_off_thread(self) -> Result<Self> {
+        blocking::run(move || {
+            discard_unaccepted(&self.runner, self.lock.task(), Some(&self.ticket))?;
+            Ok(self)
+        })
+        .await
     }
 
     fn decide(&mut self, info: &RunInfo) -> Result<Decided> {

@@ -31,9 +31,9 @@ pub(super) struct RunWaiter {
 }
 
 impl RunWaiter {
-    pub(super) fn new(hints: &Hints, folders: &[PathBuf; 2]) -> Self {
-        // First the watch, then the waiter: what changes from here on is not missed.
-        let watched = folders.each_ref().map(|folder| hints.watch(folder));
+    pub(super) async fn new(hints: &Hints, folders: [PathBuf; 2]) -> Self {
+        // First the watch, then the waiter: a change from here on is not missed.
+        let watched = hints.watch_all(folders).await;
         Self { waiter: hints.waiter_of(&watched), looked: None, _watched: watched }
     }
 

@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -12,6 +15,7 @@ use notify::{EventKindMask, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::watch;
 
 use super::changed::{Collector, WeakCollector};
+use crate::blocking;
 
 /// How often to look without hints.
 const POLL: Duration = Duration::from_millis(200);
@@ -24,8 +28,11 @@ pub struct Hints {
 
 #[derive(Debug)]
 struct Inner {
-    /// `None` where the machine has no instance left, or hints say nothing: then it is polled.
+    /// `None` where the machine has no instance left, or hints say nothing: then it is polled. A hung file system may
+    /// hold the lock up for long, so no thread of the runtime takes it.
     watcher: Mutex<Option<RecommendedWatcher>>,
+    /// Whether there is a watcher, for readers that must not wait for its lock.
+    native: AtomicBool,
     told: Arc<Told>,
     sweep: Duration,
 }
@@ -110,38 +117,55 @@ impl Hints {
                     .ok()
             }
         };
-        Self { inner: Arc::new(Inner { watcher: Mutex::new(watcher), told, sweep }) }
+        let native = AtomicBool::new(watcher.is_some());
+        Self { inner: Arc::new(Inner { watcher: Mutex::new(watcher), native, told, sweep }) }
     }
 
     /// Watches a folder until the guard is dropped. A folder that cannot be watched is polled for.
+    ///
+    /// The kernel looks the folder up, so a hung file system holds this call up: it is for threads that may wait.
+    /// On a thread of the runtime use [`Hints::watch_all`] or [`Hints::watch_soon`].
     #[must_use]
     pub fn watch(&self, folder: &Path) -> Watched {
-        let changes = {
-            let mut folders = lock(&self.inner.told.folders);
-            let new = || Folder { watchers: 0, changes: watch::channel(0).0 };
-            let folder = folders.entry(folder.to_owned()).or_insert_with(new);
-            folder.watchers += 1;
-            folder.changes.subscribe()
-        };
-        // Not under the lock of the folders: the watcher's thread takes it while we wait for that thread.
-        let mut watcher = lock(&self.inner.watcher);
-        match watcher.as_mut().and_then(|w| w.watch(folder, RecursiveMode::NonRecursive).err()) {
-            // It is not there yet, or no longer: whoever waits for it looks on a period.
-            Some(e) if is_missing(&e) => {}
-            Some(e) => {
-                tracing::warn!(error = %e, folder = %folder.display(), "a folder cannot be watched: changes are polled for");
-                *watcher = None;
+        let watched = self.register(folder);
+        self.inner.ask_kernel(folder);
+        watched
+    }
+
+    /// Does the same for several folders, and waits for the kernel away from the runtime's threads.
+    pub async fn watch_all<const N: usize>(&self, folders: [PathBuf; N]) -> [Watched; N] {
+        let hints = self.clone();
+        blocking::run(move || folders.map(|folder| hints.watch(&folder))).await
+    }
+
+    /// Watches a folder without waiting for the kernel. A change that comes before the kernel watches is not missed:
+    /// the guard's waiters are woken once when the watch stands.
+    #[must_use]
+    pub fn watch_soon(&self, folder: &Path) -> Watched {
+        let watched = self.register(folder);
+        let (inner, folder) = (self.inner.clone(), folder.to_owned());
+        blocking::start(move || {
+            inner.ask_kernel(&folder);
+            if let Some(folder) = lock(&inner.told.folders).get(&folder) {
+                bump(&folder.changes);
             }
-            None => {}
-        }
-        Watched { hints: self.clone(), folder: folder.to_owned(), changes }
+        });
+        watched
+    }
+
+    fn register(&self, folder: &Path) -> Watched {
+        let mut folders = lock(&self.inner.told.folders);
+        let new = || Folder { watchers: 0, changes: watch::channel(0).0 };
+        let entry = folders.entry(folder.to_owned()).or_insert_with(new);
+        entry.watchers += 1;
+        Watched { hints: self.clone(), folder: folder.to_owned(), changes: entry.changes.subscribe() }
     }
 
     /// How changes are noticed, and how many have been.
     #[must_use]
     pub fn state(&self) -> HintState {
         HintState {
-            native: lock(&self.inner.watcher).is_some(),
+            native: self.is_native(),
             folders: lock(&self.inner.told.folders).len(),
             hints: *self.inner.told.changes.borrow(),
         }
@@ -176,7 +200,11 @@ impl Hints {
     /// How long to wait at most before looking although there was no hint.
     #[must_use]
     pub fn period(&self) -> Duration {
-        if lock(&self.inner.watcher).is_some() { self.inner.sweep } else { POLL }
+        if self.is_native() { self.inner.sweep } else { POLL }
+    }
+
+    fn is_native(&self) -> bool {
+        self.inner.native.load(Ordering::Relaxed)
     }
 }
 
@@ -198,22 +226,51 @@ impl Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        // Asked for before the folders: a watch that begins now waits for us, and then renews what we end.
-        let mut watcher = lock(&self.hints.inner.watcher);
+        // Guards are dropped on the runtime's threads, too, and the watcher may be held up by a hung file system.
+        let (inner, folder) = (self.hints.inner.clone(), std::mem::take(&mut self.folder));
+        blocking::start(move || inner.forget(&folder));
+    }
+}
+
+impl Inner {
+    /// Has the kernel watch a folder that is registered.
+    fn ask_kernel(&self, folder: &Path) {
+        // Not under the lock of the folders: the watcher's thread takes that lock while this thread waits for it.
+        let mut watcher = lock(&self.watcher);
+        if !lock(&self.told.folders).contains_key(folder) {
+            // Its last guard was dropped meanwhile.
+            return;
+        }
+        match watcher.as_mut().and_then(|w| w.watch(folder, RecursiveMode::NonRecursive).err()) {
+            // The folder does not exist yet, or no longer: its waiters look on a period.
+            Some(e) if is_missing(&e) => {}
+            Some(e) => {
+                tracing::warn!(error = %e, folder = %folder.display(), "a folder cannot be watched: changes are polled for");
+                self.native.store(false, Ordering::Relaxed);
+                *watcher = None;
+            }
+            None => {}
+        }
+    }
+
+    /// Takes one guard off a folder, and the kernel's watch with the last one.
+    fn forget(&self, folder: &Path) {
+        // Locked before the folders: a watch that begins now waits here, and then renews what this call ends.
+        let mut watcher = lock(&self.watcher);
         let last = {
-            let mut folders = lock(&self.hints.inner.told.folders);
-            let last = folders.get_mut(&self.folder).is_none_or(|f| {
+            let mut folders = lock(&self.told.folders);
+            let last = folders.get_mut(folder).is_none_or(|f| {
                 f.watchers -= 1;
                 f.watchers == 0
             });
             if last {
-                folders.remove(&self.folder);
+                folders.remove(folder);
             }
             last
         };
         if last {
             // The folder may be gone, and its watch with it.
-            let _ = watcher.as_mut().map(|w| w.unwatch(&self.folder));
+            let _ = watcher.as_mut().map(|w| w.unwatch(folder));
         }
     }
 }
@@ -298,7 +355,37 @@ mod tests {
         }
         let [kept, _elsewhere] = both;
         drop(kept);
-        let known = hints.inner.told.folders.lock().unwrap().len();
-        assert_eq!(known, 1, "only the other folder is left");
+        let began = std::time::Instant::now();
+        while hints.state().folders > 1 {
+            assert!(began.elapsed() < Duration::from_secs(10), "only the other folder is left");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "another program writes into the folder")]
+    async fn a_watch_that_is_not_waited_for_misses_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let hints = Hints::new(Source::Native, Duration::from_mins(10));
+        let (let_go, until) = std::sync::mpsc::channel::<()>();
+        let (holding, held) = std::sync::mpsc::channel();
+        let inner = hints.inner.clone();
+        let holder = std::thread::spawn(move || {
+            let _held = lock(&inner.watcher);
+            holding.send(()).unwrap();
+            until.recv_timeout(Duration::from_secs(30)).unwrap();
+        });
+        held.recv().unwrap();
+        let watched = hints.watch_soon(dir.path());
+        let mut waiter = watched.waiter();
+        assert_eq!(hints.period(), Duration::from_mins(10), "asked while the watcher is held up");
+        std::fs::write(dir.path().join("x"), "x").unwrap();
+        assert!(tokio::time::timeout(Duration::from_millis(20), waiter.next()).await.is_err());
+        drop(watched);
+        let watched = hints.watch_soon(dir.path());
+        let mut waiter = watched.waiter();
+        let_go.send(()).unwrap();
+        holder.join().unwrap();
+        tokio::time::timeout(Duration::from_secs(10), waiter.next()).await.unwrap();
     }
 }

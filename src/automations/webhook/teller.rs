@@ -8,9 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{post, retry};
 use crate::{
+    blocking,
     config::Webhook,
     tree::{Result, Tree, outbox::Delivery, paths::top},
-    watch::Hints,
+    watch::{Hints, Watched},
 };
 
 /// So many are told at a time: one that hangs holds up nobody but himself.
@@ -21,25 +22,22 @@ const TROUBLE: Duration = Duration::from_secs(10);
 /// Tells what waits, until the way down begins.
 pub async fn run(tree: Tree, webhook: Webhook, backoff: Duration, hints: Hints, down: CancellationToken) {
     let teller = Arc::new(Teller { tree, post: post::Post::new(&webhook), backoff });
-    if let Err(e) = teller.tree.root().ensure_dir(&top::outbox()) {
-        tracing::error!(error = %e, "the outbox cannot be made: nobody is told of ends of runs");
-    }
-    let watched = hints.watch(&teller.tree.root().absolute(&top::outbox()));
+    let looked = teller.clone();
+    let watched = blocking::run(move || looked.watch_outbox(&hints)).await;
     let mut waiter = watched.waiter();
     let room = Arc::new(Semaphore::new(AT_A_TIME));
     let mut on_their_way: BTreeSet<String> = BTreeSet::new();
     let mut tellings = JoinSet::new();
     loop {
         let looked = teller.clone();
-        let due = tokio::task::spawn_blocking(move || looked.due()).await;
-        let wait = match due {
-            Ok(Ok((due, next))) => {
+        let wait = match blocking::run(move || looked.due()).await {
+            Ok((due, next)) => {
                 for id in due.into_iter().filter(|id| on_their_way.insert(id.clone())).collect::<Vec<_>>() {
                     let (teller, room) = (teller.clone(), room.clone());
                     tellings.spawn(async move {
                         let place = room.acquire_owned().await;
                         let name = id.clone();
-                        let told = tokio::task::spawn_blocking(move || teller.tell(&name)).await;
+                        let told = blocking::caught(move || teller.tell(&name)).await;
                         drop(place);
                         if let Ok(Err(e)) = told {
                             tracing::error!(error = %e, id, "it cannot be written down what came of a webhook");
@@ -50,11 +48,10 @@ pub async fn run(tree: Tree, webhook: Webhook, backoff: Duration, hints: Hints, 
                 }
                 next
             }
-            Ok(Err(e)) => {
+            Err(e) => {
                 tracing::error!(error = %e, "the outbox cannot be read");
                 TROUBLE
             }
-            Err(e) => std::panic::resume_unwind(e.into_panic()),
         };
         tokio::select! {
             // What is under way is told again by the next daemon.
@@ -78,6 +75,15 @@ struct Teller {
 }
 
 impl Teller {
+    /// Watches the outbox, which is made first: a missing folder cannot be watched.
+    fn watch_outbox(&self, hints: &Hints) -> Watched {
+        let root = self.tree.root();
+        if let Err(e) = root.ensure_dir(&top::outbox()) {
+            tracing::error!(error = %e, "the outbox cannot be made: no webhook is sent when a run ends");
+        }
+        hints.watch(&root.absolute(&top::outbox()))
+    }
+
     /// What is to be told now, and how long until there is more.
     fn due(&self) -> Result<(Vec<String>, Duration)> {
         let now = self.tree.clock().now();

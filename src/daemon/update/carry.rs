@@ -10,11 +10,9 @@ use std::{
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    super::{commands::off_thread, core::Core},
-    Updates, candidate,
-};
+use super::{super::core::Core, Updates, candidate};
 use crate::{
+    blocking,
     fsx::{self, ProgramFile, steps},
     planner,
     process::{
@@ -119,9 +117,9 @@ impl Core {
         let (one, other, staged) = (self.clone(), self.clone(), update.staged.clone());
         let (for_stage, for_handover) = (update.clone(), update);
         let carried = async {
-            off_thread(move || Ok(one.stage(&program, &for_stage))).await??;
+            blocking::run(move || one.stage(&program, &for_stage)).await?;
             if self.roots_are_done(&staged, &call_off).await? {
-                off_thread(move || Ok(other.hand_over(&for_handover))).await??;
+                blocking::run(move || other.hand_over(&for_handover)).await?;
             }
             Ok::<_, UpdateError>(())
         };
@@ -134,7 +132,7 @@ impl Core {
             remove_copy(&staged);
         } else if let Err(e) = carried {
             let core = self.clone();
-            let failed = off_thread(move || core.update_failed(&staged, &e.to_string())).await;
+            let failed = blocking::run(move || core.update_failed(&staged, &e.to_string())).await;
             if let Err(e) = failed {
                 tracing::error!(error = %e, "it cannot be written down that the update failed");
             }
@@ -168,11 +166,11 @@ impl Core {
         call_off: &CancellationToken,
     ) -> Result<bool, UpdateError> {
         let root = self.runner.tree.root();
-        let watched = self.hints.watch(&root.absolute(&top::live()));
+        let [watched] = self.hints.watch_all([root.absolute(&top::live())]).await;
         let mut waiter = watched.waiter();
         loop {
             let (core, name) = (self.clone(), staged.to_owned());
-            if off_thread(move || core.may_apply(&name)).await? {
+            if blocking::run(move || core.may_apply(&name)).await? {
                 return Ok(true);
             }
             tokio::select! {

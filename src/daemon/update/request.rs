@@ -2,11 +2,9 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{
-    super::{commands::off_thread, core::Core},
-    beside,
-};
+use super::{super::core::Core, beside};
 use crate::{
+    blocking,
     fsx::{FsError, ProgramFile},
     planner,
     runner::RunnerError,
@@ -67,7 +65,7 @@ impl Core {
         let core = self.clone();
         let begin = async move {
             let (one, path) = (core.clone(), binary_path);
-            let begun = off_thread(move || Ok(one.begin_update(path, mode))).await??;
+            let begun = blocking::run(move || one.begin_update(path, mode)).await?;
             let (program, update) = begun;
             drop(core.shutdown.spawn(core.clone().carry_update(program, update.clone())));
             Ok(UpdateStatus { active_runs_now: update.active_runs_at_request, update: Some(update) })
@@ -93,7 +91,7 @@ impl Core {
         tracing::info!("the update was called off");
         self.poke();
         let core = self.clone();
-        Ok(off_thread(move || core.update_status()).await?)
+        Ok(blocking::run(move || core.update_status()).await?)
     }
 
     fn begin_update(

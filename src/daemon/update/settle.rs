@@ -2,11 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{
-    super::{commands::off_thread, core::Core},
-    Seat,
-};
+use super::{super::core::Core, Seat};
 use crate::{
+    blocking,
     fsx::{self, steps},
     process::handoff::{Arrival, Heard, Word},
     runner::Result,
@@ -108,7 +106,7 @@ impl Core {
         }
         steps::at("new-told");
         let core = self.clone();
-        let settled = off_thread(move || core.take_place()).await;
+        let settled = blocking::run(move || core.take_place()).await;
         if let Err(e) = &settled {
             let why = format!("the new program cannot be installed: {e}");
             tracing::error!(why);
@@ -119,7 +117,7 @@ impl Core {
             // Nobody could put the old one back: this one goes on, and says that it is not installed.
             let staged = self.updates.state().update.as_ref().map(|u| u.staged.clone()).unwrap_or_default();
             let core = self.clone();
-            let _ = off_thread(move || core.update_failed(&staged, &why)).await;
+            let _ = blocking::run(move || core.update_failed(&staged, &why)).await;
         }
         self.updates.state().on_trial = false;
         self.poke();
@@ -131,12 +129,12 @@ impl Core {
         let down = self.shutdown.token();
         while !down.is_cancelled() {
             let core = self.clone();
-            let listen = move || Ok(core.updates.seat.wire().map(|wire| wire.listen(LISTEN)));
-            match off_thread(listen).await {
-                Ok(Some(Ok(Heard::Word(Word::Go)))) => return true,
-                Ok(Some(Ok(Heard::Word(_) | Heard::Nothing))) => {}
+            let listen = move || core.updates.seat.wire().map(|wire| wire.listen(LISTEN));
+            match blocking::run(listen).await {
+                Some(Ok(Heard::Word(Word::Go))) => return true,
+                Some(Ok(Heard::Word(_) | Heard::Nothing)) => {}
                 // No guard any more: we are as good as we find ourselves.
-                Ok(Some(Ok(Heard::Closed) | Err(_)) | None) | Err(_) => {
+                Some(Ok(Heard::Closed) | Err(_)) | None => {
                     while !self.index.is_ready() {
                         tokio::select! {
                             () = down.cancelled() => return false,

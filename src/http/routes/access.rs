@@ -4,8 +4,9 @@ use chrono::TimeDelta;
 use http::StatusCode;
 use warp::reply::Response;
 
-use super::{no_content, off_thread};
+use super::no_content;
 use crate::{
+    blocking,
     config::Scope,
     daemon::{Identity, Proof},
     http::{
@@ -76,7 +77,7 @@ async fn make_code(call: Call) -> Result<Response> {
         return Err(HttpError::new(StatusCode::FORBIDDEN, text));
     }
     let logins = api.keys.logins.clone();
-    let code = off_thread(move || logins.offer(&identity, scope)).await?;
+    let code = blocking::run(move || logins.offer(&identity, scope)).await?;
     let code = code.ok_or_else(|| {
         let text = if api.keys.logins.are_required() {
             "the key of a page makes no codes; 'run-agent ui' does"
@@ -92,7 +93,7 @@ async fn exchange(call: Call) -> Result<Response> {
     let Call { api, body, .. } = call;
     let (given, _) = body.json::<wire::GivenCode>(api.core.runner.config.api.max_body).await?;
     let logins = api.keys.logins.clone();
-    let key = off_thread(move || logins.exchange(&given.code)).await?;
+    let key = blocking::run(move || logins.exchange(&given.code)).await?;
     let key = key.ok_or_else(|| {
         let text = "this code is unknown, was used, or is too old; 'run-agent ui' makes a new one";
         HttpError::new(StatusCode::FORBIDDEN, text)
@@ -117,7 +118,7 @@ async fn revoke_own(call: Call) -> Result<Response> {
 
 async fn revoke(api: Api, is_meant: impl Fn(&BrowserKey) -> bool + Send + 'static) -> Result<usize> {
     let logins = api.keys.logins.clone();
-    off_thread(move || logins.revoke(is_meant)).await
+    Ok(blocking::run(move || logins.revoke(is_meant)).await?)
 }
 
 async fn make_ticket(call: Call) -> Result<Response> {

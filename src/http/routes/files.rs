@@ -9,8 +9,8 @@ use futures_util::stream;
 use http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
-use super::off_thread;
 use crate::{
+    blocking,
     http::{
         endpoint::{Call, Endpoint, Param, RANGE, Serve, get, number, one_of},
         error::{HttpError, Result, json},
@@ -70,15 +70,18 @@ async fn show(call: &Call, name: &'static str, rel: RelPath) -> Result<Response>
     let raw = call.query.one_of(&FORMAT)? == Some("raw");
     let range = call.header(&RANGE)?;
     let tree = call.api.core.runner.tree.clone();
-    let file = off_thread(move || Opened::open(&tree, &rel)).await.map_err(|e| match e.status {
-        StatusCode::NOT_FOUND => HttpError::not_found(format!("there is no {name} yet")),
-        _ => e,
-    })?;
+    let file =
+        blocking::run(move || Opened::open(&tree, &rel)).await.map_err(|e| match HttpError::from(e) {
+            HttpError { status: StatusCode::NOT_FOUND, .. } => {
+                HttpError::not_found(format!("there is no {name} yet"))
+            }
+            e => e,
+        })?;
     match range.and_then(|text| Range::of(text, file.size)) {
         Some(Range::Bytes(extent)) => Ok(bytes(file, name, extent, StatusCode::PARTIAL_CONTENT)),
         Some(Range::Outside) => Ok(outside(file.size)),
         None if raw => {
-            let (from, file) = off_thread(move || {
+            let (from, file) = blocking::run(move || {
                 let from = tail.map_or(Ok(0), |tail| file.start_of_tail(tail));
                 from.map(|from| (from, file))
             })
@@ -91,7 +94,7 @@ async fn show(call: &Call, name: &'static str, rel: RelPath) -> Result<Response>
 }
 
 async fn text(file: Opened, name: &'static str, tail: Option<Tail>) -> Result<Response> {
-    let (part, file) = off_thread(move || file.text(tail).map(|part| (part, file))).await?;
+    let (part, file) = blocking::run(move || file.text(tail).map(|part| (part, file))).await?;
     let shown = wire::FileText {
         name,
         content: part.text,
@@ -113,7 +116,7 @@ fn bytes(file: Opened, name: &'static str, extent: Extent, status: StatusCode) -
         let piece = Extent { from: extent.from, to: extent.to.min(extent.from + PIECE) };
         let reader = file.clone();
         // A body that ends early is seen by the client: its length was said before.
-        let read = off_thread(move || reader.bytes(piece)).await.ok().filter(|bytes| !bytes.is_empty())?;
+        let read = blocking::run(move || reader.bytes(piece)).await.ok().filter(|bytes| !bytes.is_empty())?;
         let from = extent.from + read.len() as u64;
         Some((Bytes::from(read), (file, Extent { from, ..extent })))
     });

@@ -3,8 +3,8 @@
 use http::StatusCode;
 use warp::reply::Response;
 
-use super::off_thread;
 use crate::{
+    blocking,
     http::{
         endpoint::{Call, Endpoint, Param, Serve, bad, flag, get, number, one_of, opaque},
         error::{HttpError, Result, json},
@@ -64,7 +64,7 @@ async fn opened(call: &Call, run: &RunRef) -> Result<Option<Opened>> {
     call.api.run(run)?;
     let file: RunFile = call.query.required(&NAME)?;
     let (tree, rel) = (call.api.core.runner.tree.clone(), file.of(run));
-    match off_thread(move || Opened::open(&tree, &rel)).await {
+    match blocking::run(move || Opened::open(&tree, &rel)).await.map_err(HttpError::from) {
         Ok(file) => Ok(Some(file)),
         Err(HttpError { status: StatusCode::NOT_FOUND, .. }) => Ok(None),
         Err(e) => Err(e),
@@ -78,7 +78,7 @@ async fn index(call: Call, run: RunRef) -> Result<Response> {
         return Ok(json(StatusCode::OK, &none));
     };
     let size = file.size;
-    let index = off_thread(move || file.line_index(every as u64)).await?;
+    let index = blocking::run(move || file.line_index(every as u64)).await?;
     let (lines, end, offsets) = (index.lines, index.end, index.offsets);
     Ok(json(StatusCode::OK, &wire::LineIndex { lines, end, size, every, offsets }))
 }
@@ -88,7 +88,7 @@ async fn lines(call: Call, run: RunRef) -> Result<Response> {
     let limit = call.query.number(&LIMIT)?.unwrap_or(USUAL.0);
     let width = call.query.number(&WIDTH)?.unwrap_or(USUAL.2) as u64;
     let lines = match opened(&call, &run).await? {
-        Some(file) => off_thread(move || file.lines(offset, limit, width)).await?,
+        Some(file) => blocking::run(move || file.lines(offset, limit, width)).await?,
         None => Vec::new(),
     };
     let end = lines.last().map_or(offset, |l| l.offset + l.length + 1);
@@ -106,7 +106,7 @@ async fn search(call: Call, run: RunRef) -> Result<Response> {
     let Some(file) = opened(&call, &run).await? else {
         return Ok(json(StatusCode::OK, &wire::LineMatches { matches: Vec::new(), more: false }));
     };
-    let found = off_thread(move || file.lines_with(&text, case, limit)).await?;
+    let found = blocking::run(move || file.lines_with(&text, case, limit)).await?;
     let matches = found.matches.iter().map(|m| wire::LineMatch { line: m.line, offset: m.offset });
     Ok(json(StatusCode::OK, &wire::LineMatches { matches: matches.collect(), more: found.more }))
 }

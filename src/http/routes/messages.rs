@@ -3,8 +3,9 @@
 use http::StatusCode;
 use warp::reply::Response;
 
-use super::{off_thread, replayed};
+use super::replayed;
 use crate::{
+    blocking,
     daemon::Novelty,
     http::{
         Api,
@@ -146,7 +147,7 @@ async fn show(call: &Call, owner: BusOwner) -> Result<Response> {
 async fn own(api: &Api, owner: BusOwner, wanted: Wanted, most: usize) -> Result<Merged> {
     let bus = api.core.runner.tree.bus(owner);
     let reader = bus.clone();
-    let page = off_thread(move || match wanted {
+    let page = blocking::run(move || match wanted {
         Wanted::First => bus.after(None, most),
         Wanted::Before(id) => bus.before(&id, most),
         Wanted::Span(Span::Last) => bus.tail(most),
@@ -169,7 +170,7 @@ async fn all(api: &Api, owner: BusOwner, wanted: Wanted, most: usize) -> Result<
     let tasks: Vec<TaskId> =
         api.core.index.tasks(Some(&project)).iter().map(|t| t.task.task.clone()).collect();
     let tree = api.core.runner.tree.clone();
-    off_thread(move || merged::read(&tree, &project, &tasks, &span, most)).await
+    Ok(blocking::run(move || merged::read(&tree, &project, &tasks, &span, most)).await?)
 }
 
 async fn post_v1(call: Call) -> Result<Response> {

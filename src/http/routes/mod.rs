@@ -27,7 +27,7 @@ mod upkeep;
 
 use warp::reply::Response;
 
-use super::{endpoint::Table, off_thread::off_thread};
+use super::endpoint::Table;
 
 /// All of them.
 pub(super) fn table() -> Table {

@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 use http::StatusCode;
 use warp::reply::Response;
 
-use super::off_thread;
 use crate::{
+    blocking,
     daemon::{self, Ask, Looked},
     http::{
         endpoint::{Call, Endpoint, Param, Serve, bad, get, number, time},
@@ -50,7 +50,7 @@ pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
 /// Looks for the programs; none is started, for that takes up to seconds: versions are those that are known.
 async fn agents(call: Call) -> Result<Response> {
     let api = call.api;
-    let agents = off_thread(move || {
+    let agents = blocking::run(move || {
         let looked = daemon::look_at_programs(&api.core.runner, Ask::Only(""))?;
         let told = looked.iter().map(|looked| agent(&api.core.runner, looked));
         Ok::<_, TreeError>(told.collect::<Vec<_>>())
@@ -100,7 +100,7 @@ async fn disk(call: Call) -> Result<Response> {
     call.api.ready()?;
     let projects = call.api.core.index.projects();
     let tree = call.api.core.runner.tree.clone();
-    let shown = off_thread(move || {
+    let shown = blocking::run(move || {
         let mut shown = Vec::new();
         for project in &projects {
             let id = project.summary.project.clone();

@@ -6,11 +6,12 @@ use http::StatusCode;
 use warp::reply::Response;
 
 use super::{
-    no_content, off_thread,
+    no_content,
     page::{PAGE, window},
     runs::{SELECTION, selected},
 };
 use crate::{
+    blocking,
     http::{
         Api,
         endpoint::{Call, Endpoint, Param, Serve, delete, flag, get, number, post, text},
@@ -141,7 +142,7 @@ async fn show(call: Call, run: RunRef) -> Result<Response> {
 /// The files that a run has by now.
 pub(super) async fn with_files(api: &Api, run: &RunSummary) -> Result<Vec<wire::File>> {
     let (tree, name) = (api.core.runner.tree.clone(), run.run.clone());
-    let there = off_thread(move || RunFile::there(&tree, &name)).await?;
+    let there = blocking::run(move || RunFile::there(&tree, &name)).await?;
     Ok(there.into_iter().map(wire::File::from).collect())
 }
 

@@ -4,13 +4,13 @@ use http::StatusCode;
 use warp::reply::Response;
 
 use super::{
-    no_content, off_thread,
+    no_content,
     page::{PAGE, window},
     project_runs::with_files,
     tasks::{SELECTION, may_start, task_query, works_in},
 };
 use crate::{
-    daemon,
+    blocking, daemon,
     http::{
         Api,
         endpoint::{Call, Endpoint, Param, Serve, delete, flag, get, post},
@@ -76,7 +76,7 @@ async fn show(call: Call, task: TaskRef) -> Result<Response> {
     let Call { api, query, .. } = call;
     let known = api.task(&task)?;
     let (runner, name) = (api.core.runner.clone(), known.task.clone());
-    let reason = off_thread(move || daemon::reason(&runner, &name)).await?;
+    let reason = blocking::run(move || daemon::reason(&runner, &name)).await?;
     let with_their_files = query.flag(&INCLUDE_FILES)?;
     let mut runs = Vec::new();
     for run in known.runs.iter().rev() {

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use http::StatusCode;
 use warp::reply::Response;
 
-use super::off_thread;
 use crate::{
+    blocking,
     http::{
         Api,
         endpoint::{
@@ -110,7 +110,7 @@ async fn show(call: Call, id: RunId) -> Result<Response> {
     let api = call.api;
     let run = find(&api, &id)?;
     let (tree, name) = (api.core.runner.tree.clone(), run.run.clone());
-    let (output, output_truncated) = off_thread(move || run_log::stdout(&tree, &name, OUTPUT)).await?;
+    let (output, output_truncated) = blocking::run(move || run_log::stdout(&tree, &name, OUTPUT)).await?;
     let output = wire::Output { output, output_truncated };
     Ok(json(StatusCode::OK, &wire::RunDetail::new(&run, Some(output))))
 }

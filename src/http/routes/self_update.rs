@@ -3,8 +3,8 @@
 use http::StatusCode;
 use warp::reply::Response;
 
-use super::off_thread;
 use crate::{
+    blocking,
     daemon::Refusal,
     http::{
         Api,
@@ -39,7 +39,7 @@ pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
 
 async fn status(call: Call) -> Result<Response> {
     let core = call.api.core.clone();
-    let status = off_thread(move || core.update_status()).await?;
+    let status = blocking::run(move || core.update_status()).await?;
     Ok(json(StatusCode::OK, &wire::SelfUpdate::from(&status)))
 }
 

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use http::StatusCode;
 use warp::reply::Response;
 
-use super::{off_thread, replayed, self_update::may_take_roots};
+use super::{replayed, self_update::may_take_roots};
 use crate::{
+    blocking,
     config::TaskStart,
     daemon::{self, Novelty, StartStanding, Submitted},
     http::{
@@ -180,7 +181,7 @@ pub(super) fn may_start(api: &Api) -> Result<()> {
 /// Where a task stands that is wanted already, in this folder if one is named.
 async fn attached(api: &Api, task: &TaskRef, folder: Option<PathBuf>) -> Result<Submitted> {
     let (runner, name) = (api.core.runner.clone(), task.clone());
-    off_thread(move || runner::must_work_in(&runner, &name, folder.as_deref())).await?;
+    blocking::run(move || runner::must_work_in(&runner, &name, folder.as_deref())).await?;
     let ended = || {
         let text = format!("task {task} has ended; attach_mode resume takes it up again");
         HttpError::new(StatusCode::CONFLICT, text)
@@ -233,7 +234,7 @@ async fn show(call: Call, task: TaskId) -> Result<Response> {
     let known = api.core.index.task(&task);
     let known = known.ok_or_else(|| HttpError::not_found(format!("there is no task {task}")))?;
     let runner = api.core.runner.clone();
-    let reason = off_thread(move || daemon::reason(&runner, &task)).await?;
+    let reason = blocking::run(move || daemon::reason(&runner, &task)).await?;
     Ok(json(StatusCode::OK, &wire::Task::new(&known, reason.sentence)))
 }
 

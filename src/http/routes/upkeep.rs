@@ -6,9 +6,8 @@ use chrono::TimeDelta;
 use http::StatusCode;
 use warp::reply::Response;
 
-use super::off_thread;
 use crate::{
-    config,
+    blocking, config,
     daemon::Cleaning,
     http::{
         endpoint::{Call, Endpoint, Param, Serve, bad, flag, get, opaque, post},
@@ -50,7 +49,7 @@ async fn stats(call: Call, project: ProjectId) -> Result<Response> {
     api.project(&project)?;
     let tasks = api.core.index.tasks(Some(&project));
     let (core, name) = (api.core.clone(), project.clone());
-    let buses = off_thread(move || core.index.bus_stats(&core.runner.tree, &name)).await?;
+    let buses = blocking::run(move || core.index.bus_stats(&core.runner.tree, &name)).await?;
     let count = |status| tasks.iter().map(|t| t.count(status)).sum::<usize>();
     let (stopped, crashed) = (count(RunStatus::Stopped), count(RunStatus::Crashed));
     let stats = wire::Stats {

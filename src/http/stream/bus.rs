@@ -6,8 +6,9 @@ use futures_util::{FutureExt, future::BoxFuture};
 
 use super::source::{Look, Said, Source, Told};
 use crate::{
+    blocking,
     daemon::Core,
-    http::{Api, error::Result, off_thread::off_thread},
+    http::{Api, error::Result},
     tree::{
         TreeError,
         bus::{Bus, BusOwner},
@@ -51,7 +52,7 @@ impl BusSource {
     pub(in crate::http) fn new(api: &Api, owner: BusOwner, begin: BusBegin) -> Self {
         let bus = api.core.runner.tree.bus(owner);
         let root = api.core.runner.tree.root();
-        let watched = api.core.hints.watch(&root.absolute(&bus.rel().parent()));
+        let watched = api.core.hints.watch_soon(&root.absolute(&bus.rel().parent()));
         let waiter = watched.waiter();
         Self {
             bus,
@@ -72,7 +73,7 @@ impl BusSource {
     pub(in crate::http) async fn begin(&mut self) -> Result<bool> {
         let Some(begin) = self.begin.take() else { return Ok(false) };
         let bus = self.bus.clone();
-        let (offset, last, reset) = off_thread(move || position(&bus, begin)).await?;
+        let (offset, last, reset) = blocking::run(move || position(&bus, begin)).await?;
         (self.offset, self.last) = (offset, last);
         Ok(reset)
     }

@@ -11,10 +11,10 @@ use tokio::{sync::watch, time::Instant};
 
 use super::source::{Look, Reader, Said, Source, Told, until};
 use crate::{
+    blocking,
     http::{
         Api,
         error::{HttpError, Result},
-        off_thread::off_thread,
     },
     tree::{
         Tree, TreeError,
@@ -82,7 +82,7 @@ impl BusesSource {
         self.tasks = tasks(&self.index, &self.project);
         let (tree, project, tasks, hints) =
             (self.tree.clone(), self.project.clone(), self.tasks.clone(), self.hints.clone());
-        let (log, reset) = off_thread(move || {
+        let (log, reset) = blocking::run(move || {
             // Watched before they are read: what comes in between is seen twice, not never.
             let watched = BTreeMap::new();
             let mut watching = Watching { tree: &tree, project: &project, hints: &hints, watched };

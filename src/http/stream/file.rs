@@ -33,7 +33,7 @@ impl FileSource {
     /// A reader of a file of a run, from a place.
     pub(in crate::http) fn new(api: &Api, run: &RunRef, file: RunFile, place: FileCursor) -> Self {
         let tree = api.core.runner.tree.clone();
-        let watched = api.core.hints.watch(&tree.root().absolute(run.dir().path()));
+        let watched = api.core.hints.watch_soon(&tree.root().absolute(run.dir().path()));
         let index = api.core.index.clone();
         Self {
             run: run.clone(),

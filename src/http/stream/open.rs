@@ -14,10 +14,10 @@ use super::{
     tree::TreeSource,
 };
 use crate::{
+    blocking,
     http::{
         Api,
         error::{HttpError, Result},
-        off_thread::off_thread,
     },
     tree::{bus::BusOwner, refs::RunRef},
     view::{
@@ -79,7 +79,7 @@ pub(super) async fn open(api: &Api, topic: &Topic, place: Option<String>) -> Res
                 (Some(place), ..) => place,
                 (None, Begin::Tail(bytes), Some(known)) if !reset => {
                     let tree = api.core.runner.tree.clone();
-                    off_thread(move || TaskLog::tail(&tree, &known, bytes)).await?
+                    blocking::run(move || TaskLog::tail(&tree, &known, bytes)).await?
                 }
                 (None, ..) => TaskCursor::default(),
             };
@@ -92,7 +92,7 @@ pub(super) async fn open(api: &Api, topic: &Topic, place: Option<String>) -> Res
                 (Some(place), _) => place,
                 (None, Begin::Tail(bytes)) if !reset => {
                     let (tree, run) = (api.core.runner.tree.clone(), run.clone());
-                    off_thread(move || RunLog::tail(&tree, &run, bytes)).await?
+                    blocking::run(move || RunLog::tail(&tree, &run, bytes)).await?
                 }
                 (None, _) => Cursor::default(),
             };
@@ -117,7 +117,7 @@ async fn file_begin(api: &Api, run: &RunRef, file: RunFile, begin: Begin) -> Res
         Begin::From(offset) => offset,
         Begin::Tail(bytes) => {
             let (tree, rel) = (api.core.runner.tree.clone(), file.of(run));
-            off_thread(move || start_of_tail(&tree, &rel, bytes)).await?
+            blocking::run(move || start_of_tail(&tree, &rel, bytes)).await?
         }
     };
     Ok(FileCursor { offset, ..FileCursor::default() })

@@ -33,7 +33,7 @@ impl RunSource {
     /// A reader of a run from a place.
     pub(in crate::http) fn new(api: &Api, run: &RunRef, place: Cursor) -> Self {
         let tree = api.core.runner.tree.clone();
-        let watched = api.core.hints.watch(&tree.root().absolute(run.dir().path()));
+        let watched = api.core.hints.watch_soon(&tree.root().absolute(run.dir().path()));
         let index = api.core.index.clone();
         Self {
             run: run.clone(),

@@ -6,10 +6,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use crate::{
-    http::{
-        error::{HttpError, Result},
-        off_thread::off_thread,
-    },
+    blocking,
+    http::error::{HttpError, Result},
     tree::{
         bus::Message,
         ids::{ProjectId, TaskId},
@@ -111,9 +109,9 @@ impl<T: Send + 'static> Reader<T> {
         let mut reader = self.0.take().ok_or_else(gone)?;
         let work = move || {
             let result = work(&mut reader);
-            Ok((reader, result))
+            (reader, result)
         };
-        let (reader, result) = off_thread::<_, HttpError>(work).await?;
+        let (reader, result) = blocking::run(work).await;
         self.0 = Some(reader);
         Ok(result?)
     }

@@ -81,7 +81,7 @@ impl TaskRunsSource {
             if !self.live.iter().any(|live| live.run == run.run) {
                 let core = &self.api.core;
                 let folder = core.runner.tree.root().absolute(run.run.dir().path());
-                let watched = core.hints.watch(&folder);
+                let watched = core.hints.watch_soon(&folder);
                 let waiter = watched.waiter();
                 self.live.push(Live { run: run.run.clone(), waiter, _watched: watched });
             }
