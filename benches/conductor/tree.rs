@@ -10,10 +10,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use run_agent::{
     clock::Clock,
     fsx::Durability,
+    record,
     tree::{
         Tree,
         bus::{BusOwner, Draft, MessageType},
-        format,
         ids::{RunId, TaskId},
         refs::{RunRef, TaskRef},
         run_info::RunInfo,
@@ -147,7 +147,7 @@ impl Template {
             let file = folder.join(name);
             if file.file_name() == Some(task.dir().end().name().as_ref()) {
                 let end = TaskEnd { run_id: last.run.clone(), ended_at: at, ..self.end.clone() };
-                fs::write(file, format::bytes(tree.root(), &task.dir().end(), &end)?)?;
+                fs::write(file, record::bytes(tree.root(), &task.dir().end(), &end)?)?;
             } else {
                 fs::write(file, self.moved(&String::from_utf8_lossy(bytes), &last))?;
             }
@@ -160,7 +160,7 @@ impl Template {
         let record = run.dir().info();
         for (name, bytes) in &self.of_run {
             if name.as_str() == record.name() {
-                fs::write(folder.join(name), format::bytes(tree.root(), &record, info)?)?;
+                fs::write(folder.join(name), record::bytes(tree.root(), &record, info)?)?;
             } else {
                 fs::write(folder.join(name), self.moved(&String::from_utf8_lossy(bytes), run))?;
             }

@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::tree::{
-    format::{Record, Spelling},
-    ids::{ProjectId, RunId, TaskId},
+use crate::{
+    record::{Record, Spelling},
+    tree::ids::{ProjectId, RunId, TaskId},
 };
 
 /// Name of the file in the bundle.

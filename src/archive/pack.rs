@@ -11,9 +11,10 @@ use super::{
 };
 use crate::{
     fsx::{EntryKind, OnItsWay, RelPath},
+    record,
     telemetry::Redactor,
     tree::{
-        Result, Tree, TreeError, format,
+        Result, Tree, TreeError,
         ids::RunId,
         paths::{RunDir, TaskDir},
         refs::TaskRef,
@@ -81,7 +82,7 @@ pub fn pack<W: Write>(
         manifest.files.push(BundledFile { path: rel.to_string(), size, masked: masked.masked() });
     }
     let bytes =
-        format::bytes(tree.root(), &RelPath::top().join(FILE), &manifest).map_err(io::Error::other)?;
+        record::bytes(tree.root(), &RelPath::top().join(FILE), &manifest).map_err(io::Error::other)?;
     archive.append_data(&mut header(&manifest, bytes.len() as u64), FILE, bytes.as_slice())?;
     let to = archive.into_inner()?.finish()?;
     Ok((manifest, to))

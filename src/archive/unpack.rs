@@ -14,8 +14,9 @@ use super::manifest::{FILE, Manifest};
 use crate::{
     clock::Clock,
     fsx::{Durability, FsError, RelPath, Scratch, open_outside},
+    record::{self, RecordError},
     tree::{
-        Tree, TreeError, format,
+        Tree, TreeError,
         ids::{ProjectId, TaskId},
         refs::TaskRef,
     },
@@ -83,16 +84,12 @@ pub fn open(path: &Path, temporary: &Path) -> Result<Bundle, BundleError> {
     let came = opening.unpack(&mut archive)?;
     opening.to_the_end(archive.into_inner())?;
     let root = opening.scratch.root();
-    let manifest = match format::read::<Manifest>(root, &RelPath::top().join(FILE)) {
+    let manifest = match record::read::<Manifest>(root, &RelPath::top().join(FILE)) {
         Ok(Some(manifest)) => manifest,
         Ok(None) => return Err(opening.refused(format!("it has no {FILE}"))),
         // The path of the file would name a folder that is gone when it is read.
-        Err(TreeError::Corrupt { problem, .. }) => return Err(opening.refused(format!("{FILE} {problem}"))),
-        Err(TreeError::Newer { found, known, .. }) => {
-            let problem = format!("{FILE} has format version {found}, this program knows up to {known}");
-            return Err(opening.refused(problem));
-        }
-        Err(e) => return Err(e.into()),
+        Err(RecordError::Bad(bad)) => return Err(opening.refused(format!("{FILE} {}", bad.problem()))),
+        Err(RecordError::Fs(e)) => return Err(e.into()),
     };
     if let Some(problem) = manifest.contradiction(&came) {
         return Err(opening.refused(problem));

@@ -14,8 +14,9 @@ use super::{
 };
 use crate::{
     fsx,
+    record::MAX_RECORD,
     runner::Runner,
-    tree::{format::MAX_RECORD, ids::TaskId, refs::TaskRef, task::TaskKind, task_end::EndStatus},
+    tree::{ids::TaskId, refs::TaskRef, task::TaskKind, task_end::EndStatus},
 };
 
 /// Flags of the verb.

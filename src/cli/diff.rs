@@ -14,11 +14,10 @@ use super::{
     table::{Cell, Table},
 };
 use crate::{
-    runner,
+    record, runner,
     tree::{
         Tree, TreeError,
         changes::{ChangeKind, ChangedFile, Changes, GitInfo, NotRecorded},
-        format,
         refs::RunRef,
         run_info::RunInfo,
     },
@@ -114,7 +113,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
 /// What was written down at the end of the run.
 fn recorded(tree: &Tree, run: &RunRef, info: &RunInfo) -> CliResult<Known> {
     let root = tree.root();
-    if let Some(changes) = format::read::<Changes>(root, &run.dir().changes())? {
+    if let Some(changes) = record::read::<Changes>(root, &run.dir().changes()).map_err(TreeError::from)? {
         let patch = root.read_opt(&run.dir().patch(), MAX_PATCH).map_err(TreeError::from)?;
         return Ok(Known { changes, patch });
     }

@@ -7,6 +7,7 @@ use crate::{
     archive::BundleError,
     config::{ConfigError, ConfigErrorKind},
     fsx::FsError,
+    record::BadRecord,
     runner::RunnerError,
     tree::{FsErrorKind, TreeError, ids::BadId},
 };
@@ -274,8 +275,8 @@ impl From<TreeError> for CliError {
         let kind = match &error {
             TreeError::Fs(e) => kind_of_disk(e.kind()),
             TreeError::BadId(_) | TreeError::BadPath(_) => Kind::BadId,
-            TreeError::Corrupt { .. } => Kind::Corrupt,
-            TreeError::Newer { .. } => Kind::Newer,
+            TreeError::Record(BadRecord::Corrupt { .. }) => Kind::Corrupt,
+            TreeError::Record(BadRecord::Newer { .. }) => Kind::Newer,
             TreeError::NotFound { .. } => Kind::NotFound,
             TreeError::Exists { .. } | TreeError::Locked { .. } => Kind::Conflict,
             TreeError::Invalid(_) => Kind::Refused,

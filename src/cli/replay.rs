@@ -14,10 +14,10 @@ use super::{
 use crate::{
     agents::replay::{self, Recording},
     config::{AgentType, Config},
+    record::MAX_RECORD,
     runner::{self, Runner},
     tree::{
         Tree, TreeError,
-        format::MAX_RECORD,
         ids::{ProjectId, TaskId},
         refs::RunRef,
         task::TaskKind,

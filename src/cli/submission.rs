@@ -16,10 +16,10 @@ use super::{
 };
 use crate::{
     config, fsx,
+    record::MAX_RECORD,
     runner::{self, Accepted, Home, Origin, Runner, Submission},
     tree::{
         TreeError,
-        format::MAX_RECORD,
         ids::{ProjectId, RunId, TaskId},
         refs::TaskRef,
         task::TaskKind,

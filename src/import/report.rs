@@ -5,10 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     fsx::FsError,
-    tree::{
-        TreeError,
-        format::{Record, Spelling},
-    },
+    record::{Record, RecordError, Spelling},
+    tree::TreeError,
 };
 
 /// Something of the source.
@@ -84,6 +82,8 @@ pub(super) enum Trouble {
     Fs(#[from] FsError),
     #[error(transparent)]
     Tree(#[from] TreeError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// The reason in words.
     #[error("{0}")]
     Left(String),

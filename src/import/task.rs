@@ -12,11 +12,11 @@ use super::{
 };
 use crate::{
     fsx::{RelPath, Root, usable_folder},
+    record,
     telemetry::Redactor,
     tree::{
         Tree,
         bus::BusOwner,
-        format,
         ids::{RunId, TaskId},
         paths::{RunDir, TaskDir},
         refs::TaskRef,
@@ -88,7 +88,7 @@ impl Found {
         let root = tree.root();
         root.ensure_dir(aside)?;
         root.replace(&aside.join("TASK.md"), self.prompt.as_bytes())?;
-        format::write(root, &aside.join("TASK-CONFIG.yaml"), &self.config)?;
+        record::write(root, &aside.join("TASK-CONFIG.yaml"), &self.config)?;
         if !self.bus.lines.is_empty() {
             root.replace(&aside.join("TASK-MESSAGE-BUS.jsonl"), &self.bus.lines)?;
         }
@@ -107,7 +107,7 @@ impl Found {
         let source = from.absolute(&self.folder).display().to_string();
         let origin =
             Origin { version: 1, source, imported_at: tree.clock().now(), notes: self.notes.clone() };
-        format::write(root, &aside.join("IMPORT.yaml"), &origin)?;
+        record::write(root, &aside.join("IMPORT.yaml"), &origin)?;
         root.ensure_dir(self.task.project_dir().path())?;
         Ok(root.rename(aside, self.task.dir().path())?)
     }
@@ -131,7 +131,7 @@ impl Found {
             stderr_path: path(dir.stderr()),
             ..info.clone()
         };
-        Ok(format::write(root, &aside.join("run-info.yaml"), &info)?)
+        Ok(record::write(root, &aside.join("run-info.yaml"), &info)?)
     }
 
     /// What it is made of, in words.
@@ -228,5 +228,5 @@ fn folder(named: Option<String>, home: Option<String>, runs: &[RunInfo], task: &
 /// Where a task says that it was imported from, if it does.
 pub(super) fn origin(tree: &Tree, task: &TaskRef) -> Option<String> {
     let file = TaskDir::new(&task.project, &task.task).path().join("IMPORT.yaml");
-    format::read::<Origin>(tree.root(), &file).ok().flatten().map(|origin| origin.source)
+    record::read::<Origin>(tree.root(), &file).ok().flatten().map(|origin| origin.source)
 }

@@ -195,6 +195,7 @@ fn as_tree(trouble: Trouble) -> TreeError {
     match trouble {
         Trouble::Fs(e) => e.into(),
         Trouble::Tree(e) => e,
+        Trouble::Record(e) => e.into(),
         Trouble::Left(why) => TreeError::Invalid(why),
     }
 }

@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
 use super::identity::{ProcessId, boot_id, host};
-use crate::fsx::{FsError, Published, RelPath, Root};
+use crate::{
+    fsx::{Published, RelPath, Root},
+    record::{self, Record, Spelling},
+};
 
 /// Name of the file in the run's folder.
 pub const FILE: &str = "claim.json";
-const MAX_BYTES: u64 = 64 * 1024;
 
 /// Who took the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -63,30 +65,9 @@ pub struct Claim {
     pub reason: Option<String>,
 }
 
-/// Why a claim, or a record of an end, cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ClaimError {
-    /// The disk said no.
-    #[error(transparent)]
-    Fs(#[from] FsError),
-    /// Not such a record.
-    #[error("{} {problem}", path.display())]
-    Corrupt {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong; fits after the path.
-        problem: String,
-    },
-    /// A newer version of this program wrote it.
-    #[error("{} has format version {found}, this program knows up to {known}", path.display())]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// The version in the file.
-        found: u64,
-        /// The newest version that we know.
-        known: u64,
-    },
+impl Record for Claim {
+    const SPELLING: Spelling = Spelling::Json;
+    const MAX_BYTES: u64 = 64 * 1024;
 }
 
 impl Claim {
@@ -128,45 +109,22 @@ impl Claim {
     ///
     /// # Errors
     /// If the disk fails; nobody has the run then.
-    pub fn publish(&self, root: &Root, run_dir: &RelPath) -> Result<Published, ClaimError> {
+    pub fn publish(&self, root: &Root, run_dir: &RelPath) -> record::Result<Published> {
         let path = run_dir.join(FILE);
-        let mut bytes = serde_json::to_vec_pretty(self)
-            .map_err(|e| ClaimError::Corrupt { path: root.absolute(&path), problem: e.to_string() })?;
-        bytes.push(b'\n');
-        Ok(root.publish(&path, &bytes)?)
+        Ok(root.publish(&path, &record::bytes(root, &path, self)?)?)
     }
 
     /// Reads the claim of a run; `None` if nobody has it.
     ///
     /// # Errors
     /// If the file is no claim.
-    pub fn read(root: &Root, run_dir: &RelPath) -> Result<Option<Self>, ClaimError> {
-        let path = run_dir.join(FILE);
-        let Some(bytes) = root.read_opt(&path, MAX_BYTES)? else { return Ok(None) };
-        parse(&bytes, root.absolute(&path)).map(Some)
+    pub fn read(root: &Root, run_dir: &RelPath) -> record::Result<Option<Self>> {
+        record::read(root, &run_dir.join(FILE))
     }
 
     /// Whether the process ids of this claim mean something here and now.
     #[must_use]
     pub fn is_of_this_boot(&self) -> bool {
         self.host == host() && self.boot_id == boot_id()
-    }
-}
-
-#[derive(Deserialize)]
-struct Probe {
-    version: u64,
-}
-
-/// Understands a record of a run's processes, of which version 1 is known.
-pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8], path: PathBuf) -> Result<T, ClaimError> {
-    const KNOWN: u64 = 1;
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(ClaimError::Corrupt { path, problem: "is empty".to_owned() });
-    }
-    match serde_json::from_slice::<Probe>(bytes) {
-        Ok(Probe { version: found }) if found > KNOWN => Err(ClaimError::Newer { path, found, known: KNOWN }),
-        _ => serde_json::from_slice(bytes)
-            .map_err(|e| ClaimError::Corrupt { path, problem: format!("is not readable: {e}") }),
     }
 }

@@ -4,8 +4,10 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::claim::{self, ClaimError};
-use crate::fsx::{RelPath, Root};
+use crate::{
+    fsx::{RelPath, Root},
+    record::{self, Record, Spelling},
+};
 
 /// Name of the file in the run's folder.
 pub const FILE: &str = "exit.json";
@@ -119,6 +121,11 @@ pub struct Leftover {
     pub name: String,
 }
 
+impl Record for ExitRecord {
+    const SPELLING: Spelling = Spelling::Json;
+    const MAX_BYTES: u64 = 1 << 20;
+}
+
 impl ExitRecord {
     /// The record of an end about which nothing else is known.
     #[must_use]
@@ -166,9 +173,7 @@ impl ExitRecord {
     ///
     /// # Errors
     /// If the file is no such record.
-    pub fn read(root: &Root, run_dir: &RelPath) -> Result<Option<Self>, ClaimError> {
-        let path = run_dir.join(FILE);
-        let Some(bytes) = root.read_opt(&path, 1 << 20)? else { return Ok(None) };
-        claim::parse(&bytes, root.absolute(&path)).map(Some)
+    pub fn read(root: &Root, run_dir: &RelPath) -> record::Result<Option<Self>> {
+        record::read(root, &run_dir.join(FILE))
     }
 }

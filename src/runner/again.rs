@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     agents,
+    record::MAX_RECORD,
     tree::{
-        format::MAX_RECORD,
         refs::RunRef,
         run_info::{RunInfo, RunStatus},
         task_lock::TaskLock,

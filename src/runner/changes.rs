@@ -18,10 +18,10 @@ use crate::{
     config::Environment,
     fsx::{FsError, RelPath, Root, Scratch},
     process::git::{self, FileChange, FileChangeKind, GitError, Repository, Setting, Snapshot, Store},
+    record,
     tree::{
         Tree, TreeError,
         changes::{ChangeKind, ChangedFile, Changes, DiffStat, GitInfo, NotRecorded, WorkFolderBefore},
-        format,
         refs::RunRef,
         run_info::RunInfo,
     },
@@ -94,7 +94,7 @@ pub(super) fn skipped(runner: &Runner, info: &RunInfo, wanted: bool) -> Option<G
 fn write_before(root: &Root, run: &RunRef, record: &WorkFolderBefore) -> std::result::Result<(), TreeError> {
     let file = before_file(run);
     root.ensure_passing_dir(&run.dir().git())?;
-    Ok(root.write_passing(&file, &format::bytes(root, &file, record)?)?)
+    Ok(root.write_passing(&file, &record::bytes(root, &file, record)?)?)
 }
 
 fn before_file(run: &RunRef) -> RelPath {
@@ -104,7 +104,7 @@ fn before_file(run: &RunRef) -> RelPath {
 /// Looks at the work folder of a run that has ended: what its record is to say of it.
 pub(super) fn after(runner: &Runner, info: &RunInfo) -> Option<GitInfo> {
     let (root, run) = (runner.tree.root(), run_of(info));
-    let before = format::read::<WorkFolderBefore>(root, &before_file(&run)).unwrap_or_else(|e| {
+    let before = record::read::<WorkFolderBefore>(root, &before_file(&run)).unwrap_or_else(|e| {
         Some(not_seen(NotRecorded::Failed, Some(format!("the look before the run was lost: {e}"))))
     });
     match before {
@@ -186,7 +186,7 @@ pub fn so_far(tree: &Tree, environment: &Environment, info: &RunInfo) -> Result<
         };
         refused(format!("the changes of run {run} are unknown: {why}"))
     };
-    let before: WorkFolderBefore = format::read(root, &before_file(&run))?.ok_or_else(unknown)?;
+    let before: WorkFolderBefore = record::read(root, &before_file(&run))?.ok_or_else(unknown)?;
     let Some(tree_before) = before.tree else {
         return Err(refused(format!(
             "the changes of run {run} are unknown: {}",
@@ -269,7 +269,7 @@ impl Look {
 
 fn keep(tree: &Tree, run: &RunRef, changes: &Changes) -> Asked<()> {
     let (root, file) = (tree.root(), run.dir().changes());
-    let bytes = format::bytes(root, &file, changes).map_err(|_| GitError::Answer("diff-tree"))?;
+    let bytes = record::bytes(root, &file, changes).map_err(|_| GitError::Answer("diff-tree"))?;
     let kept: std::result::Result<(), FsError> = root.replace(&file, &bytes);
     Ok(kept?)
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::{
     agents::AgentError,
     config::ConfigError,
+    record::RecordError,
     tree::{
         TreeError,
         bus::MessageType,
@@ -92,6 +93,12 @@ pub enum RunnerError {
         /// What the kernel said.
         source: std::io::Error,
     },
+}
+
+impl From<RecordError> for RunnerError {
+    fn from(error: RecordError) -> Self {
+        Self::Tree(error.into())
+    }
 }
 
 impl RunnerError {

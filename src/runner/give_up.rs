@@ -52,7 +52,7 @@ pub fn give_up(runner: &Runner, lock: &TaskLock, ticket: &Ticket, error: &Runner
 /// The file at fault, if looking again in a moment does not help.
 fn lasting(error: &RunnerError) -> Option<Fault> {
     match error {
-        RunnerError::Tree(e @ (TreeError::Corrupt { .. } | TreeError::Newer { .. })) => e.fault(),
+        RunnerError::Tree(e @ TreeError::Record(_)) => e.fault(),
         RunnerError::Tree(TreeError::Fs(e)) if e.kind() == FsErrorKind::TooLarge => {
             Some(Fault { path: e.path.clone(), problem: format!("cannot be used: {}", e.source) })
         }

@@ -16,8 +16,9 @@ use crate::{
         executor::Local,
         spec::{LaunchSpec, ShimReport, StdinPlan},
     },
+    record,
     telemetry::is_secret_name,
-    tree::{FsErrorKind, TreeError, format, run_info::RunInfo, task::TaskConfig},
+    tree::{FsErrorKind, TreeError, run_info::RunInfo, task::TaskConfig},
 };
 
 /// What an agent has in a variable with a secret name is looked for in its command line from this length on, in bytes.
@@ -144,16 +145,12 @@ pub(super) fn start(runner: &Runner, info: &RunInfo) -> Result<()> {
     }
 }
 
-/// Claims a run so that it never starts; if somebody was faster it has started, and that holds.
+/// Claims a run so that it never starts. If a shim was faster, the run has started, and that holds.
 pub(super) fn never(runner: &Runner, info: &RunInfo, ends_as: EndsAs, reason: &str) -> Result<()> {
     let dir = environment::run_of(info).dir();
     let claim = Claim::by_driver(runner.tree.clock().now(), ends_as, reason);
-    claim.publish(runner.tree.root(), dir.path()).map(drop).map_err(|e| {
-        RunnerError::Tree(TreeError::Corrupt {
-            path: runner.tree.root().absolute(&dir.claim()),
-            problem: e.to_string(),
-        })
-    })
+    claim.publish(runner.tree.root(), dir.path())?;
+    Ok(())
 }
 
 /// All that a start takes.
@@ -177,7 +174,7 @@ fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> {
     let settings = TaskSettings::resolve(&all, agent, &config.config)?;
     let root = runner.tree.root();
     let prompt_file = run.dir().prompt();
-    let words = root.read_opt(&prompt_file, format::MAX_RECORD)?.unwrap_or_default();
+    let words = root.read_opt(&prompt_file, record::MAX_RECORD)?.unwrap_or_default();
     let words = String::from_utf8_lossy(&words);
     // Before a run has begun, its record names the conversation that it is to go on with.
     let called = Called { agent, settings: &settings, resume: info.thread_id.as_deref() };

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, path::Path};
 use super::{Runner, error::Result, prompt};
 use crate::{
     fsx::{Batch, RelPath},
+    record,
     tree::{
-        Tree, TreeError, format,
+        Tree, TreeError,
         ids::RunId,
         paths::top,
         refs::{RunRef, TaskRef},
@@ -57,7 +58,7 @@ pub(super) fn make_run(
     info.stdout_path = path(dir.stdout());
     info.stderr_path = path(dir.stderr());
     batch.write(&dir.prompt(), prompt::compose(runner, &info, words).as_bytes())?;
-    format::write_in(batch, root, &dir.info(), &info)?;
+    record::write_in(batch, root, &dir.info(), &info)?;
     Ok(run)
 }
 

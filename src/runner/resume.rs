@@ -12,9 +12,8 @@ use super::{
 };
 use crate::{
     agents,
-    tree::{
-        TreeError, format::MAX_RECORD, refs::TaskRef, task::Idempotency, task_lock::TaskLock, ticket::Ticket,
-    },
+    record::MAX_RECORD,
+    tree::{TreeError, refs::TaskRef, task::Idempotency, task_lock::TaskLock, ticket::Ticket},
 };
 
 /// What a caller says who wants a task taken up again.

@@ -17,9 +17,8 @@ use super::{
     new_run::{NewRun, discard_unaccepted, make_run, some_ticket_is_unreadable},
     project, thread,
 };
-use crate::fsx::Batch;
 use crate::tree::{
-    TreeError, format,
+    TreeError,
     ids::{RunId, TaskId, TicketId},
     refs::{RunRef, TaskRef},
     run_info::RunStatus,
@@ -29,6 +28,7 @@ use crate::tree::{
     ticket::Ticket,
 };
 use crate::view::dependency;
+use crate::{fsx::Batch, record};
 
 /// A task as somebody asks for it.
 #[derive(Debug, Clone)]
@@ -185,7 +185,7 @@ pub(super) fn lay_out<'a>(runner: &'a Runner, submission: &Submission) -> Result
     batch.write(&task.dir().prompt(), submission.prompt.as_bytes())?;
     lock.write_config(&runner.tree, &config, &mut batch)?;
     match &link {
-        Some(link) => format::write_in(&mut batch, root, &task.dir().thread_link(), link)?,
+        Some(link) => record::write_in(&mut batch, root, &task.dir().thread_link(), link)?,
         // What a crash may have left of another submission.
         None => drop(root.remove(&task.dir().thread_link())?),
     }

@@ -1,10 +1,10 @@
 //! What a run changed in its work folder, as far as git can tell: the part of run-info.yaml, and `changes.json`.
 
 use chrono::{DateTime, Utc};
+
+use crate::record::{Record, Spelling};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use super::format::{Record, Spelling};
 
 /// The work folder of a run before and after it. What is not known is absent.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]

@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::{
     Tree,
     error::{Result, TreeError},
-    format::{self, Record, Spelling},
     paths::top,
 };
-use crate::fsx::{Lock, LockAttempt, RelPath};
+use crate::{
+    fsx::{Lock, LockAttempt, RelPath},
+    record::{self, Record, Spelling},
+};
 
 /// The daemon that runs. Believed only while `daemon.lock` is held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -90,7 +92,7 @@ impl Tree {
     /// # Errors
     /// If its record cannot be understood.
     pub fn daemon(&self) -> Result<Option<DaemonInfo>> {
-        if self.daemon_is_there()? { format::read(self.root(), &info_path()) } else { Ok(None) }
+        if self.daemon_is_there()? { Ok(record::read(self.root(), &info_path())?) } else { Ok(None) }
     }
 }
 
@@ -100,7 +102,7 @@ impl DaemonLock {
     /// # Errors
     /// If the disk fails.
     pub fn announce(&self, tree: &Tree, info: &DaemonInfo) -> Result<()> {
-        format::write(tree.root(), &info_path(), info)
+        Ok(record::write(tree.root(), &info_path(), info)?)
     }
 
     /// Takes the announcement back.

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use super::ids::BadId;
-use crate::fsx::BadRelPath;
 pub use crate::fsx::{FsError, FsErrorKind};
+use crate::{
+    fsx::BadRelPath,
+    record::{BadRecord, RecordError},
+};
 
 /// Result of an operation on the tree.
 pub type Result<T> = std::result::Result<T, TreeError>;
@@ -30,24 +33,9 @@ pub enum TreeError {
     /// A path that would leave the root.
     #[error(transparent)]
     BadPath(#[from] BadRelPath),
-    /// A file of ours that cannot be understood. It is left as it is.
-    #[error("{} {problem}", path.display())]
-    Corrupt {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it, with line and column where they are known; fits after the path.
-        problem: String,
-    },
-    /// A file that a newer version of this program wrote. It is left as it is.
-    #[error("{} has format version {found}, this program knows up to {known}", path.display())]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// The version in the file.
-        found: u64,
-        /// The newest version that we know.
-        known: u64,
-    },
+    /// A file of ours that cannot be understood. It is left unchanged.
+    #[error(transparent)]
+    Record(#[from] BadRecord),
     /// Nothing there by that name.
     #[error("there is no {what}")]
     NotFound {
@@ -60,7 +48,7 @@ pub enum TreeError {
         /// "task p/t".
         what: String,
     },
-    /// Somebody else holds the lock.
+    /// Another process holds the lock.
     #[error("{what} is held by {by}")]
     Locked {
         /// "task p/t".
@@ -73,16 +61,21 @@ pub enum TreeError {
     Invalid(String),
 }
 
+impl From<RecordError> for TreeError {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Fs(e) => e.into(),
+            RecordError::Bad(e) => e.into(),
+        }
+    }
+}
+
 impl TreeError {
     /// The file that is at fault, where it is one that is there.
     #[must_use]
     pub fn fault(&self) -> Option<Fault> {
         match self {
-            Self::Corrupt { path, problem } => Some(Fault { path: path.clone(), problem: problem.clone() }),
-            Self::Newer { path, found, known } => {
-                let problem = format!("has format version {found}, this program knows up to {known}");
-                Some(Fault { path: path.clone(), problem })
-            }
+            Self::Record(bad) => Some(Fault { path: bad.path().to_owned(), problem: bad.problem() }),
             Self::Fs(e) if !matches!(e.kind(), FsErrorKind::NotFound | FsErrorKind::Full) => Some(Fault {
                 path: e.path.clone(),
                 problem: format!("cannot be used ({}): {}", e.op, e.source),

@@ -9,13 +9,11 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Tree,
-    error::Result,
-    format::{self, Record, Spelling},
-    paths::top,
+use super::{Tree, error::Result, paths::top};
+use crate::{
+    fsx::RelPath,
+    record::{self, Record, Spelling},
 };
-use crate::fsx::RelPath;
 
 /// All that is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -74,7 +72,7 @@ impl Tree {
     /// # Errors
     /// If the record cannot be understood.
     pub fn known_programs(&self) -> Result<KnownPrograms> {
-        Ok(format::read(self.root(), &path())?.unwrap_or_default())
+        Ok(record::read(self.root(), &path())?.unwrap_or_default())
     }
 
     /// Writes down what is known of the agents' programs. Of two writers the last one wins: both have asked the programs.
@@ -83,6 +81,6 @@ impl Tree {
     /// If the disk fails.
     pub fn remember_programs(&self, programs: Vec<KnownProgram>) -> Result<()> {
         self.root().ensure_dir(&top::daemon())?;
-        format::write(self.root(), &path(), &KnownPrograms { version: KnownPrograms::VERSION, programs })
+        Ok(record::write(self.root(), &path(), &KnownPrograms { version: KnownPrograms::VERSION, programs })?)
     }
 }

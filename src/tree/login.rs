@@ -8,13 +8,11 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Tree,
-    error::Result,
-    format::{self, Record, Spelling},
-    paths::top,
+use super::{Tree, error::Result, paths::top};
+use crate::{
+    fsx::{OnItsWay, RelPath},
+    record::{self, Record, Spelling},
 };
-use crate::fsx::{OnItsWay, RelPath};
 
 /// `_daemon/login-codes/<SHA-256 of the code>.json`: a code that is good for one key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -99,7 +97,7 @@ impl Tree {
     /// If the disk fails.
     pub fn offer_login(&self, sha256: &str, code: &LoginCode) -> Result<()> {
         self.root().ensure_dir(&codes())?;
-        format::write(self.root(), &code_path(sha256), code)
+        Ok(record::write(self.root(), &code_path(sha256), code)?)
     }
 
     /// Takes a code, so that nobody else does; `None` if it is not there, or somebody was quicker.
@@ -108,7 +106,7 @@ impl Tree {
     /// If its record cannot be understood.
     pub fn take_login(&self, sha256: &str) -> Result<Option<LoginCode>> {
         let path = code_path(sha256);
-        let Some(code) = format::read(self.root(), &path)? else { return Ok(None) };
+        let Some(code) = record::read(self.root(), &path)? else { return Ok(None) };
         Ok(self.root().remove(&path)?.then_some(code))
     }
 
@@ -151,7 +149,7 @@ impl Tree {
                 continue;
             }
             let path = codes().join(&entry.name);
-            let code = format::read::<LoginCode>(self.root(), &path);
+            let code = record::read::<LoginCode>(self.root(), &path);
             if !matches!(code, Ok(Some(code)) if code.expires_at > now) {
                 self.root().remove(&path)?;
             }
@@ -164,7 +162,7 @@ impl Tree {
     /// # Errors
     /// If the record cannot be understood.
     pub fn browser_keys(&self) -> Result<Vec<BrowserKey>> {
-        Ok(format::read::<BrowserKeys>(self.root(), &keys_path())?.unwrap_or_default().keys)
+        Ok(record::read::<BrowserKeys>(self.root(), &keys_path())?.unwrap_or_default().keys)
     }
 
     /// Writes down which keys pages in browsers hold.
@@ -173,6 +171,6 @@ impl Tree {
     /// If the disk fails.
     pub fn remember_browser_keys(&self, keys: Vec<BrowserKey>) -> Result<()> {
         self.root().ensure_dir(&top::daemon())?;
-        format::write(self.root(), &keys_path(), &BrowserKeys { version: BrowserKeys::VERSION, keys })
+        Ok(record::write(self.root(), &keys_path(), &BrowserKeys { version: BrowserKeys::VERSION, keys })?)
     }
 }

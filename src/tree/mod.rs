@@ -10,7 +10,6 @@ pub mod changes;
 pub mod daemon_info;
 pub mod error;
 pub mod event;
-pub mod format;
 pub mod ids;
 pub mod known_programs;
 pub mod login;

@@ -12,12 +12,14 @@ use serde::{Deserialize, Serialize};
 use super::{
     Tree,
     error::Result,
-    format::{self, Record, Spelling},
     ids::{ProjectId, RunId, TaskId},
     paths::top,
     run_info::{RunInfo, RunStatus},
 };
-use crate::fsx::{Published, RelPath};
+use crate::{
+    fsx::{Published, RelPath},
+    record::{self, Record, Spelling},
+};
 
 /// The most tellings that wait at a time; beyond it the oldest are let go.
 pub const MOST: usize = 10_000;
@@ -126,7 +128,7 @@ impl Tree {
     pub fn put_delivery(&self, delivery: &Delivery) -> Result<bool> {
         self.root().ensure_dir(&top::outbox())?;
         let path = place(&delivery.id);
-        let published = self.root().publish(&path, &format::bytes(self.root(), &path, delivery)?)?;
+        let published = self.root().publish(&path, &record::bytes(self.root(), &path, delivery)?)?;
         Ok(published == Published::Ours)
     }
 
@@ -146,7 +148,7 @@ impl Tree {
     /// # Errors
     /// If it cannot be understood.
     pub fn delivery(&self, id: &str) -> Result<Option<Delivery>> {
-        format::read(self.root(), &place(id))
+        Ok(record::read(self.root(), &place(id))?)
     }
 
     /// Writes down what came of an attempt.
@@ -154,7 +156,7 @@ impl Tree {
     /// # Errors
     /// If the disk fails.
     pub fn update_delivery(&self, delivery: &Delivery) -> Result<()> {
-        format::write(self.root(), &place(&delivery.id), delivery)
+        Ok(record::write(self.root(), &place(&delivery.id), delivery)?)
     }
 
     /// Takes one out of the outbox.

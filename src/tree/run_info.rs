@@ -10,10 +10,10 @@ use serde_json::Value;
 use super::{
     changes::GitInfo,
     event::ErrorClass,
-    format::{Record, Spelling},
     ids::{ProjectId, RunId, TaskId},
     usage::Usage,
 };
+use crate::record::{Record, Spelling};
 
 /// The word for a run's state on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

@@ -9,14 +9,11 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Tree,
-    daemon_info::DaemonLock,
-    error::Result,
-    format::{self, Record, Spelling},
-    paths::top,
+use super::{Tree, daemon_info::DaemonLock, error::Result, paths::top};
+use crate::{
+    fsx::RelPath,
+    record::{self, Record, Spelling},
 };
-use crate::fsx::RelPath;
 
 /// The last update that was asked for, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -103,7 +100,7 @@ impl Tree {
     /// # Errors
     /// If the record cannot be understood.
     pub fn self_update(&self) -> Result<Option<SelfUpdate>> {
-        let update = format::read(self.root(), &path())?;
+        let update = record::read(self.root(), &path())?;
         // Asked in this order: nearly always there is no record, and then nothing else is to be asked.
         Ok(if update.is_some() && self.daemon_is_there()? { update } else { None })
     }
@@ -115,7 +112,7 @@ impl DaemonLock {
     /// # Errors
     /// If the record cannot be understood.
     pub fn last_update(&self, tree: &Tree) -> Result<Option<SelfUpdate>> {
-        format::read(tree.root(), &path())
+        Ok(record::read(tree.root(), &path())?)
     }
 
     /// Writes down where an update stands.
@@ -123,6 +120,6 @@ impl DaemonLock {
     /// # Errors
     /// If the disk fails; the record before stays then.
     pub fn record_update(&self, tree: &Tree, update: &SelfUpdate) -> Result<()> {
-        format::write(tree.root(), &path(), update)
+        Ok(record::write(tree.root(), &path(), update)?)
     }
 }

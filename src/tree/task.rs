@@ -6,10 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{
-    format::{Record, Spelling},
-    ids::{RunId, TaskId},
-};
+use super::ids::{RunId, TaskId};
+use crate::record::{Record, Spelling};
 
 /// What a ticket of this task asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]

@@ -4,14 +4,8 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Tree,
-    error::Result,
-    format::{self, Record, Spelling},
-    ids::RunId,
-    refs::TaskRef,
-    task_lock::TaskLock,
-};
+use super::{Tree, error::Result, ids::RunId, refs::TaskRef, task_lock::TaskLock};
+use crate::record::{self, Record, Spelling};
 
 /// How a loop can end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -52,7 +46,7 @@ impl Tree {
     /// # Errors
     /// If the record cannot be understood.
     pub fn task_end(&self, task: &TaskRef) -> Result<Option<TaskEnd>> {
-        format::read(self.root(), &task.dir().end())
+        Ok(record::read(self.root(), &task.dir().end())?)
     }
 }
 
@@ -62,7 +56,7 @@ impl TaskLock {
     /// # Errors
     /// If the disk fails.
     pub fn write_end(&self, tree: &Tree, end: &TaskEnd) -> Result<()> {
-        format::write(tree.root(), &self.task().dir().end(), end)
+        Ok(record::write(tree.root(), &self.task().dir().end(), end)?)
     }
 
     /// Forgets how the last loop ended, since another begins.

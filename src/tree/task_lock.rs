@@ -3,12 +3,14 @@
 use super::{
     Tree,
     error::{Result, TreeError},
-    format,
     refs::{RunRef, TaskRef},
     run_info::RunInfo,
     task::TaskConfig,
 };
-use crate::fsx::{Batch, Lock, LockAttempt};
+use crate::{
+    fsx::{Batch, Lock, LockAttempt},
+    record,
+};
 
 /// A held task lock. Writers of a task's records ask for it, so that there is one of them.
 #[derive(Debug)]
@@ -58,7 +60,7 @@ impl Tree {
     /// # Errors
     /// [`TreeError::NotFound`] if there is none; a corrupt one is left as it is.
     pub fn run_info(&self, run: &RunRef) -> Result<RunInfo> {
-        format::read(self.root(), &run.dir().info())?
+        record::read(self.root(), &run.dir().info())?
             .ok_or_else(|| TreeError::NotFound { what: format!("run-info.yaml of run {run}") })
     }
 
@@ -67,7 +69,7 @@ impl Tree {
     /// # Errors
     /// [`TreeError::NotFound`] if there are none.
     pub fn task_config(&self, task: &TaskRef) -> Result<TaskConfig> {
-        format::read(self.root(), &task.dir().config())?
+        record::read(self.root(), &task.dir().config())?
             .ok_or_else(|| TreeError::NotFound { what: format!("TASK-CONFIG.yaml of task {task}") })
     }
 }
@@ -85,7 +87,7 @@ impl TaskLock {
     /// If the disk fails; the old record stays then.
     pub fn write_run_info(&self, tree: &Tree, info: &RunInfo) -> Result<()> {
         debug_assert_eq!(info.task_id, self.task.task, "a run of another task");
-        format::write(tree.root(), &self.task.run(info.run_id.clone()).dir().info(), info)
+        Ok(record::write(tree.root(), &self.task.run(info.run_id.clone()).dir().info(), info)?)
     }
 
     /// Writes the settings of this task.
@@ -93,6 +95,6 @@ impl TaskLock {
     /// # Errors
     /// If the disk fails; the old settings stay then.
     pub fn write_config(&self, tree: &Tree, config: &TaskConfig, batch: &mut Batch<'_>) -> Result<()> {
-        format::write_in(batch, tree.root(), &self.task.dir().config(), config)
+        Ok(record::write_in(batch, tree.root(), &self.task.dir().config(), config)?)
     }
 }

@@ -8,10 +8,10 @@ use super::{
     Tree,
     bus::MessageType,
     error::Result,
-    format::{self, Record, Spelling},
     ids::{MsgId, ProjectId, RunId, TaskId},
     refs::TaskRef,
 };
+use crate::record::{self, Record, Spelling};
 
 /// A message of another task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -58,6 +58,6 @@ impl Tree {
     /// # Errors
     /// If the record cannot be understood.
     pub fn thread_link(&self, task: &TaskRef) -> Result<Option<ThreadLink>> {
-        format::read(self.root(), &task.dir().thread_link())
+        Ok(record::read(self.root(), &task.dir().thread_link())?)
     }
 }

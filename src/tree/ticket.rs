@@ -11,13 +11,15 @@ use serde::{Deserialize, Serialize};
 use super::{
     Tree,
     error::{Result, TreeError},
-    format::{self, Record, Spelling},
     ids::{ProjectId, RunId, TaskId, TicketId},
     paths::top,
     refs::{RunRef, TaskRef},
     task::TaskKind,
 };
-use crate::fsx::{Batch, Lock, RelPath, Stat, Unnamed};
+use crate::{
+    fsx::{Batch, Lock, RelPath, Stat, Unnamed},
+    record::{self, Record, Spelling},
+};
 
 /// The wish for a loop, and where the loop stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -140,7 +142,7 @@ impl Tree {
     pub fn new_ticket(&self, batch: &mut Batch<'_>, ticket: &Ticket) -> Result<NewTicket> {
         let queue = top::queue();
         self.root().ensure_dir(&queue)?;
-        let bytes = format::bytes(self.root(), &queue, ticket)?;
+        let bytes = record::bytes(self.root(), &queue, ticket)?;
         Ok(NewTicket { task: ticket.task(), file: batch.write_unnamed(&queue, &bytes)? })
     }
 
@@ -206,7 +208,7 @@ impl Tree {
         if let Some(ticket) = self.ticket_cache.get(place, id, version) {
             return Ok(Some(ticket));
         }
-        let ticket: Option<Ticket> = format::read(self.root(), &rel)?;
+        let ticket: Option<Ticket> = record::read(self.root(), &rel)?;
         if let Some(ticket) = &ticket {
             self.ticket_cache.put(place, id, version, self.clock().now(), ticket);
         }
@@ -218,7 +220,7 @@ impl Tree {
     /// # Errors
     /// If the disk fails.
     pub fn update_ticket(&self, id: &TicketId, ticket: &Ticket) -> Result<()> {
-        format::write(self.root(), &top::ticket(&top::live(), id), ticket)
+        Ok(record::write(self.root(), &top::ticket(&top::live(), id), ticket)?)
     }
 
     /// Removes a ticket whose loop has ended.

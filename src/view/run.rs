@@ -2,13 +2,14 @@
 
 use crate::{
     process::{
-        claim::{Claim, ClaimError},
+        claim::Claim,
         exit::ExitRecord,
         liveness::{self, Liveness},
     },
+    record::BadRecord,
     transcript::{Account, Dialect},
     tree::{
-        Result, Tree, TreeError,
+        Result, Tree,
         refs::RunRef,
         run_info::{ProcessOwnership, RunInfo, RunStatus},
     },
@@ -49,7 +50,7 @@ pub enum RunState {
 /// # Errors
 /// If its claim cannot be understood.
 pub fn claim(tree: &Tree, run: &RunRef) -> Result<Option<Claim>> {
-    Claim::read(tree.root(), run.dir().path()).map_err(unreadable)
+    Ok(Claim::read(tree.root(), run.dir().path())?)
 }
 
 /// How a run's process ended; `None` if it has not, or nobody saw it.
@@ -57,7 +58,7 @@ pub fn claim(tree: &Tree, run: &RunRef) -> Result<Option<Claim>> {
 /// # Errors
 /// If the record cannot be understood.
 pub fn exit(tree: &Tree, run: &RunRef) -> Result<Option<ExitRecord>> {
-    ExitRecord::read(tree.root(), run.dir().path()).map_err(unreadable)
+    Ok(ExitRecord::read(tree.root(), run.dir().path())?)
 }
 
 /// What the stream of a run comes to; `None` if its agent prints words for people only.
@@ -70,14 +71,6 @@ pub fn account(tree: &Tree, run: &RunRef, info: &RunInfo) -> Result<Option<Box<A
         return Ok(None);
     }
     Account::of_run(dialect, tree.root(), &run.dir()).map(Box::new).map(Some)
-}
-
-fn unreadable(error: ClaimError) -> TreeError {
-    match error {
-        ClaimError::Fs(e) => e.into(),
-        ClaimError::Corrupt { path, problem } => TreeError::Corrupt { path, problem },
-        ClaimError::Newer { path, found, known } => TreeError::Newer { path, found, known },
-    }
 }
 
 /// Whether a run of ours has begun by its other files: without a claim it would be started again.
@@ -103,10 +96,8 @@ impl RunFacts {
         let exit = exit(tree, run)?;
         if claim.is_none() && has_begun(&info, exit.as_ref()) {
             let path = tree.root().absolute(&run.dir().claim());
-            return Err(TreeError::Corrupt {
-                path,
-                problem: "is missing, though its run has begun".to_owned(),
-            });
+            let problem = "is missing, though its run has begun".to_owned();
+            return Err(BadRecord::Corrupt { path, problem }.into());
         }
         let ended =
             exit.is_some() || claim.as_ref().is_some_and(|c| c.agent.is_some() && liveness == Liveness::Gone);

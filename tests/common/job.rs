@@ -10,10 +10,8 @@ use std::{
 use run_agent::{
     fsx::{Durability, Root},
     process::{claim::Claim, exit::ExitRecord},
-    tree::{
-        format,
-        run_info::{RunInfo, RunStatus},
-    },
+    record,
+    tree::run_info::{RunInfo, RunStatus},
 };
 
 use super::{
@@ -130,7 +128,7 @@ impl Job {
     pub fn info(&self) -> RunInfo {
         let root = Root::open(&self.run_folder(), Durability::Never).expect("the run's folder");
         let name = root.relative(&self.run_folder().join("run-info.yaml")).expect("below it");
-        until("run-info.yaml", || format::read(&root, &name).expect("a whole record"))
+        until("run-info.yaml", || record::read(&root, &name).expect("a whole record"))
     }
 
     /// Waits until the record says that the run is under way.

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     fsx::{FsError, RelPath, Root},
     process::exit::{ExitRecord, ProcessEnd},
+    record::{self, Record, Spelling},
     tree::{
         Tree, TreeError,
-        format::{self, Record, Spelling},
         ids::RunId,
         refs::{RunRef, TaskRef},
     },
@@ -112,7 +112,7 @@ impl Recording {
     }
 
     pub(super) fn read(root: &Root, folder: &RelPath) -> Result<Option<Self>, RecordingError> {
-        Ok(format::read(root, &folder.join(FILE))?)
+        Ok(record::read(root, &folder.join(FILE)).map_err(TreeError::from)?)
     }
 }
 
@@ -121,7 +121,7 @@ impl Recording {
 /// # Errors
 /// If its recording cannot be read.
 pub fn played_by(tree: &Tree, task: &TaskRef) -> Result<Option<RunId>, TreeError> {
-    let recording: Option<Recording> = format::read(tree.root(), &folder(task).join(FILE))?;
+    let recording: Option<Recording> = record::read(tree.root(), &folder(task).join(FILE))?;
     Ok(recording.map(|r| r.run_id))
 }
 
@@ -150,5 +150,5 @@ pub fn copy(
     for name in [STDOUT, STDERR, LOG_TIMES].into_iter().chain(WRITTEN) {
         to.root().copy_in(&from.root().absolute(&run.dir().path().join(name)), &folder.join(name))?;
     }
-    Ok(format::write(to.root(), &folder.join(FILE), recording)?)
+    Ok(record::write(to.root(), &folder.join(FILE), recording).map_err(TreeError::from)?)
 }

@@ -15,9 +15,9 @@ use crate::{
         error::{CliError, CliResult, Kind},
         print::Form,
     },
+    record::MAX_RECORD,
     tree::{
         bus::MessageType,
-        format::MAX_RECORD,
         ids::{ProjectId, RunId, TaskId},
     },
 };

@@ -20,8 +20,8 @@ use crate::{
         submission::{self, PlaceFlags, SubmissionFlags},
     },
     fsx,
+    record::MAX_RECORD,
     tree::{
-        format::MAX_RECORD,
         ids::{ProjectId, TaskId},
         refs::TaskRef,
     },

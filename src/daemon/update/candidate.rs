@@ -16,10 +16,11 @@ use crate::{
         command::{CommandSpec, Life},
         handoff,
     },
+    record::Record,
     runner::Result,
     tree::{
-        Tree, daemon_info::DaemonInfo, format::Record, run_info::RunInfo, self_update::SelfUpdate,
-        task::TaskConfig, task_end::TaskEnd, ticket::Place, ticket::Ticket,
+        Tree, daemon_info::DaemonInfo, run_info::RunInfo, self_update::SelfUpdate, task::TaskConfig,
+        task_end::TaskEnd, ticket::Place, ticket::Ticket,
     },
 };
 

@@ -5,11 +5,14 @@ use std::{collections::HashSet, path::PathBuf};
 use serde::Serialize;
 
 use super::rule::{Rule, Severity};
-use crate::tree::{
-    FsErrorKind, Result, TreeError,
-    ids::TicketId,
-    refs::{RunRef, TaskRef},
-    ticket::Place,
+use crate::{
+    record::BadRecord,
+    tree::{
+        FsErrorKind, Result, TreeError,
+        ids::TicketId,
+        refs::{RunRef, TaskRef},
+        ticket::Place,
+    },
 };
 
 /// One thing that is wrong.
@@ -71,10 +74,12 @@ impl Report {
     pub(super) fn readable<T>(&mut self, result: Result<T>) -> Option<T> {
         match result {
             Ok(value) => return Some(value),
-            Err(TreeError::Corrupt { path, problem }) => self.note(Rule::CorruptRecord, path, problem),
-            Err(TreeError::Newer { path, found, known }) => {
-                let what = format!("has format version {found}, this program knows up to {known}");
-                self.note(Rule::NewerRecord, path, what);
+            Err(TreeError::Record(bad)) => {
+                let rule = match &bad {
+                    BadRecord::Corrupt { .. } => Rule::CorruptRecord,
+                    BadRecord::Newer { .. } => Rule::NewerRecord,
+                };
+                self.note(rule, bad.path().to_owned(), bad.problem());
             }
             Err(TreeError::NotFound { .. }) => {}
             Err(TreeError::Fs(e)) if e.kind() == FsErrorKind::NotFound => {}
