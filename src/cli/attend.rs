@@ -245,8 +245,7 @@ pub(super) fn print_answer(
     end: &TaskEnd,
 ) -> CliResult<()> {
     let root = runner.tree.root();
-    let task = TaskRef { project: info.project_id.clone(), task: info.task_id.clone() };
-    let dir = task.run(info.run_id.clone()).dir();
+    let dir = info.run_ref().dir();
     let output = root.read_opt(&dir.output(), 64 << 20).map_err(TreeError::from)?.unwrap_or_default();
     let output = String::from_utf8_lossy(&output);
     let printer = context.printer();

@@ -16,7 +16,7 @@ use crate::{
     fsx,
     record::MAX_RECORD,
     runner::Runner,
-    tree::{ids::TaskId, refs::TaskRef, task::TaskKind, task_end::EndStatus},
+    tree::{ids::TaskId, task::TaskKind, task_end::EndStatus},
 };
 
 /// Flags of the verb.
@@ -122,7 +122,7 @@ fn one(args: &Args, context: &Context, runner: &Runner, job: Job) -> CliResult<(
     if args.json.form() == Form::Text {
         attend::print_answer(context, runner, Form::Text, &info, &end)?;
     }
-    let task = TaskRef { project: info.project_id.clone(), task: info.task_id.clone() };
+    let task = info.task_ref();
     let row = Row {
         task: Some(task.to_string()),
         status: Some(end.status),

@@ -2,7 +2,6 @@
 
 use super::{
     Runner, diversify,
-    environment::run_of,
     error::Result,
     folder,
     new_run::{NewRun, make_run},
@@ -44,7 +43,7 @@ pub(super) fn make_next_run(runner: &Runner, lock: &TaskLock, last: &RunInfo) ->
 
 /// The task's prompt, as an agent gets it that is not the first to work on it.
 pub(super) fn continued(runner: &Runner, last: &RunInfo) -> Result<String> {
-    let task = run_of(last).task;
+    let task = last.task_ref();
     let prompt = runner.tree.root().read_opt(&task.dir().prompt(), MAX_RECORD)?.unwrap_or_default();
     let prompt = String::from_utf8_lossy(&prompt);
     let took = last.end_time.map_or(0, |end| (end - last.start_time).num_seconds().max(0));

@@ -43,8 +43,7 @@ fn same_answers(runner: &Runner, task: &TaskRef, runs: &[RunInfo]) -> Result<u32
     let mut same = 0;
     let mut answer: Option<Vec<u8>> = None;
     for run in runs.iter().rev() {
-        let output =
-            root.read_opt(&task.run(run.run_id.clone()).dir().output(), 1 << 20)?.unwrap_or_default();
+        let output = root.read_opt(&run.run_ref().dir().output(), 1 << 20)?.unwrap_or_default();
         let began = i128::from(run.start_time.timestamp_nanos_opt().unwrap_or(0));
         if noted > began || answer.as_ref().is_some_and(|a| *a != output) {
             break;

@@ -11,7 +11,6 @@ use std::{
 
 use super::{
     Runner,
-    environment::run_of,
     error::{Result, RunnerError},
 };
 use crate::{
@@ -47,7 +46,7 @@ pub(super) fn before(runner: &Runner, info: &RunInfo) {
     if !git::is_in_work_tree(cwd, &setting) {
         return;
     }
-    let (root, run) = (runner.tree.root(), run_of(info));
+    let (root, run) = (runner.tree.root(), info.run_ref());
     // The agent starts should we end in the middle of the look, and then this holds.
     let words = Some("the look before the run was cut off".to_owned());
     let cut_off = not_seen(NotRecorded::Failed, words);
@@ -103,7 +102,7 @@ fn before_file(run: &RunRef) -> RelPath {
 
 /// Looks at the work folder of a run that has ended: what its record is to say of it.
 pub(super) fn after(runner: &Runner, info: &RunInfo) -> Option<GitInfo> {
-    let (root, run) = (runner.tree.root(), run_of(info));
+    let (root, run) = (runner.tree.root(), info.run_ref());
     let before = record::read::<WorkFolderBefore>(root, &before_file(&run)).unwrap_or_else(|e| {
         Some(not_seen(NotRecorded::Failed, Some(format!("the look before the run was lost: {e}"))))
     });
@@ -116,7 +115,7 @@ pub(super) fn after(runner: &Runner, info: &RunInfo) -> Option<GitInfo> {
 
 /// Removes what was kept of the work folder, once the record of the end stands.
 pub(super) fn forget(runner: &Runner, info: &RunInfo) {
-    let (root, run) = (runner.tree.root(), run_of(info));
+    let (root, run) = (runner.tree.root(), info.run_ref());
     let never_looked =
         |git: &GitInfo| matches!(git.not_recorded, Some(NotRecorded::NoRepository | NotRecorded::Disabled));
     // Left behind it costs room, and nothing else.
@@ -174,7 +173,7 @@ fn compare(runner: &Runner, info: &RunInfo, run: &RunRef, before: WorkFolderBefo
 /// # Errors
 /// [`RunnerError::Refused`] if there was no look before it, or there can be none now.
 pub fn so_far(tree: &Tree, environment: &Environment, info: &RunInfo) -> Result<(Changes, Vec<u8>)> {
-    let (root, run) = (tree.root(), run_of(info));
+    let (root, run) = (tree.root(), info.run_ref());
     let refused = |why: String| RunnerError::Refused(why);
     let unknown = || {
         let why = match info.git.as_ref().and_then(|git| git.not_recorded) {

@@ -5,7 +5,7 @@
 
 use chrono::TimeDelta;
 
-use super::{Runner, changes, environment::run_of, error::Result, launch, outbound, told};
+use super::{Runner, changes, error::Result, launch, outbound, told};
 use crate::{
     agents::replay,
     process::claim::Claim,
@@ -64,7 +64,7 @@ pub(super) fn record_start(
     })?;
     info.status = RunStatus::Running;
     // One that cannot be read is for the replay itself to tell.
-    info.replay_of = replay::played_by(&runner.tree, &run_of(info).task).ok().flatten();
+    info.replay_of = replay::played_by(&runner.tree, &info.task_ref()).ok().flatten();
     info.host = Some(claim.host.clone());
     info.start_time = claim.claimed_at;
     if let Some(agent) = claim.agent {
@@ -86,7 +86,7 @@ pub(super) fn commit_end(
     end: &End<'_>,
     history: History,
 ) -> Result<()> {
-    let run = run_of(info);
+    let run = info.run_ref();
     let outcome = end.outcome;
     info.status = outcome.status;
     info.exit_code = outcome.exit_code;
@@ -133,7 +133,7 @@ fn post(
     history: History,
     decide: impl Fn(&Message, &RunRef) -> LookBack,
 ) -> Result<()> {
-    let run = run_of(info);
+    let run = info.run_ref();
     let bus = runner.tree.task_bus(&run.task);
     let draft = Draft::new(kind, runner.redactor.text(body)).by_run(&info.run_id);
     match history {

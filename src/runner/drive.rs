@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Runner,
     commit::{self, End, History},
-    environment::{cwd_of, run_of},
+    environment::cwd_of,
     error::Result,
     event_log::EventLog,
     launch, left_behind,
@@ -242,7 +242,7 @@ impl Driver {
 
     /// The task's kind, and the settings that hold for it, as far as they can be read.
     fn settings(&self, info: &RunInfo) -> Option<(TaskKind, Defaults)> {
-        let config = self.runner.tree.task_config(&run_of(info).task).ok()?;
+        let config = self.runner.tree.task_config(&info.task_ref()).ok()?;
         let all = self.runner.config_in(&cwd_of(info)).ok()?;
         let settings = TaskSettings::resolve(&all, all.agents.get(&info.agent)?, &config.config).ok()?;
         Some((config.kind, settings.defaults))

@@ -9,7 +9,7 @@ use std::{
 use super::Runner;
 use crate::{
     config::{AgentSettings, AgentType, TaskSettings},
-    tree::{refs::RunRef, run_info::RunInfo},
+    tree::run_info::RunInfo,
 };
 
 /// Variables of the daemon's service manager and of the shell that started us, and marks of an agent that we may run inside of.
@@ -82,7 +82,7 @@ fn is_inherited(name: &OsStr, agent_type: AgentType) -> bool {
 /// The variables that tell an agent where it is; `run-agent` in it needs no flags.
 fn place(runner: &Runner, info: &RunInfo) -> Vec<(OsString, OsString)> {
     let root = runner.tree.root();
-    let run = run_of(info);
+    let run = info.run_ref();
     let task = run.task.dir();
     let path = |rel: &crate::fsx::RelPath| root.absolute(rel).into_os_string();
     let mut vars: Vec<(OsString, OsString)> = vec![
@@ -112,12 +112,6 @@ fn place(runner: &Runner, info: &RunInfo) -> Vec<(OsString, OsString)> {
 /// The folder that a run works in.
 pub(super) fn cwd_of(info: &RunInfo) -> PathBuf {
     PathBuf::from(info.cwd.as_deref().unwrap_or("/"))
-}
-
-/// The run that a record is about.
-pub(super) fn run_of(info: &RunInfo) -> RunRef {
-    let task = crate::tree::refs::TaskRef { project: info.project_id.clone(), task: info.task_id.clone() };
-    task.run(info.run_id.clone())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{Runner, environment::run_of, error::Result, restart::Say};
+use super::{Runner, error::Result, restart::Say};
 use crate::tree::{
     bus::{Bus, Draft, LookBack, MessageType},
     run_info::RunInfo,
@@ -15,7 +15,7 @@ const CLOCK_SLACK: TimeDelta = TimeDelta::hours(24);
 /// Posts how the loop ended, whose last run that began is `info`: to the task's bus, and that it is done to the
 /// project's too.
 pub(super) fn post(runner: &Runner, info: &RunInfo, end: &TaskEnd, say: Say) -> Result<()> {
-    let task = run_of(info).task;
+    let task = info.task_ref();
     let once = format!("task-end:{}", end.run_id);
     let (kind, body) = match say {
         Say::Nothing => return Ok(()),

@@ -111,7 +111,7 @@ pub fn rehearse(runner: &Runner, agent: &str, cwd: &Path) -> Result<Rehearsal> {
 
 /// Starts the shim of a run. Whatever comes of it is in the run's folder afterwards.
 pub(super) fn start(runner: &Runner, info: &RunInfo) -> Result<()> {
-    let run = environment::run_of(info);
+    let run = info.run_ref();
     for (marker, reason) in [
         (run.task.dir().done(), "the task was done before it started"),
         (run.task.dir().stop(), "stopped before it started"),
@@ -147,7 +147,7 @@ pub(super) fn start(runner: &Runner, info: &RunInfo) -> Result<()> {
 
 /// Claims a run so that it never starts. If a shim was faster, the run has started, and that holds.
 pub(super) fn never(runner: &Runner, info: &RunInfo, ends_as: EndsAs, reason: &str) -> Result<()> {
-    let dir = environment::run_of(info).dir();
+    let dir = info.run_ref().dir();
     let claim = Claim::by_driver(runner.tree.clock().now(), ends_as, reason);
     claim.publish(runner.tree.root(), dir.path())?;
     Ok(())
@@ -165,7 +165,7 @@ struct Start {
 }
 
 fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> {
-    let run = environment::run_of(info);
+    let run = info.run_ref();
     // An attempt may have another agent than the task began with.
     let config = TaskConfig { agent: info.agent.clone(), ..runner.tree.task_config(&run.task)? };
     let cwd = environment::cwd_of(info);

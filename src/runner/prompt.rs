@@ -1,6 +1,6 @@
 //! What an agent is told before its prompt: where it is, how to speak, how to end. Every command named here exists.
 
-use super::{Runner, environment::run_of};
+use super::Runner;
 use crate::tree::run_info::RunInfo;
 
 /// Stands between the preamble and the prompt of the task.
@@ -9,7 +9,7 @@ pub const SEPARATOR: &str = "\n---\n\n";
 /// The whole text that an agent is given.
 pub(super) fn compose(runner: &Runner, info: &RunInfo, prompt: &str) -> String {
     let root = runner.tree.root();
-    let run = run_of(info);
+    let run = info.run_ref();
     let task_dir = run.task.dir();
     let path = |rel: &crate::fsx::RelPath| root.absolute(rel).display().to_string();
     let cwd = info.cwd.as_deref().unwrap_or(".");

@@ -249,9 +249,9 @@ impl Turn {
     fn past(&self, info: &RunInfo) -> Vec<RunInfo> {
         let mut past = vec![info.clone()];
         while past.len() < LOOK_BACK
-            && let Some(previous) = past.last().and_then(|i| i.previous_run_id.clone())
+            && let Some(previous) = past.last().and_then(RunInfo::previous_ref)
         {
-            match self.runner.tree.run_info(&self.lock.task().run(previous)) {
+            match self.runner.tree.run_info(&previous) {
                 Ok(info) => past.push(info),
                 // Deleted, or not readable: what came before it does not matter then.
                 Err(_) => break,

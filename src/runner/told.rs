@@ -7,7 +7,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Runner, environment::run_of, error::Result, limited};
+use super::{Runner, error::Result, limited};
 use crate::{
     config::AgentType,
     transcript::{Account, difference},
@@ -36,7 +36,8 @@ pub(super) fn fill_in(runner: &Runner, info: &mut RunInfo, account: Option<&Acco
         info.error_class = Some(failure.class);
         let ended = info.end_time.unwrap_or_else(|| runner.tree.clock().now());
         info.retry_at = failure.not_before(runner.tree.clock().on_the_wall(ended));
-    } else if failed && let Some(refusal) = limited::refusal(runner, &run_of(info), info, &account.refusals)?
+    } else if failed
+        && let Some(refusal) = limited::refusal(runner, &info.run_ref(), info, &account.refusals)?
     {
         // It was cut off while it waited.
         let ended = info.end_time.unwrap_or_else(|| runner.tree.clock().now());
@@ -76,7 +77,7 @@ fn is_a_name(id: &str) -> bool {
 
 /// What the conversation had used when the run began.
 fn used_before(runner: &Runner, info: &RunInfo) -> Option<Usage> {
-    let previous = run_of(info).task.run(info.previous_run_id.clone()?);
+    let previous = info.previous_ref()?;
     let previous = runner.tree.run_info(&previous).ok()?;
     previous.thread_usage.filter(|_| previous.thread_id.is_some() && previous.thread_id == info.thread_id)
 }
@@ -93,7 +94,7 @@ fn together(run: Option<&Usage>, thread: Option<&Usage>) -> Option<Usage> {
 }
 
 fn said_in_file(runner: &Runner, info: &RunInfo) -> Result<Option<DateTime<Utc>>> {
-    let said = runner.tree.root().read_opt(&run_of(info).dir().retry_after(), 1024)?;
+    let said = runner.tree.root().read_opt(&info.run_ref().dir().retry_after(), 1024)?;
     Ok(said.and_then(|bytes| String::from_utf8_lossy(&bytes).trim().parse().ok()))
 }
 

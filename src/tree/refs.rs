@@ -38,6 +38,12 @@ impl TaskRef {
         TaskDir::new(&self.project, &self.task)
     }
 
+    /// Another task of the same project.
+    #[must_use]
+    pub fn sibling(&self, task: TaskId) -> Self {
+        Self { project: self.project.clone(), task }
+    }
+
     /// One of its runs.
     #[must_use]
     pub fn run(&self, run: RunId) -> RunRef {

@@ -11,6 +11,7 @@ use super::{
     changes::GitInfo,
     event::ErrorClass,
     ids::{ProjectId, RunId, TaskId},
+    refs::{RunRef, TaskRef},
     usage::Usage,
 };
 use crate::record::{Record, Spelling};
@@ -171,6 +172,26 @@ pub struct RunInfo {
     /// Keys that another version wrote; they are kept.
     #[serde(flatten)]
     pub extra: BTreeMap<String, Value>,
+}
+
+impl RunInfo {
+    /// The full name of the run.
+    #[must_use]
+    pub fn run_ref(&self) -> RunRef {
+        self.task_ref().run(self.run_id.clone())
+    }
+
+    /// The full name of its task.
+    #[must_use]
+    pub fn task_ref(&self) -> TaskRef {
+        TaskRef { project: self.project_id.clone(), task: self.task_id.clone() }
+    }
+
+    /// The full name of the attempt before this one.
+    #[must_use]
+    pub fn previous_ref(&self) -> Option<RunRef> {
+        Some(self.task_ref().run(self.previous_run_id.clone()?))
+    }
 }
 
 fn first() -> u32 {

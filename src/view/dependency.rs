@@ -84,7 +84,7 @@ impl Blockers {
     pub fn of(&mut self, tree: &Tree, ticket: &Ticket) -> Result<Option<String>> {
         let mut complaints = Vec::new();
         for id in &ticket.depends_on {
-            let task = TaskRef { project: ticket.project_id.clone(), task: id.clone() };
+            let task = ticket.task().sibling(id.clone());
             let state = match self.seen.get(&task) {
                 Some(state) => *state,
                 None => Dependency::look(tree, &task, &self.wanted)?,
@@ -111,7 +111,7 @@ pub fn cycle(tree: &Tree, task: &TaskRef, depends_on: &[TaskId]) -> Result<Optio
         if !seen.insert(last.clone()) {
             continue;
         }
-        let next = match tree.task_config(&TaskRef { project: task.project.clone(), task: last.clone() }) {
+        let next = match tree.task_config(&task.sibling(last.clone())) {
             Ok(config) => config.depends_on,
             Err(TreeError::NotFound { .. }) => Vec::new(),
             // One task's broken settings keep no other from being made; its ticket says what it waits for.

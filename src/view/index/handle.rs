@@ -200,8 +200,7 @@ impl Index {
     pub fn blocked_by(&self, task: &TaskSummary) -> Vec<TaskId> {
         let state = self.state();
         let unmet = |id: &&TaskId| {
-            let other = TaskRef { project: task.task.project.clone(), task: (*id).clone() };
-            state.task(&other).is_none_or(|t| t.status() != TaskStatus::Completed)
+            state.task(&task.task.sibling((*id).clone())).is_none_or(|t| t.status() != TaskStatus::Completed)
         };
         task.depends_on.iter().filter(unmet).cloned().collect()
     }
