@@ -6,6 +6,7 @@
 pub mod blocking;
 pub mod clock;
 pub mod fsx;
+pub mod names;
 pub mod record;
 pub mod shutdown;
 pub mod telemetry;

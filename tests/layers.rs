@@ -26,26 +26,27 @@ const MODULES: &[Module] = &[
     // Ground.
     module_on(0, "blocking", &[]),
     module_on(0, "fsx", &[]),
+    module_on(0, "names", &[]),
     module_on(0, "record", &["fsx"]),
     module_on(0, "clock", &[]),
     module_on(0, "shutdown", &[]),
     module_on(0, "telemetry", &[]),
     // Facts.
-    module_on(1, "tree", &["fsx", "record", "clock"]),
+    module_on(1, "tree", &["fsx", "names", "record", "clock"]),
     // Instruments.
-    module_on(2, "archive", &["fsx", "record", "clock", "telemetry", "tree"]),
+    module_on(2, "archive", &["fsx", "names", "record", "clock", "telemetry", "tree"]),
     module_on(2, "config", &["fsx", "telemetry", "tree"]),
-    module_on(2, "process", &["fsx", "record", "clock", "shutdown", "telemetry"]),
+    module_on(2, "process", &["fsx", "names", "record", "clock", "shutdown", "telemetry"]),
     module_on(2, "transcript", &["fsx", "tree"]),
     module_on(2, "watch", &["blocking", "fsx", "clock", "shutdown", "telemetry", "tree"]),
     // Lenses. The demo agent is a process of its own and works in its folder like any agent: hence fsx.
-    module_on(3, "agents", &["fsx", "record", "clock", "telemetry", "tree", "config", "process", "transcript"]),
-    module_on(3, "view", &["fsx", "record", "clock", "tree", "process", "transcript", "watch"]),
+    module_on(3, "agents", &["fsx", "names", "record", "clock", "telemetry", "tree", "config", "process", "transcript"]),
+    module_on(3, "view", &["fsx", "names", "record", "clock", "tree", "process", "transcript", "watch"]),
     // Engines.
     module_on(4, "runner", &[
-        "blocking", "fsx", "record", "clock", "shutdown", "telemetry", "tree", "archive", "config", "process", "transcript", "watch", "agents", "view",
+        "blocking", "fsx", "names", "record", "clock", "shutdown", "telemetry", "tree", "archive", "config", "process", "transcript", "watch", "agents", "view",
     ]),
-    module_on(4, "import", &["fsx", "record", "clock", "telemetry", "tree", "process"]),
+    module_on(4, "import", &["fsx", "names", "record", "clock", "telemetry", "tree", "process"]),
     module_on(4, "planner", &["fsx", "clock", "shutdown", "telemetry", "tree", "config", "view"]),
     module_on(4, "approvals", &["fsx", "clock", "shutdown", "telemetry", "tree", "config"]),
     // Services.
@@ -54,7 +55,7 @@ const MODULES: &[Module] = &[
     ]),
     // Assembly.
     module_on(6, "daemon", &[
-        "blocking", "fsx", "record", "clock", "shutdown", "telemetry", "tree", "config", "process", "transcript", "watch", "agents", "view", "runner",
+        "blocking", "fsx", "names", "record", "clock", "shutdown", "telemetry", "tree", "config", "process", "transcript", "watch", "agents", "view", "runner",
         "planner", "approvals", "automations",
     ]),
     // The door.
@@ -136,6 +137,35 @@ fn imports_are_in_the_table() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Words that are the name of a file and have another meaning as well, with the file that has that meaning.
+const NO_NAME_THERE: &[(&str, &str)] = &[("cli/monitor/verb.rs", "DONE")];
+
+#[test]
+fn only_one_file_spells_the_names_of_files() {
+    let sources = sources();
+    let (_, spelled) = sources.iter().find(|(path, _)| path == "names.rs").expect("names.rs");
+    let names: BTreeSet<&str> = literals(spelled).collect();
+    assert!(names.len() > 40 && names.contains("run-info.yaml"), "{names:?}");
+    let mut wrong = Vec::new();
+    for (path, text) in sources.iter().filter(|(path, _)| path != "names.rs") {
+        let text = code(text.split("#[cfg(test)]").next().unwrap_or_default());
+        for name in literals(&text).filter(|l| names.contains(l)) {
+            // A plain word means the file only where it becomes part of a path.
+            let is_word = name.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+            let joined = text.contains(&format!("join(\"{name}\")"));
+            if (!is_word || joined) && !NO_NAME_THERE.contains(&(path.as_str(), name)) {
+                wrong.push(format!("{path} spells \"{name}\": take it from `names`"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The text literals of a piece of code that stand on one line and hold no escapes.
+fn literals(code: &str) -> impl Iterator<Item = &str> {
+    code.lines().filter(|l| !l.trim().starts_with("//")).flat_map(|line| line.split('"').skip(1).step_by(2))
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     fsx::{EntryKind, OnItsWay, RelPath},
-    record,
+    names, record,
     telemetry::Redactor,
     tree::{
         Result, Tree, TreeError,
@@ -127,10 +127,10 @@ impl Found {
         let runs = selection.task.dir().runs();
         for entry in tree.root().list(folder)? {
             let rel = folder.join(&entry.name);
-            let passing =
-                OnItsWay::of(&entry.name).is_some() || matches!(&*entry.name, "task.lock" | "run.lock");
+            let passing = OnItsWay::of(&entry.name).is_some()
+                || [names::task::LOCK, names::run::LOCK].contains(&&*entry.name);
             // Git's objects are compressed, so that nothing in them can be masked.
-            let objects = entry.name == "git" && folder.parent() == runs;
+            let objects = entry.name == names::run::GIT && folder.parent() == runs;
             match entry.kind {
                 _ if passing || objects || rel == runs => {}
                 EntryKind::Dir if depth < DEEP => self.folder(tree, &rel, selection, depth + 1)?,

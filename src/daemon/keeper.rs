@@ -9,7 +9,7 @@ use std::{
 
 use super::core::Core;
 use crate::{
-    blocking, planner, runner,
+    blocking, names, planner, runner,
     tree::{
         Result, TreeError,
         ids::{ProjectId, TaskId},
@@ -28,23 +28,23 @@ const GATHER: Duration = Duration::from_millis(25);
 
 /// What an agent or its driver writes, and what says nothing of where a run stands.
 const NOISE: [&str; 10] = [
-    "agent-stdout.txt",
-    "agent-stderr.txt",
-    "log-times.jsonl",
-    "events.jsonl",
-    "TASK-MESSAGE-BUS.jsonl",
-    "PROJECT-MESSAGE-BUS.jsonl",
-    "TASK.md",
-    "prompt.md",
-    "task.lock",
-    "run.lock",
+    names::run::STDOUT,
+    names::run::STDERR,
+    names::run::LOG_TIMES,
+    names::run::EVENTS,
+    names::task::BUS,
+    names::project::BUS,
+    names::task::PROMPT,
+    names::run::PROMPT,
+    names::task::LOCK,
+    names::run::LOCK,
 ];
 
 /// What may let a queued task pass the gate, its own or that of one that it waits for.
-const MARKERS: [&str; 2] = ["DONE", "STOP"];
+const MARKERS: [&str; 2] = [names::task::DONE, names::task::STOP];
 
 /// What a project says of its work folder.
-const ROOT_MARKER: &str = "PROJECT-ROOT.txt";
+const ROOT_MARKER: &str = names::project::ROOT_MARKER;
 
 /// What is to be looked at again.
 #[derive(Debug, Default)]
@@ -271,7 +271,7 @@ impl Todo {
         let mut names = path.components().filter_map(|c| c.as_os_str().to_str());
         let (project, task) = (names.next(), names.next());
         match (project, task) {
-            (Some("_planner"), _) => self.tickets = true,
+            (Some(names::top::PLANNER), _) => self.tickets = true,
             (Some(project), task) => {
                 let Ok(project) = project.parse::<ProjectId>() else { return };
                 match task.map(str::parse::<TaskId>) {

@@ -9,6 +9,10 @@ use crate::{
     process::identity::ProcStat,
 };
 
+/// The original's names of its message buses.
+pub(super) const TASK_BUS: &str = "TASK-MESSAGE-BUS.md";
+pub(super) const PROJECT_BUS: &str = "PROJECT-MESSAGE-BUS.md";
+
 /// The largest bus, and the largest record, that is read.
 const MAX_BUS: u64 = 1024 * 1024 * 1024;
 const MAX_FILE: u64 = 4 * 1024 * 1024;

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     fsx::{RelPath, Root, usable_folder},
-    record,
+    names, record,
     telemetry::Redactor,
     tree::{
         Tree,
@@ -26,11 +26,11 @@ use crate::{
 };
 
 /// Files of a run that are taken as they are.
-const OF_RUN: [&str; 4] = ["prompt.md", "output.md", "agent-stdout.txt", "agent-stderr.txt"];
+const OF_RUN: [&str; 4] = [names::run::PROMPT, names::run::OUTPUT, names::run::STDOUT, names::run::STDERR];
 /// Files of a task that are.
-const OF_TASK: [&str; 2] = ["TASK_STATE.md", "TASK-THREAD-LINK.yaml"];
+const OF_TASK: [&str; 2] = [names::task::STATE, names::task::THREAD_LINK];
 /// Names under which the original keeps the wish that a task stop.
-const STOPS: [&str; 3] = ["STOP", "CANCELLED", "STOP-REQUESTED"];
+const STOPS: [&str; 3] = [names::task::STOP, "CANCELLED", "STOP-REQUESTED"];
 
 /// A task of the original that has been understood.
 #[derive(Debug)]
@@ -55,14 +55,14 @@ impl Found {
         redactor: &Redactor,
     ) -> Result<Self, Trouble> {
         let mut notes = Vec::new();
-        let home = source::text(from, &folder.parent().join("PROJECT-ROOT.txt")).ok().flatten();
+        let home = source::text(from, &folder.parent().join(names::project::ROOT_MARKER)).ok().flatten();
         let runs = runs(from, folder, &task, redactor, &mut notes)?;
-        let theirs = source::yaml(from, &folder.join("TASK-CONFIG.yaml")).unwrap_or_else(|e| {
+        let theirs = source::yaml(from, &folder.join(names::task::CONFIG)).unwrap_or_else(|e| {
             notes.push(e.chain());
             None
         });
         let owner = BusOwner::Task(task.clone());
-        let bus = source::bus(from, &folder.join("TASK-MESSAGE-BUS.md"))?;
+        let bus = source::bus(from, &folder.join(source::TASK_BUS))?;
         let bus = bus.map(|text| bus::understand(&text, &owner)).unwrap_or_default();
         notes.extend(bus.notes.iter().cloned());
         let is = |name: &str| source::has(from, &folder.join(name));
@@ -72,8 +72,8 @@ impl Found {
         }
         Ok(Self {
             config,
-            prompt: source::text(from, &folder.join("TASK.md"))?.unwrap_or_default(),
-            done: is("DONE"),
+            prompt: source::text(from, &folder.join(names::task::PROMPT))?.unwrap_or_default(),
+            done: is(names::task::DONE),
             stop: STOPS.into_iter().any(is),
             task,
             folder: folder.clone(),
@@ -87,27 +87,27 @@ impl Found {
     pub(super) fn write(&self, from: &Root, tree: &Tree, aside: &RelPath) -> Result<(), Trouble> {
         let root = tree.root();
         root.ensure_dir(aside)?;
-        root.replace(&aside.join("TASK.md"), self.prompt.as_bytes())?;
-        record::write(root, &aside.join("TASK-CONFIG.yaml"), &self.config)?;
+        root.replace(&aside.join(names::task::PROMPT), self.prompt.as_bytes())?;
+        record::write(root, &aside.join(names::task::CONFIG), &self.config)?;
         if !self.bus.lines.is_empty() {
-            root.replace(&aside.join("TASK-MESSAGE-BUS.jsonl"), &self.bus.lines)?;
+            root.replace(&aside.join(names::task::BUS), &self.bus.lines)?;
         }
         for name in OF_TASK {
             copy(from, &self.folder.join(name), root, &aside.join(name))?;
         }
-        for (there, name) in [(self.done, "DONE"), (self.stop, "STOP")] {
+        for (there, name) in [(self.done, names::task::DONE), (self.stop, names::task::STOP)] {
             if there {
                 root.mark(&aside.join(name))?;
             }
         }
-        root.mkdir(&aside.join("runs"))?;
+        root.mkdir(&aside.join(names::task::RUNS))?;
         for info in &self.runs {
-            self.write_run(from, tree, &aside.join("runs").join(&info.run_id), info)?;
+            self.write_run(from, tree, &aside.join(names::task::RUNS).join(&info.run_id), info)?;
         }
         let source = from.absolute(&self.folder).display().to_string();
         let origin =
             Origin { version: 1, source, imported_at: tree.clock().now(), notes: self.notes.clone() };
-        record::write(root, &aside.join("IMPORT.yaml"), &origin)?;
+        record::write(root, &aside.join(names::task::IMPORT), &origin)?;
         root.ensure_dir(self.task.project_dir().path())?;
         Ok(root.rename(aside, self.task.dir().path())?)
     }
@@ -115,12 +115,12 @@ impl Found {
     fn write_run(&self, from: &Root, tree: &Tree, aside: &RelPath, info: &RunInfo) -> Result<(), Trouble> {
         let root = tree.root();
         root.mkdir(aside)?;
-        let theirs = self.folder.join("runs").join(&info.run_id);
+        let theirs = self.folder.join(names::task::RUNS).join(&info.run_id);
         for name in OF_RUN {
             copy(from, &theirs.join(name), root, &aside.join(name))?;
         }
-        if !root.exists(&aside.join("output.md"))? {
-            root.replace(&aside.join("output.md"), b"(the imported run left no answer)\n")?;
+        if !root.exists(&aside.join(names::run::OUTPUT))? {
+            root.replace(&aside.join(names::run::OUTPUT), b"(the imported run left no answer)\n")?;
         }
         let dir = RunDir::new(&self.task.project, &self.task.task, &info.run_id);
         let path = |rel: RelPath| root.absolute(&rel).display().to_string();
@@ -131,7 +131,7 @@ impl Found {
             stderr_path: path(dir.stderr()),
             ..info.clone()
         };
-        Ok(record::write(root, &aside.join("run-info.yaml"), &info)?)
+        Ok(record::write(root, &aside.join(names::run::INFO), &info)?)
     }
 
     /// What it is made of, in words.
@@ -157,13 +157,13 @@ fn runs(
     notes: &mut Vec<String>,
 ) -> Result<Vec<RunInfo>, Trouble> {
     let mut runs = Vec::new();
-    for name in source::folders(from, &folder.join("runs"))? {
+    for name in source::folders(from, &folder.join(names::task::RUNS))? {
         let Ok(id) = name.parse::<RunId>() else {
             notes.push(format!("run '{}' left out: its name is no id", name.escape_debug()));
             continue;
         };
-        let dir = folder.join("runs").join(&name);
-        let record = match source::yaml(from, &dir.join("run-info.yaml")) {
+        let dir = folder.join(names::task::RUNS).join(&name);
+        let record = match source::yaml(from, &dir.join(names::run::INFO)) {
             Ok(Some(record)) => record,
             Ok(None) => {
                 notes.push(format!("run {id} left out: it has no run-info.yaml"));
@@ -179,7 +179,7 @@ fn runs(
                 "run {id} seems to go on (pid {pid}): import it when it has ended"
             )));
         }
-        let last_output = source::written(from, &dir.join("agent-stdout.txt"));
+        let last_output = source::written(from, &dir.join(names::run::STDOUT));
         runs.push(run_record::understand(&record, &task.run(id), Beside { last_output, redactor }));
     }
     Ok(runs)
@@ -227,6 +227,6 @@ fn folder(named: Option<String>, home: Option<String>, runs: &[RunInfo], task: &
 
 /// Where a task says that it was imported from, if it does.
 pub(super) fn origin(tree: &Tree, task: &TaskRef) -> Option<String> {
-    let file = TaskDir::new(&task.project, &task.task).path().join("IMPORT.yaml");
+    let file = TaskDir::new(&task.project, &task.task).path().join(names::task::IMPORT);
     record::read::<Origin>(tree.root(), &file).ok().flatten().map(|origin| origin.source)
 }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     fsx::{Durability, RelPath, Root},
+    names,
     telemetry::Redactor,
     tree::{
         Result, Tree, TreeError,
@@ -98,7 +99,7 @@ impl<'a> Importer<'a> {
                 }
             }
         }
-        let own = ["PROJECT-ROOT.txt", "PROJECT-MESSAGE-BUS.md"];
+        let own = [names::project::ROOT_MARKER, source::PROJECT_BUS];
         if own.iter().any(|name| source::has(&self.from, &folder.join(*name))) {
             all.push(
                 self.own_files(project, &folder)
@@ -110,8 +111,9 @@ impl<'a> Importer<'a> {
 
     fn is_task(&self, folder: &RelPath) -> bool {
         let has = |name: &str| source::has(&self.from, &folder.join(name));
-        let runs = source::folders(&self.from, &folder.join("runs")).is_ok_and(|runs| !runs.is_empty());
-        runs || ["TASK.md", "TASK-MESSAGE-BUS.md", "TASK-CONFIG.yaml"].into_iter().any(has)
+        let runs =
+            source::folders(&self.from, &folder.join(names::task::RUNS)).is_ok_and(|runs| !runs.is_empty());
+        runs || [names::task::PROMPT, source::TASK_BUS, names::task::CONFIG].into_iter().any(has)
     }
 
     fn task(&self, folder: &RelPath, task: TaskRef) -> Imported {
@@ -158,8 +160,8 @@ impl<'a> Importer<'a> {
         let dir = ProjectDir::new(project);
         let owner = BusOwner::Project(project.clone());
         let mut notes = Vec::new();
-        let home = source::text(&self.from, &folder.join("PROJECT-ROOT.txt"))?;
-        let bus = source::bus(&self.from, &folder.join("PROJECT-MESSAGE-BUS.md"))?;
+        let home = source::text(&self.from, &folder.join(names::project::ROOT_MARKER))?;
+        let bus = source::bus(&self.from, &folder.join(source::PROJECT_BUS))?;
         let bus = bus.map(|text| bus::understand(&text, &owner)).filter(|bus| bus.messages > 0);
         let wanted = [
             (dir.root_marker(), home.map(String::into_bytes)),

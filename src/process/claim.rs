@@ -9,11 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::identity::{ProcessId, boot_id, host};
 use crate::{
     fsx::{Published, RelPath, Root},
+    names,
     record::{self, Record, Spelling},
 };
-
-/// Name of the file in the run's folder.
-pub const FILE: &str = "claim.json";
 
 /// Who took the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -110,7 +108,7 @@ impl Claim {
     /// # Errors
     /// If the disk fails; nobody has the run then.
     pub fn publish(&self, root: &Root, run_dir: &RelPath) -> record::Result<Published> {
-        let path = run_dir.join(FILE);
+        let path = run_dir.join(names::run::CLAIM);
         Ok(root.publish(&path, &record::bytes(root, &path, self)?)?)
     }
 
@@ -119,7 +117,7 @@ impl Claim {
     /// # Errors
     /// If the file is no claim.
     pub fn read(root: &Root, run_dir: &RelPath) -> record::Result<Option<Self>> {
-        record::read(root, &run_dir.join(FILE))
+        record::read(root, &run_dir.join(names::run::CLAIM))
     }
 
     /// Whether the process ids of this claim mean something here and now.

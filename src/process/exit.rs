@@ -6,11 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     fsx::{RelPath, Root},
+    names,
     record::{self, Record, Spelling},
 };
 
-/// Name of the file in the run's folder.
-pub const FILE: &str = "exit.json";
 /// Room that is reserved for it at the claim; a record is cut to fit.
 pub const RESERVED_BYTES: usize = 16 * 1024;
 
@@ -174,6 +173,6 @@ impl ExitRecord {
     /// # Errors
     /// If the file is no such record.
     pub fn read(root: &Root, run_dir: &RelPath) -> record::Result<Option<Self>> {
-        record::read(root, &run_dir.join(FILE))
+        record::read(root, &run_dir.join(names::run::EXIT))
     }
 }

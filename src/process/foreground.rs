@@ -29,7 +29,10 @@ use super::{
     pidfd::PidFd,
     sys::{self, ExecPlan, Held, Reap, Reaped, Session},
 };
-use crate::fsx::{Lock, LockAttempt, Published, RelPath, Reserved, Root};
+use crate::{
+    fsx::{Lock, LockAttempt, Published, RelPath, Reserved, Root},
+    names,
+};
 
 /// How often STOP is looked for.
 const LOOK: Duration = Duration::from_millis(250);
@@ -70,7 +73,7 @@ impl Foreground {
     /// # Errors
     /// If nothing was claimed: the reason.
     pub fn start(&self, root: &Root) -> Result<Attended, String> {
-        let lock = match root.try_lock(&self.dir.join("run.lock"), "run-agent wrap").map_err(text)? {
+        let lock = match root.try_lock(&self.dir.join(names::run::LOCK), "run-agent wrap").map_err(text)? {
             LockAttempt::Taken(lock) => lock,
             LockAttempt::Held(by) => return Err(format!("somebody has the run: {by}")),
         };
@@ -78,7 +81,7 @@ impl Foreground {
         let signals = take_signals().map_err(text)?;
         sys::heed_children();
         let held = sys::fork_held(&plan, None).map_err(text)?;
-        let reserved = root.reserve(&self.dir.join(exit::FILE), exit::RESERVED_BYTES).map_err(text)?;
+        let reserved = root.reserve(&self.dir.join(names::run::EXIT), exit::RESERVED_BYTES).map_err(text)?;
         let agent = ProcStat::of(held.pid).map(|s| s.id).ok_or("the forked process was gone at once")?;
         let claim = Claim::by_shim(agent, None, Utc::now());
         if claim.publish(root, &self.dir).map_err(text)? == Published::AlreadyThere {
@@ -131,7 +134,7 @@ impl Attended {
             Some(record) => record.clone(),
             None => self.until_ended(root, of),
         };
-        self.reserved.publish(&of.dir.join(exit::FILE), &record.to_bytes())?;
+        self.reserved.publish(&of.dir.join(names::run::EXIT), &record.to_bytes())?;
         drop(self.lock);
         Ok(record)
     }

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     config::Environment,
     fsx::{FsError, RelPath, Root, Scratch},
+    names,
     process::git::{self, FileChange, FileChangeKind, GitError, Repository, Setting, Snapshot, Store},
     record,
     tree::{
@@ -97,7 +98,7 @@ fn write_before(root: &Root, run: &RunRef, record: &WorkFolderBefore) -> std::re
 }
 
 fn before_file(run: &RunRef) -> RelPath {
-    run.dir().git().join("before.json")
+    run.dir().git().join(names::run::GIT_BEFORE)
 }
 
 /// Looks at the work folder of a run that has ended: what its record is to say of it.
@@ -195,7 +196,7 @@ pub fn so_far(tree: &Tree, environment: &Environment, info: &RunInfo) -> Result<
     let temporary = environment.get_os("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
     let scratch = Scratch::new(&temporary).map_err(TreeError::from)?;
     let kept = Store::new(root, run.dir().git());
-    let store = Store::new(scratch.root(), RelPath::top().join("git")).knowing(&kept);
+    let store = Store::new(scratch.root(), RelPath::top().join(names::run::GIT)).knowing(&kept);
     let mut look = Look::begin(environment, info, AFTER);
     let looked = look.take(&store, root.path()).and_then(|taken| {
         let (changes, _) = look.changes(&store, (&tree_before, &taken.tree), tree)?;

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     fsx::{Lock, LockAttempt, RelPath},
+    names,
     record::{self, Record, Spelling},
 };
 
@@ -49,11 +50,11 @@ impl AsFd for DaemonLock {
 }
 
 fn lock_path() -> RelPath {
-    top::daemon().join("daemon.lock")
+    top::daemon().join(names::top::DAEMON_LOCK)
 }
 
 fn info_path() -> RelPath {
-    top::daemon().join("daemon.yaml")
+    top::daemon().join(names::top::DAEMON_INFO)
 }
 
 impl Tree {

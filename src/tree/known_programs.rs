@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{Tree, error::Result, paths::top};
 use crate::{
     fsx::RelPath,
+    names,
     record::{self, Record, Spelling},
 };
 
@@ -63,7 +64,7 @@ impl KnownPrograms {
 }
 
 fn path() -> RelPath {
-    top::daemon().join("agents.yaml")
+    top::daemon().join(names::top::KNOWN_PROGRAMS)
 }
 
 impl Tree {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Tree, error::Result, paths::top};
 use crate::{
     fsx::{OnItsWay, RelPath},
+    names,
     record::{self, Record, Spelling},
 };
 
@@ -75,7 +76,7 @@ impl Record for BrowserKeys {
 }
 
 fn codes() -> RelPath {
-    top::daemon().join("login-codes")
+    top::daemon().join(names::top::LOGIN_CODES)
 }
 
 fn code_path(sha256: &str) -> RelPath {
@@ -83,11 +84,11 @@ fn code_path(sha256: &str) -> RelPath {
 }
 
 fn page_path() -> RelPath {
-    top::daemon().join("ui.html")
+    top::daemon().join(names::top::LOGIN_PAGE)
 }
 
 fn keys_path() -> RelPath {
-    top::daemon().join("browser-keys.json")
+    top::daemon().join(names::top::BROWSER_KEYS)
 }
 
 impl Tree {

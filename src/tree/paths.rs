@@ -1,51 +1,51 @@
-//! Where everything lies below the root: the one place that spells the names of our files.
+//! Where everything lies below the root. The names themselves are spelled in `names`.
 
 use super::ids::{ProjectId, RunId, TaskId, TicketId};
-use crate::fsx::RelPath;
+use crate::{fsx::RelPath, names};
 
 /// Folders and files of the root that belong to no project.
 pub mod top {
-    use super::{RelPath, TicketId};
+    use super::{RelPath, TicketId, names};
 
     /// Accepted submissions, redacted.
     #[must_use]
     pub fn audit() -> RelPath {
-        RelPath::top().join("_audit").join("form-submissions.jsonl")
+        RelPath::top().join(names::top::AUDIT).join(names::top::SUBMISSIONS)
     }
     /// What the daemon keeps about itself.
     #[must_use]
     pub fn daemon() -> RelPath {
-        RelPath::top().join("_daemon")
+        RelPath::top().join(names::top::DAEMON)
     }
     /// What others are to be told.
     #[must_use]
     pub fn outbox() -> RelPath {
-        daemon().join("outbox")
+        daemon().join(names::top::OUTBOX)
     }
     /// What is being deleted.
     #[must_use]
     pub fn trash() -> RelPath {
-        daemon().join("trash")
+        daemon().join(names::top::TRASH)
     }
     /// Tickets and their lock.
     #[must_use]
     pub fn planner() -> RelPath {
-        RelPath::top().join("_planner")
+        RelPath::top().join(names::top::PLANNER)
     }
     /// Held while facts are read and one ticket moves.
     #[must_use]
     pub fn planner_lock() -> RelPath {
-        planner().join("planner.lock")
+        planner().join(names::top::PLANNER_LOCK)
     }
     /// Accepted tickets.
     #[must_use]
     pub fn queue() -> RelPath {
-        planner().join("queue")
+        planner().join(names::top::QUEUE)
     }
     /// Admitted tickets.
     #[must_use]
     pub fn live() -> RelPath {
-        planner().join("live")
+        planner().join(names::top::LIVE)
     }
     /// The file of a ticket within `queue` or `live`.
     #[must_use]
@@ -67,7 +67,7 @@ pub struct TaskDir(RelPath);
 pub struct RunDir(RelPath);
 
 macro_rules! files {
-    ($dir:ident { $($(#[$doc:meta])* $fn:ident = $name:literal;)* }) => {
+    ($dir:ident { $($(#[$doc:meta])* $fn:ident = $name:path;)* }) => {
         impl $dir {
             /// Every name of ours in this folder.
             pub const NAMES: &'static [&'static str] = &[$($name),*];
@@ -120,67 +120,67 @@ impl RunDir {
 
 files!(ProjectDir {
     /// Absolute path of the project's work folder.
-    root_marker = "PROJECT-ROOT.txt";
+    root_marker = names::project::ROOT_MARKER;
     /// Policy and defaults of the project.
-    settings = "PROJECT.yaml";
+    settings = names::project::SETTINGS;
     /// The project's message bus.
-    bus = "PROJECT-MESSAGE-BUS.jsonl";
+    bus = names::project::BUS;
 });
 
 files!(TaskDir {
     /// The prompt.
-    prompt = "TASK.md";
+    prompt = names::task::PROMPT;
     /// Agent, settings, dependencies, restart policy.
-    config = "TASK-CONFIG.yaml";
+    config = names::task::CONFIG;
     /// The task's message bus.
-    bus = "TASK-MESSAGE-BUS.jsonl";
+    bus = names::task::BUS;
     /// Which message of another task this one answers.
-    thread_link = "TASK-THREAD-LINK.yaml";
+    thread_link = names::task::THREAD_LINK;
     /// What the agent keeps about its own progress.
-    state = "TASK_STATE.md";
+    state = names::task::STATE;
     /// Somebody says: finished.
-    done = "DONE";
+    done = names::task::DONE;
     /// Somebody asks: stop, and do not restart.
-    stop = "STOP";
+    stop = names::task::STOP;
     /// How its last loop ended.
-    end = "TASK-END.yaml";
+    end = names::task::END;
     /// Held by whoever drives this task's loop.
-    lock = "task.lock";
+    lock = names::task::LOCK;
     /// The folder of its runs.
-    runs = "runs";
+    runs = names::task::RUNS;
 });
 
 files!(RunDir {
     /// The record, as its driver writes it.
-    info = "run-info.yaml";
+    info = names::run::INFO;
     /// What the agent was given.
-    prompt = "prompt.md";
+    prompt = names::run::PROMPT;
     /// The answer.
-    output = "output.md";
+    output = names::run::OUTPUT;
     /// The agent's standard output, raw.
-    stdout = "agent-stdout.txt";
+    stdout = names::run::STDOUT;
     /// The agent's standard error, raw.
-    stderr = "agent-stderr.txt";
+    stderr = names::run::STDERR;
     /// When which byte was written.
-    log_times = "log-times.jsonl";
+    log_times = names::run::LOG_TIMES;
     /// The agent's stream in one shape for every agent.
-    events = "events.jsonl";
+    events = names::run::EVENTS;
     /// What it changed in its work folder, as a patch.
-    patch = "changes.patch";
+    patch = names::run::PATCH;
     /// Which files that were.
-    changes = "changes.json";
+    changes = names::run::CHANGES;
     /// Where the work folder before the run is kept until it has ended.
-    git = "git";
+    git = names::run::GIT;
     /// When an agent that met a usage limit may try again, as it says itself.
-    retry_after = "retry-after";
+    retry_after = names::run::RETRY_AFTER;
     /// Commands for a live run.
-    inbox = "inbox.jsonl";
+    inbox = names::run::INBOX;
     /// Lines that the shim pumps into the agent.
-    stdin = "stdin.jsonl";
+    stdin = names::run::STDIN;
     /// Published once: who runs it.
-    claim = "claim.json";
+    claim = names::run::CLAIM;
     /// Held by the shim.
-    lock = "run.lock";
+    lock = names::run::LOCK;
     /// Published once: how the process ended.
-    exit = "exit.json";
+    exit = names::run::EXIT;
 });

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{Tree, daemon_info::DaemonLock, error::Result, paths::top};
 use crate::{
     fsx::RelPath,
+    names,
     record::{self, Record, Spelling},
 };
 
@@ -91,7 +92,7 @@ impl SelfUpdate {
 }
 
 fn path() -> RelPath {
-    top::daemon().join("self-update.yaml")
+    top::daemon().join(names::top::SELF_UPDATE)
 }
 
 impl Tree {

@@ -11,6 +11,7 @@ use crate::{
     agents::preamble,
     config::Secret,
     fsx::{Durability, FsError, RelPath, Root},
+    names,
     telemetry::Redactor,
     tree::event::{TurnOutcome, What},
 };
@@ -88,7 +89,7 @@ pub fn ask(question: &Question, out: &mut dyn Write) -> Result<Came, ChatError> 
         return Ok(Came::Nothing);
     }
     if let Some(folder) = &question.task_folder {
-        Root::open(folder, Durability::Always)?.mark(&RelPath::top().join("DONE"))?;
+        Root::open(folder, Durability::Always)?.mark(&RelPath::top().join(names::task::DONE))?;
     }
     Ok(Came::Answer)
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     fsx::{FsError, RelPath, Root},
+    names,
     process::exit::{ExitRecord, ProcessEnd},
     record::{self, Record, Spelling},
     tree::{
@@ -16,12 +17,12 @@ use crate::{
 };
 
 /// Files of a run that are played, or needed for it. What is not there is not copied.
-pub(super) const STDOUT: &str = "agent-stdout.txt";
-pub(super) const STDERR: &str = "agent-stderr.txt";
-pub(super) const LOG_TIMES: &str = "log-times.jsonl";
+pub(super) const STDOUT: &str = names::run::STDOUT;
+pub(super) const STDERR: &str = names::run::STDERR;
+pub(super) const LOG_TIMES: &str = names::run::LOG_TIMES;
 /// Files that the agent may have written into its run's folder.
-pub(super) const WRITTEN: [&str; 2] = ["output.md", "retry-after"];
-const FILE: &str = "recording.json";
+pub(super) const WRITTEN: [&str; 2] = [names::run::OUTPUT, names::run::RETRY_AFTER];
+const FILE: &str = names::run::RECORDING;
 
 /// `recording.json`: the run that was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -131,7 +132,7 @@ fn is_last(tree: &Tree, run: &RunRef) -> Result<bool, TreeError> {
 
 /// The folder of a task's recording.
 pub(super) fn folder(task: &TaskRef) -> RelPath {
-    task.dir().path().join("recording")
+    task.dir().path().join(names::task::RECORDING)
 }
 
 /// Copies a run of one tree into a task of another, which may be the same.

@@ -1,7 +1,10 @@
 //! The last act of a shim: `exit.json`, into the room that was reserved for it.
 
-use super::super::exit::{self, ExitRecord};
-use crate::fsx::{Lock, RelPath, Reserved, Root};
+use super::super::exit::ExitRecord;
+use crate::{
+    fsx::{Lock, RelPath, Reserved, Root},
+    names,
+};
 
 /// What the shim holds of the run's folder.
 #[derive(Debug)]
@@ -23,7 +26,7 @@ pub(super) struct RunEnd {
 /// Publishes the end and lets go of the run. Returns the shim's exit code.
 pub(super) fn publish(end: RunEnd) -> u8 {
     let RunEnd { files, record } = end;
-    let path = files.dir.join(exit::FILE);
+    let path = files.dir.join(names::run::EXIT);
     let published = files.reserved.publish(&path, &record.to_bytes());
     drop(files.lock);
     u8::from(published.is_err())

@@ -31,7 +31,10 @@ use super::{
     ending::{RunEnd, RunFiles},
     signals, text,
 };
-use crate::fsx::{Durability, Lock, LockAttempt, Published, RelPath, Root};
+use crate::{
+    fsx::{Durability, Lock, LockAttempt, Published, RelPath, Root},
+    names,
+};
 
 /// How long another shim may hold the run's lock before it has claimed the run.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -76,7 +79,7 @@ pub(super) fn launch(spec: &LaunchSpec) -> Result<Launched, String> {
     let (group, held) = fork(&plan, &dir)?;
     drop(plan);
     // Before the claim: a disk without room for the end has none for the run.
-    let reserved = root.reserve(&dir.join(exit::FILE), exit::RESERVED_BYTES).map_err(text)?;
+    let reserved = root.reserve(&dir.join(names::run::EXIT), exit::RESERVED_BYTES).map_err(text)?;
     let id = ProcStat::of(held.pid).map(|s| s.id).ok_or("the forked process was gone at once")?;
     let cgroup = group.as_ref().map(|g| g.path().to_owned());
     let claim = Claim::by_shim(id, cgroup, Utc::now());
@@ -134,7 +137,7 @@ fn take_lock(root: &Root, dir: &RelPath) -> Result<Option<Lock>, String> {
     let holder = format!("shim pid {} started {}", me.pid, me.started);
     let patience = Instant::now() + PATIENCE;
     loop {
-        let attempt = root.try_lock(&dir.join("run.lock"), &holder).map_err(text)?;
+        let attempt = root.try_lock(&dir.join(names::run::LOCK), &holder).map_err(text)?;
         // Under the lock, if it is ours: whoever had it before may have claimed the run and ended.
         if Claim::read(root, dir).map_err(text)?.is_some() {
             return Ok(None);
@@ -175,8 +178,8 @@ fn plan(spec: &LaunchSpec, root: &Root, dir: &RelPath) -> Result<(ExecPlan, Opti
         envp,
         cwd: c_string(spec.cwd.clone().into_os_string().into_vec())?,
         stdin,
-        stdout: root.open_append(&dir.join("agent-stdout.txt")).map_err(text)?,
-        stderr: root.open_append(&dir.join("agent-stderr.txt")).map_err(text)?,
+        stdout: root.open_append(&dir.join(names::run::STDOUT)).map_err(text)?,
+        stderr: root.open_append(&dir.join(names::run::STDERR)).map_err(text)?,
         session: Session::Own,
     };
     Ok((plan, pump))

@@ -11,6 +11,7 @@ use chrono::Utc;
 use crate::{
     clock::rfc3339,
     fsx::{ReadFile, RelPath, Root},
+    names,
 };
 
 /// Shortest time between two marks: an agent that floods its output costs a mark, not a wake-up per write.
@@ -37,8 +38,8 @@ impl LogTimes {
     pub(super) fn new(root: &Root, dir: &RelPath) -> Self {
         let stream = |name, file: &str| Stream { name, file: root.open_read(&dir.join(file)).ok(), seen: 0 };
         Self {
-            streams: [stream("stdout", "agent-stdout.txt"), stream("stderr", "agent-stderr.txt")],
-            out: root.open_append(&dir.join("log-times.jsonl")).ok(),
+            streams: [stream("stdout", names::run::STDOUT), stream("stderr", names::run::STDERR)],
+            out: root.open_append(&dir.join(names::run::LOG_TIMES)).ok(),
             last_output: Instant::now(),
             last_mark: None,
         }

@@ -4,7 +4,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::OFlags;
 
-use crate::fsx::{LineReader, ReadFile, RelPath, Root};
+use crate::{
+    fsx::{LineReader, ReadFile, RelPath, Root},
+    names,
+};
 
 /// Most bytes held at once; lines may be of any length.
 const CHUNK: u64 = 64 * 1024;
@@ -33,7 +36,7 @@ impl Pump {
         let _ = rustix::fs::fcntl_setfl(&pipe, OFlags::NONBLOCK);
         Self {
             root: root.clone(),
-            path: dir.join("stdin.jsonl"),
+            path: dir.join(names::run::STDIN),
             file: None,
             seen: 0,
             whole: 0,

@@ -28,7 +28,7 @@ use super::{
     pump::Pump,
     watch::{Inbox, Watch},
 };
-use crate::fsx::RelPath;
+use crate::{fsx::RelPath, names};
 
 /// Everything that the loop looks at.
 struct Supervisor<'a> {
@@ -52,7 +52,8 @@ struct Supervisor<'a> {
 /// Stays with the agent until it and everything below it has ended.
 pub(super) fn supervise(spec: &LaunchSpec, mut agent: Agent) -> RunEnd {
     let files = &agent.files;
-    let stop_marker = RelPath::new(&spec.stop_marker).unwrap_or_else(|_| RelPath::top().join("STOP"));
+    let stop_marker =
+        RelPath::new(&spec.stop_marker).unwrap_or_else(|_| RelPath::top().join(names::task::STOP));
     let mut supervisor = Supervisor {
         watch: Watch::new(&files.root, &files.dir, &stop_marker),
         log_times: LogTimes::new(&files.root, &files.dir),

@@ -11,7 +11,10 @@ use std::{
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use serde::Deserialize;
 
-use crate::fsx::{LineReader, RelPath, Root};
+use crate::{
+    fsx::{LineReader, RelPath, Root},
+    names,
+};
 
 /// Of a command only so many bytes are looked at: the short ones are ours.
 const COMMAND_BYTES: u64 = 4096;
@@ -109,7 +112,7 @@ impl Inbox {
     pub(super) fn new(root: &Root, dir: &RelPath) -> Self {
         Self {
             root: root.clone(),
-            path: dir.join("inbox.jsonl"),
+            path: dir.join(names::run::INBOX),
             offset: 0,
             stop: false,
             usage_limit: false,

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use crate::{
     fsx::RelPath,
+    names,
     tree::{
         Result, Tree,
         refs::{RunRef, TaskRef},
@@ -59,13 +60,13 @@ impl RunFile {
 
     const fn names(self) -> Names {
         match self {
-            Self::Output => ("output.md", "output.md", "Answer"),
-            Self::Stdout => ("stdout", "agent-stdout.txt", "Standard output"),
-            Self::Stderr => ("stderr", "agent-stderr.txt", "Standard error"),
-            Self::Prompt => ("prompt", "prompt.md", "Prompt"),
-            Self::Events => ("events.jsonl", "events.jsonl", "Events"),
-            Self::Patch => ("changes.patch", "changes.patch", "Changes"),
-            Self::Info => ("run-info.yaml", "run-info.yaml", "Record"),
+            Self::Output => (names::run::OUTPUT, names::run::OUTPUT, "Answer"),
+            Self::Stdout => ("stdout", names::run::STDOUT, "Standard output"),
+            Self::Stderr => ("stderr", names::run::STDERR, "Standard error"),
+            Self::Prompt => ("prompt", names::run::PROMPT, "Prompt"),
+            Self::Events => (names::run::EVENTS, names::run::EVENTS, "Events"),
+            Self::Patch => (names::run::PATCH, names::run::PATCH, "Changes"),
+            Self::Info => (names::run::INFO, names::run::INFO, "Record"),
         }
     }
 
@@ -121,8 +122,8 @@ impl TaskFile {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Prompt => "TASK.md",
-            Self::State => "TASK_STATE.md",
+            Self::Prompt => names::task::PROMPT,
+            Self::State => names::task::STATE,
         }
     }
 

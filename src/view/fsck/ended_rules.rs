@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 
 use super::{Look, Report, Rule, Subject, bus_rules::Ended};
 use crate::{
+    names,
     tree::{refs::RunRef, run_info::RunInfo},
     view::{
         outcome::{self, Outcome},
@@ -49,8 +50,8 @@ pub(super) fn check(look: &Look<'_>, run: &RunRef, facts: &RunFacts, report: &mu
 /// The file that tells another end than the record.
 fn told_otherwise(facts: &RunFacts) -> Option<(&'static str, Outcome)> {
     let (file, outcome) = match (&facts.exit, &facts.claim) {
-        (Some(exit), _) => ("exit.json", outcome::of_exit(exit, facts.account.as_deref())),
-        (None, Some(claim)) => ("claim.json", outcome::of_driver_claim(claim)?),
+        (Some(exit), _) => (names::run::EXIT, outcome::of_exit(exit, facts.account.as_deref())),
+        (None, Some(claim)) => (names::run::CLAIM, outcome::of_driver_claim(claim)?),
         (None, None) => return None,
     };
     let info = of_record(&facts.info);

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::{Report, Rule, Subject};
 use crate::{
+    names,
     process::identity::ProcStat,
     tree::{
         EntryKind, OnItsWay, RelPath, Result, Tree,
@@ -64,8 +65,8 @@ pub fn is_left_behind(tree: &Tree, rel: &RelPath) -> Result<bool> {
         // Before the claim another shim may come and take the same room.
         Some(OnItsWay::Reserved) => {
             let there = |name| rel.parent().join(name);
-            let claimed = tree.root().exists(&there("claim.json"))?;
-            Ok(claimed && !tree.root().is_locked(&there("run.lock"))?)
+            let claimed = tree.root().exists(&there(names::run::CLAIM))?;
+            Ok(claimed && !tree.root().is_locked(&there(names::run::LOCK))?)
         }
         None => Ok(false),
     }

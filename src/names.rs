@@ -1,0 +1,118 @@
+//! The names of the files and folders of a tree, each spelled once.
+//!
+//! The shim and the tree both need them, and neither may import the other. `tree::paths` puts them together to paths;
+//! the modules of processes, which know a run's folder and no task, join them to that folder.
+
+/// Names right below the root, and below its folders that belong to no project.
+pub mod top {
+    /// The folder of the audit log.
+    pub const AUDIT: &str = "_audit";
+    /// The log of accepted submissions, redacted.
+    pub const SUBMISSIONS: &str = "form-submissions.jsonl";
+    /// The folder of the daemon's own files.
+    pub const DAEMON: &str = "_daemon";
+    /// The lock of the one daemon of this root.
+    pub const DAEMON_LOCK: &str = "daemon.lock";
+    /// Where the running daemon listens.
+    pub const DAEMON_INFO: &str = "daemon.yaml";
+    /// The state of a self-update.
+    pub const SELF_UPDATE: &str = "self-update.yaml";
+    /// The versions of the agents' programs, as far as they are known.
+    pub const KNOWN_PROGRAMS: &str = "agents.yaml";
+    /// The keys of pages in browsers, hashed.
+    pub const BROWSER_KEYS: &str = "browser-keys.json";
+    /// The folder of login codes that are not exchanged yet.
+    pub const LOGIN_CODES: &str = "login-codes";
+    /// The page that opens the UI with a login code.
+    pub const LOGIN_PAGE: &str = "ui.html";
+    /// The folder of webhooks that are to be sent.
+    pub const OUTBOX: &str = "outbox";
+    /// The folder of what is being deleted.
+    pub const TRASH: &str = "trash";
+    /// The folder of the tickets.
+    pub const PLANNER: &str = "_planner";
+    /// The lock that is held while one ticket moves.
+    pub const PLANNER_LOCK: &str = "planner.lock";
+    /// The folder of accepted tickets.
+    pub const QUEUE: &str = "queue";
+    /// The folder of admitted tickets.
+    pub const LIVE: &str = "live";
+}
+
+/// Names in a project's folder.
+pub mod project {
+    /// The absolute path of the project's work folder.
+    pub const ROOT_MARKER: &str = "PROJECT-ROOT.txt";
+    /// The policy and defaults of the project.
+    pub const SETTINGS: &str = "PROJECT.yaml";
+    /// The project's message bus.
+    pub const BUS: &str = "PROJECT-MESSAGE-BUS.jsonl";
+}
+
+/// Names in a task's folder.
+pub mod task {
+    /// The prompt.
+    pub const PROMPT: &str = "TASK.md";
+    /// The agent, its settings, dependencies and the restart policy.
+    pub const CONFIG: &str = "TASK-CONFIG.yaml";
+    /// The task's message bus.
+    pub const BUS: &str = "TASK-MESSAGE-BUS.jsonl";
+    /// The message of another task that this task answers.
+    pub const THREAD_LINK: &str = "TASK-THREAD-LINK.yaml";
+    /// The agent's notes on its own progress.
+    pub const STATE: &str = "TASK_STATE.md";
+    /// The marker that says: finished.
+    pub const DONE: &str = "DONE";
+    /// The marker that asks: stop, and do not restart.
+    pub const STOP: &str = "STOP";
+    /// How the task's last loop ended.
+    pub const END: &str = "TASK-END.yaml";
+    /// The lock of the driver.
+    pub const LOCK: &str = "task.lock";
+    /// The folder of the task's runs.
+    pub const RUNS: &str = "runs";
+    /// The folder of the recorded run that the task plays.
+    pub const RECORDING: &str = "recording";
+    /// The origin of an imported task.
+    pub const IMPORT: &str = "IMPORT.yaml";
+}
+
+/// Names in a run's folder.
+pub mod run {
+    /// The run's record, as its driver writes it.
+    pub const INFO: &str = "run-info.yaml";
+    /// The prompt that the agent was given.
+    pub const PROMPT: &str = "prompt.md";
+    /// The answer.
+    pub const OUTPUT: &str = "output.md";
+    /// The agent's standard output, raw.
+    pub const STDOUT: &str = "agent-stdout.txt";
+    /// The agent's standard error, raw.
+    pub const STDERR: &str = "agent-stderr.txt";
+    /// The times at which the agent wrote its output.
+    pub const LOG_TIMES: &str = "log-times.jsonl";
+    /// The agent's stream in one shape for every agent.
+    pub const EVENTS: &str = "events.jsonl";
+    /// The run's changes to its work folder, as a patch.
+    pub const PATCH: &str = "changes.patch";
+    /// The list of the files that the run changed.
+    pub const CHANGES: &str = "changes.json";
+    /// The folder that keeps the work folder's state before the run until the run has ended.
+    pub const GIT: &str = "git";
+    /// The look at the work folder before the run, within [`GIT`].
+    pub const GIT_BEFORE: &str = "before.json";
+    /// When an agent that met a usage limit may try again, in the agent's own words.
+    pub const RETRY_AFTER: &str = "retry-after";
+    /// Commands for a live run.
+    pub const INBOX: &str = "inbox.jsonl";
+    /// Lines that the shim pumps into the agent.
+    pub const STDIN: &str = "stdin.jsonl";
+    /// The claim, published once: the processes of the run.
+    pub const CLAIM: &str = "claim.json";
+    /// The lock of the shim.
+    pub const LOCK: &str = "run.lock";
+    /// The end of the run's process, published once.
+    pub const EXIT: &str = "exit.json";
+    /// The description of a recorded run, within [`super::task::RECORDING`].
+    pub const RECORDING: &str = "recording.json";
+}
