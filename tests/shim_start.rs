@@ -1,11 +1,11 @@
 //! From a launch to an agent: one claim, and an agent that has what it was given and nothing else.
 
-use std::{fs, path::Path};
+use std::{fs, io::Write as _, path::Path, process::Stdio};
 
 use crate::common::{Sandbox, processes::until_true, shim::Bench};
 use nix::sys::signal::Signal;
 use run_agent::{
-    fsx::{Durability, Published, RelPath, Root},
+    fsx::{Durability, Published, Root},
     process::{
         claim::{Claim, EndsAs},
         exit::{ProcessEnd, StopBy},
@@ -31,10 +31,32 @@ fn of_many_shims_for_a_run_one_wins_and_the_agent_runs_once() {
 }
 
 #[test]
+fn a_launch_spec_with_a_path_out_of_the_root_is_refused_before_the_claim() {
+    let bench = Bench::of_program(&["/bin/sh", "-c", "echo ran >> ran"]);
+    for (field, path) in [("stop_marker", "../STOP"), ("stop_marker", ""), ("run_dir", "/p/t/runs/r")] {
+        let mut spec = serde_json::to_value(&bench.spec).unwrap();
+        spec[field] = path.into();
+        let mut shim = std::process::Command::new(env!("CARGO_BIN_EXE_run-agent"))
+            .arg("shim")
+            .arg(bench.file(""))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        shim.stdin.take().unwrap().write_all(spec.to_string().as_bytes()).unwrap();
+        let said = shim.wait_with_output().unwrap();
+        let report = String::from_utf8(said.stdout).unwrap();
+        assert!(report.contains(&format!("'{path}' is not a plain path below the root")), "{report}");
+        assert!(!said.status.success());
+    }
+    assert!(!Path::new(&bench.note("ran")).exists() && !bench.file("claim.json").exists());
+}
+
+#[test]
 fn a_run_that_a_driver_has_claimed_never_starts() {
     let bench = Bench::of_program(&["/bin/sh", "-c", "echo ran >> ran"]);
     let root = Root::open(&bench.spec.root, Durability::Always).unwrap();
-    let dir = RelPath::new(&bench.spec.run_dir).unwrap();
+    let dir = bench.spec.run_dir.clone();
     let claim = Claim::by_driver(chrono::Utc::now(), EndsAs::Stopped, "cancelled");
     assert_eq!(claim.publish(&root, &dir).unwrap(), Published::Ours);
     assert_eq!(bench.start(), ShimReport::AlreadyClaimed);

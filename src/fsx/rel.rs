@@ -3,7 +3,10 @@
 use std::{
     fmt,
     path::{Component, Path, PathBuf},
+    str::FromStr,
 };
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 /// A relative path of plain names: no `..`, no leading `/`, no NUL, never empty
 /// but for [`RelPath::top`], the root itself.
@@ -11,7 +14,7 @@ use std::{
 pub struct RelPath(PathBuf);
 
 /// A path that would leave its root, or is no path at all.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is not a plain path below the root")]
 pub struct BadRelPath(String);
 
@@ -50,6 +53,16 @@ impl RelPath {
         if self.0 == Path::new(".") { Self(PathBuf::from(name)) } else { Self(self.0.join(name)) }
     }
 
+    /// The path of something that lies at `inner` below this folder.
+    #[must_use]
+    pub fn below(&self, inner: &Self) -> Self {
+        match (self == &Self::top(), inner == &Self::top()) {
+            (true, _) => inner.clone(),
+            (_, true) => self.clone(),
+            _ => Self(self.0.join(&inner.0)),
+        }
+    }
+
     /// The folder that this path stands in; the root for a single name.
     #[must_use]
     pub fn parent(&self) -> Self {
@@ -72,6 +85,32 @@ impl RelPath {
     }
 }
 
+/// Written as text. [`RelPath::top`] has no text form, since a record that names a path below the root never means the
+/// root itself.
+impl Serialize for RelPath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.to_str() {
+            Some(".") => Err(ser::Error::custom("the root itself is no path below it")),
+            Some(text) => serializer.serialize_str(text),
+            None => Err(ser::Error::custom(format!("the path {self} is not UTF-8 text"))),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for RelPath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(String::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+impl FromStr for RelPath {
+    type Err = BadRelPath;
+
+    fn from_str(text: &str) -> Result<Self, BadRelPath> {
+        Self::new(text)
+    }
+}
+
 impl fmt::Display for RelPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.display().fmt(f)
@@ -91,5 +130,20 @@ mod tests {
         assert_eq!(path.parent(), RelPath::new("a").unwrap());
         assert_eq!(path.parent().parent(), RelPath::top());
         assert_eq!(RelPath::top().join("x").as_path(), Path::new("x"));
+        assert_eq!(path.below(&path), RelPath::new("a/b/a/b").unwrap());
+        assert_eq!((path.below(&RelPath::top()), RelPath::top().below(&path)), (path.clone(), path));
+    }
+
+    #[test]
+    fn a_path_in_a_record_is_parsed_or_an_error() {
+        let path = RelPath::new("p/t/STOP").unwrap();
+        let text = serde_json::to_string(&path).unwrap();
+        assert_eq!(text, r#""p/t/STOP""#);
+        assert_eq!(serde_json::from_str::<RelPath>(&text).unwrap(), path);
+        for bad in ["", ".", "..", "../STOP", "/STOP", "p/../../STOP", "a\0b"] {
+            let error = serde_json::from_value::<RelPath>(bad.into()).unwrap_err().to_string();
+            assert!(error.contains("is not a plain path below the root"), "{bad:?}: {error}");
+        }
+        assert!(serde_json::to_string(&RelPath::top()).is_err());
     }
 }

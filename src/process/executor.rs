@@ -44,7 +44,7 @@ impl Local {
         env: BTreeMap<OsString, OsString>,
         meanwhile: impl FnOnce(),
     ) -> io::Result<ShimReport> {
-        let run_dir = spec.root.join(&spec.run_dir);
+        let run_dir = spec.root.join(spec.run_dir.as_path());
         let command = CommandSpec {
             program: self.program.clone(),
             args: vec!["shim".into(), run_dir.into()],

@@ -1,8 +1,10 @@
-//! What a shim is told: which program, with what limits. It travels in memory, never through the disk.
+//! The launch spec tells a shim which program to run, with what limits. It travels in memory, never through the disk.
 
 use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
+
+use crate::fsx::RelPath;
 
 /// How an agent gets its standard input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,8 +12,8 @@ use serde::{Deserialize, Serialize};
 pub enum StdinPlan {
     /// `/dev/null`.
     Null,
-    /// A file of the run's folder, by name.
-    File(String),
+    /// A file, relative to the run's folder.
+    File(RelPath),
     /// A pipe that the shim fills with the whole lines of `stdin.jsonl`.
     Pump,
 }
@@ -22,7 +24,7 @@ pub struct LaunchSpec {
     /// Absolute path of the root.
     pub root: PathBuf,
     /// The run's folder, relative to the root.
-    pub run_dir: PathBuf,
+    pub run_dir: RelPath,
     /// Program (an absolute path) and arguments.
     pub argv: Vec<String>,
     /// Working folder, absolute.
@@ -30,7 +32,7 @@ pub struct LaunchSpec {
     /// Standard input.
     pub stdin: StdinPlan,
     /// A file, relative to the root, whose existence asks for the end.
-    pub stop_marker: PathBuf,
+    pub stop_marker: RelPath,
     /// Longest time without output.
     pub idle_timeout: Option<Duration>,
     /// Longest time at all.

@@ -11,6 +11,7 @@ use crate::{
         self, AgentCommand, AgentError, Credentials, OnDisk, PlanFor, PromptSource, RunFile, Search, User,
     },
     config::{AgentSettings, AgentType, Environment, TaskSettings},
+    fsx::RelPath,
     process::{
         claim::{Claim, EndsAs},
         executor::Local,
@@ -188,16 +189,16 @@ fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> {
     )?;
     must_have_credentials(runner, &config, &called, &cwd)?;
     let stdin = match command.prompt {
-        PromptSource::Stdin => StdinPlan::File(prompt_file.name().to_owned()),
+        PromptSource::Stdin => StdinPlan::File(RelPath::top().join(prompt_file.name())),
         PromptSource::Arguments => StdinPlan::Null,
     };
     let spec = LaunchSpec {
         root: root.path().to_owned(),
-        run_dir: run.dir().path().as_path().to_owned(),
+        run_dir: run.dir().path().clone(),
         argv: command.argv,
         cwd,
         stdin,
-        stop_marker: run.task.dir().stop().as_path().to_owned(),
+        stop_marker: run.task.dir().stop(),
         idle_timeout: settings.defaults.timeout,
         max_run_time: settings.defaults.max_run_time,
         stop_grace: settings.defaults.stop_grace,

@@ -10,11 +10,14 @@ use std::{
     time::Duration,
 };
 
-use run_agent::process::{
-    claim::Claim,
-    executor::Local,
-    exit::ExitRecord,
-    spec::{LaunchSpec, ShimReport, StdinPlan},
+use run_agent::{
+    fsx::RelPath,
+    process::{
+        claim::Claim,
+        executor::Local,
+        exit::ExitRecord,
+        spec::{LaunchSpec, ShimReport, StdinPlan},
+    },
 };
 use tempfile::TempDir;
 
@@ -54,15 +57,15 @@ impl Bench {
     pub fn below(root: PathBuf, argv: &[&str]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let run = format!("test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let run_dir = Path::new("p/t/runs").join(&run);
-        fs::create_dir_all(root.join(&run_dir)).expect("the run's folder");
+        let run_dir = RelPath::new(Path::new("p/t/runs").join(&run)).expect("a path below the root");
+        fs::create_dir_all(root.join(run_dir.as_path())).expect("the run's folder");
         let spec = LaunchSpec {
             run_dir,
             argv: argv.iter().map(|a| (*a).to_owned()).collect(),
             cwd: root.clone(),
             root,
             stdin: StdinPlan::Null,
-            stop_marker: "p/t/STOP".into(),
+            stop_marker: "p/t/STOP".parse().expect("a path below the root"),
             idle_timeout: None,
             max_run_time: None,
             stop_grace: Duration::from_millis(200),
@@ -111,7 +114,7 @@ impl Bench {
 
     /// A file of the run's folder.
     pub fn file(&self, name: &str) -> PathBuf {
-        self.spec.root.join(&self.spec.run_dir).join(name)
+        self.spec.root.join(self.spec.run_dir.as_path()).join(name)
     }
 
     /// A file of the test, outside of the run's folder; as an argument of a step, too.
@@ -144,7 +147,7 @@ impl Bench {
 
     /// Writes STOP.
     pub fn stop(&self) {
-        fs::write(self.spec.root.join(&self.spec.stop_marker), "").expect("STOP");
+        fs::write(self.spec.root.join(self.spec.stop_marker.as_path()), "").expect("STOP");
     }
 
     /// Appends to a file of the run's folder.
@@ -176,8 +179,9 @@ impl Bench {
         if let Some(group) = self.claim().cgroup {
             assert!(!group.exists(), "{} is left", group.display());
         }
-        let names =
-            fs::read_dir(self.spec.root.join(&self.spec.run_dir)).expect("the run's folder").flatten();
+        let names = fs::read_dir(self.spec.root.join(self.spec.run_dir.as_path()))
+            .expect("the run's folder")
+            .flatten();
         let hidden = names.map(|e| e.file_name()).find(|n| n.to_string_lossy().starts_with('.'));
         assert_eq!(hidden, None, "a temporary file is left");
     }

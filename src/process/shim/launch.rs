@@ -69,8 +69,7 @@ pub(super) enum Launched {
 /// Claims the run and starts its agent. From the claim on nothing fails without an `exit.json`.
 pub(super) fn launch(spec: &LaunchSpec) -> Result<Launched, String> {
     let root = Root::open(&spec.root, Durability::Always).map_err(text)?;
-    let dir = RelPath::new(&spec.run_dir).map_err(text)?;
-    let stop = RelPath::new(&spec.stop_marker).map_err(text)?;
+    let dir = spec.run_dir.clone();
     let Some(lock) = take_lock(&root, &dir)? else { return Ok(Launched::AlreadyClaimed) };
     let (plan, stdin) = plan(spec, &root, &dir)?;
     // The agent's end must not be missed: its signal waits from here on.
@@ -90,7 +89,7 @@ pub(super) fn launch(spec: &LaunchSpec) -> Result<Launched, String> {
     let files = RunFiles { root, dir, reserved, lock };
     wait_for_leave();
     // A look that fails here is repeated as soon as the agent runs.
-    if files.root.exists(&stop).unwrap_or(false) {
+    if files.root.exists(&spec.stop_marker).unwrap_or(false) {
         return Ok(Launched::Never(stopped_before(files)));
     }
     let started_at = Utc::now();
@@ -166,7 +165,7 @@ fn plan(spec: &LaunchSpec, root: &Root, dir: &RelPath) -> Result<(ExecPlan, Opti
             rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(text)?,
             None,
         ),
-        StdinPlan::File(name) => (root.open_fd(&dir.join(name)).map_err(text)?, None),
+        StdinPlan::File(file) => (root.open_fd(&dir.below(file)).map_err(text)?, None),
         StdinPlan::Pump => {
             let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(text)?;
             (read, Some(write))

@@ -28,7 +28,6 @@ use super::{
     pump::Pump,
     watch::{Inbox, Watch},
 };
-use crate::{fsx::RelPath, names};
 
 /// Everything that the loop looks at.
 struct Supervisor<'a> {
@@ -52,10 +51,8 @@ struct Supervisor<'a> {
 /// Stays with the agent until it and everything below it has ended.
 pub(super) fn supervise(spec: &LaunchSpec, mut agent: Agent) -> RunEnd {
     let files = &agent.files;
-    let stop_marker =
-        RelPath::new(&spec.stop_marker).unwrap_or_else(|_| RelPath::top().join(names::task::STOP));
     let mut supervisor = Supervisor {
-        watch: Watch::new(&files.root, &files.dir, &stop_marker),
+        watch: Watch::new(&files.root, &files.dir, &spec.stop_marker),
         log_times: LogTimes::new(&files.root, &files.dir),
         pump: agent.stdin.take().map(|pipe| Pump::new(&files.root, &files.dir, pipe)),
         inbox: Inbox::new(&files.root, &files.dir),
