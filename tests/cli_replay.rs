@@ -52,7 +52,7 @@ fn a_run_is_played_as_the_agent_that_it_was_and_ends_by_its_signal() {
     assert_eq!(demo.code, 0, "{demo:?}");
     let replay = bench.run("replay p/d --task e --max-pause 0s");
     assert_eq!((replay.code, &replay.stdout), (0, &demo.stdout), "{replay:?}");
-    assert_eq!(bench.runs("e")[0].agent_type, "demo");
+    assert_eq!(bench.runs("e")[0].agent_type.as_str(), "demo");
 
     let killed = bench.task("k", "--max-restarts 0", &format!("{DONE}; echo x; kill -9 $$"));
     assert_eq!(killed.outcome.code, 0, "DONE counts: {killed:?}");

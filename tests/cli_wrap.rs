@@ -12,7 +12,7 @@ use crate::common::{
     tasks::{Bench, Driver, UNTIL_GO, until},
 };
 use nix::sys::signal::Signal;
-use run_agent::tree::run_info::RunStatus;
+use run_agent::tree::{kinds::Protocol, run_info::RunStatus};
 
 /// `run-agent wrap --agent command --project p --task NAME -- sh -c SCRIPT`.
 fn wrap(bench: &Bench, name: &str, script: &str) -> Command {
@@ -48,7 +48,7 @@ fn the_agent_has_our_streams_and_its_end_is_recorded() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), format!("got this in {}\nt\n", work.display()));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "oops\n");
     let run = bench.runs("t").remove(0);
-    assert_eq!((run.status, run.exit_code, run.driver.as_str()), (RunStatus::Failed, Some(3), "wrap"));
+    assert_eq!((run.status, run.exit_code, run.protocol), (RunStatus::Failed, Some(3), Protocol::Wrap));
     bench.nothing_is_missing_or_doubled("t");
     assert_eq!(bench.run("fsck").code, 0);
     assert!(bench.run("list p --json").stdout.contains("\"failed\""));

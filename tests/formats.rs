@@ -19,6 +19,7 @@ use run_agent::{
         changes::Changes,
         daemon_info::DaemonInfo,
         event::Event,
+        kinds::Protocol,
         known_programs::KnownPrograms,
         login::{BrowserKeys, LoginCode},
         outbox::{Delivery, RunStop},
@@ -207,6 +208,28 @@ fn the_sample_trees_are_still_read() {
     assert_eq!(seen, expected.map(|(t, s)| (t.to_owned(), s.to_owned())));
     let answer = sandbox.run("output sample/answered").succeeds();
     assert!(answer.contains("| Rust |"), "{answer}");
+}
+
+/// `protocol` was called `driver` once: either name is read, and the new one is written.
+#[test]
+fn a_record_names_its_protocol_by_either_key() {
+    let info = |tree: &str| {
+        let runs = repository().join("fixtures/trees").join(tree).join("sample/answered/runs");
+        let run = fs::read_dir(runs).unwrap().flatten().next().unwrap().path();
+        let text = fs::read_to_string(run.join("run-info.yaml")).unwrap();
+        (serde_yaml::from_str::<RunInfo>(&text).unwrap(), text)
+    };
+    let ((old, old_text), (new, new_text)) = (info("v1"), info("v1-protocol"));
+    assert!(old_text.contains("\ndriver: exec\n") && new_text.contains("\nprotocol: exec\n"));
+    assert_eq!(old, new);
+    assert_eq!(old.protocol, Protocol::Exec);
+    let written = serde_yaml::to_string(&old).unwrap();
+    assert!(written.contains("\nprotocol: exec\n") && !written.contains("driver"), "{written}");
+    let other =
+        new_text.replace("protocol: exec", "protocol: acp").replace("executor: local", "executor: slurm");
+    let other: RunInfo = serde_yaml::from_str(&other).unwrap();
+    let written = serde_yaml::to_string(&other).unwrap();
+    assert!(written.contains("\nprotocol: acp\n") && written.contains("\nexecutor: slurm\n"), "{written}");
 }
 
 /// The events in a sample tree are those of the stream beside them.

@@ -129,12 +129,13 @@ fn command(args: &Args, runner: &Runner) -> Vec<String> {
 
 /// The agent as which the recording is played: its own name, or that of its type where nobody here is called so.
 fn agent(config: &Config, recording: &Recording) -> String {
-    let is_same =
-        |name: &str| config.agents.get(name).is_some_and(|a| a.agent_type.as_str() == recording.agent_type);
+    let is_same = |name: &str| {
+        config.agents.get(name).is_some_and(|a| a.agent_type.as_str() == recording.agent_type.as_str())
+    };
     if is_same(&recording.agent) {
         return recording.agent.clone();
     }
-    let named = config.agents.iter().find(|(_, a)| a.agent_type.as_str() == recording.agent_type);
+    let named = config.agents.iter().find(|(_, a)| a.agent_type.as_str() == recording.agent_type.as_str());
     named.map_or_else(|| AgentType::Command.as_str().to_owned(), |(name, _)| name.clone())
 }
 

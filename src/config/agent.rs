@@ -129,6 +129,14 @@ impl AgentSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::kinds;
+
+    #[test]
+    fn records_know_every_type_that_can_be_configured() {
+        let words: Vec<&str> = AgentType::ALL.iter().map(|t| t.as_str()).collect();
+        let known: Vec<&str> = kinds::AgentType::KNOWN.iter().map(kinds::AgentType::as_str).collect();
+        assert_eq!(words, known);
+    }
 
     #[test]
     fn a_token_goes_where_its_agent_looks_for_it() {

@@ -9,13 +9,11 @@ use crate::{
     telemetry::Redactor,
     tree::{
         ids::RunId,
+        kinds::{AgentType, Executor, Protocol},
         refs::RunRef,
         run_info::{ProcessOwnership, RunInfo, RunStatus},
     },
 };
-
-/// A run that is taken in is started nowhere.
-pub(super) const EXECUTOR: &str = "imported";
 
 /// What else is known of a run.
 #[derive(Debug, Clone, Copy)]
@@ -45,11 +43,11 @@ pub(super) fn understand(record: &Map<String, Value>, run: &RunRef, beside: Besi
         project_id: run.task.project.clone(),
         task_id: run.task.task.clone(),
         status,
-        agent_type: text("agent_type").unwrap_or_else(|| agent.clone()),
+        agent_type: AgentType::from(text("agent_type").as_deref().unwrap_or(&agent)),
         agent,
         agent_version: text("agent_version"),
-        driver: "exec".to_owned(),
-        executor: EXECUTOR.to_owned(),
+        protocol: Protocol::Exec,
+        executor: Executor::Imported,
         host: text("host"),
         pid: number("pid").filter(|n| *n > 0),
         pgid: number("pgid").filter(|n| *n > 0),

@@ -9,10 +9,10 @@ use chrono::{DateTime, Utc};
 
 use super::{Runner, error::Result, limited};
 use crate::{
-    config::AgentType,
     transcript::{Account, difference},
     tree::{
         event::ErrorClass,
+        kinds::AgentType,
         run_info::{RunInfo, RunStatus},
         usage::Usage,
     },
@@ -27,7 +27,7 @@ const REASON_BYTES: usize = 400;
 /// Fills in what the agent has told. The status and the end are there already.
 pub(super) fn fill_in(runner: &Runner, info: &mut RunInfo, account: Option<&Account>) -> Result<()> {
     let failed = matches!(info.status, RunStatus::Failed | RunStatus::Crashed);
-    if info.agent_type == AgentType::Command.as_str() && failed && info.exit_code == Some(TEMPORARY_FAILURE) {
+    if info.agent_type == AgentType::Command && failed && info.exit_code == Some(TEMPORARY_FAILURE) {
         info.error_class = Some(ErrorClass::UsageLimit);
         info.retry_at = said_in_file(runner, info)?;
     }

@@ -19,8 +19,7 @@ use crate::{
         exit::ProcessEnd,
         foreground::{Attended, Foreground},
     },
-    transcript::WRAP,
-    tree::{refs::RunRef, task::TaskKind, task_lock::TaskLock},
+    tree::{kinds::Protocol, refs::RunRef, task::TaskKind, task_lock::TaskLock},
     view::{answer::NOT_HEARD, outcome},
 };
 
@@ -88,7 +87,7 @@ pub fn begin_session(runner: &Runner, submission: &Submission) -> Result<Session
     }
     info.git = changes::skipped(runner, &info, settings.defaults.record_changes);
     let attended = foreground.start(runner.tree.root()).map_err(RunnerError::Refused)?;
-    WRAP.clone_into(&mut info.driver);
+    info.protocol = Protocol::Wrap;
     // From here on the agent runs: what cannot be written now is written at the end.
     if let Err(e) = commit::record_start(runner, &lock, &mut info, &attended.claim, History::Ours) {
         tracing::warn!(run = %run, error = %e, "cannot record the start of a session");

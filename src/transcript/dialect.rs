@@ -1,9 +1,9 @@
-//! Which agent's words a stream is made of.
+//! The language of a stream, by the agent that wrote it.
 
-use crate::tree::run_info::RunInfo;
-
-/// The driver of a run at a person's own terminal.
-pub const WRAP: &str = "wrap";
+use crate::tree::{
+    kinds::{AgentType, Protocol},
+    run_info::RunInfo,
+};
 
 /// The language of an agent's standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,17 +23,17 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// The dialect of a run's agent. What is said at a person's own terminal (`wrap`) is not recorded.
+    /// The dialect of a run's agent. A conversation at a person's own terminal (`wrap`) is not recorded.
     #[must_use]
     pub fn of_run(info: &RunInfo) -> Self {
-        match info.agent_type.as_str() {
-            _ if info.driver == WRAP => Self::Text,
-            "claude" => Self::Claude,
-            "codex" => Self::Codex,
-            "gemini" => Self::Gemini,
-            "opencode" => Self::Opencode,
-            "perplexity" | "xai" => Self::Native,
-            _ => Self::Text,
+        match info.agent_type {
+            _ if info.protocol == Protocol::Wrap => Self::Text,
+            AgentType::Claude => Self::Claude,
+            AgentType::Codex => Self::Codex,
+            AgentType::Gemini => Self::Gemini,
+            AgentType::Opencode => Self::Opencode,
+            AgentType::Perplexity | AgentType::Xai => Self::Native,
+            AgentType::Demo | AgentType::Command | AgentType::Unknown(_) => Self::Text,
         }
     }
 

@@ -24,7 +24,7 @@ mod wall_clock;
 mod words;
 
 pub use account::{Account, LastWord, difference};
-pub use dialect::{Dialect, WRAP};
+pub use dialect::Dialect;
 pub use failure::Failure;
 pub use follow::{Follower, Stream, all_events, last_event};
 pub use line::{LONGEST_LINE, LONGEST_TEXT, MOST_EVENTS, events_of_line};

@@ -11,6 +11,7 @@ pub mod daemon_info;
 pub mod error;
 pub mod event;
 pub mod ids;
+pub mod kinds;
 pub mod known_programs;
 pub mod login;
 pub mod outbox;

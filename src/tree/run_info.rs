@@ -11,6 +11,7 @@ use super::{
     changes::GitInfo,
     event::ErrorClass,
     ids::{ProjectId, RunId, TaskId},
+    kinds::{AgentType, Executor, Protocol},
     refs::{RunRef, TaskRef},
     usage::Usage,
 };
@@ -85,14 +86,15 @@ pub struct RunInfo {
     /// Name of the agent in the configuration.
     pub agent: String,
     /// Type of the agent: `demo`, `command`, ….
-    pub agent_type: String,
+    pub agent_type: AgentType,
     /// What the agent's program says of its version.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub agent_version: Option<String>,
-    /// How the loop talks to the agent: `exec`, ….
-    pub driver: String,
+    /// How the driver talks to the agent: `exec`, …. Older records call it `driver`.
+    #[serde(alias = "driver", default = "Protocol::usual")]
+    pub protocol: Protocol,
     /// Where the shim was started: `local`, ….
-    pub executor: String,
+    pub executor: Executor,
     /// Host of the shim.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub host: Option<String>,

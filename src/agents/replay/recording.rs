@@ -12,6 +12,7 @@ use crate::{
     tree::{
         Tree, TreeError,
         ids::RunId,
+        kinds::AgentType,
         refs::{RunRef, TaskRef},
     },
 };
@@ -34,7 +35,7 @@ pub struct Recording {
     /// Name of its agent.
     pub agent: String,
     /// Type of its agent.
-    pub agent_type: String,
+    pub agent_type: AgentType,
     /// When its agent began.
     pub started_at: DateTime<Utc>,
     /// When it ended.

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::{Look, Report, Rule, Subject, bus_rules::Ended};
 use crate::{
     names,
-    tree::{refs::RunRef, run_info::RunInfo},
+    tree::{kinds::Executor, refs::RunRef, run_info::RunInfo},
     view::{
         outcome::{self, Outcome},
         run::RunFacts,
@@ -14,9 +14,6 @@ use crate::{
 
 /// How long a shim may take to go once its run's end is known.
 const SHIM_GOES_WITHIN: TimeDelta = TimeDelta::seconds(10);
-
-/// What the executor of a run is called that `run-agent import` took in.
-const IMPORTED: &str = "imported";
 
 pub(super) fn check(look: &Look<'_>, run: &RunRef, facts: &RunFacts, report: &mut Report) -> Ended {
     let root = look.tree.root();
@@ -44,7 +41,7 @@ pub(super) fn check(look: &Look<'_>, run: &RunRef, facts: &RunFacts, report: &mu
         report.add(Rule::LivingProcess, record, what, Subject::Run(run.clone()));
     }
     // Only a run with a process has a start to tell of.
-    Ended { run: run.clone(), began: info.pid.is_some(), imported: info.executor == IMPORTED }
+    Ended { run: run.clone(), began: info.pid.is_some(), imported: info.executor == Executor::Imported }
 }
 
 /// The file that tells another end than the record.

@@ -1,0 +1,145 @@
+//! Words of records that name a kind: the type of an agent, a protocol, an executor.
+//!
+//! A record may come from a newer version of this program, or from another tool. A word that this version does not know
+//! is therefore kept as it is and written back unchanged; it is never an error.
+
+use std::{borrow::Cow, fmt};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Declares an enum of words that is open to unknown ones. Two values are equal exactly if their words are.
+macro_rules! open_words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name {
+            $($(#[$vdoc])* $variant,)*
+            /// A word that this version does not know.
+            Unknown(String),
+        }
+
+        impl $name {
+            /// Every known value.
+            pub const KNOWN: &[Self] = &[$(Self::$variant,)*];
+
+            /// The word in records and answers.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $word,)*
+                    Self::Unknown(word) => word,
+                }
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(word: &str) -> Self {
+                match word {
+                    $($word => Self::$variant,)*
+                    word => Self::Unknown(word.to_owned()),
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Ok(Self::from(&*String::deserialize(deserializer)?))
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                String::json_schema(generator)
+            }
+        }
+    };
+}
+
+open_words!(
+    /// The type of an agent, as a record names it. `config::AgentType` has the types that can be configured.
+    AgentType {
+        /// The agent inside this binary.
+        Demo = "demo",
+        /// Any program.
+        Command = "command",
+        /// Claude Code.
+        Claude = "claude",
+        /// `OpenAI` Codex.
+        Codex = "codex",
+        /// Google Gemini CLI.
+        Gemini = "gemini",
+        /// `OpenCode`.
+        Opencode = "opencode",
+        /// The Perplexity API.
+        Perplexity = "perplexity",
+        /// The xAI API.
+        Xai = "xai",
+    }
+);
+
+open_words!(
+    /// How the driver of a run talks to its agent.
+    Protocol {
+        /// One prompt, one process.
+        Exec = "exec",
+        /// A person talks to the agent at a terminal; nothing is recorded of it.
+        Wrap = "wrap",
+    }
+);
+
+impl Protocol {
+    /// The protocol of a record that names none.
+    pub(super) fn usual() -> Self {
+        Self::Exec
+    }
+}
+
+open_words!(
+    /// Where the shim of a run was started.
+    Executor {
+        /// On this machine.
+        Local = "local",
+        /// Nowhere: another tool ran the agent, and the record was imported.
+        Imported = "imported",
+    }
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_read_and_written_back_as_it_is() {
+        for word in ["exec", "wrap", "acp", "", "Exec"] {
+            let protocol: Protocol = serde_json::from_value(word.into()).unwrap();
+            assert_eq!(serde_json::to_value(&protocol).unwrap(), word);
+            let known = matches!(word, "exec" | "wrap");
+            assert_eq!(matches!(protocol, Protocol::Unknown(_)), !known, "{word}");
+        }
+        for known in AgentType::KNOWN {
+            assert_eq!(AgentType::from(known.as_str()), *known);
+        }
+        assert!(serde_json::from_value::<Executor>(7.into()).is_err(), "a number is no word");
+    }
+}
