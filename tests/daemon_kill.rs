@@ -62,7 +62,7 @@ fn heavy_agents_outlive_any_number_of_daemons() {
         assert!(seen.values().all(|s| s == "running"), "round {round}: {seen:?}");
         for n in 0..tasks {
             let lock = sandbox.root().join(format!("p/t{n}/task.lock"));
-            let holder = format!("pid {}", daemon.child.id());
+            let holder = format!("\"pid\":{},", daemon.child.id());
             until("it is driven", || fs::read_to_string(&lock).is_ok_and(|text| text.contains(&holder)));
         }
         slowest = slowest.max(began.elapsed());

@@ -14,7 +14,7 @@ use std::{
 
 use run_agent::{
     clock::Clock,
-    fsx::{Durability, LockAttempt, RelPath, Root},
+    fsx::{Durability, Holder, LockAttempt, RelPath, Root},
     tree::{Tree, refs::TaskRef},
     view::fsck::{Rule, Severity},
 };
@@ -130,7 +130,7 @@ impl Broken {
     fn hold(&mut self, path: &Path) {
         let root = Root::open(&self.sandbox.root(), Durability::Never).expect("a root");
         let rel = RelPath::new(path.strip_prefix(self.sandbox.root()).expect("below")).expect("a path");
-        let lock = root.try_lock(&rel, "the test").expect("a lock");
+        let lock = root.try_lock(&rel, &Holder::named("the test")).expect("a lock");
         assert!(matches!(lock, LockAttempt::Taken(_)));
         self.kept.push(Kept::Lock { _lock: lock });
     }

@@ -154,7 +154,8 @@ impl Service {
             let _ = child.try_wait();
         }
         let text = fs::read_to_string(self.sandbox.root().join("_daemon/daemon.lock")).ok()?;
-        let pid: i32 = text.split_once("(pid ")?.1.split(',').next()?.parse().ok()?;
+        let holder: Value = serde_json::from_str(&text).ok()?;
+        let pid = i32::try_from(holder["pid"].as_i64()?).ok()?;
         let state = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         (!state.contains(") Z")).then_some(pid)
     }

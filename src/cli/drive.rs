@@ -13,7 +13,7 @@ use super::{
 use crate::{
     daemon,
     runner::{LoopEnd, Runner, RunnerError},
-    tree::{TreeError, refs::TaskRef, ticket::Place},
+    tree::{Holder, TreeError, refs::TaskRef, ticket::Place},
     view::dependency::readable_tickets,
     watch::Hints,
 };
@@ -37,7 +37,7 @@ enum Outcome {
     Ended,
     /// There was nothing to drive.
     Unwanted,
-    HeldBy(String),
+    HeldBy(Holder),
     Detached,
     Failed(CliError),
 }

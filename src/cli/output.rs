@@ -118,7 +118,8 @@ async fn follow(
     let mut waiter = hints.waiter();
     let mut interrupts = Interrupts::listen()?;
     let detach = CancellationToken::new();
-    let drive = daemon::take_over(runner, &run.task, "run-agent output --follow", &hints, &detach);
+    let holder = daemon::holder("run-agent output --follow");
+    let drive = daemon::take_over(runner, &run.task, &holder, &hints, &detach);
     tokio::pin!(drive);
     let mut driving = true;
     loop {

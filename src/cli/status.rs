@@ -95,7 +95,7 @@ fn row(tree: &Tree, ticket: &Ticket, state: &'static str, position: Option<usize
         attempt: ticket.attempt,
         run_id: ticket.run_id.to_string(),
         since,
-        driven_by: tree.driver_of(&task)?,
+        driven_by: tree.driver_of(&task)?.map(|by| by.to_string()),
         reason: ticket.reason.clone(),
     })
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::environment::Environment;
-use crate::fsx::{Durability, FsError, FsErrorKind, RelPath, Root};
+use crate::fsx::{Durability, FsError, FsErrorKind, Holder, RelPath, Root};
 
 /// The version of the record that we write and understand.
 const VERSION: u32 = 1;
@@ -116,7 +116,7 @@ impl Trust {
 
     fn change(&self, change: impl FnOnce(&mut Vec<Trusted>)) -> Result<(), TrustError> {
         let root = Root::create(&self.folder, Durability::Always)?;
-        let _lock = root.lock(&RelPath::top().join(LOCK), "run-agent config trust")?;
+        let _lock = root.lock(&RelPath::top().join(LOCK), &Holder::named("run-agent config trust"))?;
         let mut trusted = self.read(&root)?;
         change(&mut trusted);
         let record = Record { version: VERSION, trusted };

@@ -12,14 +12,13 @@ use super::{
     drive::drive_admitted,
     faults::Faults,
     gathered::Gathered,
-    holder::holder,
     submitted::Submitted,
     update::{Seat, Updates},
 };
 use crate::{
     blocking,
     planner::{self, Limits},
-    process::identity::file_system,
+    process::identity::{file_system, holder},
     runner::{self, Begin, LoopEnd, Result, Runner, RunnerError},
     shutdown::Shutdown,
     tree::{
@@ -83,7 +82,7 @@ impl Core {
     /// A core that does nothing yet.
     #[must_use]
     pub fn new(runner: Runner, hints: Hints, shutdown: Shutdown, seat: Seat) -> Arc<Self> {
-        let incarnation = holder("daemon").replace(|c: char| !c.is_ascii_alphanumeric(), "");
+        let incarnation = holder("daemon").to_string().replace(|c: char| !c.is_ascii_alphanumeric(), "");
         Arc::new(Self {
             index: Arc::new(Index::new(incarnation)),
             updates: Updates::new(seat, &runner.tree, &runner.environment),

@@ -5,13 +5,13 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::holder::holder;
 use crate::{
     blocking,
     planner::{self, Limits},
+    process::identity::holder,
     runner::{self, Begin, LoopEnd, Result, Runner, RunnerError},
     tree::{
-        Tree, TreeError,
+        Holder, Tree, TreeError,
         ids::TicketId,
         paths::top,
         refs::TaskRef,
@@ -94,11 +94,11 @@ fn is_over(runner: &Runner, lock: &TaskLock, id: &TicketId, driven: &Result<Loop
 pub async fn take_over(
     runner: &Runner,
     task: &TaskRef,
-    holder: &str,
+    holder: &Holder,
     hints: &Hints,
     detach: &CancellationToken,
 ) -> Result<Option<LoopEnd>> {
-    let (tree, name, holder) = (runner.tree.clone(), task.clone(), holder.to_owned());
+    let (tree, name, holder) = (runner.tree.clone(), task.clone(), holder.clone());
     let taken = blocking::run(move || {
         let lock = tree.lock_task(&name, &holder)?;
         // Read under the lock: the driver before may just have finished.

@@ -1,11 +1,11 @@
-//! Who holds a lock, in words, and what to make of a holder that is dead or about to be.
+//! Becomes the daemon of a root, also when the lock's holder is dead or about to end.
 
 use std::time::{Duration, Instant};
 
 use crate::{
-    process::identity::ProcessId,
+    process::identity::{ProcessId, holder},
     runner::Result,
-    tree::{Tree, TreeError, daemon_info::DaemonLock},
+    tree::{Holder, Tree, TreeError, daemon_info::DaemonLock},
 };
 
 /// How long a killed daemon's lock may stay with a child that it was just making.
@@ -28,18 +28,12 @@ pub fn become_daemon(tree: &Tree) -> Result<DaemonLock> {
     }
 }
 
-/// Whether the process that a holder's words name has ended or ends now; of words that name none nothing is known.
-fn has_ended(holder: &str) -> bool {
-    let number = |name: &str| holder.split_once(name)?.1.split([',', ')']).next()?.trim().parse::<u64>().ok();
-    let (Some(pid), Some(started)) = (number("(pid "), number("started ")) else { return false };
-    i32::try_from(pid).is_ok_and(|pid| !ProcessId { pid, started }.goes_on())
-}
-
-/// How a holder of a task's lock names itself, for people.
-#[must_use]
-pub fn holder(who: &str) -> String {
-    let me = ProcessId::current();
-    format!("{who} (pid {}, started {})", me.pid, me.started)
+/// Tells if the holder's process has ended or ends now. A holder without a known process may still be there.
+fn has_ended(holder: &Holder) -> bool {
+    match (holder.pid, holder.started) {
+        (Some(pid), Some(started)) => !ProcessId { pid, started }.goes_on(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -49,9 +43,12 @@ mod tests {
     #[test]
     fn only_a_holder_that_is_known_to_be_dead_is_dead() {
         assert!(!has_ended(&holder("daemon")));
-        assert!(has_ended("daemon (pid 1, started 7)"), "the first process began at another time");
-        for words in ["", "somebody", "daemon (pid x, started 7)", "daemon (pid 99999999999, started 7)"] {
-            assert!(!has_ended(words), "{words}");
+        assert!(has_ended(&Holder::process("daemon", 1, 7)), "the first process began at another time");
+        assert!(has_ended(&Holder::of_text("daemon (pid 1, started 7)")), "an older program's words");
+        for words in
+            ["", "somebody", "pid 1", "daemon (pid x, started 7)", "daemon (pid 99999999999, started 7)"]
+        {
+            assert!(!has_ended(&Holder::of_text(words)), "{words}");
         }
     }
 }

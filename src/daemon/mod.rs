@@ -18,12 +18,13 @@ mod submitted;
 mod update;
 mod upkeep;
 
+pub use crate::process::identity::holder;
 pub use commands::{Novelty, StartStanding, Submitted};
 pub use core::Core;
 pub use digest::{Digest, new_secret};
 pub use drive::{drive_ticket, take_over};
 pub use faults::Faults;
-pub use holder::{become_daemon, holder};
+pub use holder::become_daemon;
 pub use logins::{Identity, Logins, NewKey, Proof, offer_code};
 pub use programs::{Ask, Looked, look_at_programs};
 pub use reason::reason;

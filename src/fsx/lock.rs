@@ -14,6 +14,7 @@ use rustix::fs::OFlags;
 
 use super::{
     error::{FsErrorKind, Result},
+    holder::Holder,
     rel::RelPath,
     root::Root,
     steps::step,
@@ -37,18 +38,18 @@ impl AsFd for Lock {
 pub enum LockAttempt {
     /// It is ours.
     Taken(Lock),
-    /// Somebody has it; what the holder wrote about itself.
-    Held(String),
+    /// Another process has it; the file says which.
+    Held(Holder),
 }
 
 const LOCK_FLAGS: OFlags = OFlags::RDWR.union(OFlags::CREATE);
 
 impl Root {
-    /// Tries to take the lock and writes `holder` into it, for people.
+    /// Tries to take the lock and writes `holder` into its file.
     ///
     /// # Errors
     /// If the lock file cannot be opened.
-    pub fn try_lock(&self, rel: &RelPath, holder: &str) -> Result<LockAttempt> {
+    pub fn try_lock(&self, rel: &RelPath, holder: &Holder) -> Result<LockAttempt> {
         step();
         let file = self.file("lock", rel, LOCK_FLAGS)?;
         match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))) {
@@ -59,7 +60,7 @@ impl Root {
             Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EACCES) => {
                 let mut text = [0; 512];
                 let n = file.read_at(&mut text, 0).unwrap_or(0);
-                Ok(LockAttempt::Held(String::from_utf8_lossy(&text[..n]).trim().to_owned()))
+                Ok(LockAttempt::Held(Holder::of_text(&String::from_utf8_lossy(&text[..n]))))
             }
             Err(e) => Err(self.error("lock", rel, e)),
         }
@@ -69,7 +70,7 @@ impl Root {
     ///
     /// # Errors
     /// If the lock file cannot be opened.
-    pub fn lock(&self, rel: &RelPath, holder: &str) -> Result<Lock> {
+    pub fn lock(&self, rel: &RelPath, holder: &Holder) -> Result<Lock> {
         step();
         let file = self.file("lock", rel, LOCK_FLAGS)?;
         loop {
@@ -87,7 +88,7 @@ impl Root {
     ///
     /// # Errors
     /// If the descriptor is not that of this lock, or somebody else has it.
-    pub fn adopt_lock(&self, rel: &RelPath, left: OwnedFd, holder: &str) -> Result<Lock> {
+    pub fn adopt_lock(&self, rel: &RelPath, left: OwnedFd, holder: &Holder) -> Result<Lock> {
         step();
         let fail = |e: std::io::Error| self.error("take over lock", rel, e);
         let (named, file) = (self.file("take over lock", rel, OFlags::RDONLY)?, File::from(left));
@@ -118,10 +119,10 @@ impl Root {
     }
 }
 
-/// Best effort: the lock is the lock, the text is for people, and a full disk must not cost the lock. Whoever takes it
-/// again and again writes it once: a daemon that only looks leaves the tree as it is.
-fn sign(file: &File, holder: &str) {
-    let text = format!("{holder}\n");
+/// Writes the holder as far as possible: the text is a courtesy, and a full disk must not cost the lock. A holder that
+/// takes the lock again and again writes its text once, so that a daemon that only looks leaves the tree as it is.
+fn sign(file: &File, holder: &Holder) {
+    let text = holder.to_text();
     let mut there = vec![0; text.len() + 1];
     if file.read_at(&mut there, 0).is_ok_and(|n| there[..n] == *text.as_bytes()) {
         return;

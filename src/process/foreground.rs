@@ -25,7 +25,7 @@ use nix::{
 use super::{
     claim::Claim,
     exit::{self, ExitRecord, ProcessEnd, ResourceUsage, StopBy, StopRequest},
-    identity::{ProcStat, ProcessId},
+    identity::{ProcStat, ProcessId, holder},
     pidfd::PidFd,
     sys::{self, ExecPlan, Held, Reap, Reaped, Session},
 };
@@ -73,9 +73,10 @@ impl Foreground {
     /// # Errors
     /// If nothing was claimed: the reason.
     pub fn start(&self, root: &Root) -> Result<Attended, String> {
-        let lock = match root.try_lock(&self.dir.join(names::run::LOCK), "run-agent wrap").map_err(text)? {
+        let holder = holder("run-agent wrap");
+        let lock = match root.try_lock(&self.dir.join(names::run::LOCK), &holder).map_err(text)? {
             LockAttempt::Taken(lock) => lock,
-            LockAttempt::Held(by) => return Err(format!("somebody has the run: {by}")),
+            LockAttempt::Held(by) => return Err(format!("another process has the run: {by}")),
         };
         let plan = self.plan()?;
         let signals = take_signals().map_err(text)?;
@@ -86,7 +87,7 @@ impl Foreground {
         let claim = Claim::by_shim(agent, None, Utc::now());
         if claim.publish(root, &self.dir).map_err(text)? == Published::AlreadyThere {
             reserved.discard();
-            return Err("somebody else has the run".to_owned());
+            return Err("another process has the run".to_owned());
         }
         let started_at = Utc::now();
         let not_started = self.release(held);

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::fsx;
+use crate::fsx::{self, Holder};
 
 /// A process for ever: pids come again, a pid with its start time does not (within one boot).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -15,6 +15,13 @@ pub struct ProcessId {
     pub pid: i32,
     /// Start in clock ticks since boot: field 22 of `/proc/<pid>/stat`, proc_pid_stat(5).
     pub started: u64,
+}
+
+/// This process as the holder of a lock; `who` is what it calls itself.
+#[must_use]
+pub fn holder(who: &str) -> Holder {
+    let me = ProcessId::current();
+    Holder::process(who, me.pid, me.started)
 }
 
 /// What the kernel says of a process, from `/proc/<pid>/stat`.

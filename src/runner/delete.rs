@@ -3,7 +3,7 @@
 use super::{Runner, collect::size, error::Result, new_run::discard, resume::must_exist, submit::holder};
 use crate::{
     tree::{
-        TreeError,
+        Holder, TreeError,
         ids::ProjectId,
         paths::ProjectDir,
         refs::{RunRef, TaskRef},
@@ -93,7 +93,7 @@ fn lock_unwanted(runner: &Runner, task: &TaskRef) -> Result<TaskLock> {
 
 fn refuse_unless_ended(runner: &Runner, run: &RunRef) -> Result<()> {
     let tree = &runner.tree;
-    let busy = |by: &str| TreeError::Locked { what: format!("run {run}"), by: by.to_owned() };
+    let busy = |by: &str| TreeError::Locked { what: format!("run {run}"), by: Holder::named(by) };
     if tree.ticket_of(&run.task)?.is_some_and(|(.., ticket)| ticket.run_id == run.run) {
         return Err(busy("its task, which is still at work; stop it first").into());
     }

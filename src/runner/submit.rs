@@ -18,7 +18,7 @@ use super::{
     project, thread,
 };
 use crate::tree::{
-    TreeError,
+    Holder, TreeError,
     ids::{RunId, TaskId, TicketId},
     refs::{RunRef, TaskRef},
     run_info::RunStatus,
@@ -227,10 +227,9 @@ fn must_be_home(runner: &Runner, submission: &Submission, home: &Path) -> Result
     Ok(())
 }
 
-/// How the holder of a task's lock names itself, for people.
-pub(super) fn holder() -> String {
-    let me = crate::process::identity::ProcessId::current();
-    format!("run-agent (pid {}, started {})", me.pid, me.started)
+/// This process, as the holder of a task's lock.
+pub(super) fn holder() -> Holder {
+    crate::process::identity::holder("run-agent")
 }
 
 /// A task folder that a crash left behind before its ticket was there is no task yet.

@@ -12,7 +12,7 @@ use super::{
     paths::top,
 };
 use crate::{
-    fsx::{Lock, LockAttempt, RelPath},
+    fsx::{Holder, Lock, LockAttempt, RelPath},
     names,
     record::{self, Record, Spelling},
 };
@@ -62,7 +62,7 @@ impl Tree {
     ///
     /// # Errors
     /// [`TreeError::Locked`] says who is.
-    pub fn lock_daemon(&self, holder: &str) -> Result<DaemonLock> {
+    pub fn lock_daemon(&self, holder: &Holder) -> Result<DaemonLock> {
         self.root().ensure_dir(&top::daemon())?;
         match self.root().try_lock(&lock_path(), holder)? {
             LockAttempt::Taken(lock) => Ok(DaemonLock { lock }),
@@ -76,7 +76,7 @@ impl Tree {
     ///
     /// # Errors
     /// If it is not that lock.
-    pub fn adopt_daemon_lock(&self, left: OwnedFd, holder: &str) -> Result<DaemonLock> {
+    pub fn adopt_daemon_lock(&self, left: OwnedFd, holder: &Holder) -> Result<DaemonLock> {
         Ok(DaemonLock { lock: self.root().adopt_lock(&lock_path(), left, holder)? })
     }
 

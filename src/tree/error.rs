@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::ids::BadId;
 pub use crate::fsx::{FsError, FsErrorKind};
 use crate::{
-    fsx::BadRelPath,
+    fsx::{BadRelPath, Holder},
     record::{BadRecord, RecordError},
 };
 
@@ -53,8 +53,8 @@ pub enum TreeError {
     Locked {
         /// "task p/t".
         what: String,
-        /// What the holder wrote about itself.
-        by: String,
+        /// The process that holds it.
+        by: Holder,
     },
     /// A value that cannot be stored as it was given.
     #[error("{0}")]

@@ -38,7 +38,7 @@ use crate::{
     fsx::{Durability, Root},
 };
 
-pub use crate::fsx::{EntryKind, OnItsWay, RelPath};
+pub use crate::fsx::{EntryKind, Holder, OnItsWay, RelPath};
 pub use error::{Fault, FsError, FsErrorKind, Result, TreeError};
 
 /// An open tree: its root folder and the time. Cheap to clone.

@@ -8,7 +8,7 @@ use super::{
     task::TaskConfig,
 };
 use crate::{
-    fsx::{Batch, Lock, LockAttempt},
+    fsx::{Batch, Holder, Lock, LockAttempt},
     record,
 };
 
@@ -24,13 +24,10 @@ impl Tree {
     ///
     /// # Errors
     /// [`TreeError::Locked`] says who has it.
-    pub fn lock_task(&self, task: &TaskRef, holder: &str) -> Result<TaskLock> {
+    pub fn lock_task(&self, task: &TaskRef, holder: &Holder) -> Result<TaskLock> {
         match self.root().try_lock(&task.dir().lock(), holder)? {
             LockAttempt::Taken(lock) => Ok(TaskLock { task: task.clone(), _lock: lock }),
-            LockAttempt::Held(by) => {
-                let by = if by.is_empty() { "another process".to_owned() } else { by };
-                Err(TreeError::Locked { what: format!("task {task}"), by })
-            }
+            LockAttempt::Held(by) => Err(TreeError::Locked { what: format!("task {task}"), by }),
         }
     }
 
@@ -42,17 +39,16 @@ impl Tree {
         Ok(self.root().is_locked(&task.dir().lock())?)
     }
 
-    /// Who drives a task now, in his own words; `None` if nobody does.
+    /// The process that drives a task now, if one does.
     ///
     /// # Errors
     /// If the lock file cannot be read.
-    pub fn driver_of(&self, task: &TaskRef) -> Result<Option<String>> {
+    pub fn driver_of(&self, task: &TaskRef) -> Result<Option<Holder>> {
         if !self.is_driven(task)? {
             return Ok(None);
         }
-        let words = self.root().read_opt(&task.dir().lock(), 4096)?.unwrap_or_default();
-        let words = String::from_utf8_lossy(&words).trim().to_owned();
-        Ok(Some(if words.is_empty() { "another process".to_owned() } else { words }))
+        let text = self.root().read_opt(&task.dir().lock(), 4096)?.unwrap_or_default();
+        Ok(Some(Holder::of_text(&String::from_utf8_lossy(&text))))
     }
 
     /// Reads the record of a run.

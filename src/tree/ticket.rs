@@ -17,7 +17,7 @@ use super::{
     task::TaskKind,
 };
 use crate::{
-    fsx::{Batch, Lock, RelPath, Stat, Unnamed},
+    fsx::{Batch, Holder, Lock, RelPath, Stat, Unnamed},
     record::{self, Record, Spelling},
 };
 
@@ -131,7 +131,9 @@ impl Tree {
         for folder in [top::queue(), top::live()] {
             root.ensure_dir(&folder)?;
         }
-        let lock = root.lock(&top::planner_lock(), &format!("pid {}", std::process::id()))?;
+        let pid = i32::try_from(std::process::id()).ok();
+        let holder = Holder { who: "the gate".to_owned(), pid, started: None };
+        let lock = root.lock(&top::planner_lock(), &holder)?;
         Ok(PlannerLock { tree: self, _lock: lock })
     }
 

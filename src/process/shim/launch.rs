@@ -24,7 +24,7 @@ use super::{
         cgroup::RunGroup,
         claim::Claim,
         exit::{self, ExitRecord, ProcessEnd, StopBy, StopRequest},
-        identity::{ProcStat, ProcessId},
+        identity::{ProcStat, ProcessId, holder},
         spec::{LaunchSpec, StdinPlan},
         sys::{self, ExecFailure, ExecPlan, ExecStage, Held, Session},
     },
@@ -132,8 +132,7 @@ fn fork(plan: &ExecPlan, dir: &RelPath) -> Result<(Option<RunGroup>, Held), Stri
 
 /// Takes `run.lock`; `None` if somebody has the run.
 fn take_lock(root: &Root, dir: &RelPath) -> Result<Option<Lock>, String> {
-    let me = ProcessId::current();
-    let holder = format!("shim pid {} started {}", me.pid, me.started);
+    let holder = holder("shim");
     let patience = Instant::now() + PATIENCE;
     loop {
         let attempt = root.try_lock(&dir.join(names::run::LOCK), &holder).map_err(text)?;

@@ -160,7 +160,10 @@ fn named(tasks: &[TaskRef]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::why::facts::{Around, Attempt, Own};
+    use crate::{
+        tree::Holder,
+        view::why::facts::{Around, Attempt, Own},
+    };
 
     const RUN: &str = "20260205-10000100001-1-0001";
 
@@ -208,7 +211,7 @@ mod tests {
     /// The sentence without "task p/t " and the files for facts that differ like this from an idle task's.
     #[track_caller]
     fn says<'a>(change: impl FnOnce(&mut Own, &mut Around<'a>), sentence: &str, files: &[Source]) {
-        let mut own = Own { driver: Some("me".to_owned()), ..Own::default() };
+        let mut own = Own { driver: Some(Holder::named("me")), ..Own::default() };
         let now = at("2026-02-05T10:00:00Z");
         let mut around =
             Around { waits: Waits::ForDriver, live: &[], children: Vec::new(), daemon: Served::No, now };

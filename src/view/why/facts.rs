@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::tree::{
-    Fault, Result, Tree, TreeError,
+    Fault, Holder, Result, Tree, TreeError,
     ids::RunId,
     refs::TaskRef,
     run_info::RunStatus,
@@ -44,7 +44,7 @@ pub struct Own {
     /// Its ticket, and where it lies.
     pub ticket: Option<(Place, Ticket)>,
     /// Who holds the task's lock, in his own words.
-    pub driver: Option<String>,
+    pub driver: Option<Holder>,
     /// DONE is there.
     pub done: bool,
     /// STOP is there.

@@ -1,0 +1,128 @@
+//! Who holds a lock, as its file says it: one JSON object, for programs as well as for people.
+//!
+//! The lock itself is the kernel's. The text is a courtesy: it may be missing or half written, and it never decides who
+//! holds the lock. Daemons up to 0.1 wrote prose, `daemon (pid 7, started 42)`, which is understood as well, since one
+//! of them may hold a lock while this program looks.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The holder of a lock. It is shown as `daemon (pid 7, started 42)`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// What the holder calls itself: `daemon`, `run-agent drive`, ….
+    pub who: String,
+    /// Its process id.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pid: Option<i32>,
+    /// Start of its process in clock ticks since boot; with `pid` it names the process for ever.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub started: Option<u64>,
+}
+
+impl Holder {
+    /// A holder of which no process is known.
+    #[must_use]
+    pub fn named(who: impl Into<String>) -> Self {
+        Self { who: who.into(), pid: None, started: None }
+    }
+
+    /// A process that holds a lock.
+    #[must_use]
+    pub fn process(who: impl Into<String>, pid: i32, started: u64) -> Self {
+        Self { who: who.into(), pid: Some(pid), started: Some(started) }
+    }
+
+    /// Understands the text of a lock file. A text without a holder gives an unknown one.
+    #[must_use]
+    pub fn of_text(text: &str) -> Self {
+        let text = text.trim();
+        if let Ok(holder) = serde_json::from_str(text) {
+            return holder;
+        }
+        // A holder that is just writing its name, or never did.
+        if text.is_empty() || text.starts_with('{') {
+            return Self::unknown();
+        }
+        Self::of_prose(text)
+    }
+
+    fn unknown() -> Self {
+        Self::named("another process")
+    }
+
+    /// Understands `daemon (pid 7, started 42)`, `shim pid 7 started 42`, `pid 7` and plain words.
+    fn of_prose(text: &str) -> Self {
+        let number = |key: &str| {
+            let (_, rest) = text.split_once(key)?;
+            let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            rest[..end].parse::<u64>().ok()
+        };
+        let Some(pid) = number("pid ").and_then(|pid| i32::try_from(pid).ok()) else {
+            return Self::named(text);
+        };
+        let who = text.split_once("pid ").map_or("", |(who, _)| who).trim_end_matches(['(', ' ']);
+        let who = if who.is_empty() { Self::unknown().who } else { who.to_owned() };
+        Self { who, pid: Some(pid), started: number("started ") }
+    }
+
+    /// The text for the lock file.
+    pub(super) fn to_text(&self) -> String {
+        // Three plain fields always have a JSON form.
+        serde_json::to_string(self).unwrap_or_default() + "\n"
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.pid, self.started) {
+            (Some(pid), Some(started)) => write!(f, "{} (pid {pid}, started {started})", self.who),
+            (Some(pid), None) => write!(f, "{} (pid {pid})", self.who),
+            (None, _) => f.write_str(&self.who),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_is_read_back_as_it_was_written() {
+        for holder in [
+            Holder::process("daemon", 7, 42),
+            Holder::named("run-agent, for the \"parent\" (pid x) task"),
+            Holder { who: "the gate".to_owned(), pid: Some(7), started: None },
+        ] {
+            let text = holder.to_text();
+            assert!(text.starts_with('{') && text.ends_with("}\n") && text.lines().count() == 1, "{text}");
+            assert_eq!(Holder::of_text(&text), holder);
+        }
+    }
+
+    #[test]
+    fn the_prose_of_an_older_program_is_understood() {
+        for (text, who, pid, started) in [
+            ("daemon (pid 7, started 42)\n", "daemon", Some(7), Some(42)),
+            (
+                "run-agent, for the parent task (pid 7, started 42)",
+                "run-agent, for the parent task",
+                Some(7),
+                Some(42),
+            ),
+            ("shim pid 7 started 42", "shim", Some(7), Some(42)),
+            ("pid 7", "another process", Some(7), None),
+            ("run-agent wrap", "run-agent wrap", None, None),
+            ("daemon (pid x, started 7)", "daemon (pid x, started 7)", None, None),
+            ("daemon (pid 99999999999, started 7)", "daemon (pid 99999999999, started 7)", None, None),
+            ("", "another process", None, None),
+            ("{\"who\":\"daem", "another process", None, None),
+        ] {
+            let expected = Holder { who: who.to_owned(), pid, started };
+            assert_eq!(Holder::of_text(text), expected, "{text:?}");
+        }
+        let text = "daemon (pid 7, started 42)";
+        assert_eq!(Holder::of_text(text).to_string(), text);
+    }
+}
