@@ -95,7 +95,7 @@ prepare() {
         if [[ $reason ]]; then leave_out "$part" "$reason"; else todo+=("$part"); fi
     done
     [[ ${#todo[@]} != 0 ]] || return 0
-    echo "${0##*/} installs first:"
+    echo "scripts/${0##*/} installs first:"
     for part in "${todo[@]}"; do printf '  - %s\n' "$(what_"$part")"; done
     for part in "${todo[@]}"; do
         printf '\n==> install %s\n' "$(what_"$part")"
@@ -207,7 +207,7 @@ get_clippy() { rustup component add clippy; }
 # cargo-deny looks at the crates of all platforms, also at those that no build here needs.
 have_crates() { cargo fetch --locked --offline >/dev/null 2>&1; }
 blocked_crates() { :; }
-what_crates() { echo "the crates of Cargo.lock into ${CARGO_HOME:-$HOME/.cargo} (50 MB to load, 300 MB unpacked)"; }
+what_crates() { echo "the crates of Cargo.lock into ${CARGO_HOME:-$HOME/.cargo} (35 MB to load, 300 MB unpacked)"; }
 without_crates() { echo "crates of Cargo.lock"; }
 get_crates() { cargo fetch --locked; }
 
@@ -270,7 +270,7 @@ get_agents() {
 # What the page is built and tested with, at the versions of its lock file.
 have_ui() { cmp -s ui/package-lock.json ui/node_modules/.installed-lock.json && [[ ! $(node_problem) ]]; }
 blocked_ui() { node_problem; }
-what_ui() { echo "what the page is built and tested with into ui/node_modules, with npm (250 MB)"; }
+what_ui() { echo "what the page is built and tested with into ui/node_modules, with npm (150 MB to load, 280 MB unpacked)"; }
 without_ui() { echo "the page; the program works without it, and /ui/ says how to add it"; }
 get_ui() { npm_ci ui && cp ui/package-lock.json ui/node_modules/.installed-lock.json; }
 

@@ -230,7 +230,7 @@ fn nobody_else_may_read_what_is_in_the_tree() {
     // The widest mask there is.
     let mut command = std::process::Command::new("/bin/sh");
     let program = env!("CARGO_BIN_EXE_run-agent");
-    let script = format!("umask 0; exec {program} job --project p --task t --agent talks --prompt x");
+    let script = format!("umask 0; exec '{program}' job --project p --task t --agent talks --prompt x");
     command.args(["-c", &script]).current_dir(sandbox.work()).env_clear().env("HOME", sandbox.home());
     command.env("PATH", "/usr/bin:/bin");
     let status = command.status().expect("a shell");

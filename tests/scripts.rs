@@ -248,7 +248,7 @@ fn everything_is_listed_before_the_first_thing_is_installed() {
     assert_eq!(
         said,
         "left out: stuck tests: only root may install it\n\
-         bash installs first:\n  - the soft part (1 MB)\n  - the hard part (2 MB)\n\n\
+         scripts/bash installs first:\n  - the soft part (1 MB)\n  - the hard part (2 MB)\n\n\
          ==> install the soft part (1 MB)\ngetting soft\n\n\
          ==> install the hard part (2 MB)\ngetting hard\ndone\n"
             .replace("bash installs", &format!("{} installs", machine_name(&machine)))
