@@ -1,4 +1,4 @@
-//! Which agent works where the command line names none: the rule is the runner's, the question is asked here.
+//! Asks for the agent of a task that names none. The rule is in `runner`; this file only asks the user.
 
 use std::path::Path;
 
@@ -14,14 +14,13 @@ use crate::{
     tree::ids::ProjectId,
 };
 
-/// How often a wrong answer is asked for again.
+/// Maximum number of times that a wrong answer is asked for again.
 const QUESTIONS: usize = 3;
 
-/// The agent of a task of `project` in `cwd` that names none. Says which, where it is the only one; asks at a terminal
-/// where there are several.
+/// Returns the agent of a task of `project` in `cwd` that names none. Prints the name if there is only one, and asks
+/// at a terminal if there are several.
 ///
-/// # Errors
-/// If it is not clear which is meant.
+/// # Errors If the choice is not clear.
 pub(super) fn default_agent(
     context: &Context,
     runner: &Runner,
@@ -45,10 +44,9 @@ pub(super) fn default_agent(
     }
 }
 
-/// Asks which of several agents is meant, where there is a terminal to ask; asked once, it holds for the whole verb.
+/// Asks at a terminal which of several agents to use. The answer holds for the whole verb, so the user is asked once.
 ///
-/// # Errors
-/// [`AgentError::NoChoice`] where nobody answers.
+/// # Errors [`AgentError::NoChoice`] if there is no terminal to ask at.
 pub(super) fn one_of(context: &Context, usable: Vec<String>, unusable: Vec<String>) -> CliResult<String> {
     if let Some(chosen) = context.chosen_agent.get() {
         return Ok(chosen.clone());
@@ -73,7 +71,7 @@ pub(super) fn one_of(context: &Context, usable: Vec<String>, unusable: Vec<Strin
     Err(CliError::from(AgentError::NoChoice { usable, unusable }))
 }
 
-/// The agent that an answer means: a number of the list, or a name.
+/// Returns the agent that an answer selects, by its number in the list or by name.
 fn meant<'a>(usable: &'a [String], answer: &str) -> Option<&'a str> {
     let by_number = answer.parse::<usize>().ok().and_then(|n| usable.get(n.checked_sub(1)?));
     by_number.or_else(|| usable.iter().find(|name| *name == answer)).map(String::as_str)

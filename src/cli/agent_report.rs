@@ -1,7 +1,8 @@
-//! What is known of the agents: program, version, credentials, and whether a command could be built.
+//! Facts about the agents: program, version, credentials, and if their command can be built.
 //!
-//! A dry run builds the command as a run would and starts the program with `--version`. It asks no model anything: that
-//! would cost money, and say no more of this machine. What is printed of it, and what counts, is left to the verbs.
+//! A dry run builds the command as a run would and starts the program with `--version`. It sends no request to a
+//! model, because a request costs money and says nothing more about this machine. The verbs decide which facts to
+//! print and which of them are failures.
 
 use std::path::{Path, PathBuf};
 
@@ -18,13 +19,13 @@ use crate::{
     runner::{self, Chosen, Rehearsal, Runner},
 };
 
-/// What is known of one agent.
+/// The facts about one agent.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     pub(super) agent: String,
     #[serde(rename = "type")]
     pub(super) agent_type: &'static str,
-    /// Whether the configuration file itself says something of it.
+    /// True if the configuration file itself mentions the agent.
     pub(super) configured: bool,
     pub(super) usable: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,14 +33,14 @@ pub(super) struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) version: Option<String>,
     pub(super) credentials: String,
-    /// What a run would start, and the variables that it would be given beside the inherited ones.
+    /// The command that a run would start, and the variables that it would add to the inherited environment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) command: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) variables: Vec<String>,
     pub(super) problems: Vec<Problem>,
     pub(super) notes: Vec<String>,
-    /// How it cannot be used.
+    /// The kind of failure, if the agent cannot be used.
     #[serde(skip)]
     pub(super) kind: Option<Kind>,
 }
@@ -51,7 +52,7 @@ pub(super) struct Problem {
     pub(super) hint: Option<String>,
 }
 
-/// Looks at the agents, or at the one of that name.
+/// Examines all agents, or only the agent with the given name.
 pub(super) fn reports(context: &Context, runner: &Runner, only: Option<&str>) -> CliResult<Vec<Report>> {
     let loaded = context.loaded()?;
     let looked = daemon::look_at_programs(runner, only.map_or(Ask::All, Ask::Only))?;
@@ -70,14 +71,14 @@ pub(super) fn reports(context: &Context, runner: &Runner, only: Option<&str>) ->
     wanted.map(report).collect()
 }
 
-/// Whether the file says anything of the agent: the usual ones are known without.
+/// Returns true if the configuration file mentions the agent; the built-in agents exist without it.
 fn is_configured(loaded: &Loaded, agent: &str) -> bool {
     let section = format!("agents.{agent}.");
     let of_file = loaded.settings.iter().filter(|s| matches!(s.origin, Origin::File(..)));
     of_file.into_iter().any(|s| s.key.starts_with(&section))
 }
 
-/// The agent of tasks that name none, where it is clear which that is.
+/// Returns the agent of tasks that name none, if the choice is clear.
 pub(super) fn default_agent(runner: &Runner, cwd: &Path) -> Option<String> {
     runner::default_agent(runner, cwd, 0).ok().map(Chosen::into_name)
 }
@@ -169,7 +170,7 @@ fn notes(looked: &Looked<'_>, report: &Report, default: Option<&str>) -> Vec<Str
 
 impl Report {
     fn fails(&mut self, kind: Kind, problem: String, hint: Option<&str>) {
-        // What is missing altogether need not be said twice.
+        // Only the first failure is reported, because it usually causes the others.
         if self.usable {
             self.problems.push(Problem { problem, hint: hint.map(str::to_owned) });
             self.kind = Some(kind);

@@ -1,4 +1,4 @@
-//! Sizes and ages as people read them; programs take bytes and times.
+//! Sizes and ages as people read them; programs get bytes and timestamps instead.
 
 use chrono::TimeDelta;
 
@@ -9,7 +9,7 @@ pub(super) fn size(bytes: u64) -> String {
     if bytes < 1000 {
         return format!("{bytes} B");
     }
-    // Tenths, rounded, and a unit further where that makes 1000 of it.
+    // Rounds to tenths, and takes the next unit if rounding gives 1000 of this one.
     let (mut unit, mut worth) = (0, 1000_u64);
     while unit + 1 < UNITS.len() && bytes.saturating_add(worth / 20) / worth >= 1000 {
         unit += 1;
@@ -24,7 +24,7 @@ pub(super) fn size(bytes: u64) -> String {
     }
 }
 
-/// "12 s", "5 min", "7 h", "30 d": the largest unit that is full.
+/// "12 s", "5 min", "7 h", "30 d": the largest unit of which at least one is full.
 #[must_use]
 pub(super) fn age(age: TimeDelta) -> String {
     let seconds = age.num_seconds().max(0);

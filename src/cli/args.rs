@@ -33,7 +33,7 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// The verbs alone.
+/// Returns a command that contains only the verbs.
 fn verbs() -> clap::Command {
     Command::augment_subcommands(clap::Command::new("run-agent"))
 }
@@ -115,7 +115,7 @@ pub enum Command {
     SelfCheck(self_check::Args),
 }
 
-/// The flags of a daemon's command line; `None`: it is that of something else.
+/// Returns the flags of a daemon's command line, or `None` if the line is for another verb.
 fn daemon_line(line: Vec<OsString>) -> Result<Option<(GlobalFlags, Flags)>, clap::Error> {
     let cli = Cli::try_parse_from(line)?;
     let serves = matches!(cli.command, Command::Serve(_));
@@ -123,10 +123,9 @@ fn daemon_line(line: Vec<OsString>) -> Result<Option<(GlobalFlags, Flags)>, clap
 }
 
 impl Command {
-    /// Does what the verb says.
+    /// Runs the verb.
     ///
-    /// # Errors
-    /// Each with its exit code and hint.
+    /// # Errors Each with its exit code and hint.
     pub fn run(self, context: &Context) -> CliResult<ExitCode> {
         match self {
             Self::Serve(args) => serve::run(&args, context),
@@ -166,7 +165,7 @@ impl Command {
         }
     }
 
-    /// The settings that flags of the verb beat.
+    /// The settings that the verb's flags override.
     #[must_use]
     pub fn settings(&self) -> Flags {
         match self {
@@ -175,7 +174,7 @@ impl Command {
         }
     }
 
-    /// What is logged unless `--log` says otherwise: a daemon has nobody else to tell.
+    /// The log level without `--log`. A daemon logs more because its log is its only output.
     #[must_use]
     pub fn usual_log(&self) -> &'static str {
         match self {
@@ -184,7 +183,7 @@ impl Command {
         }
     }
 
-    /// For whom the verb prints, its errors included.
+    /// Returns the output form of the verb, which its errors use, too.
     #[must_use]
     pub fn form(&self) -> Form {
         match self {

@@ -1,4 +1,4 @@
-//! Staying with an accepted task: driving its loop to the end, obeying signals, and printing what it came to.
+//! Attends an accepted task: drives its loop to the end, obeys signals, and prints the result.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -29,13 +29,13 @@ use crate::{
     watch::Hints,
 };
 
-/// A task that has not started by then is said to wait.
+/// A task that has not started after this time is reported as waiting.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// A driver whose task has ended lets go of it within this time.
+/// A driver whose task has ended releases its lock within this time.
 const LETS_GO: Duration = Duration::from_secs(1);
 
-/// Whether the agent's output is shown while it works.
+/// Selects if the agent's output is shown while the agent works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Show {
     Output,
@@ -48,7 +48,7 @@ impl Show {
     }
 }
 
-/// What a task came to.
+/// The result of a task.
 #[derive(Debug, Serialize)]
 struct Answer<'a> {
     project_id: &'a ProjectId,
@@ -89,7 +89,7 @@ pub(super) fn attend(
     Ok(exit_code(end.status))
 }
 
-/// Drives an accepted task to its end: how its loop ended, and its last run.
+/// Drives an accepted task to its end. Returns how the loop ended, and its last run.
 pub(super) fn to_the_end(
     context: &Context,
     runner: &Runner,
@@ -139,7 +139,7 @@ async fn watch_to_the_end(
     }
 }
 
-/// What is told of a task while it is attended.
+/// Prints the progress of a task while it is attended.
 struct Progress<'a> {
     context: &'a Context,
     runner: &'a Runner,
@@ -158,7 +158,7 @@ impl<'a> Progress<'a> {
         Self { context, runner, id, task: run.task, run: run.run, follower, looked_at_queue: false }
     }
 
-    /// Prints what has come since: of the agent, and of the loop.
+    /// Prints the new output of the agent and the news of the loop since the last call.
     fn print(&mut self) -> CliResult<()> {
         if let Some(follower) = &mut self.follower {
             follower.print(*self.context.printer())?;
@@ -184,7 +184,7 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// Ctrl-C stops the task; a second one, or the end of the terminal, leaves it running.
+/// Ctrl-C stops the task; a second Ctrl-C, or the end of the terminal, leaves the task running.
 pub(super) fn act(
     wish: Wish,
     context: &Context,
@@ -204,7 +204,7 @@ pub(super) fn act(
     }
 }
 
-/// Waits until a task has no ticket any more. Who waits for a task that nobody drives drives it.
+/// Waits until the task has no ticket any more. Drives the task itself while it has no other driver.
 pub(super) async fn until_ended(
     runner: &Runner,
     task: &TaskRef,
@@ -218,7 +218,7 @@ pub(super) async fn until_ended(
     while runner.tree.ticket_of(task)?.is_some() && !detach.is_cancelled() {
         match daemon::take_over(runner, task, &daemon::holder(who), hints, detach).await {
             Ok(_) => return Ok(()),
-            // Whoever drives it will end it.
+            // Another driver holds the task and will end it.
             Err(RunnerError::Tree(TreeError::Locked { .. })) => {
                 tokio::select! {
                     () = detach.cancelled() => return Ok(()),
@@ -228,7 +228,8 @@ pub(super) async fn until_ended(
             Err(e) => return Err(e),
         }
     }
-    // Its driver lets go of the task once the ticket is gone, and the lock tells nobody: what follows may need it.
+    // The driver unlocks the task shortly after the ticket is gone. An unlock wakes no waiter, so poll: the next
+    // command may need the lock.
     let began = tokio::time::Instant::now();
     while began.elapsed() < LETS_GO && runner.tree.is_driven(task)? {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -274,7 +275,7 @@ pub(super) fn print_answer(
     printer.word(&format!("run {} {}{summary}", info.run_id, info.status.as_str()))
 }
 
-/// The exit code that says how a loop ended.
+/// The exit code for the end of a loop.
 pub(super) fn exit_code(end: EndStatus) -> ExitCode {
     match end {
         EndStatus::Completed => ExitCode::SUCCESS,

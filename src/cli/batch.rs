@@ -1,4 +1,4 @@
-//! `run-agent job batch`: several jobs, one after the other.
+//! `run-agent job batch`: runs several jobs, one after the other.
 
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
@@ -56,7 +56,7 @@ struct Job {
     agent: Option<String>,
 }
 
-/// How one job ended, one object of the list.
+/// The end of one job, one object of the printed list.
 #[derive(Debug, Serialize)]
 struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
             continue;
         }
         code = attend::exit_code(end.unwrap_or(EndStatus::Failed));
-        // Somebody who stops a job means the batch.
+        // A stop of one job is meant for the whole batch.
         if !args.continue_on_fail || end == Some(EndStatus::Stopped) {
             break;
         }
@@ -97,7 +97,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     Ok(code)
 }
 
-/// Runs one job; one that is not accepted ends the batch unless it may go on.
+/// Runs one job. A job that is not accepted ends the batch, unless the batch continues on failures.
 fn one(args: &Args, context: &Context, runner: &Runner, job: Job) -> CliResult<(Row, Option<EndStatus>)> {
     let place = PlaceFlags { agent: job.agent.or_else(|| args.place.agent.clone()), ..args.place.clone() };
     let wanted = Wanted {

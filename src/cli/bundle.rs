@@ -1,4 +1,4 @@
-//! `run-agent bundle`: a task as one file that can be given away, secrets masked.
+//! `run-agent bundle`: packs a task into one file that can be given away, with secrets masked.
 
 use std::{
     io::Write,
@@ -22,7 +22,8 @@ use crate::{
     tree::{Tree, TreeError, refs::TaskRef},
 };
 
-/// The shortest value of a task's `env.*` that is masked, in bytes.
+/// The minimum length in bytes of a task's `env.*` value that is masked. Shorter values occur by chance in other
+/// text.
 const SHORTEST_GIVEN: usize = 6;
 
 /// Flags of the verb.
@@ -47,7 +48,7 @@ pub struct Args {
     pub(super) json: JsonFlag,
 }
 
-/// What was made.
+/// The result of `bundle`.
 #[derive(Debug, Serialize)]
 struct Answer<'a> {
     file: Option<String>,
@@ -58,7 +59,7 @@ struct Answer<'a> {
     left_out: &'a [LeftOut],
 }
 
-/// Makes the bundle.
+/// Writes the bundle.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let tree = context.tree()?;
     let selection = selection(args, context, &tree)?;
@@ -102,10 +103,11 @@ fn cannot_make(e: std::io::Error) -> CliError {
     CliError::caused(Kind::Failed, "cannot make the bundle", e)
 }
 
-/// Knows what is secret here: settings, variables with secret names, and those that the task was given.
+/// Builds the redactor for the settings' secrets, variables with secret names, and the variables that the task was
+/// given.
 fn redactor(context: &Context, tree: &Tree, task: &TaskRef) -> CliResult<Redactor> {
     let secrets = context.secrets()?;
-    // Whatever a task was given in a variable may be secret, whatever its name is.
+    // A variable that a task was given may be secret under any name.
     let mut given: Vec<String> = Vec::new();
     if let Ok(config) = tree.task_config(task) {
         let values = config.config.iter().filter(|(key, _)| is_secret_name(key) || key.starts_with("env."));
@@ -114,7 +116,7 @@ fn redactor(context: &Context, tree: &Tree, task: &TaskRef) -> CliResult<Redacto
     Ok(Redactor::new(as_written(secrets)).and(as_written(given), SHORTEST_GIVEN))
 }
 
-/// Texts, and how they stand in JSON and in YAML: escaped, and line by line.
+/// Returns the texts as they appear in JSON and YAML, too: escaped, and line by line.
 fn as_written(texts: Vec<String>) -> Vec<String> {
     let mut all = Vec::new();
     for text in texts {
@@ -156,7 +158,7 @@ fn report(args: &Args, context: &Context, file: Option<&Path>, manifest: &Manife
     Ok(ExitCode::SUCCESS)
 }
 
-/// Unpacks a bundle that somebody names, into a folder that is gone with it.
+/// Unpacks a bundle into a temporary folder, which is removed when the [`Bundle`] is dropped.
 pub(super) fn open_bundle(context: &Context, path: &Path) -> CliResult<Bundle> {
     let temporary =
         context.environment().get_os("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);

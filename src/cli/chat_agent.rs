@@ -1,4 +1,4 @@
-//! `run-agent chat-agent`, hidden: an agent that is an API, started by a shim like any other.
+//! `run-agent chat-agent`, hidden: an agent that calls a chat API, started by a shim like any other agent.
 
 use std::{io::Read, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -32,7 +32,7 @@ fn api(name: &str) -> Result<Api, String> {
     Api::of_name(name).ok_or_else(|| format!("unknown API '{name}'; known are perplexity and xai"))
 }
 
-/// Reads the prompt from standard input, asks, and prints events.
+/// Reads the prompt from standard input, calls the API, and prints events.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let mut prompt = Vec::new();
     std::io::stdin()
@@ -53,7 +53,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     };
     match ask(&question, &mut std::io::stdout()) {
         Ok(Came::Answer) => Ok(ExitCode::SUCCESS),
-        // What went wrong is among the events already.
+        // The events already contain the error.
         Ok(Came::Nothing) => Ok(ExitCode::from(Kind::Failed.code())),
         Err(e) => Err(CliError::caused(Kind::Failed, "the agent cannot work", e)),
     }

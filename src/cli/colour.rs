@@ -1,4 +1,4 @@
-//! Whether to print in colour, and in which. Colour never says anything alone: the word is there too.
+//! Decides if and how output is coloured. Colour only repeats what a word already says.
 
 use clap::ValueEnum;
 
@@ -16,43 +16,43 @@ pub enum ColorWhen {
     Never,
 }
 
-/// What a stream is written to.
+/// The destination of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
     Terminal,
     Elsewhere,
 }
 
-/// Whether a stream is coloured.
+/// The colouring of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Colour {
-    /// It is.
+    /// Coloured.
     On,
-    /// It is not.
+    /// Plain text.
     #[default]
     Off,
 }
 
-/// What a word means, which its colour repeats.
+/// The meaning of a word, which its colour repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Style {
-    /// Nothing special.
+    /// No special meaning.
     #[default]
     Plain,
-    /// It went well.
+    /// Success.
     Good,
-    /// It went wrong.
+    /// Failure.
     Bad,
-    /// It goes on, or wants to be looked at.
+    /// Still in progress, or worth a look.
     Notable,
-    /// It matters less than what stands beside it.
+    /// Less important than the text beside it.
     Faint,
-    /// It matters more.
+    /// More important than the text beside it.
     Strong,
 }
 
 impl Colour {
-    /// The flag beats <https://no-color.org>, that beats <https://bixense.com/clicolors>, that beats the terminal.
+    /// Decides in this order: the flag, <https://no-color.org>, <https://bixense.com/clicolors>, the terminal.
     pub(super) fn decide(when: ColorWhen, environment: &Environment, target: Target) -> Self {
         let forced = environment.get("CLICOLOR_FORCE").is_some_and(|v| v != "0");
         let dumb = environment.get("TERM") == Some("dumb") || environment.get("CLICOLOR") == Some("0");
@@ -65,7 +65,7 @@ impl Colour {
         if on { Self::On } else { Self::Off }
     }
 
-    /// The text in its style.
+    /// Returns the text in its style.
     #[must_use]
     pub fn paint(self, style: Style, text: &str) -> String {
         let code = match (self, style) {

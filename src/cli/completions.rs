@@ -1,7 +1,8 @@
-//! `run-agent completions`: what a shell needs to complete our command line, with the names of what is in the tree.
+//! `run-agent completions`: prints the script with which a shell completes a command line, names of the tree
+//! included.
 //!
-//! The shell asks this program itself while somebody types (`$COMPLETE` is set then), so new verbs and new tasks are
-//! known at once. Nothing is made or changed by that, and whatever goes wrong completes to nothing.
+//! The shell calls this program for each completion (`$COMPLETE` is set then), so new verbs and new tasks are known
+//! at once. A completion writes nothing, and any failure only results in no candidates.
 
 use std::{ffi::OsStr, path::PathBuf, process::ExitCode};
 
@@ -23,7 +24,7 @@ use crate::{
     tree::{Tree, refs::TaskRef},
 };
 
-/// The variable with which a shell asks.
+/// The variable that a shell sets to ask for candidates.
 const VARIABLE: &str = "COMPLETE";
 /// Our name on the command line.
 const NAME: &str = "run-agent";
@@ -39,7 +40,7 @@ pub struct Args {
     shell: Shell,
 }
 
-/// A shell that can be told.
+/// A shell that can be set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Shell {
     Bash,
@@ -47,7 +48,7 @@ enum Shell {
     Fish,
 }
 
-/// Prints what the shell is to source.
+/// Prints the script that the shell sources.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let completer: &dyn EnvCompleter = match args.shell {
         Shell::Bash => &Bash,
@@ -62,14 +63,14 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Answers a shell that asks about `command`, the whole command line, and ends then.
+/// Answers a shell that asks about `command`, the whole command line, and then exits. Returns if no shell asks.
 pub(super) fn answer(environment: &Environment, command: impl Fn() -> clap::Command) {
     if environment.get_os(VARIABLE).is_some() {
         CompleteEnv::with_factory(|| with_candidates(command())).bin(NAME).complete();
     }
 }
 
-/// Tells of each argument what it names.
+/// Attaches to each argument the source of its candidates.
 fn with_candidates(command: clap::Command) -> clap::Command {
     command
         .mut_args(|arg| match arg.get_id().as_str() {
@@ -82,7 +83,7 @@ fn with_candidates(command: clap::Command) -> clap::Command {
         .mut_subcommands(with_candidates)
 }
 
-/// The settings as they are without flags, and the tree, if there is one.
+/// Returns the settings without flags, and the tree if one exists.
 fn place() -> Option<(Loaded, Option<Tree>)> {
     let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let loaded = config::load(&Flags::default(), &Environment::capture(), &cwd).ok()?;
@@ -105,13 +106,13 @@ fn agents(current: &OsStr) -> Vec<CompletionCandidate> {
     among(found.unwrap_or_default(), current)
 }
 
-/// Bare ids of tasks.
+/// Completes ids of tasks.
 fn tasks(current: &OsStr) -> Vec<CompletionCandidate> {
     let found = place().and_then(|(_, tree)| all_tasks(&tree?)).unwrap_or_default();
     among(found.into_iter().map(|task| task.task.into()), current)
 }
 
-/// `PROJECT/TASK`; behind a second slash, the runs of that task.
+/// Completes `PROJECT/TASK`; after a second slash, the runs of that task.
 fn names(current: &OsStr) -> Vec<CompletionCandidate> {
     let Some((_, Some(tree))) = place() else { return Vec::new() };
     let begun = current.to_str().unwrap_or_default();
@@ -123,7 +124,7 @@ fn names(current: &OsStr) -> Vec<CompletionCandidate> {
         return among(runs.into_iter().rev().map(|run| task.run(run).to_string()), current);
     }
     let found = all_tasks(&tree).unwrap_or_default();
-    // What somebody has begun may be a task's id alone.
+    // The word may be the beginning of a task id without its project.
     let full = among(found.iter().map(TaskRef::to_string), current);
     if full.is_empty() { among(found.into_iter().map(|t| t.task.into()), current) } else { full }
 }

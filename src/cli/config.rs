@@ -1,4 +1,4 @@
-//! `run-agent config`: the settings, and where each came from.
+//! `run-agent config`: prints the settings and the origin of each.
 
 use std::process::ExitCode;
 
@@ -101,7 +101,7 @@ fn show(args: &ShowArgs, context: &Context) -> CliResult<()> {
     }
 }
 
-/// The settings as they would stand in a file: `a.b[0].c` becomes a list in a section.
+/// Nests the settings as in a configuration file: `a.b[0].c` becomes a list in a section.
 fn nested(settings: &[Setting]) -> Value {
     let mut top = Value::Object(Map::new());
     for setting in settings {

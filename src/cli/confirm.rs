@@ -1,7 +1,8 @@
-//! Asking the person at the terminal, above all before something is removed for good.
+//! Asks the user at the terminal, above all before something is removed for good.
 //!
-//! A verb that is given the name of what it removes asks on a terminal and does as it is told elsewhere. A verb that
-//! chooses what it removes needs `--yes` where no terminal can be asked, so that no script loses what it did not name.
+//! A verb that removes a thing named by the user asks on a terminal, and removes it without asking elsewhere. A verb
+//! that selects what to remove needs `--yes` if there is no terminal, so that no script loses things that it did not
+//! name.
 
 use std::io::{self, IsTerminal};
 
@@ -11,7 +12,7 @@ use super::{
     print::Form,
 };
 
-/// Longest answer that is read.
+/// Maximum length of an answer, in bytes.
 const ANSWER_BYTES: u64 = 64;
 
 /// `--yes`, for verbs that remove things.
@@ -22,22 +23,21 @@ pub(super) struct YesFlag {
     yes: bool,
 }
 
-/// What the person at the terminal was asked and said.
+/// The outcome of a question at the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Consent {
-    /// `--yes`, or there is no terminal to ask on.
+    /// `--yes` is given, or there is no terminal to ask on.
     Unasked,
-    /// Yes.
+    /// The user agreed.
     Given,
-    /// Anything else.
+    /// The user gave any other answer.
     Refused,
 }
 
 impl YesFlag {
-    /// Fails where `--yes` is missing and no terminal can be asked.
+    /// Fails if `--yes` is missing and no terminal can be asked.
     ///
-    /// # Errors
-    /// [`Kind::Usage`].
+    /// # Errors [`Kind::Usage`].
     pub(super) fn required(self, form: Form) -> CliResult<()> {
         if self.yes || can_ask(form) {
             return Ok(());
@@ -46,7 +46,7 @@ impl YesFlag {
             .with_hint("give --yes to remove without being asked, or --dry-run to see what would go"))
     }
 
-    /// Whether [`Self::ask`] will ask.
+    /// Returns true if [`Self::ask`] will ask a question.
     pub(super) fn asks(self, form: Form) -> bool {
         !self.yes && can_ask(form)
     }
@@ -67,19 +67,18 @@ impl YesFlag {
     }
 }
 
-/// Whether a person says yes. Only where [`can_ask`] holds.
+/// Asks a yes-or-no question; only an explicit yes agrees. Call it only if [`can_ask`] returns true.
 ///
-/// # Errors
-/// If the terminal cannot be read.
+/// # Errors If the terminal cannot be read.
 pub(super) fn agrees(context: &Context, question: &str) -> CliResult<bool> {
     let answer = answer(context, &format!("{question} [y/N] "))?;
     Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-/// What a person answers, in one line; empty at the end of input. Only where [`can_ask`] holds.
+/// Returns the user's answer of one line, which is empty at the end of input. Call it only if [`can_ask`] returns
+/// true.
 ///
-/// # Errors
-/// If the terminal cannot be read.
+/// # Errors If the terminal cannot be read.
 pub(super) fn answer(context: &Context, question: &str) -> CliResult<String> {
     context.printer().question(question);
     let mut answer = String::new();
@@ -88,7 +87,7 @@ pub(super) fn answer(context: &Context, question: &str) -> CliResult<String> {
     Ok(answer.trim().to_owned())
 }
 
-/// Whether a person reads the question and can answer it.
+/// Returns true if a user can read a question and answer it.
 pub(super) fn can_ask(form: Form) -> bool {
     form == Form::Text && io::stdin().is_terminal() && io::stderr().is_terminal()
 }

@@ -1,4 +1,4 @@
-//! What every verb works with: the environment, the settings (read when first asked for), the tree.
+//! The context of every verb: the environment, the settings (read on first use), and the tree.
 
 use std::{
     cell::OnceCell,
@@ -22,7 +22,7 @@ use crate::{
     watch::{Hints, Source},
 };
 
-/// What every verb works with.
+/// The context of every verb.
 #[derive(Debug)]
 pub struct Context {
     environment: Environment,
@@ -36,7 +36,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// `settings` are those that flags of the verb beat.
+    /// Creates a context; `settings` are the settings that the verb's flags override.
     pub(super) fn new(
         environment: Environment,
         global: GlobalFlags,
@@ -54,24 +54,24 @@ impl Context {
         }
     }
 
-    /// The same for another command line of this process's user.
+    /// Returns a context for another command line in the same environment.
     pub(super) fn of(&self, global: GlobalFlags, settings: Flags) -> Self {
         Self::new(self.environment.clone(), global, self.printer, settings)
     }
 
-    /// The environment as it was when the program started.
+    /// The environment at the start of the program.
     #[must_use]
     pub fn environment(&self) -> &Environment {
         &self.environment
     }
 
-    /// The one place that prints.
+    /// The printer, through which all output goes.
     #[must_use]
     pub fn printer(&self) -> &Printer {
         &self.printer
     }
 
-    /// The time.
+    /// The clock.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
@@ -85,18 +85,16 @@ impl Context {
         self.global.log_format.into()
     }
 
-    /// The settings, read now if nobody asked before.
+    /// The settings, which are read on first use.
     ///
-    /// # Errors
-    /// If they are wrong.
+    /// # Errors If they are invalid.
     pub fn config(&self) -> CliResult<&Config> {
         Ok(&self.loaded()?.config)
     }
 
     /// The settings with the origin of each.
     ///
-    /// # Errors
-    /// If they are wrong.
+    /// # Errors If they are invalid.
     pub fn loaded(&self) -> CliResult<&Loaded> {
         if let Some(loaded) = self.loaded.get() {
             return Ok(loaded);
@@ -107,7 +105,8 @@ impl Context {
         Ok(self.loaded.get_or_init(|| loaded))
     }
 
-    /// Says once that a project's file is not used. An agent could do nothing about it.
+    /// Prints once that a project's file is not trusted and therefore not used. An agent is not told, because it
+    /// could do nothing about it.
     fn hint_at(&self, project: &ProjectUse) -> CliResult<()> {
         let ProjectUse::Untrusted(path) = project else { return Ok(()) };
         if self.printer.form() == Form::Json || self.environment.get_os("JRUN_ID").is_some() {
@@ -119,23 +118,21 @@ impl Context {
         ))
     }
 
-    /// The settings but for those of projects.
+    /// The settings without those of projects.
     ///
-    /// # Errors
-    /// If the user's file is wrong.
+    /// # Errors If the user's file is invalid.
     pub(super) fn loader(&self) -> CliResult<Loader> {
         Ok(Loader::new(&self.flags(), &self.environment, &self.cwd()?)?)
     }
 
-    /// The configuration file, whatever stands in it.
+    /// The path of the configuration file. Its content is not read.
     ///
-    /// # Errors
-    /// If it was named and is not there.
+    /// # Errors If the file was named explicitly and does not exist.
     pub fn config_file(&self) -> CliResult<Option<PathBuf>> {
         Ok(config::locate(&self.flags(), &self.environment, &self.cwd()?)?)
     }
 
-    /// The root that the command line names, which beats whatever else tells one.
+    /// The root that the command line names, which takes precedence over every other source.
     #[must_use]
     pub fn named_root(&self) -> Option<&Path> {
         self.global.root.as_deref()
@@ -145,10 +142,9 @@ impl Context {
         Flags { config: self.global.config.clone(), root: self.global.root.clone(), ..self.settings.clone() }
     }
 
-    /// The working folder.
+    /// The current folder.
     ///
-    /// # Errors
-    /// If it was removed.
+    /// # Errors If it was removed.
     pub fn cwd(&self) -> CliResult<PathBuf> {
         std::env::current_dir().map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => {
@@ -159,10 +155,9 @@ impl Context {
         })
     }
 
-    /// What is secret here: what the settings say, and what stands in variables with secret names.
+    /// All known secrets: those of the settings, and the values of variables with secret names.
     ///
-    /// # Errors
-    /// If the settings are wrong.
+    /// # Errors If the settings are invalid.
     pub fn secrets(&self) -> CliResult<Vec<String>> {
         let own = self.config()?.secrets().map(|secret| secret.expose().to_owned());
         let variables = self.environment.iter();
@@ -171,10 +166,9 @@ impl Context {
         Ok(own.chain(named).collect())
     }
 
-    /// What running tasks takes.
+    /// A runner for this process's tree and settings.
     ///
-    /// # Errors
-    /// If the settings are wrong or the root cannot be used.
+    /// # Errors If the settings are invalid or the root cannot be used.
     pub fn runner(&self) -> CliResult<Runner> {
         let config = Arc::new(self.config()?.clone());
         let program = std::env::current_exe()
@@ -202,8 +196,7 @@ impl Context {
 
     /// A runtime for a verb that waits.
     ///
-    /// # Errors
-    /// If the machine has no room for one.
+    /// # Errors If the operating system refuses its resources.
     pub fn runtime(&self) -> CliResult<Runtime> {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -211,10 +204,9 @@ impl Context {
             .map_err(|e| CliError::caused(Kind::Failed, "cannot start a runtime", e))
     }
 
-    /// Hints about changes of a tree, as the settings want them.
+    /// Hints about changes of a tree, from the source that the settings select.
     ///
-    /// # Errors
-    /// If the settings are wrong.
+    /// # Errors If the settings are invalid.
     pub fn hints(&self, tree: &Tree) -> CliResult<Hints> {
         let settings = &self.config()?.watch;
         let source = match settings.mode {
@@ -225,19 +217,17 @@ impl Context {
         Ok(Hints::new(source, settings.sweep))
     }
 
-    /// The tree, which must be there.
+    /// The tree, which must exist.
     ///
-    /// # Errors
-    /// [`Kind::RootUnusable`] if it is not.
+    /// # Errors [`Kind::RootUnusable`] if it does not.
     pub fn existing_tree(&self) -> CliResult<Tree> {
         let storage = &self.config()?.storage;
         Tree::open(&storage.runs_dir, storage.fsync, self.clock.clone()).map_err(CliError::of_root)
     }
 
-    /// The tree, made where it is missing.
+    /// The tree, created if it is missing.
     ///
-    /// # Errors
-    /// [`Kind::RootUnusable`] if it cannot be a folder that we write to.
+    /// # Errors [`Kind::RootUnusable`] if it cannot be a writable folder.
     pub fn tree(&self) -> CliResult<Tree> {
         let storage = &self.config()?.storage;
         Tree::create(&storage.runs_dir, storage.fsync, self.clock.clone()).map_err(CliError::of_root)

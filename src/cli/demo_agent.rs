@@ -1,4 +1,4 @@
-//! `run-agent demo-agent`, hidden: the built-in agent, started by a shim like any other.
+//! `run-agent demo-agent`, hidden: the built-in agent, started by a shim like any other agent.
 
 use std::{io::Read, process::ExitCode, time::Duration};
 

@@ -1,4 +1,4 @@
-//! `run-agent diff`: what a run changed in its work folder.
+//! `run-agent diff`: shows what a run changed in its working folder.
 
 use std::process::ExitCode;
 
@@ -62,7 +62,7 @@ struct Answer<'a> {
     patch: Option<String>,
 }
 
-/// What is known of a run's changes.
+/// The changes of a run, as far as they are known.
 struct Known {
     changes: Changes,
     patch: Option<Vec<u8>>,
@@ -110,7 +110,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What was written down at the end of the run.
+/// Reads the changes that were recorded at the end of the run.
 fn recorded(tree: &Tree, run: &RunRef, info: &RunInfo) -> CliResult<Known> {
     let root = tree.root();
     if let Some(changes) = record::read::<Changes>(root, &run.dir().changes()).map_err(TreeError::from)? {
@@ -121,7 +121,7 @@ fn recorded(tree: &Tree, run: &RunRef, info: &RunInfo) -> CliResult<Known> {
     Err(CliError::new(Kind::NotFound, format!("the changes of run {run} are unknown: {why}")).with_hint(hint))
 }
 
-/// Why it is not known what a run changed, and what makes it known of the next.
+/// Explains why the changes of a run are unknown, and how to record those of the next run.
 fn why_not(info: &RunInfo) -> (String, &'static str) {
     const OTHERS: &str = "`run-agent list` shows the other runs";
     let Some(git) = &info.git else {

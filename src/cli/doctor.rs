@@ -1,4 +1,4 @@
-//! `run-agent doctor`: whether this machine is a good place for unattended agents.
+//! `run-agent doctor`: checks if this machine is set up for unattended agents.
 
 use std::{path::Path, process::ExitCode};
 
@@ -19,10 +19,10 @@ use crate::{
     view::doctor::{self, Check, Noticing, State},
 };
 
-/// What the line of an agent is called.
+/// The name of the line about an agent.
 const AGENT: &str = "agent";
 
-/// Says more than fits into a line.
+/// The verb that explains more than fits into a line.
 const VALIDATE: &str = "run-agent validate";
 
 /// Flags of the verb.
@@ -47,7 +47,7 @@ struct Answer<'a> {
     checks: &'a [Check],
 }
 
-/// Looks, and says what it found.
+/// Makes the checks and prints them.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
     let noticing = match runner.config.watch.mode {
@@ -76,7 +76,7 @@ fn daemon(runner: &Runner) -> Check {
     }
 }
 
-/// Whether somebody is to be told of ends of runs and is not; nothing where nobody is.
+/// Checks if the ends of runs reach the webhook. Returns `None` if no webhook is configured and no post waits.
 fn webhook(runner: &Runner) -> Option<Check> {
     let name = "webhook";
     let wanted = runner.config.webhook.url.is_some();
@@ -117,14 +117,15 @@ fn agents(context: &Context, runner: &Runner) -> Vec<Check> {
     }
 }
 
-/// Says how a task that names no agent finds none.
+/// Reports that a task which names no agent would find none, and why.
 fn no_default(runner: &Runner, cwd: &Path) -> Option<Check> {
     let error = CliError::from(runner::default_agent(runner, cwd, 0).err()?);
     let hint = error.hint().unwrap_or(VALIDATE).to_owned();
     Some(Check::warn(AGENT, error.chain(), &hint))
 }
 
-/// The default agent has to be usable; of what nobody has named or installed nothing is said.
+/// Checks one agent. The default agent must be usable; an agent that is neither configured nor installed is not
+/// mentioned.
 fn agent(report: &Report, default: Option<&str>) -> Option<Check> {
     let is_default = default == Some(&*report.agent);
     let named = is_default || report.configured;

@@ -1,4 +1,4 @@
-//! `run-agent drive`: goes on with what a driver that died has left, until it has ended.
+//! `run-agent drive`: continues the tasks of a driver that died, until they have ended.
 
 use std::{collections::HashSet, process::ExitCode};
 
@@ -32,10 +32,10 @@ pub struct Args {
     all: bool,
 }
 
-/// What came of driving one task.
+/// The result of driving one task.
 enum Outcome {
     Ended,
-    /// There was nothing to drive.
+    /// The task needed no driver.
     Unwanted,
     HeldBy(Holder),
     Detached,
@@ -47,7 +47,8 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
     let tasks = tasks(args, context, &runner)?;
     let outcomes = context.runtime()?.block_on(drive_all(context, &runner, &tasks))?;
-    // What a script has to know first: that something failed, that we have left, that others are at it.
+    // The exit code reports the most important fact for a script: a failure first, then that we left, then that other
+    // drivers hold tasks.
     let mut worst = None;
     for (task, outcome) in tasks.iter().zip(outcomes) {
         let (words, kind) = match outcome {
@@ -68,7 +69,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     Ok(worst.map_or(ExitCode::SUCCESS, |kind| ExitCode::from(kind.code())))
 }
 
-/// The tasks that are meant, in the order of their acceptance if all are.
+/// Returns the tasks to drive: the named ones, or all in the order of their acceptance.
 fn tasks(args: &Args, context: &Context, runner: &Runner) -> CliResult<Vec<TaskRef>> {
     let mut tasks = Vec::new();
     if args.all {
@@ -81,7 +82,7 @@ fn tasks(args: &Args, context: &Context, runner: &Runner) -> CliResult<Vec<TaskR
             tasks.push(references.task(Some(name))?);
         }
     }
-    // Driven twice, a task would be held by ourselves.
+    // A task named twice would find its lock held by this very process.
     let mut seen = HashSet::new();
     tasks.retain(|task| seen.insert(task.clone()));
     Ok(tasks)
@@ -97,7 +98,7 @@ async fn drive_all(context: &Context, runner: &Runner, tasks: &[TaskRef]) -> Cli
     loop {
         tokio::select! {
             outcomes = &mut all => return Ok(outcomes),
-            // Whoever drives what others began does not end it by going away.
+            // An interrupted `drive` only detaches, because the tasks were begun by others.
             _ = interrupts.next() => detach.cancel(),
         }
     }

@@ -1,4 +1,4 @@
-//! Where the program begins, under each of its names, and the one place that turns a failure into an exit code.
+//! The entry point of the program, under each of its names, and the one place that turns a failure into an exit code.
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -21,11 +21,11 @@ use crate::{
     telemetry,
 };
 
-/// The program as `main` calls it.
+/// Runs the program; called by `main`.
 #[must_use]
 pub fn program() -> ExitCode {
-    // `run-agent shim <run-dir>`, hidden: one thread in a few megabytes, for hours. Nothing above this
-    // line may cost memory, start a thread or read a file.
+    // `run-agent shim <run-dir>`, hidden: one thread in a few megabytes, for hours. Nothing above this line may cost
+    // memory, start a thread or read a file.
     let mut args = std::env::args_os();
     let (name, verb) = (args.next().unwrap_or_default(), args.next());
     if verb.as_ref().is_some_and(|verb| verb == "shim") {
@@ -34,25 +34,25 @@ pub fn program() -> ExitCode {
     }
     steps::arm_named(std::env::vars_os());
     if verb.as_ref().is_some_and(|verb| verb == handoff::VERB) {
-        // What it has to say goes to the log of the daemon; without a log it guards all the same.
+        // The guard writes to the daemon's log. It also works without a log, so a failure is ignored.
         let _ = telemetry::init("info", telemetry::LogFormat::Text);
         return ExitCode::from(handoff::guard(args.collect(), std::env::vars_os().collect()));
     }
-    // An update may have put this program in the other's place.
+    // After an update this program may run in place of `conductor`, under that name.
     if is_conductor(&name) && !verb.as_ref().is_some_and(|verb| OWN_VERBS.iter().any(|own| verb == own)) {
         return serve();
     }
     steps::arm(std::env::vars_os(), "CONDUCTOR_TEST_KILL_DRIVER");
-    // A limit on file sizes is a full disk to us, and said as one; unblocked it would end us.
+    // A limit on file sizes is treated and reported like a full disk. Unblocked, SIGXFSZ would end the process.
     let _ = SigSet::from_iter([Signal::SIGXFSZ]).thread_block();
     main(std::env::args_os(), Environment::capture())
 }
 
-/// Verbs that a daemon starts itself with.
+/// The verbs with which a daemon starts its own program.
 const OWN_VERBS: [&str; 7] =
     ["shim", "serve", "self-check", "update-guard", "demo-agent", "chat-agent", "replay-agent"];
 
-/// The program under its other name: `conductor` is `run-agent serve`.
+/// The entry point under the program's other name: `conductor` is `run-agent serve`.
 #[must_use]
 pub fn conductor() -> ExitCode {
     let own = |verb: OsString| OWN_VERBS.iter().any(|own| verb == *own);
@@ -65,7 +65,7 @@ fn serve() -> ExitCode {
     main(args, Environment::capture())
 }
 
-/// Runs one command line to its end; the exit codes are those of `docs/exit-codes.md`.
+/// Runs one command line to its end. `docs/exit-codes.md` lists the exit codes.
 #[must_use]
 pub fn main(args: impl IntoIterator<Item = OsString>, environment: Environment) -> ExitCode {
     print::report_panics();
@@ -74,7 +74,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, environment: Environment) 
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(e) => {
-            // What cannot be parsed says all the same for whom it was written.
+            // A command line that cannot be parsed still selects the form of its error.
             let form = if args.iter().take_while(|a| *a != "--").any(|a| a == "--json") {
                 Form::Json
             } else {

@@ -1,4 +1,4 @@
-//! What a verb ends with when it fails: a text, a hint, and an exit code.
+//! The failure of a verb: a message, a hint, and an exit code.
 
 use std::{error::Error, process::ExitCode};
 
@@ -15,10 +15,10 @@ use crate::{
 /// Result of a verb.
 pub type CliResult<T> = Result<T, CliError>;
 
-/// What to do about a file of the user's that is not there.
+/// The hint for a file of the user's that does not exist.
 pub(super) const CHECK_PATH: &str = "check the path; a relative path starts from the current folder";
 
-/// A verb that failed.
+/// A failure of a verb.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct CliError {
@@ -29,34 +29,34 @@ pub struct CliError {
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// Kinds of failure, as a script tells them apart.
+/// Kinds of failure, as a script distinguishes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Whoever read our output has gone; nobody is told.
+    /// The reader of our output has gone. No message is printed, since nothing would read it.
     OutputClosed,
-    /// The run failed, or anything that has no code of its own.
+    /// The run failed, or another failure happened that has no code of its own.
     Failed,
     /// The command line is wrong.
     Usage,
-    /// There is no such thing.
+    /// The named thing does not exist.
     NotFound,
-    /// It is there already, or somebody else holds it.
+    /// The thing already exists, or another process holds it.
     Conflict,
     /// The daemon does not answer.
     Unreachable,
     /// The daemon refuses the key.
     Unauthorised,
-    /// A text is no identifier.
+    /// A text is not a valid identifier.
     BadId,
-    /// The root is a file, or cannot be written.
+    /// The root is a file, or it is not writable.
     RootUnusable,
     /// The disk is full.
     DiskFull,
-    /// There is no agent of that name, or none is named and more or fewer than one could be meant.
+    /// No agent has that name, or none is named and the choice is not clear.
     UnknownAgent,
     /// The agent's program is not installed.
     ProgramMissing,
-    /// The configuration is wrong.
+    /// The configuration is invalid.
     BadConfig,
     /// An agent has no credentials, or its token file is missing or empty.
     BadToken,
@@ -68,9 +68,9 @@ pub enum Kind {
     Refused,
     /// The tree has findings that are more than notes.
     Findings,
-    /// Part of it was left out, and said so.
+    /// Part of the work was skipped and reported as such.
     Partial,
-    /// What was waited for did not happen in time.
+    /// An awaited event did not happen in time.
     TimedOut,
     /// Ctrl-C.
     Interrupted,
@@ -105,7 +105,7 @@ impl Kind {
         Self::Terminated,
     ];
 
-    /// The exit code; the table in `docs/exit-codes.md`.
+    /// The exit code, as in the table of `docs/exit-codes.md`.
     #[must_use]
     pub fn code(self) -> u8 {
         match self {
@@ -134,7 +134,7 @@ impl Kind {
         }
     }
 
-    /// What to do next, where it can be said without knowing more.
+    /// The next step for the user, if the kind alone determines it.
     #[must_use]
     pub fn hint(self) -> Option<&'static str> {
         match self {
@@ -172,13 +172,13 @@ impl Kind {
 }
 
 impl CliError {
-    /// A failure that nothing else caused.
+    /// Creates a failure without a cause.
     #[must_use]
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), hint: None, source: None }
     }
 
-    /// A failure with its cause.
+    /// Creates a failure with its cause.
     #[must_use]
     pub fn caused(
         kind: Kind,
@@ -188,13 +188,13 @@ impl CliError {
         Self { kind, message: message.into(), hint: None, source: Some(source.into()) }
     }
 
-    /// The same with a better hint than its kind has.
+    /// Replaces the hint of the kind with a more specific one.
     #[must_use]
     pub fn with_hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 
-    /// What is wrong with a command line; `None` if help or the version was asked for.
+    /// Converts a clap error; `None` if help or the version was asked for.
     pub(super) fn of_usage(error: &clap::Error) -> Option<Self> {
         if !error.use_stderr() {
             return None;
@@ -208,7 +208,7 @@ impl CliError {
         Some(Self::new(Kind::Usage, lines.join("; ").trim_start_matches("error: ")))
     }
 
-    /// A file that is none of the tree's.
+    /// Converts the error of a file outside the tree.
     pub(super) fn of_outside(error: FsError) -> Self {
         let error = Self::from(TreeError::from(error));
         match error.kind {
@@ -217,7 +217,7 @@ impl CliError {
         }
     }
 
-    /// A root that cannot be used, for whatever reason.
+    /// Converts any error that makes a root unusable.
     pub(super) fn of_root(error: TreeError) -> Self {
         let mut error = Self::from(error);
         if error.kind != Kind::DiskFull {
@@ -232,7 +232,7 @@ impl CliError {
         self.kind
     }
 
-    /// What to do next.
+    /// The next step for the user.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref().or(self.kind.hint())
@@ -244,7 +244,7 @@ impl CliError {
         ExitCode::from(self.kind.code())
     }
 
-    /// The message with its causes behind it, as one text.
+    /// The message and its causes, as one text.
     #[must_use]
     pub fn chain(&self) -> String {
         let mut text = self.message.clone();
@@ -257,7 +257,7 @@ impl CliError {
         text
     }
 
-    /// Keeps the error's own text and chain, under the kind that was found for it.
+    /// Keeps the error's own text and chain, under the given kind.
     fn wrap(kind: Kind, error: &(impl Error + Send + Sync + 'static)) -> Self {
         let mut causes = Vec::new();
         let mut at = error.source();

@@ -1,4 +1,4 @@
-//! Flags that more than one verb takes.
+//! Flags that several verbs take.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -42,7 +42,7 @@ pub struct GlobalFlags {
     pub log_format: LogShape,
 }
 
-/// Shape of log lines, as it is written on the command line.
+/// The format of log lines, as spelled on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum LogShape {
     /// Plain text.
@@ -70,19 +70,19 @@ pub struct JsonFlag {
 }
 
 impl JsonFlag {
-    /// For whom to print.
+    /// The output form that the flag selects.
     #[must_use]
     pub fn form(self) -> Form {
         if self.json { Form::Json } else { Form::Text }
     }
 }
 
-/// Reads the value of a flag that takes a duration: `10s`, `5m`, `2h`, `7d`.
+/// Parses the value of a flag that takes a duration: `10s`, `5m`, `2h`, `7d`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     config::parse_duration(text).map_err(|e| format!("it {e}"))
 }
 
-/// The same for a duration that is passed on as it was written.
+/// Checks a duration and returns its text unchanged, for a flag whose value is passed on.
 pub(super) fn duration_text(text: &str) -> Result<String, String> {
     duration(text).map(|_| text.to_owned())
 }

@@ -1,4 +1,4 @@
-//! `run-agent fsck`: what is wrong with a tree, and mending it.
+//! `run-agent fsck`: reports damage of a tree and repairs it.
 
 use std::{collections::BTreeSet, path::PathBuf, process::ExitCode};
 
@@ -17,7 +17,7 @@ use crate::{
     view::fsck::{self, Finding, Report, Severity},
 };
 
-/// Rounds of mending: one mended thing may uncover another.
+/// Maximum number of repair rounds: one repair may uncover another finding.
 const ROUNDS: usize = 5;
 
 /// Flags of the verb.
@@ -38,11 +38,11 @@ pub struct Args {
     pub(super) json: JsonFlag,
 }
 
-/// What a look has found, and what a repair has done about it.
+/// The findings of a check, and the repairs of them.
 #[derive(Debug)]
 struct Looked {
     mended: Vec<Finding>,
-    /// Why something could not be mended.
+    /// The reasons for failed repairs.
     failures: Vec<String>,
     left: Report,
 }
@@ -55,7 +55,7 @@ struct Answer<'a> {
     findings: &'a [Finding],
 }
 
-/// Looks, and mends if asked to.
+/// Checks the tree, and repairs it if asked to.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     if let Some(path) = &args.bundle {
         let bundle = open_bundle(context, path)?;
@@ -84,7 +84,7 @@ fn repair(runner: &runner::Runner, looked: &mut Looked) -> CliResult<()> {
             match runner::repair(runner, &finding) {
                 Ok(Repaired::Yes) => looked.mended.push(finding),
                 Ok(Repaired::No) => {}
-                // It stays among the findings; the others are no worse for it.
+                // The finding stays in the report, and the other repairs continue.
                 Err(e) => {
                     let why = CliError::from(e).chain();
                     looked.failures.push(format!("{}: {why}", finding.path.display()));

@@ -1,4 +1,4 @@
-//! `run-agent gc`: removes old runs, after it has shown them and asked.
+//! `run-agent gc`: lists old runs, asks, and removes them.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -58,7 +58,7 @@ pub struct Args {
     pub(super) json: JsonFlag,
 }
 
-/// What was removed, or would be.
+/// The things that were removed or, in a dry run, would be removed.
 #[derive(Debug, Default, Serialize)]
 struct Answer {
     dry_run: bool,
@@ -87,7 +87,7 @@ impl Removed {
     }
 }
 
-/// Removes what is old.
+/// Removes old runs.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let form = args.json.form();
     if !args.dry_run {
@@ -113,7 +113,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     }
     let answer = remove(&runner, &found, &policy);
     match consent {
-        // The list stands above the question.
+        // The list is already printed above the question.
         Consent::Given => report(context, &answer)?,
         _ => print(form, context, &answer)?,
     }
@@ -141,7 +141,7 @@ fn remove(runner: &Runner, found: &[Found], policy: &Policy) -> Answer {
                 answer.freed_bytes += removed.bytes;
                 answer.removed.push(removed);
             }
-            // Its task was taken up again meanwhile.
+            // The task was resumed in the meantime.
             Ok(false) => {}
             Err(e) => answer.failures.push(format!("{}: {}", removed.name, CliError::from(e).chain())),
         }
@@ -174,7 +174,7 @@ fn print(form: Form, context: &Context, answer: &Answer) -> CliResult<()> {
     report(context, answer)
 }
 
-/// What, how old, how big.
+/// Prints each thing with its age and size.
 fn show(context: &Context, removed: &[Removed]) -> CliResult<()> {
     let now = context.clock().now();
     let mut table = Table::new(&["WHAT", "NAME", "ENDED", "SIZE"]);
@@ -190,7 +190,7 @@ fn show(context: &Context, removed: &[Removed]) -> CliResult<()> {
     context.printer().table(&table)
 }
 
-/// Says on stderr what it comes to.
+/// Prints a summary to stderr.
 fn report(context: &Context, answer: &Answer) -> CliResult<()> {
     let printer = context.printer();
     for failure in &answer.failures {
@@ -213,7 +213,7 @@ fn total(removed: &[Removed]) -> String {
     format!("{}, {}", parts.join(" and "), amount::size(bytes))
 }
 
-/// Reads an age. A bare number is refused: it may be meant as days, and removes nearly everything as seconds.
+/// Parses an age. A bare number is refused: a user may mean days, and as seconds it would remove nearly everything.
 pub(super) fn age(text: &str) -> Result<Duration, String> {
     if text.parse::<u64>().is_ok() {
         return Err(format!("the unit is missing: write {text}d for days, or {text}h for hours"));

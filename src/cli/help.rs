@@ -1,4 +1,4 @@
-//! `run-agent --help`: the verbs in groups, which clap lists as one.
+//! `run-agent --help`: the verbs in groups, which clap would list as one.
 
 use std::fmt::Write as _;
 
@@ -17,7 +17,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ),
 ];
 
-/// The end of the page.
+/// The end of the help page.
 pub(super) const AFTER: &str = "\
 `run-agent VERB --help` explains a verb and shows examples. Inside a run, an agent needs no flags to name its own project, \
 task and run.
@@ -29,7 +29,7 @@ Examples:
   run-agent status
   run-agent ui";
 
-/// The template of the page of a program with these verbs: clap fills in all but their list.
+/// The template of the help page; clap fills in everything except the list of verbs.
 pub(super) fn template(verbs: &Command) -> String {
     let mut text = "{about}\n\n{usage-heading} {usage}\n".to_owned();
     for (heading, names) in GROUPS {

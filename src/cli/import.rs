@@ -1,4 +1,4 @@
-//! `run-agent import`: takes in a tree of the original Conductor Loop.
+//! `run-agent import`: imports a tree of the original Conductor Loop.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -41,7 +41,7 @@ pub struct Args {
     pub(super) json: JsonFlag,
 }
 
-/// Takes it in.
+/// Imports the tree.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let tree = context.tree()?;
     let redactor = Redactor::new(context.config()?.secrets().map(|s| s.expose().to_owned()));

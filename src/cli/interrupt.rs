@@ -1,15 +1,15 @@
-//! Signals to a verb that waits: Ctrl-C stops the task, everything else leaves it running.
+//! Signals to a verb that waits: Ctrl-C stops the task, every other signal leaves it running.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::error::{CliError, CliResult, Kind};
 
-/// What the person at the terminal wants.
+/// The user's wish, as a signal expresses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wish {
     /// The task is to stop.
     Stop,
-    /// Only we are to go; the task goes on.
+    /// Only this process ends; the task continues.
     Leave,
 }
 
@@ -36,14 +36,14 @@ impl Interrupts {
         })
     }
 
-    /// The next wish.
+    /// Waits for the next wish.
     pub(super) async fn next(&mut self) -> Wish {
         tokio::select! {
             _ = self.interrupt.recv() => {
                 self.stops += 1;
                 if self.stops > 1 { Wish::Leave } else { Wish::Stop }
             }
-            // A closed terminal, and a machine that goes down, say nothing about the task.
+            // A closed terminal or a machine that shuts down says nothing about the task.
             _ = self.hangup.recv() => Wish::Leave,
             _ = self.terminate.recv() => {
                 self.kind = Kind::Terminated;
@@ -52,7 +52,7 @@ impl Interrupts {
         }
     }
 
-    /// How a verb ends that has obeyed the last wish.
+    /// The failure of a verb that has obeyed the last wish.
     pub(super) fn kind(&self) -> Kind {
         self.kind
     }

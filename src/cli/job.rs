@@ -1,4 +1,4 @@
-//! `run-agent job`: one run of one agent, from acceptance to its answer, with or without a daemon.
+//! `run-agent job`: runs one agent once, from acceptance to its answer, with or without a daemon.
 
 use std::process::ExitCode;
 
@@ -41,7 +41,7 @@ enum Command {
 }
 
 impl Args {
-    /// For whom the verb prints.
+    /// The output form of the verb.
     pub(super) fn form(&self) -> Form {
         match &self.command {
             Some(Command::Batch(args)) => args.json.form(),

@@ -1,4 +1,4 @@
-//! `run-agent list`: what is in the tree, and where it stands.
+//! `run-agent list`: lists the content of the tree with its status.
 
 use std::process::ExitCode;
 
@@ -85,7 +85,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let references = References::new(&tree, context.environment());
     let projects = match args.name.as_deref() {
         None => tree.projects()?,
-        // A project before all else: its name is what this verb is given most.
+        // A project is tried first, because this verb is mostly given the name of one.
         Some(name) => match references
             .project(Some(name))
             .map_or_else(|_| references.named(name), |p| Ok(Named::Project(p)))?

@@ -1,4 +1,4 @@
-//! Shows what a run prints while it prints it.
+//! Shows the output of a run while the run prints it.
 
 use super::{error::CliResult, print::Printer};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     tree::{Tree, TreeError, refs::RunRef},
 };
 
-/// Most bytes shown at once; the rest follows at once.
+/// Maximum number of bytes read at once.
 const CHUNK: u64 = 256 * 1024;
 
 /// Positions in a run's stdout and stderr.
@@ -22,7 +22,7 @@ impl LogFollower {
         Self { tree: tree.clone(), streams: [(dir.stdout(), None, 0), (dir.stderr(), None, 0)] }
     }
 
-    /// Prints what has come since, to stderr: the answer alone goes to stdout.
+    /// Prints the new output to stderr, because stdout carries the answer alone.
     pub(super) fn print(&mut self, printer: Printer) -> CliResult<()> {
         for (path, file, offset) in &mut self.streams {
             if file.is_none() {

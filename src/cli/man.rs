@@ -1,4 +1,4 @@
-//! `run-agent man`: the manual pages, made of what `--help` says.
+//! `run-agent man`: prints the manual pages, built from the same texts as `--help`.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -29,7 +29,7 @@ pub struct Args {
     out: Option<PathBuf>,
 }
 
-/// Prints a page of `command`, the whole command line, or writes them all.
+/// Prints a page of `command`, the whole command line, or writes all pages to a folder.
 pub(super) fn run(args: &Args, mut command: Command, context: &Context) -> CliResult<ExitCode> {
     command.build();
     let Some(folder) = &args.out else {

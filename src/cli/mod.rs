@@ -1,7 +1,7 @@
 //! The command line: verbs, printing, exit codes.
 //!
-//! One verb, one file. A verb reads what the user wrote, calls the floors below
-//! and prints what they answer; it holds no rule of its own.
+//! Each verb is one file. A verb reads the user's input, calls the modules below and prints their results. It
+//! contains no rules of its own.
 
 mod agent_choice;
 mod agent_report;

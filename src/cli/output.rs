@@ -1,4 +1,4 @@
-//! `run-agent output`: the answer of a run, or what it printed, at once or while it grows.
+//! `run-agent output`: prints the answer of a run or its output, once or while it grows.
 
 use std::process::ExitCode;
 
@@ -75,7 +75,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     if let Some(lines) = args.tail {
         position.skip_to_last(lines)?;
     }
-    // The answer is written whole, at the end; before that there is nothing to show of it.
+    // The answer is written as a whole at the end, so there is nothing to print before.
     if args.file != WhichFile::Output || !args.follow {
         position.print(context)?;
     }
@@ -89,8 +89,8 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The run whose file is printed. A task stands for its latest run; where that has no answer and the answer is wanted,
-/// for the last run that has one.
+/// Returns the run whose file is printed. A task stands for its latest run. If that run has no answer and the answer
+/// is wanted, the task stands for its last run with one.
 fn wanted(args: &Args, context: &Context, tree: &Tree) -> CliResult<RunRef> {
     let references = References::new(tree, context.environment());
     let latest = references.run(args.name.as_deref())?;
@@ -104,7 +104,7 @@ fn wanted(args: &Args, context: &Context, tree: &Tree) -> CliResult<RunRef> {
     Ok(answered)
 }
 
-/// Prints what comes until the run has ended. Who waits for a run that nobody drives drives it.
+/// Prints new output until the run has ended. Drives the task itself while it has no other driver.
 async fn follow(
     context: &Context,
     runner: &Runner,
@@ -132,12 +132,12 @@ async fn follow(
             end = &mut drive, if driving => {
                 driving = false;
                 match end {
-                    // Somebody else drives it, or did until now.
+                    // Another driver holds the task, or held it until now.
                     Ok(_) | Err(RunnerError::Tree(TreeError::Locked { .. })) => {}
                     Err(e) => return Err(e.into()),
                 }
             }
-            // Whoever only looks stops looking; the run goes on.
+            // A reader that is interrupted stops reading; the run continues.
             _ = interrupts.next() => return Ok(()),
             () = waiter.next() => {}
         }
@@ -149,7 +149,7 @@ fn has_ended(tree: &Tree, run: &RunRef) -> CliResult<bool> {
     Ok(!matches!(status, RunStatus::Created | RunStatus::Running))
 }
 
-/// How far a file has been printed.
+/// A file, and the offset up to which it has been printed.
 struct Position<'a> {
     tree: &'a Tree,
     path: &'a RelPath,
@@ -172,7 +172,7 @@ impl Position<'_> {
         let mut at = size;
         let whole = reader.complete_until(size).map_err(TreeError::from)?;
         let mut left = lines;
-        // An unfinished line counts as one.
+        // An unfinished line counts as a line.
         if whole < size && left > 0 {
             left -= 1;
             at = whole;

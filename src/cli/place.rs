@@ -1,5 +1,5 @@
-//! What makes a process the daemon: the root's lock, and a socket that it opens itself or was left by another daemon or
-//! by the service manager.
+//! Makes a process the daemon: takes the root's lock and a socket. The process opens the socket itself, or inherits
+//! it from another daemon or from the service manager.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -21,24 +21,25 @@ use crate::{
     tree::daemon_info::DaemonLock,
 };
 
-/// What makes us the daemon.
+/// The resources that make this process the daemon.
 pub(super) struct Place {
     pub(super) lock: DaemonLock,
-    /// `None`: it is to be opened.
+    /// The listening socket; `None` if it is still to be opened.
     pub(super) listener: Option<OwnedFd>,
-    /// How we came by it, if another daemon has left it.
+    /// The circumstances of the handover, if another daemon left these resources.
     pub(super) arrival: Option<Arrival>,
 }
 
 impl Place {
-    /// What another daemon has left to us.
+    /// Returns the resources that another daemon left for this process.
     pub(super) fn left(environment: &Environment) -> CliResult<Option<Handoff>> {
         let left = environment.get(handoff::VARIABLE);
         let left = left.map(|text| Handoff::take(text, &program_name())).transpose();
         left.map_err(|e| CliError::new(Kind::Failed, e))
     }
 
-    /// Takes what was left to us, or what is free. Nothing else of the root is touched before: there is one daemon, or none.
+    /// Takes the resources that were left for this process, or acquires free ones. It touches nothing else of the
+    /// root before, so that there is at most one daemon.
     pub(super) fn take(runner: &Runner, left: Option<Handoff>) -> CliResult<Self> {
         if let Some(Handoff { place, arrival }) = left {
             let lock = runner.tree.adopt_daemon_lock(place.lock, &daemon::holder("daemon"))?;
@@ -59,7 +60,7 @@ impl Place {
     }
 }
 
-/// How another daemon is started in our place.
+/// The command that starts another daemon in place of this one.
 pub(super) fn command(runner: &Runner) -> CommandSpec {
     let mut args: Vec<OsString> = std::env::args_os().skip(1).collect();
     if is_conductor(&program_name()) && args.first().is_none_or(|verb| verb != "serve") {
@@ -69,7 +70,7 @@ pub(super) fn command(runner: &Runner) -> CommandSpec {
     CommandSpec { program: runner.program.clone(), args, env, cwd: None }
 }
 
-/// Whether a program was called by its other name.
+/// Returns true if the program was called by its other name.
 pub(super) fn is_conductor(name: &OsStr) -> bool {
     Path::new(name).file_name().is_some_and(|name| name == "conductor")
 }
@@ -78,7 +79,8 @@ fn program_name() -> OsString {
     std::env::args_os().next().unwrap_or_else(|| "run-agent".into())
 }
 
-/// The file that stands, or will stand, for our program: we may run from a copy beside it that takes its place later.
+/// Returns the path of the installed program. This process may run from a copy beside it, which is renamed to that
+/// path later.
 pub(super) fn installed(image: &Path) -> PathBuf {
     let name = image.file_name().unwrap_or_default().to_string_lossy();
     let copy = name.strip_prefix('.').and_then(|n| n.split_once(".update-"));
@@ -88,7 +90,7 @@ pub(super) fn installed(image: &Path) -> PathBuf {
     }
 }
 
-/// A socket that another has opened.
+/// Adopts a socket that another process has opened.
 pub(super) fn adopt(left: OwnedFd) -> std::io::Result<TcpListener> {
     let listener = std::net::TcpListener::from(left);
     listener.set_nonblocking(true)?;

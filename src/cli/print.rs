@@ -1,7 +1,6 @@
-//! The only place that prints: data to stdout, words to stderr.
+//! The only place that prints: data to stdout, messages to stderr.
 //!
-//! A reader of stdout that goes away (`run-agent list | head`) is no error: the
-//! verb ends at once, with success.
+//! A reader of stdout that goes away (`run-agent list | head`) is no error: the verb ends at once, with success.
 
 use std::{
     borrow::Cow,
@@ -18,7 +17,7 @@ use super::{
 };
 use crate::{config::Environment, telemetry::Redactor};
 
-/// For whom a verb prints.
+/// The audience of a verb's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Form {
     /// People.
@@ -34,7 +33,7 @@ pub fn count(n: u64, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
-/// Prints what a verb answers.
+/// Prints the output of a verb.
 #[derive(Debug, Clone, Copy)]
 pub struct Printer {
     form: Form,
@@ -45,7 +44,7 @@ pub struct Printer {
 }
 
 impl Printer {
-    /// A printer for this process's stdout and stderr.
+    /// Creates a printer for this process's stdout and stderr.
     #[must_use]
     pub fn new(when: ColorWhen, form: Form, environment: &Environment) -> Self {
         let target = |on: bool| if on { Target::Terminal } else { Target::Elsewhere };
@@ -60,13 +59,13 @@ impl Printer {
         }
     }
 
-    /// For whom this verb prints.
+    /// The audience of this verb.
     #[must_use]
     pub fn form(&self) -> Form {
         self.form
     }
 
-    /// A word of stdout in its style.
+    /// Returns a word for stdout in its style.
     #[must_use]
     pub fn paint(&self, style: Style, text: &str) -> String {
         self.stdout.paint(style, text)
@@ -87,11 +86,10 @@ impl Printer {
         })
     }
 
-    /// Prints what an agent wrote: as it is, but on a terminal without what would act on it. Returns how many of the
-    /// bytes were printed: on a terminal a character whose end is still to come is left for then.
+    /// Prints an agent's output unchanged; on a terminal, without characters that would control it. Returns the
+    /// number of bytes printed: on a terminal an incomplete character at the end is left for the next call.
     ///
-    /// # Errors
-    /// If stdout cannot be written.
+    /// # Errors If stdout cannot be written.
     pub fn foreign(&self, bytes: &[u8]) -> CliResult<usize> {
         if self.shown_on == Target::Elsewhere {
             self.bytes(bytes)?;
@@ -102,16 +100,15 @@ impl Printer {
         Ok(taken)
     }
 
-    /// What somebody else wrote, for a place in our own text: on a terminal without what would act on it.
+    /// Prepares foreign text for use within our own text: on a terminal, without characters that would control it.
     #[must_use]
     pub fn shown<'a>(&self, text: &'a str) -> Cow<'a, str> {
         on(self.shown_on, text)
     }
 
-    /// Prints one line of data; on a terminal nothing in it acts on that.
+    /// Prints one line of data; on a terminal, without characters that would control it.
     ///
-    /// # Errors
-    /// If stdout cannot be written.
+    /// # Errors If stdout cannot be written.
     pub fn line(&self, text: &str) -> CliResult<()> {
         self.bytes(format!("{}\n", self.shown(text)).as_bytes())
     }
@@ -126,8 +123,7 @@ impl Printer {
 
     /// Prints one JSON document as one line, for lists that grow.
     ///
-    /// # Errors
-    /// If stdout cannot be written.
+    /// # Errors If stdout cannot be written.
     pub fn jsonl(&self, value: &impl Serialize) -> CliResult<()> {
         self.line(&spelled(serde_json::to_string(value))?)
     }
@@ -140,21 +136,20 @@ impl Printer {
         self.bytes(table.render(self.stdout).as_bytes())
     }
 
-    /// Says something to the person at the terminal, on stderr; nothing in it acts on that.
+    /// Prints a message to the user on stderr, without characters that would control a terminal.
     ///
-    /// # Errors
-    /// None today: a stderr that is gone takes nobody's work away.
+    /// # Errors None today: a closed stderr must not end the work of a verb.
     pub fn word(&self, text: &str) -> CliResult<()> {
         let _ = writeln!(io::stderr(), "{}", on(self.said_on, text));
         Ok(())
     }
 
-    /// Asks the person at the terminal, on stderr; the answer comes behind it.
+    /// Prints a question to the user on stderr; the answer is typed behind it.
     pub fn question(&self, text: &str) {
         let _ = write!(io::stderr(), "{}", on(self.said_on, text));
     }
 
-    /// Passes on what an agent wrote, on stderr, as [`Self::foreign`] does on stdout.
+    /// Passes on an agent's output to stderr, as [`Self::foreign`] does to stdout.
     #[must_use]
     pub fn foreign_word(&self, bytes: &[u8]) -> usize {
         let (text, taken) = match self.said_on {
@@ -164,17 +159,17 @@ impl Printer {
                 (Cow::Owned(text.into_bytes()), taken)
             }
         };
-        // A stderr that is gone takes nobody's work away.
+        // A closed stderr must not end the work of a verb.
         let _ = io::stderr().write_all(&text);
         taken
     }
 
-    /// Says how the verb failed, on stderr.
+    /// Prints the failure of the verb to stderr.
     pub fn error(&self, error: &CliError) {
         if error.kind() == Kind::OutputClosed {
             return;
         }
-        // Somebody who pasted a key where a path belongs must not find it in a log.
+        // A user may have pasted a key in place of a path; the key must not end up in a log.
         let chain = Redactor::default().text(&error.chain()).into_owned();
         let text = match self.form {
             Form::Text => {
@@ -194,11 +189,11 @@ impl Printer {
         let _ = io::stderr().write_all(text.as_bytes());
     }
 
-    /// Prints what clap says: help and version, which were asked for, or what is wrong with the command line.
+    /// Prints clap's output: the help and version that were asked for, or the error of the command line.
     pub(super) fn usage(self, error: &clap::Error) -> ExitCode {
         match (CliError::of_usage(error), self.form) {
             (None, _) => {
-                // Who reads the help through `head` has what he wanted.
+                // A reader such as `head` may close the pipe early, so a write error is ignored.
                 let _ = error.print();
                 ExitCode::SUCCESS
             }
@@ -214,7 +209,7 @@ impl Printer {
     }
 }
 
-/// A text as it may be shown there.
+/// Returns a text as it may be printed to `target`.
 fn on(target: Target, text: &str) -> Cow<'_, str> {
     match target {
         Target::Elsewhere => Cow::Borrowed(text),
@@ -222,10 +217,11 @@ fn on(target: Target, text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The text without what acts on a terminal (control characters but newline and tab) or makes it show another order than
-/// it has (the bidirectional embeddings, overrides and isolates of UAX #9), and how many bytes of it are whole characters.
+/// Returns the text without characters that control a terminal (all control characters except newline and tab) or
+/// reorder its text (the bidirectional embeddings, overrides and isolates of UAX #9). Also returns how many bytes of
+/// the text are whole characters.
 fn harmless(bytes: &[u8]) -> (String, usize) {
-    // What is invalid at the very end may be the beginning of a character.
+    // Invalid bytes at the very end may be the beginning of a character.
     let rest = bytes.utf8_chunks().last().map_or(&[][..], |chunk| chunk.invalid());
     let begins = std::str::from_utf8(rest).is_err_and(|e| e.error_len().is_none());
     let whole = bytes.len() - if begins { rest.len() } else { 0 };
@@ -243,7 +239,7 @@ fn spelled(text: serde_json::Result<String>) -> CliResult<String> {
     text.map_err(|e| CliError::caused(Kind::Failed, "cannot write the answer as JSON", e))
 }
 
-/// From now on a bug says that it is one, and where to tell it.
+/// Installs a panic hook that calls a panic a bug and says how to report it.
 pub(super) fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let message = panic.payload_as_str().unwrap_or("no message");
@@ -282,7 +278,7 @@ mod tests {
             (b"\x1b[31mred\x07\r\x7f", "\u{fffd}[31mred\u{fffd}\u{fffd}\u{fffd}", 11),
             ("\u{202e}a\u{2066}\u{9b}".as_bytes(), "\u{fffd}a\u{fffd}\u{fffd}", 9),
             (b"\x9b1m", "\u{fffd}1m", 3),
-            // The euro sign, whose last byte is still to come; and two bytes that never become one.
+            // The euro sign without its last byte, and two bytes that can never become a character.
             (b"5 \xe2\x82", "5 ", 2),
             (b"\xe2\x82", "", 0),
             (b"\xe2\x82x", "\u{fffd}x", 3),

@@ -1,8 +1,7 @@
-//! What users write to name things: `PROJECT`, `PROJECT/TASK`, `PROJECT/TASK/RUN`, or a bare id, which is
-//! looked for in the tree. Runs may be named by the beginning of their id.
+//! Resolves the names that users write: `PROJECT`, `PROJECT/TASK`, `PROJECT/TASK/RUN`, or a bare id, which is
+//! searched for in the tree. The beginning of an id is enough to name a run.
 //!
-//! Nothing written means the project, task or run that we are inside of, as
-//! `JRUN_PROJECT_ID`, `JRUN_TASK_ID` and `JRUN_ID` tell.
+//! Without a name, `JRUN_PROJECT_ID`, `JRUN_TASK_ID` and `JRUN_ID` select the surrounding project, task or run.
 
 use super::error::{CliError, CliResult, Kind};
 use crate::{
@@ -14,17 +13,17 @@ use crate::{
     },
 };
 
-/// How many candidates an error lists.
+/// Maximum number of candidates that an error lists.
 const LISTED: usize = 10;
 
-/// Understands names of things in a tree.
+/// Resolves names of things in a tree.
 #[derive(Debug)]
 pub struct References<'a> {
     tree: &'a Tree,
     environment: &'a Environment,
 }
 
-/// A thing that somebody named.
+/// A thing that a user named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Named {
     /// A project.
@@ -36,16 +35,15 @@ pub enum Named {
 }
 
 impl<'a> References<'a> {
-    /// Understands names in `tree`, as somebody with this environment means them.
+    /// Resolves names in `tree`; the environment supplies the defaults.
     #[must_use]
     pub fn new(tree: &'a Tree, environment: &'a Environment) -> Self {
         Self { tree, environment }
     }
 
-    /// A project.
+    /// Resolves a project.
     ///
-    /// # Errors
-    /// If it is no id, or none is there.
+    /// # Errors If the text is no valid id, or there is no name at all.
     pub fn project(&self, text: Option<&str>) -> CliResult<ProjectId> {
         let Some(text) = text.or_else(|| self.environment.get("JRUN_PROJECT_ID")) else {
             return Err(nothing_named("a project", "PROJECT", "JRUN_PROJECT_ID"));
@@ -54,10 +52,9 @@ impl<'a> References<'a> {
         if self.tree.projects()?.contains(&project) { Ok(project) } else { Err(absent("project", text)) }
     }
 
-    /// A task; a run stands for its task.
+    /// Resolves a task; a run stands for its task.
     ///
-    /// # Errors
-    /// If no task has that name, or several have.
+    /// # Errors If no task has that name, or several have.
     pub fn task(&self, text: Option<&str>) -> CliResult<TaskRef> {
         let Some(text) = text else {
             return self.own_task()?.ok_or_else(|| nothing_named("a task", "PROJECT/TASK", "JRUN_TASK_ID"));
@@ -69,10 +66,9 @@ impl<'a> References<'a> {
         }
     }
 
-    /// A run; a task stands for its latest run.
+    /// Resolves a run; a task stands for its latest run.
     ///
-    /// # Errors
-    /// If no run has that name, or several have.
+    /// # Errors If no run has that name, or several have.
     pub fn run(&self, text: Option<&str>) -> CliResult<RunRef> {
         let Some(text) = text else {
             let own = (self.own_task()?, self.environment.get("JRUN_ID"));
@@ -91,10 +87,9 @@ impl<'a> References<'a> {
         }
     }
 
-    /// Whatever has that name. A bare one is a task before it is a run, and a run before it is a project.
+    /// Resolves any name. A bare name is a task before it is a run, and a run before it is a project.
     ///
-    /// # Errors
-    /// If nothing has that name, or several things of one kind have.
+    /// # Errors If nothing has that name, or several things of one kind have.
     pub fn named(&self, text: &str) -> CliResult<Named> {
         let parts: Vec<&str> = text.trim_end_matches('/').split('/').collect();
         match parts.as_slice() {
@@ -127,7 +122,7 @@ impl<'a> References<'a> {
     }
 
     fn bare(&self, text: &str) -> CliResult<Named> {
-        // Whatever it names, its characters are those of every id.
+        // The characters of every kind of id are the same, so one parse checks them all.
         let id: TaskId = text.parse::<RunId>().map_err(CliError::from).and_then(|_| Ok(text.parse()?))?;
         let (mut tasks, mut runs) = (Vec::new(), Vec::new());
         let projects = self.tree.projects()?;
@@ -141,7 +136,7 @@ impl<'a> References<'a> {
                 }
             }
         }
-        // Whoever is inside of a project means its task, not a namesake elsewhere.
+        // Inside of a project, a name means a task of that project and not a namesake elsewhere.
         if let Some(own) = self.environment.get("JRUN_PROJECT_ID")
             && let Some(at) = tasks.iter().position(|t| t.project.as_str() == own)
         {
@@ -215,7 +210,7 @@ mod tests {
     const OLD: &str = "20260205-10000100001-1-0001";
     const NEW: &str = "20260206-10000100001-1-0001";
 
-    /// p/t with two runs, q/t with one, p/u with none, and the project r with nothing.
+    /// A tree with p/t of two runs, q/t of one, p/u of none, and the empty project r.
     fn tree() -> (tempfile::TempDir, Tree) {
         let folder = tempfile::tempdir().unwrap();
         let tree = Tree::create(folder.path(), crate::fsx::Durability::Never, Clock::System).unwrap();

@@ -1,4 +1,4 @@
-//! `run-agent replay`: plays a recorded run as a new one, for demos, tests and reports.
+//! `run-agent replay`: replays a recorded run as a new one, for demos, tests and reports.
 
 use std::{collections::BTreeMap, path::Path, process::ExitCode, time::Duration};
 
@@ -60,7 +60,7 @@ pub struct Args {
     pub(super) json: JsonFlag,
 }
 
-/// Plays the run.
+/// Replays the run.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
     if is_bundle(&args.name) {
@@ -82,7 +82,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     play(args, context, &runner, &tree, &run)
 }
 
-/// Whether a name means a file and not something in the tree.
+/// Returns true if a name means a bundle file and not something in the tree.
 pub(super) fn is_bundle(name: &str) -> bool {
     [".tar.gz", ".tgz"].iter().any(|end| name.ends_with(end))
 }
@@ -110,7 +110,7 @@ fn play(args: &Args, context: &Context, runner: &Runner, from: &Tree, run: &RunR
     let accepted = wanted.accept(context, runner)?;
     let task = accepted.ticket.task();
     if let Err(e) = replay::copy(from, run, &recording, &runner.tree, &task) {
-        // Nothing has started: the lock is ours. Without its recording the task can do nothing.
+        // Nothing has started yet, and this process holds the lock. Without its recording the task can do nothing.
         runner::request_stop(&runner.tree, &task)?;
         return Err(e.into());
     }
@@ -127,7 +127,7 @@ fn command(args: &Args, runner: &Runner) -> Vec<String> {
     words
 }
 
-/// The agent as which the recording is played: its own name, or that of its type where nobody here is called so.
+/// Returns the agent that replays the recording: its own name or, if no agent here has that name, that of its type.
 fn agent(config: &Config, recording: &Recording) -> String {
     let is_same = |name: &str| {
         config.agents.get(name).is_some_and(|a| a.agent_type.as_str() == recording.agent_type.as_str())

@@ -1,4 +1,4 @@
-//! `run-agent replay-agent`, hidden: plays the recording of the task that it runs in.
+//! `run-agent replay-agent`, hidden: replays the recording of the task that it runs in.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -25,7 +25,7 @@ pub struct Args {
     _rest: Vec<String>,
 }
 
-/// Plays.
+/// Replays the recording.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let variable = |name: &'static str| {
         let missing = || CliError::new(Kind::Usage, format!("${name} is not set: this is for a run's agent"));

@@ -1,4 +1,4 @@
-//! `run-agent resume`: takes up a task again that has ended.
+//! `run-agent resume`: resumes a task that has ended.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `run-agent self-check`, hidden: what a daemon asks of a program before that takes its place.
+//! `run-agent self-check`, hidden: answers the questions of a daemon before this program replaces that daemon.
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -17,10 +17,10 @@ pub struct Args {
     daemon: Vec<OsString>,
 }
 
-/// What a command line says: the flags of a daemon's, or nothing if it is that of something else.
+/// The result of parsing a command line: the flags of a daemon's, or `None` if the line is for another verb.
 type Understood = Result<Option<(GlobalFlags, Flags)>, clap::Error>;
 
-/// Understands the daemon's command line, its settings and its tree, and says what it understands. Changes nothing.
+/// Parses the daemon's command line, its settings and its tree, and reports the result. Changes nothing.
 pub(super) fn run(
     args: &Args,
     understand: impl Fn(Vec<OsString>) -> Understood,

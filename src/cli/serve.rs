@@ -32,13 +32,13 @@ use crate::{
     tree::daemon_info::DaemonInfo,
 };
 
-/// How many ports are tried when none was asked for.
+/// Number of ports that are tried if the user named none.
 const PORTS: u16 = 100;
-/// So many connections there are at most, where the machine gives the descriptors for them.
+/// Maximum number of connections, if the limit of open files allows them.
 const CONNECTIONS: usize = 4096;
-/// How long requests may take to be answered on the way down.
+/// Time that requests get to be answered during a shutdown.
 const DRAIN: Duration = Duration::from_secs(3);
-/// How long everything else may take then.
+/// Time that all other work gets after that.
 const REST: Duration = Duration::from_secs(1);
 
 /// Flags of the verb.
@@ -69,7 +69,7 @@ pub struct Args {
 }
 
 impl Args {
-    /// The settings that these flags beat.
+    /// The settings that these flags override.
     pub(super) fn settings(&self) -> Flags {
         Flags {
             host: self.host.clone(),
@@ -83,7 +83,7 @@ impl Args {
     }
 }
 
-/// Serves until a signal says otherwise, or another program takes over.
+/// Serves until a signal arrives or another program takes over.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let left = Place::left(context.environment())?;
     let mut runner = context.runner()?;
@@ -95,7 +95,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let place = Place::take(&runner, left)?;
     let runtime = runtime()?;
     let outcome = runtime.block_on(serve(context, runner, place));
-    // A thread that hangs in a read of a dead disk must not hold up the end.
+    // A thread that hangs in a read of a dead disk must not delay the exit.
     runtime.shutdown_timeout(Duration::from_millis(200));
     match outcome? {
         End::Asked => Ok(ExitCode::SUCCESS),
@@ -106,11 +106,11 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     }
 }
 
-/// How serving ends.
+/// The end of serving.
 enum End {
     /// A signal asked for it.
     Asked,
-    /// Another program goes on in this process.
+    /// Another program continues in this process.
     HandedOver(Box<Handover>),
 }
 
@@ -124,7 +124,7 @@ async fn serve(context: &Context, runner: Runner, place: Place) -> CliResult<End
         None => listen(&api).await?,
     };
     let address = listener.local_addr().map_err(failed)?;
-    // A socket that was left to us may listen elsewhere than the settings say.
+    // An inherited socket may listen on another address than the settings say.
     refuse_open_door(&Api { host: address.ip().to_string(), ..api.clone() })?;
     let url = format!("http://{address}");
     let tree = runner.tree.clone();
@@ -165,7 +165,7 @@ async fn serve(context: &Context, runner: Runner, place: Place) -> CliResult<End
     };
     core.announce(&info)?;
     tracing::info!(root = %tree.root().path().display(), url, "the daemon serves");
-    // Whoever started us may not read what we say; the daemon goes on without.
+    // The parent process may not read our stdout; the daemon continues without it.
     let _ = context.printer().line(&format!("listening on {url}"));
 
     let handover = tokio::select! {
@@ -205,7 +205,8 @@ async fn serve(context: &Context, runner: Runner, place: Place) -> CliResult<End
     Ok(End::Asked)
 }
 
-/// Agents with all permissions stand behind this door: it is opened to others only with a key, or on purpose.
+/// Refuses an address beyond loopback without a key, unless the user insists: the agents behind the API have all
+/// permissions.
 fn refuse_open_door(api: &Api) -> CliResult<()> {
     let address = bare(&api.host);
     let loopback =
@@ -256,14 +257,14 @@ fn listen_in(path: &Path) -> CliResult<(UnixListener, SocketName)> {
     Ok((socket, name))
 }
 
-/// How many connections there may be: each takes a descriptor, and half of them are for files.
+/// Maximum number of connections: each takes a descriptor, and half of the descriptors are for files.
 fn places() -> usize {
     let open_files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let half = open_files.map_or(usize::MAX, |files| usize::try_from(files / 2).unwrap_or(usize::MAX));
     half.min(CONNECTIONS)
 }
 
-/// An address without the brackets that URLs put around some.
+/// Returns an address without the brackets that URLs put around IPv6 addresses.
 fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host)
 }
@@ -295,7 +296,7 @@ impl Signals {
         })
     }
 
-    /// The name of the next one.
+    /// Waits for the next signal and returns its name.
     async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",

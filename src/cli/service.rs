@@ -1,4 +1,4 @@
-//! `run-agent service`: the daemon as a service of the user's systemd.
+//! `run-agent service`: installs the daemon as a service of the user's systemd.
 
 use std::{
     collections::BTreeMap,
@@ -36,7 +36,7 @@ pub struct Args {
     verb: Verb,
 }
 
-/// What about the service.
+/// Verbs for the service.
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Write the unit file and start the service
@@ -65,14 +65,14 @@ enum Verb {
     Status,
 }
 
-/// Whether it is done, or only said.
+/// Selects if the commands are executed or only printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Doing {
     Real,
     Said,
 }
 
-/// Does it.
+/// Runs the verb.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let units = Units { folder: folder(context)?, context };
     match args.verb {
@@ -188,7 +188,7 @@ impl Units<'_> {
         Ok(SOCKET_TEXT.replace("@LISTEN@", &format!("{host}:{port}")))
     }
 
-    /// Calls systemctl, saying each call; the first that fails ends it.
+    /// Calls systemctl and prints each call. Stops at the first call that fails.
     fn manager(&self, calls: &[&[&str]], doing: Doing) -> CliResult<()> {
         for call in calls {
             let shown = format!("systemctl --user {}", call.join(" "));
@@ -234,7 +234,7 @@ fn absolute(path: &Path) -> CliResult<String> {
     })
 }
 
-/// A word of a unit file, systemd.syntax(7) and systemd.service(5).
+/// Quotes a word of a unit file, see systemd.syntax(7) and systemd.service(5).
 fn quoted(word: &str) -> String {
     let escaped = word.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$");
     format!("\"{escaped}\"")

@@ -1,4 +1,4 @@
-//! `run-agent status`: what is queued and live in this root, and who drives it.
+//! `run-agent status`: shows the queued and live tasks of this root, and the driver of each.
 
 use std::process::ExitCode;
 
@@ -34,7 +34,7 @@ struct Answer {
     loops: Vec<Row>,
 }
 
-/// One loop that is wanted.
+/// The ticket of one task.
 #[derive(Debug, Serialize)]
 struct Row {
     task: String,
@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let tree = context.tree()?;
     let limits = Limits::of(&context.config()?.defaults);
     let mut loops = Vec::new();
-    // The queue first: what is admitted between the two looks is then shown twice, never missed.
+    // Reads the queue first: a ticket that is admitted between the two reads is then shown twice instead of missed.
     let queued = planner::standings(&tree, limits)?;
     for file in tree.tickets(Place::Live)? {
         if let Ok(ticket) = file.ticket {
@@ -86,7 +86,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
 
 fn row(tree: &Tree, ticket: &Ticket, state: &'static str, position: Option<usize>) -> CliResult<Row> {
     let task = ticket.task();
-    // A record that cannot be read says nothing; `fsck` names it.
+    // An unreadable record is left out here; `fsck` names it.
     let since = tree.run_info(&ticket.run()).ok().map(|info| rfc3339(info.start_time));
     Ok(Row {
         task: task.to_string(),

@@ -1,4 +1,4 @@
-//! `run-agent stop`: asks a task to stop, and waits until nothing of it is left.
+//! `run-agent stop`: asks a task to stop, and waits until none of its processes is left.
 
 use std::{process::ExitCode, time::Duration};
 

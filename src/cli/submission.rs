@@ -1,4 +1,4 @@
-//! What `job` and `task` are given, and the submission that it makes.
+//! The flags of `job` and `task`, and the submission that they make.
 
 use std::{
     collections::BTreeMap,
@@ -26,10 +26,10 @@ use crate::{
     },
 };
 
-/// Names tried in place of a made-up one that is taken.
+/// Maximum number of names tried in place of a made-up one that is taken.
 const NUMBERED: u32 = 100;
 
-/// Where a submission goes and who works on it.
+/// Flags for the folder, project and agent of a submission.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct PlaceFlags {
     /// Project to put the task in [default: $JRUN_PROJECT_ID, else the project of the working folder]
@@ -59,7 +59,7 @@ pub struct PlaceFlags {
 }
 
 impl PlaceFlags {
-    /// The project that is named or that we are in, else the one of the caller's folder.
+    /// Returns the named project or the one that the caller is in, else the project of the caller's folder.
     pub(super) fn project_or_own(&self, context: &Context, runner: &Runner) -> CliResult<ProjectId> {
         match self.named_project(context)? {
             Some(project) => Ok(project),
@@ -67,7 +67,7 @@ impl PlaceFlags {
         }
     }
 
-    /// The project that is named, or that we are in.
+    /// Returns the named project or the one that the caller is in.
     pub(super) fn named_project(&self, context: &Context) -> CliResult<Option<ProjectId>> {
         match (&self.project, context.environment().get("JRUN_PROJECT_ID")) {
             (Some(project), _) => Ok(Some(project.clone())),
@@ -80,7 +80,7 @@ impl PlaceFlags {
 /// The flags of one submission.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct SubmissionFlags {
-    /// Where it goes.
+    /// The folder, project and agent.
     #[command(flatten)]
     pub place: PlaceFlags,
     /// Id of the new task [default: task-<date>-<time>-<first words of the prompt>]
@@ -102,7 +102,7 @@ pub struct SubmissionFlags {
     pub command: Vec<String>,
 }
 
-/// A task to be accepted, as the flags say.
+/// A task to be accepted, as the flags describe it.
 #[derive(Debug)]
 pub(super) struct Wanted<'a> {
     pub(super) place: &'a PlaceFlags,
@@ -115,17 +115,17 @@ pub(super) struct Wanted<'a> {
     pub(super) new_project: NewProject,
 }
 
-/// What home a project gets that is new.
+/// The home of a new project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NewProject {
     /// The caller's folder.
     Here,
-    /// None: the caller stands where he stands by chance.
+    /// No home: the caller's folder has nothing to do with the task.
     Homeless,
 }
 
 impl<'a> Wanted<'a> {
-    /// What the flags of one submission ask for.
+    /// Builds the request that the flags of one submission describe.
     pub(super) fn of(flags: &'a SubmissionFlags, kind: TaskKind) -> CliResult<Self> {
         Ok(Self {
             place: &flags.place,
@@ -139,14 +139,15 @@ impl<'a> Wanted<'a> {
         })
     }
 
-    /// Accepts the task; a name that we made up gives way to one that is taken.
+    /// Accepts the task. If a made-up name is taken, another one is chosen.
     pub(super) fn accept(self, context: &Context, runner: &Runner) -> CliResult<Accepted> {
         self.by_free_name(context, runner, |submission| {
             runner::accept(runner, submission).map_err(CliError::from)
         })
     }
 
-    /// Begins what is wanted; a name that we made up gives way to one that is taken, the project's as well as the task's.
+    /// Calls `begin` with a free name: a made-up name that is taken is replaced, for the project as well as for the
+    /// task.
     pub(super) fn by_free_name<T>(
         self,
         context: &Context,
@@ -160,7 +161,7 @@ impl<'a> Wanted<'a> {
         let mut n = 1;
         loop {
             match begin(&submission) {
-                // Meanwhile another process has given the project's name to its own folder.
+                // Another process has given the project's name to its own folder in the meantime.
                 Err(e)
                     if e.kind() == Kind::Conflict
                         && looks < NUMBERED
@@ -181,7 +182,7 @@ impl<'a> Wanted<'a> {
         let environment = context.environment();
         let here = context.cwd()?;
         let named = self.place.named_project(context)?;
-        // A project's home is outside the tree: agents that work in it must not meet our files.
+        // A project's home must lie outside the tree, because agents that work in it must not touch our files.
         let outside = !here.starts_with(fsx::resolve(runner.tree.root().path()).map_err(TreeError::from)?);
         let home = match (&named, self.new_project) {
             (None, _) if outside => Home::Exactly(here.clone()),
@@ -194,7 +195,7 @@ impl<'a> Wanted<'a> {
             (None, Some(id)) => Some(id.parse()?),
             (None, None) => None,
         };
-        // Before an agent is chosen, which may ask a person.
+        // The folder is checked before an agent is chosen, because that choice may ask the user.
         let cwd =
             runner::usable_folder(&self.place.cwd.as_ref().map_or_else(|| here.clone(), |d| here.join(d)))?;
         let agent = match &self.place.agent {
@@ -224,7 +225,7 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// The project of a folder, which may not be there yet.
+/// Returns the project of a folder; the project may not exist yet.
 fn project_of(runner: &Runner, folder: &Path) -> CliResult<ProjectId> {
     runner::project_of(runner, folder)?.ok_or_else(|| {
         CliError::new(Kind::Usage, format!("cannot name a project after {}", folder.display()))
@@ -232,7 +233,7 @@ fn project_of(runner: &Runner, folder: &Path) -> CliResult<ProjectId> {
     })
 }
 
-/// Looks the project of a submission up again, where its folder has told it; whether it is another one by now.
+/// Looks up the project again if it was found by its folder. Returns true if it is another one by now.
 fn is_outdated(runner: &Runner, submission: &mut Submission) -> CliResult<bool> {
     let Home::Exactly(folder) = &submission.home else { return Ok(false) };
     let project = project_of(runner, folder)?;
@@ -241,7 +242,7 @@ fn is_outdated(runner: &Runner, submission: &mut Submission) -> CliResult<bool> 
     Ok(outdated)
 }
 
-/// `KEY=VALUE`; a value that is JSON is taken as such, but a variable is text.
+/// Parses `KEY=VALUE`. A value that is valid JSON is taken as JSON, but a variable is always text.
 fn setting(text: &str) -> Result<(String, Value), String> {
     let (key, value) = text.split_once('=').ok_or("it is not of the form KEY=VALUE")?;
     let parsed = if key.starts_with("env.") { None } else { serde_json::from_str(value).ok() };

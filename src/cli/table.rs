@@ -1,8 +1,8 @@
-//! Aligned columns for people; programs take `--json`.
+//! Aligned columns for people; programs use `--json`.
 
 use super::colour::{Colour, Style};
 
-/// Rows of cells under a row of words.
+/// Rows of cells below a header.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
     rows: Vec<Vec<Cell>>,
@@ -16,10 +16,11 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// A cell in a style.
+    /// Creates a cell in a style.
     #[must_use]
     pub fn styled(text: impl Into<String>, style: Style) -> Self {
-        // A newline would break the table, an escape sequence the terminal, a mark of direction the order of its words.
+        // A newline would break the table, an escape sequence could control the terminal, and a direction mark could
+        // reorder the text.
         let acts = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         let text = text.into().chars().map(|c| if acts(c) { '\u{fffd}' } else { c }).collect();
         Self { text, style }
@@ -36,7 +37,7 @@ impl<T: Into<String>> From<T> for Cell {
     }
 }
 
-/// A JSON value as a cell: text without its quotes.
+/// Formats a JSON value as a cell: a string without its quotes.
 pub(super) fn spelled(value: &serde_json::Value) -> String {
     value
         .as_str()
@@ -44,7 +45,7 @@ pub(super) fn spelled(value: &serde_json::Value) -> String {
 }
 
 impl Table {
-    /// A table with these words above its columns.
+    /// Creates a table with this header.
     #[must_use]
     pub fn new(head: &[&str]) -> Self {
         Self { rows: vec![head.iter().map(|h| Cell::styled(*h, Style::Faint)).collect()] }
@@ -55,7 +56,7 @@ impl Table {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }
 
-    /// The table as text; only its head if it has no rows.
+    /// Renders the table as text; without rows, only the header.
     #[must_use]
     pub fn render(&self, colour: Colour) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -71,7 +72,7 @@ impl Table {
                     text.push_str(&colour.paint(cell.style, &cell.text));
                     gap = 0;
                 }
-                // Spaces come before the next cell, so that no line ends in them.
+                // The padding is written before the next cell, so that no line ends in spaces.
                 gap += width + 2 - cell.width();
             }
             text.push('\n');

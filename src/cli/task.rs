@@ -1,4 +1,4 @@
-//! `run-agent task`: a loop by hand, started again until DONE; and what can be done with tasks that are there.
+//! `run-agent task`: drives a task that is restarted until it is DONE, and changes existing tasks.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::{
     tree::{ids::TaskId, refs::TaskRef, task::TaskKind},
 };
 
-/// How long `delete --force` waits for the task to stop.
+/// Maximum time that `delete --force` waits for the task to stop.
 const STOPS_WITHIN: Duration = Duration::from_mins(1);
 
 /// Flags of the verb.
@@ -97,7 +97,7 @@ struct DeleteArgs {
 }
 
 impl Args {
-    /// For whom the verb prints.
+    /// The output form of the verb.
     pub(super) fn form(&self) -> Form {
         match &self.command {
             Some(Command::Resume(args)) => args.json.form(),
@@ -108,7 +108,7 @@ impl Args {
     }
 }
 
-/// Runs the loop, or the verb below.
+/// Runs the loop, or the subcommand.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     match &args.command {
         Some(Command::Resume(args)) => resume::run(args, context),

@@ -1,4 +1,5 @@
-//! `run-agent config trust`: shows what a project's `conductor.yaml` would change, and has it count from then on.
+//! `run-agent config trust`: shows the changes that a project's `conductor.yaml` makes, and applies them from then
+//! on.
 
 use std::{
     path::{Path, PathBuf},
@@ -57,7 +58,7 @@ struct Change<'a> {
     line: u64,
 }
 
-/// Trusts a file, or lists or revokes what was trusted.
+/// Trusts a file, or lists or revokes trusted files.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let trust = Trust::of(context.environment())?;
     if args.list {
@@ -94,7 +95,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints every value that the file sets, beside the one that holds without it.
+/// Prints every value that the file sets, beside the value that holds without the file.
 fn show(args: &Args, context: &Context, loader: &Loader, file: &ProjectFile, trusted: bool) -> CliResult<()> {
     let (before, after) = (loader.base()?, loader.with(file)?);
     let changes = changes(&before, &after, file.path());
@@ -140,7 +141,7 @@ fn changes<'a>(before: &'a Loaded, after: &'a Loaded, file: &Path) -> Vec<Change
     after.settings.iter().filter_map(of_file).collect()
 }
 
-/// Asks at a terminal. Elsewhere somebody has to say `--yes`; with `--json` it is only shown.
+/// Asks at a terminal. Without a terminal, `--yes` is required; with `--json` the changes are only shown.
 fn agreed(args: &Args, context: &Context) -> CliResult<bool> {
     if args.json.form() == Form::Json {
         return Ok(false);
@@ -184,7 +185,7 @@ fn list(args: &Args, context: &Context, trust: &Trust) -> CliResult<ExitCode> {
 }
 
 fn revoke(folder: &Path, context: &Context, trust: &Trust) -> CliResult<ExitCode> {
-    // The folder may be gone by now; then its path is taken as it was written.
+    // The folder may no longer exist; then its path is taken as it was written.
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let path = folder.join(PROJECT_FILE);
     if !trust.revoke(&path)? {

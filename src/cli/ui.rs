@@ -1,8 +1,9 @@
-//! `run-agent ui`: opens the page in a browser. Where a key is asked for, the page gets one of its own.
+//! `run-agent ui`: opens the page in a browser. If the daemon requires a key, the page gets one of its own.
 //!
-//! It gets it for a code that is good once and for two minutes, in the fragment of the address, which no
-//! browser sends anywhere. The browser is not started with that address, for every user of a machine may read
-//! the arguments of every process: it opens a file that only we may read, and that leads there.
+//! The page exchanges a code for the key. The code is valid once and for two minutes, and stands in the fragment of
+//! the address, which no browser sends to a server. The browser is not started with that address, because every user
+//! of a machine may read the arguments of every process. Instead the browser opens a file that only this user may
+//! read, and that redirects to the address.
 
 use std::{
     io,
@@ -25,7 +26,7 @@ use crate::{
     tree::Tree,
 };
 
-/// How long a browser may take to read the file that leads it to the page.
+/// Maximum time that a browser gets to read the file that redirects to the page.
 const READING: Duration = Duration::from_secs(20);
 
 /// Flags of the verb.
@@ -53,7 +54,7 @@ fn scope(word: &str) -> Result<Scope, String> {
     Scope::of(word).ok_or_else(|| "it is read, run or admin".to_owned())
 }
 
-/// Opens the page, or prints where it is.
+/// Opens the page, or prints its address.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let client = Client::new(&args.server, context)?;
     let tree = local(&client, context)?;
@@ -76,7 +77,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The tree that this daemon serves, if it is ours.
+/// Returns the tree that the client's daemon serves, if it is our own tree.
 fn local(client: &Client, context: &Context) -> CliResult<Option<Tree>> {
     let tree = context.tree()?;
     let serves =
@@ -84,7 +85,7 @@ fn local(client: &Client, context: &Context) -> CliResult<Option<Tree>> {
     Ok(serves.then_some(tree))
 }
 
-/// A code for the page; `None`: it needs none.
+/// Returns a code for the page; `None` if the daemon requires no key.
 fn code(client: &Client, tree: Option<&Tree>, scope: Option<Scope>) -> CliResult<Option<Secret>> {
     let who = client.get("/api/v1/auth")?;
     if who["required"] == false {
@@ -102,7 +103,8 @@ fn code(client: &Client, tree: Option<&Tree>, scope: Option<Scope>) -> CliResult
 fn revoke(client: Client, tree: Option<&Tree>, context: &Context) -> CliResult<ExitCode> {
     let client = match tree {
         None => client,
-        // Who may write the tree needs no key of the configuration: he makes one of his own, which goes with the others.
+        // Write access to the tree suffices, so no configured key is needed: the verb makes a key of its own, which is
+        // revoked together with the others.
         Some(tree) => {
             let code = daemon::offer_code(tree, Scope::Admin)?;
             let key = client.post("/api/v1/auth/keys", Some(&json!({ "code": code.secret.expose() })))?;
@@ -114,12 +116,13 @@ fn revoke(client: Client, tree: Option<&Tree>, context: &Context) -> CliResult<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// An address that a browser on this machine can open: what listens everywhere, listens here too.
+/// Returns an address that a browser on this machine can open. A server that listens everywhere listens on loopback,
+/// too.
 fn reachable(base: &str) -> String {
     base.replacen("//0.0.0.0", "//127.0.0.1", 1).replacen("//[::]", "//[::1]", 1)
 }
 
-/// What opens pages: `$BROWSER`, else the desktop's own way.
+/// Returns the program that opens pages: `$BROWSER`, else the desktop's default.
 fn browser(context: &Context) -> Option<String> {
     let environment = context.environment();
     let named = environment.get("BROWSER").and_then(|list| list.split(':').find(|name| !name.is_empty()));
@@ -130,7 +133,7 @@ fn browser(context: &Context) -> Option<String> {
 fn open(browser: &str, url: &str, context: &Context) -> CliResult<()> {
     let tree = context.tree()?;
     let Some((_, code)) = url.split_once("#code=") else { return start(browser, url, context) };
-    // The address is ours, and holds nothing that HTML would read otherwise.
+    // The address is built by us and contains nothing that HTML would interpret.
     let text = format!(
         "<!doctype html><meta charset=utf-8><meta name=referrer content=no-referrer>\
          <meta http-equiv=refresh content=\"0;url={url}\"><title>Conductor</title>\n"
@@ -140,7 +143,7 @@ fn open(browser: &str, url: &str, context: &Context) -> CliResult<()> {
         tree.remove_login_page()?;
         return Err(e);
     }
-    // It is of no use once the code is: removed as soon as the page has exchanged it.
+    // The file is useless once its code is used, so it is removed as soon as the page has exchanged the code.
     let began = Instant::now();
     while began.elapsed() < READING && tree.login_waits(&daemon::Digest::of(code).hex())? {
         std::thread::sleep(Duration::from_millis(100));

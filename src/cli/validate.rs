@@ -1,6 +1,6 @@
-//! `run-agent validate`: whether the agents could be called: program, version, credentials, command.
+//! `run-agent validate`: checks if the agents could be called: program, version, credentials, command.
 //!
-//! What is known of them is gathered elsewhere; here it is judged and printed.
+//! Another module collects the facts; this one judges and prints them.
 
 use std::process::ExitCode;
 
@@ -42,8 +42,8 @@ struct Answer {
     agents: Vec<Report>,
 }
 
-/// Looks at the agents; fails for the one that was named, else for the one that tasks get by default, else for one that
-/// the configuration file names.
+/// Checks the agents. Fails if the named agent is unusable; without a name, if the default agent or one that the
+/// configuration file names is unusable.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
     let wanted = match &args.agent {
@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     Ok(failed.map_or(ExitCode::SUCCESS, |kind| ExitCode::from(kind.code())))
 }
 
-/// What counts: that a usual agent is not installed is nobody's fault.
+/// Returns the failure that decides the exit code. A built-in agent that is not installed is no failure.
 fn verdict(reports: &[Report], wanted: Option<&str>) -> Option<Kind> {
     let named = reports.iter().filter(|r| wanted == Some(&*r.agent));
     named.chain(reports.iter().filter(|r| r.configured)).find_map(|r| r.kind)

@@ -1,4 +1,4 @@
-//! `run-agent version`: the version, and the licences of what the program contains.
+//! `run-agent version`: prints the version, and the licences of the program's parts.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{context::Context, error::CliResult, flags::JsonFlag, print::Form};
 
-/// What is printed for `--licenses`.
+/// The texts that `--licenses` prints.
 const LICENCES: [&str; 5] = [
     "run-agent is licensed under either of the MIT License and the Apache License 2.0, at your choice.\n\n",
     include_str!("../../LICENSE-MIT"),

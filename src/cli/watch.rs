@@ -1,4 +1,4 @@
-//! `run-agent watch`: waits until tasks have ended. Who waits for a task that nobody drives drives it.
+//! `run-agent watch`: waits until tasks have ended. Drives a task itself while it has no other driver.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -43,7 +43,7 @@ pub struct Args {
     pub(super) json: JsonFlag,
 }
 
-/// How a task ended, one object of the list.
+/// The end of a task, one object of the printed list.
 #[derive(Debug, Serialize)]
 struct Row {
     task: String,
@@ -122,13 +122,13 @@ async fn until_all_ended(
                 Some(Ok(result)) => result?,
                 Some(Err(e)) => std::panic::resume_unwind(e.into_panic()),
             },
-            // Whoever only looks stops looking; the tasks go on.
+            // An interrupted `watch` stops waiting; the tasks continue.
             _ = interrupts.next() => break Err(CliError::new(interrupts.kind(), "stopped waiting; the tasks continue")),
             () = &mut deadline => break Err(CliError::new(Kind::TimedOut, "not all tasks have ended")),
         }
     };
     detach.cancel();
-    // What we drive is left in order: a write that has begun is finished.
+    // Lets each loop that this process drives finish a write that has begun.
     while waits.join_next().await.is_some() {}
     ended
 }

@@ -1,4 +1,4 @@
-//! `run-agent why`: one sentence on why a task stands where it stands, and the files that say so.
+//! `run-agent why`: explains in one sentence why a task has its status, and names the files that prove it.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `run-agent wrap`: an agent at this terminal, recorded as a run.
+//! `run-agent wrap`: runs an agent at this terminal and records the run.
 
 use std::{collections::BTreeMap, process::ExitCode};
 
@@ -61,7 +61,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
-/// What came of the attempt to record.
+/// The result of the attempt to record.
 enum Begun {
     Session(Box<runner::Session>),
     Unrecorded(CliError, Vec<String>),
@@ -71,7 +71,7 @@ fn begin(args: &Args, context: &Context) -> CliResult<Begun> {
     let cwd = context.cwd()?;
     let runner = match context.runner() {
         Ok(runner) => runner,
-        // A wrong configuration, or a full disk, must not keep anybody from his agent.
+        // An invalid configuration or a full disk must not keep the user from starting the agent.
         Err(e) => return Ok(Begun::Unrecorded(e, as_written(args, context))),
     };
     let command = runner::command_of(&runner, &args.agent, &args.words, &cwd)?;
@@ -109,7 +109,7 @@ fn session(
     })
 }
 
-/// The agent's command as far as it is known without a tree.
+/// Returns the agent's command, as far as it is known without a tree.
 fn as_written(args: &Args, context: &Context) -> Vec<String> {
     let configured = context.config().ok().and_then(|config| config.agents.get(&args.agent));
     let mut words = configured.map(|agent| agent.command.clone()).unwrap_or_default();
@@ -120,7 +120,7 @@ fn as_written(args: &Args, context: &Context) -> Vec<String> {
     words
 }
 
-/// Becomes the agent, which nobody records.
+/// Becomes the agent, without a recording.
 fn unrecorded(context: &Context, command: &[String]) -> CliResult<ExitCode> {
     let (program, args) =
         command.split_first().ok_or_else(|| CliError::new(Kind::Usage, "there is no command to run"))?;

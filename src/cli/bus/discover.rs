@@ -1,4 +1,4 @@
-//! `run-agent bus discover`: which bus is meant, and what told so.
+//! `run-agent bus discover`: prints which bus the other verbs would use, and the reason.
 
 use serde_json::json;
 

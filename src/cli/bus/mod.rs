@@ -39,7 +39,7 @@ impl Args {
     }
 }
 
-/// Posts or reads.
+/// Runs the subcommand.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     match &args.what {
         What::Post(args) => post::run(args, context)?,

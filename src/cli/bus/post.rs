@@ -1,4 +1,4 @@
-//! `run-agent bus post`: one message onto a bus.
+//! `run-agent bus post`: posts one message to a bus.
 
 use std::io::{IsTerminal, Read};
 
@@ -70,7 +70,7 @@ fn draft(args: &Args, found: &Discovered, body: String) -> Draft {
     let own_task = inside.map(|run| &run.task).filter(|task| task.project == *found.owner.project());
     Draft {
         run_id: args.run.clone().or_else(|| inside.map(|run| run.run.clone())),
-        // On the bus of its project a run says which task it is of; another run's task is not known.
+        // On a project's bus, a message of a run names the run's task. The task of another run is not known here.
         task_id: match (found.owner.task(), &args.run) {
             (Some(task), _) => Some(task.clone()),
             (None, None) => own_task.map(|task| task.task.clone()),
@@ -91,7 +91,7 @@ fn body_from_stdin() -> CliResult<String> {
         return Err(nothing("there is no text to post"));
     }
     let mut bytes = Vec::new();
-    // One byte more than fits, so that the bus sees that it does not.
+    // Reads one byte more than fits, so that the bus detects a text that is too long.
     let read = stdin.lock().take(MAX_LINE + 1).read_to_end(&mut bytes);
     read.map_err(|e| CliError::caused(Kind::Failed, "cannot read standard input", e))?;
     if bytes.is_empty() {

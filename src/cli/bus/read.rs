@@ -1,4 +1,4 @@
-//! `run-agent bus read`: the messages of a bus, once or as they come.
+//! `run-agent bus read`: prints the messages of a bus, once or as they arrive.
 
 use std::fmt::Write;
 
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// Messages that are in memory at once, at most.
+/// Maximum number of messages in memory at once.
 const PAGE: usize = 500;
 
 /// Flags of the verb.
@@ -67,7 +67,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<()> {
     Ok(())
 }
 
-/// Prints what comes, until somebody ends it.
+/// Prints new messages until a signal arrives.
 async fn follow(reader: &mut Reader<'_>, context: &Context, tree: &Tree) -> CliResult<()> {
     let hints = context.hints(tree)?;
     let _watched = hints.watch(&tree.root().absolute(&reader.bus.rel().parent()));
@@ -82,7 +82,7 @@ async fn follow(reader: &mut Reader<'_>, context: &Context, tree: &Tree) -> CliR
     }
 }
 
-/// How far a bus has been printed.
+/// A bus, and the offset up to which it has been printed.
 struct Reader<'a> {
     args: &'a Args,
     printer: &'a Printer,
@@ -95,7 +95,7 @@ impl Reader<'_> {
         self.args.kinds.is_empty() || self.args.kinds.contains(&message.kind)
     }
 
-    /// Prints everything from where we are to the end.
+    /// Prints everything from the offset to the end.
     fn print_rest(&mut self) -> CliResult<()> {
         loop {
             let page = self.bus.read_from(self.next, PAGE)?;
@@ -120,11 +120,11 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// A line about the message, and its text below it.
+    /// Formats a message: one line of facts, and its text below.
     fn text(&self, message: &Message) -> String {
         let kind = self.printer.paint(style(&message.kind), &self.printer.shown(message.kind.as_str()));
         let mut text = format!("{} {kind} {}", rfc3339(message.timestamp), message.msg_id);
-        // Writing to a text cannot fail.
+        // Writing to a `String` cannot fail.
         if let Some(task) = message.task_id.as_ref().filter(|t| self.bus.owner().task() != Some(t)) {
             let _ = write!(text, " task {task}");
         }

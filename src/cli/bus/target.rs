@@ -1,4 +1,4 @@
-//! Which bus a command line means.
+//! Finds the bus that a command line refers to.
 
 use std::path::{Path, PathBuf};
 
@@ -27,14 +27,15 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Finds out what is meant.
+    /// Finds the bus that the flags, the environment or the folder name.
     pub(super) fn discover(&self, context: &Context) -> CliResult<Discovered> {
         let env = |name| context.environment().get(name);
         let resolve = |path: &Path| fsx::resolve(path).map_err(|e| CliError::from(TreeError::from(e)));
         let message_bus = env("JRUN_MESSAGE_BUS").map(|path| resolved_text(Path::new(path))).transpose()?;
         let default_root = match context.config() {
             Ok(config) => resolve(&config.storage.runs_dir)?,
-            // An agent is told where its bus is: no settings that somebody edits meanwhile may silence it.
+            // An agent gets the path of its bus from the environment, so an invalid configuration must not keep it
+            // from posting.
             Err(_) if message_bus.is_some() => PathBuf::new(),
             Err(e) => return Err(e),
         };
@@ -53,14 +54,14 @@ impl Target {
     }
 }
 
-/// The path without links and `..`; a relative one means nothing here and is left for `discover` to refuse.
+/// Returns the path without links and `..`. A relative path is returned as it is, because `discover` refuses it.
 fn resolved_text(path: &Path) -> CliResult<String> {
     let real =
         if path.is_absolute() { fsx::resolve(path).map_err(TreeError::from)? } else { path.to_owned() };
     Ok(real.to_string_lossy().into_owned())
 }
 
-/// Opens the tree of what was found, and its bus.
+/// Opens the tree that was found, and its bus.
 pub(super) fn open(found: &Discovered, context: &Context) -> CliResult<(Tree, Bus)> {
     let durability = context.config().map_or(Durability::default(), |c| c.storage.fsync);
     let tree = Tree::open(&found.root, durability, context.clock().clone()).map_err(CliError::of_root)?;

@@ -1,7 +1,7 @@
-//! `run-agent monitor`: works through a list of things to do, one task after the other.
+//! `run-agent monitor`: works through a TODO list, one task after the other.
 //!
-//! The list is a text file with boxes (`- [ ] this`). What has been started is told by the tree and not by memory: the
-//! name of an item's task follows from its text, so nothing is started twice, whoever was killed when.
+//! The list is a text file with boxes (`- [ ] this`). The tree records which items have been started: the name of an
+//! item's task follows from its text. So no item is started twice, even if a monitor was killed at any point.
 
 mod todo;
 mod verb;

@@ -1,8 +1,8 @@
-//! Boxes in a text: `- [ ] this` is to be done, `1. [x] that` is. What stands in fenced code is left alone.
+//! Boxes in a text: `- [ ] this` is to be done, `1. [x] that` is done. Fenced code is ignored.
 
 use crate::tree::ids::{ProjectId, TaskId};
 
-/// So many characters of an item stand in its task's name.
+/// Maximum number of characters of an item in its task's name.
 const IN_NAME: usize = 40;
 
 /// An item of the list.
@@ -13,9 +13,9 @@ pub(super) struct Item {
 }
 
 impl Item {
-    /// The task of the item: the same for the same text, whoever asks and when.
+    /// Returns the id of the item's task, which depends on the text alone.
     pub(super) fn task(&self) -> Option<TaskId> {
-        // FNV-1a, which is the same in every version: two items that begin alike are two tasks.
+        // FNV-1a gives the same hash in every version. It separates two items that begin alike.
         let hash = self
             .text
             .bytes()
@@ -26,18 +26,18 @@ impl Item {
     }
 }
 
-/// The items of a text, in their order.
+/// Returns the items of a text, in their order.
 pub(super) fn items(text: &str) -> Vec<Item> {
     let mut code = Code::default();
     text.lines().filter(|line| !code.has(line)).filter_map(item).map(|(_, item)| item).collect()
 }
 
-/// The text with the boxes of this item ticked.
+/// Returns the text with the boxes of this item ticked.
 pub(super) fn ticked(text: &str, ticked: &Item) -> String {
     let mut code = Code::default();
     let mut tick = |whole: &str| {
         let line = whole.trim_end_matches('\n');
-        // Every line is told, item or not.
+        // `Code` must see every line, whether or not it is an item.
         let is_code = code.has(line);
         match item(line).filter(|_| !is_code) {
             Some((at, found)) if !found.done && found.text == ticked.text => {
@@ -49,20 +49,20 @@ pub(super) fn ticked(text: &str, ticked: &Item) -> String {
     text.split_inclusive('\n').map(&mut tick).collect()
 }
 
-/// Fenced code, which shows boxes and has none. Its lines are told in their order.
+/// Detects fenced code, in which boxes are only examples. Its lines must be passed in order.
 #[derive(Debug, Default)]
 struct Code {
-    /// What opened it: the character, and how many of it.
+    /// The opening fence: its character and their number.
     fence: Option<(char, usize)>,
 }
 
 impl Code {
-    /// Whether the next line is code, or a fence around it (`CommonMark` 0.31, 4.5).
+    /// Returns true if the next line is code or a fence around code (`CommonMark` 0.31, 4.5).
     fn has(&mut self, line: &str) -> bool {
         let found = fence(line);
         match (self.fence, found) {
             (None, Some((fence, info))) => {
-                // One with a backtick behind it is code within a line.
+                // A fence of backticks with another backtick behind it is inline code.
                 let opens = fence.0 != '`' || !info.contains('`');
                 self.fence = opens.then_some(fence);
                 opens
@@ -77,8 +77,8 @@ impl Code {
     }
 }
 
-/// The character of a fence and how many there are, and what stands behind it. Within a list it is indented
-/// as far as the list, so the depth is not looked at.
+/// Returns the character and length of a fence, and the text behind it. A fence within a list is indented as far as
+/// the list, so the indentation is ignored.
 fn fence(line: &str) -> Option<((char, usize), &str)> {
     let line = line.trim();
     let mark = line.chars().next().filter(|c| matches!(c, '`' | '~'))?;
@@ -87,7 +87,7 @@ fn fence(line: &str) -> Option<((char, usize), &str)> {
     (count >= 3).then(|| ((mark, count), rest.trim()))
 }
 
-/// An item, and where the mark in its box stands.
+/// Returns an item, and the position of the mark in its box.
 fn item(line: &str) -> Option<(usize, Item)> {
     let rest = after_marker(line.trim_start())?;
     let boxed = rest.trim_start().strip_prefix('[')?;
@@ -99,7 +99,7 @@ fn item(line: &str) -> Option<(usize, Item)> {
     is_item.then(|| (at, Item { text: text.trim().to_owned(), done: mark != ' ' }))
 }
 
-/// What follows the mark of a list's item: `-`, `*`, `+`, or a number of at most nine digits with `.` or `)`.
+/// Returns the text behind a list marker: `-`, `*`, `+`, or a number of at most nine digits with `.` or `)`.
 fn after_marker(line: &str) -> Option<&str> {
     let unnumbered = line.trim_start_matches(|c: char| c.is_ascii_digit());
     match line.len() - unnumbered.len() {

@@ -1,4 +1,4 @@
-//! The verb itself: what is done about each item.
+//! The verb itself: handles each item.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -33,7 +33,7 @@ use crate::{
     },
 };
 
-/// The largest list that is read, in bytes.
+/// Maximum size of the list, in bytes.
 const MAX_LIST: u64 = 4 * 1024 * 1024;
 
 /// Flags of the verb.
@@ -78,7 +78,7 @@ pub struct Args {
     command: Vec<String>,
 }
 
-/// An item and where it stands, one object of the list.
+/// An item and its status, one object of the printed list.
 #[derive(Debug, Serialize)]
 struct Row {
     item: String,
@@ -99,7 +99,7 @@ pub(in super::super) fn run(args: &Args, context: &Context) -> CliResult<ExitCod
     if !args.dry_run {
         loop {
             while let Some(item) = next(args, context, &runner, &tried)? {
-                // Who stops the item at work means the list.
+                // A stop of the current item is meant for the whole list.
                 if work(args, context, &runner, &item)? == Some(EndStatus::Stopped) {
                     print(args, context, &rows(args, context, &runner)?)?;
                     return Ok(attend::exit_code(EndStatus::Stopped));
@@ -137,7 +137,7 @@ fn read(args: &Args, context: &Context) -> CliResult<(PathBuf, String)> {
     Ok((path, text))
 }
 
-/// The first item that something can be done about. The list is read anew each time: it may have been edited.
+/// Returns the first item that can be worked on. Reads the list anew each time, because it may have been edited.
 fn next(args: &Args, context: &Context, runner: &Runner, tried: &HashSet<String>) -> CliResult<Option<Item>> {
     let (_, text) = read(args, context)?;
     for item in todo::items(&text).into_iter().filter(|item| !item.done && !tried.contains(&item.text)) {
@@ -156,10 +156,10 @@ fn task_of(args: &Args, context: &Context, runner: &Runner, item: &Item) -> CliR
     Ok(Some(TaskRef { project, task }))
 }
 
-/// Where an item's task stands; `None` if there is none.
+/// Returns the status of an item's task; `None` if it has no task.
 fn standing(runner: &Runner, task: &TaskRef) -> CliResult<Option<TaskStatus>> {
     match scan::task(&runner.tree, task, &Tickets::read(&runner.tree)?) {
-        // A crash left its folder before it was accepted: it is as if it was not there.
+        // A crash before acceptance left this folder. It counts as no task.
         Ok(entry) if entry.config.is_err() && entry.runs.is_empty() => Ok(None),
         Ok(entry) => Ok(Some(entry.status)),
         Err(TreeError::NotFound { .. }) => Ok(None),
@@ -167,7 +167,8 @@ fn standing(runner: &Runner, task: &TaskRef) -> CliResult<Option<TaskStatus>> {
     }
 }
 
-/// Brings an item's task to its end, and ticks its box if it is completed. How the loop ended, if we drove it.
+/// Brings an item's task to its end, and ticks its box if the task is completed. Returns how the loop ended, if this
+/// process drove it.
 fn work(args: &Args, context: &Context, runner: &Runner, item: &Item) -> CliResult<Option<EndStatus>> {
     let Some(task) = task_of(args, context, runner, item)? else { return Ok(None) };
     let mut end = None;
@@ -192,7 +193,7 @@ fn work(args: &Args, context: &Context, runner: &Runner, item: &Item) -> CliResu
             let accepted = runner::resume(runner, &task, &ResumeRequest::default())?;
             end = Some(attend::to_the_end(context, runner, accepted, Show::of(args.place.follow))?.0.status);
         }
-        // Somebody has it, or had: who waits for it drives it.
+        // The task has a driver, or had one: wait for it, and drive it if it has none any more.
         Some(_) => context.runtime()?.block_on(until_ended(context, runner, &task))?,
     }
     let status = standing(runner, &task)?;
@@ -215,7 +216,7 @@ async fn until_ended(context: &Context, runner: &Runner, task: &TaskRef) -> CliR
     tokio::select! {
         result = &mut ended => Ok(result?),
         _ = interrupts.next() => {
-            // What we drive is left in order.
+            // Lets the loop that this process drives finish its current step.
             detach.cancel();
             ended.await?;
             Err(CliError::new(interrupts.kind(), "stopped waiting; the task continues"))

@@ -1,4 +1,4 @@
-//! `run-agent server bus`: messages on the other side.
+//! `run-agent server bus`: messages of a remote daemon.
 
 use std::{io::Read, process::ExitCode};
 
@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// Which bus.
+/// Names a bus.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Target {
     /// Project; without --task, the bus of the project [default: $JRUN_PROJECT_ID]
@@ -33,7 +33,7 @@ pub(super) struct Target {
     task: Option<TaskId>,
 }
 
-/// What is done with messages.
+/// Verbs for messages.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Examples:
   run-agent server bus read --project my-project --follow
@@ -72,7 +72,7 @@ pub(super) enum Verb {
     },
 }
 
-/// Does it.
+/// Runs the verb.
 pub(super) fn run(verb: &Verb, call: &Call<'_>) -> CliResult<ExitCode> {
     match verb {
         Verb::Read { target, after, follow: false } => read(target, after.as_deref(), call)?,
@@ -96,7 +96,7 @@ fn query(target: &Target, after: Option<&str>, call: &Call<'_>) -> CliResult<Str
     Ok(query)
 }
 
-/// Page by page, so that a bus of any length can be read.
+/// Reads page by page, so that a bus of any length can be read.
 fn read(target: &Target, after: Option<&str>, call: &Call<'_>) -> CliResult<()> {
     let mut after = after.map(str::to_owned);
     loop {

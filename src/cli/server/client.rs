@@ -1,4 +1,4 @@
-//! One HTTP client for all verbs: where the daemon is, what it answers, and what its refusals mean for an exit code.
+//! The HTTP client of all verbs: finds the daemon, reads its answers, and maps its refusals to exit codes.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -18,16 +18,16 @@ use crate::{
     config::{self, Secret},
 };
 
-/// Where a daemon listens of which nothing is known.
+/// Default address of a daemon if nothing else names one.
 const USUAL: &str = "http://127.0.0.1:14355";
-/// From the first packet to an open connection.
+/// Time limit for opening a connection.
 const CONNECT: Duration = Duration::from_secs(10);
-/// Longest answer that is read whole.
+/// Maximum size of an answer that is read as a whole, in bytes.
 const LONGEST: u64 = 256 * 1024 * 1024;
-/// Pause before a stream that broke off is asked for again.
+/// Pause before a broken stream is requested again.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// Talks to one daemon.
+/// A client of one daemon.
 #[derive(Debug)]
 pub(in crate::cli) struct Client {
     base: String,
@@ -37,12 +37,12 @@ pub(in crate::cli) struct Client {
 
 type Response = ureq::http::Response<ureq::Body>;
 
-/// What a reader of a stream makes of an event.
+/// The decision of a stream's reader after an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
-    /// The next one, please.
+    /// Continue with the next event.
     On,
-    /// That was all.
+    /// Stop reading.
     Enough,
 }
 
@@ -54,7 +54,8 @@ fn key_in(file: &Path) -> CliResult<Secret> {
 }
 
 impl Client {
-    /// The daemon that the flags name, else the one that serves our root, else whoever listens at the usual address.
+    /// Selects the daemon that the flags name, else the one that serves our root, else the one at the default
+    /// address.
     pub(in crate::cli) fn new(flags: &ServerFlags, context: &Context) -> CliResult<Self> {
         let environment = context.environment();
         let named = flags.server.clone().or_else(|| environment.get("JRUN_CONDUCTOR_URL").map(str::to_owned));
@@ -74,7 +75,7 @@ impl Client {
         let of_environment = || environment.get("CONDUCTOR_API_KEY").map(Secret::new);
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            // A key is for whom it was given for.
+            // A redirect could pass the key on to another server.
             .max_redirects(0)
             .timeout_connect(Some(CONNECT))
             .user_agent(concat!("run-agent/", env!("CARGO_PKG_VERSION")))
@@ -87,13 +88,13 @@ impl Client {
         Ok(Self { base: base.trim_end_matches('/').to_owned(), key, agent })
     }
 
-    /// The same daemon, asked with another key.
+    /// Returns a client of the same daemon with another key.
     pub(in crate::cli) fn with_key(mut self, key: Secret) -> Self {
         self.key = Some(key);
         self
     }
 
-    /// Where the daemon is.
+    /// The address of the daemon.
     pub(in crate::cli) fn base(&self) -> &str {
         &self.base
     }
@@ -115,7 +116,8 @@ impl Client {
         })
     }
 
-    /// Follows a stream to its end, over restarts of the daemon too: it is asked for again from the last event on.
+    /// Follows a stream to its end. After a break, such as a restart of the daemon, requests the stream again from
+    /// the last event on.
     pub(super) fn follow(
         &self,
         path: &str,
@@ -129,14 +131,14 @@ impl Client {
                 request = request.header("Last-Event-ID", id);
             }
             let response = match request.call() {
-                // It has been followed before: the daemon is about to be there again.
+                // The stream has been open before, so the daemon is probably restarting.
                 Err(_) if last.is_some() => {
                     std::thread::sleep(AGAIN);
                     continue;
                 }
                 result => self.accepted(result)?,
             };
-            // "No content": there is nothing behind the last event.
+            // "No content": there is nothing after the last event.
             if response.status() == 204 {
                 return Ok(());
             }
@@ -158,7 +160,7 @@ impl Client {
     }
 
     fn url(&self, path: &str) -> String {
-        // What is asked for by a socket is on this machine, whatever it is called.
+        // A daemon behind a socket is on this machine, and its name does not matter.
         let base = if self.base.starts_with("unix:") { "http://localhost" } else { &self.base };
         format!("{base}{path}")
     }
@@ -174,7 +176,7 @@ impl Client {
         })
     }
 
-    /// An answer that is no refusal.
+    /// Returns the answer unless it is a refusal.
     fn accepted(&self, result: Result<Response, ureq::Error>) -> CliResult<Response> {
         let response = result.map_err(|e| {
             CliError::caused(Kind::Unreachable, format!("cannot reach the daemon at {}", self.base), e)
@@ -207,7 +209,7 @@ fn text(response: Response) -> CliResult<String> {
     Ok(text)
 }
 
-/// Gives a request the key.
+/// Adds the key to a request.
 trait Headers: Sized {
     fn headers(self, client: &Client) -> Self;
 }

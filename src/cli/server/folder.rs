@@ -1,7 +1,8 @@
-//! Where work that is submitted over HTTP goes: the folder that its agent works in, and the project.
+//! Chooses the destination of work submitted over HTTP: the folder that its agent works in, and the project.
 //!
-//! The caller's own folder means something only where the daemon sees the same files. The daemon says which file system
-//! it sees (`file_system` of its status); a caller that computes the same word shares it. Else the folder must be named.
+//! The caller's own folder is meaningful only if the daemon sees the same files. The daemon reports which file system
+//! it sees (`file_system` of its status). A caller that computes the same value shares it; otherwise the user must
+//! name the folder.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use crate::{
     tree::ids::ProjectId,
 };
 
-/// How many folders of one name get projects that are named after it.
+/// Maximum number of projects that are named after folders of one name.
 const SAME_NAME: u32 = 1000;
 
 /// The folders that a command line names.
@@ -26,25 +27,25 @@ pub(super) struct Named<'a> {
 }
 
 impl Named<'_> {
-    /// Whether none is named.
+    /// Returns true if no folder is named.
     pub(super) fn is_empty(&self) -> bool {
         self.cwd.or(self.project_root).is_none()
     }
 }
 
-/// Where work goes.
+/// The destination of work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Destination {
     pub(super) project: ProjectId,
     /// The folder that the agent works in.
     pub(super) cwd: PathBuf,
-    /// The home of the project, should it be new.
+    /// The home of the project, in case the project is new.
     home: PathBuf,
-    /// How the project was found.
+    /// The way in which the project was found.
     found: Found,
 }
 
-/// How a project was found.
+/// The way in which a project was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
     ByName,
@@ -52,7 +53,7 @@ enum Found {
 }
 
 impl Destination {
-    /// Finds it out. `project` is the one that is named or that the caller is in.
+    /// Resolves the destination. `project` is the named project or the one that the caller is in.
     pub(super) fn resolve(call: &Call<'_>, project: Option<ProjectId>, named: Named<'_>) -> CliResult<Self> {
         let there = Folders::of(call, named)?;
         let (project, found) = match project {
@@ -62,7 +63,7 @@ impl Destination {
         Ok(Self { project, cwd: there.cwd, home: there.home, found })
     }
 
-    /// The fields of a request.
+    /// The fields of a request that state the destination.
     pub(super) fn fields(&self) -> Vec<(&'static str, Value)> {
         let mut fields = vec![("cwd", json!(self.cwd)), ("project_root", json!(self.home))];
         if self.found == Found::ByFolder {
@@ -71,7 +72,8 @@ impl Destination {
         fields
     }
 
-    /// Whether the project was found by a folder that another project belongs to by now, which is taken up here.
+    /// Resolves a project that was found by folder again. Returns true if the folder belongs to another project by
+    /// now, and then adopts that project.
     pub(super) fn is_outdated(&mut self, call: &Call<'_>, named: Named<'_>) -> CliResult<bool> {
         if self.found == Found::ByName {
             return Ok(false);
@@ -90,7 +92,7 @@ struct Folders {
     sight: Sight,
 }
 
-/// Whether the daemon sees our files.
+/// States if the daemon sees the caller's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sight {
     Shared,
@@ -127,7 +129,7 @@ impl Folders {
         Ok(Self { cwd: cwd.to_owned(), home: home.to_owned(), sight: Sight::Foreign })
     }
 
-    /// The project whose home it is, else a free name for a new one.
+    /// Returns the project with this home, else a free name for a new project.
     fn project(&self, call: &Call<'_>) -> CliResult<ProjectId> {
         let home = self.resolved(&self.home)?;
         let answer = call.client.get("/api/projects")?;
@@ -144,7 +146,7 @@ impl Folders {
             taken.push(id);
         }
         let named = home.file_name().and_then(|name| ProjectId::from_name(&name.to_string_lossy()));
-        // Several projects may have been given one home by hand: the one that bears its name is meant.
+        // Several projects may have been given one home by hand: the project named after the folder takes precedence.
         let best = found.iter().find(|id| Some(*id) == named.as_ref()).or(found.first());
         if let Some(project) = best {
             return Ok(project.clone());
@@ -159,7 +161,7 @@ impl Folders {
         })
     }
 
-    /// A path without links, where they are ours to see.
+    /// Returns the path without links, if this process can see the path.
     fn resolved(&self, path: &Path) -> CliResult<PathBuf> {
         match self.sight {
             Sight::Shared => fsx::resolve(path).map_err(CliError::of_outside),
@@ -168,7 +170,7 @@ impl Folders {
     }
 }
 
-/// Whether the daemon sees the same files as we do. One of an older version does not say.
+/// Returns true if the daemon sees the same files as this process. A daemon of an older version does not report it.
 fn sees_our_files(call: &Call<'_>) -> CliResult<bool> {
     let status = call.client.get("/api/v1/status")?;
     Ok(status["file_system"].as_str().is_some_and(|there| file_system().as_deref() == Some(there)))

@@ -1,4 +1,4 @@
-//! `run-agent server job`: work for the daemon, one task or a file of them.
+//! `run-agent server job`: submits work to the daemon, one task or a file of them.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -27,10 +27,10 @@ use crate::{
     },
 };
 
-/// How often a project is looked up again whose name another folder has got meanwhile.
+/// Maximum number of lookups of a project whose name another folder keeps taking.
 const LOOKS: u32 = 100;
 
-/// What is done with work.
+/// Verbs for work.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Examples:
   run-agent server job submit --project my-project --agent claude --prompt 'Make the tests pass'
@@ -106,7 +106,7 @@ struct Line {
     depends_on: Vec<TaskId>,
 }
 
-/// Submits, or lists.
+/// Runs the verb.
 pub(super) fn run(verb: &Verb, call: &Call<'_>) -> CliResult<ExitCode> {
     match verb {
         Verb::Submit(args) => submit(args, call),
@@ -144,7 +144,7 @@ fn submit(args: &Submit, call: &Call<'_>) -> CliResult<ExitCode> {
         }
     }
     let started = match project {
-        // A task that is there works in its own folder, wherever the caller stands.
+        // A task that already exists works in its own folder, wherever the caller stands.
         Some(project)
             if args.attach_mode != "create" && named.is_empty() && is_there(call, &project, &id)? =>
         {
@@ -171,7 +171,7 @@ fn batch(args: &Batch, call: &Call<'_>) -> CliResult<ExitCode> {
     let bytes = fsx::read_outside(&args.file, MAX_RECORD).map_err(CliError::of_outside)?;
     let text = String::from_utf8_lossy(&bytes);
     let mut lines = Vec::new();
-    // All of it is understood before any of it is asked for.
+    // Every line is parsed before any task is submitted.
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         let line: Line = serde_json::from_str(line).map_err(|e| {
             let text = format!("line {number} of {} is not a valid task", args.file.display());
@@ -207,7 +207,7 @@ fn batch(args: &Batch, call: &Call<'_>) -> CliResult<ExitCode> {
     finished(call, &ended)
 }
 
-/// Submits a task to where work goes; a name that we made up for its project gives way to one that is taken.
+/// Submits a task to its destination. If the made-up name of its project is taken meanwhile, another one is chosen.
 fn post(call: &Call<'_>, there: &mut Destination, named: Named<'_>, mut body: Value) -> CliResult<Value> {
     let mut looks = 0;
     loop {
@@ -224,7 +224,7 @@ fn post(call: &Call<'_>, there: &mut Destination, named: Named<'_>, mut body: Va
     }
 }
 
-/// The task that an answer is about.
+/// Returns the task that an answer is about.
 fn accepted(started: &Value) -> CliResult<TaskRef> {
     let text = |key: &str| started[key].as_str().unwrap_or_default();
     Ok(TaskRef { project: text("project_id").parse()?, task: text("task_id").parse()? })
@@ -239,7 +239,7 @@ fn is_there(call: &Call<'_>, project: &ProjectId, task: &TaskId) -> CliResult<bo
     }
 }
 
-/// A name that nobody gave; the daemon refuses one that is taken.
+/// Generates a task id; the daemon refuses one that is taken.
 fn made_up(prompt: &str, call: &Call<'_>) -> TaskId {
     TaskId::generate(call.context.clock().now(), prompt)
 }
@@ -251,10 +251,10 @@ fn agent(named: Option<&str>, call: &Call<'_>) -> CliResult<String> {
     if let Some(agent) = &call.context.config()?.defaults.agent {
         return Ok(agent.clone());
     }
-    // The daemon's agents are meant: it may run elsewhere.
+    // The daemon's agents count, because the daemon may run elsewhere.
     let answer = call.client.get("/api/v1/agents")?;
     let told = answer["agents"].as_array().cloned().unwrap_or_default();
-    // A daemon of an earlier version tells only what is installed.
+    // A daemon of an earlier version reports only `installed`.
     let is = |agent: &Value, key: &str| agent[key] == true;
     let is_usable = |agent: &&Value| {
         if agent["usable"].is_boolean() { is(agent, "usable") } else { is(agent, "installed") }
@@ -292,7 +292,7 @@ fn said(call: &Call<'_>, started: &Value) -> CliResult<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints the answers of the tasks' last runs, or all about them.
+/// Prints the answers of the tasks' last runs, or everything about the tasks as JSON.
 fn finished(call: &Call<'_>, ended: &[Value]) -> CliResult<ExitCode> {
     if call.form == Form::Json {
         call.context.printer().json(&ended)?;

@@ -1,7 +1,7 @@
 //! `run-agent server`: the same verbs over HTTP, for a daemon that may be on another machine.
 //!
-//! The daemon is found by `_daemon/daemon.yaml` of the root unless `--server` names it. What it
-//! refuses ends with the exit code that the same refusal has without it.
+//! The daemon is found by `_daemon/daemon.yaml` of the root unless `--server` names it. A refusal by the daemon ends
+//! with the exit code that the same refusal has locally.
 
 mod bus;
 mod client;
@@ -23,7 +23,7 @@ use clap::Subcommand;
 use super::{context::Context, error::CliResult, flags::JsonFlag, print::Form};
 pub(super) use client::Client;
 
-/// Which daemon.
+/// Selects a daemon.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ServerFlags {
     /// Daemon to use: http://HOST:PORT or unix:/PATH [default: $JRUN_CONDUCTOR_URL, the daemon of the root, http://127.0.0.1:14355]
@@ -52,7 +52,7 @@ pub struct Args {
     verb: Verb,
 }
 
-/// `--json` of every verb below.
+/// The `--json` flag of every verb below.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 struct EveryJson {
     /// Print JSON, including errors
@@ -60,7 +60,7 @@ struct EveryJson {
     json: bool,
 }
 
-/// What is asked of the daemon.
+/// Verbs of a remote daemon.
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Show the daemon's version and its queued and running tasks
@@ -93,14 +93,14 @@ impl Args {
     }
 }
 
-/// What every verb works with.
+/// The context of every verb below `server`.
 struct Call<'a> {
     client: Client,
     context: &'a Context,
     form: Form,
 }
 
-/// Asks the daemon.
+/// Runs the verb.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let call = Call { client: Client::new(&args.flags, context)?, context, form: args.form() };
     match &args.verb {

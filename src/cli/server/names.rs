@@ -1,4 +1,4 @@
-//! Names as they stand on a command line, and in the path of a request.
+//! Names as spelled on a command line and in the path of a request.
 
 use super::Call;
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     tree::{ids::ProjectId, refs::TaskRef},
 };
 
-/// Which task.
+/// Names a task.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct TaskName {
     /// PROJECT/TASK, or a task id with --project
@@ -23,7 +23,7 @@ impl TaskName {
     }
 }
 
-/// A task by `PROJECT/TASK`, or by its id in a project that is named elsewhere.
+/// Parses a task: `PROJECT/TASK`, or an id alone whose project is given separately.
 pub(super) fn task(name: &str, project: Option<&ProjectId>, call: &Call<'_>) -> CliResult<TaskRef> {
     match name.split_once('/') {
         Some((project, task)) => Ok(TaskRef { project: project.parse()?, task: task.parse()? }),
@@ -31,7 +31,7 @@ pub(super) fn task(name: &str, project: Option<&ProjectId>, call: &Call<'_>) -> 
     }
 }
 
-/// The project that is named, else the one that we are in.
+/// Returns the named project, else the one that the caller is in.
 pub(super) fn project(named: Option<&ProjectId>, call: &Call<'_>) -> CliResult<ProjectId> {
     match (named, call.context.environment().get("JRUN_PROJECT_ID")) {
         (Some(project), _) => Ok(project.clone()),
@@ -41,17 +41,17 @@ pub(super) fn project(named: Option<&ProjectId>, call: &Call<'_>) -> CliResult<P
     }
 }
 
-/// `/api/v1/tasks/…` of a task.
+/// The path of a task, `/api/v1/tasks/…`.
 pub(super) fn task_path(task: &TaskRef) -> String {
     format!("/api/v1/tasks/{}?project_id={}", task.task, task.project)
 }
 
-/// `/api/projects/…` of a task.
+/// The path of a task below its project, `/api/projects/…`.
 pub(super) fn project_path(task: &TaskRef) -> String {
     format!("/api/projects/{}/tasks/{}", task.project, task.task)
 }
 
-/// A value of a query, escaped as RFC 3986 asks.
+/// Escapes a value of a query as RFC 3986 requires.
 pub(super) fn escaped(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()

@@ -1,4 +1,4 @@
-//! `run-agent server project`: projects on the other side.
+//! `run-agent server project`: projects of a remote daemon.
 
 use std::process::ExitCode;
 
@@ -18,7 +18,7 @@ use crate::{
     tree::ids::ProjectId,
 };
 
-/// What is asked about projects.
+/// Verbs for projects.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Examples:
   run-agent server project list
@@ -72,7 +72,7 @@ pub(super) enum Verb {
     },
 }
 
-/// Asks.
+/// Runs the verb.
 pub(super) fn run(verb: &Verb, call: &Call<'_>) -> CliResult<ExitCode> {
     let answer = match verb {
         Verb::List => return list(call),
@@ -128,7 +128,7 @@ pub(super) fn run(verb: &Verb, call: &Call<'_>) -> CliResult<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Checks an age; the daemon reads it.
+/// Checks an age and returns its text, which the daemon parses.
 fn age(text: &str) -> Result<String, String> {
     gc::age(text).map(|_| text.to_owned())
 }

@@ -1,4 +1,4 @@
-//! `run-agent server status`: what runs and waits there.
+//! `run-agent server status`: shows the queued and running tasks of a remote daemon.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Call, task};
 use crate::cli::{error::CliResult, print::Form};
 
-/// Says it.
+/// Prints the status.
 pub(super) fn run(call: &Call<'_>) -> CliResult<ExitCode> {
     let version = call.client.get("/api/v1/version")?;
     let tasks = call.client.get("/api/v1/tasks?status=queued,blocked,running")?;

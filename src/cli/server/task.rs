@@ -1,4 +1,4 @@
-//! `run-agent server task`: tasks on the other side.
+//! `run-agent server task`: tasks of a remote daemon.
 
 use std::process::ExitCode;
 
@@ -20,7 +20,7 @@ use crate::{
     tree::{ids::ProjectId, refs::TaskRef},
 };
 
-/// What is asked about tasks.
+/// Verbs for tasks.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Examples:
   run-agent server task list --project my-project
@@ -73,7 +73,7 @@ pub(super) enum Verb {
     },
 }
 
-/// Asks.
+/// Runs the verb.
 pub(super) fn run(verb: &Verb, call: &Call<'_>) -> CliResult<ExitCode> {
     match verb {
         Verb::List { project } => list(project.as_ref(), call),
@@ -122,7 +122,7 @@ fn list(project: Option<&ProjectId>, call: &Call<'_>) -> CliResult<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A table of tasks.
+/// Prints a table of tasks.
 pub(super) fn print(call: &Call<'_>, tasks: &[Value]) -> CliResult<()> {
     let mut table = Table::new(&["TASK", "STATUS", "AGENT", "RUNS", "LAST ACTIVITY", "WHY"]);
     for task in tasks {

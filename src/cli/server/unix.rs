@@ -1,4 +1,4 @@
-//! HTTP by a socket of the file system: `--server unix:/path`.
+//! HTTP over a Unix socket: `--server unix:/path`.
 
 use std::{
     io::{Read, Write},
@@ -15,7 +15,7 @@ use ureq::{
     },
 };
 
-/// An agent whose every connection goes to this socket.
+/// Builds an HTTP agent whose every connection goes to this socket.
 pub(super) fn agent(path: PathBuf, config: Config) -> Agent {
     Agent::with_parts(config, ToSocket(path), DefaultResolver::default())
 }
@@ -57,7 +57,7 @@ impl Transport for Socket {
     }
 
     fn is_open(&mut self) -> bool {
-        // Each request has a connection of its own: they cost nothing here.
+        // Each request opens its own connection, which is cheap on a socket.
         false
     }
 }

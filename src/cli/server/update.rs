@@ -16,12 +16,12 @@ use crate::cli::{
 };
 
 const PATH: &str = "/api/v1/admin/self-update";
-/// How often it is asked how far it is.
+/// Interval between two requests for the state of the update.
 const LOOK: Duration = Duration::from_millis(200);
-/// How long the daemon may be away.
+/// Maximum time that the daemon may be unreachable.
 const AWAY: Duration = Duration::from_mins(1);
 
-/// What about the update.
+/// Verbs for updates.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Examples:
   run-agent server update start --binary ./run-agent-new --wait
@@ -52,7 +52,7 @@ pub(super) enum Verb {
     Cancel,
 }
 
-/// Does it.
+/// Runs the verb.
 pub(super) fn run(verb: &Verb, call: &Call<'_>) -> CliResult<ExitCode> {
     let status = match verb {
         Verb::Status => call.client.get(PATH)?,
@@ -73,7 +73,7 @@ pub(super) fn run(verb: &Verb, call: &Call<'_>) -> CliResult<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Waits for the end of an update, during which the daemon may be away for a moment.
+/// Waits for the end of an update, during which the daemon may be unreachable for a moment.
 fn until_over(call: &Call<'_>) -> CliResult<Value> {
     let mut seen = Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! Waiting for tasks on the other side, and showing what they print meanwhile.
+//! Waits for tasks of a remote daemon and shows their output meanwhile.
 
 use std::{
     process::ExitCode,
@@ -13,21 +13,21 @@ use crate::{
     tree::refs::TaskRef,
 };
 
-/// How often to ask how a task stands.
+/// Interval between two requests for the state of a task.
 const LOOK: Duration = Duration::from_millis(500);
-/// How long a daemon that is being restarted may be away.
+/// Maximum time that a restarting daemon may be unreachable.
 const AWAY: Duration = Duration::from_mins(1);
 
-/// Where a line of a run goes.
+/// The destination of a run's lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum To {
-    /// It is what was asked for.
+    /// The lines are the requested output.
     Stdout,
-    /// It goes along with something else.
+    /// The lines accompany other output.
     Stderr,
 }
 
-/// Waits until all of these have ended; gives the last answer about each.
+/// Waits until all of these tasks have ended, and returns the last answer about each.
 pub(super) fn until_ended(
     call: &Call<'_>,
     tasks: &[TaskRef],
@@ -63,13 +63,13 @@ fn is_wanted(task: &Value) -> bool {
     matches!(task["status"].as_str(), Some("queued" | "blocked" | "running"))
 }
 
-/// The exit code that these tasks ended with: 0 if all were completed.
+/// Returns the exit code for these tasks: 0 if all are completed.
 pub(super) fn verdict(tasks: &[Value]) -> ExitCode {
     let completed = tasks.iter().all(|task| task["status"] == "completed");
     if completed { ExitCode::SUCCESS } else { ExitCode::from(Kind::Failed.code()) }
 }
 
-/// Shows what a run prints, line by line, to its end.
+/// Shows the output of a run line by line, to its end.
 pub(super) fn show_log(call: &Call<'_>, run: &str, to: To) -> CliResult<()> {
     let printer = call.context.printer();
     call.client.follow(&format!("/api/v1/runs/{run}/stream"), |event| {

@@ -25,7 +25,7 @@ pub(super) struct Args {
     timeout: Option<Duration>,
 }
 
-/// Waits.
+/// Waits for the tasks.
 pub(super) fn run(args: &Args, call: &Call<'_>) -> CliResult<ExitCode> {
     let name = |name: &String| names::task(name, args.project.as_ref(), call);
     let tasks = args.tasks.iter().map(name).collect::<CliResult<Vec<_>>>()?;

@@ -1,15 +1,15 @@
-//! Our part of a file that is somebody else's, between two lines that say so.
+//! Our block in a file that belongs to the user, between two marker lines.
 
-/// The line before our part.
+/// The line before our block.
 pub(super) const BEGIN: &str = "# >>> run-agent shell-setup >>>";
-/// The line behind it.
+/// The line after our block.
 pub(super) const END: &str = "# <<< run-agent shell-setup <<<";
 
-/// A file that has one of the two lines, or has them in the wrong order.
+/// A file that has only one of the two marker lines, or has them in the wrong order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Torn;
 
-/// The file with our part in it: where it was, else at the end.
+/// Returns the file with our block: in its old place, else at the end.
 pub(super) fn with(file: &[u8], part: &str) -> Result<Vec<u8>, Torn> {
     let block = format!("{BEGIN}\n{part}{END}\n");
     let (before, behind) = match place(file)? {
@@ -25,7 +25,7 @@ pub(super) fn with(file: &[u8], part: &str) -> Result<Vec<u8>, Torn> {
     Ok(new)
 }
 
-/// The file without our part.
+/// Returns the file without our block.
 pub(super) fn without(file: &[u8]) -> Result<Vec<u8>, Torn> {
     Ok(match place(file)? {
         Some((from, to)) => [&file[..from], &file[to..]].concat(),
@@ -33,7 +33,7 @@ pub(super) fn without(file: &[u8]) -> Result<Vec<u8>, Torn> {
     })
 }
 
-/// Where our part begins and ends.
+/// Returns the bounds of our block.
 fn place(file: &[u8]) -> Result<Option<(usize, usize)>, Torn> {
     let (mut begins, mut ends) = (Vec::new(), Vec::new());
     let mut at = 0;
@@ -64,10 +64,10 @@ mod tests {
             assert_eq!(without(&with_it).unwrap(), file.as_bytes());
             assert_eq!(without(file.as_bytes()).unwrap(), file.as_bytes());
         }
-        // A line without an end is ended, and its text stays.
+        // A last line without a newline gets one, and its text stays.
         let ended = with(b"last", "f\n").unwrap();
         assert_eq!(without(&ended).unwrap(), b"last\n");
-        // What stands behind our part stays behind it.
+        // Text behind our block stays behind it.
         let middle = format!("a\n{BEGIN}\nold\n{END}\nz\n");
         assert_eq!(
             with(middle.as_bytes(), "new\n").unwrap(),

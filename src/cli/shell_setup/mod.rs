@@ -1,4 +1,4 @@
-//! `run-agent shell-setup`: shell functions with the agents' names, so that who types `claude` is on the record.
+//! `run-agent shell-setup`: shell functions named after the agents, so that runs of a typed `claude` are recorded.
 
 mod block;
 mod shell;

@@ -1,4 +1,4 @@
-//! What each shell calls a function, and which file it reads when it starts.
+//! The syntax of functions and the start-up file of each shell.
 
 use std::{fmt::Write as _, path::PathBuf};
 
@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use crate::config::Environment;
 
-/// A shell that has functions.
+/// A supported shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Shell {
     Bash,
@@ -15,18 +15,18 @@ pub(super) enum Shell {
 }
 
 impl Shell {
-    /// The shell whose program this is.
+    /// Returns the shell with this program.
     pub(super) fn of_path(path: &str) -> Option<Self> {
         Self::from_str(path.rsplit('/').next()?, false).ok()
     }
 
-    /// A function for each agent.
+    /// Returns one function for each agent.
     pub(super) fn functions(self, agents: &[&str]) -> String {
         let mut text = String::new();
         for agent in agents {
-            // Writing to a String cannot fail.
+            // Writing to a `String` cannot fail.
             let _ = match self {
-                // `function` before it: the name is not taken for an alias then.
+                // The keyword `function` keeps the shell from expanding the name as an alias.
                 Self::Bash | Self::Zsh => write!(
                     text,
                     "function {agent} {{\n  if [ -z \"${{JRUN_ID:-}}\" ] && command -v run-agent >/dev/null 2>&1; then\n    \
@@ -42,7 +42,7 @@ impl Shell {
         text
     }
 
-    /// The file that an interactive shell reads.
+    /// Returns the file that an interactive shell reads at its start.
     pub(super) fn start_up_file(self, environment: &Environment) -> Option<PathBuf> {
         let home = environment.home()?;
         Some(match self {

@@ -1,4 +1,4 @@
-//! The verb itself: which shell, which file, and what is done to it.
+//! The verb itself: selects the shell and the file, and edits the file.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -17,7 +17,7 @@ use crate::{
     tree::TreeError,
 };
 
-/// The largest start-up file that is edited, in bytes.
+/// Maximum size of a start-up file that is edited, in bytes.
 const MAX_RC: u64 = 16 * 1024 * 1024;
 
 /// Flags of the verb.
@@ -53,7 +53,7 @@ enum Command {
     Uninstall(Which),
 }
 
-/// Which shell, and which agents.
+/// Selects the shell and the agents.
 #[derive(Debug, ClapArgs)]
 struct Which {
     /// Shell to set up [default: from $SHELL]
@@ -67,7 +67,7 @@ struct Which {
     agents: Vec<String>,
 }
 
-/// Prints, installs or takes out the functions.
+/// Prints, installs or removes the functions.
 pub(in super::super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let (Command::Print(which) | Command::Install(which) | Command::Uninstall(which)) = &args.command;
     let shell = which.shell(context)?;
@@ -105,7 +105,7 @@ impl Which {
         })
     }
 
-    /// The agents, each proven to be a plain word: they become text of a program.
+    /// Returns the agents, each checked to be a plain word, because the names become program text.
     fn names(&self) -> CliResult<Vec<&str>> {
         let plain = |name: &str| {
             name.starts_with(|c: char| c.is_ascii_alphabetic())
