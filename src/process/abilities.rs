@@ -1,4 +1,5 @@
-//! What this kernel, with these limits, lets us and the agents do: each tried where trying is harmless, else read.
+//! Reports which kernel features Conductor and the agents may use. Tries each feature if trying is harmless, else reads
+//! a setting.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -12,36 +13,36 @@ use rustix::{
 use super::cgroup::RunGroup;
 use crate::fsx;
 
-/// Something that a kernel may let us do.
+/// A kernel feature that may be missing or forbidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ability {
-    /// openat2(2), since 5.6, where no sandbox forbids it.
+    /// openat2(2), since 5.6, unless a sandbox forbids it.
     Openat2,
     /// pidfd_open(2), since 5.3.
     Pidfd,
-    /// A control group of version 2 may be made below our own.
+    /// A control group of version 2 may be created below our own.
     Cgroup,
-    /// An ordinary user may make user namespaces, which agents' own sandboxes are made of.
+    /// An unprivileged user may create user namespaces, which the agents' own sandboxes need.
     UserNamespaces,
-    /// One more inotify instance may be had.
+    /// One more inotify instance can be created.
     Inotify,
 }
 
-/// What there is.
+/// The kernel's release, features and limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Abilities {
     /// Release of the kernel: `6.18.1`.
     pub kernel: String,
-    /// What it lets us do.
+    /// The features that are available.
     pub all: BTreeSet<Ability>,
-    /// Most inotify watches of a user.
+    /// Largest number of inotify watches per user.
     pub max_user_watches: Option<u64>,
-    /// Most inotify instances of a user.
+    /// Largest number of inotify instances per user.
     pub max_user_instances: Option<u64>,
 }
 
 impl Abilities {
-    /// Looks.
+    /// Probes the kernel.
     #[must_use]
     pub fn look() -> Self {
         let (folder, resolve) = (OFlags::PATH | OFlags::CLOEXEC, ResolveFlags::BENEATH);
@@ -62,14 +63,15 @@ impl Abilities {
         }
     }
 
-    /// Whether this is among them.
+    /// Returns true if the feature is available.
     #[must_use]
     pub fn has(&self, ability: Ability) -> bool {
         self.all.contains(&ability)
     }
 }
 
-/// user_namespaces(7); the second is Debian's, the third Ubuntu's. Where there is no such file, nothing is forbidden.
+/// See user_namespaces(7). The second setting is Debian's, the third is Ubuntu's; a missing Debian or Ubuntu file
+/// forbids nothing.
 fn user_namespaces() -> bool {
     number("user/max_user_namespaces").is_some_and(|most| most > 0)
         && number("kernel/unprivileged_userns_clone") != Some(0)

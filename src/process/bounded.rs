@@ -1,4 +1,4 @@
-//! Runs a helper program to its end, but no longer than a deadline and with no more output than is wanted.
+//! Runs a helper program to its end, within a deadline and a limit on its output.
 
 use std::{
     io::{self, Read as _, Seek as _},
@@ -12,46 +12,46 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::command::{CommandSpec, Life};
 
-/// How often the size of the output is looked at.
+/// Period between two checks of the output's size.
 const LOOK: Duration = Duration::from_millis(50);
-/// So much of what it says on stderr is kept.
+/// Number of bytes of stderr that are kept.
 const WORDS: u64 = 64 * 1024;
 
-/// What a program may cost.
+/// Limits of a helper program.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// When it is ended.
+    /// The program is killed at this time.
     pub deadline: Instant,
-    /// Bytes on stdout.
+    /// Largest size of stdout, in bytes.
     pub output: u64,
-    /// Whether it goes on without us.
+    /// Lifetime of the program if this process is killed.
     pub life: Life,
 }
 
-/// A program that came to its end by itself.
+/// A program that ended by itself.
 #[derive(Debug)]
 pub struct Finished {
-    /// How it ended.
+    /// Its exit status.
     pub status: ExitStatus,
-    /// What it said on stderr, or the beginning of it.
+    /// The beginning of its stderr.
     pub words: String,
 }
 
-/// A program that did not.
+/// The reason why a program did not end by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum BoundedError {
-    /// It could not be started or waited for.
+    /// The program could not be started or waited for.
     #[error("cannot run {program}")]
     Start {
         /// The program.
         program: String,
-        /// What the kernel answered.
+        /// The kernel's error.
         source: io::Error,
     },
-    /// It took too long and was ended.
+    /// The program took too long and was killed.
     #[error("{0} took too long")]
     TimedOut(String),
-    /// It printed too much and was ended.
+    /// The program printed too much and was killed.
     #[error("{0} printed too much")]
     TooMuch(String),
 }
@@ -59,7 +59,8 @@ pub enum BoundedError {
 /// Runs a program whose standard output goes to `stdout`, a regular or nameless file.
 ///
 /// # Errors
-/// If it cannot be started, takes too long or prints too much; it is not there any more then.
+/// If the program cannot be started, takes too long or prints too much. It is killed and reaped before the error is
+/// returned.
 pub fn run(
     spec: &CommandSpec,
     stdin: &[u8],
@@ -75,7 +76,8 @@ pub fn run(
     let status = match wait(&mut child, stdout, bounds) {
         Ok(Waited::Ended(status)) => status,
         stopped => {
-            // Not reaped yet, so that the number is still its own; its group has what it has started.
+            // The program is not reaped yet, so its pid still belongs to it. Its group contains the processes that it
+            // has started.
             if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
                 let _ = kill_process_group(group, Signal::KILL);
             }
@@ -92,7 +94,7 @@ pub fn run(
     Ok(Finished { status, words: String::from_utf8_lossy(&words).into_owned() })
 }
 
-/// The same with its output in memory.
+/// Runs a program as [`run`] does, and returns its output in memory.
 ///
 /// # Errors
 /// As [`run`].
@@ -129,7 +131,7 @@ fn wait(child: &mut Child, stdout: &OwnedFd, bounds: Bounds) -> io::Result<Waite
     }
 }
 
-/// A file without a name that holds these bytes and is read from its beginning.
+/// Creates a nameless file that holds these bytes, positioned at its beginning.
 pub(super) fn nameless(bytes: &[u8]) -> io::Result<OwnedFd> {
     let fd = rustix::fs::memfd_create("run-agent", rustix::fs::MemfdFlags::CLOEXEC)?;
     let mut rest = bytes;
@@ -194,7 +196,7 @@ mod tests {
     #[test]
     fn what_it_has_started_ends_with_it() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        // The one in the middle stays, as the script of a program does that starts another.
+        // The intermediate shell stays alive, as it does for a script that starts another program.
         let script = format!("sh -c 'echo $$ > {}; exec sleep 100'; true", file.path().display());
         let late = output(&shell(&script), b"", bounds(500, 100));
         assert!(matches!(late, Err(BoundedError::TimedOut(_))), "{late:?}");

@@ -1,4 +1,4 @@
-//! `claim.json`: published once, so that a run happens once.
+//! `claim.json`: published once per run, so that a run happens once.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::{
     record::{self, Record, Spelling},
 };
 
-/// Who took the run.
+/// The kind of process that claimed the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ClaimBy {
@@ -23,42 +23,42 @@ pub enum ClaimBy {
     Driver,
 }
 
-/// What a run is that a driver claimed.
+/// The end that a driver gives to a run that it claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EndsAs {
-    /// Somebody cancelled it.
+    /// The run was cancelled.
     Stopped,
-    /// It could not be started.
+    /// The run could not be started.
     Failed,
 }
 
-/// The record that decides who runs a run: complete before it is visible, and never changed.
+/// The record that decides which process owns a run. It is complete before it becomes visible, and never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Claim {
     /// Format version; 1.
     pub version: u64,
-    /// Who took it.
+    /// The kind of process that claimed the run.
     pub by: ClaimBy,
-    /// The machine.
+    /// Name of the machine.
     pub host: String,
-    /// The boot of the machine: the process ids mean nothing on another.
+    /// Id of the machine's boot: the process ids have no meaning in another boot.
     pub boot_id: String,
-    /// The shim.
+    /// The shim, if a shim claimed the run.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub shim: Option<ProcessId>,
-    /// The agent's process: forked, and let go only after this file was there.
+    /// The agent's process: forked before this file is published, and allowed to exec only afterwards.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub agent: Option<ProcessId>,
     /// Folder of the agent's control group, where one could be made.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cgroup: Option<PathBuf>,
-    /// When.
+    /// Time of the claim.
     pub claimed_at: DateTime<Utc>,
-    /// What a driver makes of the run.
+    /// The end that a driver gives to the run.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ends_as: Option<EndsAs>,
-    /// Why a driver took it.
+    /// The reason for a driver's claim.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
 }
@@ -69,7 +69,7 @@ impl Record for Claim {
 }
 
 impl Claim {
-    /// The claim of a shim for the agent that it has forked.
+    /// Creates the claim of a shim for the agent process that it has forked.
     #[must_use]
     pub fn by_shim(agent: ProcessId, cgroup: Option<PathBuf>, now: DateTime<Utc>) -> Self {
         Self {
@@ -86,7 +86,7 @@ impl Claim {
         }
     }
 
-    /// The claim of a driver that wants the run never to start.
+    /// Creates the claim of a driver, which keeps the run from ever starting.
     #[must_use]
     pub fn by_driver(now: DateTime<Utc>, ends_as: EndsAs, reason: &str) -> Self {
         Self {
@@ -103,24 +103,24 @@ impl Claim {
         }
     }
 
-    /// Publishes the claim in a run's folder; the first one wins.
+    /// Publishes the claim in the run's folder. The first claim wins.
     ///
     /// # Errors
-    /// If the disk fails; nobody has the run then.
+    /// If the disk fails. The run is unclaimed then.
     pub fn publish(&self, root: &Root, run_dir: &RelPath) -> record::Result<Published> {
         let path = run_dir.join(names::run::CLAIM);
         Ok(root.publish(&path, &record::bytes(root, &path, self)?)?)
     }
 
-    /// Reads the claim of a run; `None` if nobody has it.
+    /// Reads the claim of a run; `None` if the run is unclaimed.
     ///
     /// # Errors
-    /// If the file is no claim.
+    /// If the file is not a claim.
     pub fn read(root: &Root, run_dir: &RelPath) -> record::Result<Option<Self>> {
         record::read(root, &run_dir.join(names::run::CLAIM))
     }
 
-    /// Whether the process ids of this claim mean something here and now.
+    /// Returns true if the process ids of this claim are valid on this machine and in this boot.
     #[must_use]
     pub fn is_of_this_boot(&self) -> bool {
         self.host == host() && self.boot_id == boot_id()

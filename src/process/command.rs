@@ -1,4 +1,4 @@
-//! The one place that starts programs, but for the agent itself, which only a shim starts.
+//! The only place that starts programs, except for the agent itself, which only a shim starts.
 #![expect(clippy::disallowed_methods, reason = "this is the door that the lint sends everybody else to")]
 
 use std::{
@@ -12,31 +12,31 @@ use std::{
 
 use super::sys;
 
-/// A program to start, with nothing inherited by accident.
+/// A program to start. It inherits nothing by accident.
 #[derive(Debug, Clone)]
 pub struct CommandSpec {
     /// The program.
     pub program: PathBuf,
     /// Its arguments.
     pub args: Vec<OsString>,
-    /// Its whole environment.
+    /// Its complete environment.
     pub env: BTreeMap<OsString, OsString>,
     /// Its working folder.
     pub cwd: Option<PathBuf>,
 }
 
-/// What becomes of a program when we are killed.
+/// The lifetime of a program if the process that started it is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Life {
-    /// It goes on to its end.
+    /// The program continues to its end.
     #[default]
     ItsOwn,
-    /// It ends with the thread that has started it.
+    /// The program is killed when the thread that started it ends.
     EndsWithUs,
 }
 
 impl CommandSpec {
-    /// Runs the program to its end, stdin closed, output collected.
+    /// Runs the program to its end with stdin closed, and collects its output.
     ///
     /// # Errors
     /// If it cannot be started.
@@ -44,7 +44,7 @@ impl CommandSpec {
         self.command().stdin(Stdio::null()).output()
     }
 
-    /// Starts the program for somebody else: with all its streams closed, in a process group of its own, and not waited for.
+    /// Starts the program with all its streams closed, in a process group of its own, and does not wait for it.
     ///
     /// # Errors
     /// If it cannot be started.
@@ -56,7 +56,7 @@ impl CommandSpec {
 
     /// Starts the program with `stdin` as its standard input and `stdout` as its standard output.
     ///
-    /// It is in a process group of its own: what is typed at our terminal is meant for us.
+    /// The program gets a process group of its own, so that keys typed at our terminal reach only us.
     pub(super) fn spawn_with_report(
         &self,
         stdin: OwnedFd,
@@ -67,13 +67,13 @@ impl CommandSpec {
         command.spawn()
     }
 
-    /// Becomes the program; returns only with the reason why it could not.
+    /// Replaces this process with the program. Returns only if that fails, with the reason.
     #[must_use]
     pub fn become_it(&self) -> io::Error {
         self.command().exec()
     }
 
-    /// Starts the program with all three of its streams given, in a process group of its own.
+    /// Starts the program with the three given streams, in a process group of its own.
     pub(super) fn spawn_quiet(
         &self,
         stdin: OwnedFd,

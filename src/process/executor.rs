@@ -1,5 +1,5 @@
-//! Where a shim is started. Only `local` exists; a batch system would stand beside it
-//! and could say `queued`, `running` or `gone`, but never that a run succeeded.
+//! An executor decides where a shim is started. Only `local` exists. A batch system could be added beside it and could
+//! report `queued`, `running` or `gone`, but never that a run succeeded.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use super::{
     spec::{LaunchSpec, ShimReport},
 };
 
-/// How long a shim may take to claim its run.
+/// Longest time that a shim may take to claim its run.
 pub const CLAIM_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Starts shims on this machine.
@@ -30,11 +30,11 @@ pub struct Local {
 }
 
 impl Local {
-    /// Starts a shim and waits for its report: when this returns the agent runs, or never will through this shim.
+    /// Starts a shim and waits for its report. When this returns, the agent runs, or this shim will never start it.
     ///
-    /// The shim gets ready, up to a durable claim, while `meanwhile` does what must be done before the agent's first
-    /// instruction: it has no leave to start the agent before that is over, or this process has ended.
-    /// The shim is not our child afterwards; it needs nobody.
+    /// The shim gets ready, up to a durable claim, while `meanwhile` does the work that must precede the agent's first
+    /// instruction. The shim starts the agent only after that work is done or this process has ended. Afterwards the
+    /// shim is not our child and depends on no other process.
     ///
     /// # Errors
     /// If the program cannot be started. A shim that died or hung is a [`ShimReport::Failed`].
@@ -54,7 +54,7 @@ impl Local {
         let (ours, theirs) = UnixStream::pair()?;
         let mut child = command.spawn_with_report(nameless(&serde_json::to_vec(spec)?)?, theirs.into())?;
         meanwhile();
-        // The leave. A shim that has ended by now has said why.
+        // Permits the shim to start the agent. A shim that has ended by now has reported the reason.
         let _ = ours.shutdown(Shutdown::Write);
         let report = read_line(ours, CLAIM_DEADLINE);
         // The process that we started ends as soon as it has forked the shim.

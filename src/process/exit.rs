@@ -1,4 +1,4 @@
-//! `exit.json`: written once, durably, by the shim: how the process really ended.
+//! `exit.json`: written once, durably, by the shim. It records how the agent's process ended.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -10,33 +10,33 @@ use crate::{
     record::{self, Record, Spelling},
 };
 
-/// Room that is reserved for it at the claim; a record is cut to fit.
+/// Space that is reserved for the record at the claim. A larger record is cut to fit.
 pub const RESERVED_BYTES: usize = 16 * 1024;
 
-/// How the process ended. Whether the work succeeded is another question:
-/// that takes the agent's own last event too.
+/// How the process ended. This does not decide if the work succeeded: the verdict also needs the agent's own last
+/// event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExitRecord {
     /// Format version; 1.
     pub version: u64,
-    /// The end itself.
+    /// How the process ended.
     #[serde(flatten)]
     pub end: ProcessEnd,
-    /// When the agent was let go; absent if it never was.
+    /// Time when the agent was allowed to exec; absent if it never was.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub started_at: Option<DateTime<Utc>>,
-    /// When the agent's process ended.
+    /// Time when the agent's process ended.
     pub ended_at: DateTime<Utc>,
-    /// Who asked for the end, if somebody did before it came.
+    /// The request to end the run, if one came before the end.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub stop: Option<StopRequest>,
-    /// What it used, it and those of its children that it waited for.
+    /// Resources used by the agent and by those of its children that it waited for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rusage: Option<ResourceUsage>,
-    /// Whether the kernel killed it for want of memory, and how that is known.
+    /// The evidence that the kernel killed the agent for lack of memory; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub out_of_memory: Option<String>,
-    /// Processes that the agent left behind when it ended by itself; they were ended.
+    /// Processes that the agent left behind when it ended by itself. The shim ended them.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub leftovers: Vec<Leftover>,
     /// Processes that even SIGKILL did not end in time.
@@ -48,23 +48,23 @@ pub struct ExitRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "end", rename_all = "snake_case")]
 pub enum ProcessEnd {
-    /// It exited.
+    /// The process exited.
     Exited {
         /// Exit code.
         exit_code: i32,
     },
-    /// A signal ended it.
+    /// A signal ended the process.
     Signaled {
         /// Number of the signal.
         signal: i32,
-        /// Whether it left a core.
+        /// True if the process left a core dump.
         core_dumped: bool,
     },
-    /// It was never started: the program could not be executed, or STOP was there before.
+    /// The process never started: the program could not be executed, or STOP was there before.
     NotStarted {
-        /// What failed.
+        /// The operation that failed, with the error.
         error: String,
-        /// What to do about it.
+        /// Advice on how to repair it.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         hint: Option<String>,
         /// The kernel's error number.
@@ -76,13 +76,13 @@ pub enum ProcessEnd {
 /// A request to end a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StopRequest {
-    /// Who asked.
+    /// The source of the request.
     pub by: StopBy,
-    /// When it was seen.
+    /// Time when the shim noticed the request.
     pub at: DateTime<Utc>,
 }
 
-/// Who asks for the end of a run.
+/// The source of a request to end a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StopBy {
@@ -92,15 +92,15 @@ pub enum StopBy {
     Inbox,
     /// A `usage_limit` command in the run's inbox: its agent waited out a usage limit, or an overload, by itself.
     UsageLimit,
-    /// Nothing on stdout or stderr for as long as is allowed.
+    /// No output on stdout or stderr for the longest time allowed.
     IdleTimeout,
-    /// The run took as long as is allowed.
+    /// The run took the longest time allowed.
     MaxRunTime,
-    /// A signal to the shim, for example when the machine goes down. Not a stop: the loop goes on.
+    /// A signal to the shim, for example when the machine shuts down. It does not stop the task: the loop goes on.
     Signal,
 }
 
-/// What a process used.
+/// Resources that a process used.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ResourceUsage {
     /// Seconds of processor time in the program.
@@ -116,7 +116,7 @@ pub struct ResourceUsage {
 pub struct Leftover {
     /// Process id.
     pub pid: i32,
-    /// Its name.
+    /// Name of the process.
     pub name: String,
 }
 
@@ -126,7 +126,7 @@ impl Record for ExitRecord {
 }
 
 impl ExitRecord {
-    /// The record of an end about which nothing else is known.
+    /// Creates a record of an end without any further facts.
     #[must_use]
     pub fn new(end: ProcessEnd, ended_at: DateTime<Utc>) -> Self {
         Self {
@@ -142,7 +142,7 @@ impl ExitRecord {
         }
     }
 
-    /// The bytes of the file, cut to the room that was reserved.
+    /// Returns the bytes of the file, cut to the reserved space.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut record = self.clone();
@@ -156,7 +156,7 @@ impl ExitRecord {
         }
     }
 
-    /// Cuts everything that has no bound of its own.
+    /// Halves every part of the record that has no fixed bound.
     fn halve(&mut self) {
         let cut = |text: &mut String| text.truncate(text.floor_char_boundary(text.len() / 2));
         self.leftovers.truncate(self.leftovers.len() / 2);
@@ -168,10 +168,10 @@ impl ExitRecord {
         }
     }
 
-    /// Reads the record of a run; `None` if it has not ended, or nobody saw its end.
+    /// Reads the record of a run; `None` if the run has not ended, or if no shim saw its end.
     ///
     /// # Errors
-    /// If the file is no such record.
+    /// If the file is not such a record.
     pub fn read(root: &Root, run_dir: &RelPath) -> record::Result<Option<Self>> {
         record::read(root, &run_dir.join(names::run::EXIT))
     }

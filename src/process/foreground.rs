@@ -1,9 +1,10 @@
-//! An agent at somebody's terminal: started by us in our own session and group, with our own streams, and accounted
-//! for as a shim does it: claim before exec, `run.lock` while it lives, `exit.json` at its end.
+//! Runs an agent at the user's terminal. This process starts it in its own session and process group, with its own
+//! streams. It keeps the same records as a shim: claim before exec, `run.lock` while the agent lives, `exit.json` at
+//! its end.
 //!
-//! What is typed reaches the agent from the terminal itself. What it leaves behind when it ends by
-//! itself stays, as it would behind a shell: whoever sits there may have sent it into the background. STOP ends that, too,
-//! by the runner's hand.
+//! Keys typed by the user reach the agent from the terminal directly. Processes that the agent leaves behind when it
+//! ends by itself stay, as they would in a shell, because the user may have sent them into the background. If STOP ends
+//! the agent, the runner ends these processes, too.
 
 use std::{
     collections::BTreeMap,
@@ -34,15 +35,15 @@ use crate::{
     names,
 };
 
-/// How often STOP is looked for.
+/// Period between two checks for STOP.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// What is run, and where it is accounted for.
+/// The program to run, and the run that records it.
 #[derive(Debug)]
 pub struct Foreground {
     /// Program (an absolute path) and arguments.
     pub argv: Vec<String>,
-    /// Its whole environment.
+    /// Its complete environment.
     pub env: BTreeMap<OsString, OsString>,
     /// Its working folder.
     pub cwd: PathBuf,
@@ -50,11 +51,11 @@ pub struct Foreground {
     pub dir: RelPath,
     /// A file whose existence asks for the end.
     pub stop_marker: RelPath,
-    /// From SIGTERM to SIGKILL.
+    /// Time between SIGTERM and SIGKILL.
     pub stop_grace: Duration,
 }
 
-/// An agent that has been claimed, and runs.
+/// A running agent whose run this process has claimed.
 #[derive(Debug)]
 pub struct Attended {
     /// The claim.
@@ -71,7 +72,7 @@ impl Foreground {
     /// Claims the run and starts its agent. This process must have one thread.
     ///
     /// # Errors
-    /// If nothing was claimed: the reason.
+    /// If the run was not claimed, with the reason.
     pub fn start(&self, root: &Root) -> Result<Attended, String> {
         let holder = holder("run-agent wrap");
         let lock = match root.try_lock(&self.dir.join(names::run::LOCK), &holder).map_err(text)? {
@@ -126,7 +127,7 @@ impl Foreground {
 }
 
 impl Attended {
-    /// Waits for the end of the agent and publishes it.
+    /// Waits for the agent's end and publishes it.
     ///
     /// # Errors
     /// If the end cannot be written.
@@ -141,7 +142,7 @@ impl Attended {
     }
 
     fn until_ended(&self, root: &Root, of: &Foreground) -> ExitRecord {
-        // Ours and not reaped: the number is still its own.
+        // The agent is our child and not reaped yet, so its pid still belongs to it.
         let handle = PidFd::open(self.agent);
         let mut stop: Option<(StopRequest, Instant)> = None;
         loop {
@@ -160,12 +161,12 @@ impl Attended {
                 _ => {}
             }
             let timeout = PollTimeout::try_from(LOOK).unwrap_or(PollTimeout::ZERO);
-            // Whatever ends the wait, everything is looked at again.
+            // Every event is checked again, regardless of the reason why the wait ended.
             let _ = poll(&mut [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)], timeout);
         }
     }
 
-    /// Passes on what was sent to us alone.
+    /// Passes on the signals that were sent to this process alone.
     fn pass_signals_on(&self, agent: Option<&PidFd>) {
         while let Ok(Some(info)) = self.signals.read_signal() {
             let signal = i32::try_from(info.ssi_signo).ok().and_then(|n| Signal::try_from(n).ok());
@@ -202,8 +203,9 @@ fn send(agent: Option<&PidFd>, signal: Signal) {
     }
 }
 
-/// What the agent is sent for a signal of ours. What is typed at the terminal it has heard itself; a hang-up it has not
-/// if we lead the session: the kernel tells that to the leader alone, and has SIGCONT follow.
+/// Returns the signals to send to the agent for a signal that this process received. The agent receives signals from
+/// keys at the terminal itself. It does not receive a hang-up if this process leads the session: the kernel sends
+/// SIGHUP to the leader only, followed by SIGCONT.
 fn passed_on(signal: Signal, code: i32) -> &'static [Signal] {
     // SI_KERNEL of sigaction(2).
     let typed = code == 0x80;
@@ -216,7 +218,7 @@ fn passed_on(signal: Signal, code: i32) -> &'static [Signal] {
     }
 }
 
-/// Holds back what would end us before our agent: Ctrl-C is meant for it.
+/// Blocks the signals that would end this process before its agent: Ctrl-C is meant for the agent.
 fn take_signals() -> nix::Result<SignalFd> {
     let taken = [Signal::SIGCHLD, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP];
     let taken = taken.into_iter().collect::<SigSet>();

@@ -1,4 +1,4 @@
-//! Which process, on which boot of which machine: a pid alone is reused and names nobody.
+//! Identifies a process by pid, start time, boot and machine, because pids are reused.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::fsx::{self, Holder};
 
-/// A process for ever: pids come again, a pid with its start time does not (within one boot).
+/// A unique process. A pid is reused, but the pair of pid and start time is unique within one boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ProcessId {
     /// Process id.
@@ -17,14 +17,14 @@ pub struct ProcessId {
     pub started: u64,
 }
 
-/// This process as the holder of a lock; `who` is what it calls itself.
+/// Returns this process as the holder of a lock. `who` is the name that the process gives itself.
 #[must_use]
 pub fn holder(who: &str) -> Holder {
     let me = ProcessId::current();
     Holder::process(who, me.pid, me.started)
 }
 
-/// What the kernel says of a process, from `/proc/<pid>/stat`.
+/// The kernel's facts about a process, from `/proc/<pid>/stat`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcStat {
     /// The process.
@@ -33,41 +33,43 @@ pub struct ProcStat {
     pub comm: String,
     /// `R`, `S`, `D`, `Z`, ….
     pub state: char,
-    /// Its parent.
+    /// Pid of its parent.
     pub parent: i32,
-    /// Its process group.
+    /// Id of its process group.
     pub group: i32,
-    /// The kernel's flags of it: `PF_…` in `include/linux/sched.h`.
+    /// Its kernel flags: `PF_…` in `include/linux/sched.h`.
     pub flags: u32,
-    /// Its threads.
+    /// Number of its threads.
     pub threads: u32,
-    /// How it ended, as wait(2) has it, while it waits to be reaped; 0 also where we may not know.
+    /// Its status in the form of wait(2), while it waits to be reaped. It is also 0 if this process may not read it.
     pub wait_status: i32,
 }
 
 impl ProcStat {
-    /// Looks at a process; `None` if there is none by that pid.
+    /// Reads the facts of a process; `None` if no process has that pid.
     #[must_use]
     pub fn of(pid: i32) -> Option<Self> {
         let bytes = fsx::read_outside(Path::new(&format!("/proc/{pid}/stat")), 4096).ok()?;
         Self::parse(&String::from_utf8_lossy(&bytes))
     }
 
-    /// Whether it has ended and only waits to be reaped; one whose first thread has ended goes on in the others.
+    /// Returns true if the process has ended and waits to be reaped. A process whose first thread has ended lives on in
+    /// its other threads.
     #[must_use]
     pub fn is_dead(&self) -> bool {
         matches!(self.state, 'Z' | 'X') && self.threads <= 1
     }
 
-    /// How a process ended that waits to be reaped, as wait(2) has it; `None` where we may not know.
+    /// Returns the status, in the form of wait(2), of a process that waits to be reaped; `None` if this process may not
+    /// read it.
     #[must_use]
     pub fn wait_status_of(id: ProcessId) -> Option<i32> {
-        // The kernel asks the same of who reads this link and of who is to see more than a 0.
+        // The kernel requires the same permission to read this link as to see the real status instead of 0.
         rustix::fs::readlink(format!("/proc/{}/ns/user", id.pid), Vec::new()).ok()?;
         Self::of(id.pid).filter(|stat| stat.id == id && stat.is_dead()).map(|stat| stat.wait_status)
     }
 
-    /// The name may hold spaces and parentheses: what counts stands behind the last `)`.
+    /// Parses the line. The name may contain spaces and parentheses, so the other fields start after the last `)`.
     fn parse(text: &str) -> Option<Self> {
         let open = text.find('(')?;
         let close = text.rfind(')')?;
@@ -97,32 +99,34 @@ impl ProcStat {
 }
 
 impl ProcessId {
-    /// This process.
+    /// Returns this process.
     #[must_use]
     pub fn current() -> Self {
         let pid = std::process::id().cast_signed();
         ProcStat::of(pid).map_or(Self { pid, started: 0 }, |s| s.id)
     }
 
-    /// Whether it is there and has not ended.
+    /// Returns true if the process exists and has not ended.
     #[must_use]
     pub fn is_alive(self) -> bool {
         ProcStat::of(self.pid).is_some_and(|s| s.id == self && !s.is_dead())
     }
 
-    /// Whether it is there and does not end this very moment, as one does that has been sent a SIGKILL.
+    /// Returns true if the process exists and is not about to end. A process that has received a SIGKILL is about to
+    /// end.
     #[must_use]
     pub fn goes_on(self) -> bool {
-        /// `PF_EXITING`: it is on its way out, and may still hold files.
+        /// `PF_EXITING`: the process is exiting, and may still hold files.
         const EXITING: u32 = 0x4;
         let status = fsx::read_outside(Path::new(&format!("/proc/{}/status", self.pid)), 16384);
         let killed = status.is_ok_and(|s| waits_for_sigkill(&String::from_utf8_lossy(&s)));
-        // Looked at last: from its SIGKILL until it ends one of the two is there.
+        // Read after the pending signals: between its SIGKILL and its end a process shows at least one of the two
+        // signs.
         let there = ProcStat::of(self.pid).filter(|s| s.id == self && !s.is_dead());
         there.is_some_and(|s| s.flags & EXITING == 0) && !killed
     }
 
-    /// The arguments that it was started with; empty if it is gone.
+    /// Returns the arguments that the process was started with; empty if it is gone.
     #[must_use]
     pub fn arguments(self) -> Vec<String> {
         let bytes = fsx::read_outside(Path::new(&format!("/proc/{}/cmdline", self.pid)), 2 << 20);
@@ -132,14 +136,14 @@ impl ProcessId {
     }
 }
 
-/// Whether the first thread of a process has a SIGKILL before it: `SigPnd` of proc_pid_status(5), bit 8.
+/// Returns true if a SIGKILL is pending for the first thread of a process: `SigPnd` of proc_pid_status(5), bit 8.
 fn waits_for_sigkill(status: &str) -> bool {
     const SIGKILL: u64 = 1 << (libc::SIGKILL - 1);
     let pending = status.lines().find_map(|line| line.strip_prefix("SigPnd:"));
     pending.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).is_some_and(|set| set & SIGKILL != 0)
 }
 
-/// The kernel's id of this boot: pids and start times of another boot mean nothing.
+/// Returns the kernel's id of this boot. Pids and start times of another boot are meaningless.
 #[must_use]
 pub fn boot_id() -> String {
     let path = Path::new("/proc/sys/kernel/random/boot_id");
@@ -147,14 +151,15 @@ pub fn boot_id() -> String {
         .map_or_else(|_| "unknown".to_owned(), |b| String::from_utf8_lossy(&b).trim().to_owned())
 }
 
-/// The name of this machine.
+/// Returns the name of this machine.
 #[must_use]
 pub fn host() -> String {
     nix::unistd::gethostname().map_or_else(|_| "unknown".to_owned(), |n| n.to_string_lossy().into_owned())
 }
 
-/// What this process sees under the paths of its file system, as a word: two processes that say the same see the same
-/// files. It is a digest of the boot, the mount namespace and the root folder. `None`: the kernel does not tell.
+/// Returns a word for this process's view of the file system. Two processes with the same word see the same files under
+/// the same paths. The word is a digest of the boot, the mount namespace and the root folder. `None` if the kernel does
+/// not reveal them.
 #[must_use]
 pub fn file_system() -> Option<String> {
     let boot = boot_id();
@@ -182,7 +187,7 @@ mod tests {
         assert_eq!((stat.threads, stat.wait_status), (1, 1280));
     }
 
-    /// A line of `/proc/<pid>/stat`, proc_pid_stat(5).
+    /// Builds a line of `/proc/<pid>/stat`, proc_pid_stat(5).
     fn stat(front: &str, threads: u32) -> String {
         let rest = "0 ".repeat(29);
         format!("{front} 7 42 42 0 -1 0 0 0 0 0 0 0 0 0 20 0 {threads} 0 12345 {rest}1280\n")

@@ -1,4 +1,4 @@
-//! Whether a run's processes are still there, seen from outside.
+//! Checks from outside if a run's processes are still alive.
 
 use super::{
     claim::{Claim, ClaimBy},
@@ -6,20 +6,20 @@ use super::{
     pidfd::PidFd,
 };
 
-/// What can be known of the processes that a claim names.
+/// The state of the processes that a claim names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Liveness {
-    /// The shim is there: it will say how the run ended.
+    /// The shim is alive and will record how the run ends.
     Shim(ProcessId),
-    /// Only the agent is there; its shim was killed.
+    /// Only the agent is alive. Its shim was killed.
     Agent(ProcessId),
-    /// Neither is there.
+    /// Both are gone.
     Gone,
-    /// The claim is of another machine: nobody here can say.
+    /// The claim is from another machine, so this machine cannot know.
     Elsewhere,
 }
 
-/// Looks at the processes that a claim names.
+/// Checks the processes that a claim names.
 #[must_use]
 pub fn of(claim: &Claim) -> Liveness {
     if claim.by == ClaimBy::Driver {
@@ -40,7 +40,7 @@ pub fn of(claim: &Claim) -> Liveness {
 }
 
 impl Liveness {
-    /// A handle on the process whose end is the next thing to happen; `None` if there is none here.
+    /// Returns a handle on the process whose end is expected next; `None` if there is none on this machine.
     #[must_use]
     pub fn handle(self) -> Option<PidFd> {
         match self {

@@ -1,8 +1,7 @@
-//! Processes: who they are, how they are started, watched over and ended.
+//! Processes: how they are identified, started, supervised and ended.
 //!
-//! The [`shim`] runs one agent and writes down how it ended; [`executor`] starts
-//! a shim; [`liveness`] and [`tree`] look at processes from outside. This module
-//! knows run folders (`claim.json`, `exit.json`), and nothing of projects or tasks.
+//! The [`shim`] runs one agent and records how it ended. [`executor`] starts a shim. [`liveness`] and [`tree`] examine
+//! processes from outside. This module knows run folders (`claim.json`, `exit.json`), but no projects or tasks.
 
 pub mod abilities;
 pub mod bounded;

@@ -1,4 +1,4 @@
-//! Words to the service manager that has started us, sd_notify(3): one datagram each.
+//! Messages to the service manager that started this process, sd_notify(3): one datagram each.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -12,20 +12,20 @@ use std::{
     time::Duration,
 };
 
-/// Variable with the address of the service manager's socket.
+/// Variable that holds the address of the service manager's socket.
 pub const SOCKET: &str = "NOTIFY_SOCKET";
 
 /// The service manager of a daemon.
 #[derive(Debug, Clone, Default)]
 pub struct Manager {
     socket: Option<OsString>,
-    /// How long it waits for a sign of life before it ends us.
+    /// Longest time between two signs of life. After it the service manager ends the daemon.
     pub watchdog: Option<Duration>,
 }
 
 impl Manager {
-    /// The one that the environment names, sd_watchdog_enabled(3). Signs of life are wanted of the process that it has
-    /// started, or that was left that one's place (`successor`).
+    /// Reads the service manager from the environment, sd_watchdog_enabled(3). The manager expects signs of life from
+    /// the process that it started, or from a process that took over the place of that process (`successor`).
     pub fn of(environment: impl Fn(&'static str) -> Option<OsString>, successor: bool) -> Self {
         let number = |name| environment(name)?.to_str()?.parse::<u64>().ok();
         let ours = successor || number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
@@ -33,14 +33,14 @@ impl Manager {
         Self { socket: environment(SOCKET), watchdog: watchdog.map(Duration::from_micros) }
     }
 
-    /// Tells it something.
+    /// Sends a message to the service manager.
     pub fn tell(&self, words: &str) {
         notify(self.socket.as_deref(), words);
     }
 }
 
-/// Tells the service manager at `socket` something, `READY=1` for example. One that cannot be reached is not told:
-/// nothing depends on it but what it shows.
+/// Sends a message to the service manager at `socket`, for example `READY=1`. A failure is only logged, because the
+/// message affects nothing but the manager's display.
 pub fn notify(socket: Option<&OsStr>, words: &str) {
     let Some(socket) = socket.filter(|s| !s.is_empty()) else { return };
     let address = match socket.as_bytes().split_first() {

@@ -1,4 +1,4 @@
-//! A handle on one process that cannot come to mean another: signals go through it, never to a bare pid.
+//! A handle on one process. It never refers to another process, so signals go through it and never to a bare pid.
 
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -13,7 +13,7 @@ use super::{
     sys,
 };
 
-/// A handle on a live process. Readable (poll, `AsyncFd`) when the process has ended.
+/// A handle on a live process. It becomes readable (poll, `AsyncFd`) when the process has ended.
 #[derive(Debug)]
 pub struct PidFd {
     fd: OwnedFd,
@@ -21,23 +21,23 @@ pub struct PidFd {
 }
 
 impl PidFd {
-    /// Takes hold of a process; `None` if it has ended, or its pid means another process now.
+    /// Opens a handle; `None` if the process has ended, or its pid now belongs to another process.
     #[must_use]
     pub fn open(id: ProcessId) -> Option<Self> {
         let pid = Pid::from_raw(id.pid)?;
-        // First the handle, then the look: what is seen afterwards is what the handle holds.
+        // The handle is opened before the process is checked, so that the check applies to the process in the handle.
         let fd = rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK).ok()?;
         let stat = ProcStat::of(id.pid)?;
         (stat.id == id && !stat.is_dead()).then_some(Self { fd, id })
     }
 
-    /// The process.
+    /// Returns the process.
     #[must_use]
     pub fn id(&self) -> ProcessId {
         self.id
     }
 
-    /// Sends a signal; a process that has ended by now is none the worse for it.
+    /// Sends a signal. A process that has already ended ignores it.
     pub fn send(&self, signal: Signal) {
         let signal = match signal {
             Signal::SIGKILL => rustix::process::Signal::KILL,
@@ -50,18 +50,18 @@ impl PidFd {
         let _ = rustix::process::pidfd_send_signal(&self.fd, signal);
     }
 
-    /// Whether the process has ended, without waiting.
+    /// Returns true if the process has ended. Does not block.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
         poll(&mut [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO).is_ok_and(|n| n > 0)
     }
 
-    /// Returns when the process has ended.
+    /// Waits until the process has ended.
     pub async fn ended(&self) {
         match sys::watch_readable(self.fd.as_fd()) {
             Ok(fd) => drop(fd.readable().await),
-            // No room in the reactor: the handle can still be asked.
+            // The reactor has no room for the handle, so poll it instead.
             Err(_) => {
                 while !self.has_ended() {
                     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -70,8 +70,8 @@ impl PidFd {
         }
     }
 
-    /// The wait status of a process that has ended, though it was no child of ours: known until it is
-    /// reaped, and afterwards on Linux 6.15 and later, pidfd_open(2) and `PIDFD_GET_INFO`.
+    /// Returns the wait status of a process that has ended, even if it was not our child. The status is known until the
+    /// process is reaped, and afterwards on Linux 6.15 and later: pidfd_open(2) and `PIDFD_GET_INFO`.
     #[must_use]
     pub fn exit_status(&self) -> Option<i32> {
         ProcStat::wait_status_of(self.id).or_else(|| sys::pidfd_exit_status(self.fd.as_fd()))

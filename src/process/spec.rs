@@ -1,4 +1,4 @@
-//! The launch spec tells a shim which program to run, with what limits. It travels in memory, never through the disk.
+//! The launch spec names the program that a shim runs, and its limits. It travels in memory, never through the disk.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fsx::RelPath;
 
-/// How an agent gets its standard input.
+/// The source of an agent's standard input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StdinPlan {
@@ -18,7 +18,7 @@ pub enum StdinPlan {
     Pump,
 }
 
-/// Everything a shim needs to run an agent. The agent's environment is the shim's own.
+/// Everything that a shim needs to run an agent. The agent inherits the shim's environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaunchSpec {
     /// Absolute path of the root.
@@ -35,20 +35,20 @@ pub struct LaunchSpec {
     pub stop_marker: RelPath,
     /// Longest time without output.
     pub idle_timeout: Option<Duration>,
-    /// Longest time at all.
+    /// Longest time of the whole run.
     pub max_run_time: Option<Duration>,
-    /// From SIGTERM to SIGKILL.
+    /// Time between SIGTERM and SIGKILL.
     pub stop_grace: Duration,
 }
 
-/// What a shim answers once, on its standard output, when the agent runs or never will.
+/// The shim's only answer, on its standard output, sent when the agent runs or never will.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ShimReport {
-    /// The claim is ours and the agent was let go, or its failure to start is in `exit.json`.
+    /// The shim has claimed the run. The agent was started, or its failure to start is recorded in `exit.json`.
     Claimed,
-    /// Somebody else had the run.
+    /// Another process has claimed the run.
     AlreadyClaimed,
-    /// Nothing was claimed: the reason.
+    /// Nothing was claimed; with the reason.
     Failed(String),
 }

@@ -1,5 +1,5 @@
-//! The few calls that have no safe wrapper: fork with a held exec, `wait4`, what is inherited by
-//! accident, the exit status behind a pidfd, and its registration with the reactor.
+//! The few calls that have no safe wrapper: fork with a held exec, `wait4`, handling of inherited state, the exit
+//! status behind a pidfd, and the registration of a descriptor with the reactor.
 #![expect(unsafe_code, reason = "the only file with unsafe code: each block is one call")]
 
 use std::{
@@ -15,7 +15,7 @@ use std::{
 
 use tokio::io::{Interest, unix::AsyncFd};
 
-/// Everything that `execve` needs, made before the fork: behind it nothing may allocate.
+/// Everything that `execve` needs. It is built before the fork, because the child must not allocate.
 #[derive(Debug)]
 pub(super) struct ExecPlan {
     pub(super) program: CString,
@@ -28,33 +28,33 @@ pub(super) struct ExecPlan {
     pub(super) session: Session,
 }
 
-/// Whose session, and so whose terminal, a process has.
+/// The session of a process, which determines its terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Session {
-    /// One of its own, without a terminal.
+    /// A session of its own, without a terminal.
     Own,
-    /// That of whoever starts it.
+    /// The session of the process that starts it.
     Ours,
 }
 
-/// A forked process that waits for leave to exec. With our death it ends without having done anything;
-/// dropped, it has ended.
+/// A forked process that waits for the permission to exec. If this process dies, the held process ends without having
+/// done anything. Dropping it ends the process, too.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) pid: i32,
-    /// `None` once leave was given.
+    /// `None` after the permission was given.
     go: Option<OwnedFd>,
     failure: OwnedFd,
 }
 
-/// Why a held process could not become the program.
+/// The reason why a held process could not become the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ExecFailure {
     pub(super) stage: ExecStage,
     pub(super) errno: i32,
 }
 
-/// Where it failed.
+/// The operation that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ExecStage {
     /// Entering the working folder.
@@ -63,14 +63,14 @@ pub(super) enum ExecStage {
     Exec,
 }
 
-/// What came of asking for a child that has ended.
+/// Result of looking for a child that has ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Reap {
-    /// This one has, and is reaped.
+    /// This child has ended, and is reaped.
     Ended(Reaped),
-    /// There are children, and none of them has.
+    /// There are children, but none has ended.
     NoneYet,
-    /// There is no child, and so nothing below us: whoever loses its parent becomes a subreaper's child.
+    /// There is no child, and so no process below us: a process that loses its parent becomes a child of its subreaper.
     NoChild,
 }
 
@@ -78,7 +78,7 @@ pub(super) enum Reap {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reaped {
     pub(super) pid: i32,
-    /// As wait(2) has it.
+    /// Its status in the form of wait(2).
     pub(super) status: i32,
     pub(super) user: Duration,
     pub(super) system: Duration,
@@ -92,7 +92,8 @@ const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 /// Size of a set of signals in the kernel.
 const SIGSET_BYTES: usize = 8;
 
-/// Forks a process that will become the program once it is [released](Held::release), into a control group if one is given.
+/// Forks a process that becomes the program after it is [released](Held::release), inside a control group if one is
+/// given.
 pub(super) fn fork_held(plan: &ExecPlan, group: Option<BorrowedFd<'_>>) -> io::Result<Held> {
     let (go_read, go_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     let (failure_read, failure_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
@@ -106,7 +107,7 @@ pub(super) fn fork_held(plan: &ExecPlan, group: Option<BorrowedFd<'_>>) -> io::R
     }
 }
 
-/// Forks; into a control group, if one is given: moving a process there later can take the kernel 10 ms.
+/// Forks, directly into a control group if one is given: moving a process there later can take the kernel 10 ms.
 ///
 /// # Safety
 /// The child may make async-signal-safe calls only: the C library does not know that it is another process.
@@ -136,7 +137,7 @@ fn child(plan: &ExecPlan, argv: &[*const c_char], envp: &[*const c_char], pipes:
     unsafe {
         libc::close(go_write);
         if libc::read(go_read, (&raw mut byte).cast(), 1) != 1 {
-            // Never an exit code: whoever looks through a pidfd would take it for the agent's.
+            // Not an exit code: a process that watches a pidfd would mistake it for the agent's.
             libc::kill(libc::getpid(), libc::SIGKILL);
         }
         if plan.session == Session::Own {
@@ -148,8 +149,8 @@ fn child(plan: &ExecPlan, argv: &[*const c_char], envp: &[*const c_char], pipes:
             libc::dup2(plan.stdin.as_raw_fd(), 0);
             libc::dup2(plan.stdout.as_raw_fd(), 1);
             libc::dup2(plan.stderr.as_raw_fd(), 2);
-            // Ignored and blocked signals would be inherited through exec. The kernel's own call, with
-            // its all-zero `SIG_DFL`: the C library refuses the two signals that it keeps for itself.
+            // Ignored and blocked signals would be inherited through exec. This uses the kernel's own call, with its
+            // all-zero `SIG_DFL`, because the C library refuses to change the two signals that it reserves for itself.
             let default = [0_u64; 8];
             for signal in 1..=64 {
                 libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), 0, SIGSET_BYTES);
@@ -167,9 +168,9 @@ fn child(plan: &ExecPlan, argv: &[*const c_char], envp: &[*const c_char], pipes:
 }
 
 impl Held {
-    /// Lets the process exec; returns when it has, or with the reason why it could not.
+    /// Lets the process exec. Returns after it has, or with the reason why it could not.
     ///
-    /// A process that somebody has killed meanwhile gives no reason: its end is reaped like any other.
+    /// A process that was killed in the meantime gives no reason: its end is reaped like any other.
     pub(super) fn release(mut self) -> Option<ExecFailure> {
         if let Some(go) = self.go.take() {
             let _ = rustix::io::write(&go, &[1]);
@@ -203,7 +204,7 @@ impl Drop for Held {
     }
 }
 
-/// Closes whatever whoever started us forgot to close: it would be the agent's, too.
+/// Closes the descriptors that the parent process forgot to close, because the agent would inherit them, too.
 pub(super) fn close_inherited() {
     // SAFETY: called before this process has opened anything, so that nothing of ours holds these descriptors.
     unsafe {
@@ -216,9 +217,9 @@ pub(super) fn close_inherited() {
     }
 }
 
-/// Takes over a descriptor that whoever was in this process before us has left open for us.
+/// Adopts a descriptor that the previous program in this process has left open for us.
 pub(super) fn adopt(number: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: the call reads a number; what it gives is new, and nobody else's.
+    // SAFETY: the call reads a number; the descriptor that it returns is new and has no other owner.
     let new = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) };
     if new < 0 {
         return Err(io::Error::last_os_error());
@@ -230,14 +231,14 @@ pub(super) fn adopt(number: RawFd) -> io::Result<OwnedFd> {
     })
 }
 
-/// Has the kernel end a program when the thread that starts it ends, also when it is killed.
+/// Makes the kernel kill a program when the thread that starts it ends, even if that thread is killed.
 pub(super) fn end_with_us(command: &mut Command) {
     let end = || Ok(rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?);
-    // SAFETY: between fork and exec, and makes one system call.
+    // SAFETY: the closure runs between fork and exec, and makes one system call.
     unsafe { command.pre_exec(end) };
 }
 
-/// Undoes an inherited "ignore SIGCHLD", with which no end of a child can be waited for, wait(2).
+/// Undoes an inherited "ignore SIGCHLD", because with it the end of a child cannot be waited for, wait(2).
 pub(super) fn heed_children() {
     // SAFETY: an all-zero sigaction is a valid value of that plain struct.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
@@ -250,7 +251,7 @@ pub(super) fn heed_children() {
     }
 }
 
-/// Goes on as a child of nobody: the process that was started ends here, successfully.
+/// Forks and continues in the child, without a parent. The process that was started exits here, successfully.
 pub(super) fn detach() -> io::Result<()> {
     // SAFETY: called at the start of a process with one thread; the parent ends at once.
     match unsafe { libc::fork() } {
@@ -261,7 +262,7 @@ pub(super) fn detach() -> io::Result<()> {
     }
 }
 
-/// Reaps one child that has ended, ours or adopted.
+/// Reaps one child that has ended, our own or an adopted one.
 pub(super) fn reap_any() -> Reap {
     let mut status = 0;
     // SAFETY: an all-zero rusage is a valid value of that plain struct.
@@ -287,7 +288,7 @@ fn duration(time: libc::timeval) -> Duration {
     Duration::from_secs(seconds) + Duration::from_micros(u64::try_from(time.tv_usec).unwrap_or(0))
 }
 
-/// The wait status of an ended process behind a pidfd, on Linux 6.15 and later.
+/// Returns the wait status of an ended process behind a pidfd, on Linux 6.15 and later.
 pub(super) fn pidfd_exit_status(fd: BorrowedFd<'_>) -> Option<i32> {
     // SAFETY: an all-zero pidfd_info is a valid value of that plain struct.
     let mut info: libc::pidfd_info = unsafe { std::mem::zeroed() };

@@ -1,4 +1,4 @@
-//! Trees of processes: everything below one process, but for the shims of other runs and what is below those.
+//! Trees of processes: all processes below one process, except the shims of other runs and their trees.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -14,32 +14,32 @@ use super::{
 };
 use crate::fsx::{Durability, RelPath, Root};
 
-/// The name that a shim gives itself; with it the rare look at a command line is enough.
+/// The name that a shim gives itself. Command lines are read only for processes with this name.
 pub const SHIM_NAME: &str = "conductor-shim";
 
-/// What is below a shim.
+/// The processes below a shim.
 #[derive(Debug)]
 pub struct Below<'a> {
     /// The live processes of its run, parents first.
     pub own: Vec<&'a ProcStat>,
-    /// The shims of other runs and all below them: neither signalled nor waited for.
+    /// The shims of other runs and all processes below them. They are neither signalled nor waited for.
     pub others: HashSet<i32>,
 }
 
-/// All processes that were there at one moment.
+/// All processes that existed at one moment.
 #[derive(Debug)]
 pub struct ProcTable {
     all: Vec<ProcStat>,
 }
 
 impl ProcTable {
-    /// No process.
+    /// Creates a table without processes.
     #[must_use]
     pub fn empty() -> Self {
         Self { all: Vec::new() }
     }
 
-    /// Reads `/proc`.
+    /// Reads all processes from `/proc`.
     #[must_use]
     pub fn snapshot() -> Self {
         let Ok(proc) = Root::open(Path::new("/proc"), Durability::Never) else {
@@ -50,7 +50,7 @@ impl ProcTable {
         Self { all: pids.filter_map(ProcStat::of).collect() }
     }
 
-    /// The processes below `top`.
+    /// Returns the processes below `top`.
     #[must_use]
     pub fn below(&self, top: i32) -> Below<'_> {
         let mut children: HashMap<i32, Vec<&ProcStat>> = HashMap::new();
@@ -72,7 +72,7 @@ impl ProcTable {
         below
     }
 
-    /// A process and what is below it, as far as that is its own; nothing if it has ended.
+    /// Returns a process and the processes below it that belong to the same run; empty if it has ended.
     #[must_use]
     pub fn tree_of(&self, top: ProcessId) -> Vec<&ProcStat> {
         let Some(found) = self.all.iter().find(|s| s.id == top && !s.is_dead()) else { return Vec::new() };
@@ -81,7 +81,7 @@ impl ProcTable {
         tree
     }
 
-    /// The live processes that say by their environment which run they belong to, shims left out.
+    /// Returns the live processes whose environment names a run, with that run. Shims are excluded.
     #[must_use]
     pub fn runs(&self) -> Vec<(String, ProcessId)> {
         let of = |s: &ProcStat| {
@@ -98,7 +98,7 @@ impl ProcTable {
             .collect()
     }
 
-    /// The live processes whose environment says that they belong to a run: how they are found without their shim.
+    /// Returns the live processes whose environment names this run. It finds them without their shim.
     #[must_use]
     pub fn of_run(&self, run_id: &str) -> Vec<&ProcStat> {
         let mark = format!("JRUN_ID={run_id}").into_bytes();
@@ -127,7 +127,7 @@ fn has_variable(pid: i32, mark: &[u8]) -> bool {
         .is_ok_and(|bytes| bytes.split(|b| *b == 0).any(|variable| variable == mark))
 }
 
-/// Whether a process is the shim that a run folder's claim names.
+/// Returns true if a process is the shim that a run folder's claim names.
 fn is_shim_of_a_run(stat: &ProcStat) -> bool {
     if stat.comm != SHIM_NAME || stat.is_dead() {
         return false;

@@ -13,10 +13,10 @@ use super::super::{
     command::{CommandSpec, Life},
 };
 
-/// So many bytes of lists are read.
+/// Largest size of a list that is read from git, in bytes.
 const LIST: u64 = 64 * 1024 * 1024;
 
-/// Settings of every call: nothing of the repository's own is started, nothing is synced, nothing comes from afar.
+/// Settings of every call: git starts no program that the repository configures, syncs nothing and fetches nothing.
 const SETTINGS: &[&str] = &[
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
@@ -42,39 +42,39 @@ const VARIABLES: &[(&str, &str)] = &[
     ("LC_ALL", "C"),
 ];
 
-/// Variables that are passed on: where programs are, whose settings hold, and where a repository ends.
+/// Variables that are passed on: where programs are, which settings apply, and where the search for a repository ends.
 const PASSED_ON: &[&str] = &["PATH", "HOME", "XDG_CONFIG_HOME", "GIT_CEILING_DIRECTORIES", "TMPDIR"];
 
-/// Why git did not answer.
+/// The reason why a call of git failed.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
-    /// It could not be started, took too long or printed too much.
+    /// Git could not be started, took too long or printed too much.
     #[error(transparent)]
     Bounded(BoundedError),
-    /// It refused.
+    /// Git refused.
     #[error("git {verb}: {words}")]
     Refused {
-        /// What was asked for.
+        /// The verb of the call.
         verb: String,
-        /// Its last words.
+        /// The last line of its error output.
         words: String,
     },
-    /// It said something that is not understood.
+    /// The output of git has an unknown form.
     #[error("cannot understand the output of git {0}")]
     Answer(&'static str),
-    /// There is no such program.
+    /// Git is not installed.
     #[error("git is not installed")]
     NotInstalled,
-    /// The folder in which it is to be called is gone.
+    /// The folder for the call does not exist any more.
     #[error("the folder {0} is not there any more")]
     FolderGone(String),
-    /// Our own files beside it.
+    /// An error in Conductor's own files for the call.
     #[error(transparent)]
     Fs(#[from] crate::fsx::FsError),
 }
 
 impl GitError {
-    /// Names what a start that failed lacks: the kernel says the same of a missing program and of a missing folder.
+    /// Tells a missing program from a missing folder, because the kernel returns the same error for both.
     fn of_call(error: BoundedError, folder: &Path) -> Self {
         match &error {
             BoundedError::Start { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
@@ -88,24 +88,25 @@ impl GitError {
         }
     }
 
-    /// Whether git was ended because it took too long.
+    /// Returns true if git was killed because it took too long.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Bounded(BoundedError::TimedOut(_)))
     }
 }
 
-/// What holds for several calls.
+/// Settings that several calls share.
 #[derive(Debug, Clone)]
 pub struct Setting {
     env: BTreeMap<OsString, OsString>,
     deadline: Instant,
-    /// Further settings: filters of the repository that are not to run.
+    /// Further git settings: they disable the filters of the repository.
     pub(super) more: Vec<String>,
 }
 
 impl Setting {
-    /// Calls that end by `deadline`; of `environment` only what git needs is passed on.
+    /// Creates a setting for calls that end by `deadline`. Only the variables that git needs are passed on from
+    /// `environment`.
     pub fn new<'a>(environment: impl Iterator<Item = (&'a OsStr, &'a OsStr)>, deadline: Instant) -> Self {
         let passed = |name: &OsStr| PASSED_ON.iter().any(|p| *p == name);
         let mut env: BTreeMap<OsString, OsString> = environment
@@ -116,20 +117,20 @@ impl Setting {
         Self { env, deadline, more: Vec::new() }
     }
 
-    /// The same with another variable.
+    /// Adds a variable.
     #[must_use]
     pub(super) fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.env.insert(name.into(), value.into());
         self
     }
 
-    /// The folders above which no repository is looked for.
+    /// Returns the folders above which git does not search for a repository.
     pub(super) fn ceilings(&self) -> impl Iterator<Item = std::path::PathBuf> {
         let value = self.env.get(OsStr::new("GIT_CEILING_DIRECTORIES"));
         value.map(std::env::split_paths).into_iter().flatten().filter(|p| p.is_absolute())
     }
 
-    /// Calls git, which may refuse.
+    /// Calls git. A refusal by git is not an error here.
     pub(super) fn try_call(
         &self,
         folder: &Path,
@@ -140,14 +141,14 @@ impl Setting {
         bounded::output(&self.command(folder, args), stdin, bounds).map_err(|e| GitError::of_call(e, folder))
     }
 
-    /// Calls git, and takes its answer.
+    /// Calls git and returns its output. A refusal is an error.
     pub(super) fn call(&self, folder: &Path, args: &[&str], stdin: &[u8]) -> Result<Vec<u8>, GitError> {
         let (finished, answer) = self.try_call(folder, args, stdin)?;
         accepted(args, &finished)?;
         Ok(answer)
     }
 
-    /// Calls git, whose answer goes to a file and may have `most` bytes.
+    /// Calls git and writes its output, at most `most` bytes, to a file.
     pub(super) fn call_to(
         &self,
         folder: &Path,
@@ -173,13 +174,13 @@ impl Setting {
     }
 }
 
-/// The oldest git that understands all that it is asked: `rev-parse --path-format`.
+/// The oldest version of git that supports every option used here: `rev-parse --path-format`.
 pub const OLDEST: (u32, u32) = (2, 31);
 
-/// The version of the git program: its words, and its first two numbers where it says them.
+/// Returns the version of the git program as text, with its first two numbers if it has any.
 ///
 /// # Errors
-/// [`GitError::NotInstalled`], or if it does not answer.
+/// [`GitError::NotInstalled`], or another error if git does not answer.
 pub fn version(setting: &Setting) -> Result<(String, Option<(u32, u32)>), GitError> {
     let answer = setting.call(Path::new("/"), &["version"], b"")?;
     let words = String::from_utf8_lossy(&answer).trim().trim_start_matches("git version ").to_owned();
@@ -187,13 +188,13 @@ pub fn version(setting: &Setting) -> Result<(String, Option<(u32, u32)>), GitErr
     Ok((words, numbers))
 }
 
-/// (2, 39) of "2.39.5 (Apple Git-154)".
+/// Returns (2, 39) for "2.39.5 (Apple Git-154)".
 fn numbers(version: &str) -> Option<(u32, u32)> {
     let mut parts = version.split(|c: char| !c.is_ascii_digit());
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-/// What git says when it refuses, as an error.
+/// Returns an error with git's own message if git refused.
 pub(super) fn accepted(args: &[&str], finished: &Finished) -> Result<(), GitError> {
     if finished.status.success() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What lies between two snapshots, and where their objects are kept.
+//! Compares two snapshots and manages the folder that keeps their objects.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -12,23 +12,23 @@ use super::{
 };
 use crate::fsx::{RelPath, Root};
 
-/// A folder of ours in which an index and objects are made.
+/// A folder of Conductor in which git creates an index and objects.
 #[derive(Debug)]
 pub struct Store<'a> {
     root: &'a Root,
     folder: RelPath,
-    /// Where further objects are: of an earlier snapshot.
+    /// A folder with the objects of an earlier snapshot.
     more: Option<PathBuf>,
 }
 
 impl<'a> Store<'a> {
-    /// A store in `folder`, which need not be there yet.
+    /// Creates a store in `folder`, which need not exist yet.
     #[must_use]
     pub fn new(root: &'a Root, folder: RelPath) -> Self {
         Self { root, folder, more: None }
     }
 
-    /// The same, knowing the objects of another store too.
+    /// Makes the objects of another store readable, too.
     #[must_use]
     pub fn knowing(self, other: &Store<'_>) -> Self {
         Self { more: Some(other.root.absolute(&other.objects())), ..self }
@@ -42,17 +42,18 @@ impl<'a> Store<'a> {
         self.folder.join("index")
     }
 
-    /// Makes the folders, and an index that is as the repository's is now.
+    /// Creates the folders and copies the repository's current index.
     pub(super) fn prepare(&self, repository: &Repository) -> Result<(), GitError> {
         self.root.ensure_passing_dir(&self.objects())?;
-        // With its time: a file that was changed in the same tick is known by that.
+        // The copy keeps the index's time. Git compares it with a file's time to detect a file that changed in the same
+        // tick.
         if !self.root.copy_in(&repository.git_dir.join("index"), &self.index())? {
             self.root.remove(&self.index())?;
         }
         Ok(())
     }
 
-    /// Calls that write here and nowhere else.
+    /// Returns a setting for calls that write only into this store.
     pub(super) fn setting(&self, setting: &Setting, repository: &Repository) -> Setting {
         let known = [Some(repository.objects.as_path()), self.more.as_deref()];
         let known: Vec<OsString> = known.into_iter().flatten().map(quoted).collect();
@@ -64,7 +65,7 @@ impl<'a> Store<'a> {
     }
 }
 
-/// A path in a list that is separated by colons; git(1) takes one in quotes as a C string.
+/// Spells a path for a colon-separated list; git(1) accepts a path in quotes as a C string.
 fn quoted(path: &Path) -> OsString {
     let bytes = path.as_os_str().as_bytes();
     if !bytes.contains(&b':') && !bytes.starts_with(b"\"") {
@@ -81,35 +82,35 @@ fn quoted(path: &Path) -> OsString {
     OsStr::from_bytes(&text).to_owned()
 }
 
-/// What was done to a file.
+/// The kind of change to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileChangeKind {
-    /// It is new.
+    /// The file is new.
     Added,
-    /// Its content, mode or kind is another.
+    /// Its content, mode or kind has changed.
     Modified,
-    /// It is gone.
+    /// The file is gone.
     Deleted,
-    /// It has another name, and maybe another content.
+    /// The file has a new name, and maybe a new content.
     Renamed,
 }
 
 /// A file that differs between two snapshots.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileChange {
-    /// Its path below the top of the work folder; bytes that are no UTF-8 are replaced.
+    /// Its path below the top of the work folder. Bytes that are not UTF-8 are replaced.
     pub path: String,
-    /// The path that it had before, if that is another.
+    /// Its earlier path, if that differs.
     pub old_path: Option<String>,
-    /// What was done to it.
+    /// The kind of change.
     pub kind: FileChangeKind,
-    /// Lines that came and went; `None` for a file that is no text.
+    /// Numbers of added and deleted lines; `None` for a file that is not text.
     pub lines: Option<(u64, u64)>,
 }
 
 const DIFF: [&str; 5] = ["diff-tree", "-r", "-M", "--no-ext-diff", "--no-textconv"];
 
-/// The files that differ between two trees.
+/// Returns the files that differ between two trees.
 ///
 /// # Errors
 /// If git refuses or takes too long.
@@ -124,7 +125,7 @@ pub fn changes(
     parse(&answer).ok_or(GitError::Answer("diff-tree"))
 }
 
-/// Writes the difference of two trees as a patch that `git apply` takes, of `most` bytes at most.
+/// Writes the difference of two trees as a patch for `git apply`, of at most `most` bytes.
 ///
 /// # Errors
 /// If git refuses or takes too long, or the patch is larger.
@@ -141,7 +142,7 @@ pub fn patch(
     store.setting(setting, repository).call_to(&repository.top, &args, to, most)
 }
 
-/// Understands `--raw --numstat -z`: first the kinds, then the lines, in the same order.
+/// Parses `--raw --numstat -z`: first the kinds, then the numbers of lines, in the same order.
 fn parse(answer: &[u8]) -> Option<Vec<FileChange>> {
     let mut fields = answer.split(|b| *b == 0).map(String::from_utf8_lossy).peekable();
     let mut files = Vec::new();

@@ -1,9 +1,10 @@
-//! What changed in a repository's work folder, asked of the `git` program without ever writing to the repository.
+//! Finds changes in a repository's work folder by calling the `git` program, without ever writing to the repository.
 //!
-//! A [`snapshot`] is a tree object of everything in the work folder that git would not ignore, committed or not.
-//! It is made in an index and an object folder of our own, with the repository's as its alternate. Every call has
-//! a deadline, runs no hook, filter, pager or monitor, asks nobody and fetches nothing. Of an object that is in the
-//! repository already git sets the time, as it does on every `git add`, so that it is not pruned; nothing else.
+//! A [`snapshot`] is a tree object of every file in the work folder that git does not ignore, committed or not. It is
+//! made in an index and an object folder of Conductor, with the repository's object folder as its alternate. Every call
+//! has a deadline, runs no hook, filter, pager or monitor, prompts for nothing and fetches nothing. There is one
+//! exception: if an object already exists in the repository, git updates the object's time, as every `git add` does, so
+//! that it is not pruned.
 
 mod call;
 mod compare;

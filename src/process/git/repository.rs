@@ -1,28 +1,28 @@
-//! Which repository a folder belongs to.
+//! Finds the repository that a folder belongs to.
 
 use std::path::{Path, PathBuf};
 
 use super::call::{GitError, Setting, accepted};
 
-/// A repository as it was found around a folder.
+/// The repository around a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repository {
     /// Top of its work folder.
     pub top: PathBuf,
-    /// Its own folder: that of the worktree, where there are several.
+    /// Its git folder; in a linked worktree the folder of that worktree.
     pub git_dir: PathBuf,
-    /// Where its objects are.
+    /// Folder of its objects.
     pub objects: PathBuf,
-    /// The commit that is checked out; none in a repository without commits.
+    /// The commit that is checked out; `None` in a repository without commits.
     pub head: Option<String>,
 }
 
-/// Whether there may be a repository around `folder`, seen without starting anything.
+/// Returns true if there may be a repository around `folder`. Starts no program.
 #[must_use]
 pub fn is_in_work_tree(folder: &Path, setting: &Setting) -> bool {
     let ceilings: Vec<PathBuf> = setting.ceilings().collect();
     for (n, at) in folder.ancestors().enumerate() {
-        // A ceiling is not looked into, unless one stands in it.
+        // The search does not enter a ceiling, unless it starts there.
         if n > 0 && ceilings.iter().any(|c| c == at) {
             return false;
         }
@@ -34,10 +34,10 @@ pub fn is_in_work_tree(folder: &Path, setting: &Setting) -> bool {
 }
 
 impl Repository {
-    /// Asks git for the repository around `folder`, and turns off the filters that it has configured.
+    /// Asks git for the repository around `folder`, and disables the filters that the repository configures.
     ///
     /// # Errors
-    /// If there is none with a work folder, or git refuses to look at it.
+    /// If there is no repository with a work folder, or git refuses to read it.
     pub fn find(folder: &Path, setting: &mut Setting) -> Result<Self, GitError> {
         const FIND: [&str; 7] = [
             "rev-parse",
@@ -61,17 +61,17 @@ impl Repository {
             accepted(&FIND, &finished)?;
             return Err(GitError::Answer("rev-parse"));
         };
-        // Without a commit it repeats the word, and refuses.
+        // Without a commit git repeats the word HEAD and fails.
         let head = lines.next().filter(|text| is_object_id(text)).map(str::to_owned);
         setting.more = filters.map_err(|_| GitError::Answer("config"))??;
         Ok(Self { top, git_dir, objects, head })
     }
 }
 
-/// Settings that keep the repository's filters from running: they are programs, and may write to it.
+/// Returns settings that disable the repository's filters: filters are programs and may write to the repository.
 fn filters(setting: &Setting, folder: &Path) -> Result<Vec<String>, GitError> {
     let wanted = ["config", "--null", "--name-only", "--get-regexp", "^filter\\..*\\.(clean|process)$"];
-    // It refuses where there is none.
+    // Git fails if no filter is configured.
     let (_, answer) = setting.try_call(folder, &wanted, b"")?;
     let names: std::collections::BTreeSet<&str> = answer
         .split(|b| *b == 0)

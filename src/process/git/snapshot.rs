@@ -1,4 +1,4 @@
-//! Everything in a work folder that git would not ignore, as one tree object.
+//! Takes a snapshot of a work folder: every file that git does not ignore, as one tree object.
 
 use std::{
     collections::HashMap,
@@ -13,23 +13,25 @@ use super::{
     repository::{Repository, is_object_id},
 };
 
-/// The largest file that is looked into, in bytes.
+/// Largest file that is read, in bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
-/// What may be looked into altogether.
+/// Largest total size of the files that are read, in bytes.
 const MAX_TOTAL: u64 = 256 * 1024 * 1024;
-/// How many files.
+/// Largest number of files that are read.
 const MAX_FILES: usize = 50_000;
 
-/// A work folder as it was at one time.
+/// The state of a work folder at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     /// The tree object.
     pub tree: String,
-    /// Files that stand in it as they were last committed, or not at all: too large, too many, or not readable.
+    /// Files that the tree holds as they were last committed, or not at all, because they are too large, too many, or
+    /// not readable.
     pub left_out: Vec<String>,
 }
 
-/// Takes a snapshot into `store`. What lies below `not_here` is passed over: our own tree grows meanwhile.
+/// Takes a snapshot into `store`. Skips the files below `not_here`, because Conductor's own tree grows during the
+/// snapshot.
 ///
 /// # Errors
 /// If git refuses or takes too long.
@@ -59,7 +61,7 @@ pub fn snapshot(
     }
 }
 
-/// The paths that differ from the index, each ended by NUL.
+/// The paths that differ from the index, each terminated by NUL.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Sorted {
     there: Vec<u8>,
@@ -72,7 +74,7 @@ impl Sorted {
         let mut sorted = Self::default();
         let (mut files, mut bytes) = (0, 0);
         let mut links = HashMap::new();
-        // A folder in which a repository of its own lies ends in a slash.
+        // A name that ends in a slash is a folder that contains another repository.
         for name in listed.split(|b| *b == 0).filter(|n| !n.is_empty() && !n.ends_with(b"/")) {
             let path = top.join(OsStr::from_bytes(name));
             if path.starts_with(not_here) {
@@ -102,7 +104,7 @@ impl Sorted {
     }
 }
 
-/// What stands at a path that git has listed.
+/// The state of a path that git has listed.
 enum Look {
     There(u64),
     Gone,
@@ -110,7 +112,7 @@ enum Look {
 }
 
 fn look(path: &Path, top: &Path, links: &mut HashMap<PathBuf, bool>) -> Look {
-    // What lies behind a link is not in the work folder, whatever the index says.
+    // A file behind a symbolic link is not in the work folder, regardless of the index.
     if path.parent().is_some_and(|folder| is_behind_link(folder, top, links)) {
         return Look::Gone;
     }
@@ -120,7 +122,7 @@ fn look(path: &Path, top: &Path, links: &mut HashMap<PathBuf, bool>) -> Look {
             Ok(()) => Look::There(meta.len()),
             Err(_) => Look::Closed,
         },
-        // Gone, or a pipe or device in its place.
+        // The file is gone, or a pipe or a device has replaced it.
         Ok(_) | Err(_) => Look::Gone,
     }
 }

@@ -1,4 +1,4 @@
-//! The place goes through exec(2): what was left open is named in a variable, and taken from it by the program that begins.
+//! Passes the place through exec(2): a variable names the descriptors that stay open, and the new program adopts them.
 
 use std::{
     ffi::{CString, OsStr, OsString},
@@ -22,10 +22,10 @@ use super::{
     Arrival, Handoff, Place, Wire,
 };
 
-/// Variable that says what was left open for the program that begins.
+/// Variable that names the descriptors left open for the new program.
 pub const VARIABLE: &str = "CONDUCTOR_HANDOFF";
 
-/// The variable's text.
+/// The content of the variable.
 #[derive(Debug, Serialize, Deserialize)]
 struct Left {
     listeners: Vec<RawFd>,
@@ -37,10 +37,10 @@ struct Left {
 }
 
 impl Handoff {
-    /// Takes what the variable's text names. The process is called after the program that it stands for.
+    /// Adopts the descriptors that the variable's text names. Names the process after `program`.
     ///
     /// # Errors
-    /// If the text is not understood, or names what is not open.
+    /// If the text cannot be parsed, or names a descriptor that is not open.
     pub fn take(text: &str, program: &OsStr) -> Result<Self, String> {
         let left: Left =
             serde_json::from_str(text).map_err(|e| format!("{VARIABLE} is not understood: {e}"))?;
@@ -55,10 +55,11 @@ impl Handoff {
         Ok(Self { place, arrival })
     }
 
-    /// Becomes the program in `file`, which is told to be `command.program`; returns only with the reason why it
-    /// could not, and with everything as it was. This process must have no other thread that starts programs.
+    /// Replaces this process with the program in `file`, with `command.program` as its own name. Returns only if that
+    /// fails, with the reason and with everything unchanged. This process must have no other thread that starts
+    /// programs.
     ///
-    /// Signals that ask for the end are held back until [`heed_signals`]: none is lost on the way.
+    /// Signals that ask for the end are blocked until [`heed_signals`], so that none is lost during the exec.
     #[must_use]
     pub fn exec(&self, file: &Path, command: &CommandSpec) -> io::Error {
         let guard = match &self.arrival {
@@ -97,12 +98,12 @@ impl Handoff {
     }
 }
 
-/// Lets signals through that [`Handoff::exec`] has held back, once somebody listens for them.
+/// Unblocks the signals that [`Handoff::exec`] has blocked. Call it after the handlers are installed.
 pub fn heed_signals() {
     hold_signals(SigmaskHow::SIG_UNBLOCK);
 }
 
-/// Our own program as it runs, even if its file is another one by now.
+/// Returns the program file that this process runs, even if another file has replaced it.
 #[must_use]
 pub fn own_image() -> PathBuf {
     let own = PathBuf::from("/proc/self/exe");

@@ -1,5 +1,5 @@
-//! `run-agent update-guard`, hidden: a small process of the old program that shares the daemon's place while the new one
-//! proves itself, and puts a daemon back if it does not.
+//! `run-agent update-guard` (hidden): a small process of the old program. It shares the daemon's place while the new
+//! program proves itself, and restores a daemon if the new program fails.
 
 use std::{
     collections::BTreeMap,
@@ -30,19 +30,19 @@ use crate::{
     process::{command::CommandSpec, notify, pidfd::PidFd, sys},
 };
 
-/// The verb, which is dispatched before any runtime is built.
+/// The verb. It is dispatched before any runtime is built.
 pub const VERB: &str = "update-guard";
 
-/// How long a daemon may take to come to its handing over, its drain included.
+/// Longest time until the daemon hands over, its drain included.
 const BEFORE: Duration = Duration::from_mins(1);
-/// How long a healthy successor may take to settle.
+/// Longest time for a healthy successor to settle.
 const SETTLE: Duration = Duration::from_secs(30);
-/// How often it is asked for its health, and everything else is looked at.
+/// Period between two health requests and checks of everything else.
 const LOOK: Duration = Duration::from_millis(20);
-/// How long a killed process may take to be gone.
+/// Longest time for a killed process to end.
 const GONE: Duration = Duration::from_secs(10);
 
-/// Guards: `arguments` are those of the daemon. Standard input is the wire to it.
+/// Runs the guard. `arguments` are the daemon's; standard input is the wire to the daemon.
 #[must_use]
 pub fn main(arguments: Vec<OsString>, environment: BTreeMap<OsString, OsString>) -> u8 {
     sys::heed_children();
@@ -78,13 +78,13 @@ impl Guard {
         let signals: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect();
         sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), None)?;
         let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
-        // The wire has a number of its own; a closed end is to be heard.
+        // The wire has a descriptor of its own. Stdin must not keep it open, so that a closed end is noticed.
         rustix::stdio::dup2_stdin(&null()?)?;
         let _ = nix::sys::prctl::set_name(c"run-agent-guard");
         let daemon = PidFd::open(watch.daemon);
         let command = CommandSpec { program: watch.program.clone(), args, env, cwd: None };
         let guard = Self { wire, place, watch, daemon, signals, command };
-        // Should the daemon die, the service manager is to see nobody die.
+        // Makes the guard the main process, so that the service manager sees no main process end if the daemon dies.
         guard.tell_manager(std::process::id());
         steps::at("guard-begun");
         guard.wire.say(&Word::Ready)?;
@@ -107,7 +107,7 @@ impl Guard {
                 Step::Stay(same) if same == stage => {}
                 Step::Stay(Stage::Settling) => {
                     steps::at("guard-healthy");
-                    // One that has closed the wire settles by itself.
+                    // A successor that has closed the wire settles by itself.
                     let _ = self.wire.say(&Word::Go);
                     (stage, deadline) = (Stage::Settling, Instant::now() + SETTLE);
                 }
@@ -119,7 +119,7 @@ impl Guard {
         }
     }
 
-    /// Waits until there is something to see, or for a moment.
+    /// Waits briefly for the next event, and returns it.
     fn look(&self, stage: Stage, deadline: Instant, health: &mut Health, closed: &mut bool) -> Option<Seen> {
         let left = deadline.saturating_duration_since(Instant::now());
         let timeout = PollTimeout::try_from(left.min(LOOK)).unwrap_or(PollTimeout::ZERO);
@@ -128,11 +128,11 @@ impl Guard {
             fds.extend(self.daemon.as_ref().map(|d| PollFd::new(d.as_fd(), PollFlags::POLLIN)));
             fds.extend((!*closed).then(|| PollFd::new(self.wire.as_fd(), PollFlags::POLLIN)));
             fds.extend(health.fd().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
-            // Whatever ends the wait, everything is looked at.
+            // Everything is checked, regardless of the reason why the wait ended.
             let _ = poll(&mut fds, timeout);
         }
         self.pass_signals_on();
-        // A last word is heard before an end.
+        // Read the wire first, so that the last word of a process is handled before its end.
         if !*closed {
             match self.wire.listen(Duration::ZERO) {
                 Ok(Heard::Word(word)) => return Some(Seen::Word(word)),
@@ -149,7 +149,7 @@ impl Guard {
         left.is_zero().then_some(Seen::Late)
     }
 
-    /// Who asks the service's main process to end means the daemon.
+    /// Passes signals on to the daemon, because a sender that signals the service's main process means the daemon.
     fn pass_signals_on(&self) {
         while let Ok(Some(info)) = self.signals.read_signal() {
             let signal = i32::try_from(info.ssi_signo).ok().and_then(|n| Signal::try_from(n).ok());
@@ -171,7 +171,7 @@ impl Guard {
         }
     }
 
-    /// Ends what is left of the daemon, and becomes one.
+    /// Kills the daemon if it still lives, and replaces this process with a daemon.
     fn take_over(self, why: &str) -> u8 {
         if let Some(daemon) = self.daemon.as_ref().filter(|d| !d.has_ended()) {
             daemon.send(Signal::SIGKILL);
@@ -182,7 +182,7 @@ impl Guard {
         }
         steps::at("guard-takes-over");
         let own = own_image();
-        // Where the successor has proven itself and stands installed, it is what is put back.
+        // If the successor has proven itself and is installed, the successor's program is restored.
         let file =
             if fsx::exists_outside(&self.watch.staged) { own.clone() } else { self.watch.program.clone() };
         let handoff = Handoff { place: self.place, arrival: Arrival::PutBack(why.to_owned()) };

@@ -1,4 +1,4 @@
-//! Whether a daemon answers: `GET /api/v1/health` at its own listener, without ever waiting for it.
+//! Checks if a daemon answers `GET /api/v1/health` at its own listener, without blocking on it.
 
 use std::{
     io::{ErrorKind, Read, Write},
@@ -7,24 +7,24 @@ use std::{
     time::Duration,
 };
 
-/// The kernel takes the connection, whether or not anybody accepts it.
+/// Timeout of a connect. The kernel completes the connection even if the daemon does not accept it.
 const CONNECT: Duration = Duration::from_millis(200);
-/// Longest beginning of an answer that is looked at.
+/// Largest part of an answer that is read.
 const LONGEST: usize = 4096;
 
-/// A question that may be under way.
+/// A health check that may have a request in progress.
 #[derive(Debug)]
 pub(super) struct Health {
     address: SocketAddr,
     asked: Option<(TcpStream, Vec<u8>)>,
 }
 
-/// What is known.
+/// Result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pulse {
-    /// It answers, and is ready.
+    /// The daemon answers, and is ready.
     Healthy,
-    /// Nothing yet, or no good answer.
+    /// No answer yet, or not a good one.
     NotYet,
 }
 
@@ -38,12 +38,12 @@ impl Health {
         Self { address, asked: None }
     }
 
-    /// What becomes readable when there is an answer.
+    /// Returns the descriptor that becomes readable when there is an answer.
     pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.asked.as_ref().map(|(stream, _)| stream.as_fd())
     }
 
-    /// Asks if nobody was asked, and looks whether there is an answer.
+    /// Sends a request if none is in progress, and checks for an answer.
     pub(super) fn look(&mut self) -> Pulse {
         let Some((mut stream, mut said)) = self.asked.take().or_else(|| self.ask()) else {
             return Pulse::NotYet;
@@ -52,7 +52,7 @@ impl Health {
         match stream.read(&mut more) {
             Ok(n @ 1..) => said.extend_from_slice(&more[..n]),
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-            // It has hung up; the next look asks anew.
+            // The daemon has closed the connection. The next check sends a new request.
             _ => return Pulse::NotYet,
         }
         let line = said.split(|b| *b == b'\n').next().filter(|line| line.len() < said.len());

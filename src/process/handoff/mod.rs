@@ -1,8 +1,8 @@
-//! A daemon's place, handed to another program without a gap: its listeners and its lock go through exec(2), in the
-//! same process, and a guard holds them meanwhile.
+//! Hands a daemon's place to another program without a gap. Its listeners and its lock pass through exec(2) in the same
+//! process, and a guard holds them, too, during that time.
 //!
-//! A descriptor is the open file, the open socket or the lock itself, whoever holds it: as long as one does, connections
-//! are queued by the kernel and nobody else becomes the daemon.
+//! Every copy of a descriptor refers to the same open file, socket or lock. As long as one process holds a copy, the
+//! kernel queues connections and no other process can become the daemon.
 
 mod exec;
 mod guard;
@@ -27,45 +27,45 @@ pub use guard::{VERB, main as guard};
 pub use start::{activated, start_guard};
 pub use wire::{Heard, Wire, Word};
 
-/// What makes a process the daemon.
+/// The descriptors that make a process the daemon.
 #[derive(Debug)]
 pub struct Place {
-    /// Where requests come in.
+    /// Sockets that accept requests.
     pub listeners: Vec<OwnedFd>,
     /// The lock of the root.
     pub lock: OwnedFd,
 }
 
-/// A place that was handed to us.
+/// A place that another process has handed to us.
 #[derive(Debug)]
 pub struct Handoff {
     /// The place.
     pub place: Place,
-    /// How we came by it.
+    /// The way in which the place was handed over.
     pub arrival: Arrival,
 }
 
-/// How a program came by its place.
+/// The way in which a program received its place.
 #[derive(Debug)]
 pub enum Arrival {
-    /// As the new one, which a guard watches until it has proven itself.
+    /// As the new program. A guard watches it until it has proven itself.
     OnTrial(Wire),
-    /// As the old one, put back: why.
+    /// As the old program, restored; with the reason.
     PutBack(String),
 }
 
-/// What a guard has to know.
+/// The facts that a guard needs.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Watch {
-    /// The daemon.
+    /// The daemon's process.
     pub daemon: ProcessId,
     /// The program that the daemon was started from.
     pub program: PathBuf,
-    /// Its successor until it has proven itself; gone from there when it has.
+    /// The successor's program until it has proven itself; afterwards the file is gone from this path.
     pub staged: PathBuf,
-    /// Where it is to answer.
+    /// Address at which the successor has to answer.
     pub address: SocketAddr,
-    /// How long it may take to.
+    /// Longest time until it answers.
     pub limit: Duration,
 }
 

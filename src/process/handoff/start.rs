@@ -1,4 +1,4 @@
-//! A guard is started, and sockets that a service manager has opened are taken.
+//! Starts a guard, and adopts the sockets that a service manager has opened.
 
 use std::{
     ffi::OsString,
@@ -17,13 +17,13 @@ use super::{
 
 /// The first descriptor that a service manager passes.
 const FIRST: RawFd = 3;
-/// How long a guard may take to begin.
+/// Longest time for a guard to begin.
 const BEGIN: Duration = Duration::from_secs(10);
 
-/// Starts a guard and gives it a share of the place. When this returns the daemon may end in any way: it is put back.
+/// Starts a guard and gives it a share of the place. After this returns, the guard restores the daemon however it ends.
 ///
 /// # Errors
-/// If it cannot be started, or does not begin in time.
+/// If the guard cannot be started, or does not begin in time.
 pub fn start_guard(command: &CommandSpec, place: &Place, watch: &Watch) -> io::Result<Wire> {
     let (ours, its) = Wire::pair()?;
     let verb = std::iter::once(VERB.into());
@@ -36,7 +36,7 @@ pub fn start_guard(command: &CommandSpec, place: &Place, watch: &Watch) -> io::R
     let (out, err) = (dup(std::io::stdout().as_fd())?, dup(std::io::stderr().as_fd())?);
     let mut child = spec.spawn_quiet(its.into_fd(), out, err, Life::ItsOwn)?;
     ours.send_with(&serde_json::to_vec(watch)?, &place.descriptors())?;
-    // What was started ends at once: the guard itself is nobody's child.
+    // The process that was started ends at once, because the guard detaches itself.
     child.wait()?;
     match ours.listen(BEGIN)? {
         Heard::Word(Word::Ready) => Ok(ours),
@@ -44,10 +44,10 @@ pub fn start_guard(command: &CommandSpec, place: &Place, watch: &Watch) -> io::R
     }
 }
 
-/// The sockets that a service manager has opened for this process, sd_listen_fds(3); empty if it has not.
+/// Returns the sockets that a service manager has opened for this process, sd_listen_fds(3); empty without any.
 ///
 /// # Errors
-/// If the variables name what is not open.
+/// If the variables name a descriptor that is not open.
 pub fn activated(environment: impl Fn(&'static str) -> Option<OsString>) -> io::Result<Vec<OwnedFd>> {
     let number = |name| environment(name)?.to_str()?.parse::<u32>().ok();
     let ours = number("LISTEN_PID") == Some(std::process::id());

@@ -1,29 +1,32 @@
-//! What a guard decides: a function of what it hears and sees, step by step, that ends with leaving or taking over.
+//! Decides a guard's next step from the current stage and the next event. The guard finally leaves or takes over.
 //!
-//! 1. Until the daemon says that it becomes the other program, its death is made good; its word that nothing comes of it is the end.
-//! 2. From then on the successor is asked for its health. If it dies, or is not healthy in time, it is undone.
-//! 3. Once it is healthy it is told so, and has to take its place for good. If it dies before it has, it is undone.
-//! 4. A successor that was asked to end has ended: nothing is put in its place.
+//! 1. Before the daemon announces the exec of the other program, its death leads to a restored daemon. If it
+//!    announces that there will be no successor, the guard leaves.
+//! 2. After the announcement the guard asks the successor for its health. If the successor dies, or is not healthy
+//!    in time, the update is undone.
+//! 3. The guard reports the success to a healthy successor, which then has to take its place for good. If it dies
+//!    before that, the update is undone.
+//! 4. A successor that was asked to end may end: nothing replaces it.
 
 use super::wire::Word;
 
-/// Where the guard stands.
+/// The guard's stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// The daemon is still itself.
+    /// The daemon still runs the old program.
     Before,
     /// The successor has begun.
     Trial,
-    /// It is healthy, and settles.
+    /// The successor is healthy, and settles.
     Settling,
 }
 
-/// What happened.
+/// An event that the guard noticed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Seen {
-    /// A word.
+    /// A word arrived on the wire.
     Word(Word),
-    /// Daemon or successor has ended: how.
+    /// The daemon or the successor has ended; with a description of the end.
     Ended(String),
     /// The successor is healthy.
     Healthy,
@@ -31,14 +34,14 @@ pub(super) enum Seen {
     Late,
 }
 
-/// What to do.
+/// The guard's next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Go on in this stage.
+    /// Continue in this stage.
     Stay(Stage),
-    /// It is over.
+    /// The guard is done.
     Leave,
-    /// Put a daemon back: why.
+    /// Restore a daemon; with the reason.
     TakeOver(String),
 }
 

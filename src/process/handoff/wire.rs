@@ -1,4 +1,4 @@
-//! What a daemon, its guard and its successor say to each other: one word per packet of a socket pair.
+//! The messages between a daemon, its guard and its successor: one word per packet of a socket pair.
 
 use std::{
     io::{self, IoSlice, IoSliceMut},
@@ -13,40 +13,40 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
 };
 
-/// The longest word.
+/// The longest word, in bytes.
 const LONGEST: usize = 64 * 1024;
-/// So many descriptors go with one.
+/// Largest number of descriptors that go with one packet.
 const DESCRIPTORS: usize = 16;
 
 /// One end of the socket pair.
 #[derive(Debug)]
 pub struct Wire(OwnedFd);
 
-/// What is said.
+/// A message on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Word {
     /// The guard has everything that it needs.
     Ready,
-    /// The daemon becomes the other program now.
+    /// The daemon now replaces itself with the other program.
     Exec,
     /// The guard has seen the successor answer.
     Go,
     /// The successor has taken its place for good.
     Done,
-    /// There will be no successor: whoever says this ends because it was told to, or goes on as it is.
+    /// There will be no successor: the sender ends because it was asked to, or goes on unchanged.
     Bye,
-    /// The successor cannot stay: why. It ends, and the old program is to be put back.
+    /// The successor cannot stay; with the reason. It ends, and the old program is to be restored.
     Undo(String),
 }
 
-/// What came of listening.
+/// Result of listening.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// This.
+    /// A word arrived.
     Word(Word),
-    /// The other end is closed: whoever had it is gone, or has become something else.
+    /// The other end is closed: its process has ended, or has become another program.
     Closed,
-    /// Nothing in time.
+    /// No word arrived in time.
     Nothing,
 }
 
@@ -75,10 +75,10 @@ impl Word {
 }
 
 impl Wire {
-    /// Both ends of a new one.
+    /// Creates a wire and returns both ends.
     ///
     /// # Errors
-    /// If there is no room for it.
+    /// If the kernel cannot create the sockets.
     pub(super) fn pair() -> io::Result<(Self, Self)> {
         let (family, kind) = (AddressFamily::UNIX, SocketType::SEQPACKET);
         let (one, other) = rustix::net::socketpair(family, kind, SocketFlags::CLOEXEC, None)?;
@@ -93,10 +93,10 @@ impl Wire {
         self.0
     }
 
-    /// Says a word.
+    /// Sends a word.
     ///
     /// # Errors
-    /// If nobody is at the other end.
+    /// If the other end is closed.
     pub fn say(&self, word: &Word) -> io::Result<()> {
         let mut text = word.spell();
         text.truncate(text.floor_char_boundary(LONGEST / 2));
@@ -104,10 +104,10 @@ impl Wire {
         Ok(())
     }
 
-    /// Waits for a word, at most `limit`.
+    /// Waits at most `limit` for a word.
     ///
     /// # Errors
-    /// If the socket fails, or what comes is no word.
+    /// If the socket fails, or the packet is not a known word.
     pub fn listen(&self, limit: Duration) -> io::Result<Heard> {
         let timeout = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
         match poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], timeout) {
@@ -125,7 +125,7 @@ impl Wire {
         Word::parse(text).map(Heard::Word).ok_or_else(unknown)
     }
 
-    /// Sends bytes, and descriptors with them.
+    /// Sends bytes together with descriptors.
     pub(super) fn send_with(&self, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
         let mut control = SendAncillaryBuffer::new(&mut space);
@@ -136,7 +136,7 @@ impl Wire {
         Ok(())
     }
 
-    /// Receives what [`Wire::send_with`] has sent.
+    /// Receives the bytes and descriptors that [`Wire::send_with`] has sent.
     pub(super) fn receive_with(&self) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);

@@ -1,53 +1,55 @@
-//! The stop ladder as a pure decision: SIGTERM, a grace, SIGKILL again and again until nothing is left.
+//! The stop ladder as a pure decision: SIGTERM, a grace period, then SIGKILL repeatedly until no process is left.
 //!
-//! 1. While the agent runs and nobody asked: nothing.
-//! 2. Asked to stop: SIGTERM to everything, then SIGKILL when the grace is over.
+//! 1. While the agent runs and no stop is requested: nothing.
+//! 2. A stop is requested: SIGTERM to every process, then SIGKILL after the grace period.
 //! 3. The agent ended by itself and left processes behind: the same, with at most a second of grace.
-//! 4. SIGKILL is repeated, since a process may fork faster than it is killed; after a second not so often any more.
-//! 5. What SIGKILL does not end within half a minute (a process stuck in the kernel) is reported as a survivor.
+//! 4. SIGKILL is repeated, since a process may fork faster than it is killed. After a second it is repeated less
+//!    often.
+//! 5. A process that SIGKILL does not end within half a minute (it is stuck in the kernel) is reported as a
+//!    survivor.
 
 use std::time::{Duration, Instant};
 
-/// From one round of SIGKILL to the next, at first.
+/// Time between two rounds of SIGKILL, at first.
 const ROUND: Duration = Duration::from_millis(20);
-/// The same once killing has lasted for [`FAST`]: what is left is stuck in the kernel.
+/// Time between two rounds after killing has lasted for [`FAST`]: the remaining processes are stuck in the kernel.
 const SLOW_ROUND: Duration = Duration::from_millis(500);
 const FAST: Duration = Duration::from_secs(1);
-/// How often a tree that was asked to end is looked at all the same: its end wakes the shim by SIGCHLD.
+/// Period between two checks of a tree that was asked to end. Its end also wakes the shim by SIGCHLD.
 const LOOK: Duration = Duration::from_millis(500);
-/// Grace of what an agent leaves behind.
+/// Grace period of processes that an agent left behind.
 const LEFTOVER_GRACE: Duration = Duration::from_secs(1);
-/// When to stop waiting for what cannot be killed.
+/// Time after which the shim stops waiting for processes that cannot be killed.
 const GIVE_UP: Duration = Duration::from_secs(30);
 
-/// Where the ending of a run stands.
+/// The stage of ending a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ladder {
-    /// Nobody asked.
+    /// No stop is requested.
     Running,
     /// SIGTERM was sent; SIGKILL follows at this time.
     Terminating { kill_at: Instant },
-    /// SIGKILL is being sent, until this time at the longest.
+    /// SIGKILL is sent repeatedly, at most until `give_up_at`.
     Killing { next_at: Instant, give_up_at: Instant },
 }
 
-/// What is there when the ladder is asked.
+/// The facts that the ladder decides on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Facts {
     pub(super) agent_ended: bool,
-    /// Live processes below the shim, other runs' trees left out; the agent counts.
+    /// Number of live processes below the shim, the agent included, the trees of other runs excluded.
     pub(super) processes: usize,
     pub(super) stop_asked: bool,
 }
 
-/// What is to be done now.
+/// The action to take now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Nothing; look again when something happens, at this time at the latest.
+    /// No action. Decide again at the next event, or at this time at the latest.
     Wait(Option<Instant>),
-    /// SIGTERM to everything.
+    /// Send SIGTERM to every process.
     Terminate,
-    /// SIGKILL to everything.
+    /// Send SIGKILL to every process.
     Kill,
     /// The run has ended.
     Finished,

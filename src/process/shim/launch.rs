@@ -1,4 +1,4 @@
-//! From the launch spec to a running agent: fork, claim, and only then exec.
+//! Starts an agent from a launch spec: fork, claim, and only then exec.
 
 use std::{
     ffi::CString,
@@ -36,48 +36,48 @@ use crate::{
     names,
 };
 
-/// How long another shim may hold the run's lock before it has claimed the run.
+/// Longest time for which another shim may hold the run's lock without having claimed the run.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The longest that a claimed run waits for the leave to start; its driver has less to do than that.
+/// Longest time that a claimed run waits for the permission to start. The driver's work takes less time.
 const LEAVE: Duration = Duration::from_secs(5);
 
-/// A run that this shim has claimed and whose agent was let go.
+/// A run that this shim has claimed, with its started agent.
 #[derive(Debug)]
 pub(super) struct Agent {
     pub(super) id: ProcessId,
     pub(super) files: RunFiles,
-    /// Its control group, where one could be made; gone before the end is published.
+    /// The agent's control group, if one could be created. It is removed before the end is published.
     pub(super) group: Option<RunGroup>,
     pub(super) started_at: chrono::DateTime<Utc>,
-    /// Where the signals wait that were held back since before the agent was there.
+    /// Delivers the signals that have been blocked since before the agent existed.
     pub(super) signals: SignalFd,
-    /// The end of the pipe that the shim writes, for an agent whose input is pumped.
+    /// The shim's end of the pipe to an agent whose input is pumped.
     pub(super) stdin: Option<OwnedFd>,
 }
 
-/// What came of a launch.
+/// Result of a launch.
 #[derive(Debug)]
 pub(super) enum Launched {
     /// The agent runs.
     Running(Agent),
-    /// The run is ours, and its agent never starts.
+    /// This shim owns the run, but its agent never starts.
     Never(RunEnd),
-    /// Somebody else has the run.
+    /// Another process owns the run.
     AlreadyClaimed,
 }
 
-/// Claims the run and starts its agent. From the claim on nothing fails without an `exit.json`.
+/// Claims the run and starts its agent. From the claim on, every failure is recorded in `exit.json`.
 pub(super) fn launch(spec: &LaunchSpec) -> Result<Launched, String> {
     let root = Root::open(&spec.root, Durability::Always).map_err(text)?;
     let dir = spec.run_dir.clone();
     let Some(lock) = take_lock(&root, &dir)? else { return Ok(Launched::AlreadyClaimed) };
     let (plan, stdin) = plan(spec, &root, &dir)?;
-    // The agent's end must not be missed: its signal waits from here on.
+    // Blocks SIGCHLD from here on, so that the agent's end cannot be missed.
     let signals = signals::take().map_err(text)?;
-    // In this order, so that the group is empty when it is dropped.
+    // Bound in this order, so that the held process is dropped first and the group is empty when it is dropped.
     let (group, held) = fork(&plan, &dir)?;
     drop(plan);
-    // Before the claim: a disk without room for the end has none for the run.
+    // Reserved before the claim, because a disk that is too full for the record is too full for the run.
     let reserved = root.reserve(&dir.join(names::run::EXIT), exit::RESERVED_BYTES).map_err(text)?;
     let id = ProcStat::of(held.pid).map(|s| s.id).ok_or("the forked process was gone at once")?;
     let cgroup = group.as_ref().map(|g| g.path().to_owned());
@@ -88,7 +88,7 @@ pub(super) fn launch(spec: &LaunchSpec) -> Result<Launched, String> {
     }
     let files = RunFiles { root, dir, reserved, lock };
     wait_for_leave();
-    // A look that fails here is repeated as soon as the agent runs.
+    // If this check fails, the shim repeats it as soon as the agent runs.
     if files.root.exists(&spec.stop_marker).unwrap_or(false) {
         return Ok(Launched::Never(stopped_before(files)));
     }
@@ -99,13 +99,14 @@ pub(super) fn launch(spec: &LaunchSpec) -> Result<Launched, String> {
     }
 }
 
-/// Waits until whoever started us has done what comes before the agent's first instruction: his end of our standard
-/// output is closed then, or he is gone. He does not hold us up for ever.
+/// Waits until the driver has finished the work that must precede the agent's first instruction. The driver then closes
+/// its end of our standard output, or has ended. The wait is limited, so that a slow driver cannot delay the run for
+/// ever.
 fn wait_for_leave() {
     let deadline = Instant::now() + LEAVE;
     let mut byte = [0];
     loop {
-        // Where our output is no socket, nobody is waited for.
+        // If standard output is not a socket, there is no driver to wait for.
         match rustix::net::recv(std::io::stdout().as_fd(), &mut byte, RecvFlags::DONTWAIT) {
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
             _ => return,
@@ -115,12 +116,12 @@ fn wait_for_leave() {
             return;
         }
         let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
-        // A failure is met again above, where the deadline ends it.
+        // A failure is repeated by the call above, where the deadline ends the loop.
         let _ = poll(&mut [PollFd::new(std::io::stdout().as_fd(), PollFlags::POLLIN)], timeout);
     }
 }
 
-/// Forks the agent's process, into a control group of its own where one may be made.
+/// Forks the agent's process, into a control group of its own if one may be created.
 fn fork(plan: &ExecPlan, dir: &RelPath) -> Result<(Option<RunGroup>, Held), String> {
     if let Some(group) = RunGroup::make(dir.name())
         && let Ok(held) = sys::fork_held(plan, Some(group.as_fd()))
@@ -130,13 +131,13 @@ fn fork(plan: &ExecPlan, dir: &RelPath) -> Result<(Option<RunGroup>, Held), Stri
     Ok((None, sys::fork_held(plan, None).map_err(text)?))
 }
 
-/// Takes `run.lock`; `None` if somebody has the run.
+/// Takes `run.lock`; `None` if another process has claimed the run.
 fn take_lock(root: &Root, dir: &RelPath) -> Result<Option<Lock>, String> {
     let holder = holder("shim");
     let patience = Instant::now() + PATIENCE;
     loop {
         let attempt = root.try_lock(&dir.join(names::run::LOCK), &holder).map_err(text)?;
-        // Under the lock, if it is ours: whoever had it before may have claimed the run and ended.
+        // Read after the attempt: an earlier holder of the lock may have claimed the run and ended.
         if Claim::read(root, dir).map_err(text)?.is_some() {
             return Ok(None);
         }
@@ -145,13 +146,13 @@ fn take_lock(root: &Root, dir: &RelPath) -> Result<Option<Lock>, String> {
             LockAttempt::Held(by) if Instant::now() >= patience => {
                 return Err(format!("another shim has the run's lock and does not claim the run: {by}"));
             }
-            // It claims in a moment, or fails and leaves the run to us.
+            // The holder claims the run in a moment, or fails and leaves it to us.
             LockAttempt::Held(_) => std::thread::sleep(Duration::from_millis(10)),
         }
     }
 }
 
-/// Opens the agent's files and makes everything that exec needs.
+/// Opens the agent's files and prepares everything that exec needs.
 fn plan(spec: &LaunchSpec, root: &Root, dir: &RelPath) -> Result<(ExecPlan, Option<OwnedFd>), String> {
     let c_string = |bytes: Vec<u8>| CString::new(bytes).map_err(|_| "a NUL byte in the command".to_owned());
     let argv = spec.argv.iter().map(|a| c_string(a.clone().into_bytes())).collect::<Result<Vec<_>, _>>()?;

@@ -1,4 +1,4 @@
-//! `log-times.jsonl`: which byte of the agent's output was there at what time, so that a replay has true timestamps.
+//! `log-times.jsonl`: which part of the agent's output existed at which time, so that a replay has true timestamps.
 
 use std::{
     fmt::Write as _,
@@ -14,14 +14,14 @@ use crate::{
     names,
 };
 
-/// Shortest time between two marks: an agent that floods its output costs a mark, not a wake-up per write.
+/// Shortest time between two marks, so that an agent that floods its output does not cause a wake-up per write.
 const RESOLUTION: Duration = Duration::from_millis(25);
 
-/// Notices growth of the agent's output and writes marks about it.
+/// Detects growth of the agent's output and writes marks about it.
 #[derive(Debug)]
 pub(super) struct LogTimes {
     streams: [Stream; 2],
-    /// `None` once the disk refused: marks are a help, and must not cost the run.
+    /// `None` after the disk refused a write: marks are only a help, and must not fail the run.
     out: Option<OwnedFd>,
     last_output: Instant,
     last_mark: Option<Instant>,
@@ -45,20 +45,21 @@ impl LogTimes {
         }
     }
 
-    /// Marks what has grown, unless the last mark was a moment ago.
+    /// Marks new output, unless the last mark is too recent.
     pub(super) fn mark(&mut self) {
         if self.muted_until().is_none() {
             self.last_mark();
         }
     }
 
-    /// Marks what has grown.
+    /// Marks new output.
     pub(super) fn last_mark(&mut self) {
         let mut lines = String::new();
         let time = rfc3339(Utc::now());
         for stream in &mut self.streams {
             let size = stream.file.as_ref().and_then(|f| f.size().ok()).unwrap_or(0);
-            // Smaller: the agent has cut its own file, as `> /dev/stdout` does; marks go on from there.
+            // A smaller size means that the agent has truncated its own file, as `> /dev/stdout` does. Marks continue
+            // from there.
             if size != stream.seen {
                 stream.seen = size;
                 let name = stream.name;
@@ -78,12 +79,12 @@ impl LogTimes {
         }
     }
 
-    /// When the agent last wrote something; when it began, if it has not.
+    /// Returns the time of the agent's last output, or of its start if there is none.
     pub(super) fn last_output(&self) -> Instant {
         self.last_output
     }
 
-    /// Until when growth is not looked at, if it was looked at a moment ago.
+    /// Returns the time until which growth is ignored, if a mark was written a moment ago.
     pub(super) fn muted_until(&self) -> Option<Instant> {
         self.last_mark.map(|at| at + RESOLUTION).filter(|until| *until > Instant::now())
     }

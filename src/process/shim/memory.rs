@@ -1,10 +1,10 @@
-//! Whether the kernel killed the agent for want of memory: a SIGKILL alone does not say who sent it.
+//! Finds out if the kernel killed the agent for lack of memory, because a SIGKILL does not show its sender.
 
 use std::path::{Path, PathBuf};
 
 use crate::fsx;
 
-/// The kernel's counter of out-of-memory kills that is nearest to the agent, as it stood when the agent began.
+/// The kernel's counter of out-of-memory kills that is nearest to the agent, with its value at the agent's start.
 #[derive(Debug)]
 pub(super) struct MemoryWatch {
     counter: PathBuf,
@@ -12,7 +12,7 @@ pub(super) struct MemoryWatch {
 }
 
 impl MemoryWatch {
-    /// Notes the counter of the agent's control group; where there is none, the machine's.
+    /// Reads the counter of the agent's control group, or the machine's if the group has none.
     pub(super) fn begin(agent: i32) -> Self {
         let groups = text(Path::new(&format!("/proc/{agent}/cgroup"))).unwrap_or_default();
         let of_group = counter_files(&groups).into_iter().find_map(|path| Some((count(&path)?, path)));
@@ -22,14 +22,15 @@ impl MemoryWatch {
         }
     }
 
-    /// How it is known that the kernel killed for memory since, if it did.
+    /// Returns the evidence that the kernel has killed a process for lack of memory since the start, if it did.
     pub(super) fn evidence(&self) -> Option<String> {
         let now = count(&self.counter)?;
         (now > self.before?).then(|| format!("oom_kill went up in {} during the run", self.counter.display()))
     }
 }
 
-/// Where the counter may be, nearest first, for the lines of `/proc/<pid>/cgroup`: cgroups(7), version 1 and 2.
+/// Returns the possible files of the counter, nearest first, for the lines of `/proc/<pid>/cgroup`: cgroups(7),
+/// versions 1 and 2.
 fn counter_files(groups: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for line in groups.lines() {
@@ -39,7 +40,7 @@ fn counter_files(groups: &str) -> Vec<PathBuf> {
         if controllers.split(',').any(|c| c == "memory") {
             files.push(Path::new("/sys/fs/cgroup/memory").join(group).join("memory.oom_control"));
         } else if controllers.is_empty() {
-            // Groups without the controller count in the nearest one above that has it.
+            // A group without the controller is counted in the nearest ancestor that has it.
             let above = group.ancestors().map(|g| Path::new("/sys/fs/cgroup").join(g).join("memory.events"));
             files.extend(above);
         }
@@ -47,7 +48,7 @@ fn counter_files(groups: &str) -> Vec<PathBuf> {
     files
 }
 
-/// The number behind `oom_kill`.
+/// Returns the number behind `oom_kill`.
 fn count(path: &Path) -> Option<u64> {
     text(path)?.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
 }

@@ -1,8 +1,8 @@
-//! The shim: one small process per run that owns it from the claim to `exit.json`.
+//! The shim: one small process per run that owns the run from the claim to `exit.json`.
 //!
-//! One thread, one poll loop, no runtime. It needs nobody: the daemon and the
-//! command line may come and go. It writes `claim.json`, `exit.json` and
-//! `log-times.jsonl`, and nothing else; what the end means is the driver's to say.
+//! It has one thread, one poll loop and no runtime. It depends on no other process: the daemon and the command line may
+//! come and go. It writes `claim.json`, `exit.json` and `log-times.jsonl`, and nothing else. The driver decides the
+//! meaning of the end.
 
 mod ending;
 mod ladder;
@@ -29,9 +29,9 @@ use super::{
     tree::SHIM_NAME,
 };
 
-/// Runs the shim: the launch spec is read from standard input, the report goes to standard output.
+/// Runs the shim. It reads the launch spec from standard input and writes its report to standard output.
 ///
-/// Returns the exit code of the process that was started; the shim itself goes on as its child.
+/// Returns the exit code of the process that was started. The shim itself continues as a child of that process.
 #[must_use]
 pub fn main() -> u8 {
     sys::close_inherited();
@@ -60,7 +60,7 @@ pub fn main() -> u8 {
     }
 }
 
-/// Makes this process independent of whoever started it, and the parent of whatever the agent leaves behind.
+/// Makes this process independent of its parent, and the reaper of all processes that the agent leaves behind.
 fn settle() -> Result<(), String> {
     let say = |what: &'static str| move |e: nix::errno::Errno| format!("cannot {what}: {e}");
     nix::unistd::setsid().map_err(say("open a session"))?;
@@ -79,11 +79,11 @@ fn read_spec() -> Result<LaunchSpec, String> {
     serde_json::from_slice(&bytes).map_err(|e| format!("the launch spec is not readable: {e}"))
 }
 
-/// Says what came of it and lets go of standard output, which whoever started us may be waiting to see closed.
+/// Writes the report and releases standard output, because the parent may wait for it to be closed.
 fn report(report: &ShimReport) -> u8 {
     let mut line = serde_json::to_vec(report).unwrap_or_default();
     line.push(b'\n');
-    // Whoever asked may be gone: then nobody is left to tell.
+    // If the parent is gone, the report has no reader.
     let _ = rustix::io::write(std::io::stdout().as_fd(), &line);
     if let Ok(null) = null() {
         let _ = rustix::stdio::dup2_stdout(&null);
@@ -95,7 +95,7 @@ fn null() -> rustix::io::Result<OwnedFd> {
     rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
 }
 
-/// An error as the text of a report.
+/// Formats an error as the text of a report.
 fn text(e: impl Display) -> String {
     e.to_string()
 }

@@ -1,4 +1,5 @@
-//! Pumps whole lines of `stdin.jsonl` into the agent's input, so that no writer's death leaves half a line there.
+//! Pumps whole lines of `stdin.jsonl` into the agent's input, so that the death of a writer leaves no partial line
+//! there.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -9,30 +10,30 @@ use crate::{
     names,
 };
 
-/// Most bytes held at once; lines may be of any length.
+/// Largest number of bytes in memory at once. Lines may have any length.
 const CHUNK: u64 = 64 * 1024;
 
-/// The agent's input: what of the file is still to go into the pipe.
+/// The agent's input: the part of the file that is not yet in the pipe.
 #[derive(Debug)]
 pub(super) struct Pump {
     root: Root,
     path: RelPath,
     file: Option<ReadFile>,
-    /// Bytes of the file that were looked through for whole lines.
+    /// Number of bytes of the file that were searched for whole lines.
     seen: u64,
-    /// Where the whole lines among them end.
+    /// End of the last whole line among these bytes.
     whole: u64,
-    /// Bytes that were taken, never beyond `whole`.
+    /// Number of bytes that were read for the pipe, never beyond `whole`.
     taken: u64,
     pending: Vec<u8>,
     written: usize,
-    /// `None` once its end has come, or the agent has closed its own.
+    /// `None` after the input has ended, or after the agent has closed its end.
     pipe: Option<OwnedFd>,
 }
 
 impl Pump {
     pub(super) fn new(root: &Root, dir: &RelPath, pipe: OwnedFd) -> Self {
-        // Only our end: whether the agent's end blocks is the agent's business.
+        // Only our end is non-blocking. The agent decides the mode of its own end.
         let _ = rustix::fs::fcntl_setfl(&pipe, OFlags::NONBLOCK);
         Self {
             root: root.clone(),
@@ -47,7 +48,7 @@ impl Pump {
         }
     }
 
-    /// Writes as much as the pipe takes; closes it behind the last whole line if the input is to end.
+    /// Writes as much as the pipe accepts. Closes the pipe after the last whole line if the input is to end.
     pub(super) fn push(&mut self, end_of_input: bool) {
         while let Some(pipe) = &self.pipe {
             if self.written < self.pending.len() {
@@ -55,7 +56,7 @@ impl Pump {
                     Ok(n) => self.written += n,
                     Err(rustix::io::Errno::AGAIN) => return,
                     Err(rustix::io::Errno::INTR) => {}
-                    // The agent has closed its input: nothing more will be read.
+                    // The agent has closed its input and will read nothing more.
                     Err(_) => self.pipe = None,
                 }
             } else if !self.refill() {
@@ -67,14 +68,14 @@ impl Pump {
         }
     }
 
-    /// The pipe, while there is something to write and no room for it.
+    /// Returns the pipe while there are bytes to write but no room for them.
     pub(super) fn wants_room(&self) -> Option<BorrowedFd<'_>> {
         self.pipe.as_ref().filter(|_| self.written < self.pending.len()).map(AsFd::as_fd)
     }
 
-    /// Takes the next piece of the whole lines. `false`: there is none now.
+    /// Reads the next piece of the whole lines. Returns `false` if there is none now.
     fn refill(&mut self) -> bool {
-        // A new one each time: what a long line took is given back.
+        // A new buffer each time, so that the memory of a long line is released.
         self.pending = Vec::new();
         self.written = 0;
         if self.file.is_none() {

@@ -1,4 +1,4 @@
-//! The poll loop: signals, hints, timers and the agent's input, until nothing of the run is left.
+//! The poll loop: handles signals, hints, timers and the agent's input until no process of the run is left.
 
 use std::{
     os::fd::AsFd,
@@ -29,7 +29,7 @@ use super::{
     watch::{Inbox, Watch},
 };
 
-/// Everything that the loop looks at.
+/// The state of the loop.
 struct Supervisor<'a> {
     spec: &'a LaunchSpec,
     agent: Agent,
@@ -41,14 +41,14 @@ struct Supervisor<'a> {
     began: Instant,
     ladder: Ladder,
     reaped: Option<(Reaped, chrono::DateTime<Utc>)>,
-    /// Nothing at all is below us, other runs' shims neither.
+    /// No process at all is below us, not even a shim of another run.
     childless: bool,
     stop: Option<StopRequest>,
     leftovers: Vec<Leftover>,
     we_killed: bool,
 }
 
-/// Stays with the agent until it and everything below it has ended.
+/// Supervises the agent until it and every process below it has ended.
 pub(super) fn supervise(spec: &LaunchSpec, mut agent: Agent) -> RunEnd {
     let files = &agent.files;
     let mut supervisor = Supervisor {
@@ -78,13 +78,13 @@ pub(super) fn supervise(spec: &LaunchSpec, mut agent: Agent) -> RunEnd {
 }
 
 impl Supervisor<'_> {
-    /// Takes in everything that has happened, without waiting.
+    /// Handles everything that has happened, without waiting.
     fn look(&mut self) {
         self.take_signals();
         self.reap();
         self.watch.drain();
         self.log_times.mark();
-        // Before the lines: whatever was appended ahead of an `end_of_input` is found in the file afterwards.
+        // Read before the lines, so that every line appended before an `end_of_input` is found in the file afterwards.
         self.inbox.read();
         if let Some(pump) = &mut self.pump {
             pump.push(self.inbox.end_of_input);
@@ -133,7 +133,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Asks the ladder, and signals as it says.
+    /// Asks the ladder for the next step and sends the signals of that step.
     fn climb(&mut self) -> Step {
         let agent_ended = self.reaped.is_some();
         let stop_asked = self.stop.is_some();
@@ -142,7 +142,7 @@ impl Supervisor<'_> {
         }
         let table = self.table();
         let below = table.below(std::process::id().cast_signed());
-        // A child that the walk did not meet ended on the way, and what it forked before is ours, too.
+        // A child that the walk missed ended during the walk. Processes that it forked before are ours, too.
         let unseen = usize::from(!self.childless && below.others.is_empty());
         let facts = Facts { agent_ended, processes: below.own.len().max(unseen), stop_asked };
         let step = self.ladder.step(Instant::now(), self.spec.stop_grace, facts);
@@ -152,7 +152,7 @@ impl Supervisor<'_> {
                     self.leftovers = below.own.iter().map(|s| leftover(s)).collect();
                 }
                 signal_all(&below.own, Signal::SIGTERM);
-                // A stopped process would not meet the SIGTERM before it goes on.
+                // A stopped process handles SIGTERM only after it continues.
                 signal_all(&below.own, Signal::SIGCONT);
             }
             Step::Kill => {
@@ -167,24 +167,24 @@ impl Supervisor<'_> {
         step
     }
 
-    /// All processes; none if there is nothing to be found among them.
+    /// Returns all processes, or none if no process is below us.
     fn table(&self) -> ProcTable {
         if self.childless { ProcTable::empty() } else { ProcTable::snapshot() }
     }
 
-    /// Waits for whatever comes first: a signal, a hint, room in the agent's input, or a deadline.
+    /// Waits for the next event: a signal, a hint, room in the agent's input, or a deadline.
     fn wait(&mut self, until: Option<Instant>) {
         let now = Instant::now();
         let deadline = [until, self.next_limit(), self.log_times.muted_until(), Some(self.watch.next_look())]
             .into_iter()
             .flatten()
             .min();
-        // A millisecond more: rounding down would spin through the last one.
+        // Adds a millisecond, because rounding down would make the loop spin through the last one.
         let timeout = deadline.map(|d| d.saturating_duration_since(now) + Duration::from_millis(1));
         let timeout =
             timeout.map_or(PollTimeout::NONE, |d| PollTimeout::try_from(d).unwrap_or(PollTimeout::MAX));
         let mut fds = vec![PollFd::new(self.agent.signals.as_fd(), PollFlags::POLLIN)];
-        // While marks are muted a flood of output must not wake us for every write.
+        // While marks are muted, a flood of output must not wake us for every write.
         if self.log_times.muted_until().is_none()
             && let Some(hints) = self.watch.as_fd()
         {
@@ -241,7 +241,7 @@ fn process_end(reaped: Reaped) -> ProcessEnd {
             ProcessEnd::Signaled { signal: signal as i32, core_dumped }
         }
         Ok(WaitStatus::Exited(_, exit_code)) => ProcessEnd::Exited { exit_code },
-        // A real-time signal, which the enum of signals does not have.
+        // A real-time signal, which is missing in the enum of signals.
         _ => ProcessEnd::Signaled { signal: reaped.status & 0x7f, core_dumped: reaped.status & 0x80 != 0 },
     }
 }

@@ -1,7 +1,7 @@
-//! Where the shim looks for requests: STOP in the task's folder, commands in the run's inbox.
+//! Watches for requests: STOP in the task's folder, and commands in the run's inbox.
 //!
-//! inotify only wakes; what is true is looked up. Without inotify (too many
-//! instances, a network file system) the same look-up runs on a period.
+//! inotify only wakes the shim; the shim then reads the files. Without inotify (too many instances, a network file
+//! system) the shim reads the same files periodically.
 
 use std::{
     os::fd::{AsFd, BorrowedFd},
@@ -16,20 +16,20 @@ use crate::{
     names,
 };
 
-/// Of a command only so many bytes are looked at: the short ones are ours.
+/// Largest part of a command that is read. The commands for the shim are short.
 const COMMAND_BYTES: u64 = 4096;
-/// How often is looked without hints.
+/// Period of the checks without hints.
 const POLL: Duration = Duration::from_millis(250);
-/// How often is looked all the same, should a hint be lost.
+/// Period of the checks with hints, in case a hint is lost.
 const SWEEP: Duration = Duration::from_secs(30);
 
-/// Hints about the run's and the task's folder.
+/// Hints about the folders of the run and the task.
 #[derive(Debug)]
 pub(super) struct Watch {
     root: Root,
     stop_marker: RelPath,
     inotify: Option<Inotify>,
-    /// Read with the hints, and by the sweep.
+    /// Result of the last check, which a hint or the sweep causes.
     stop_seen: bool,
     next_sweep: Instant,
 }
@@ -48,7 +48,7 @@ impl Watch {
         watch
     }
 
-    /// Takes the hints that are there, and looks if there are any, or if it is time.
+    /// Drains the pending hints. Checks the marker if there were any, or if the sweep is due.
     pub(super) fn drain(&mut self) {
         let mut hinted = false;
         while let Some(Ok(events)) = self.inotify.as_ref().map(Inotify::read_events) {
@@ -67,7 +67,7 @@ impl Watch {
         self.inotify.as_ref().map(AsFd::as_fd)
     }
 
-    /// When to look without a hint.
+    /// Returns the time of the next check without a hint.
     pub(super) fn next_look(&self) -> Instant {
         self.next_sweep
     }
@@ -82,13 +82,13 @@ fn hints(root: &Root, dir: &RelPath, stop_marker: &RelPath) -> nix::Result<Inoti
     let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
     let names = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
     inotify.add_watch(&root.absolute(&stop_marker.parent()), names)?;
-    // Our own marks wake us once more for each, at most every 25 ms; what is in the
-    // folder may be made later, so watching its files one by one would miss some.
+    // Each of our own marks causes one more wake-up, at most every 25 ms. Files in the folder may be created later, so
+    // watches on single files would miss some.
     inotify.add_watch(&root.absolute(dir), names | AddWatchFlags::IN_MODIFY)?;
     Ok(inotify)
 }
 
-/// The commands in `inbox.jsonl` that are the shim's to obey.
+/// The commands in `inbox.jsonl` that the shim obeys.
 #[derive(Debug)]
 pub(super) struct Inbox {
     root: Root,
@@ -120,7 +120,7 @@ impl Inbox {
         }
     }
 
-    /// Reads the commands that have come since.
+    /// Reads the commands that were appended since the last call.
     pub(super) fn read(&mut self) {
         let Ok(file) = self.root.open_read(&self.path) else { return };
         let Ok(size) = file.size() else { return };
@@ -131,7 +131,7 @@ impl Inbox {
                 Ok("stop") => self.stop = true,
                 Ok("usage_limit") => self.usage_limit = true,
                 Ok("end_of_input") => self.end_of_input = true,
-                // The driver's, or nobody's.
+                // The command is for the driver, or is unknown.
                 _ => {}
             }
         }
