@@ -13,13 +13,13 @@ use crate::{
 /// Space that is reserved for the record at the claim. A larger record is cut to fit.
 pub const RESERVED_BYTES: usize = 16 * 1024;
 
-/// How the process ended. This does not decide if the work succeeded: the verdict also needs the agent's own last
-/// event.
+/// The end of an agent's process. The record does not decide if the work succeeded: the verdict also needs the agent's
+/// own last event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExitRecord {
     /// Format version; 1.
     pub version: u64,
-    /// How the process ended.
+    /// The kind of end.
     #[serde(flatten)]
     pub end: ProcessEnd,
     /// Time when the agent was allowed to exec; absent if it never was.

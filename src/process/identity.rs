@@ -17,7 +17,7 @@ pub struct ProcessId {
     pub started: u64,
 }
 
-/// Returns this process as the holder of a lock. `who` is the name that the process gives itself.
+/// Returns this process as the holder of a lock, under the given name.
 #[must_use]
 pub fn holder(who: &str) -> Holder {
     let me = ProcessId::current();

@@ -1,4 +1,4 @@
-//! `_audit/form-submissions.jsonl`: who asked for what, one accepted submission per line.
+//! `_audit/form-submissions.jsonl`: the log of accepted submissions, one per line, with the client and its request.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -13,15 +13,15 @@ use super::{
 };
 use crate::clock::rfc3339;
 
-/// An accepted submission. What does not apply is absent.
+/// An accepted submission. Fields that do not apply are absent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditEntry {
-    /// When it was accepted.
+    /// Time of acceptance.
     #[serde(serialize_with = "microseconds")]
     pub timestamp: DateTime<Utc>,
-    /// Names the request, here and in the answer.
+    /// Id of the request, here and in the answer.
     pub request_id: String,
-    /// The same, under the name that other logs have.
+    /// The same id, under the name that other logs use.
     pub correlation_id: String,
     /// HTTP method.
     pub method: String,
@@ -29,10 +29,10 @@ pub struct AuditEntry {
     pub path: String,
     /// The route, with the names of its parameters.
     pub endpoint: String,
-    /// Where the client is.
+    /// Address of the client.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub remote_addr: Option<String>,
-    /// Name of the key that it came with, never the key.
+    /// Name of the key that authorized the request, never the key itself.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub key_name: Option<String>,
     /// The project.
@@ -41,13 +41,13 @@ pub struct AuditEntry {
     /// The task.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub task_id: Option<TaskId>,
-    /// The run that was made.
+    /// The run that was created.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub run_id: Option<RunId>,
     /// The message that was posted.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub message_id: Option<MsgId>,
-    /// What was sent, without secrets and cut to a bounded length.
+    /// The request's body, without secrets and cut to a bounded length.
     pub payload: Value,
 }
 
@@ -56,8 +56,8 @@ fn microseconds<S: Serializer>(at: &DateTime<Utc>, to: S) -> std::result::Result
 }
 
 impl Tree {
-    /// Appends submissions. They outlive this process; to outlive a power cut they need a
-    /// [`Tree::sync_audit`], which may be that of many.
+    /// Appends submissions. They survive the end of this process. To survive a power cut they need a
+    /// [`Tree::sync_audit`]; one call can serve many appends.
     ///
     /// # Errors
     /// If the disk fails.
@@ -73,7 +73,7 @@ impl Tree {
         Ok(self.root().append_derived(&rel, lines)?)
     }
 
-    /// Makes all submissions as durable as the root asks.
+    /// Makes all submissions as durable as the root's setting demands.
     ///
     /// # Errors
     /// If the disk fails.

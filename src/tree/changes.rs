@@ -1,4 +1,5 @@
-//! What a run changed in its work folder, as far as git can tell: the part of run-info.yaml, and `changes.json`.
+//! The changes that a run made in its work folder, as far as git shows them: a part of run-info.yaml, and
+//! `changes.json`.
 
 use chrono::{DateTime, Utc};
 
@@ -6,7 +7,7 @@ use crate::record::{Record, Spelling};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The work folder of a run before and after it. What is not known is absent.
+/// The work folder of a run before and after it. Unknown values are absent.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct GitInfo {
     /// The commit that was checked out before.
@@ -15,18 +16,18 @@ pub struct GitInfo {
     /// The commit that was checked out after.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub head_after: Option<String>,
-    /// How much changed, committed or not.
+    /// Amount of changes, committed or not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub diffstat: Option<DiffStat>,
-    /// Why it is not known what changed; absent where it is known, and in records of older versions.
+    /// The reason why the changes are unknown; absent if they are known, and in records of older versions.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub not_recorded: Option<NotRecorded>,
-    /// What could not be looked at, and why.
+    /// The parts that could not be examined, with the reason.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub note: Option<String>,
 }
 
-/// Why it is not known what a run changed.
+/// The reason why the changes of a run are unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NotRecorded {
@@ -38,41 +39,41 @@ pub enum NotRecorded {
     Disabled,
     /// Git did not answer in time.
     Deadline,
-    /// Git, or the disk, failed; the note has the words.
+    /// Git, or the disk, failed; the note has the error.
     Failed,
-    /// Another version wrote a word that this one does not know.
+    /// A word of another version that this version does not know.
     #[serde(other)]
     #[schemars(skip)]
     Other,
 }
 
-/// How much changed.
+/// Amount of changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct DiffStat {
-    /// Files.
+    /// Number of files.
     pub files: u64,
-    /// Lines that came.
+    /// Number of added lines.
     pub insertions: u64,
-    /// Lines that went.
+    /// Number of deleted lines.
     pub deletions: u64,
 }
 
-/// `changes.json`: every file that a run changed. The changes themselves are in `changes.patch`.
+/// `changes.json`: the files that a run changed. The changes themselves are in `changes.patch`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Changes {
     /// Format version; 1.
     pub version: u64,
-    /// Top of the repository's work folder, which the paths are below.
+    /// Top of the repository's work folder. The paths are relative to it.
     pub folder: String,
     /// Git's tree object of the work folder before the run, untracked files included.
     pub tree_before: String,
-    /// The same after it.
+    /// Git's tree object of the work folder after the run, untracked files included.
     pub tree_after: String,
-    /// When the folder was looked at for the second time.
+    /// Time of the second snapshot.
     pub taken_at: DateTime<Utc>,
     /// The files, in the order of their paths.
     pub files: Vec<ChangedFile>,
-    /// There are more files than stand here.
+    /// True if more files changed than are listed here.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub more: bool,
 }
@@ -82,35 +83,35 @@ pub struct Changes {
 pub struct ChangedFile {
     /// Its path.
     pub path: String,
-    /// The path that it had before the run, if that is another.
+    /// Its path before the run, if that differs.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub old_path: Option<String>,
-    /// What was done to it.
+    /// The kind of change.
     pub change: ChangeKind,
-    /// Lines that came; absent for a file that is no text.
+    /// Number of added lines; absent for a file that is not text.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub insertions: Option<u64>,
-    /// Lines that went.
+    /// Number of deleted lines; absent for a file that is not text.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub deletions: Option<u64>,
 }
 
-/// What was done to a file.
+/// The kind of change to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
-    /// It is new.
+    /// The file is new.
     Added,
-    /// Its content, mode or kind is another.
+    /// Its content, mode or kind has changed.
     Modified,
-    /// It is gone.
+    /// The file is gone.
     Deleted,
-    /// It has another name, and maybe another content.
+    /// The file has a new name, and maybe a new content.
     Renamed,
 }
 
 impl ChangeKind {
-    /// The letter that git shows for it.
+    /// Returns git's letter for the change.
     #[must_use]
     pub fn letter(self) -> char {
         match self {
@@ -126,7 +127,7 @@ impl Record for Changes {
     const SPELLING: Spelling = Spelling::Json;
 }
 
-/// `git/before.json`: the work folder as it was before the run, for whoever looks at it afterwards. Gone then.
+/// `git/before.json`: the work folder before the run, kept for the comparison after the run and removed afterwards.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkFolderBefore {
     /// Format version; 1.
@@ -134,13 +135,13 @@ pub struct WorkFolderBefore {
     /// The commit that was checked out.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub head: Option<String>,
-    /// Git's tree object of it; its objects lie beside this file.
+    /// Git's tree object of the work folder. Its objects are beside this file.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tree: Option<String>,
-    /// Why there is no tree.
+    /// The reason why there is no tree.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub not_recorded: Option<NotRecorded>,
-    /// What could not be looked at, and why.
+    /// The parts that could not be examined, with the reason.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub note: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `_daemon/daemon.yaml`: how a command line finds the daemon of a root.
+//! `_daemon/daemon.yaml`: the address of a root's daemon, for the command line.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -17,18 +17,18 @@ use crate::{
     record::{self, Record, Spelling},
 };
 
-/// The daemon that runs. Believed only while `daemon.lock` is held.
+/// The running daemon. The record is valid only while `daemon.lock` is held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DaemonInfo {
     /// Format version; 1.
     pub version: u64,
-    /// Its process.
+    /// Its process id.
     pub pid: u32,
     /// Version of the program.
     pub program_version: String,
-    /// Where it listens: `http://127.0.0.1:14355`.
+    /// Addresses that it listens on: `http://127.0.0.1:14355`.
     pub listen: Vec<String>,
-    /// Since when.
+    /// Time of its start.
     pub started_at: DateTime<Utc>,
 }
 
@@ -43,7 +43,7 @@ pub struct DaemonLock {
 }
 
 impl AsFd for DaemonLock {
-    /// Whoever has a copy of this descriptor, in whatever process, holds the lock as we do.
+    /// Any process that has a copy of this descriptor holds the lock, too.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.lock.as_fd()
     }
@@ -58,10 +58,10 @@ fn info_path() -> RelPath {
 }
 
 impl Tree {
-    /// Becomes the daemon of this root.
+    /// Takes the daemon's lock of this root.
     ///
     /// # Errors
-    /// [`TreeError::Locked`] says who is.
+    /// [`TreeError::Locked`], which names the holder.
     pub fn lock_daemon(&self, holder: &Holder) -> Result<DaemonLock> {
         self.root().ensure_dir(&top::daemon())?;
         match self.root().try_lock(&lock_path(), holder)? {
@@ -72,33 +72,33 @@ impl Tree {
         }
     }
 
-    /// Becomes the daemon of this root with the lock that another has left to us.
+    /// Becomes the daemon of this root with the lock that another process has left open for us.
     ///
     /// # Errors
-    /// If it is not that lock.
+    /// If the descriptor is not that lock.
     pub fn adopt_daemon_lock(&self, left: OwnedFd, holder: &Holder) -> Result<DaemonLock> {
         Ok(DaemonLock { lock: self.root().adopt_lock(&lock_path(), left, holder)? })
     }
 
-    /// Whether a daemon of this root runs.
+    /// Returns true if a daemon of this root is running.
     ///
     /// # Errors
-    /// If its lock cannot be looked at.
+    /// If its lock cannot be examined.
     pub fn daemon_is_there(&self) -> Result<bool> {
         Ok(self.root().is_locked(&lock_path())?)
     }
 
-    /// The daemon of this root, if one runs.
+    /// Returns the running daemon of this root, if there is one.
     ///
     /// # Errors
-    /// If its record cannot be understood.
+    /// If its record cannot be parsed.
     pub fn daemon(&self) -> Result<Option<DaemonInfo>> {
         if self.daemon_is_there()? { Ok(record::read(self.root(), &info_path())?) } else { Ok(None) }
     }
 }
 
 impl DaemonLock {
-    /// Says where the daemon listens.
+    /// Publishes the daemon's addresses.
     ///
     /// # Errors
     /// If the disk fails.
@@ -106,7 +106,7 @@ impl DaemonLock {
         Ok(record::write(tree.root(), &info_path(), info)?)
     }
 
-    /// Takes the announcement back.
+    /// Removes the record with the addresses.
     ///
     /// # Errors
     /// If the disk fails.

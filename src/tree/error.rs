@@ -1,4 +1,4 @@
-//! What can be wrong with a tree, sorted by what its user can do about it.
+//! The errors of a tree, sorted by the reaction that is possible for the user.
 
 use std::path::PathBuf;
 
@@ -12,37 +12,37 @@ use crate::{
 /// Result of an operation on the tree.
 pub type Result<T> = std::result::Result<T, TreeError>;
 
-/// A file that is there and cannot be read as what it should be. It is left as it is.
+/// A file that exists but cannot be read as the record it should be. It is left unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fault {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong with it; fits after the path.
+    /// The problem; fits after the path.
     pub problem: String,
 }
 
 /// A failed operation on the tree.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TreeError {
-    /// The disk said no.
+    /// An operation on the disk failed.
     #[error(transparent)]
     Fs(#[from] FsError),
-    /// A text that is no identifier.
+    /// A text that is not an identifier.
     #[error(transparent)]
     BadId(#[from] BadId),
     /// A path that would leave the root.
     #[error(transparent)]
     BadPath(#[from] BadRelPath),
-    /// A file of ours that cannot be understood. It is left unchanged.
+    /// A record that cannot be parsed. It is left unchanged.
     #[error(transparent)]
     Record(#[from] BadRecord),
-    /// Nothing there by that name.
+    /// There is nothing by that name.
     #[error("there is no {what}")]
     NotFound {
         /// "task p/t", "run …", "message …".
         what: String,
     },
-    /// Something there already.
+    /// A thing of that name exists already.
     #[error("{what} exists already")]
     Exists {
         /// "task p/t".
@@ -71,7 +71,7 @@ impl From<RecordError> for TreeError {
 }
 
 impl TreeError {
-    /// The file that is at fault, where it is one that is there.
+    /// Returns the faulty file, if the error is about a file that exists.
     #[must_use]
     pub fn fault(&self) -> Option<Fault> {
         match self {

@@ -1,8 +1,8 @@
-//! `events.jsonl`: an agent's stream in one shape for all agents, as it lies on disk.
+//! `events.jsonl`: an agent's stream in one shape for all agents, as stored on disk.
 //!
-//! A line is one event and names the bytes of `agent-stdout.txt` that it came from, so the raw
-//! words are never lost and whoever takes over goes on where the file ends. One raw line may give
-//! several events (`part` of `parts`). New types and fields may come; readers skip what they do not know.
+//! Each line is one event and names the bytes of `agent-stdout.txt` that it was made from. So the raw text is never
+//! lost, and a new driver continues where the file ends. One raw line may produce several events (`part` of `parts`).
+//! Later versions may add types and fields; readers skip the ones that they do not know.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -19,45 +19,45 @@ pub const EVENT_VERSION: u64 = 1;
 pub struct Event {
     /// Version of the shape; 1.
     pub version: u64,
-    /// Byte offset in `agent-stdout.txt` of the line that it came from.
+    /// Byte offset in `agent-stdout.txt` of the raw line.
     pub offset: u64,
-    /// Length of that line in bytes, its newline included where it has one.
+    /// Length of the raw line in bytes, its newline included if it has one.
     pub length: u64,
-    /// Which of the events of that line this is; 1 is the first.
+    /// Number of this event among the events of the raw line; 1 is the first.
     #[serde(skip_serializing_if = "is_one", default = "one")]
     pub part: u32,
-    /// How many events that line gave.
+    /// Number of events that the raw line produced.
     #[serde(skip_serializing_if = "is_one", default = "one")]
     pub parts: u32,
-    /// When it happened, if the agent said so; else the run's `log-times.jsonl` tells when it was printed.
+    /// Time of the event, if the agent printed it; otherwise `log-times.jsonl` has the time when the line was printed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub time: Option<DateTime<Utc>>,
-    /// The conversation it belongs to, where that may be another than the run's own: a sub-task.
+    /// The conversation of the event, if it may differ from the run's own: a sub-task.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub within: Option<String>,
-    /// A text in it was too long and stands here with its beginning only; the raw line has all of it.
+    /// True if a text was too long and only its beginning is stored here. The raw line has the whole text.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub clipped: bool,
-    /// What happened.
+    /// The content of the event.
     #[serde(flatten)]
     pub what: What,
 }
 
 impl Event {
-    /// Byte offset behind the line that it came from.
+    /// Returns the byte offset after the raw line.
     #[must_use]
     pub fn end(&self) -> u64 {
         self.offset + self.length
     }
 }
 
-/// What happened.
+/// The content of an event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum What {
-    /// The conversation has a name.
+    /// The conversation has received a name.
     Session {
-        /// The agent's own name of the conversation; the next run may resume it.
+        /// The agent's own name of the conversation. The next run may resume it.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         thread_id: Option<String>,
         /// The model that answers.
@@ -67,42 +67,42 @@ pub enum What {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         agent_version: Option<String>,
     },
-    /// Somebody said something.
+    /// A message in the conversation.
     Message {
-        /// Who.
+        /// Its author.
         role: Role,
-        /// What.
+        /// Its text.
         text: String,
-        /// It goes on in the next message of the same role: part of a text that is told as it is written.
+        /// The text continues in the next message of the same role: the agent prints it while it is written.
         #[serde(skip_serializing_if = "std::ops::Not::not", default)]
         partial: bool,
     },
-    /// The model thinks aloud.
+    /// A thought of the model.
     Reasoning {
-        /// What it thinks, as far as it is shown.
+        /// The text of the thought, as far as the agent shows it.
         text: String,
     },
     /// The agent begins to use a tool.
     ToolCall {
-        /// Name of the call, the same in its result.
+        /// Id of the call, the same in its result.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         call_id: Option<String>,
-        /// Name of the tool, as the agent has it.
+        /// Name of the tool in the agent's words.
         tool: String,
-        /// What the tool is given.
+        /// The tool's input.
         input: Value,
     },
     /// A tool has ended.
     ToolResult {
-        /// Name of the call.
+        /// Id of the call.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         call_id: Option<String>,
-        /// Name of the tool, where the result says it.
+        /// Name of the tool, if the result contains it.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         tool: Option<String>,
-        /// How it ended.
+        /// Outcome of the call.
         status: ToolStatus,
-        /// What it gave, as text.
+        /// The tool's output, as text.
         output: String,
         /// Exit code of a command.
         #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -110,61 +110,61 @@ pub enum What {
     },
     /// A file was changed by the agent's own tools.
     FileChange {
-        /// Its path, as the agent has it.
+        /// Its path, as the agent prints it.
         path: String,
-        /// What was done to it.
+        /// The kind of change.
         change: Change,
-        /// A unified diff, where the agent gives one.
+        /// A unified diff, if the agent prints one.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         diff: Option<String>,
     },
     /// Tokens and money.
     Usage {
-        /// Since when they are counted.
+        /// The period that the figures cover.
         scope: UsageScope,
         /// The figures.
         usage: Usage,
     },
-    /// Something went wrong.
+    /// An error.
     Error {
-        /// What kind of thing.
+        /// The class of error.
         class: ErrorClass,
-        /// The agent's words.
+        /// The agent's message.
         message: String,
         /// Status of the provider's HTTP answer.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         http_status: Option<u16>,
-        /// When it makes sense to try again.
+        /// Time when a retry makes sense.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         retry_at: Option<DateTime<Utc>>,
-        /// After how many seconds, where the agent tells no time.
+        /// Seconds until then, if the agent prints no time.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         retry_after: Option<f64>,
-        /// What a clock will show then, where the agent tells only that.
+        /// The clock time of a retry, if the agent prints only that.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         retry_clock: Option<WallClock>,
-        /// The agent itself tries again: the turn goes on.
+        /// True if the agent itself retries: the turn continues.
         #[serde(skip_serializing_if = "std::ops::Not::not", default)]
         retried: bool,
     },
-    /// The agent has finished what it was asked, or given up: its last word on the turn.
+    /// The agent has finished the turn, or given up. It is the last event of the turn.
     TurnEnd {
-        /// How.
+        /// Outcome of the turn.
         outcome: TurnOutcome,
-        /// Its answer, or why it gave up.
+        /// The agent's answer, or the reason for giving up.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         message: Option<String>,
     },
-    /// A line that says nothing we know; it stands in `agent-stdout.txt`.
+    /// A line that this version cannot interpret. `agent-stdout.txt` has the whole line.
     Raw {
-        /// Why it was left as it is.
+        /// The reason why it was not interpreted.
         reason: RawReason,
         /// Its first characters.
         text: String,
     },
 }
 
-/// A time as a clock on a wall shows it: the next such time is meant, seen from when it was said.
+/// A time on a wall clock: it means the next such time after the line was printed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WallClock {
     /// Hour, 0 to 23.
@@ -174,13 +174,13 @@ pub struct WallClock {
     /// Day of the month, 1 to 31.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub day: Option<u32>,
-    /// Month, 1 to 12; there is a day, too.
+    /// Month, 1 to 12. The day is present, too.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub month: Option<u32>,
-    /// Year; there are a month and a day, too.
+    /// Year. The month and the day are present, too.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub year: Option<i32>,
-    /// Name of the time zone in the IANA database; without one it is that of the agent's host.
+    /// Name of the time zone in the IANA database; absent: the zone of the agent's host.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub zone: Option<String>,
 }
@@ -195,9 +195,9 @@ macro_rules! words {
 }
 
 words!(
-    /// Who says something.
+    /// The author of a message.
     Role {
-        /// Whoever asks.
+        /// The user.
         User,
         /// The agent.
         Assistant,
@@ -207,53 +207,53 @@ words!(
 );
 
 words!(
-    /// How a tool ended.
+    /// Outcome of a tool call.
     ToolStatus {
-        /// Well.
+        /// The tool succeeded.
         Ok,
-        /// Not well.
+        /// The tool failed.
         Error,
-        /// It was not allowed to begin.
+        /// The tool was not allowed to start.
         Denied,
     }
 );
 
 words!(
-    /// What was done to a file.
+    /// The kind of change to a file.
     Change {
-        /// It is new.
+        /// The file is new.
         Add,
-        /// It is another.
+        /// The content has changed.
         Update,
-        /// It is gone.
+        /// The file is gone.
         Delete,
     }
 );
 
 words!(
-    /// Since when usage is counted.
+    /// The period that usage figures cover.
     UsageScope {
-        /// Since the event of the same scope before: the figures of a run are their sum.
+        /// Since the previous event of this scope: the figures of a run are their sum.
         Step,
-        /// Since the run began: the last figures hold.
+        /// Since the run began: the last figures count.
         Run,
-        /// Since the conversation began, over all its runs: a run's own are the difference.
+        /// Since the conversation began, over all its runs: a run's share is the difference to the earlier total.
         Thread,
     }
 );
 
 words!(
-    /// What kind of thing went wrong.
+    /// The class of an error.
     ErrorClass {
-        /// The account's limit is used up, or requests come too fast: it passes with time.
+        /// The account's limit is used up, or requests come too fast. The condition passes with time.
         UsageLimit,
-        /// The provider is overloaded or down: it passes with time.
+        /// The provider is overloaded or down. The condition passes with time.
         Overload,
         /// The key or login is refused.
         Auth,
         /// The request is refused: model, input or parameters.
         Request,
-        /// The conversation that was to be resumed is not known.
+        /// The conversation to resume is unknown.
         UnknownSession,
         /// The provider cannot be reached, or the answer was cut off.
         Connection,
@@ -263,27 +263,27 @@ words!(
 );
 
 words!(
-    /// How a turn ended.
+    /// Outcome of a turn.
     TurnOutcome {
-        /// The agent says that it is through.
+        /// The agent reports that it has finished.
         Completed,
-        /// It gave up.
+        /// The agent gave up.
         Failed,
-        /// Somebody stopped it.
+        /// The turn was stopped.
         Interrupted,
     }
 );
 
 words!(
-    /// Why a line was left as it is.
+    /// The reason why a line was not interpreted.
     RawReason {
-        /// No JSON.
+        /// The line is not JSON.
         NotJson,
-        /// JSON of a type that this version does not know.
+        /// The line is JSON of a type that this version does not know.
         Unknown,
-        /// Longer than is understood.
+        /// The line is too long to be parsed.
         TooLong,
-        /// The stream ends in the middle of it.
+        /// The stream ends in the middle of the line.
         CutOff,
     }
 );

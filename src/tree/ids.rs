@@ -12,15 +12,15 @@ use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Timelike, Utc};
 /// The longest identifier, in characters.
 pub const MAX_ID: usize = 128;
 
-/// Why a text is no identifier.
+/// The reason why a text is not an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{}' is not a valid {kind} id: {problem}", text.escape_debug())]
 pub struct BadId {
-    /// What the text was to name: "project", "task", "run", "message", "ticket".
+    /// The kind of thing that the text should name: "project", "task", "run", "message", "ticket".
     pub kind: &'static str,
     /// The text, cut to a printable length.
     pub text: String,
-    /// What is wrong with it.
+    /// The problem with the text.
     pub problem: &'static str,
 }
 
@@ -48,7 +48,7 @@ macro_rules! id {
         pub struct $name(String);
 
         impl $name {
-            /// The text of the identifier.
+            /// Returns the identifier as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -98,8 +98,8 @@ id!(
     RunId, "run", "^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$", check
 );
 id!(
-    /// Names a message: `MSG-YYYYMMDD-HHMMSS-NNNNNNNNN-PIDNNNNN-NNNN`, or `@<offset>` for a
-    /// line that somebody wrote by hand without an id.
+    /// Names a message: `MSG-YYYYMMDD-HHMMSS-NNNNNNNNN-PIDNNNNN-NNNN`, or `@<offset>` for a line that was written by
+    /// hand without an id.
     MsgId, "message", "^(@[0-9]{1,19}|[A-Za-z0-9][A-Za-z0-9_-]{0,127})$", check_message
 );
 id!(
@@ -132,7 +132,7 @@ fn check_ticket(kind: &'static str, text: &str) -> Result<(), BadId> {
 }
 
 impl TaskId {
-    /// The id of a task created without one: `task-YYYYMMDD-HHMMSS-<slug>`.
+    /// Generates the id of a task created without one: `task-YYYYMMDD-HHMMSS-<slug>`.
     #[must_use]
     pub fn generate(now: DateTime<Utc>, prompt: &str) -> Self {
         let mut slug = slug(prompt, 40);
@@ -142,7 +142,7 @@ impl TaskId {
         Self(format!("task-{}-{slug}", now.format("%Y%m%d-%H%M%S")))
     }
 
-    /// The same id with a number behind it, for when the first is taken.
+    /// Appends a number to the id, for use when the id itself is taken.
     #[must_use]
     pub fn numbered(&self, n: u32) -> Self {
         Self(format!("{}-{n}", self.0))
@@ -150,13 +150,13 @@ impl TaskId {
 }
 
 impl ProjectId {
-    /// A project id made of a folder's name; `None` if nothing of it can stand in an id.
+    /// Makes a project id from a folder's name; `None` if no character of the name is allowed in an id.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         slug(name, 60).parse().ok()
     }
 
-    /// The same id with a number behind it, for when the first is taken.
+    /// Appends a number to the id, for use when the id itself is taken.
     #[must_use]
     pub fn numbered(&self, n: u32) -> Self {
         Self(format!("{}-{n}", self.0))
@@ -164,7 +164,7 @@ impl ProjectId {
 }
 
 impl RunId {
-    /// A new run id. Names sort by time; within one process and instant by sequence.
+    /// Generates a run id. Ids sort by time, and by sequence within one process and instant.
     #[must_use]
     pub fn generate(now: DateTime<Utc>) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -175,17 +175,17 @@ impl RunId {
 }
 
 impl MsgId {
-    /// The id of a message posted `now`, larger than `last`. Its time part alone decides the order.
+    /// Returns the id of a message posted at `now`, larger than `last`. Its time part alone decides the order.
     #[must_use]
     pub fn after(now: DateTime<Utc>, last: Option<&MsgId>) -> Self {
         let behind = last.and_then(MsgId::time).map(|t| t + TimeDelta::nanoseconds(1));
-        // A year has four digits here; who wrote the last nanosecond of 9999 by hand is not followed.
+        // A year has four digits here. An id written by hand with the last nanosecond of the year 9999 is ignored.
         let at = behind.filter(|b| b.year() < 10_000).map_or(now, |b| b.max(now));
         let pid = std::process::id() % 100_000;
         Self(format!("{}PID{pid:05}-0001", time_part(at)))
     }
 
-    /// The time part of an id that we made.
+    /// Returns the time part of an id that this program made.
     #[must_use]
     pub fn time(&self) -> Option<DateTime<Utc>> {
         fn number<T: FromStr>(text: &str, at: Range<usize>) -> Option<T> {
@@ -195,17 +195,17 @@ impl MsgId {
         let date = NaiveDate::from_ymd_opt(number(text, 4..8)?, number(text, 8..10)?, number(text, 10..12)?)?;
         let (hour, minute, second) = (number(text, 13..15)?, number(text, 15..17)?, number(text, 17..19)?);
         let at = date.and_hms_nano_opt(hour, minute, second, number(text, 20..29)?)?.and_utc();
-        // Spelled otherwise, texts would not sort as times do.
+        // Only ids in this exact spelling sort in the order of their times.
         self.0.starts_with(&time_part(at)).then_some(at)
     }
 
-    /// The name of a line without an id: its byte offset.
+    /// Returns the id of a line without an id: its byte offset.
     #[must_use]
     pub fn at_offset(offset: u64) -> Self {
         Self(format!("@{offset}"))
     }
 
-    /// The byte offset, for a name made by [`MsgId::at_offset`].
+    /// Returns the byte offset of an id made by [`MsgId::at_offset`].
     #[must_use]
     pub fn offset(&self) -> Option<u64> {
         self.0.strip_prefix('@')?.parse().ok()
@@ -213,7 +213,7 @@ impl MsgId {
 }
 
 impl TicketId {
-    /// The id after `last`.
+    /// Returns the id after `last`.
     #[must_use]
     pub fn after(last: Option<&TicketId>) -> Self {
         let n = last.and_then(|t| t.0.parse::<u64>().ok()).map_or(1, |n| n.saturating_add(1));
@@ -221,14 +221,14 @@ impl TicketId {
     }
 }
 
-/// What a message id begins with.
+/// Returns the first part of a message id.
 fn time_part(at: DateTime<Utc>) -> String {
     let (y, mo, d) = (at.year(), at.month(), at.day());
     let (h, mi, s) = (at.hour(), at.minute(), at.second());
     format!("MSG-{y:04}{mo:02}{d:02}-{h:02}{mi:02}{s:02}-{:09}-", at.nanosecond() % 1_000_000_000)
 }
 
-/// Lower-case words of a text with dashes between, at most `max` characters.
+/// Returns the lower-case words of a text, joined by dashes, at most `max` characters.
 fn slug(text: &str, max: usize) -> String {
     let mut slug = String::new();
     for c in text.chars() {

@@ -1,14 +1,14 @@
 //! Words of records that name a kind: the type of an agent, a protocol, an executor.
 //!
-//! A record may come from a newer version of this program, or from another tool. A word that this version does not know
-//! is therefore kept as it is and written back unchanged; it is never an error.
+//! A record may come from a newer version of this program, or from another tool. So an unknown word is kept and written
+//! back unchanged. It is never an error.
 
 use std::{borrow::Cow, fmt};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Declares an enum of words that is open to unknown ones. Two values are equal exactly if their words are.
+/// Declares an enum of words that also accepts unknown words. Two values are equal exactly if their words are equal.
 macro_rules! open_words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$doc])*
@@ -23,7 +23,7 @@ macro_rules! open_words {
             /// Every known value.
             pub const KNOWN: &[Self] = &[$(Self::$variant,)*];
 
-            /// The word in records and answers.
+            /// Returns the word that records and answers use.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 match self {
@@ -77,7 +77,7 @@ macro_rules! open_words {
 }
 
 open_words!(
-    /// The type of an agent, as a record names it. `config::AgentType` has the types that can be configured.
+    /// The type of an agent in a record. `config::AgentType` lists the types that can be configured.
     AgentType {
         /// The agent inside this binary.
         Demo = "demo",
@@ -99,24 +99,24 @@ open_words!(
 );
 
 open_words!(
-    /// How the driver of a run talks to its agent.
+    /// The way in which the driver of a run talks to its agent.
     Protocol {
         /// One prompt, one process.
         Exec = "exec",
-        /// A person talks to the agent at a terminal; nothing is recorded of it.
+        /// A person talks to the agent at a terminal. The conversation is not recorded.
         Wrap = "wrap",
     }
 );
 
 impl Protocol {
-    /// The protocol of a record that names none.
+    /// Returns the protocol of a record that names none.
     pub(super) fn usual() -> Self {
         Self::Exec
     }
 }
 
 open_words!(
-    /// Where the shim of a run was started.
+    /// The place where the shim of a run was started.
     Executor {
         /// On this machine.
         Local = "local",

@@ -1,7 +1,8 @@
-//! `_daemon/agents.yaml`: what is known of the agents' programs on this machine, so that no launch has to ask them.
+//! `_daemon/agents.yaml`: the known facts about the agents' programs on this machine, so that a launch need not ask the
+//! programs.
 //!
-//! An entry is about one file, and worth nothing once the file is another: it is believed only as long as
-//! inode, time and size are what they were.
+//! An entry describes one file and is valid only as long as the file's inode, time and size are unchanged. After that
+//! the path may hold another program.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +17,7 @@ use crate::{
     record::{self, Record, Spelling},
 };
 
-/// All that is known.
+/// All known programs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KnownPrograms {
     /// Format version; 1.
@@ -25,27 +26,27 @@ pub struct KnownPrograms {
     pub programs: Vec<KnownProgram>,
 }
 
-/// What is known of one program.
+/// The known facts about one program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KnownProgram {
     /// Its absolute path, as it is called.
     pub path: PathBuf,
-    /// Which file that was, behind all links.
+    /// The file behind the path, after all links.
     #[serde(flatten)]
     pub file: FileMark,
-    /// What it says of its version; absent: it says nothing that is one.
+    /// The version that the program reports; absent if it reports none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub program_version: Option<String>,
-    /// When it was asked.
+    /// Time when the program was asked.
     pub asked_at: DateTime<Utc>,
 }
 
-/// What tells a file from the one that takes its place.
+/// Distinguishes a file from another one that replaces it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileMark {
     /// Its inode.
     pub inode: u64,
-    /// When it was written, in nanoseconds since 1970.
+    /// Time of its last change, in nanoseconds since 1970.
     pub modified_ns: i64,
     /// Its length in bytes.
     pub size: u64,
@@ -56,7 +57,7 @@ impl Record for KnownPrograms {
 }
 
 impl KnownPrograms {
-    /// What is known of a program, if it is still the file that was asked.
+    /// Returns the entry of a program, if the file is still the one that was asked.
     #[must_use]
     pub fn of(&self, path: &Path, file: FileMark) -> Option<&KnownProgram> {
         self.programs.iter().find(|p| p.path == path && p.file == file)
@@ -68,15 +69,15 @@ fn path() -> RelPath {
 }
 
 impl Tree {
-    /// What is known of the agents' programs.
+    /// Returns the known facts about the agents' programs.
     ///
     /// # Errors
-    /// If the record cannot be understood.
+    /// If the record cannot be parsed.
     pub fn known_programs(&self) -> Result<KnownPrograms> {
         Ok(record::read(self.root(), &path())?.unwrap_or_default())
     }
 
-    /// Writes down what is known of the agents' programs. Of two writers the last one wins: both have asked the programs.
+    /// Stores the facts about the agents' programs. The last writer wins, because every writer has asked the programs.
     ///
     /// # Errors
     /// If the disk fails.

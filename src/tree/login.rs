@@ -1,6 +1,7 @@
-//! What pages in browsers are let in by: codes that wait to be exchanged, and the keys that they were exchanged for.
+//! The credentials of pages in browsers: login codes that wait to be exchanged, and the keys that the pages received
+//! for them.
 //!
-//! Neither stands here in clear: a code's file is named by its SHA-256, and a key is kept as its own.
+//! No credential is stored in clear: a code's file is named by the code's SHA-256, and a key is stored as its SHA-256.
 
 use std::path::PathBuf;
 
@@ -15,16 +16,16 @@ use crate::{
     record::{self, Record, Spelling},
 };
 
-/// `_daemon/login-codes/<SHA-256 of the code>.json`: a code that is good for one key.
+/// `_daemon/login-codes/<SHA-256 of the code>.json`: a code that can be exchanged for one key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LoginCode {
     /// Format version; 1.
     pub version: u64,
-    /// What the key will allow: `read`, `run` or `admin`.
+    /// The scope of the key: `read`, `run` or `admin`.
     pub scope: String,
-    /// Until when it may be exchanged.
+    /// Time after which the code cannot be exchanged.
     pub expires_at: DateTime<Utc>,
-    /// The key that asked for it over HTTP; absent: whoever may write this file.
+    /// The key that requested the code over HTTP; absent if a process with write access to this file made it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub made_by: Option<MadeBy>,
 }
@@ -41,27 +42,28 @@ pub struct BrowserKeys {
 /// A key that a page in a browser holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BrowserKey {
-    /// What logs call it.
+    /// Its name in logs.
     pub name: String,
     /// SHA-256 of the key, in hexadecimal digits.
     pub sha256: String,
-    /// What it allows: `read`, `run` or `admin`.
+    /// The scope of the key: `read`, `run` or `admin`.
     pub scope: String,
-    /// Since when it has been good.
+    /// Time from which the key is valid.
     pub created_at: DateTime<Utc>,
-    /// Until when it is good.
+    /// Time until which the key is valid.
     pub expires_at: DateTime<Utc>,
-    /// The key behind it: once that is gone, or another, this one is worth nothing.
+    /// The configured key that it derives from. Once that key is removed or changed, this one is invalid.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub made_by: Option<MadeBy>,
 }
 
-/// A key of the configuration that stands behind another.
+/// A configured key from which another key derives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MadeBy {
     /// Its name.
     pub name: String,
-    /// SHA-256 over the SHA-256 of the code and of that key, in hexadecimal digits: tells whether it is still the same.
+    /// SHA-256 over the SHA-256 of the code and of the configured key, in hexadecimal digits. It shows if the
+    /// configured key has changed.
     pub seal: String,
     /// SHA-256 of the code.
     pub code_sha256: String,
@@ -92,7 +94,7 @@ fn keys_path() -> RelPath {
 }
 
 impl Tree {
-    /// Makes a code good, known by the hexadecimal digits of its SHA-256.
+    /// Stores a code, named by the hexadecimal digits of its SHA-256, so that it can be exchanged.
     ///
     /// # Errors
     /// If the disk fails.
@@ -101,17 +103,17 @@ impl Tree {
         Ok(record::write(self.root(), &code_path(sha256), code)?)
     }
 
-    /// Takes a code, so that nobody else does; `None` if it is not there, or somebody was quicker.
+    /// Takes a code, so that no other process can; `None` if it does not exist, or another process was faster.
     ///
     /// # Errors
-    /// If its record cannot be understood.
+    /// If its record cannot be parsed.
     pub fn take_login(&self, sha256: &str) -> Result<Option<LoginCode>> {
         let path = code_path(sha256);
         let Some(code) = record::read(self.root(), &path)? else { return Ok(None) };
         Ok(self.root().remove(&path)?.then_some(code))
     }
 
-    /// Whether a code waits to be taken.
+    /// Returns true if the code still waits to be exchanged.
     ///
     /// # Errors
     /// If the disk fails.
@@ -119,7 +121,7 @@ impl Tree {
         Ok(self.root().exists(&code_path(sha256))?)
     }
 
-    /// Leaves a page for a browser to read that only we may read, and returns where.
+    /// Writes a page for a browser that only this user can read, and returns its path.
     ///
     /// # Errors
     /// If the disk fails.
@@ -130,7 +132,7 @@ impl Tree {
         Ok(self.root().absolute(&path))
     }
 
-    /// Takes that page away.
+    /// Removes that page.
     ///
     /// # Errors
     /// If the disk fails.
@@ -139,13 +141,13 @@ impl Tree {
         Ok(())
     }
 
-    /// Removes the codes that nobody took in time, and what is none.
+    /// Removes the codes that have expired, and files that are not codes.
     ///
     /// # Errors
     /// If the folder cannot be read.
     pub fn clear_logins(&self, now: DateTime<Utc>) -> Result<()> {
         for entry in self.root().list(&codes())? {
-            // Somebody is writing it just now.
+            // Another process is writing this file.
             if OnItsWay::of(&entry.name).is_some() {
                 continue;
             }
@@ -158,15 +160,15 @@ impl Tree {
         Ok(())
     }
 
-    /// The keys that pages in browsers hold.
+    /// Returns the keys that pages in browsers hold.
     ///
     /// # Errors
-    /// If the record cannot be understood.
+    /// If the record cannot be parsed.
     pub fn browser_keys(&self) -> Result<Vec<BrowserKey>> {
         Ok(record::read::<BrowserKeys>(self.root(), &keys_path())?.unwrap_or_default().keys)
     }
 
-    /// Writes down which keys pages in browsers hold.
+    /// Stores the keys that pages in browsers hold.
     ///
     /// # Errors
     /// If the disk fails.

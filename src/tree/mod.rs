@@ -1,8 +1,7 @@
-//! What is on disk: identifiers, places, records, the message bus, tickets and markers.
+//! The files on disk: identifiers, paths, records, the message bus, tickets and markers.
 //!
-//! The tree is the product and the only truth; this module knows how each of its
-//! files is spelled and written, and nothing of what they mean together (`view`),
-//! of settings or of processes.
+//! The tree is the product and the only source of truth. This module knows the format of each file and the way in which
+//! it is written. It does not know the meaning of the files together (see `view`), nor settings or processes.
 
 pub mod audit;
 pub mod bus;
@@ -41,7 +40,7 @@ use crate::{
 pub use crate::fsx::{EntryKind, Holder, OnItsWay, RelPath};
 pub use error::{Fault, FsError, FsErrorKind, Result, TreeError};
 
-/// An open tree: its root folder and the time. Cheap to clone.
+/// An open tree: its root folder and a clock. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Tree {
     root: Root,
@@ -50,10 +49,10 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Opens the tree at `path`, making the folder where it is missing.
+    /// Opens the tree at `path` and creates the folder if it is missing.
     ///
     /// # Errors
-    /// If the root is a file or cannot be made.
+    /// If the root is a file or cannot be created.
     pub fn create(path: &Path, durability: Durability, clock: Clock) -> Result<Self> {
         Ok(Self { root: Root::create(path, durability)?, clock, ticket_cache: TicketCache::default() })
     }
@@ -66,13 +65,13 @@ impl Tree {
         Ok(Self { root: Root::open(path, durability)?, clock, ticket_cache: TicketCache::default() })
     }
 
-    /// The folder that everything lies below.
+    /// Returns the root folder of the tree.
     #[must_use]
     pub fn root(&self) -> &Root {
         &self.root
     }
 
-    /// The time.
+    /// Returns the clock.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock

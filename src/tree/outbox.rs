@@ -1,7 +1,8 @@
-//! `_daemon/outbox/<run_id>.<event>.json`: what somebody outside is to be told, a file for each telling.
+//! `_daemon/outbox/<run_id>.<event>.json`: notifications for an external receiver, one file each.
 //!
-//! Whoever commits the end of a run puts it here first; the daemon takes it away when it was taken there. Both may do
-//! so twice, after a crash: the id of a telling is a function of what is told, so that the other side can see it.
+//! The driver that commits the end of a run first writes the notification here. The daemon removes it after the
+//! receiver has accepted it. After a crash both steps may happen twice. The id of a notification depends only on its
+//! content, so the receiver can recognize a duplicate.
 
 use std::collections::BTreeMap;
 
@@ -21,30 +22,30 @@ use crate::{
     record::{self, Record, Spelling},
 };
 
-/// The most tellings that wait at a time; beyond it the oldest are let go.
+/// Largest number of waiting notifications. If there are more, the oldest are dropped.
 pub const MOST: usize = 10_000;
 
-/// One telling on its way.
+/// One waiting notification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Delivery {
     /// Format version; 1.
     pub version: u64,
-    /// Names it, also to the other side: `<run_id>.<event>`.
+    /// Its id, also for the receiver: `<run_id>.<event>`.
     pub id: String,
-    /// What happened: `run_stop`.
+    /// The kind of event: `run_stop`.
     pub event: String,
-    /// Since when it waits.
+    /// Time since which it waits.
     pub created_at: DateTime<Utc>,
-    /// How often it was tried.
+    /// Number of attempts to deliver it.
     #[serde(default)]
     pub attempts: u32,
-    /// Not before then again.
+    /// Earliest time of the next attempt.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub not_before: Option<DateTime<Utc>>,
-    /// Why it was not taken the last time.
+    /// The reason why the last attempt failed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last_error: Option<String>,
-    /// The body that is posted, byte for byte.
+    /// The body of the POST request, byte for byte.
     pub body: String,
 }
 
@@ -52,7 +53,7 @@ impl Record for Delivery {
     const SPELLING: Spelling = Spelling::Json;
 }
 
-/// The body of `run_stop`: how a run has ended.
+/// The body of `run_stop`: a run has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunStop {
     /// `run_stop`.
@@ -65,7 +66,7 @@ pub struct RunStop {
     pub task_id: TaskId,
     /// The run.
     pub run_id: RunId,
-    /// The run whose agent asked for it.
+    /// The run whose agent requested this run.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub parent_run_id: Option<RunId>,
     /// Number of the attempt in its loop; 1 is the first.
@@ -74,27 +75,27 @@ pub struct RunStop {
     pub agent: String,
     /// `completed`, `failed`, `stopped` or `crashed`.
     pub status: RunStatus,
-    /// Exit code, where the process exited.
+    /// Exit code, if the process exited.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub exit_code: Option<i32>,
-    /// Signal, where one ended it.
+    /// Signal, if one ended the process.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub signal: Option<i32>,
-    /// One sentence on why it did not succeed, secrets redacted.
+    /// The reason why the run did not succeed, in one sentence, secrets redacted.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error_summary: Option<String>,
-    /// When it began.
+    /// Time when the run began.
     pub start_time: DateTime<Utc>,
-    /// When it ended.
+    /// Time when the run ended.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub end_time: Option<DateTime<Utc>>,
 }
 
 impl RunStop {
-    /// The name of the event.
+    /// Name of the event.
     pub const EVENT: &'static str = "run_stop";
 
-    /// What the record of an ended run says. `redact` takes secrets out of words.
+    /// Builds the body from the record of an ended run. `redact` removes secrets from text.
     #[must_use]
     pub fn of(info: &RunInfo, redact: impl Fn(&str) -> String) -> Self {
         Self {
@@ -121,7 +122,7 @@ fn place(id: &str) -> RelPath {
 }
 
 impl Tree {
-    /// Puts a telling into the outbox, durably. `false`: it waits there already.
+    /// Puts a notification into the outbox, durably. Returns `false` if it waits there already.
     ///
     /// # Errors
     /// If the disk fails.
@@ -132,7 +133,7 @@ impl Tree {
         Ok(published == Published::Ours)
     }
 
-    /// The ids of what waits, the oldest run first.
+    /// Returns the ids of the waiting notifications, the oldest run first.
     ///
     /// # Errors
     /// If the outbox cannot be read.
@@ -143,15 +144,15 @@ impl Tree {
         Ok(ids.map(str::to_owned).collect())
     }
 
-    /// One that waits; `None` if it does not any more.
+    /// Returns one waiting notification; `None` if it does not wait any more.
     ///
     /// # Errors
-    /// If it cannot be understood.
+    /// If it cannot be parsed.
     pub fn delivery(&self, id: &str) -> Result<Option<Delivery>> {
         Ok(record::read(self.root(), &place(id))?)
     }
 
-    /// Writes down what came of an attempt.
+    /// Stores the result of an attempt.
     ///
     /// # Errors
     /// If the disk fails.
@@ -159,7 +160,7 @@ impl Tree {
         Ok(record::write(self.root(), &place(&delivery.id), delivery)?)
     }
 
-    /// Takes one out of the outbox.
+    /// Removes a notification from the outbox.
     ///
     /// # Errors
     /// If the disk fails.
@@ -168,7 +169,7 @@ impl Tree {
         Ok(())
     }
 
-    /// What waits, and why, in figures: how many, since when, and the last error of the oldest.
+    /// Returns statistics of the outbox: the number of notifications, the time of the oldest, and an error.
     ///
     /// # Errors
     /// If the outbox cannot be read.
@@ -186,13 +187,13 @@ impl Tree {
     }
 }
 
-/// The outbox in figures.
+/// Statistics of the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outbox {
-    /// Tellings that wait.
+    /// Number of waiting notifications.
     pub waiting: usize,
-    /// Since when the oldest does.
+    /// Time since which the oldest waits.
     pub oldest: Option<DateTime<Utc>>,
-    /// Why the one that was tried most was not taken.
+    /// The last error of the notification with the most attempts.
     pub last_error: Option<String>,
 }

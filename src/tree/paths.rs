@@ -1,4 +1,4 @@
-//! Where everything lies below the root. The names themselves are spelled in `names`.
+//! Paths of all files below the root. `names` spells the names themselves.
 
 use super::ids::{ProjectId, RunId, TaskId, TicketId};
 use crate::{fsx::RelPath, names};
@@ -7,42 +7,42 @@ use crate::{fsx::RelPath, names};
 pub mod top {
     use super::{RelPath, TicketId, names};
 
-    /// Accepted submissions, redacted.
+    /// The log of accepted submissions, redacted.
     #[must_use]
     pub fn audit() -> RelPath {
         RelPath::top().join(names::top::AUDIT).join(names::top::SUBMISSIONS)
     }
-    /// What the daemon keeps about itself.
+    /// The folder of the daemon's own files.
     #[must_use]
     pub fn daemon() -> RelPath {
         RelPath::top().join(names::top::DAEMON)
     }
-    /// What others are to be told.
+    /// The folder of waiting notifications.
     #[must_use]
     pub fn outbox() -> RelPath {
         daemon().join(names::top::OUTBOX)
     }
-    /// What is being deleted.
+    /// The folder of tasks and runs that are being deleted.
     #[must_use]
     pub fn trash() -> RelPath {
         daemon().join(names::top::TRASH)
     }
-    /// Tickets and their lock.
+    /// The folder of the tickets and their lock.
     #[must_use]
     pub fn planner() -> RelPath {
         RelPath::top().join(names::top::PLANNER)
     }
-    /// Held while facts are read and one ticket moves.
+    /// The lock that is held while the gate reads the facts and moves one ticket.
     #[must_use]
     pub fn planner_lock() -> RelPath {
         planner().join(names::top::PLANNER_LOCK)
     }
-    /// Accepted tickets.
+    /// The folder of accepted tickets.
     #[must_use]
     pub fn queue() -> RelPath {
         planner().join(names::top::QUEUE)
     }
-    /// Admitted tickets.
+    /// The folder of admitted tickets.
     #[must_use]
     pub fn live() -> RelPath {
         planner().join(names::top::LIVE)
@@ -69,10 +69,10 @@ pub struct RunDir(RelPath);
 macro_rules! files {
     ($dir:ident { $($(#[$doc:meta])* $fn:ident = $name:path;)* }) => {
         impl $dir {
-            /// Every name of ours in this folder.
+            /// All known file names of this folder.
             pub const NAMES: &'static [&'static str] = &[$($name),*];
 
-            /// The folder itself.
+            /// Returns the folder itself.
             #[must_use]
             pub fn path(&self) -> &RelPath {
                 &self.0
@@ -89,7 +89,7 @@ macro_rules! files {
 }
 
 impl ProjectDir {
-    /// The folder of this project.
+    /// Returns the folder of this project.
     #[must_use]
     pub fn new(project: &ProjectId) -> Self {
         Self(RelPath::top().join(project))
@@ -97,13 +97,13 @@ impl ProjectDir {
 }
 
 impl TaskDir {
-    /// The folder of this task.
+    /// Returns the folder of this task.
     #[must_use]
     pub fn new(project: &ProjectId, task: &TaskId) -> Self {
         Self(ProjectDir::new(project).0.join(task))
     }
 
-    /// The folder of one of its runs.
+    /// Returns the folder of one of its runs.
     #[must_use]
     pub fn run(&self, run: &RunId) -> RunDir {
         RunDir(self.runs().join(run))
@@ -111,7 +111,7 @@ impl TaskDir {
 }
 
 impl RunDir {
-    /// The folder of this run.
+    /// Returns the folder of this run.
     #[must_use]
     pub fn new(project: &ProjectId, task: &TaskId, run: &RunId) -> Self {
         TaskDir::new(project, task).run(run)
@@ -134,26 +134,26 @@ files!(TaskDir {
     config = names::task::CONFIG;
     /// The task's message bus.
     bus = names::task::BUS;
-    /// Which message of another task this one answers.
+    /// The message of another task that this task answers.
     thread_link = names::task::THREAD_LINK;
-    /// What the agent keeps about its own progress.
+    /// The agent's own notes about its progress.
     state = names::task::STATE;
-    /// Somebody says: finished.
+    /// Marker: the task is finished.
     done = names::task::DONE;
-    /// Somebody asks: stop, and do not restart.
+    /// Marker: stop the task, and do not restart it.
     stop = names::task::STOP;
-    /// How its last loop ended.
+    /// The end of its last loop.
     end = names::task::END;
-    /// Held by whoever drives this task's loop.
+    /// Held by the driver of this task's loop.
     lock = names::task::LOCK;
     /// The folder of its runs.
     runs = names::task::RUNS;
 });
 
 files!(RunDir {
-    /// The record, as its driver writes it.
+    /// The record of the run, written by its driver.
     info = names::run::INFO;
-    /// What the agent was given.
+    /// The prompt that the agent received.
     prompt = names::run::PROMPT;
     /// The answer.
     output = names::run::OUTPUT;
@@ -161,26 +161,26 @@ files!(RunDir {
     stdout = names::run::STDOUT;
     /// The agent's standard error, raw.
     stderr = names::run::STDERR;
-    /// When which byte was written.
+    /// The times at which the output grew.
     log_times = names::run::LOG_TIMES;
     /// The agent's stream in one shape for every agent.
     events = names::run::EVENTS;
-    /// What it changed in its work folder, as a patch.
+    /// The changes in the work folder, as a patch.
     patch = names::run::PATCH;
-    /// Which files that were.
+    /// The list of changed files.
     changes = names::run::CHANGES;
-    /// Where the work folder before the run is kept until it has ended.
+    /// The state of the work folder before the run, kept until the run has ended.
     git = names::run::GIT;
-    /// When an agent that met a usage limit may try again, as it says itself.
+    /// Time when an agent that hit a usage limit may try again, written by the agent itself.
     retry_after = names::run::RETRY_AFTER;
     /// Commands for a live run.
     inbox = names::run::INBOX;
     /// Lines that the shim pumps into the agent.
     stdin = names::run::STDIN;
-    /// Published once: who runs it.
+    /// Published once: the process that owns the run.
     claim = names::run::CLAIM;
     /// Held by the shim.
     lock = names::run::LOCK;
-    /// Published once: how the process ended.
+    /// Published once: the end of the process.
     exit = names::run::EXIT;
 });

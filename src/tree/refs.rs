@@ -26,25 +26,25 @@ pub struct RunRef {
 }
 
 impl TaskRef {
-    /// The project's folder.
+    /// Returns the project's folder.
     #[must_use]
     pub fn project_dir(&self) -> ProjectDir {
         ProjectDir::new(&self.project)
     }
 
-    /// The task's folder.
+    /// Returns the task's folder.
     #[must_use]
     pub fn dir(&self) -> TaskDir {
         TaskDir::new(&self.project, &self.task)
     }
 
-    /// Another task of the same project.
+    /// Returns another task of the same project.
     #[must_use]
     pub fn sibling(&self, task: TaskId) -> Self {
         Self { project: self.project.clone(), task }
     }
 
-    /// One of its runs.
+    /// Returns one of its runs.
     #[must_use]
     pub fn run(&self, run: RunId) -> RunRef {
         RunRef { task: self.clone(), run }
@@ -52,7 +52,7 @@ impl TaskRef {
 }
 
 impl RunRef {
-    /// The run's folder.
+    /// Returns the run's folder.
     #[must_use]
     pub fn dir(&self) -> RunDir {
         self.task.dir().run(&self.run)

@@ -17,32 +17,32 @@ use super::{
 };
 use crate::record::{Record, Spelling};
 
-/// The word for a run's state on disk.
+/// The status of a run on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RunStatus {
-    /// Accepted; no process yet.
+    /// The run is accepted and has no process yet.
     Created,
-    /// Claimed by a shim.
+    /// A shim has claimed the run.
     Running,
-    /// Exit status 0, and the agent's own last event agrees.
+    /// The process ended with exit status 0, and the agent's own last event agrees.
     Completed,
-    /// Ended otherwise, or never started.
+    /// The run ended in another way, or never started.
     Failed,
-    /// Ended because somebody asked for it.
+    /// The run ended because of a stop request.
     Stopped,
-    /// Its end was not seen by anybody.
+    /// No process saw the end of the run.
     Crashed,
 }
 
 impl RunStatus {
-    /// Whether nothing more will happen to the run.
+    /// Returns true if the status never changes any more.
     #[must_use]
     pub fn is_final(self) -> bool {
         !matches!(self, Self::Created | Self::Running)
     }
 
-    /// The word itself.
+    /// Returns the status as text.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -56,21 +56,20 @@ impl RunStatus {
     }
 }
 
-/// Whether the run's processes are ours to signal.
+/// The ownership of the run's processes. Only managed processes may be signalled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ProcessOwnership {
-    /// Started by a shim of ours.
+    /// A shim of this program started the processes.
     #[default]
     Managed,
-    /// Started by somebody else; only watched.
+    /// Another program started the processes. They are only watched.
     External,
 }
 
-/// The record of a run. What is not known yet is absent, never a zero date.
+/// The record of a run. Unknown values are absent, never a zero date.
 ///
-/// Only the holder of the task's lock writes it; the version with a final
-/// status is the commit point of the run's end.
+/// Only the holder of the task's lock writes it. The version with a final status is the commit point of the run's end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunInfo {
     /// Format version; 1.
@@ -81,19 +80,19 @@ pub struct RunInfo {
     pub project_id: ProjectId,
     /// Its task.
     pub task_id: TaskId,
-    /// Where it stands.
+    /// Status of the run.
     pub status: RunStatus,
     /// Name of the agent in the configuration.
     pub agent: String,
     /// Type of the agent: `demo`, `command`, ….
     pub agent_type: AgentType,
-    /// What the agent's program says of its version.
+    /// The version that the agent's program reports.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub agent_version: Option<String>,
-    /// How the driver talks to the agent: `exec`, …. Older records call it `driver`.
+    /// The protocol between the driver and the agent: `exec`, …. Older records call it `driver`.
     #[serde(alias = "driver", default = "Protocol::usual")]
     pub protocol: Protocol,
-    /// Where the shim was started: `local`, ….
+    /// The executor that started the shim: `local`, ….
     pub executor: Executor,
     /// Host of the shim.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -104,36 +103,36 @@ pub struct RunInfo {
     /// Process group of the agent.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pgid: Option<i32>,
-    /// Start of the agent's process in clock ticks since boot; with `pid` it names the process for ever.
+    /// Start of the agent's process in clock ticks since boot. Together with `pid` it identifies the process uniquely.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pid_started: Option<u64>,
-    /// Whether the processes are ours to signal.
+    /// Ownership of the processes. Only managed processes may be signalled.
     #[serde(default)]
     pub process_ownership: ProcessOwnership,
-    /// The run whose agent asked for this one.
+    /// The run whose agent requested this run.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub parent_run_id: Option<RunId>,
     /// The attempt before this one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub previous_run_id: Option<RunId>,
-    /// The run that is played again here: what is told of usage and cost was that one's, and no sum counts it twice.
+    /// The run that is replayed here. Usage and cost belong to that run, so sums do not count them twice.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub replay_of: Option<RunId>,
     /// Number of the attempt in its loop; 1 is the first.
     #[serde(default = "first")]
     pub attempt: u32,
-    /// When the agent's process began; until then when the run was made.
+    /// Time when the agent's process began; before that the time when the run was created.
     pub start_time: DateTime<Utc>,
-    /// When it ended.
+    /// Time when the run ended.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub end_time: Option<DateTime<Utc>>,
-    /// Exit code, where the process exited.
+    /// Exit code, if the process exited.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub exit_code: Option<i32>,
-    /// Signal, where one ended it.
+    /// Signal, if one ended the process.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub signal: Option<i32>,
-    /// One sentence on why it did not succeed.
+    /// The reason why the run did not succeed, in one sentence.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error_summary: Option<String>,
     /// Working folder of the agent.
@@ -150,46 +149,46 @@ pub struct RunInfo {
     /// The command, secrets redacted.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub commandline: Option<String>,
-    /// What kind of thing went wrong, as the agent says it.
+    /// The class of the error, as the agent reports it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error_class: Option<ErrorClass>,
-    /// When it makes sense to try again, as the agent says it.
+    /// Time when a retry makes sense, as the agent reports it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub retry_at: Option<DateTime<Utc>>,
-    /// The agent's own name of the conversation; there from the beginning where the run resumes one.
+    /// The agent's own name of the conversation. If the run resumes a conversation, it is present from the beginning.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub thread_id: Option<String>,
     /// The model that answered.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub model: Option<String>,
-    /// What the run used.
+    /// Tokens and money that the run used.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub usage: Option<Usage>,
-    /// What the conversation has used over all its runs, where the agent counts so.
+    /// Tokens and money that the conversation used over all its runs, if the agent counts them this way.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub thread_usage: Option<Usage>,
-    /// What it changed in its work folder, where that is a git repository's.
+    /// The changes in the work folder, if it belongs to a git repository.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub git: Option<GitInfo>,
-    /// Keys that another version wrote; they are kept.
+    /// Keys that another version wrote. They are kept.
     #[serde(flatten)]
     pub extra: BTreeMap<String, Value>,
 }
 
 impl RunInfo {
-    /// The full name of the run.
+    /// Returns the full name of the run.
     #[must_use]
     pub fn run_ref(&self) -> RunRef {
         self.task_ref().run(self.run_id.clone())
     }
 
-    /// The full name of its task.
+    /// Returns the full name of its task.
     #[must_use]
     pub fn task_ref(&self) -> TaskRef {
         TaskRef { project: self.project_id.clone(), task: self.task_id.clone() }
     }
 
-    /// The full name of the attempt before this one.
+    /// Returns the full name of the attempt before this one.
     #[must_use]
     pub fn previous_ref(&self) -> Option<RunRef> {
         Some(self.task_ref().run(self.previous_run_id.clone()?))

@@ -1,7 +1,7 @@
-//! `_daemon/self-update.yaml`: how far the replacement of the daemon's own program has come.
+//! `_daemon/self-update.yaml`: the progress of replacing the daemon's own program.
 //!
-//! It is believed only while `daemon.lock` is held. A drain is this fact and nothing else, so that the gate is shut for
-//! whoever asks it, the command line too.
+//! The record is valid only while `daemon.lock` is held. A drain exists only as this record, so that the gate is closed
+//! for every process that asks it, the command line included.
 
 use std::path::PathBuf;
 
@@ -16,60 +16,60 @@ use crate::{
     record::{self, Record, Spelling},
 };
 
-/// The last update that was asked for, and what came of it.
+/// The last update that was requested, and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SelfUpdate {
     /// Format version; 1.
     pub version: u64,
-    /// Where it stands.
+    /// State of the update.
     pub state: UpdateState,
-    /// When it may begin.
+    /// Condition for its start.
     pub mode: UpdateMode,
-    /// The program that was asked for, an absolute path.
+    /// The new program, an absolute path.
     pub binary_path: PathBuf,
     /// The program that it replaces.
     pub program: PathBuf,
-    /// Its checked copy beside that one, gone when the update is over.
+    /// The checked copy of the new program, beside the old one. It is removed when the update is over.
     pub staged: PathBuf,
-    /// When it was asked for.
+    /// Time of the request.
     pub requested_at: DateTime<Utc>,
-    /// Root tasks that were live then.
+    /// Number of root tasks that were live at the request.
     pub active_runs_at_request: usize,
-    /// The version that runs, or ran.
+    /// The version of the old program.
     pub from_version: String,
-    /// The version that it says to be; absent: it was not found good yet.
+    /// The version that the new program reports; absent until the program has been checked.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub to_version: Option<String>,
-    /// Why it failed.
+    /// The reason for the failure.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last_error: Option<String>,
-    /// When it succeeded, failed or was called off.
+    /// Time when the update succeeded, failed or was cancelled.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ended_at: Option<DateTime<Utc>>,
 }
 
-/// Where an update stands.
+/// State of an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UpdateState {
-    /// None is wanted; the last one has succeeded, or was called off.
+    /// No update is in progress. The last one succeeded, or was cancelled.
     Idle,
-    /// It waits until no root task is live; none is started meanwhile.
+    /// The update waits until no root task is live. Meanwhile no root task starts.
     Deferred,
     /// The programs are being exchanged.
     Applying,
-    /// It failed; the old program goes on.
+    /// The update failed. The old program continues.
     Failed,
 }
 
-/// When an update may begin.
+/// Condition for the start of an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UpdateMode {
-    /// When no root task is live.
+    /// Start when no root task is live.
     #[default]
     Drain,
-    /// At once: runs outlive a daemon.
+    /// Start at once, because runs outlive a daemon.
     Live,
 }
 
@@ -78,13 +78,13 @@ impl Record for SelfUpdate {
 }
 
 impl SelfUpdate {
-    /// Whether it is under way.
+    /// Returns true if the update is in progress.
     #[must_use]
     pub fn is_pending(&self) -> bool {
         matches!(self.state, UpdateState::Deferred | UpdateState::Applying)
     }
 
-    /// Whether no root task may start because of it.
+    /// Returns true if the update keeps root tasks from starting.
     #[must_use]
     pub fn drains(&self) -> bool {
         self.is_pending() && self.mode == UpdateMode::Drain
@@ -96,30 +96,30 @@ fn path() -> RelPath {
 }
 
 impl Tree {
-    /// The last update, as the daemon that runs has it; `None` if there is neither.
+    /// Returns the last update of the running daemon; `None` if no daemon runs, or there was no update.
     ///
     /// # Errors
-    /// If the record cannot be understood.
+    /// If the record cannot be parsed.
     pub fn self_update(&self) -> Result<Option<SelfUpdate>> {
         let update = record::read(self.root(), &path())?;
-        // Asked in this order: nearly always there is no record, and then nothing else is to be asked.
+        // The record is checked first, because it is nearly always absent, and then the lock need not be checked.
         Ok(if update.is_some() && self.daemon_is_there()? { update } else { None })
     }
 }
 
 impl DaemonLock {
-    /// The last update, also that of a daemon before us.
+    /// Returns the last update, even if an earlier daemon made it.
     ///
     /// # Errors
-    /// If the record cannot be understood.
+    /// If the record cannot be parsed.
     pub fn last_update(&self, tree: &Tree) -> Result<Option<SelfUpdate>> {
         Ok(record::read(tree.root(), &path())?)
     }
 
-    /// Writes down where an update stands.
+    /// Stores the state of an update.
     ///
     /// # Errors
-    /// If the disk fails; the record before stays then.
+    /// If the disk fails. The previous record is kept then.
     pub fn record_update(&self, tree: &Tree, update: &SelfUpdate) -> Result<()> {
         Ok(record::write(tree.root(), &path(), update)?)
     }

@@ -9,38 +9,38 @@ use serde_json::Value;
 use super::ids::{RunId, TaskId};
 use crate::record::{Record, Spelling};
 
-/// What a ticket of this task asks for.
+/// The kind of work that a ticket of this task requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TaskKind {
-    /// A loop: started again until DONE.
+    /// A loop of runs until DONE.
     #[default]
     Task,
     /// One run.
     Job,
 }
 
-/// A request that may be sent again and is done once.
+/// A request that may be sent again and is executed only once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Idempotency {
-    /// The name that its sender gave to it.
+    /// The key that the client gave to the request.
     pub key: String,
-    /// What it asked for, as a number that another request hardly has.
+    /// Digest of the request's content. Another request almost certainly has another digest.
     pub digest: String,
 }
 
-/// A request that has taken a task up again.
+/// A request that has resumed a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resumed {
-    /// The name that its sender gave to it.
+    /// The key that the client gave to the request.
     pub key: String,
-    /// What it asked for.
+    /// Digest of the request's content.
     pub digest: String,
-    /// The run that it has made.
+    /// The run that it created.
     pub run_id: RunId,
 }
 
-/// `TASK-CONFIG.yaml`: how a task is to be run.
+/// `TASK-CONFIG.yaml`: the settings of a task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskConfig {
     /// Format version; 1.
@@ -50,29 +50,29 @@ pub struct TaskConfig {
     /// A loop or a single run.
     #[serde(default)]
     pub kind: TaskKind,
-    /// Working folder of the agent in every run, by its canonical path. Absent: that of the oldest run, else the project's
-    /// home, else the task's own.
+    /// Working folder of the agent in every run, by its canonical path. If it is absent, the folder of the oldest run
+    /// is used, else the project's home, else the task's own.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cwd: Option<String>,
     /// Program and arguments, for an agent given on the command line.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub command: Vec<String>,
-    /// Tasks of the same project that must be done before.
+    /// Tasks of the same project that must be done first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub depends_on: Vec<TaskId>,
-    /// The run whose agent asked for this task.
+    /// The run whose agent requested this task.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub parent_run_id: Option<RunId>,
-    /// Which request made it, where that said so.
+    /// The request that created the task, if the request has a key.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub idempotency: Option<Idempotency>,
-    /// The last requests that have taken it up again, where they said which, oldest first.
+    /// The last requests with a key that resumed the task, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub resumed: Vec<Resumed>,
     /// Keys of `defaults` and `limits`, `model`, and `env.NAME`, for this task alone.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub config: BTreeMap<String, Value>,
-    /// Keys that another version wrote; they are kept.
+    /// Keys that another version wrote. They are kept.
     #[serde(flatten)]
     pub extra: BTreeMap<String, Value>,
 }

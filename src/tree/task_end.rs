@@ -1,4 +1,5 @@
-//! `TASK-END.yaml`: how a task's loop ended. Written before its ticket goes, removed when a new one comes.
+//! `TASK-END.yaml`: the end of a task's loop. It is written before the ticket is removed, and deleted when a new ticket
+//! comes.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -7,15 +8,15 @@ use serde::{Deserialize, Serialize};
 use super::{Tree, error::Result, ids::RunId, refs::TaskRef, task_lock::TaskLock};
 use crate::record::{self, Record, Spelling};
 
-/// How a loop can end.
+/// The outcome of a loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EndStatus {
     /// The work is finished.
     Completed,
-    /// It was given up.
+    /// The loop gave up.
     Failed,
-    /// Somebody stopped it, or a brake of `limits` did.
+    /// A stop request or a limit in `limits` ended the loop.
     Stopped,
 }
 
@@ -24,15 +25,15 @@ pub enum EndStatus {
 pub struct TaskEnd {
     /// Format version; 1.
     pub version: u64,
-    /// How it ended.
+    /// Outcome of the loop.
     pub status: EndStatus,
-    /// Why, in one sentence.
+    /// The reason, in one sentence.
     pub reason: String,
     /// Its last run.
     pub run_id: RunId,
     /// Number of that run in the loop.
     pub attempt: u32,
-    /// When.
+    /// Time of the end.
     pub ended_at: DateTime<Utc>,
 }
 
@@ -41,17 +42,17 @@ impl Record for TaskEnd {
 }
 
 impl Tree {
-    /// How the task's last loop ended; `None` while one is wanted, or none ever ended.
+    /// Returns the end of the task's last loop; `None` while a loop is wanted, or if none has ended.
     ///
     /// # Errors
-    /// If the record cannot be understood.
+    /// If the record cannot be parsed.
     pub fn task_end(&self, task: &TaskRef) -> Result<Option<TaskEnd>> {
         Ok(record::read(self.root(), &task.dir().end())?)
     }
 }
 
 impl TaskLock {
-    /// Writes how the loop ended.
+    /// Writes the end of the loop.
     ///
     /// # Errors
     /// If the disk fails.
@@ -59,7 +60,7 @@ impl TaskLock {
         Ok(record::write(tree.root(), &self.task().dir().end(), end)?)
     }
 
-    /// Forgets how the last loop ended, since another begins.
+    /// Removes the end of the last loop, because another loop begins.
     ///
     /// # Errors
     /// If the disk fails.

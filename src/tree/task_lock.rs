@@ -1,4 +1,4 @@
-//! `task.lock`: the right to drive a task, and with it to write the records of its runs.
+//! `task.lock`: the right to drive a task, which includes writing the records of its runs.
 
 use super::{
     Tree,
@@ -12,7 +12,7 @@ use crate::{
     record,
 };
 
-/// A held task lock. Writers of a task's records ask for it, so that there is one of them.
+/// A held task lock. Functions that write a task's records require it, so that a task has only one writer.
 #[derive(Debug)]
 pub struct TaskLock {
     task: TaskRef,
@@ -23,7 +23,7 @@ impl Tree {
     /// Takes the lock of a task that has a folder.
     ///
     /// # Errors
-    /// [`TreeError::Locked`] says who has it.
+    /// [`TreeError::Locked`], which names the holder.
     pub fn lock_task(&self, task: &TaskRef, holder: &Holder) -> Result<TaskLock> {
         match self.root().try_lock(&task.dir().lock(), holder)? {
             LockAttempt::Taken(lock) => Ok(TaskLock { task: task.clone(), _lock: lock }),
@@ -31,7 +31,7 @@ impl Tree {
         }
     }
 
-    /// Whether somebody drives a task now.
+    /// Returns true if a process drives the task now.
     ///
     /// # Errors
     /// If the lock file cannot be opened.
@@ -39,7 +39,7 @@ impl Tree {
         Ok(self.root().is_locked(&task.dir().lock())?)
     }
 
-    /// The process that drives a task now, if one does.
+    /// Returns the process that drives the task now, if there is one.
     ///
     /// # Errors
     /// If the lock file cannot be read.
@@ -54,7 +54,7 @@ impl Tree {
     /// Reads the record of a run.
     ///
     /// # Errors
-    /// [`TreeError::NotFound`] if there is none; a corrupt one is left as it is.
+    /// [`TreeError::NotFound`] if there is none. A corrupt record is left unchanged.
     pub fn run_info(&self, run: &RunRef) -> Result<RunInfo> {
         record::read(self.root(), &run.dir().info())?
             .ok_or_else(|| TreeError::NotFound { what: format!("run-info.yaml of run {run}") })
@@ -71,7 +71,7 @@ impl Tree {
 }
 
 impl TaskLock {
-    /// The task.
+    /// Returns the task.
     #[must_use]
     pub fn task(&self) -> &TaskRef {
         &self.task
@@ -80,7 +80,7 @@ impl TaskLock {
     /// Writes the record of a run of this task.
     ///
     /// # Errors
-    /// If the disk fails; the old record stays then.
+    /// If the disk fails. The old record is kept then.
     pub fn write_run_info(&self, tree: &Tree, info: &RunInfo) -> Result<()> {
         debug_assert_eq!(info.task_id, self.task.task, "a run of another task");
         Ok(record::write(tree.root(), &self.task.run(info.run_id.clone()).dir().info(), info)?)
@@ -89,7 +89,7 @@ impl TaskLock {
     /// Writes the settings of this task.
     ///
     /// # Errors
-    /// If the disk fails; the old settings stay then.
+    /// If the disk fails. The old settings are kept then.
     pub fn write_config(&self, tree: &Tree, config: &TaskConfig, batch: &mut Batch<'_>) -> Result<()> {
         Ok(record::write_in(batch, tree.root(), &self.task.dir().config(), config)?)
     }

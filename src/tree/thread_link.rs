@@ -1,4 +1,4 @@
-//! `TASK-THREAD-LINK.yaml`: which message of another task a task answers.
+//! `TASK-THREAD-LINK.yaml`: the message of another task that a task answers.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -21,21 +21,21 @@ pub struct ThreadParent {
     pub project_id: ProjectId,
     /// That task.
     pub task_id: TaskId,
-    /// The run that the message is of.
+    /// The run that posted the message.
     pub run_id: RunId,
     /// The message.
     pub message_id: MsgId,
 }
 
 impl ThreadParent {
-    /// The task that has the message.
+    /// Returns the task that has the message.
     #[must_use]
     pub fn task(&self) -> TaskRef {
         TaskRef { project: self.project_id.clone(), task: self.task_id.clone() }
     }
 }
 
-/// What a task answers.
+/// The message that a task answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ThreadLink {
     /// Format version; 1.
@@ -44,7 +44,7 @@ pub struct ThreadLink {
     pub parent: ThreadParent,
     /// Its type: `QUESTION` or `FACT`.
     pub parent_message_type: MessageType,
-    /// When the task was asked for.
+    /// Time when the task was requested.
     pub created_at: DateTime<Utc>,
 }
 
@@ -53,10 +53,10 @@ impl Record for ThreadLink {
 }
 
 impl Tree {
-    /// What a task answers; `None`: nothing.
+    /// Returns the message that the task answers; `None` if it answers none.
     ///
     /// # Errors
-    /// If the record cannot be understood.
+    /// If the record cannot be parsed.
     pub fn thread_link(&self, task: &TaskRef) -> Result<Option<ThreadLink>> {
         Ok(record::read(self.root(), &task.dir().thread_link())?)
     }

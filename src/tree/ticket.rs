@@ -1,8 +1,7 @@
-//! Tickets: a file that says a loop is wanted. Nothing else starts anything.
+//! Tickets: a file that requests a loop. No loop starts without a ticket.
 //!
-//! A ticket is accepted into `queue/`, renamed to `live/` on admission and
-//! removed when its loop has ended. Numbers are given and files renamed only
-//! under `planner.lock`.
+//! A ticket is accepted into `queue/`, renamed to `live/` on admission and removed when its loop has ended. Ids are
+//! assigned and files are renamed only under `planner.lock`.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -21,7 +20,7 @@ use crate::{
     record::{self, Record, Spelling},
 };
 
-/// The wish for a loop, and where the loop stands.
+/// The request for a loop, with the loop's progress.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ticket {
     /// Format version; 1.
@@ -30,11 +29,11 @@ pub struct Ticket {
     pub project_id: ProjectId,
     /// The task.
     pub task_id: TaskId,
-    /// The run that is to start, or is under way.
+    /// The run that will start, or is in progress.
     pub run_id: RunId,
     /// A loop or a single run.
     pub kind: TaskKind,
-    /// The run whose agent asked; such a ticket waits for no place.
+    /// The run whose agent requested the loop. Such a ticket does not wait for a place.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub parent_run_id: Option<RunId>,
     /// Tasks of the same project that must be done before it is admitted.
@@ -42,13 +41,13 @@ pub struct Ticket {
     pub depends_on: Vec<TaskId>,
     /// Number of the attempt; 1 is the first.
     pub attempt: u32,
-    /// Restarts that count against `max_restarts`, so far.
+    /// Number of restarts so far that count against `max_restarts`.
     #[serde(default)]
     pub restarts: u32,
-    /// Nothing starts before this time.
+    /// Earliest time of the next start.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub not_before: Option<DateTime<Utc>>,
-    /// Why, in one sentence, where there is something to say.
+    /// The reason, in one sentence, if there is one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
 }
@@ -58,25 +57,25 @@ impl Record for Ticket {
 }
 
 impl Ticket {
-    /// The task that it is about.
+    /// Returns the task of the ticket.
     #[must_use]
     pub fn task(&self) -> TaskRef {
         TaskRef { project: self.project_id.clone(), task: self.task_id.clone() }
     }
 
-    /// The run that it is about.
+    /// Returns the run of the ticket.
     #[must_use]
     pub fn run(&self) -> RunRef {
         self.task().run(self.run_id.clone())
     }
 }
 
-/// Where a ticket lies.
+/// The folder of a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Place {
-    /// Accepted.
+    /// The ticket is accepted.
     Queue,
-    /// Admitted.
+    /// The ticket is admitted.
     Live,
 }
 
@@ -88,7 +87,7 @@ impl Place {
         }
     }
 
-    /// The file of a ticket that lies here.
+    /// Returns the file of a ticket in this folder.
     #[must_use]
     pub fn file(self, id: &TicketId) -> RelPath {
         top::ticket(&self.folder(), id)
@@ -98,15 +97,15 @@ impl Place {
 /// A file in `queue/` or `live/`.
 #[derive(Debug)]
 pub struct TicketFile {
-    /// Its number.
+    /// Its id.
     pub id: TicketId,
     /// Its folder.
     pub place: Place,
-    /// What it says, or why it cannot be read; such a one starts nothing and stops nothing.
+    /// Its content, or the reason why it cannot be read. An unreadable ticket neither starts nor stops anything.
     pub ticket: Result<Ticket>,
 }
 
-/// A ticket that is written, and promises nothing before it is accepted.
+/// A ticket that is written but not yet accepted. It has no effect before its acceptance.
 #[derive(Debug)]
 #[must_use = "dropped, it was never there"]
 pub struct NewTicket {
@@ -114,7 +113,7 @@ pub struct NewTicket {
     file: Unnamed,
 }
 
-/// The planner's lock, held: the right to give numbers and to move tickets.
+/// The planner's lock while it is held: the right to assign ids and to move tickets.
 #[derive(Debug)]
 pub struct PlannerLock<'a> {
     tree: &'a Tree,
@@ -122,7 +121,7 @@ pub struct PlannerLock<'a> {
 }
 
 impl Tree {
-    /// Waits for the planner's lock. It is held for moments; take no other lock before it.
+    /// Waits for the planner's lock. It is held only briefly, so take no other lock before it.
     ///
     /// # Errors
     /// If the root cannot be written.
@@ -137,7 +136,7 @@ impl Tree {
         Ok(PlannerLock { tree: self, _lock: lock })
     }
 
-    /// Writes a ticket, durable with the batch; it has its number, and counts, from its acceptance on.
+    /// Writes a ticket that becomes durable with the batch. It receives its id, and takes effect, when it is accepted.
     ///
     /// # Errors
     /// If the queue cannot be written.
@@ -148,10 +147,10 @@ impl Tree {
         Ok(NewTicket { task: ticket.task(), file: batch.write_unnamed(&queue, &bytes)? })
     }
 
-    /// The tickets in a folder, oldest first.
+    /// Returns the tickets in a folder, oldest first.
     ///
     /// # Errors
-    /// If the folder cannot be read; a ticket that cannot be is an entry with an error.
+    /// If the folder cannot be read. An unreadable ticket is an entry with an error.
     pub fn tickets(&self, place: Place) -> Result<Vec<TicketFile>> {
         let there = self.root().list_with_stats(&place.folder())?;
         let number = |name: &str| name.strip_suffix(".yaml")?.parse::<TicketId>().ok();
@@ -160,11 +159,11 @@ impl Tree {
         self.ticket_cache.keep_only(place, &there.iter().map(|(id, _)| id).collect());
         let mut files = Vec::new();
         for (id, stat) in there {
-            // What is remembered was a file: a link in its place is another.
+            // A cached entry was a regular file. A link that replaced it has other stats.
             let known = self.ticket_cache.get(place, &id, stat.into());
             match known.map_or_else(|| self.ticket(place, &id), |ticket| Ok(Some(ticket))) {
                 Ok(Some(ticket)) => files.push(TicketFile { id, place, ticket: Ok(ticket) }),
-                // Moved or closed since the folder was listed.
+                // The ticket was moved or closed after the folder was listed.
                 Ok(None) => {}
                 Err(e) => files.push(TicketFile { id, place, ticket: Err(e) }),
             }
@@ -172,7 +171,7 @@ impl Tree {
         Ok(files)
     }
 
-    /// The numbers of the tickets in one place, oldest first; nothing of them is read.
+    /// Returns the ids of the tickets in a folder, oldest first, without reading the files.
     ///
     /// # Errors
     /// If the folder cannot be read.
@@ -181,12 +180,12 @@ impl Tree {
         Ok(names.iter().filter_map(|e| e.name.strip_suffix(".yaml")?.parse().ok()).collect())
     }
 
-    /// The ticket of a task, wherever it lies.
+    /// Returns the ticket of a task from either folder.
     ///
     /// # Errors
     /// If the folders cannot be read.
     pub fn ticket_of(&self, task: &TaskRef) -> Result<Option<(TicketId, Place, Ticket)>> {
-        // The queue first: a ticket that is admitted between the two looks is found in the second.
+        // The queue first: a ticket that is admitted between the two steps is found in the second.
         for place in [Place::Queue, Place::Live] {
             for file in self.tickets(place)? {
                 if let Ok(ticket) = file.ticket
@@ -199,10 +198,10 @@ impl Tree {
         Ok(None)
     }
 
-    /// Reads one ticket; `None` if it is not there any more.
+    /// Reads one ticket; `None` if it does not exist any more.
     ///
     /// # Errors
-    /// If it cannot be understood.
+    /// If it cannot be parsed.
     pub fn ticket(&self, place: Place, id: &TicketId) -> Result<Option<Ticket>> {
         let rel = place.file(id);
         let Some(stat) = self.root().stat(&rel)? else { return Ok(None) };
@@ -217,7 +216,7 @@ impl Tree {
         Ok(ticket)
     }
 
-    /// Writes where an admitted loop stands. Only the holder of the task's lock does.
+    /// Writes the progress of an admitted loop. Only the holder of the task's lock may call this.
     ///
     /// # Errors
     /// If the disk fails.
@@ -236,7 +235,7 @@ impl Tree {
 }
 
 impl PlannerLock<'_> {
-    /// Accepts a ticket whose batch is durable: from here on the loop is promised.
+    /// Accepts a ticket whose batch is durable. From here on the loop is promised.
     ///
     /// # Errors
     /// [`TreeError::Exists`] if the task has a ticket already.
@@ -249,10 +248,10 @@ impl PlannerLock<'_> {
         Ok(id)
     }
 
-    /// Moves a ticket from the queue among the live ones.
+    /// Moves a ticket from the queue to the live tickets.
     ///
     /// # Errors
-    /// If it is not in the queue.
+    /// If the ticket is not in the queue.
     pub fn admit(&self, id: &TicketId) -> Result<()> {
         Ok(self.tree.root().rename(&top::ticket(&top::queue(), id), &top::ticket(&top::live(), id))?)
     }

@@ -1,7 +1,7 @@
-//! Remembers what the files of tickets say, so that a long queue is not parsed again at every look.
+//! Caches the content of ticket files, so that a long queue is not parsed again for every listing.
 //!
-//! A file is known by its inode, length and time. Two versions within one tick of the file
-//! system's clock could look alike, so what was written a moment ago is not remembered yet.
+//! A file's version is identified by its inode, length and time. Two versions within one tick of the file system's
+//! clock could look alike, so a file that was written a moment ago is not cached yet.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,16 +16,16 @@ use super::{
 };
 use crate::fsx::Stat;
 
-/// Older than this a file's time tells its versions apart (a tick is 10 ms at most).
+/// Two versions of a file have different times if the older one is at least this old (a tick is 10 ms at most).
 const SETTLED_NS: i128 = 50_000_000;
 
-/// What the tickets said when they were read last. Cheap to clone; clones share it.
+/// The tickets as they were last read. Cheap to clone; clones share the cache.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TicketCache(Arc<Mutex<Known>>);
 
 type Known = HashMap<(Place, TicketId), (Version, Ticket)>;
 
-/// Which version of a file was read.
+/// The version of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Version {
     inode: u64,
@@ -40,14 +40,14 @@ impl From<Stat> for Version {
 }
 
 impl TicketCache {
-    /// What this version of a ticket's file says, if it was read before.
+    /// Returns the ticket in this version of the file, if the cache has it.
     pub(super) fn get(&self, place: Place, id: &TicketId, version: Version) -> Option<Ticket> {
         let known = self.known();
         let (read, ticket) = known.get(&(place, id.clone()))?;
         (*read == version).then(|| ticket.clone())
     }
 
-    /// Remembers what a file said; `version` was looked up before it was read.
+    /// Caches the content of a file. `version` was determined before the file was read.
     pub(super) fn put(
         &self,
         place: Place,
@@ -62,7 +62,7 @@ impl TicketCache {
         }
     }
 
-    /// Forgets the tickets of a place that are no longer there.
+    /// Removes the tickets of a folder that no longer exist.
     pub(super) fn keep_only(&self, place: Place, there: &HashSet<&TicketId>) {
         self.known().retain(|(of, id), _| *of != place || there.contains(id));
     }

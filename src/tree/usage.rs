@@ -3,16 +3,16 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Tokens and money, as far as an agent said.
+/// Tokens and money, as far as an agent reported them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Usage {
-    /// Tokens read by the model, those from the provider's cache among them.
+    /// Tokens that the model read, including those from the provider's cache.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub input_tokens: Option<u64>,
-    /// Tokens written by the model, its thoughts among them.
+    /// Tokens that the model wrote, including its thoughts.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub output_tokens: Option<u64>,
-    /// Tokens read from the provider's cache.
+    /// Tokens that were read from the provider's cache.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cached_tokens: Option<u64>,
     /// US dollars.
@@ -21,7 +21,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Adds what another one tells; what nobody tells stays unknown.
+    /// Adds other figures. A figure that is absent in both stays absent.
     pub fn add(&mut self, more: &Self) {
         let tokens = |sum: &mut Option<u64>, more: Option<u64>| {
             if let Some(more) = more {

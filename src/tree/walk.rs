@@ -1,4 +1,4 @@
-//! Which projects, tasks and runs there are: the folders whose names are ids.
+//! Lists projects, tasks and runs: the folders whose names are ids.
 
 use std::str::FromStr;
 
@@ -12,7 +12,7 @@ use super::{
 use crate::fsx::{EntryKind, RelPath};
 
 impl Tree {
-    /// Every project, sorted.
+    /// Returns every project, sorted.
     ///
     /// # Errors
     /// If the root cannot be read.
@@ -20,7 +20,7 @@ impl Tree {
         self.folders(&RelPath::top())
     }
 
-    /// Every task of a project, sorted; none if there is no such project.
+    /// Returns every task of a project, sorted; empty if the project does not exist.
     ///
     /// # Errors
     /// If the folder cannot be read.
@@ -28,7 +28,7 @@ impl Tree {
         self.folders(ProjectDir::new(project).path())
     }
 
-    /// Every run of a task, oldest first; none if there is no such task.
+    /// Returns every run of a task, oldest first; empty if the task does not exist.
     ///
     /// # Errors
     /// If the folder cannot be read.

@@ -1,4 +1,4 @@
-//! Which bus a poster means who does not say so: from what its environment and its folder tell.
+//! Finds the bus for a poster that does not name one, from the poster's environment and folder.
 
 use std::{
     fmt,
@@ -12,14 +12,14 @@ use crate::tree::{
     refs::{RunRef, TaskRef},
 };
 
-/// What a poster's process knows. The caller asks the system; this module only judges.
+/// The facts that a poster's process knows. The caller asks the system; this module only decides.
 #[derive(Debug, Clone, Copy)]
 pub struct Hints<'a> {
-    /// The project that was named to it.
+    /// The project that was named.
     pub project: Option<&'a ProjectId>,
-    /// The task that was named to it.
+    /// The task that was named.
     pub task: Option<&'a TaskId>,
-    /// The root that was named to it.
+    /// The root that was named.
     pub root: Option<&'a Path>,
     /// The root that the settings name.
     pub default_root: &'a Path,
@@ -31,37 +31,37 @@ pub struct Hints<'a> {
     pub task_id: Option<&'a str>,
     /// `JRUN_ID`.
     pub run_id: Option<&'a str>,
-    /// The folder that it stands in, absolute.
+    /// The current folder, absolute.
     pub folder: &'a Path,
 }
 
-/// The bus that is meant.
+/// The bus that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Discovered {
     /// The root of its tree.
     pub root: PathBuf,
-    /// Whose bus it is.
+    /// The project or task that owns the bus.
     pub owner: BusOwner,
-    /// What told so.
+    /// The fact that decided.
     pub why: Why,
-    /// The run that the poster is inside of, if it is of the same tree.
+    /// The run that the poster belongs to, if it is in the same tree.
     pub poster: Option<RunRef>,
 }
 
-/// What told which bus is meant.
+/// The fact that decided which bus is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
-    /// It was named.
+    /// The bus was named.
     Named,
     /// `JRUN_MESSAGE_BUS`.
     MessageBus,
     /// `JRUN_PROJECT_ID` and, for a task, `JRUN_TASK_ID`.
     Ids,
-    /// The folder is the project's or task's, or below it.
+    /// The current folder is the project's or task's folder, or below it.
     Folder,
 }
 
-/// For people; fits after "because of".
+/// Prints text for people, which fits after "because of".
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -73,41 +73,40 @@ impl fmt::Display for Why {
     }
 }
 
-/// Why no bus is named.
+/// The reason why no bus was found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Undiscovered {
     /// `JRUN_MESSAGE_BUS` names some other file.
     #[error("JRUN_MESSAGE_BUS is '{}', which is not the bus of a project or task", .0.escape_debug())]
     NoBus(String),
-    /// A variable with an id holds something else.
+    /// A variable with an id has an invalid value.
     #[error("cannot use {variable}")]
     BadId {
-        /// Its name.
+        /// Name of the variable.
         variable: &'static str,
-        /// What is wrong with its value.
+        /// The problem with its value.
         source: BadId,
     },
     /// A task without a project.
     #[error("task {0} is in no project that is known here")]
     NoProject(TaskId),
-    /// Nothing told anything.
+    /// No fact names a bus.
     #[error("no project is named, and neither the environment nor the current folder tells one")]
     Nothing,
 }
 
-/// Finds the bus that is meant.
+/// Finds the bus that the poster means.
 ///
-/// 1. A named project means its bus, with a named task that task's. A task alone is one of the
-///    project that the rest tells.
-/// 2. Else the file that `JRUN_MESSAGE_BUS` names, which also tells the root.
-/// 3. Else `JRUN_PROJECT_ID` and `JRUN_TASK_ID`.
-/// 4. Else the project or task whose folder is the present one or above it.
+/// 1. A named project means its bus, together with a named task the bus of that task. A task without a project
+///    belongs to the project that the other facts name.
+/// 2. Otherwise the file that `JRUN_MESSAGE_BUS` names, which also determines the root.
+/// 3. Otherwise `JRUN_PROJECT_ID` and `JRUN_TASK_ID`.
+/// 4. Otherwise the project or task whose folder is the current one or above it.
 ///
-/// An environment that belongs to another root than a named one tells nothing.
+/// If a root is named, an environment that belongs to another root is ignored.
 ///
 /// # Errors
-/// If nothing tells which, or a variable is set to what it cannot mean: guessing on
-/// would post to a stranger.
+/// If no fact names a bus, or a variable has an invalid value: a guess could post to an unrelated task.
 pub fn discover(hints: &Hints<'_>) -> Result<Discovered, Undiscovered> {
     let named_file = match hints.message_bus.filter(|v| !v.is_empty()) {
         Some(text) => {
@@ -140,7 +139,7 @@ pub fn discover(hints: &Hints<'_>) -> Result<Discovered, Undiscovered> {
     Ok(Discovered { root, owner, why, poster: ids.poster() })
 }
 
-/// The ids of the environment.
+/// The ids in the environment.
 #[derive(Default)]
 struct Ids {
     project: Option<ProjectId>,
@@ -169,7 +168,7 @@ impl Ids {
     }
 }
 
-/// The root and the owner of a bus file, by its absolute path.
+/// Returns the root and the owner of a bus file, from its absolute path.
 fn parse_bus_path(path: &Path) -> Option<(PathBuf, BusOwner)> {
     fn name<T: FromStr>(dir: &Path) -> Option<T> {
         dir.file_name()?.to_str()?.parse().ok()
@@ -183,7 +182,7 @@ fn parse_bus_path(path: &Path) -> Option<(PathBuf, BusOwner)> {
     Some((root.to_owned(), owner))
 }
 
-/// The project, and the task in it, that a folder below the root belongs to.
+/// Returns the project, and the task in it, that a folder below the root belongs to.
 fn from_folder(root: &Path, folder: &Path) -> Option<BusOwner> {
     let mut names = folder.strip_prefix(root).ok()?.components().map(|c| c.as_os_str().to_str());
     let project = names.next()??.parse().ok()?;

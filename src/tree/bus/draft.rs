@@ -1,4 +1,4 @@
-//! What a poster gives; the bus adds name and time.
+//! A message before it is posted. The bus adds the id and the time.
 
 use std::collections::BTreeMap;
 
@@ -14,30 +14,30 @@ use crate::tree::{
     ids::{MsgId, RunId, TaskId},
 };
 
-/// How deep `meta` may be nested: readers of JSON have a limit, too (often 128).
+/// Deepest nesting of `meta`, because readers of JSON have a limit, too (often 128).
 pub const MAX_META_DEPTH: usize = 64;
 
 /// A message before it is posted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Draft {
-    /// What kind of message it is.
+    /// The kind of message.
     pub kind: MessageType,
     /// The text.
     pub body: String,
-    /// On a project's bus the task that it is about; on a task's bus that task, or nothing.
+    /// On a project's bus the task that the message is about; on a task's bus that task, or `None`.
     pub task_id: Option<TaskId>,
     /// The run that posts it.
     pub run_id: Option<RunId>,
     /// The messages that it answers or belongs to.
     pub parents: Vec<Parent>,
-    /// Pages and files that it points at.
+    /// Pages and files that it refers to.
     pub links: Vec<Link>,
-    /// Anything for programs to read.
+    /// Any data for programs.
     pub meta: BTreeMap<String, Value>,
 }
 
 impl Draft {
-    /// A message of a kind and a text, and nothing else.
+    /// Creates a message with a kind and a text, and nothing else.
     #[must_use]
     pub fn new(kind: MessageType, body: impl Into<String>) -> Self {
         Self {
@@ -51,20 +51,20 @@ impl Draft {
         }
     }
 
-    /// The same, posted by `run`.
+    /// Sets the run that posts the message.
     #[must_use]
     pub fn by_run(self, run: &RunId) -> Self {
         Self { run_id: Some(run.clone()), ..self }
     }
 
-    /// The same, with one entry of `meta` more.
+    /// Adds one entry to `meta`.
     #[must_use]
     pub fn with_meta(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.meta.insert(key.to_owned(), value.into());
         self
     }
 
-    /// The message that this becomes on the bus of `owner` at `now`.
+    /// Returns the message that the draft becomes on the bus of `owner` at `now`.
     pub(super) fn to_message(&self, owner: &BusOwner, now: DateTime<Utc>) -> Result<Message> {
         if let (Some(own), Some(other)) = (owner.task(), &self.task_id)
             && own != other
@@ -78,7 +78,7 @@ impl Draft {
         }
         Ok(Message {
             msg_id: MsgId::after(now, None),
-            // As the line will have it, so that poster and reader see the same.
+            // Truncated as in the line, so that the poster and a reader see the same time.
             timestamp: now.trunc_subsecs(6),
             kind: self.kind.clone(),
             project_id: owner.project().clone(),
@@ -93,7 +93,7 @@ impl Draft {
     }
 }
 
-/// Whether a value is nested at most `depth` deep.
+/// Returns true if a value is nested at most `depth` deep.
 fn fits(value: &Value, depth: usize) -> bool {
     match value {
         Value::Array(items) => depth > 0 && items.iter().all(|v| fits(v, depth - 1)),

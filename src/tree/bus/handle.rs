@@ -1,4 +1,4 @@
-//! Which bus is meant, and the handle that posts to it and reads it.
+//! Identifies a bus by its owner, and provides the handle that posts to it and reads it.
 
 use std::{fmt, path::PathBuf};
 
@@ -13,17 +13,17 @@ use crate::{
     },
 };
 
-/// Whose bus it is.
+/// The owner of a bus.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum BusOwner {
-    /// A project's own.
+    /// A project owns the bus.
     Project(ProjectId),
-    /// A task's.
+    /// A task owns the bus.
     Task(TaskRef),
 }
 
 impl BusOwner {
-    /// A task's, or a project's where no task is named.
+    /// Creates the owner: a task, or a project if no task is given.
     #[must_use]
     pub fn new(project: ProjectId, task: Option<TaskId>) -> Self {
         match task {
@@ -32,7 +32,7 @@ impl BusOwner {
         }
     }
 
-    /// The project that it belongs to.
+    /// Returns the project that the bus belongs to.
     #[must_use]
     pub fn project(&self) -> &ProjectId {
         match self {
@@ -41,7 +41,7 @@ impl BusOwner {
         }
     }
 
-    /// The task that it belongs to.
+    /// Returns the task that the bus belongs to.
     #[must_use]
     pub fn task(&self) -> Option<&TaskId> {
         match self {
@@ -50,7 +50,7 @@ impl BusOwner {
         }
     }
 
-    /// Where the file lies below the root.
+    /// Returns the path of the file below the root.
     #[must_use]
     pub fn path(&self) -> RelPath {
         match self {
@@ -60,7 +60,7 @@ impl BusOwner {
     }
 }
 
-/// "project p" or "task p/t".
+/// Prints "project p" or "task p/t".
 impl fmt::Display for BusOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -70,7 +70,7 @@ impl fmt::Display for BusOwner {
     }
 }
 
-/// A message bus. Cheap to clone; nothing is open between calls.
+/// A message bus. It is cheap to clone, and keeps no file open between calls.
 #[derive(Debug, Clone)]
 pub struct Bus {
     pub(super) root: Root,
@@ -80,20 +80,20 @@ pub struct Bus {
 }
 
 impl Tree {
-    /// The bus of whom `owner` names.
+    /// Returns the bus of `owner`.
     #[must_use]
     pub fn bus(&self, owner: BusOwner) -> Bus {
         let rel = owner.path();
         Bus { root: self.root.clone(), clock: self.clock.clone(), owner, rel }
     }
 
-    /// The bus of a project.
+    /// Returns the bus of a project.
     #[must_use]
     pub fn project_bus(&self, project: &ProjectId) -> Bus {
         self.bus(BusOwner::Project(project.clone()))
     }
 
-    /// The bus of a task.
+    /// Returns the bus of a task.
     #[must_use]
     pub fn task_bus(&self, task: &TaskRef) -> Bus {
         self.bus(BusOwner::Task(task.clone()))
@@ -101,25 +101,25 @@ impl Tree {
 }
 
 impl Bus {
-    /// Whose it is.
+    /// Returns the owner of the bus.
     #[must_use]
     pub fn owner(&self) -> &BusOwner {
         &self.owner
     }
 
-    /// Where the file lies below the root, for who watches it.
+    /// Returns the path of the file below the root, for watching it.
     #[must_use]
     pub fn rel(&self) -> &RelPath {
         &self.rel
     }
 
-    /// The absolute path of the file.
+    /// Returns the absolute path of the file.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         self.root.absolute(&self.rel)
     }
 
-    /// Opens the file; `None` if nobody has posted yet.
+    /// Opens the file; `None` if no message has been posted yet.
     pub(super) fn open(&self) -> Result<Option<ReadFile>> {
         match self.root.open_read(&self.rel) {
             Ok(file) => Ok(Some(file)),
@@ -129,7 +129,7 @@ impl Bus {
         }
     }
 
-    /// There is no such project or task.
+    /// Returns the error for a project or task that does not exist.
     pub(super) fn missing(&self) -> TreeError {
         TreeError::NotFound { what: self.owner.to_string() }
     }

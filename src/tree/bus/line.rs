@@ -1,4 +1,4 @@
-//! A message as bytes: one line of JSON, whoever wrote it.
+//! A message as bytes: one line of JSON, written by this program or by hand.
 
 use std::{collections::BTreeMap, io};
 
@@ -18,26 +18,26 @@ use crate::{
     },
 };
 
-/// The longest line of a bus in bytes, newline included. None is written that is longer,
-/// and readers pass over longer ones as over lines that are no message.
+/// The longest line of a bus in bytes, newline included. This program writes no longer line, and readers skip a longer
+/// one like a line that is not a message.
 pub const MAX_LINE: u64 = 16 * 1024 * 1024;
 
-/// So much of a line shows its id, if we wrote the line.
+/// Number of bytes that contain the id, if this program wrote the line.
 pub(super) const HEAD: u64 = 256;
 
 const BEFORE_ID: &[u8] = br#"{"msg_id":""#;
 const BEHIND_ID: &[u8] = br#"","timestamp":""#;
 
-/// A line whose id and time are still to come: the slow part is done before the lock is taken.
+/// A line without its final id and time. It is serialized before the lock is taken, because that is slow.
 #[derive(Debug)]
 pub(super) struct UnnamedLine {
     bytes: Vec<u8>,
-    /// Bytes of what [`head`] makes of the message.
+    /// Length of the part that [`head`] produces for the message.
     head: usize,
 }
 
 impl UnnamedLine {
-    /// Writes the message as a line.
+    /// Serializes the message as a line.
     pub(super) fn new(message: &Message) -> Result<Self> {
         let mut bytes = Vec::with_capacity(message.body.len() + 512);
         let mut writer = serde_json::Serializer::with_formatter(&mut bytes, OneLine);
@@ -53,26 +53,26 @@ impl UnnamedLine {
         Ok(Self { bytes, head: head.len() })
     }
 
-    /// Its length in bytes; the name does not change it.
+    /// Returns its length in bytes. The id does not change the length.
     pub(super) fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// The line with the id and the time that the message has by now.
+    /// Returns the line with the message's current id and time.
     pub(super) fn named(mut self, message: &Message) -> Vec<u8> {
-        // Ids and times have one width, so that nothing behind them moves.
+        // Ids and times have a fixed width, so the bytes after them do not move.
         self.bytes.splice(..self.head, head(message).into_bytes());
         self.bytes
     }
 }
 
-/// The beginning of a line; neither an id nor a time has a character that JSON escapes.
+/// Returns the beginning of a line. Neither an id nor a time contains a character that JSON escapes.
 fn head(message: &Message) -> String {
     format!(r#"{{"msg_id":"{}","timestamp":"{}""#, message.msg_id, crate::clock::rfc3339(message.timestamp))
 }
 
-/// Compact JSON without the characters that some readers end a line at.
-/// (Those below U+0020 are escaped in any JSON.)
+/// Formats compact JSON without the characters that some readers treat as the end of a line. (Any JSON escapes those
+/// below U+0020.)
 struct OneLine;
 
 impl Formatter for OneLine {
@@ -93,7 +93,7 @@ impl Formatter for OneLine {
     }
 }
 
-/// A line as it may be found: any hand may have written it.
+/// A line as it was read. It may have been written by hand.
 #[derive(Debug, Default, Deserialize)]
 struct Found {
     msg_id: Option<MsgId>,
@@ -117,14 +117,14 @@ struct Found {
 const KNOWN: [&str; 10] =
     ["msg_id", "timestamp", "type", "project_id", "task_id", "run_id", "parents", "links", "meta", "body"];
 
-/// Understands a line of the bus of `owner`; `None` if it is no message.
+/// Parses a line of the bus of `owner`; `None` if it is not a message.
 pub(super) fn read(line: &Line, owner: &BusOwner) -> Option<Message> {
     if line.len >= MAX_LINE || !line.is_whole() {
         return None;
     }
     let found = match serde_json::from_slice::<Found>(&line.bytes) {
         Ok(found) => found,
-        // Text and numbers are JSON, too, and no message; an end in mid-line is no JSON.
+        // Strings and numbers are JSON, too, but not messages. A line that ends in the middle is not JSON.
         Err(e) if e.is_eof() || !line.bytes.trim_ascii_start().starts_with(b"{") => return None,
         Err(_) => salvage(&line.bytes)?,
     };
@@ -144,7 +144,7 @@ pub(super) fn read(line: &Line, owner: &BusOwner) -> Option<Message> {
     })
 }
 
-/// Reads an object with values that do not fit their keys; those go below `unreadable`.
+/// Parses an object in which some values do not fit their keys. Those values are moved below `unreadable`.
 fn salvage(bytes: &[u8]) -> Option<Found> {
     let mut map: Map<String, Value> = serde_json::from_slice(bytes).ok()?;
     let mut unreadable = Map::new();
@@ -164,8 +164,8 @@ fn salvage(bytes: &[u8]) -> Option<Found> {
     Some(found)
 }
 
-/// The id of the line that `head` is the beginning of, where it has one of its own.
-/// A line that we wrote is not read further than that.
+/// Returns the line's own id, if it has one; `head` is the beginning of the line. If this program wrote the line, only
+/// the head is read.
 pub(super) fn own_id(lines: LineReader<'_>, head: &Line, owner: &BusOwner) -> Result<Option<MsgId>> {
     if let Some(id) = leading_id(&head.bytes) {
         return Ok(Some(id));
@@ -178,14 +178,14 @@ pub(super) fn own_id(lines: LineReader<'_>, head: &Line, owner: &BusOwner) -> Re
     Ok(read(whole.as_ref().unwrap_or(head), owner).map(|m| m.msg_id).filter(|id| id.offset().is_none()))
 }
 
-/// Whether the line is spelled as [`UnnamedLine`] does and has an id that tells a time: then that id is
-/// larger than those of all such lines before it.
+/// Returns true if the line is spelled as [`UnnamedLine`] spells it and its id contains a time. Such an id is larger
+/// than the ids of all such lines before it.
 pub(super) fn is_ours(head: &Line) -> bool {
     split_id(&head.bytes).is_some_and(|(id, rest)| rest.starts_with(BEHIND_ID) && id.time().is_some())
 }
 
-/// The id at the beginning of a line as [`UnnamedLine`] spells it. The line may be torn: its
-/// id is taken all the same, and the next one must be larger.
+/// Returns the id at the beginning of a line that is spelled as [`UnnamedLine`] spells it. The id of a torn line is
+/// returned, too, because the next id must be larger than it.
 fn leading_id(bytes: &[u8]) -> Option<MsgId> {
     split_id(bytes).map(|(id, _)| id)
 }
@@ -215,11 +215,11 @@ mod tests {
         read(&line(text.as_bytes()), &owner())
     }
 
-    /// Where Python's `splitlines`, JavaScript or an editor ends a line.
+    /// Characters at which Python's `splitlines`, JavaScript or an editor ends a line.
     const ENDS_A_LINE: [char; 10] =
         ['\n', '\r', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}', '\u{2029}'];
 
-    /// Characters that readers, shells and formats stumble over, and any others.
+    /// Generates text with characters that confuse readers, shells and formats, and with any other characters.
     fn bodies() -> impl Strategy<Value = String> {
         let odd = proptest::sample::select(vec![
             "---",

@@ -1,4 +1,4 @@
-//! A message as it stands in its line.
+//! A message, as stored in its line.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr};
 
@@ -15,25 +15,23 @@ use crate::{
     },
 };
 
-/// The time of a hand-written line that tells none, neither in `timestamp` nor in its id.
+/// The time of a hand-written line that has no time, neither in `timestamp` nor in its id.
 pub const UNKNOWN_TIME: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
 /// One message of a bus.
 ///
-/// Written by this program it has every field that is not optional. A line that
-/// somebody wrote by hand may lack all but the braces; read from a
-/// [`Bus`](super::Bus), it gets these instead: `msg_id` `@<offset>`, `timestamp`
-/// the time in its id, else [`UNKNOWN_TIME`], `type` `USER`, the bus's own project
-/// and task, and an empty body. A known key with a value of another kind counts as
-/// missing, and is kept below `unreadable`.
+/// A message written by this program has every field that is not optional. A line written by hand may lack everything
+/// but the braces. When a [`Bus`](super::Bus) reads such a line, it fills in: `msg_id` `@<offset>`, `timestamp` the
+/// time in the id, else [`UNKNOWN_TIME`], `type` `USER`, the bus's own project and task, and an empty body. A known key
+/// whose value has the wrong type counts as missing, and is kept below `unreadable`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Message {
-    /// Its name; larger than that of every message before it in the file.
+    /// Its id, larger than the id of every message before it in the file.
     pub msg_id: MsgId,
-    /// When it was posted by the poster's clock, in UTC to the microsecond.
+    /// Time of posting by the poster's clock, in UTC to the microsecond.
     #[serde(serialize_with = "microseconds")]
     pub timestamp: DateTime<Utc>,
-    /// What kind of message it is.
+    /// The kind of message.
     #[serde(rename = "type")]
     pub kind: MessageType,
     /// The project that it belongs to.
@@ -47,16 +45,16 @@ pub struct Message {
     /// The messages that it answers or belongs to.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub parents: Vec<Parent>,
-    /// Pages and files that it points at.
+    /// Pages and files that it refers to.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub links: Vec<Link>,
-    /// Anything for programs to read.
+    /// Any data for programs.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub meta: BTreeMap<String, Value>,
     /// The text, byte for byte as it was posted.
     #[serde(default)]
     pub body: String,
-    /// Keys that another version or another hand wrote; they are kept.
+    /// Keys that another version or a person wrote. They are kept.
     #[serde(flatten)]
     pub extra: BTreeMap<String, Value>,
 }
@@ -65,7 +63,7 @@ fn microseconds<S: Serializer>(at: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Er
     to.serialize_str(&rfc3339(*at))
 }
 
-/// The kind of a message: a letter, then letters, digits and `_`; at most 128 of them.
+/// The type of a message: a letter, then letters, digits and `_`; at most 128 characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct MessageType(Cow<'static, str>);
@@ -75,24 +73,24 @@ impl MessageType {
     pub const RUN_START: Self = Self(Cow::Borrowed("RUN_START"));
     /// A run ended.
     pub const RUN_STOP: Self = Self(Cow::Borrowed("RUN_STOP"));
-    /// A run ended badly.
+    /// A run failed or crashed.
     pub const RUN_CRASH: Self = Self(Cow::Borrowed("RUN_CRASH"));
     /// A task is finished.
     pub const TASK_DONE: Self = Self(Cow::Borrowed("TASK_DONE"));
-    /// A person says something; also a line that does not say what it is.
+    /// A person wrote the message. Also the type of a line that names none.
     pub const USER: Self = Self(Cow::Borrowed("USER"));
-    /// Something found out for good.
+    /// A finding of lasting value.
     pub const FACT: Self = Self(Cow::Borrowed("FACT"));
-    /// How far the work is.
+    /// The progress of the work.
     pub const PROGRESS: Self = Self(Cow::Borrowed("PROGRESS"));
-    /// Something decided.
+    /// A decision.
     pub const DECISION: Self = Self(Cow::Borrowed("DECISION"));
-    /// Something went wrong.
+    /// An error.
     pub const ERROR: Self = Self(Cow::Borrowed("ERROR"));
-    /// Somebody is to answer.
+    /// A question that needs an answer.
     pub const QUESTION: Self = Self(Cow::Borrowed("QUESTION"));
 
-    /// The word itself.
+    /// Returns the type as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -145,13 +143,13 @@ impl JsonSchema for MessageType {
     }
 }
 
-/// A message that another one answers or belongs to. Read from a bare id, too.
+/// A message that this message answers or belongs to. A bare id is accepted, too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "ParentForm")]
 pub struct Parent {
-    /// That message, which may be on another bus.
+    /// Id of that message, which may be on another bus.
     pub msg_id: MsgId,
-    /// What it is to this one: `reply`, ….
+    /// Its relation to this message: `reply`, ….
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
 }
@@ -173,12 +171,12 @@ impl From<ParentForm> for Parent {
     }
 }
 
-/// Something that a message points at.
+/// A page or file that a message refers to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Link {
-    /// Where it is.
+    /// Address of the target.
     pub url: String,
-    /// What to call it.
+    /// Text to show for the link.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub label: Option<String>,
 }

@@ -1,9 +1,8 @@
 //! The message bus: one file of messages per project and per task, one JSON object per line.
 //!
-//! Everybody posts to it with [`Bus::post`] or with `echo`; a line is there whole or
-//! not at all, ids increase in file order, and a body comes back byte for byte. Who
-//! waits for new messages keeps [`Page::next`] and reads on from there; the waiting
-//! itself is left to `watch`, and what a message means to everybody but its reader.
+//! Any process posts with [`Bus::post`] or with `echo`. A line is present whole or not at all, ids increase in file
+//! order, and a body is read back byte for byte. A reader that waits for new messages keeps [`Page::next`] and
+//! continues from there. The `watch` module does the waiting, and only the reader of a message interprets it.
 
 mod discover;
 mod draft;

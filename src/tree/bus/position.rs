@@ -1,4 +1,4 @@
-//! Where in the file a message stands, found by its id.
+//! Finds the position of a message in the file by the message's id.
 
 use chrono::{DateTime, Utc};
 
@@ -13,13 +13,13 @@ use crate::{
 };
 
 impl Bus {
-    /// Offset behind the message named `id`: where the next one begins.
+    /// Returns the offset after the message with this `id`, which is where the next message begins.
     ///
-    /// Ids that were made by [`Bus::post`] are found by bisection. Others, and those that
-    /// lines put in by hand hide from it, are looked for in the whole file.
+    /// Ids made by [`Bus::post`] are found by bisection. Other ids, and ids that bisection misses because of lines
+    /// inserted by hand, are searched for in the whole file.
     ///
     /// # Errors
-    /// [`TreeError::NotFound`] if no message has exactly this name.
+    /// [`TreeError::NotFound`] if no message has exactly this id.
     pub fn position_of(&self, id: &MsgId) -> Result<u64> {
         let unknown = || TreeError::NotFound { what: format!("message {id} on the bus of {}", self.owner) };
         let Some(file) = self.open()? else { return Err(unknown()) };
@@ -35,10 +35,10 @@ impl Bus {
         line.map(|l| l.end()).ok_or_else(unknown)
     }
 
-    /// The message named `id`.
+    /// Returns the message with this `id`.
     ///
     /// # Errors
-    /// [`TreeError::NotFound`] if no message has exactly this name.
+    /// [`TreeError::NotFound`] if no message has exactly this id.
     pub fn message(&self, id: &MsgId) -> Result<Message> {
         let unknown = || TreeError::NotFound { what: format!("message {id} on the bus of {}", self.owner) };
         let behind = self.position_of(id)?;
@@ -47,10 +47,10 @@ impl Bus {
         line.and_then(|line| line::read(&line, &self.owner)).ok_or_else(unknown)
     }
 
-    /// Where the messages begin whose ids tell this time or a later one, found by bisection.
+    /// Returns the offset of the first message whose id contains this time or a later one. Uses bisection.
     ///
     /// # Errors
-    /// [`TreeError::NotFound`] without the project or task.
+    /// [`TreeError::NotFound`] if the project or task does not exist.
     pub fn position_from(&self, time: DateTime<Utc>) -> Result<u64> {
         let Some(file) = self.open()? else { return Ok(0) };
         let lines = LineReader::new(&file);
@@ -65,10 +65,10 @@ impl Bus {
         Ok(low)
     }
 
-    /// The last line before an offset whose id tells a time: the offset behind it, and that time.
+    /// Finds the last line before an offset whose id contains a time. Returns the offset after that line, and the time.
     ///
     /// # Errors
-    /// [`TreeError::NotFound`] without the project or task.
+    /// [`TreeError::NotFound`] if the project or task does not exist.
     pub fn last_time_before(&self, offset: u64) -> Result<Option<(u64, DateTime<Utc>)>> {
         let Some(file) = self.open()? else { return Ok(None) };
         let lines = LineReader::new(&file).keeping(HEAD);
@@ -81,7 +81,7 @@ impl Bus {
         Ok(None)
     }
 
-    /// The first line from `start` on whose id tells a time, and that id.
+    /// Returns the first line from `start` on whose id contains a time, with that id.
     fn first_with_time(&self, lines: LineReader<'_>, start: u64, end: u64) -> Result<Option<(Line, MsgId)>> {
         for head in lines.keeping(HEAD).forward(start, end) {
             let head = head?;
@@ -98,13 +98,13 @@ impl Bus {
 struct Search<'a> {
     bus: &'a Bus,
     lines: LineReader<'a>,
-    /// Offset behind the last complete line.
+    /// Offset after the last complete line.
     end: u64,
     id: &'a MsgId,
 }
 
 impl Search<'_> {
-    /// The line at an offset, if one begins there and is named by it.
+    /// Returns the line at an offset, if a line begins there and has the wanted id.
     fn at(&self, offset: u64) -> Result<Option<Line>> {
         if offset >= self.end || self.lines.start_of(offset)? != offset {
             return Ok(None);
@@ -113,10 +113,10 @@ impl Search<'_> {
         line.map_or(Ok(None), |line| self.verified(line))
     }
 
-    /// Halves the file by time, as long as ids of ours increase in it.
+    /// Bisects the file by time. This works as long as the ids made by this program increase.
     fn bisect(&self) -> Result<Option<Line>> {
         let Some(time) = self.id.time() else { return Ok(None) };
-        // Both are starts of lines: the wanted one begins at `low` or later, and before `high`.
+        // Both are starts of lines: the wanted line begins at `low` or later, and before `high`.
         let (mut low, mut high) = (0, self.end);
         let mut found = None;
         while low < high {
@@ -124,7 +124,7 @@ impl Search<'_> {
             match self.first_with_time(start, high)? {
                 Some((line, id)) if id.time() < Some(time) => low = line.end(),
                 at_or_behind => {
-                    // A copy of the line further down must not win over the line itself.
+                    // A copy of the line further down must not be preferred to the line itself.
                     found = at_or_behind.filter(|(_, id)| id == self.id).map(|(line, _)| line).or(found);
                     high = start;
                 }
@@ -137,7 +137,7 @@ impl Search<'_> {
         self.bus.first_with_time(self.lines, start, end)
     }
 
-    /// Looks at every line.
+    /// Searches every line.
     fn scan(&self) -> Result<Option<Line>> {
         for head in self.lines.keeping(HEAD).forward(0, self.end) {
             let head = head?;
@@ -150,7 +150,7 @@ impl Search<'_> {
         Ok(None)
     }
 
-    /// The line again, if it is a message of exactly the wanted name: a torn one is not.
+    /// Returns the line if it is a message with exactly the wanted id. A torn line is not a message.
     fn verified(&self, head: Line) -> Result<Option<Line>> {
         let whole = self.lines.keeping(MAX_LINE).at(head.offset, self.end)?;
         let message = whole.and_then(|line| line::read(&line, &self.bus.owner));

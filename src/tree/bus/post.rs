@@ -1,4 +1,4 @@
-//! Posting: under the lock of the file, behind everything that stands there.
+//! Posts messages: under the lock of the file, after everything that it contains.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,22 +15,22 @@ use crate::{
     tree::{Result, TreeError, ids::MsgId},
 };
 
-/// So many bytes of messages that are posted together are written at a time.
+/// Number of bytes that are written at a time when several messages are posted together.
 const AT_A_TIME: usize = 4 * 1024 * 1024;
 
-/// Messages that this process has posted, to any bus.
+/// Number of messages that this process has posted, to any bus.
 static POSTED: AtomicU64 = AtomicU64::new(0);
 
-/// Bytes of their lines.
+/// Number of bytes of these messages' lines.
 static POSTED_BYTES: AtomicU64 = AtomicU64::new(0);
 
-/// How many messages this process has posted, to any bus.
+/// Returns the number of messages that this process has posted, to any bus.
 #[must_use]
 pub fn posted() -> u64 {
     POSTED.load(Ordering::Relaxed)
 }
 
-/// How many bytes these messages have.
+/// Returns the number of bytes of these messages.
 #[must_use]
 pub fn posted_bytes() -> u64 {
     POSTED_BYTES.load(Ordering::Relaxed)
@@ -41,28 +41,28 @@ fn count_posted(messages: u64, bytes: u64) {
     POSTED_BYTES.fetch_add(bytes, Ordering::Relaxed);
 }
 
-/// What a look at an earlier message says of the search for one.
+/// The verdict on one earlier message while searching backwards for a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LookBack {
-    /// This is it.
+    /// This is the wanted message.
     Found,
-    /// It may be an earlier one.
+    /// The wanted message may be an earlier one.
     Continue,
-    /// It is none of the earlier ones.
+    /// No earlier message is the wanted one.
     Stop,
 }
 
-/// What came of [`Bus::post_once`].
+/// Result of [`Bus::post_once`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Posted {
     /// The draft was posted, as this message.
     New(Message),
-    /// This message was there; nothing was written.
+    /// This message existed already; nothing was written.
     AlreadyThere(Message),
 }
 
 impl Posted {
-    /// The message, whoever posted it.
+    /// Returns the message, whether it is new or existed already.
     #[must_use]
     pub fn into_message(self) -> Message {
         match self {
@@ -72,18 +72,18 @@ impl Posted {
 }
 
 impl Bus {
-    /// Posts a message and returns it with the id and the time that it got. It is as
-    /// durable then as the root asks.
+    /// Posts a message and returns it with its id and time. On return the message is as durable as the root's setting
+    /// demands.
     ///
     /// # Errors
-    /// [`TreeError::NotFound`] without the project or task; [`TreeError::Invalid`] for a
-    /// draft beyond [`MAX_LINE`](super::MAX_LINE), nested too deep, or of another task.
+    /// [`TreeError::NotFound`] if the project or task does not exist; [`TreeError::Invalid`] for a draft that is longer
+    /// than [`MAX_LINE`](super::MAX_LINE), nested too deep, or about another task.
     pub fn post(&self, draft: &Draft) -> Result<Message> {
         self.append(draft, |_| Ok(None)).map(Posted::into_message)
     }
 
-    /// Posts a message unless `decide`, shown the messages from the last one backwards,
-    /// finds that it is there: of any number of callers one posts it.
+    /// Posts a message unless `decide` finds it among the existing messages, which are shown to it from the last one
+    /// backwards. Of several concurrent callers only one posts the message.
     ///
     /// # Errors
     /// As [`Bus::post`].
@@ -91,8 +91,8 @@ impl Bus {
         self.append(draft, |tail| self.look_back(tail, decide))
     }
 
-    /// Posts messages of many who post at a time, in this order: for each what [`Bus::post`] would return. They are
-    /// written together and share the wait for the disk.
+    /// Posts messages of several concurrent posters in this order, and returns for each the result that [`Bus::post`]
+    /// would return. The messages are written together and share one wait for the disk.
     #[must_use = "any of them may have failed"]
     pub fn post_all(&self, drafts: &[Draft]) -> Vec<Result<Message>> {
         let mut posted = Vec::with_capacity(drafts.len());
@@ -167,21 +167,21 @@ impl Bus {
         Ok(posted)
     }
 
-    /// What a draft becomes; its id and its time are still to come.
+    /// Returns a draft's message and line, without the final id and time.
     fn line_of(&self, draft: &Draft) -> Result<(Message, UnnamedLine)> {
         let message = draft.to_message(&self.owner, self.clock.now())?;
         let line = UnnamedLine::new(&message)?;
         Ok((message, line))
     }
 
-    /// Gives a message the id and the time that it has behind the last one.
+    /// Gives a message its final id, larger than `last`, and its final time.
     fn name(&self, message: &mut Message, last: Option<&MsgId>) {
         let now = self.clock.now();
         message.msg_id = MsgId::after(now, last);
         message.timestamp = now.trunc_subsecs(6);
     }
 
-    /// A bus without its folder is one of a project or task that is not there.
+    /// Replaces the error for a missing folder: the project or task does not exist.
     fn or_missing<T>(&self, posted: Result<T>) -> Result<T> {
         match posted {
             Err(TreeError::Fs(e)) if e.kind() == FsErrorKind::NotFound => Err(self.missing()),
@@ -205,8 +205,8 @@ impl Bus {
         Ok(None)
     }
 
-    /// The largest id that tells a time, back to the last line that we wrote. What hands put behind it
-    /// may be older: an id of ours must not come again for that.
+    /// Returns the largest id with a time, back to the last line that this program wrote. Lines added by hand after it
+    /// may have older ids, which must not make an id of this program repeat.
     fn last_id(&self, tail: &Tail<'_>) -> Result<Option<MsgId>> {
         let lines = tail.lines().keeping(HEAD);
         let mut last = None;

@@ -1,4 +1,4 @@
-//! Reading: the last messages, those behind a message, those from an offset.
+//! Reads messages: the last ones, those after or before a message, or those from an offset.
 
 use super::{
     handle::Bus,
@@ -10,35 +10,35 @@ use crate::{
     tree::{Fault, Result, ids::MsgId},
 };
 
-/// So many bytes of messages make a page full, whatever its limit: 64 MiB. One message always fits.
+/// Number of bytes of messages that make a page full, regardless of its limit: 64 MiB. One message always fits.
 pub const MAX_PAGE: u64 = 4 * MAX_LINE;
 
-/// Some messages, in file order.
+/// A page of messages, in file order.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Page {
     /// The messages.
     pub messages: Vec<Message>,
-    /// Offset behind each of them, where they were read forwards.
+    /// Offset after each message; filled only when reading forwards.
     pub ends: Vec<u64>,
-    /// Offset behind the last line that was read: where [`Bus::read_from`] goes on.
+    /// Offset after the last line that was read. [`Bus::read_from`] continues there.
     pub next: u64,
-    /// Complete lines that were passed over because they are no message.
+    /// Number of complete lines that were skipped because they are not messages.
     pub skipped: usize,
-    /// Whether complete lines stood at `next` already.
+    /// True if more complete lines exist at `next`.
     pub more: bool,
 }
 
 impl Bus {
-    /// The last `limit` messages.
+    /// Returns the last `limit` messages.
     ///
     /// # Errors
-    /// [`TreeError::NotFound`](crate::tree::TreeError::NotFound) without the project or
-    /// task; a bus that nobody has posted to is empty.
+    /// [`TreeError::NotFound`](crate::tree::TreeError::NotFound) if the project or task does not exist. A bus without
+    /// messages is empty, not an error.
     pub fn tail(&self, limit: usize) -> Result<Page> {
         self.tail_of(limit, |_| true)
     }
 
-    /// The last `limit` messages of those that `wanted` picks; the others are not counted.
+    /// Returns the last `limit` messages that `wanted` accepts. The others are not counted.
     ///
     /// # Errors
     /// As [`Bus::tail`].
@@ -61,28 +61,26 @@ impl Bus {
         Ok(page)
     }
 
-    /// At most `limit` messages behind the one named `id`, or from the first one.
+    /// Returns at most `limit` messages after the one with this `id`, or from the first one.
     ///
     /// # Errors
-    /// [`TreeError::NotFound`](crate::tree::TreeError::NotFound) if there is no message of
-    /// that name.
+    /// [`TreeError::NotFound`](crate::tree::TreeError::NotFound) if no message has this id.
     pub fn after(&self, id: Option<&MsgId>, limit: usize) -> Result<Page> {
         let offset = id.map_or(Ok(0), |id| self.position_of(id))?;
         self.read_from(offset, limit)
     }
 
-    /// The last `limit` messages before the one named `id`.
+    /// Returns the last `limit` messages before the one with this `id`.
     ///
     /// # Errors
-    /// [`TreeError::NotFound`](crate::tree::TreeError::NotFound) if there is no message of
-    /// that name.
+    /// [`TreeError::NotFound`](crate::tree::TreeError::NotFound) if no message has this id.
     pub fn before(&self, id: &MsgId, limit: usize) -> Result<Page> {
         let behind = self.position_of(id)?;
         let Some(file) = self.open()? else { return Ok(Page::default()) };
         let lines = LineReader::new(&file).keeping(MAX_LINE);
         let mut page = Page { next: behind, ..Page::default() };
         let mut bytes = 0;
-        // The first one backwards is the named one itself.
+        // Backwards, the first line is the named message itself.
         for line in lines.backward(behind).skip(1) {
             if page.messages.len() >= limit || bytes >= MAX_PAGE {
                 page.more = true;
@@ -95,9 +93,9 @@ impl Bus {
         Ok(page)
     }
 
-    /// At most `limit` messages from an offset, which is [`Page::next`] of an earlier page.
+    /// Returns at most `limit` messages from an offset, which is [`Page::next`] of an earlier page.
     ///
-    /// Within a line, that line is left out; behind the end, reading goes on at the end.
+    /// An offset inside a line skips that line. An offset after the end means the end.
     ///
     /// # Errors
     /// As [`Bus::tail`].
@@ -105,7 +103,7 @@ impl Bus {
         self.read_some(offset, limit, MAX_PAGE)
     }
 
-    /// As [`Bus::read_from`], but no further message once the page has so many bytes of messages.
+    /// Reads as [`Bus::read_from`], but adds no further message once the page holds `bytes` bytes of messages.
     ///
     /// # Errors
     /// As [`Bus::tail`].
@@ -132,15 +130,15 @@ impl Bus {
 }
 
 impl Page {
-    /// What is wrong with the bus that it was read from, if lines were passed over.
+    /// Returns the fault of the bus that the page was read from, if lines were skipped.
     #[must_use]
     pub fn fault(&self, bus: &Bus) -> Option<Fault> {
         let problem = "has lines that are no messages; they are passed over (`run-agent fsck` says how many)";
         (self.skipped > 0).then(|| Fault { path: bus.path(), problem: problem.to_owned() })
     }
 
-    /// Adds what was made of a line of `len` bytes. Returns how many of them the page holds now: what is passed over
-    /// makes no page full, however long it is.
+    /// Adds the result of parsing a line of `len` bytes. Returns the number of bytes that the page now holds of it: a
+    /// skipped line does not fill the page, however long it is.
     fn add(&mut self, message: Option<Message>, len: u64) -> u64 {
         let Some(message) = message else {
             self.skipped += 1;

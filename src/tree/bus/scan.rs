@@ -1,4 +1,4 @@
-//! Looking at every line of a bus, one at a time: what reading passes over is shown, too.
+//! Visits every line of a bus, one at a time, including the lines that reading skips.
 
 use super::{
     handle::Bus,
@@ -10,17 +10,17 @@ use crate::{
     tree::{FsErrorKind, Result, TreeError},
 };
 
-/// One line of a bus, or what stands behind the last one.
+/// One line of a bus, or the bytes after the last line.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Scanned {
     /// A message.
     Message(Box<Message>),
-    /// A line that is no message.
+    /// A line that is not a message.
     Garbage {
         /// Byte offset of its first byte.
         offset: u64,
     },
-    /// The beginning of a line that nobody is writing: its writer died.
+    /// The beginning of a line whose writer died.
     Torn {
         /// Byte offset of its first byte.
         offset: u64,
@@ -28,10 +28,10 @@ pub enum Scanned {
 }
 
 impl Bus {
-    /// Shows `each` everything that stands in the file now, in file order. One line is held in memory.
+    /// Calls `each` for every line that the file now contains, in file order. Only one line is held in memory.
     ///
     /// # Errors
-    /// If the file is there and cannot be read.
+    /// If the file exists and cannot be read.
     pub fn scan(&self, mut each: impl FnMut(Scanned)) -> Result<()> {
         let file = match self.root.open_read(&self.rel) {
             Err(e) if e.kind() == FsErrorKind::NotFound => return Ok(()),
