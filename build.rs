@@ -1,10 +1,10 @@
-//! Puts the built browser UI (`ui/dist`, made by `npm run build` in `ui/`) into the binary.
+//! Embeds the built browser UI (`ui/dist`, made by `npm run build` in `ui/`) into the binary.
 //!
-//! Without it the build works all the same, and `/ui/` says how to add it.
+//! Without it the build works all the same, and `/ui/` explains how to add it.
 //!
-//! And links the programs to a fixed address, as Go does: to move them costs some 390 page faults at each start, three
-//! milliseconds and 1.4 MB that no two processes share, and each run starts a shim. Where the heap, the stacks and the
-//! libraries lie stays random.
+//! The script also links the programs to a fixed address, as Go does. Relocation costs some 390 page faults at each
+//! start: three milliseconds and 1.4 MB that no two processes share, and each run starts a shim. The heap, the stacks
+//! and the libraries still have random addresses.
 
 #![expect(clippy::disallowed_methods, reason = "a build script reads the sources, not a tree of runs")]
 
@@ -23,18 +23,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("cargo:rerun-if-changed=ui/dist");
     let dist = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("ui/dist");
-    // A folder that is not there counts as changed, each time: everything would be built again. Where the sources
-    // may not be written to, it is.
+    // Cargo treats a missing folder as changed, each time, and would rebuild everything. If the sources are
+    // read-only, the folder stays missing and that happens.
     let _ = fs::create_dir_all(&dist);
     let mut files = Vec::new();
-    // Half a build is none.
+    // An incomplete build of the UI is not embedded.
     if dist.join("index.html").is_file() {
         collect(&dist, "", &mut files)?;
     }
     files.sort();
     let mut list = String::from("&[\n");
     for (name, path) in &files {
-        // What is there compressed is embedded only so: the few clients that cannot read it get it unpacked.
+        // A file with a compressed copy is embedded only as that copy. It is unpacked for the few clients that cannot
+        // read it.
         if name.strip_suffix(".gz").is_none()
             && files.binary_search_by(|f| f.0.as_str().cmp(&format!("{name}.gz"))).is_ok()
         {
@@ -47,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Lists the files below `dir` with their paths as they stand in an address.
+/// Lists the files below `dir` with their paths as in a URL.
 fn collect(dir: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;

@@ -1,9 +1,9 @@
-//! Appending to a bus with fsync, beside a bare `write` + `fdatasync` loop with lines of the same size.
+//! Measures appends to a bus with fsync, and a bare `write` + `fdatasync` loop with lines of the same size.
 //!
-//! `scripts/bench` measures the same over HTTP; `cargo bench --bench append` prints a table and one line of JSON. Bare and
-//! bus take turns, so that a slow minute of the disk is both's. Times are of
-//! one append, until it is durable; `RATIO` is bus to bare of the same writers,
-//! by the median. `no sync` leaves the disk out and shows what the bus itself costs.
+//! `scripts/bench` measures the same over HTTP; `cargo bench --bench append` prints a table and one line of JSON.
+//! Bare and bus take turns, so that a slow minute of the disk affects both. A time is that of one append, until it is
+//! durable. `RATIO` compares bus and bare with the same writers, by the median. `no sync` leaves the disk out and
+//! shows the cost of the bus itself.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -37,14 +37,14 @@ const WRITERS: usize = 16;
 const APPENDS: usize = 200;
 const BODY: usize = 120;
 
-/// What is measured.
+/// The measured operation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum What {
     Bare,
     Bus,
 }
 
-/// Who appends.
+/// The number and kind of appenders.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Who {
     Unsynced,
@@ -83,7 +83,7 @@ fn main() {
     print_table(&rows);
 }
 
-/// One appender, ready to go.
+/// An appender, ready to start.
 enum Appender {
     Bare(File, Vec<u8>, Durability),
     Bus(Bus),
@@ -104,7 +104,7 @@ impl Appender {
         }
     }
 
-    /// Appends `count` times and says how long each took.
+    /// Appends `count` times and returns the time of each append.
     fn run(&mut self, count: usize) -> Vec<Duration> {
         (0..count)
             .map(|_| {
@@ -127,7 +127,7 @@ impl Appender {
     }
 }
 
-/// Bytes of a message's line, which the bare loop writes, too.
+/// The length of a message's line in bytes; the bare loop writes lines of the same length.
 fn line_len() -> usize {
     let around = concat!(
         r#"{"msg_id":"MSG-20260205-100001-000000000-PID00000-0001","timestamp":"2026-02-05T10:00:01.000000Z","#,
@@ -137,7 +137,7 @@ fn line_len() -> usize {
     around.len() + BODY
 }
 
-/// What came of all rounds of one kind.
+/// The result of all rounds of one kind.
 struct Row {
     what: What,
     who: Who,
@@ -221,7 +221,7 @@ fn in_processes(what: What, dir: &Path) -> (Vec<Duration>, Duration) {
     (times, began.elapsed())
 }
 
-/// A writer process: appends when its stdin is closed, then prints its times.
+/// A writer process: starts to append when its stdin is closed, then prints its times.
 fn write_when_told(what: What, dir: &Path, count: usize) {
     let mut appender = Appender::new(what, dir, Durability::Always);
     println!("ready");

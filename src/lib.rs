@@ -1,7 +1,7 @@
 //! Conductor: runs AI coding agents for hours, unattended, with the tree on disk as the only truth.
 //!
-//! The modules stand in floor order; each may import from those above it on this
-//! page, as `tests/layers.rs` holds them to.
+//! The modules are listed in floor order. Each may import only from modules above it on this page, which
+//! `tests/layers.rs` checks.
 
 pub mod blocking;
 pub mod clock;

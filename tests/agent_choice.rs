@@ -1,11 +1,11 @@
-//! Which agent works where none is named, and that one without credentials is refused before anything starts.
+//! The choice of an agent if none is named, and the refusal of an agent without credentials before anything starts.
 
 use std::{fs, io::Write, os::unix::fs::PermissionsExt, process::Stdio};
 
 use crate::common::{Outcome, Sandbox, daemon::Daemon, in_terminal, outcome, skipped};
 use serde_json::{Value, json};
 
-/// A program that answers like Claude, wherever it is asked.
+/// A program that answers like Claude, for every call.
 const CLAUDE: &str = r#"#!/bin/sh
 if [ "$1" = --version ]; then echo '2.1.330 (Claude Code)'; exit; fi
 cat >/dev/null
@@ -39,7 +39,7 @@ fn the_one_usable_agent_works_where_none_is_named() {
     let done = run(&sandbox, &[KEY], &format!("{JOB} --json"));
     let told: Value = serde_json::from_str(&done.stdout).unwrap_or_else(|e| panic!("{e}: {done:?}"));
     assert!(done.code == 0 && !done.stderr.contains("the only one"), "{told} {done:?}");
-    // What the settings say needs no look.
+    // With a default agent in the settings, the installed agents are not examined.
     sandbox.configure("defaults: {agent: demo}\n");
     let done = run(&sandbox, &[KEY], JOB);
     assert!(done.code == 0 && !done.stderr.contains("the only one"), "{done:?}");
@@ -55,7 +55,7 @@ fn the_demo_agent_works_only_for_those_that_name_it() {
     }
     assert!(!sandbox.root().join("p").exists(), "nothing was accepted");
     assert_eq!(run(&sandbox, &[], &format!("{JOB} --agent demo")).code, 0);
-    // Nor where tasks are spread over all that can be used.
+    // The same holds if tasks are spread over all usable agents.
     sandbox.configure("defaults: {diversification: {enabled: true}}\n");
     run(&sandbox, &[], JOB).fails(10, "no agent is named", hint);
     program(&sandbox, "claude", CLAUDE);
@@ -106,10 +106,10 @@ fn missing_credentials_are_told_before_the_start() {
         let refused = run(&sandbox, &[], &format!("{verb} --agent claude --project p --prompt x"));
         refused.fails(13, missing, hint);
     }
-    // As the only agent that is installed it is listed with what it lacks.
+    // The only installed agent is listed with its missing credentials.
     run(&sandbox, &[], JOB).fails(10, &format!("none can be used here: {missing}"), "--agent demo");
     assert!(!sandbox.root().join("p").exists(), "nothing was accepted");
-    // Over HTTP the same, with what helps.
+    // HTTP refuses it in the same way, with a hint.
     let daemon = Daemon::start_with(&sandbox, &[("PATH", &path(&sandbox))], &[]);
     let body = json!({"project_id": "p", "task_id": "t", "agent_type": "claude", "prompt": "x"});
     let refused = daemon.post("/api/v1/tasks", &body);
@@ -121,7 +121,7 @@ fn missing_credentials_are_told_before_the_start() {
     assert!(claude["problem"].as_str().unwrap().contains("has no credentials"), "{claude}");
     let submit = "server job submit --project p --prompt x";
     run(&sandbox, &[], submit).fails(10, "no agent is named", "--agent demo");
-    // The document says that an agent must be named.
+    // The document requires that an agent is named.
     let body = json!({"project_id": "p", "task_id": "t", "prompt": "x"});
     daemon.post("/api/v1/tasks", &body).fails(400, "agent_type");
     drop(daemon);

@@ -1,4 +1,5 @@
-//! The agents that are an API, from `run-agent job` to a scripted service: streaming, refusals, and answers cut short.
+//! The agents that call a chat API, from `run-agent job` to a scripted service: streaming, refusals, and truncated
+//! answers.
 
 use std::{net::TcpListener, time::Instant};
 
@@ -6,13 +7,13 @@ use crate::common::{agents::Lab, outcome, processes::until_true};
 use run_agent::tree::run_info::{RunInfo, RunStatus};
 use serde_json::Value;
 
-/// What the agent printed, one event a line.
+/// The agent's output, one event per line.
 fn printed(lab: &Lab, task: &str) -> Vec<Value> {
     let text = lab.read(task, "agent-stdout.txt");
     text.lines().map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l}"))).collect()
 }
 
-/// A header of a request to the model; servers tell no case apart.
+/// Returns a header of a request to the model; names are compared without case, as servers do.
 fn header<'a>(request: &'a Value, name: &str) -> &'a Value {
     let headers = request["headers"].as_object().unwrap();
     headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map_or(&Value::Null, |(_, v)| v)
@@ -27,7 +28,7 @@ fn last(lab: &Lab, task: &str) -> RunInfo {
     lab.runs(task).pop().expect("a run")
 }
 
-/// A run that fails: the error that it tells, and the record.
+/// Runs a job that fails. Returns the error that it reports, and the record.
 #[track_caller]
 fn fails(lab: &Lab, prompt: &str) -> (Value, RunInfo) {
     let ended = lab.job("t", prompt);
@@ -55,7 +56,7 @@ fn perplexity_streams_an_answer_with_its_sources() {
     let run = last(&lab, "t");
     assert_eq!((run.status, run.model.as_deref()), (RunStatus::Completed, Some("sonar-pro")));
     assert!(run.usage.unwrap().input_tokens.unwrap() > 0);
-    // It is finished: a loop would not ask again.
+    // The task is done, so a loop would not ask again.
     assert!(lab.task_file("t", "DONE").exists());
 
     let request = lab.requests().pop().unwrap();

@@ -1,5 +1,5 @@
-//! The real agents at a usage limit and at an overloaded service: whether they give up or would wait by themselves,
-//! the run ends, its record says what it was, and the loop waits.
+//! The real agents at a usage limit and at an overloaded service. Whichever way the agent reacts, giving up or
+//! waiting, the run ends, its record states the cause, and the loop waits.
 
 use std::{
     fs,
@@ -22,10 +22,10 @@ use crate::common::{
     processes::{until_true, until_within},
 };
 
-/// The start of an agent on a busy machine, and what it does before it is refused for good.
+/// The start of an agent on a busy machine, and its attempts until it is refused for good.
 const LONG: Duration = Duration::from_secs(150);
 
-/// A loop whose agent is refused: its first run when it has ended, and its ticket then.
+/// Starts a loop whose agent is refused. Returns the ended first run, and the ticket at that time.
 fn refused(lab: &Lab, prompt: &str) -> (Child, RunInfo, Ticket) {
     let flags = ["--config-key", "limit_patience=2s", "--config-key", "max_run_time=10m"];
     let mut task = lab.verb("task", "t", prompt, &flags);
@@ -74,7 +74,7 @@ each! {
     heavy_opencode_meets_an_overload(Opencode, "Go. [[error 503 600]]", Overload);
 }
 
-/// With its usual settings Codex would sit there for an hour, five times.
+/// With its default settings Codex would wait for an hour, five times.
 #[test]
 fn heavy_codex_that_would_wait_by_itself_is_ended() {
     let Some(lab) = Lab::of(Real::Codex, "") else { return };
@@ -93,7 +93,7 @@ fn heavy_codex_that_would_wait_by_itself_is_ended() {
     ends(&lab, task);
 }
 
-/// Nobody would start a single run again: it is left to itself.
+/// A single run has no loop that would restart it, so it may wait.
 #[test]
 fn heavy_a_job_may_wait_as_long_as_its_agent_likes() {
     let Some(lab) = Lab::of(Real::Claude, "") else { return };

@@ -1,4 +1,4 @@
-//! The real agents, run by us from end to end against a scripted model: every way that a run of theirs can go.
+//! The real agents, run by us from end to end against a scripted model: every way in which a run of theirs can go.
 
 use std::{fs, process::Stdio, time::Duration};
 
@@ -13,10 +13,10 @@ use run_agent::{
 };
 use serde_json::Value;
 
-/// A program that works for minutes, as an agent's tool: some refuse a plain `sleep`.
+/// A program that works for minutes, as an agent's tool. Some agents refuse a plain `sleep`.
 const WORKS: &str = "touch begun; python3 -c 'import time; time.sleep(300)'";
 
-/// An agent may take so long to begin on a busy machine.
+/// Maximum time until an agent begins on a busy machine.
 const START: Duration = Duration::from_secs(90);
 
 fn last(lab: &Lab, task: &str) -> RunInfo {
@@ -28,7 +28,7 @@ fn events(lab: &Lab, task: &str) -> Vec<Value> {
     lab.read(task, "events.jsonl").lines().map(|l| serde_json::from_str(l).unwrap()).collect()
 }
 
-/// All that a failed test wants to be told.
+/// Everything that helps to explain a failed test.
 fn told(lab: &Lab, task: &str) -> String {
     format!(
         "{:?}\n{}\n{}",
@@ -55,7 +55,7 @@ fn completes(real: Real) {
     let results = events.iter().filter(|e| e["type"] == "tool_result" && e["status"] == "ok").count();
     assert_eq!((calls, results), (1, 1), "{events:?}");
 
-    // Its key, its model, our whole prompt; and nothing that was unknown to the model.
+    // The requests have the agent's key, its model and our whole prompt, and the model knew every request.
     let requests = lab.requests();
     assert!(requests.iter().all(|r| r["unknown"].is_null()), "{requests:?}");
     let text = requests.iter().map(Value::to_string).collect::<String>();
@@ -68,7 +68,7 @@ fn resumes(real: Real) {
     assert_eq!(lab.job("t", "Begin. [[say The first word.]]").code, 0, "{}", told(&lab, "t"));
     let first = last(&lab, "t");
     let before = lab.requests().len();
-    // `resume` takes up a task that is done, or was stopped.
+    // `resume` continues a task that is done or was stopped.
     fs::write(lab.task_file("t", "DONE"), "").unwrap();
     let again = outcome(&mut lab.command(&["resume", "p/t", "--json"]));
     assert_eq!(again.code, 0, "{again:?}");
@@ -80,7 +80,7 @@ fn resumes(real: Real) {
         "{}",
         told(&lab, "t")
     );
-    // The model is told what was said before.
+    // The model receives the earlier conversation.
     let request = lab.requests()[before..].iter().map(Value::to_string).collect::<String>();
     assert!(request.contains("The first word."), "{request}");
     // Totals over the conversation are not counted twice.
@@ -101,12 +101,12 @@ fn is_denied_a_tool(real: Real) {
     let Some(lab) = Lab::of(real, "    permissions: ask\n") else { return };
     let ended = lab.job("t", "Make a file. [[run echo made > made.txt]] [[say I could not.]]");
     assert!(!lab.sandbox.work().join("made.txt").exists(), "{}", told(&lab, "t"));
-    // OpenCode ends a turn in which it was refused something; the others tell the model, and it goes on.
+    // OpenCode ends a turn in which it was refused something; the others report it to the model and continue.
     if real != Real::Opencode {
         assert_eq!(ended.code, 0, "{ended:?}\n{}", told(&lab, "t"));
         assert_eq!(lab.read("t", "output.md"), "I could not.\n");
     }
-    // Codex tells nothing of a command that its sandbox has refused.
+    // Codex reports nothing about a command that its sandbox has refused.
     if real != Real::Codex {
         let events = events(&lab, "t");
         let refused = |e: &&Value| e["type"] == "tool_result" && e["status"] != "ok";
@@ -116,7 +116,7 @@ fn is_denied_a_tool(real: Real) {
 
 fn is_cut_off(real: Real) {
     let Some(lab) = Lab::of(real, "") else { return };
-    // OpenCode tries again for ever: it is the run's own limit that ends it.
+    // OpenCode retries for ever; only the run's own limit ends it.
     let limit = if real == Real::Opencode { "10s" } else { "60s" };
     let ended = outcome(&mut lab.verb("job", "t", "Speak. [[drop]]", &["--max-run-time", limit]));
     assert_eq!(ended.code, 1, "{ended:?}\n{}", told(&lab, "t"));
@@ -138,7 +138,7 @@ fn is_stopped_in_mid_command(real: Real) {
     let exit: ExitRecord = serde_json::from_str(&lab.read("t", "exit.json")).unwrap();
     assert!(exit.stop.is_some(), "{exit:?}");
     let _: Claim = serde_json::from_str(&lab.read("t", "claim.json")).unwrap();
-    // At once: the record is written when nothing of the run is left.
+    // Checked at once, because the record is written when no process of the run is left.
     let left = lab.processes();
     assert!(left.is_empty(), "{left:?}");
 }
@@ -176,7 +176,7 @@ each! {
     heavy_opencode_is_stopped_in_mid_command(Opencode, is_stopped_in_mid_command);
 }
 
-/// A loop: the first attempt leaves half of the work, the second goes on with the conversation and finishes.
+/// A loop: the first attempt does half of the work, the second continues the conversation and finishes.
 #[test]
 fn heavy_codex_works_in_a_loop_until_it_is_done() {
     let Some(lab) = Lab::of(Real::Codex, "") else { return };

@@ -1,4 +1,4 @@
-//! The message bus through its public functions: what is posted is there, whole, once and in order.
+//! The message bus through its public functions: every posted message is stored whole, once and in order.
 
 #[path = "helpers/bus_flood/body.rs"]
 mod body;
@@ -25,7 +25,7 @@ use run_agent::{
 };
 use tempfile::TempDir;
 
-/// A tree with task `p/t`, and the bus of it.
+/// A tree with task `p/t`, and its bus.
 struct Place {
     dir: TempDir,
     tree: Tree,
@@ -43,7 +43,7 @@ fn place_with(durability: Durability) -> Place {
     Place { dir, tree, clock, bus }
 }
 
-/// Most tests ask what is written, not when it is durable.
+/// Most tests check the written content and not its durability.
 fn place() -> Place {
     place_with(Durability::Never)
 }
@@ -53,7 +53,7 @@ impl Place {
         self.bus.post(&Draft::new(MessageType::FACT, body)).unwrap()
     }
 
-    /// Appends as a hand does, without lock and without rules.
+    /// Appends as a user with an editor would, without the lock and without the rules.
     fn write(&self, bytes: &[u8]) {
         let mut file = OpenOptions::new().append(true).create(true).open(self.bus.path()).unwrap();
         file.write_all(bytes).unwrap();
@@ -168,7 +168,7 @@ fn bodies_of_a_megabyte_and_up_to_the_cap_come_back() {
     assert_eq!(large.len(), body::MAX);
     place.post("before");
     place.post(&large);
-    // Behind a line this long the next id is still found, and larger.
+    // The next id is found and larger, even behind a line this long.
     place.clock.advance(TimeDelta::seconds(-60));
     place.post("after");
     let nearly = "x".repeat(usize::try_from(MAX_LINE).unwrap() - 300);
@@ -208,7 +208,7 @@ fn hands_may_write_and_what_is_no_message_is_counted() {
     assert_eq!((page.skipped, page.more), (3, false));
     assert_eq!(page.messages[0].msg_id.as_str(), "@0");
     assert_eq!(page.messages[2].msg_id.as_str(), "note-1");
-    // What is not ended is not a line yet; the next poster ends it.
+    // An unterminated line does not count yet; the next poster terminates it.
     assert_eq!(usize::try_from(page.next).unwrap(), place.bytes().len() - "{\"torn\":".len());
     let fourth = place.post("fourth");
     let page = place.bus.read_from(page.next, 9).unwrap();
@@ -237,7 +237,7 @@ fn a_line_copied_by_hand_neither_repeats_an_id_nor_hides_what_came_between() {
     let text = String::from_utf8(place.bytes()).unwrap();
     let copy = text.lines().nth(7).unwrap().replace(':', ": ");
     place.write(format!("{copy}\n").as_bytes());
-    // The clock stands still, or worse, so that only the ids before the copy keep the order.
+    // The clock stands still or goes back, so that only the ids before the copy keep the order.
     place.clock.advance(TimeDelta::seconds(-1));
     let next = place.post("next");
     assert!(next.msg_id > messages[49].msg_id);
@@ -267,7 +267,7 @@ fn reading_goes_on_from_any_offset() {
     }
 }
 
-/// Lines as anybody may have written them.
+/// Lines that any program may have written.
 #[derive(Debug, Clone)]
 enum Written {
     Posted(i64, usize),
@@ -303,7 +303,7 @@ proptest! {
                 Written::Bare(len) => place.write(format!("{{\"body\":\"{}\"}}\n", "b".repeat(len)).as_bytes()),
                 Written::Named(n) => place.write(format!("{{\"body\":\"n\",\"msg_id\":\"n-{n}\"}}\n").as_bytes()),
                 Written::Garbage(len) => place.write(format!("{}\n", "g".repeat(len)).as_bytes()),
-                // An id of ours where a hand put it, out of order.
+                // An id of ours that was copied by hand, out of order.
                 Written::Copied => {
                     let old = Utc.with_ymd_and_hms(2020, 1, 1, 0, 0, 0).unwrap();
                     let size = i64::try_from(place.bus.path().metadata().map_or(0, |m| m.len())).unwrap();
@@ -358,7 +358,7 @@ fn heavy_a_bus_cut_at_every_byte_has_exactly_its_whole_lines() {
         file.set_len(cut).unwrap();
         let boundary = ends.pop_if(|end| *end > cut).is_some();
         let start = ends.last().copied().unwrap_or(0);
-        // Everything is read where a line goes; within it the last few say the same.
+        // Everything is read if the cut is at a line boundary. Within a line, the last few messages suffice.
         let known = if boundary { 0 } else { ends.len().saturating_sub(3) };
         let from = known.checked_sub(1).map_or(0, |at| ends[at]);
         let page = place.bus.read_from(from, usize::MAX).unwrap();
@@ -370,14 +370,14 @@ fn heavy_a_bus_cut_at_every_byte_has_exactly_its_whole_lines() {
         let at = usize::try_from(cut).unwrap();
         assert!(now[..at] == whole[..at], "cut at {cut}");
         let page = place.bus.read_from(start, 9).unwrap();
-        // A cut that cost no more than the newline has cost nothing: the next poster ends the line.
+        // A cut that removed only the newline loses nothing: the next poster terminates the line.
         let (mut expected, mut skipped) = (vec![next], usize::from(cut > start));
         if whole[at] == b'\n' {
             expected.insert(0, messages[ends.len()].clone());
             skipped = 0;
         }
         assert_eq!((page.messages, page.skipped), (expected, skipped), "cut at {cut}");
-        // Back to the cut, with everything that was there before it.
+        // Back to the cut, with everything before it intact.
         file.set_len(cut).unwrap();
     }
 }
@@ -473,7 +473,7 @@ fn after_reads_what_it_returns_and_little_more_among_100_000() {
     assert!(read < 50_000, "{read} bytes read");
 }
 
-/// Processes that are ended with the test, whatever it comes to.
+/// Processes that are ended with the test, even if it fails.
 struct Writers(Vec<Child>);
 
 impl Drop for Writers {
@@ -494,14 +494,14 @@ fn flooder(place: &Place, args: [&str; 2]) -> Command {
 #[test]
 fn heavy_what_64_processes_post_is_all_there_intact_once_and_in_order() {
     const WRITERS: u64 = 64;
-    // The tests read no settings; this one asks how long it may take.
+    // The tests read no settings, but this one reads its duration from the environment.
     let count: u64 = if std::env::var_os("CONDUCTOR_SOAK").is_some() { 2000 } else { 40 };
     let place = place_with(Durability::Always);
     let mut writers = Writers(Vec::new());
     for writer in 0..WRITERS {
         writers.0.push(flooder(&place, [&writer.to_string(), &count.to_string()]).spawn().unwrap());
     }
-    // Meanwhile somebody follows; what he is shown must be whole at once.
+    // Meanwhile a reader follows the bus; every message that it receives must be whole at once.
     let mut seqs: BTreeMap<u64, u64> = BTreeMap::new();
     let mut last: Option<MsgId> = None;
     let (mut offset, mut total) = (0, 0);
@@ -535,7 +535,7 @@ fn heavy_what_64_processes_post_is_all_there_intact_once_and_in_order() {
 
 #[test]
 fn a_disk_that_fills_up_costs_the_message_that_did_not_fit_and_nothing_else() {
-    // From a limit in the middle of a line to one at its end.
+    // Limits from the middle of a line to the end of one.
     for limit in [100, 1000, 1001, 2000, 4096] {
         let place = place();
         place.post("first");

@@ -1,4 +1,4 @@
-//! `run-agent bus` as people and agents use it.
+//! `run-agent bus` as users and agents call it.
 
 use std::{
     fs::{self, File},
@@ -39,7 +39,7 @@ fn bodies(messages: &[Value]) -> Vec<&str> {
     messages.iter().map(|m| m["body"].as_str().unwrap()).collect()
 }
 
-/// What an agent finds in its environment; the settings are not among it, and may be broken.
+/// Runs a command line with an agent's environment. The settings are not part of it, and may be broken.
 fn as_agent(sandbox: &Sandbox, line: &str) -> Outcome {
     let bus = bus(sandbox).to_str().unwrap().to_owned();
     let variables = [
@@ -152,7 +152,7 @@ fn discover_says_which_bus_and_why() {
     let project = sandbox.root().join("p/PROJECT-MESSAGE-BUS.jsonl");
     let named = (project, "the bus of project p, because of what was named\n".to_owned());
     assert_eq!(found(sandbox.run("bus discover --project p")), named);
-    // Inside of the folder, by a way around and through a link.
+    // From inside the folder, by a detour and through a link.
     std::os::unix::fs::symlink(sandbox.root(), sandbox.work().join("link")).unwrap();
     for root in [sandbox.root(), sandbox.work().join("link"), sandbox.work().join("../home/run-agent")] {
         let mut command = sandbox.command(["bus", "discover", "--json", "--root"]);
@@ -218,7 +218,7 @@ fn follow_shows_what_comes_and_ends_on_ctrl_c() {
         "--json",
     ]);
     let mut follower = Follower(command.stdout(Stdio::piped()).spawn().unwrap());
-    // Ends with the follower, which a test that hangs here loses to its own time limit.
+    // The loop ends with the follower. If the test hangs here, its own time limit ends the follower.
     let mut lines = BufReader::new(follower.0.stdout.take().unwrap()).lines();
     let mut next = || serde_json::from_str::<Value>(&lines.next().expect("a line").unwrap()).unwrap();
     assert_eq!(next()["body"], "old");

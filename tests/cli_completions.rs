@@ -1,4 +1,4 @@
-//! What shells are told: the names of what is in the tree, and manual pages of every verb.
+//! The answers to shells: completions with names from the tree, and manual pages of every verb.
 
 use std::{fmt::Write as _, process::Command};
 
@@ -14,7 +14,7 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// What bash is offered for the last of these words.
+/// The completions that bash gets for the last of these words.
 fn offered(sandbox: &Sandbox, words: &[&str]) -> Vec<String> {
     let mut command = sandbox.command(["--", "run-agent"].iter().chain(words));
     let index = words.len().to_string();
@@ -52,7 +52,7 @@ fn each_shell_gets_a_script_that_it_understands() {
         let script = sandbox.run(&format!("completions {shell}")).succeeds();
         assert!(script.contains("COMPLETE") && script.contains("run-agent"), "{script}");
     }
-    // As bash itself would, behind a Tab.
+    // The real bash, as after a Tab.
     let script = sandbox.run("completions bash").succeeds();
     let bin = std::path::Path::new(env!("CARGO_BIN_EXE_run-agent")).parent().unwrap();
     let mut typed = script;

@@ -1,4 +1,4 @@
-//! The command line and its configuration, as a user meets them: what wins, what is refused and how it is said.
+//! The command line and its configuration, as a user meets them: precedence, refusals and their messages.
 
 use std::{collections::BTreeMap, path::Path, process::Stdio};
 
@@ -32,7 +32,7 @@ fn the_sample_file_holds_every_key_with_its_default() {
     assert_eq!(loaded.config.source.take(), Some(sample));
     assert_eq!(loaded.config, load_defaults(&environment).config);
     for setting in loaded.settings.iter().filter(|s| !s.key.starts_with("agents.")) {
-        // An empty list of sections is no value of its own, and neither is a path that is empty.
+        // An empty list of sections has no value of its own, and neither has an empty path.
         let empty = ["api.keys", "api.socket"].contains(&setting.key.as_str());
         let in_file = matches!(setting.origin, Origin::File(..)) || empty;
         assert!(in_file, "config.yaml does not show {}", setting.key);
@@ -106,7 +106,7 @@ fn the_file_is_found_where_it_is_said_to_be() {
     let xdg = sandbox.write("xdg/conductor/config.yaml", "");
     let xdg_home = xdg.ancestors().nth(2).and_then(Path::to_str).expect("text");
     is(path(&[("XDG_CONFIG_HOME", xdg_home)], "config path"), &xdg);
-    // A config.yaml of the working folder may be another program's, or that of a repository that was just cloned.
+    // A config.yaml in the working folder may belong to another program, or to a repository that was just cloned.
     sandbox.write("work/config.yaml", "");
     is(path(&[("XDG_CONFIG_HOME", xdg_home)], "config path"), &xdg);
     is(path(&[], "config path --config config.yaml"), &sandbox.work().join("config.yaml"));
@@ -220,7 +220,7 @@ fn everything_that_is_wrong_is_said_at_once() {
     let lines: Vec<&str> = outcome.stderr.lines().collect();
     assert_eq!(lines.len(), 4, "{lines:?}");
     assert!(lines[1].contains("config.yaml:3: ") && lines[2].contains("config.yaml:4: "), "{lines:?}");
-    // The words of a JSON error are those of a text one.
+    // A JSON error has the same words as a text error.
     let report: Value = serde_json::from_str(&sandbox.run("config show --json").stderr).expect("JSON");
     assert_eq!(report["code"], 12);
     assert!(report["error"].as_str().is_some_and(|e| e.lines().count() == 3), "{report}");
@@ -242,7 +242,7 @@ fn a_token_file_that_is_missing_or_empty_is_named_with_its_agent() {
     sandbox.run(job).fails(13, &said("is empty"), hint);
     sandbox.write("home/token", "two words\n");
     sandbox.run(job).fails(13, &said("holds more than one word"), hint);
-    // One agent's file stops no other agent, and whoever looks is told.
+    // A broken file of one agent stops no other agent, and `validate` reports it.
     assert_eq!(sandbox.run("job --agent demo --project p --prompt x").code, 0);
     let validated = sandbox.run("validate --agent codex");
     assert!(format!("{validated:?}").contains("holds more than one word"), "{validated:?}");
@@ -273,7 +273,7 @@ fn no_secret_is_shown() {
     sandbox.configure("api: {api_key: [inline-secret-2]}\n");
     let outcome = sandbox.run("config show");
     outcome.fails(12, "'api.api_key' takes text, not a list", "");
-    // The key itself where its file belongs.
+    // The key itself in place of the path of its file.
     sandbox.configure(format!("agents: {{xai: {{token_file: xai-{}}}}}\n", "a1".repeat(20)));
     sandbox.run("job --agent xai --prompt x").fails(13, "/[REDACTED] of agent 'xai' is missing", "");
     let shown = sandbox.run("config show").succeeds();

@@ -1,4 +1,4 @@
-//! `run-agent diff`: exactly what a run changed in its work folder, in repositories of every kind.
+//! `run-agent diff`: exactly the changes of a run in its working folder, in repositories of every kind.
 
 use std::{path::Path, process::Command, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::common::{
     words,
 };
 
-/// Runs git in a folder as a person would.
+/// Runs git in a folder as a user would.
 #[track_caller]
 fn git(folder: &Path, line: &str) -> String {
     let output = Command::new("git")
@@ -37,7 +37,7 @@ fn bench() -> Bench {
     bench
 }
 
-/// Every file of a folder with what is in it.
+/// Every file of a folder with its content.
 fn state_of(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
@@ -84,12 +84,12 @@ fn only_what_the_run_itself_did_is_shown_however_the_folder_was_before() {
     assert_eq!(bench.task("one", "", &format!("echo x >one.txt; {DONE}")).outcome.code, 0);
     assert_eq!(bench.run("diff p/one --stat").stderr, "1 file, 1 line added, 0 removed\n");
 
-    // The repository was not written to, and the patch is one.
+    // The repository was not written to, and the patch applies.
     assert!(state_of(&work.join(".git")) == before);
     let file = bench.sandbox.write("work.patch", &patch);
     git(&work, &format!("apply -R --check '{}'", file.display()));
 
-    // Later runs do not change what this one did.
+    // Later runs do not alter the recorded changes of this one.
     let second = format!("echo later >>a.txt; rm new.txt; {DONE}");
     assert_eq!(bench.task("u", "", &second).outcome.code, 0);
     assert_eq!(files(&bench, "p/u"), ["modified a.txt", "deleted new.txt"]);
@@ -139,7 +139,7 @@ fn not_recorded(bench: &Bench, task: &str) -> Option<NotRecorded> {
     bench.runs(task)[0].git.as_ref().and_then(|git| git.not_recorded)
 }
 
-/// A `$PATH` with what the scripts of this file need, and without git.
+/// A `$PATH` with the programs that the scripts of this file need, and without git.
 fn path_without_git(bench: &Bench) -> std::path::PathBuf {
     let folder = bench.sandbox.path("no-git");
     std::fs::create_dir(&folder).unwrap();
@@ -157,7 +157,7 @@ fn a_machine_without_git_is_not_taken_for_a_folder_without_a_repository() {
     let path = path_without_git(&bench);
     let outcome = crate::common::outcome(bench.command("job", "t", "", "echo c >>a.txt").env("PATH", &path));
     assert_eq!(outcome.code, 0, "{outcome:?}");
-    // What is recorded holds, however git is by now.
+    // The record holds, whether or not git is installed by now.
     for at in [path.to_str().unwrap(), "/usr/bin:/bin"] {
         let said = bench.sandbox.run_with(&[("PATH", at)], "diff p/t");
         said.fails(3, "git was not installed, or not in $PATH, when it ran", "install git");
@@ -212,14 +212,15 @@ fn a_run_that_never_started_is_not_said_to_have_had_no_repository() {
 
 #[test]
 fn odd_repositories_are_notes_and_never_failures() {
-    // No commit yet.
+    // A repository without a commit.
     let bench = Bench::new();
     git(&bench.sandbox.work(), "init -q");
     assert_eq!(bench.task("empty", "", &format!("echo x >x; {DONE}")).outcome.code, 0);
     assert_eq!(files(&bench, "p/empty"), ["added x"]);
     assert_eq!(bench.runs("empty")[0].git.as_ref().unwrap().head_before, None);
 
-    // A repository in it without commits, a pipe, a file that nobody may read, a link over a folder, and one that is too large.
+    // The folder contains a repository without commits, a pipe, an unreadable file, a link over a folder, and a file
+    // that is too large.
     let odd = "git init -q inner; echo i >inner/i; mkfifo pipe; echo s >secret; chmod 000 secret; \
                truncate -s 20M large; mkdir d; echo d >d/f";
     assert_eq!(bench.task("odd", "", &format!("{odd}; {DONE}")).outcome.code, 0);
@@ -233,7 +234,7 @@ fn odd_repositories_are_notes_and_never_failures() {
     assert_eq!(bench.task("link", "", &link).outcome.code, 0);
     assert_eq!(files(&bench, "p/link"), ["added d", "deleted d/f"]);
 
-    // Not a repository after all.
+    // A folder that only looks like a repository.
     let broken = Bench::new();
     broken.sandbox.write("work/.git", "gitdir: /proc/nonexistent\n");
     assert_eq!(broken.task("t", "", DONE).outcome.code, 0);

@@ -1,4 +1,4 @@
-//! `run-agent gc`: what is old goes, and nothing that anybody needs.
+//! `run-agent gc`: removes old runs, and nothing that is still needed.
 
 use std::{
     io::Write,
@@ -21,7 +21,7 @@ fn removed(bench: &Bench, flags: &str) -> (Vec<String>, u64) {
     (names.collect(), answer["freed_bytes"].as_u64().unwrap())
 }
 
-/// Three runs: DONE comes with the third.
+/// An agent of three runs: the third makes DONE.
 const THIRD: &str =
     "echo x >>count; if [ $(wc -l <count) -ge 3 ]; then touch \"$JRUN_TASK_FOLDER\"/DONE; rm count; fi";
 
@@ -96,7 +96,7 @@ fn a_bare_number_is_no_age() {
     }
 }
 
-/// A task that has answered once, was resumed without a driver, and stopped before it began again.
+/// A task that has answered once, was resumed without a driver, and was stopped before its next run began.
 fn resumed_and_stopped() -> (Bench, String, String) {
     let bench = Bench::new();
     let answered = bench.task("t", "", &format!("echo forty-two; {DONE}"));
@@ -200,7 +200,7 @@ fn a_daemon_keeps_the_last_answer_and_its_verbs_ask() {
     assert!(!bench.sandbox.root().join("p").exists());
 }
 
-/// What a command line in a terminal shows to a person who answers so.
+/// Returns the output of a command line in a terminal in which the user gives this answer.
 fn answered(mut terminal: Command, answer: &str) -> String {
     let mut child = terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();

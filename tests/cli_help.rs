@@ -1,4 +1,4 @@
-//! The help of every verb: plain English, short, and with examples that the command line takes.
+//! The help of every verb: plain English, short, and with examples that the command line accepts.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use run_agent::cli::Cli;
 
 use crate::common::shell::calls;
 
-/// The longest one-liner, without its `[default: …]`.
+/// Maximum length of a one-line help, without its `[default: …]`.
 const LONGEST: usize = 100;
 
 /// Words that make a help text a riddle: the text names the actor instead.
@@ -24,10 +24,10 @@ const RIDDLES: [&str; 10] = [
     "ourselves",
 ];
 
-/// First words that open a question or a noun clause instead of saying what a verb or flag does.
+/// First words that open a question or a noun clause instead of the action of a verb or flag.
 const CLAUSES: [&str; 8] = ["What", "Whether", "Where", "How", "Which", "Why", "That", "If"];
 
-/// A first word that is no imperative, beside nouns in the plural, which open no verb's line.
+/// First words that are no imperative. Plural nouns are not listed; no verb's line begins with one.
 const ARTICLES: [&str; 8] = ["The", "A", "An", "It", "They", "This", "These", "Its"];
 
 fn tree() -> Command {

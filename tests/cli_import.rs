@@ -1,4 +1,4 @@
-//! `run-agent import`: what a tree of the original Conductor Loop becomes, and that it stays as it was itself.
+//! `run-agent import`: the result of importing a tree of the original Conductor Loop, which itself stays unchanged.
 
 use std::path::{Path, PathBuf};
 
@@ -47,7 +47,7 @@ fn everything(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     found
 }
 
-/// Outcome and notes by name.
+/// Imports the sample. Returns name, outcome and notes of each task.
 fn import(sandbox: &Sandbox, flags: &str) -> Vec<(String, String, String)> {
     let said = sandbox.run(&format!("import ../original --json {flags}"));
     assert_eq!(said.code, 18, "something is left out: {said:?}");
@@ -105,7 +105,7 @@ fn a_tree_of_the_original_is_taken_in() {
     let record = std::fs::read_to_string(record).unwrap();
     assert!(!record.contains("sk-ant") && !record.contains("/home/somebody/.run-agent"), "{record}");
 
-    // Nothing is queued, and no problems found.
+    // Nothing is queued, and no problems are found.
     assert!(sandbox.run("status --json").succeeds().contains("\"loops\": []"));
     let clean = sandbox.run("fsck");
     assert_eq!(clean.code, 0, "{clean:?}");
@@ -126,7 +126,7 @@ fn messages_keep_their_ids_their_bodies_and_their_order() {
         (messages[1].msg_id.clone(), 1)
     );
     assert_eq!(messages[2].meta["issue_id"], "ISSUE-7");
-    // What is posted now comes behind.
+    // New messages come after the imported ones.
     let (project, task) = CART.split_once('/').unwrap();
     let posted = sandbox.run(&format!("bus post --project {project} --task {task} --type USER --body blue"));
     assert_eq!(posted.code, 0, "{posted:?}");
@@ -145,7 +145,7 @@ fn a_second_import_finds_everything_there() {
         assert_eq!(outcome, "already_there", "{name}: {notes}");
     }
     assert!(everything(&sandbox.root()) == before);
-    // Somebody else's task of the same name is not touched.
+    // An existing task of the same name from another tree is not touched.
     std::fs::rename(&original, sandbox.path("moved")).unwrap();
     let other = sandbox.run("import ../moved --project shop");
     assert!(other.stdout.contains("a task of that name came from"), "{other:?}");
@@ -159,7 +159,7 @@ fn what_is_no_source_is_refused() {
     let own = sandbox.home().join("run-agent");
     std::fs::create_dir_all(&own).unwrap();
     sandbox.run(&format!("import '{}'", own.display())).fails(16, "is, or holds, the tree itself", "");
-    // A run that still goes on keeps its task out.
+    // A task with an active run is not imported.
     let record = original.join(HANG).join("runs/20260222-1701001234-12346-1/run-info.yaml");
     let text =
         std::fs::read_to_string(&record).unwrap().replace("2147480000", &std::process::id().to_string());

@@ -1,4 +1,4 @@
-//! `run-agent monitor`: a list is worked through, each item once, and ticked when it is done.
+//! `run-agent monitor`: works through a list, each item once, and ticks the completed ones.
 
 use crate::common::{
     outcome,
@@ -29,7 +29,7 @@ fn items_become_tasks_once_and_are_ticked_when_they_are_done() {
     assert_eq!(list(&bench), LIST);
     assert!(!bench.sandbox.root().join("p").exists());
 
-    // The prompt ends with the item's text; this agent fails at one of them until somebody helps.
+    // The prompt ends with the item's text. This agent fails at one item until the file `helped` exists.
     let script = "if tail -n 3 | grep -q fails && [ ! -e helped ]; then exit 1; fi; echo x >>count";
     let first = outcome(&mut monitor(&bench, "", script));
     assert_eq!(first.code, 1, "{first:?}");
@@ -41,7 +41,7 @@ fn items_become_tasks_once_and_are_ticked_when_they_are_done() {
         [(true, Some("completed")), (true, None), (false, Some("failed")), (true, Some("completed"))]
     );
 
-    // A second time nothing is started again, a third time only what is to be retried.
+    // A second monitor starts nothing again; a third one starts only the items that are retried.
     assert_eq!(outcome(&mut monitor(&bench, "", script)).code, 1);
     let count = || std::fs::read_to_string(bench.sandbox.work().join("count")).unwrap().lines().count();
     assert_eq!(count(), 2);

@@ -1,10 +1,10 @@
-//! `run-agent output` and `job`: what an agent wrote, byte for byte to a program, and harmless on a terminal.
+//! `run-agent output` and `job`: an agent's output, byte for byte for a program, and harmless on a terminal.
 
 use std::process::Command;
 
 use crate::common::{in_terminal, outcome, skipped, tasks::Bench};
 
-/// A title for the terminal's window, and a text that reads backwards.
+/// An escape sequence that sets the terminal's title, and a character that reverses the text.
 const SCRIPT: &str = r"printf 'a\033]0;mine\007b\tc\342\200\256d\n'";
 const RAW: &str = "a\u{1b}]0;mine\u{7}b\tc\u{202e}d\n";
 const SHOWN: &str = "a\u{fffd}]0;mine\u{fffd}b\tc\u{fffd}d\r\n";

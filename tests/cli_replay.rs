@@ -1,4 +1,4 @@
-//! `replay` and `bundle`: a recorded run comes again byte for byte and in time, and what is given away keeps no secret.
+//! `replay` and `bundle`: a recorded run is replayed byte for byte and in time, and a bundle contains no secrets.
 
 use std::{
     io::{Read, Write},
@@ -131,7 +131,7 @@ fn a_bundle_keeps_offsets_and_no_secret() {
     assert_eq!(serde_json::from_slice::<Value>(line).unwrap()["n"], 1, "JSON stays JSON");
     let manifest: Value = serde_json::from_slice(find("manifest.json")).unwrap();
     assert_eq!((manifest["version"].as_u64(), manifest["task_id"].as_str()), (Some(1), Some("t")));
-    // Another one does not overwrite it.
+    // A second bundle does not overwrite the first.
     bench.run("bundle p/t -o b.tar.gz").fails(4, "b.tar.gz already exists", "-o");
 }
 
@@ -153,7 +153,7 @@ fn a_bundle_is_checked_and_played_elsewhere() {
     assert_eq!(own, 0, "nothing is left among the temporary files");
 }
 
-/// Packs entries as somebody with bad intentions would.
+/// Packs entries as an attacker would.
 fn evil(bench: &Bench, name: &str, entries: &[(&str, tar::EntryType, &str)]) -> std::path::PathBuf {
     let mut archive =
         tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default()));
@@ -201,7 +201,7 @@ fn a_bundle_of_somebody_else_is_not_trusted() {
     bench.run("fsck half.tar.gz").fails(16, "not a readable tar.gz", "run-agent bundle");
 }
 
-/// Packs the files of a bundle again, as they are.
+/// Repacks the files of a bundle unchanged.
 fn packed(bench: &Bench, files: &[(String, Vec<u8>)]) {
     let texts: Vec<String> =
         files.iter().map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned()).collect();
@@ -290,7 +290,7 @@ fn a_bundle_that_lost_or_gained_a_byte_is_refused() {
         run_agent::archive::open(&path, &temporary)
     };
     open(&whole).unwrap();
-    // From the fifth byte on gzip tells when, how well and on what system: no part of what is in it.
+    // The bytes 5 to 10 of gzip hold the time, the compression level and the system, and do not affect the content.
     let ends = (0..4).chain(10..24).chain(whole.len() - 24..whole.len());
     for at in ends.chain((24..whole.len() - 24).step_by(61)) {
         let mut changed = whole.clone();

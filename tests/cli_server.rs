@@ -1,4 +1,5 @@
-//! `run-agent server`: the verbs over HTTP, the daemon found by its root or named, and what its refusals end with.
+//! `run-agent server`: the verbs over HTTP, with a daemon found by its root or by name, and the exit codes of its
+//! refusals.
 
 use std::{
     io::{BufRead, BufReader},
@@ -60,7 +61,7 @@ fn work_is_submitted_followed_and_answered() {
     assert!(runs.lines().count() == 2 && runs.contains("success"), "{runs}");
     assert_eq!(ask(&sandbox, "task logs p/t --follow").stdout, "hello\n");
     assert!(ask(&sandbox, "task status p/t").stdout.starts_with("task p/t was completed"));
-    // A name that is taken, and one that is not there.
+    // A name that is taken, and one that does not exist.
     ask(&sandbox, "job submit --project p --task t --prompt again").fails(4, "exists already", "");
     ask(&sandbox, "task status p/nobody").fails(3, "nobody", "");
     ask(&sandbox, "job submit --project p --task u --prompt x --agent nobody").fails(16, "nobody", "");
@@ -118,7 +119,7 @@ fn a_daemon_is_stopped_from_asking_in_vain() {
     let nobody = ask(&sandbox, "status --server http://127.0.0.1:1");
     nobody.fails(5, "cannot reach the daemon at http://127.0.0.1:1", "run-agent serve");
     let daemon = Daemon::start(&sandbox, &[]);
-    // The configuration has the key; who says another one is told so.
+    // The key comes from the configuration; a wrong key on the command line is refused.
     assert_eq!(ask(&sandbox, "status").code, 0);
     let there = format!("--server http://127.0.0.1:{}", daemon.port);
     let refused = ask(&sandbox, &format!("task list {there} --api-key wrong"));
@@ -135,7 +136,7 @@ fn a_daemon_is_stopped_from_asking_in_vain() {
     );
 }
 
-/// Every verb against a daemon that asks for a key, which the command line takes from the environment.
+/// Calls every verb of a daemon that requires a key, which the command line takes from the environment.
 #[test]
 fn every_verb_works_where_a_key_is_asked_for() {
     let sandbox = sandbox("");
@@ -165,7 +166,7 @@ fn every_verb_works_where_a_key_is_asked_for() {
     let answers: Value = serde_json::from_str(&watched.stdout).unwrap();
     assert_eq!((&answers[0]["status"], &answers[1]["status"]), (&"completed".into(), &"failed".into()));
     assert_eq!(keyed("job submit --project p --task c --prompt x --wait").stdout, "hello\n");
-    // The flag, and an address by name, count more than what is around.
+    // The flag and an explicit address take precedence over the environment.
     let flagged =
         sandbox.run(&format!("server --server {there} --api-key key-of-the-house task status p/c --json"));
     assert_eq!(json(&flagged)["status"], "completed");

@@ -1,12 +1,12 @@
-//! Files of a folder that are not the user's: a foreign config.yaml, and a project's conductor.yaml before and after it
-//! is trusted.
+//! Files of a folder that do not belong to the user: a foreign config.yaml, and a project's conductor.yaml before and
+//! after it is trusted.
 
 use std::{fs, io::Write, os::unix::fs::PermissionsExt, path::Path, process::Stdio};
 
 use crate::common::{Outcome, Sandbox, daemon::Daemon, in_terminal, outcome, skipped};
 use serde_json::{Value, json};
 
-/// What a hostile repository would like to set.
+/// Settings that a hostile repository would like to set.
 const HOSTILE: &str = "agents:\n  claude: {command: [./evil]}\nstorage: {runs_dir: ./stolen}\n";
 
 fn evil(sandbox: &Sandbox) {
@@ -14,7 +14,7 @@ fn evil(sandbox: &Sandbox) {
     fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// The lines that tell of a file that is not used.
+/// Returns the lines that report an unused file.
 fn hints(said: &Outcome) -> String {
     said.stderr.split_inclusive('\n').filter(|line| line.starts_with("hint: ")).collect()
 }
@@ -56,7 +56,7 @@ fn a_cloned_repository_runs_no_program_and_moves_no_prompt() {
     assert_eq!(refused.code, 11, "{refused:?}");
     assert!(!sandbox.home().join("was-run").exists(), "its program was run");
     assert!(!sandbox.work().join("stolen").exists() && sandbox.root().join("p").exists());
-    // Even trusted it may not move the tree.
+    // Even a trusted file may not move the tree.
     let said = sandbox.run("config trust --yes");
     said.fails(12, "conductor.yaml:3: 'storage' is about this machine, and cannot be set by a project", "");
     assert_eq!(sandbox.run("config trust --list --json").succeeds(), "{\n  \"trusted\": []\n}\n");
@@ -80,7 +80,7 @@ fn a_project_file_counts_once_it_is_trusted_and_until_it_changes() {
     };
     let own = sandbox.home().join(".config/conductor/config.yaml");
     assert_eq!(restarts(&[]), (3.into(), format!("{}:1", own.display())));
-    // One line says so, but not to a program and not to an agent.
+    // One line reports it, but not to a program and not to an agent.
     let hint = format!(
         "hint: {} is not used; `run-agent config trust` shows what it would change\n",
         file.display()
@@ -90,7 +90,7 @@ fn a_project_file_counts_once_it_is_trusted_and_until_it_changes() {
     let unknown = sandbox.run("job --agent mine --project p --prompt x");
     assert!(unknown.code == 10 && unknown.stderr.contains("error: there is no agent 'mine'"), "{unknown:?}");
 
-    // Nobody is asked here: it is shown, and stays as it was.
+    // No user can be asked here, so the file is only shown, and stays untrusted.
     let shown = sandbox.run("config trust");
     assert_eq!(shown.code, 16, "{shown:?}");
     for words in ["defaults.max_restarts", "7", "3", "config.yaml:1", "agents.mine.command", "say --yes"] {
@@ -112,7 +112,7 @@ fn a_project_file_counts_once_it_is_trusted_and_until_it_changes() {
     let record = sandbox.home().join(".local/state/conductor/trusted.json");
     assert_eq!(record.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     assert!(!fs::read_dir(sandbox.work()).unwrap().flatten().any(|e| e.file_name() == "trusted.json"));
-    // In another folder the same text is another file; a link to the folder is the same one.
+    // The same text in another folder is another file; a link to the folder leads to the same file.
     sandbox.write("other/conductor.yaml", fs::read(&file).unwrap());
     let other =
         |line: &str| outcome(sandbox.command(line.split_whitespace()).current_dir(sandbox.path("other")));
@@ -121,7 +121,7 @@ fn a_project_file_counts_once_it_is_trusted_and_until_it_changes() {
     let linked = outcome(sandbox.command(["list"]).current_dir(sandbox.path("link")));
     assert_eq!(hints(&linked), "");
 
-    // A changed file asks again.
+    // A changed file must be trusted again.
     fs::write(&file, "defaults: {max_restarts: 9}\n").unwrap();
     assert_eq!(restarts(&[]).0, 3);
     assert_eq!(hints(&sandbox.run("list")), hint);
@@ -147,11 +147,11 @@ fn a_trusted_file_stands_between_the_environment_and_the_users_own() {
         row(&text, "webhook.timeout").contains("2s") && row(&text, "watch.sweep").contains("1s"),
         "{text}"
     );
-    // Its paths start at its own folder; the environment beats it.
+    // The file's paths are relative to its own folder; the environment takes precedence over the file.
     assert!(row(&text, "agents.codex.token_file").contains("/work/./token"), "{text}");
     let text = shown(&[("CONDUCTOR_AGENT_CODEX_TOKEN", "sk-1")]);
     assert!(row(&text, "agents.codex.token ").contains("$CONDUCTOR_AGENT_CODEX_TOKEN"), "{text}");
-    // Named as the configuration it is the user's, trusted or not.
+    // A file that is named as the configuration belongs to the user, trusted or not.
     sandbox.write("work/conductor.yaml", "storage: {runs_dir: mine}\n");
     let named = sandbox.run("config show --config conductor.yaml");
     assert!(named.stderr.is_empty() && named.stdout.contains("/work/mine"), "{named:?}");
@@ -165,22 +165,22 @@ fn the_file_of_the_folder_counts_for_a_run_there_whoever_drives_it() {
     sandbox.write("app/conductor.yaml", file);
     assert_eq!(sandbox.run("config trust ../app --yes").code, 0);
     let app = sandbox.path("app");
-    // By a daemon, which was started elsewhere.
+    // Through a daemon that was started elsewhere.
     let daemon = Daemon::start(&sandbox, &[]);
     let body = |task: &str, folder: &Path| json!({"project_id": "p", "task_id": task, "agent_type": "mine", "prompt": "x", "cwd": folder});
     assert_eq!(daemon.post("/api/v1/tasks", &body("t", &app)).status, 201);
-    // max_restarts of the file: the loop gives up after the run, which made no DONE.
+    // max_restarts of the file applies: the loop gives up after its run, which made no DONE.
     daemon.until_task("t", "failed");
     let runs = daemon.get("/api/v1/tasks/t?project_id=p").json();
     assert_eq!(runs["runs"].as_array().unwrap().len(), 1, "{runs}");
-    // In another folder there is no such agent, nor for the daemon that stands in that one.
+    // In another folder this agent does not exist, even if that folder is the daemon's own.
     daemon.post("/api/v1/tasks", &body("u", &sandbox.work())).fails(400, "no agent 'mine'");
     drop(daemon);
-    // By hand, in that folder by --cwd.
+    // Without a daemon, in that folder by --cwd.
     let job = sandbox.run("job --project q --cwd ../app --prompt x");
     assert_eq!((job.code, job.stdout.trim()), (0, "mine"), "{job:?}");
     assert_eq!(sandbox.run("job --project q --prompt x").code, 10);
-    // What is not trusted any more is not used.
+    // A file that is no longer trusted is not used.
     fs::write(sandbox.path("app/conductor.yaml"), format!("{file}# changed\n")).unwrap();
     let job = sandbox.run("job --project q --cwd ../app --agent mine --prompt x");
     assert_eq!(job.code, 10, "{job:?}");

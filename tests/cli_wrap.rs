@@ -1,4 +1,4 @@
-//! `run-agent wrap` and `shell-setup`: an agent at somebody's own terminal, on the record and never in the way.
+//! `run-agent wrap` and `shell-setup`: an agent at a user's terminal is recorded and works as without Conductor.
 
 use std::{
     io::Write,
@@ -73,7 +73,7 @@ fn a_session_can_be_stopped_signalled_and_lost() {
     signalled.signal(Signal::SIGINT);
     assert_eq!(signalled.wait().outcome.code, 9, "a signal to us is passed on");
 
-    // The agent holds its streams for as long as it lives: ours must be none that we wait for.
+    // The agent keeps its streams open as long as it lives, so the test must not wait for their end.
     let mut lost = wrap(&bench, "lost", UNTIL_GO);
     let mut lost = lost.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     bench.until_running("lost");
@@ -90,9 +90,9 @@ fn a_session_can_be_stopped_signalled_and_lost() {
 #[test]
 fn a_terminal_that_goes_away_ends_the_session_that_it_had() {
     let bench = Bench::new();
-    // script(1) has its child sent SIGTERM at its own death, which is not what is asked for here.
+    // script(1) has SIGTERM sent to its child when script itself dies, which is not under test here.
     let agent = "trap '' TERM; trap 'echo told >hangup; exit 9' HUP; while :; do sleep 0.05; done";
-    // As `ssh -t` has it: `wrap` itself leads the terminal's session.
+    // As with `ssh -t`: `wrap` itself leads the terminal's session.
     let Some(mut script) = in_terminal(&wrap(&bench, "t", agent)) else {
         return skipped("there is no script(1) to open a terminal with");
     };
@@ -131,7 +131,7 @@ fn shell_functions_come_and_go() {
     }
     let with = std::fs::read_to_string(&rc).unwrap();
     assert_eq!(with.matches("function claude").count(), 1, "{with}");
-    // As bash sees it: the function calls wrap, and inside of a run the program itself.
+    // As bash sees the function: it calls wrap, and inside of a run it calls the program itself.
     let log = sandbox.path("log");
     for (name, text) in [("claude", "direct"), ("run-agent", "wrapped")] {
         let script = format!("#!/bin/sh\necho {text} \"$@\" >>'{}'\n", log.display());

@@ -1,5 +1,5 @@
-//! Files that are empty, cut off, garbage or a gigabyte long: each costs the record that it is, is named once in the log and in
-//! `doctor`, and costs nothing else.
+//! Files that are empty, truncated, garbage or a gigabyte long. Each affects only its own record, is named once in
+//! the log and in `doctor`, and has no other effect.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 const GIB: u64 = 1 << 30;
 
-/// What has happened to a file.
+/// The damage to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Damage {
     Empty,
@@ -26,21 +26,21 @@ enum Damage {
     Garbage,
     /// A gigabyte of zeroes, which takes no room.
     Gigabyte,
-    /// One line of 24 MiB, really there.
+    /// One line of 24 MiB of real data.
     LongLine,
 }
 
-/// When it has happened.
+/// The time of the damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum When {
     /// While no daemon ran.
     Before,
-    /// While one did.
+    /// While a daemon ran.
     Meanwhile,
 }
 
 impl Damage {
-    /// What a record becomes.
+    /// Damages a record.
     fn of_record(self, path: &Path) {
         let old = fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let new = match self {
@@ -49,14 +49,14 @@ impl Damage {
             Self::Garbage => b"\x00\xff{{{: [\n\t- \xc3\x28".to_vec(),
             Self::LongLine => vec![b'x'; 24 << 20],
         };
-        // In place, as a disk or an editor does it.
+        // In place, as a disk or an editor would.
         fs::write(path, new).expect("written");
         if self == Self::Gigabyte {
             File::options().write(true).open(path).and_then(|f| f.set_len(GIB)).expect("made long");
         }
     }
 
-    /// A line among those of a bus, with a good one behind it.
+    /// Appends a damaged line to a bus, and a good one after it.
     fn of_line(self, bus: &Path) {
         let last = fs::read_to_string(bus).expect("a bus").lines().last().expect("a message").to_owned();
         let mut file = OpenOptions::new().append(true).open(bus).expect("a bus");
@@ -83,7 +83,7 @@ impl Damage {
     }
 }
 
-/// A tree with one task for each file that is to be damaged, and one that is left alone.
+/// A tree with one task for each damaged file, and one task that is left alone.
 struct Bench {
     sandbox: Sandbox,
 }
@@ -138,7 +138,7 @@ impl Bench {
             .unwrap_or_else(|| panic!("a ticket of {task} in {place}"))
     }
 
-    /// The files that are damaged, lines of buses aside.
+    /// The damaged files, without lines of buses.
     fn records(&self) -> Vec<PathBuf> {
         vec![
             self.run_info("ended-info"),
@@ -151,7 +151,8 @@ impl Bench {
         ]
     }
 
-    /// All that are damaged. Tickets are told by where they lay: of what cannot be read nobody knows whose it is.
+    /// All damaged files. Tickets are identified by their folder, because the task of an unreadable ticket is
+    /// unknown.
     fn files(&self) -> Vec<PathBuf> {
         let tickets =
             ["live", "queue"].map(|place| fs::read_dir(self.sandbox.root().join("_planner").join(place)));
@@ -207,7 +208,7 @@ fn damaged(damage: Damage, when: When) {
     let what = format!("{damage:?} {when:?}");
     everything_else_is_well(&daemon, &what);
     until("the record of the run is shown as what it is", || {
-        // What had ended is not read again while the daemon lives.
+        // The record of an ended run is not read again while the daemon lives.
         when == When::Meanwhile || daemon.task("ended-info")["runs"][0]["status"] == "unknown"
     });
     each_file_is_named_once(&bench, &daemon, when, &what);
@@ -217,7 +218,7 @@ fn damaged(damage: Damage, when: When) {
         let now = fs::metadata(path).map(|m| m.len());
         assert_eq!(now.ok(), Some(length), "{what}: {} was touched", path.display());
     }
-    // What is put right is right again, and what was asked for goes on.
+    // A restored file is used again, and its pending work continues.
     for (path, bytes) in records.iter().zip(kept) {
         fs::write(path, bytes).expect("restored");
     }
@@ -232,7 +233,7 @@ fn damaged(damage: Damage, when: When) {
     }
 }
 
-/// Lists answer, what is well is as it was, every message is there, and other tasks run.
+/// Checks that lists answer, intact tasks are unchanged, every message is there, and other tasks run.
 fn everything_else_is_well(daemon: &Daemon, what: &str) {
     for path in [
         "/api/v1/tasks",
@@ -260,7 +261,7 @@ fn everything_else_is_well(daemon: &Daemon, what: &str) {
     for task in ENDED.iter().chain(&LIVE).chain(&QUEUED) {
         assert!(names.contains(task), "{what}: {task} is not in {names:?}");
     }
-    // Nobody else takes the place of a task whose ticket cannot be read.
+    // No other task may take the name of a task whose ticket is unreadable.
     let taken =
         json!({"project_id": "p", "task_id": "queued-ticket", "agent_type": "quick", "prompt": "another"});
     daemon.post("/api/v1/tasks", &taken).fails(409, "queued-ticket");
@@ -278,7 +279,7 @@ fn everything_else_is_well(daemon: &Daemon, what: &str) {
     }
 }
 
-/// In the log, several sweeps later, and in what the doctor says.
+/// Checks the log after several sweeps, and the report of the doctor.
 fn each_file_is_named_once(bench: &Bench, daemon: &Daemon, when: When, what: &str) {
     std::thread::sleep(Duration::from_millis(1200));
     let log = daemon.log();
@@ -287,7 +288,7 @@ fn each_file_is_named_once(bench: &Bench, daemon: &Daemon, when: When, what: &st
     let says: Value = serde_json::from_str(&doctor.stdout).unwrap_or_else(|e| panic!("{e}: {doctor:?}"));
     let says = says["checks"].to_string();
     for path in bench.files() {
-        // An end that is known is not read again by a daemon that lives.
+        // A living daemon does not read the record of a known end again.
         let unread = when == When::Meanwhile && path.ends_with(bench.run_info("ended-info"));
         let name = path.to_str().expect("a path");
         let (in_log, in_doctor) = (log.matches(name).count(), says.matches(name).count());
@@ -318,7 +319,8 @@ damages! {
     heavy_a_file_that_becomes_one_long_line_costs_its_record: LongLine Meanwhile;
 }
 
-/// A loop that can never be decided again is given up, once nothing of it is alive: others wait for its place.
+/// A loop that can never be decided again is given up once all its processes are dead, because other tasks wait for
+/// its place.
 #[test]
 fn a_broken_record_holds_no_place() {
     for (file, done) in [("TASK-CONFIG.yaml", false), ("run-info.yaml", false), ("TASK-CONFIG.yaml", true)] {
@@ -339,7 +341,7 @@ fn a_broken_record_holds_no_place() {
             if file == "run-info.yaml" { task.join("runs").join(&run).join(file) } else { task.join(file) };
         let kept = fs::read(&path).expect("a record");
         fs::write(&path, "{{{").expect("written");
-        // Alive it has its place, whatever its files say.
+        // A live loop keeps its place, whatever its files contain.
         let daemon = Daemon::start(&sandbox, &[]);
         let next = daemon.create("next", "quick");
         assert!(!daemon.get(&format!("/api/v1/runs/{next}/info")).body.contains("success"));
@@ -364,7 +366,7 @@ fn a_broken_record_holds_no_place() {
             "once by each daemon: {}",
             daemon.log()
         );
-        // Put right, it is taken up again.
+        // After the restoration the loop can be resumed.
         fs::write(&path, kept).expect("restored");
         let resumed = daemon.post("/api/projects/p/tasks/broken/resume", &Value::Null);
         assert_eq!(resumed.status, 200, "{resumed:?}");

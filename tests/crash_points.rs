@@ -1,8 +1,8 @@
-//! The program is ended by SIGKILL before each of its operations on the disk in turn, driver and shim alike;
-//! another driver takes over, and the tree must be as if nothing had happened.
+//! The program is killed by SIGKILL before each of its operations on the disk in turn, driver and shim alike. Another
+//! driver takes over, and the tree must be as if nothing had happened.
 //!
-//! `fsx` counts the operations; debug builds obey `CONDUCTOR_TEST_KILL_DRIVER` and `…_SHIM`. A plain job is
-//! killed at every point, everything else at samples; `CONDUCTOR_SOAK=1` takes all of them.
+//! `fsx` counts the operations; debug builds obey `CONDUCTOR_TEST_KILL_DRIVER` and `…_SHIM`. A plain job is killed at
+//! every point, everything else at samples; `CONDUCTOR_SOAK=1` takes all of them.
 
 #![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
@@ -23,12 +23,12 @@ use crate::common::{
     processes::{is_alive, until_true},
 };
 
-/// Points that are tried at the same time.
+/// Number of points that are tried concurrently.
 const THREADS: usize = 4;
-/// More operations than a driver, or a shim, takes.
+/// More operations than a driver or a shim makes.
 const BEYOND: u32 = 400;
 
-/// Whether the kill happened, or the point lies behind the last operation.
+/// States if the kill happened, or if the point lies after the last operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reached {
     Yes,
@@ -41,16 +41,16 @@ impl Reached {
     }
 }
 
-/// When there is no more to try.
+/// The condition that ends a series of points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Enough {
     /// After every point.
     All,
-    /// At a point that is not reached: it lies behind all that are.
+    /// At a point that is not reached, because it lies after all that are.
     AtTheLast,
 }
 
-/// Tries points, several at a time; fails with all that failed.
+/// Tries points, several concurrently. Fails with all failures.
 fn try_all<P: Debug + Sync>(points: &[P], try_one: impl Fn(&P) -> Reached + Sync, enough: Enough) {
     let next = AtomicUsize::new(0);
     let (over, failed) = (AtomicBool::new(false), Mutex::new(Vec::new()));
@@ -75,7 +75,7 @@ fn try_all<P: Debug + Sync>(points: &[P], try_one: impl Fn(&P) -> Reached + Sync
     assert!(enough == Enough::All || (6..points.len()).contains(&tried), "the points end after {tried}");
 }
 
-/// The driver is killed; then somebody drives on.
+/// The driver is killed; then another driver continues.
 fn driver_dies(agent: Agent, at: u32) -> Reached {
     let place = Place::new();
     let ran = place.submit(agent, Kill::driver(at));
@@ -85,7 +85,7 @@ fn driver_dies(agent: Agent, at: u32) -> Reached {
     Reached::if_true(ran.killed)
 }
 
-/// The shim is killed while its driver lives, or is killed, too.
+/// The shim is killed while its driver lives or is killed, too.
 fn shim_dies(agent: Agent, at: u32, driver: Option<u32>) -> Reached {
     let place = Place::new();
     place.submit(agent, Kill { shim: Some(at), driver });
@@ -100,12 +100,12 @@ fn soak() -> bool {
     std::env::var_os("CONDUCTOR_SOAK").is_some()
 }
 
-/// Every so many points; all of them in a soak.
+/// Every `step`th point; all points in a soak.
 fn every(step: usize) -> Vec<u32> {
     (1..=BEYOND).step_by(if soak() { 1 } else { step }).collect()
 }
 
-/// Pairs of two samples, each from, to, every so many; all of them in a soak.
+/// Pairs of two samples, each given as from, to, step; all pairs in a soak.
 fn pairs(first: (u32, u32, usize), second: (u32, u32, usize)) -> Vec<(u32, u32)> {
     let samples = |(from, to, step): (u32, u32, usize)| (from..to).step_by(if soak() { 1 } else { step });
     samples(first).flat_map(|a| samples(second).map(move |b| (a, b))).collect()
@@ -137,7 +137,7 @@ fn heavy_a_loop_goes_on_where_its_driver_died() {
     }
 }
 
-/// The driver dies, and so does the one that takes over.
+/// The driver dies, and so does the driver that takes over.
 #[test]
 fn heavy_the_next_driver_may_die_too() {
     let try_one = |&(at, again): &(u32, u32)| {
@@ -152,7 +152,7 @@ fn heavy_the_next_driver_may_die_too() {
     try_all(&pairs((28, 80, 7), (1, 40, 5)), try_one, Enough::All);
 }
 
-/// The driver dies, and so does the shim: its own, or that of the next driver.
+/// The driver dies, and so does a shim: the driver's own, or that of the next driver.
 #[test]
 fn heavy_driver_and_shim_may_die() {
     let both = |&(driver, shim): &(u32, u32)| shim_dies(Agent::Answers, shim, Some(driver));
@@ -169,14 +169,14 @@ fn heavy_driver_and_shim_may_die() {
     try_all(&pairs((28, 48, 7), (1, 30, 5)), one_after_the_other, Enough::All);
 }
 
-/// What becomes of an agent whose shim was killed.
+/// The fate of an agent whose shim was killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Orphan {
-    /// It ends before anybody drives on.
+    /// The agent ends before another driver continues.
     Gone,
-    /// It ends while somebody drives.
+    /// The agent ends while another driver holds the task.
     Alive,
-    /// The same, and it is asked to.
+    /// The agent is stopped while another driver holds the task.
     Stopped,
 }
 
@@ -216,7 +216,7 @@ fn agent_outlives(driver: Driver, orphan: Orphan) -> Reached {
         by = place.start(&["drive", "--all"], Kill::NOBODY);
     }
     if orphan != Orphan::Gone {
-        // What ends before anybody holds it ends unseen.
+        // The end of the agent can only be seen by a process that holds a handle on it.
         until_true("a handle on the agent", || holds_a_process(by.id()));
         place.put(if orphan == Orphan::Alive { "go" } else { "run-agent/p/t/STOP" }, "");
     }
@@ -224,7 +224,7 @@ fn agent_outlives(driver: Driver, orphan: Orphan) -> Reached {
     let (agent, expected) = match orphan {
         Orphan::Gone => (Agent::Waits, "crashed"),
         Orphan::Stopped => (Agent::IsStopped, "stopped"),
-        // Who is no parent learns the exit status from Linux 6.15 on.
+        // A process other than the parent learns the exit status from Linux 6.15 on.
         Orphan::Alive if kernel() < (6, 15) => (Agent::Waits, "crashed"),
         Orphan::Alive => (Agent::Waits, "completed"),
     };
@@ -234,7 +234,7 @@ fn agent_outlives(driver: Driver, orphan: Orphan) -> Reached {
     Reached::Yes
 }
 
-/// Whether a process has a pidfd open, and so will see how the process behind it ends.
+/// Returns true if a process has a pidfd open, and will therefore see the end of the process behind it.
 fn holds_a_process(pid: u32) -> bool {
     let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
     fds.filter_map(|fd| fs::read_link(fd.path()).ok()).any(|to| to.to_string_lossy().contains("pidfd"))
@@ -246,7 +246,7 @@ fn kernel() -> (u32, u32) {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
-/// Everything that a repair mends, at once.
+/// Breaks everything that a repair mends, at once.
 fn break_everything(place: &Place) {
     place.submit(Agent::Fails, Kill::NOBODY);
     let run = place.runs().pop().expect("a run");
@@ -297,7 +297,7 @@ fn heavy_a_resumption_may_die_at_any_point() {
         let ran = place.run(&["resume", "p/t"], Kill::driver(*at));
         place.restart(&what);
         if place.accepted().len() == 1 {
-            // Not accepted: the task is as it was, and can be resumed.
+            // The resume was not accepted: the task is as it was, and can be resumed.
             let again = place.run(&["resume", "p/t"], Kill::NOBODY);
             assert_eq!(place.accepted().len(), 2, "{what}: {again:?}");
         }
@@ -318,7 +318,7 @@ fn heavy_a_deletion_may_die_at_any_point() {
         place.submit(Agent::Answers, Kill::NOBODY);
         place.run(&["task", "delete", "p/t"], Kill::driver(*at));
         if place.task().exists() {
-            // Whole, as if nobody had asked.
+            // The task is whole, as if it had never been asked to be deleted.
             place.check(Agent::Answers, Lost::Nothing, &what);
             place.run(&["task", "delete", "p/t"], Kill::NOBODY);
         }

@@ -1,5 +1,5 @@
-//! The daemon is ended by SIGKILL before each of its operations on the disk in turn, from its start over a POST to the
-//! end of the run; the next daemon must make as if nothing had happened.
+//! The daemon is killed by SIGKILL before each of its operations on the disk in turn, from its start over a POST to
+//! the end of the run. The next daemon must continue as if nothing had happened.
 
 #![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
@@ -23,7 +23,7 @@ use crate::common::{
     daemon::{Daemon, until},
 };
 
-/// More operations than a daemon takes for one task.
+/// More operations than a daemon makes for one task.
 const BEYOND: u32 = 600;
 const THREADS: usize = 4;
 
@@ -40,7 +40,7 @@ fn task() -> Value {
     json!({"project_id": "p", "task_id": "t", "agent_type": "worker", "prompt": "work"})
 }
 
-/// A daemon that may be dead at any moment.
+/// A daemon that may die at any moment.
 struct Doomed(Child);
 
 impl Drop for Doomed {
@@ -51,7 +51,7 @@ impl Drop for Doomed {
 }
 
 impl Doomed {
-    /// Starts it and posts the task. Returns the status of the answer, if one came.
+    /// Starts it and posts the task. Returns the status of the answer, if one arrived.
     fn start_and_post(sandbox: &Sandbox, at: u32) -> (Self, Option<u16>) {
         let mut command = sandbox.command(["serve", "--port", "0"]);
         command.env("CONDUCTOR_TEST_KILL_DRIVER", at.to_string());
@@ -65,7 +65,7 @@ impl Doomed {
         (Self(child), status)
     }
 
-    /// Waits until it is dead, or the task has ended. `true`: it was killed.
+    /// Waits until the daemon is dead or the task has ended. Returns true if the daemon was killed.
     fn was_killed(&mut self, sandbox: &Sandbox) -> bool {
         let deadline = Instant::now() + Duration::from_secs(30);
         let live = sandbox.root().join("_planner/live");
@@ -101,7 +101,7 @@ fn post(port: u16) -> Option<u16> {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         let status = answer.split(' ').nth(1)?.parse().ok()?;
-        // Not ready yet: nothing was made, ask again.
+        // The daemon is not ready and has made nothing: ask again.
         if status != 503 {
             return Some(status);
         }
@@ -110,7 +110,7 @@ fn post(port: u16) -> Option<u16> {
     None
 }
 
-/// One point. `true`: the daemon lived beyond it.
+/// Tries one point. Returns true if the daemon lived beyond it.
 fn try_point(at: u32) -> bool {
     let sandbox = sandbox();
     let what = format!("killed at {at} in {}", sandbox.root().display());
@@ -124,14 +124,14 @@ fn try_point(at: u32) -> bool {
 
     let daemon = Daemon::start(&sandbox, &[]);
     if status.is_none() {
-        // Nobody was told anything: asking again makes it, or finds it made.
+        // The client got no answer, so it asks again: the task is then made, or found made.
         let again = daemon.post("/api/v1/tasks", &task()).status;
         assert!([201, 409].contains(&again), "{what}: {again}");
     }
     let ended = daemon.until_task("t", "completed");
     let runs = ended["runs"].as_array().expect("runs");
     let good = runs.iter().filter(|r| r["status"] == "success").count();
-    // A start that nobody saw the end of is followed by another attempt.
+    // A start without an observed end is followed by another attempt.
     assert!(good == 1 || runs.len() > 1, "{what}: {ended}");
 
     let starts = fs::read_to_string(sandbox.home().join("starts")).expect("starts");

@@ -1,5 +1,5 @@
-//! The daemon is killed while its agents work: they go on, the next daemon takes every loop up where the files say
-//! it stands, and nothing is lost, doubled or shown wrong.
+//! The daemon is killed while its agents work. The agents go on, the next daemon continues every loop from its files,
+//! and nothing is lost, doubled or shown wrong.
 
 #![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
@@ -16,7 +16,7 @@ use crate::common::{
     daemon::{Daemon, until},
 };
 
-/// Works until it is let go, and says a line now and then; a second attempt says DONE.
+/// Works until its file appears, and prints a line now and then; a second attempt makes DONE.
 const WORKER: &str = r#"echo $JRUN_ID >> "$HOME/starts"; n=0
 while [ ! -e "$HOME/go-$JRUN_TASK_ID" ]; do n=$((n+1)); echo line $n; sleep 0.2; done
 if grep -q "Continue working" "$JRUN_RUN_FOLDER/prompt.md"; then touch "$JRUN_TASK_FOLDER/DONE"; else exit 7; fi"#;
@@ -56,7 +56,7 @@ fn heavy_agents_outlive_any_number_of_daemons() {
         daemon.kill();
         let began = Instant::now();
         daemon = Daemon::start(&sandbox, &[]);
-        // Adopted: shown as running by the daemon, and driven by it.
+        // Adopted: the new daemon shows the runs as running, and drives them.
         let seen = runs(&daemon);
         assert_eq!(seen.keys().cloned().collect::<Vec<_>>(), first, "round {round}");
         assert!(seen.values().all(|s| s == "running"), "round {round}: {seen:?}");
@@ -71,7 +71,7 @@ fn heavy_agents_outlive_any_number_of_daemons() {
         "{rounds} rounds with {tasks} live runs: all adopted within {slowest:?} of the start of the next daemon"
     );
 
-    // One more is killed while the first attempts end unseen; the loops go on at the right attempt.
+    // Another daemon is killed while the first attempts end unseen; the loops continue at the right attempt.
     daemon.kill();
     for n in 0..tasks {
         fs::write(sandbox.home().join(format!("go-t{n}")), "").expect("written");
@@ -113,7 +113,7 @@ fn run_of(first: &[String], sandbox: &Sandbox, n: usize) -> String {
     first.iter().find(|id| folder.join(id).exists()).expect("its run").clone()
 }
 
-/// Nothing in its output or on its bus is missing or doubled.
+/// Checks that nothing in its output or on its bus is missing or doubled.
 fn held_to_its_files(sandbox: &Sandbox, n: usize) {
     let task = sandbox.root().join(format!("p/t{n}"));
     for run in fs::read_dir(task.join("runs")).expect("runs").flatten() {

@@ -1,4 +1,4 @@
-//! The demo agent at work: what it writes, posts and says, in which order.
+//! The demo agent at work: its files, posts and output, in order.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use run_agent::{
 };
 use tempfile::TempDir;
 
-/// A project's folder and a task with a run; what is posted is noted in `posted`.
+/// A project's folder and a task with a run; the posts are noted in `posted`.
 struct Bench {
     dir: TempDir,
 }
@@ -53,7 +53,7 @@ impl Bench {
         Assignment { prompt: prompt.to_owned(), cwd: self.path(cwd), environment, pace: Duration::ZERO }
     }
 
-    /// Works to the end and gives back the log.
+    /// Works to the end and returns the log.
     fn work(&self, prompt: &str, cwd: &str) -> String {
         self.finish(&self.assignment(prompt, cwd))
     }

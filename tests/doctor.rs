@@ -1,4 +1,4 @@
-//! What `doctor` says of this machine, and of one that is not as it should be.
+//! The report of `doctor` about this machine, and about one that is set up badly.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ fn check(said: &Outcome, name: &str) -> Value {
     checks(said).into_iter().find(|c| c["name"] == name).unwrap_or_else(|| panic!("no {name}: {said:?}"))
 }
 
-/// What is said of one agent.
+/// Returns the check of one agent.
 fn agent(said: &Outcome, name: &str) -> Value {
     let of = |c: &Value| c["name"] == "agent" && c["what"].as_str().unwrap().starts_with(&format!("{name} "));
     checks(said).into_iter().find(of).unwrap_or_else(|| panic!("no {name}: {said:?}"))
@@ -51,7 +51,7 @@ fn everything_is_looked_at_once() {
     }
     let fails = checks.iter().any(|c| c["state"] == "fail");
     assert_eq!(said.code, if fails { 17 } else { 0 }, "{said:?}");
-    // What a new tree has is known: the rest is this machine's.
+    // The checks of a new tree have known results; the others depend on this machine.
     for name in ["clock", "leftovers", "daemon"] {
         assert_eq!(check(&said, name)["state"], "ok", "{said:?}");
     }
@@ -104,7 +104,7 @@ fn an_agent_is_said_with_path_version_and_credentials_and_a_configured_one_has_t
         "{said:?}"
     );
     assert!(claude["hint"].as_str().unwrap().contains("install"), "{said:?}");
-    // Where tasks get it by default, nothing works.
+    // If claude is the default agent, its failure is an error.
     sandbox.configure(format!("agents: {{{agents}}}\ndefaults: {{agent: claude}}\n"));
     let said = sandbox.run("doctor --json");
     assert_eq!((said.code, agent(&said, "claude")["state"].as_str()), (17, Some("fail")), "{said:?}");

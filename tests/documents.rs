@@ -1,4 +1,4 @@
-//! The pages for people: the commands that they show exist, and their links lead somewhere.
+//! The pages for users: the commands in them exist, and their links resolve.
 
 use std::{
     collections::BTreeMap,
@@ -10,16 +10,16 @@ use run_agent::cli::Cli;
 
 use crate::common::shell::calls;
 
-/// Folders with pages of others.
+/// Folders with pages of other projects.
 const FOREIGN: [&str; 6] = ["target", "node_modules", ".git", "fixtures", "dist", "fuzz"];
 
-/// A verb that the program takes before its command line is read, and the word for any verb.
+/// A verb that the program handles before its command line is parsed, and the placeholder for any verb.
 const UNPARSED: [&str; 2] = ["shim", "VERB"];
 
-/// The page that tells what was: its commands need not exist any more.
+/// The page about the past, whose commands need not exist any more.
 const HISTORY: &str = "CHANGELOG.md";
 
-/// Every page, by its path.
+/// Returns every page, by its path.
 fn pages() -> BTreeMap<PathBuf, String> {
     let (mut pages, mut todo) = (BTreeMap::new(), vec![PathBuf::from(env!("CARGO_MANIFEST_DIR"))]);
     while let Some(folder) = todo.pop() {
@@ -37,7 +37,7 @@ fn pages() -> BTreeMap<PathBuf, String> {
     pages
 }
 
-/// A page in parts: lines of code blocks, and everything else.
+/// Splits a page into lines of code blocks, and everything else.
 fn parts(page: &str) -> (Vec<String>, Vec<&str>) {
     let (mut code, mut prose, mut fenced, mut blank) = (Vec::<String>::new(), Vec::new(), false, true);
     let mut indented = false;
@@ -63,7 +63,7 @@ fn parts(page: &str) -> (Vec<String>, Vec<&str>) {
     (code, prose)
 }
 
-/// The pieces between backticks.
+/// Returns the pieces between backticks.
 fn spans(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2)
 }
@@ -75,7 +75,7 @@ fn command(line: &str) -> &str {
 }
 
 fn problem(call: &[String]) -> Option<clap::Error> {
-    // A page says `…` for what may follow.
+    // A page writes `…` for arguments that may follow.
     let call = call.strip_suffix(&["…".to_owned()]).unwrap_or(call);
     if call.get(1).is_some_and(|verb| UNPARSED.contains(&verb.as_str())) {
         return None;
@@ -95,7 +95,7 @@ fn every_command_that_a_page_shows_parses() {
                 wrong.push(format!("{}: {}\n{error}", path.display(), call.join(" ")));
             }
         }
-        // In a sentence a command stands for itself: its verbs and flags exist, and the rest may be left out.
+        // A command in a sentence may be incomplete, but its verbs and flags must exist.
         let left_out = [
             ErrorKind::MissingRequiredArgument,
             ErrorKind::MissingSubcommand,
@@ -150,7 +150,7 @@ fn links(page: &str) -> Vec<String> {
         .collect()
 }
 
-/// The names of a page's headings, as forges make them.
+/// Returns the anchors of a page's headings, as code forges make them.
 fn anchors(page: &str) -> Vec<String> {
     let headings = page.lines().filter(|line| line.starts_with('#'));
     let name = |line: &str| {

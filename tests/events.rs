@@ -1,6 +1,8 @@
-//! An agent's stream becomes events, usage, a conversation that goes on, and a verdict: whoever drives, and once.
+//! An agent's stream becomes events, usage, a conversation that continues, and a verdict. The result is the same, and
+//! recorded once, for every driver.
 //!
-//! The agent is a script in the place of claude that prints captured streams of it; `agents_real.rs` has the real one.
+//! The agent is a script in the place of claude that prints captured streams of it; `agents_real.rs` has the real
+//! one.
 
 use std::{fs, path::PathBuf};
 
@@ -23,12 +25,12 @@ fn captured() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/agents/claude")
 }
 
-/// In attempt `n` (the first is 1) of a task.
+/// Runs a script in attempt `n` of a task (the first is 1).
 fn attempt(n: u32, script: &str) -> String {
     format!("if [ $(ls \"$JRUN_RUNS_DIR\" | wc -l) = {n} ]; then {script}; fi; ")
 }
 
-/// A bench whose `claude` is this script.
+/// Creates a bench whose `claude` is this script.
 fn claude(script: &str) -> Bench {
     let bench = Bench::new();
     let program =
@@ -47,7 +49,7 @@ fn task(bench: &Bench) -> Answer {
     Driver::of(&mut bench.sandbox.command(TASK)).wait()
 }
 
-/// The events on disk, and those that the raw stream gives.
+/// The events on disk, and those derived from the raw stream.
 fn events(bench: &Bench, n: usize) -> (Vec<Event>, Vec<Event>) {
     let kept = fs::read_to_string(bench.run_file("t", n, "events.jsonl")).unwrap();
     let kept = kept.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -102,7 +104,7 @@ fn events_that_a_driver_died_in_the_middle_of_are_made_whole() {
     until("all events are kept", || fs::read_to_string(file()).is_ok_and(|e| e.contains("turn_end")));
     first.kill();
     let whole = fs::read_to_string(file()).unwrap();
-    // The last raw line gave three events; of the second half a line is there.
+    // The last raw line gave three events; half a line of the second one is on disk.
     let torn = whole.lines().count() - 2;
     let ends: Vec<usize> = whole.match_indices('\n').map(|(at, _)| at + 1).collect();
     fs::write(file(), &whole[..ends[torn - 1] + 10]).unwrap();
@@ -123,7 +125,7 @@ fn exit_status_0_without_the_last_word_is_a_failure_whoever_looks() {
     bench.touch("go");
     let exit = bench.run_file("t", 0, "exit.json");
     until("the agent has ended", || exit.exists());
-    // Nobody has committed the end, and everybody sees it.
+    // No driver has committed the end, but every reader sees it.
     let list: serde_json::Value = serde_json::from_str(&bench.run("list p --json").succeeds()).unwrap();
     let shown = list.to_string();
     assert!(shown.contains("failed") || bench.runs("t")[0].status == RunStatus::Running, "{shown}");
@@ -144,7 +146,7 @@ fn a_restart_goes_on_with_the_conversation_and_pays_for_its_own_part() {
     let runs = bench.runs("t");
     let thread = "11111111-2222-4333-8444-555555555555";
     assert!(runs.len() == 2 && runs.iter().all(|r| r.thread_id.as_deref() == Some(thread)), "{runs:#?}");
-    // claude tells what the conversation has cost so far: 0.05078, then 0.101664.
+    // claude reports the cost of the conversation so far: 0.05078, then 0.101664.
     assert_eq!((cost(&runs[0]), cost(&runs[1])), (Some(0.05078), Some(0.050_884)));
     let calls = fs::read_to_string(bench.marker("t", "calls")).unwrap();
     let calls: Vec<&str> = calls.lines().filter(|l| l.contains("stream-json")).collect();

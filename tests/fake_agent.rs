@@ -1,4 +1,4 @@
-//! The scripted agent does what the other tests take from it.
+//! The scripted agent does what the other tests rely on.
 
 use crate::common::fake;
 
@@ -33,14 +33,14 @@ fn run(script: &[&str]) -> Output {
     command(script).output().unwrap()
 }
 
-/// What an agent left behind, ended and reaped with the test that looks at it.
+/// Processes that an agent left behind, ended and reaped with the test that examines them.
 struct Leftovers {
     pids: Vec<i32>,
 }
 
 /// Runs a script to the end of the agent itself.
 fn run_leaving(script: &[&str]) -> (Leftovers, ChildStdout) {
-    // What has lost its parent becomes ours, so that we can wait for it.
+    // An orphan becomes our child, so that we can wait for it.
     set_child_subreaper(true).unwrap();
     let dir = TempDir::new().unwrap();
     let list = dir.path().join("pids");
@@ -53,7 +53,7 @@ fn run_leaving(script: &[&str]) -> (Leftovers, ChildStdout) {
 }
 
 impl Leftovers {
-    /// The only one: its session and parent, from `/proc/<pid>/stat`.
+    /// Returns the only process: pid, session and parent, from `/proc/<pid>/stat`.
     fn only(&self) -> (i32, i32, i32) {
         let [pid] = self.pids[..] else { panic!("{:?}", self.pids) };
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it is alive");

@@ -1,5 +1,5 @@
-//! The buses and their readers, faults 9, 10, 13, 18 and 20 of `docs/original-faults.md`: bytes come back as they were given, nothing
-//! is lost on the way, and little is read for little.
+//! The buses and their readers, faults 9, 10, 13, 18 and 20 of `docs/original-faults.md`: bytes come back unchanged,
+//! nothing is lost, and small reads cost little.
 
 use std::{collections::BTreeSet, fmt::Write as _, fs, os::unix::fs::MetadataExt};
 
@@ -25,7 +25,7 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// Fault 9: a line `---` ended a message, and a body could forge another one, whoever it said had written it.
+/// Fault 9: a line `---` ended a message, so a body could forge another message with any author.
 #[test]
 fn a_body_forges_nothing_and_comes_back_byte_for_byte() {
     let sandbox = sandbox();
@@ -59,7 +59,8 @@ fn a_body_forges_nothing_and_comes_back_byte_for_byte() {
     assert_eq!(told[before..], bodies.iter().map(|b| json!(b)).collect::<Vec<_>>());
 }
 
-/// Fault 10: of 5,000 lines in one write a subscriber got 129, and one that came again with `Last-Event-ID` never got the rest.
+/// Fault 10: of 5,000 lines in one write a subscriber received 129, and a reconnect with `Last-Event-ID` never got
+/// the rest.
 #[test]
 fn a_burst_of_lines_reaches_who_watches_who_comes_again_and_who_comes_late() {
     let sandbox = sandbox();
@@ -72,7 +73,7 @@ fn a_burst_of_lines_reaches_who_watches_who_comes_again_and_who_comes_late() {
         lines.map(|e| e.data["line"].as_str().expect("a line").to_owned()).collect()
     };
     let wanted: Vec<String> = (1..=5000).map(|n| format!("line {n} of a burst")).collect();
-    // One that is cut off after every 700 events and comes again, as an EventSource does.
+    // A client that disconnects after every 700 events and reconnects, as an EventSource does.
     let (mut got, mut last): (Vec<_>, Option<String>) = (Vec::new(), None);
     loop {
         let mut stream = daemon.stream(&path, last.as_deref());
@@ -94,7 +95,8 @@ fn a_burst_of_lines_reaches_who_watches_who_comes_again_and_who_comes_late() {
     while all_runs.next().expect("an event").data["status"] != "success" {}
 }
 
-/// Fault 13: a lock file was removed while others waited for it, so that two held it; here the files of locks stay the same file.
+/// Fault 13: a lock file was removed while others waited for it, so that two processes held the lock. Here a lock
+/// file is never replaced.
 #[test]
 fn the_file_of_a_lock_is_always_the_same_one() {
     let sandbox = sandbox();
@@ -140,7 +142,7 @@ fn the_file_of_a_lock_is_always_the_same_one() {
     assert!(ids.len() == messages.len() && bodies >= 25, "{} ids of {} messages", ids.len(), messages.len());
 }
 
-/// Fault 13, too: a folder was never synced after a file had come into it by renaming.
+/// Fault 13, too: a folder was never synced after a rename into it.
 #[test]
 fn a_name_is_as_durable_as_what_it_names() {
     let sandbox = sandbox();
@@ -166,7 +168,7 @@ fn a_name_is_as_durable_as_what_it_names() {
     assert!(synced(&calls[renamed..], false), "and then the name: {:#?}", &calls[renamed..]);
 }
 
-/// Fault 18: to read the ten messages behind an id cost as much as to read all 100,000.
+/// Fault 18: reading the ten messages after an id cost as much as reading all 100,000.
 #[test]
 fn a_few_messages_cost_what_a_few_messages_are() {
     let sandbox = sandbox();
@@ -200,7 +202,7 @@ fn a_few_messages_cost_what_a_few_messages_are() {
         );
         assert!(cost < 512 << 10, "{query}: {cost} bytes of 21 MB were read");
     }
-    // Each of many subscribers is told of one more message without anybody's reading the rest.
+    // Each of many subscribers receives one more message, and the rest of the bus is not read again.
     let path = format!("/api/v1/messages/stream?project_id=p&after={}", id(99_999));
     let mut streams: Vec<_> = (0..20).map(|_| daemon.stream(&path, None)).collect();
     let before = has_read(daemon.pid());
@@ -212,7 +214,7 @@ fn a_few_messages_cost_what_a_few_messages_are() {
     assert!(cost < 4 << 20, "{cost} bytes for one message to 20 subscribers");
 }
 
-/// Fault 20: every POST waited for one lock and the disk to write the audit log, while the message itself was not synced.
+/// Fault 20: every POST waited for one lock and for the audit log's write, while the message itself was not synced.
 #[test]
 fn a_message_is_on_the_disk_before_its_answer() {
     let sandbox = sandbox();

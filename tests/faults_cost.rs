@@ -1,4 +1,5 @@
-//! What looking costs, faults 17 and 19 of `docs/original-faults.md`: it grows with what is live or asked for, not with history.
+//! The cost of reads, faults 17 and 19 of `docs/original-faults.md`: it grows with the live and requested tasks, not
+//! with history.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -19,7 +20,7 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// Copies a run that has ended, under so many other names, as history.
+/// Copies an ended run under many other names, as history.
 fn history(sandbox: &Sandbox, tasks: usize, runs: usize) {
     assert_eq!(sandbox.run("job --project p --task first --agent quick --prompt x").code, 0);
     let first = sandbox.root().join("p/first");
@@ -62,7 +63,7 @@ fn a_list_asks_the_disk_for_nothing() {
     history(&sandbox, 30, 4);
     let daemon = Daemon::start(&sandbox, &[]);
     assert_eq!(daemon.get("/api/v1/runs").json()["runs"].as_array().map(Vec::len), Some(121));
-    // What still settles behind the start does so now.
+    // Waits for work that still follows the start.
     std::thread::sleep(Duration::from_millis(300));
     let before = has_read(daemon.pid());
     for path in LISTS {
@@ -91,7 +92,7 @@ fn a_list_asks_the_disk_for_nothing() {
     assert!(calls.len() == begun, "{:#?}", &calls[begun..]);
 }
 
-/// Fault 19: the stream of all runs watched every run that ever was, and looked through the tree every second.
+/// Fault 19: the stream of all runs watched every run in history, and searched the tree every second.
 #[test]
 fn alone_history_costs_a_stream_of_all_runs_nothing() {
     let watched = |tasks: usize| {
@@ -111,7 +112,7 @@ fn alone_history_costs_a_stream_of_all_runs_nothing() {
         drop(streams);
         daemon.send("DELETE", "/api/v1/tasks/live?project_id=p", "", "");
         daemon.until_task("live", "stopped");
-        // The idle project has no active runs, whatever there was.
+        // The idle project has no active runs, whatever its history.
         assert_eq!(daemon.get("/api/projects/p/runs/flat?active_only=1").json(), json!({"runs": []}));
         from
     };
@@ -119,7 +120,7 @@ fn alone_history_costs_a_stream_of_all_runs_nothing() {
     assert_eq!(few, many, "folders that are watched");
 }
 
-/// Fault 17, too: to read one task's file, or to post to its bus, the whole project was scanned.
+/// Fault 17, too: reading one task's file, or posting to its bus, scanned the whole project.
 #[test]
 fn what_is_asked_of_one_task_is_read_of_one_task() {
     let sandbox = sandbox();

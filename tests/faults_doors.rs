@@ -1,4 +1,5 @@
-//! Who may do what, faults 21 to 23 of `docs/original-faults.md`: a page, a body or a link in the tree gets nobody further than he was.
+//! Permissions, faults 21 to 23 of `docs/original-faults.md`: a page, a body or a link in the tree grants no
+//! additional rights.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
@@ -23,7 +24,7 @@ fn new(change: &Value) -> Value {
     new
 }
 
-/// Fault 21: open to the network, to any page, and to any variable of the agent's environment.
+/// Fault 21: the API was open to the network, to any page, and to any variable of the agent's environment.
 #[test]
 fn nobody_starts_an_agent_from_a_page_or_decides_what_it_runs() {
     let sandbox = sandbox();
@@ -92,7 +93,7 @@ fn a_request_names_no_file_and_no_process_of_the_machine() {
         let answer = daemon.get(&format!("/api/projects/p/tasks/t/runs/{run}/file?name={name}"));
         answer.fails(400, "name");
     }
-    // Even a record that says so is not believed: files are where they are, not where a text says.
+    // Paths in a record are not trusted: the daemon reads a run's files in the run's own folder.
     let info = sandbox.root().join(format!("p/t/runs/{run}/run-info.yaml"));
     let record = fs::read_to_string(&info).expect("a record");
     let stdout = record.lines().find(|l| l.starts_with("stdout_path:")).expect("a path").to_owned();
@@ -108,7 +109,7 @@ fn a_request_names_no_file_and_no_process_of_the_machine() {
     }
 }
 
-/// Fault 23: prompts, secrets and output could be read by every user, and links led out of the tree.
+/// Fault 23: prompts, secrets and output were readable by every user, and links led out of the tree.
 #[test]
 fn files_are_their_owners_and_links_lead_nowhere() {
     let sandbox = sandbox();

@@ -1,5 +1,5 @@
-//! Loops, faults 4 to 8, 15, 16 and 27 of `docs/original-faults.md`: what is asked for happens once, ends when it is told to,
-//! and goes on when a daemon dies.
+//! Loops, faults 4 to 8, 15, 16 and 27 of `docs/original-faults.md`: a request has its effect once, a stop ends a
+//! loop, and a loop survives the death of a daemon.
 
 use std::{fs, time::Duration};
 
@@ -34,13 +34,14 @@ fn runs(daemon: &Daemon, task: &str) -> usize {
     daemon.task(task)["runs"].as_array().expect("runs").len()
 }
 
-/// How many agents have started for a task, by its bus.
+/// The number of agents started for a task, by its bus.
 fn starts(sandbox: &Sandbox, task: &str) -> usize {
     let bus = sandbox.root().join(format!("p/{task}/TASK-MESSAGE-BUS.jsonl"));
     fs::read_to_string(bus).unwrap_or_default().matches("\"type\":\"RUN_START\"").count()
 }
 
-/// Fault 4: what waited for longer than 5 s was started again and again, in the same folder, and held a place meanwhile.
+/// Fault 4: a task that waited for longer than 5 s was started again and again, in the same folder, and held a place
+/// meanwhile.
 #[test]
 fn what_waits_long_starts_once_and_takes_no_place() {
     let sandbox = sandbox(", max_concurrent_root_tasks: 1, max_concurrent_runs: 1");
@@ -48,11 +49,11 @@ fn what_waits_long_starts_once_and_takes_no_place() {
     let mut blocked = new("blocked", "quick");
     blocked["depends_on"] = json!(["first"]);
     assert_eq!(daemon.post("/api/v1/tasks", &blocked).json()["status"], "queued");
-    // The one place is free for it, though the other came before.
+    // The only place is free for it, although the blocked task came first.
     assert_eq!(daemon.post("/api/v1/tasks", &new("first", "waits")).json()["status"], "started");
     let third = daemon.post("/api/v1/tasks", &new("third", "quick")).json();
     assert_eq!((&third["status"], &third["queue_position"]), (&json!("queued"), &json!(1)), "{third}");
-    // The original took 5 s to get it wrong.
+    // The original took 5 s to fail.
     let patience = if std::env::var_os("CONDUCTOR_SOAK").is_some() { 7000 } else { 1500 };
     std::thread::sleep(Duration::from_millis(patience));
     assert_eq!(["blocked", "first", "third"].map(|t| starts(&sandbox, t)), [0, 1, 0]);
@@ -63,7 +64,8 @@ fn what_waits_long_starts_once_and_takes_no_place() {
     }
 }
 
-/// Fault 5: what ran when the server died was followed by nobody, and the queue stood still until somebody submitted.
+/// Fault 5: after the server's death its runs were not followed any more, and the queue stood still until the next
+/// submission.
 #[test]
 fn a_queue_goes_on_behind_a_daemon_that_died() {
     let sandbox = sandbox(", max_concurrent_root_tasks: 1, max_restarts: 0");
@@ -125,7 +127,7 @@ fn a_stop_ends_who_ignores_it_and_nothing_comes_after() {
     daemon.until_task("t", "stopped");
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!((starts(&sandbox, "t"), runs(&daemon, "t")), (1, 1), "ten restart delays later");
-    // One marker, whoever asks: the API, the command line, a shell.
+    // The API, the command line and a shell all use the same marker.
     let markers = |task: &str| {
         let names = fs::read_dir(sandbox.root().join("p").join(task)).expect("its folder").flatten();
         let names = names.filter_map(|e| e.file_name().into_string().ok());
@@ -144,7 +146,7 @@ fn a_stop_ends_who_ignores_it_and_nothing_comes_after() {
     assert_eq!((markers("by-hand"), markers("by-verb")), (vec!["STOP".to_owned()], vec!["STOP".to_owned()]));
 }
 
-/// Fault 8: to resume removed DONE, and nothing ran.
+/// Fault 8: resuming removed DONE, and nothing ran.
 #[test]
 fn to_resume_is_to_run() {
     let sandbox = sandbox("");
@@ -160,8 +162,8 @@ fn to_resume_is_to_run() {
     assert_eq!(daemon.task("t")["runs"][0]["run_id"], second);
 }
 
-/// Fault 15: over HTTP neither restarts nor times could be set, a restart knew nothing of what was before it, and an agent
-/// that fell silent lost only its first process.
+/// Fault 15: over HTTP neither restarts nor times could be set, a restart knew nothing of the run before it, and an
+/// agent that fell silent lost only its first process.
 #[test]
 fn a_task_sets_its_own_limits_and_a_restart_knows_what_was() {
     let sandbox = sandbox("");
@@ -198,7 +200,7 @@ fn a_task_sets_its_own_limits_and_a_restart_knows_what_was() {
     until("all of its processes have gone", || marked(&mark).is_empty());
 }
 
-/// Fault 16: a fresh install answered 201, ran nothing, and told its agents commands that did not exist.
+/// Fault 16: a fresh install answered 201, ran nothing, and gave its agents commands that did not exist.
 #[test]
 fn a_fresh_install_runs_a_task_and_tells_its_agent_what_works() {
     let sandbox = Sandbox::new();
@@ -208,7 +210,7 @@ fn a_fresh_install_runs_a_task_and_tells_its_agent_what_works() {
     assert_eq!(daemon.get(&format!("/api/v1/runs/{run}/info")).json()["status"], "success");
     drop(daemon);
 
-    // An agent that does every command that its prompt shows, as it stands there.
+    // An agent that runs every command of its prompt, exactly as printed there.
     let script = r#"set -e
         sed -n '/^---$/q; s/^- `\(run-agent [^`]*\)`.*/\1/p; s/^- .*: `\(run-agent [^`]*\)`.*/\1/p' "$JRUN_RUN_FOLDER/prompt.md" > commands
         while IFS= read -r line; do

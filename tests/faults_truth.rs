@@ -1,5 +1,5 @@
-//! What readers were told, faults 1 to 3, 14, 24 and 25 of `docs/original-faults.md`: here they are told the truth, and
-//! asking changes nothing.
+//! The truth of answers, faults 1 to 3, 14, 24 and 25 of `docs/original-faults.md`: readers get the true state, and
+//! reading changes nothing.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,7 +29,7 @@ fn sandbox(more: &str) -> Sandbox {
     sandbox
 }
 
-/// Every route that is read, for a task `p/t` with this run.
+/// Every route for reading, for a task `p/t` with this run.
 fn every_get(run: &str) -> Vec<String> {
     let task = "/api/projects/p/tasks/t";
     let mut paths: Vec<String> = [
@@ -72,7 +72,8 @@ fn every_get(run: &str) -> Vec<String> {
     paths
 }
 
-/// Fault 1: a read of a running run rewrote its record, which woke every subscriber, who read again: 1,663 writes a second.
+/// Fault 1: a read of a running run rewrote its record, which woke every subscriber to read again: 1,663 writes a
+/// second.
 #[test]
 fn alone_reading_writes_nothing_and_waiting_costs_nothing() {
     let sandbox = sandbox("watch: {sweep: 10s}\n");
@@ -94,7 +95,7 @@ fn alone_reading_writes_nothing_and_waiting_costs_nothing() {
     .take(30)
     .map(|path| daemon.stream(path, None))
     .collect();
-    // The first of each sort has had what there is.
+    // The first stream of each kind has received everything so far.
     while streams[0].next().expect("an event").data["line"] != "x" {}
     std::thread::sleep(Duration::from_millis(400));
 
@@ -106,7 +107,7 @@ fn alone_reading_writes_nothing_and_waiting_costs_nothing() {
         }
     }
     let ticks = cpu_ticks(daemon.pid());
-    // A sweep may fall into it, which costs by itself.
+    // A sweep may fall into this time and has a cost of its own.
     std::thread::sleep(Duration::from_millis(1500));
     let spent = cpu_ticks(daemon.pid()) - ticks;
     let touched: Vec<_> =
@@ -117,8 +118,8 @@ fn alone_reading_writes_nothing_and_waiting_costs_nothing() {
     daemon.until_task("t", "stopped");
 }
 
-/// Fault 2: between a process's exit and the last write every reader made a failure of a success, and short runs were
-/// never seen running.
+/// Fault 2: between a process's exit and the last write every reader took a success for a failure, and short runs
+/// were never seen running.
 #[test]
 fn heavy_no_run_is_ever_shown_as_what_it_is_not() {
     let sandbox = sandbox("");
@@ -168,7 +169,7 @@ fn heavy_no_run_is_ever_shown_as_what_it_is_not() {
     }
 }
 
-/// Fault 3: the next reader made a success of what was killed or cancelled, as soon as DONE was there.
+/// Fault 3: the next reader took a killed or cancelled run for a success, as soon as DONE existed.
 #[test]
 fn how_a_run_ended_stays_as_it_was() {
     let sandbox = sandbox("watch: {sweep: 200ms}\n");
@@ -210,7 +211,8 @@ fn how_a_run_ended_stays_as_it_was() {
     assert_eq!(daemon.get(&format!("/api/v1/runs/{killed}/info")).json(), how);
 }
 
-/// Fault 14: an unknown agent or a bad name was answered 201 "started", and the error stood in the server's log only.
+/// Fault 14: an unknown agent or a bad name was answered with 201 "started", and the error went to the server's log
+/// only.
 #[test]
 fn what_cannot_start_is_never_said_to_have_started() {
     let sandbox = sandbox("");
@@ -231,7 +233,8 @@ fn what_cannot_start_is_never_said_to_have_started() {
     assert!(appends.is_some_and(|n| n.parse::<f64>().is_ok_and(|n| n >= 3.0)), "{appends:?}");
 }
 
-/// Fault 24: the two surfaces left out an exit code of 0, showed the year 1, and had no pages; a request sent twice was done twice.
+/// Fault 24: the two APIs left out an exit code of 0, showed the year 1, and had no pages; a repeated request was
+/// executed twice.
 #[test]
 fn both_surfaces_say_zero_and_nothing_of_what_has_not_been() {
     let sandbox = sandbox("");
@@ -274,7 +277,7 @@ fn both_surfaces_say_zero_and_nothing_of_what_has_not_been() {
     daemon.until_task("live", "stopped");
 }
 
-/// Fault 25: a task that waits for one that can never be done waited for ever, and nobody said so.
+/// Fault 25: a task that waited for one which could never be done waited for ever, without any message.
 #[test]
 fn a_task_that_waits_in_vain_says_for_what() {
     let sandbox = sandbox("");
@@ -292,7 +295,7 @@ fn a_task_that_waits_in_vain_says_for_what() {
     let items = daemon.get("/api/projects/p/tasks?status=blocked").json()["items"].clone();
     let blocked: Vec<&Value> = items.as_array().expect("items").iter().map(|i| &i["id"]).collect();
     assert_eq!(blocked, ["a", "b"]);
-    // Exit status 0 is not DONE, and DONE is what is waited for; it is seen at once, not at the next poll.
+    // The dependency needs DONE and not only exit status 0. DONE is seen at once, not at the next poll.
     daemon.create("nowhere", "quick");
     daemon.until_task("a", "completed");
     let stopped = daemon.send("DELETE", "/api/v1/tasks/b?project_id=p", "", "");

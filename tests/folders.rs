@@ -1,5 +1,5 @@
-//! The folder that an agent works in: where the caller stands or what it names, for every way in, and for the first run,
-//! every restart, every `resume`, and after an import.
+//! The folder that an agent works in, the caller's or a named one: for every way in, and for the first run, every
+//! restart, every `resume`, and after an import.
 
 use std::{
     collections::BTreeMap,
@@ -36,7 +36,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// The folders `a/src`, `b/src` and `its own`, and the project `p` with the home `home of p`.
+    /// Creates the folders `a/src`, `b/src` and `its own`, and the project `p` with the home `home of p`.
     fn new() -> Self {
         let sandbox = Sandbox::new();
         sandbox.write("home/.config/conductor/config.yaml", CONFIG);
@@ -54,7 +54,7 @@ impl Bench {
         path.to_str().unwrap().to_owned()
     }
 
-    /// Runs a command line in a folder; a word may hold spaces.
+    /// Runs a command line in a folder; a word may contain spaces.
     fn at(&self, folder: &str, words: &[&str]) -> Outcome {
         outcome(self.sandbox.command(words).current_dir(self.sandbox.path(folder)))
     }
@@ -67,7 +67,8 @@ impl Bench {
         self.tree.root().absolute(&task.dir().config())
     }
 
-    /// How many runs a task has. Each of them worked in this folder, by its record and by what its agent said.
+    /// Returns the number of a task's runs. Checks that each of them worked in this folder, by its record and by its
+    /// agent's output.
     #[track_caller]
     fn all_runs_in(&self, way: &str, task: &TaskRef, folder: &str) -> usize {
         let runs = self.tree.runs(task).unwrap();
@@ -86,7 +87,8 @@ impl Bench {
     }
 }
 
-/// A way to start a task of the project `p`: its name, where the caller stands, what the caller does, and where the agent works.
+/// A way to start a task of the project `p`: its name, the caller's folder, the caller's action, and the agent's
+/// folder.
 struct Way {
     name: &'static str,
     stands: &'static str,
@@ -95,15 +97,15 @@ struct Way {
 }
 
 enum Does {
-    /// A command line, `TASK` being the task.
+    /// A command line in which `TASK` stands for the task.
     Says(&'static [&'static str]),
-    /// `POST /api/v1/tasks` with these fields beside the usual ones; a path is one of the sandbox.
+    /// `POST /api/v1/tasks` with these fields beside the usual ones; a path is relative to the sandbox.
     Posts(&'static [(&'static str, &'static str)]),
 }
 
 use Does::{Posts, Says};
 
-/// What every submission names; else the project would be that of the folder.
+/// Every submission names the project, which would otherwise be that of the folder.
 const WAYS: &[Way] = &[
     Way {
         name: "job",
@@ -207,7 +209,7 @@ const WAYS: &[Way] = &[
 fn every_way_in_works_in_its_folder_in_every_run() {
     let bench = Bench::new();
     std::os::unix::fs::symlink(bench.sandbox.path("b/src"), bench.sandbox.path("link")).unwrap();
-    // The daemon stands elsewhere.
+    // The daemon's own folder is another one.
     let daemon = Daemon::start_with(&bench.sandbox, &[("PWD", "/"), ("OLDPWD", "/")], &[]);
     for way in WAYS {
         let task = Bench::named("p", way.name);
@@ -234,7 +236,7 @@ fn every_way_in_works_in_its_folder_in_every_run() {
         let is_loop = !matches!(way.name, "job" | "job-cwd" | "batch");
         assert_eq!(first, if is_loop { 2 } else { 1 }, "{}", way.name);
 
-        // Taken up again from another folder, in three spellings of `resume`.
+        // The task is resumed from another folder, with three variants of `resume`.
         let resumed = match way.name.len() % 3 {
             0 => bench.at("b", &["resume", &task.to_string(), "--json"]).code == 0 || is_loop,
             1 => {
@@ -291,7 +293,7 @@ fn a_monitor_a_wrapped_agent_and_a_child_of_an_agent_work_where_they_stand() {
     assert_eq!(parent.code, 0, "{parent:?}");
     let child = Bench::named("p", "child");
     assert_eq!(bench.all_runs_in("child", &child, &bench.path("a/its own")), 1);
-    // A replay has nothing to do with the folder of the recorded run, which may be on another machine.
+    // A replay does not use the folder of the recorded run, which may be on another machine.
     let replayed = bench.at("b/src", &["replay", "p/child", "--project", "q", "--json"]);
     let answer: Value = serde_json::from_str(&replayed.stdout).unwrap();
     assert_eq!((replayed.code, &answer["cwd"]), (0, &json!(bench.path("b/src"))), "{replayed:?}");
@@ -314,19 +316,19 @@ fn a_project_is_found_by_its_folder() {
         ("a/src", "src"),
         ("b/src", "src-2"),
         ("a/src", "src"),
-        // Through a link, and by whatever name the project got.
+        // Through a link, and independent of the name that the project got.
         ("link", "src-2"),
         ("home of p", "p"),
         ("c/src", "src-3"),
-        // A folder below is a folder of its own.
+        // A folder below has a project of its own.
         ("c/src/below", "below"),
     ] {
         assert_eq!(project(folder), id, "{folder}");
     }
-    // A project without a home is not meant, and keeps its name.
+    // A project without a home does not match, and keeps its name.
     fs::create_dir_all(bench.sandbox.root().join("its-own/t")).unwrap();
     assert_eq!(project("a/its own"), "its-own-2");
-    // Over HTTP it is the same one.
+    // HTTP finds the same project.
     let _daemon = Daemon::start(&bench.sandbox, &[]);
     fs::create_dir_all(bench.sandbox.path("d/src")).unwrap();
     for (n, (folder, id)) in [("b/src", "src-2"), ("link", "src-2"), ("d/src", "src-4"), ("d/src", "src-4")]
@@ -339,7 +341,7 @@ fn a_project_is_found_by_its_folder() {
         assert_eq!((&answer["project_id"], &answer["cwd"]), (&json!(id), &json!(bench.path(folder))));
     }
     assert_eq!(bench.projects()["src-4"], Path::new(&bench.path("d/src")));
-    // Inside the tree it is the project whose files these are.
+    // Inside the tree, the project is the one with these files.
     let inside = bench.at("home/run-agent/src-2", &["job", "--prompt", "x", "--json"]);
     assert!(inside.stdout.contains("\"project_id\": \"src-2\""), "{inside:?}");
     bench.at("home/run-agent", &["job", "--prompt", "x"]).fails(2, "cannot name a project", "--project");
@@ -397,7 +399,7 @@ fn a_folder_that_cannot_be_used_is_said_before_anything_starts() {
             );
         }
     }
-    // The folder that the caller stands in.
+    // The caller's current folder is removed.
     fs::create_dir(bench.sandbox.path("leaving")).unwrap();
     let command = bench.sandbox.command(["job", "--prompt", "x"]);
     let mut shell = std::process::Command::new("sh");
@@ -425,7 +427,7 @@ fn a_folder_that_cannot_be_used_is_said_before_anything_starts() {
         "project_root": bench.sandbox.root()});
     daemon.post("/api/v1/tasks", &new).fails(400, "lies in the root of the tree");
     assert!(!bench.sandbox.root().join("q").exists());
-    // A task that is there keeps its folder, and says so.
+    // An existing task keeps its folder, and the answer says so.
     assert_eq!(post(&bench, &daemon, "t", &[("cwd", "a/src")]).status, 201);
     daemon.until_task("t", "failed");
     let elsewhere = [("attach_mode", "resume"), ("cwd", "b/src")];
@@ -476,11 +478,11 @@ fn a_task_of_an_older_tree_works_where_its_first_run_did() {
     forget(&task);
     assert_eq!(bench.at("b", &["resume", "p/t"]).code, 0);
     assert_eq!(bench.all_runs_in("t", &task, &bench.path("a/src")), 2);
-    // Without any run it is the project's home.
+    // Without any run the folder is the project's home.
     fs::remove_dir_all(bench.sandbox.root().join("p/t/runs")).unwrap();
     assert_eq!(bench.at("b", &["resume", "p/t"]).code, 0);
     assert_eq!(bench.all_runs_in("t", &task, &bench.path("home of p")), 1);
-    // A task that worked in its own folder does so wherever the tree lies, whatever home its project has got.
+    // A task that worked in its own folder keeps it, wherever the tree lies and whatever home its project has got.
     let daemon = Daemon::start(&bench.sandbox, &[]);
     let new = json!({"project_id": "q", "task_id": "t", "agent_type": "here", "prompt": "x"});
     assert_eq!(daemon.post("/api/v1/tasks", &new).status, 201);
@@ -526,7 +528,7 @@ fn an_imported_task_works_where_it_did() {
     for (task, folder) in [
         ("by-run", there.clone()),
         ("by-config", there),
-        // `p` is here already, and has another home.
+        // `p` already exists here, with another home.
         ("by-home", bench.path("b/src")),
         ("own", bench.path("home/run-agent/p/own")),
     ] {
@@ -542,7 +544,7 @@ fn an_imported_task_works_where_it_did() {
     }
 }
 
-/// Stands for a daemon on another machine: it sees another file system.
+/// Simulates a daemon on another machine, which sees another file system.
 fn foreign_daemon() -> (String, std::thread::JoinHandle<Vec<String>>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

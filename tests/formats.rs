@@ -1,4 +1,5 @@
-//! The file formats: a JSON Schema per file, held against the types that write it, the sample trees and a real run.
+//! The file formats: a JSON Schema per file, checked against the types that write it, the sample trees and a real
+//! run.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot read its samples has failed")]
 
@@ -35,7 +36,7 @@ use serde_json::Value;
 
 use crate::common::Sandbox;
 
-/// File name, or its end, and the schema that its records are held against.
+/// A file name, or its end, and the schema for its records.
 const FILES: &[(&str, &str)] = &[
     ("run-info.yaml", "run-info"),
     ("TASK-CONFIG.yaml", "task-config"),
@@ -141,7 +142,7 @@ fn records(path: &Path) -> Vec<Value> {
     match path.extension().and_then(|e| e.to_str()) {
         Some("yaml") => vec![serde_yaml::from_str(&text).unwrap()],
         Some("json") => vec![serde_json::from_str(&text).unwrap()],
-        // What follows the last newline is no line yet.
+        // Text after the last newline is not a line yet.
         _ => text
             .split_inclusive('\n')
             .filter(|l| l.ends_with('\n'))
@@ -150,14 +151,14 @@ fn records(path: &Path) -> Vec<Value> {
     }
 }
 
-/// Holds every record of a tree against its schema; returns which schemas were used.
+/// Checks every record of a tree against its schema. Returns the used schemas.
 fn hold(tree: &Path) -> Vec<&'static str> {
     let mut used = Vec::new();
     for path in files_below(tree) {
         let Some(name) = schema_of(&path) else { continue };
         let schema: Value = serde_json::from_str(&fs::read_to_string(schema_file(name)).unwrap()).unwrap();
         let validator = jsonschema::validator_for(&schema).unwrap();
-        // The schema is of what we write; a line by hand may lack all but the braces.
+        // The schema describes our own lines; a line written by hand may lack everything but the braces.
         let by_hand = |r: &Value| name == "message" && r.get("msg_id").is_none();
         for record in records(&path).into_iter().filter(|r| !by_hand(r)) {
             let wrong: Vec<String> = validator.iter_errors(&record).map(|e| e.to_string()).collect();
@@ -190,7 +191,7 @@ fn the_sample_trees_keep_to_the_schemas() {
     }
 }
 
-/// Old samples stay readable: this program lists what an earlier one wrote, down to each status.
+/// Old samples stay readable: this program lists the tasks that an earlier version wrote, with each status.
 #[test]
 fn the_sample_trees_are_still_read() {
     let sandbox = Sandbox::new();
@@ -210,7 +211,7 @@ fn the_sample_trees_are_still_read() {
     assert!(answer.contains("| Rust |"), "{answer}");
 }
 
-/// `protocol` was called `driver` once: either name is read, and the new one is written.
+/// `protocol` was formerly called `driver`: either name is read, and the new one is written.
 #[test]
 fn a_record_names_its_protocol_by_either_key() {
     let info = |tree: &str| {
@@ -262,7 +263,7 @@ fn a_real_run_keeps_to_the_schemas() {
     }
 }
 
-/// What we write as YAML means the same to other readers: no bare `no`, `0123` or `12:30`.
+/// Our YAML means the same to other readers: no bare `no`, `0123` or `12:30`.
 #[test]
 fn yaml_is_not_misread_by_others() {
     let config: TaskConfig = serde_json::from_value(serde_json::json!({

@@ -1,4 +1,4 @@
-//! `run-agent fsck`: each rule is broken once and found, what is mendable is mended, and nothing else is touched.
+//! `run-agent fsck`: each rule is broken once and found, mendable damage is mended, and nothing else is touched.
 
 #![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
@@ -23,7 +23,7 @@ use serde_json::Value;
 use crate::common::Sandbox;
 
 const NO_RUN: &str = "20260101-0000000000-1-0001";
-/// A pid beyond the largest that Linux gives out.
+/// A pid beyond the largest that Linux assigns.
 const NOBODY: &str = "99999999";
 
 fn read(path: &Path) -> String {
@@ -38,15 +38,15 @@ fn edit(path: &Path, change: impl FnOnce(String) -> String) {
     write(path, &change(read(path)));
 }
 
-/// A tree with one task `p/t` whose one run has ended well.
+/// A tree with one task `p/t` whose only run has succeeded.
 struct Broken {
     sandbox: Sandbox,
     run: PathBuf,
-    /// What keeps the tree broken, until it is dropped.
+    /// The resources that keep the tree broken, until they are dropped.
     kept: Vec<Kept>,
 }
 
-/// Something that is there as long as the test wants it.
+/// A resource that exists as long as the test keeps it.
 enum Kept {
     Process(Child),
     Lock { _lock: LockAttempt },
@@ -96,7 +96,7 @@ impl Broken {
         path
     }
 
-    /// A run that was made a moment ago: it has a record and no claim.
+    /// Creates a run that was made a moment ago: it has a record and no claim.
     fn made(&self) -> PathBuf {
         let record = read(&self.info())
             .replace(&self.run_id(), NO_RUN)
@@ -110,7 +110,7 @@ impl Broken {
         self.put(&format!("p/t/runs/{NO_RUN}/prompt.md"), "hello").parent().expect("a folder").to_owned()
     }
 
-    /// The run is as if its driver had died before the end was committed.
+    /// Makes the run look as if its driver had died before the end was committed.
     fn uncommitted(&self) {
         edit(&self.info(), |t| {
             let keep = |l: &&str| !l.starts_with("end_time") && !l.starts_with("exit_code");
@@ -135,7 +135,7 @@ impl Broken {
         self.kept.push(Kept::Lock { _lock: lock });
     }
 
-    /// A process that says that it belongs to the run.
+    /// Starts a process that claims to belong to the run.
     fn process(&mut self) -> u32 {
         let mut command = Command::new("/bin/sleep");
         let child = command.arg("60").env("JRUN_ID", self.run_id()).stdin(Stdio::null()).spawn();
@@ -145,7 +145,7 @@ impl Broken {
         pid
     }
 
-    /// The rules that are broken, notes on modes left out (the tests write files as anybody would).
+    /// Returns the broken rules without notes on modes, because the tests write files with ordinary modes.
     fn findings(&self, line: &str) -> Vec<String> {
         let outcome = self.sandbox.run(line);
         let answer: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
@@ -168,7 +168,7 @@ impl Broken {
     }
 }
 
-/// How each rule can be broken. `open-mode` has a test of its own.
+/// A way to break each rule. `open-mode` has a test of its own.
 type Break = fn(&mut Broken);
 const BREAKS: &[(&str, Break)] = &[
     ("corrupt-record", |b| write(b.task().join("TASK-CONFIG.yaml"), "")),
@@ -229,10 +229,10 @@ const BREAKS: &[(&str, Break)] = &[
     ("bad-name", |b| drop(b.put("p/a name/file", "x"))),
 ];
 
-/// What a repair leaves where that is something else than nothing, or the rule itself.
+/// The rules that are still broken after a repair, if the result is neither nothing nor the rule itself.
 fn left(rule: Rule) -> Vec<String> {
     match (rule, rule.severity()) {
-        // An ended line is one that is no message.
+        // The torn line is terminated, and then is a line that is no message.
         (Rule::BusTorn, _) => vec![Rule::BusGarbage.as_str().to_owned()],
         (_, Severity::Mendable) => Vec::new(),
         (_, Severity::Error | Severity::Note) => vec![rule.as_str().to_owned()],
@@ -308,7 +308,7 @@ fn broken_files_hide_nothing_else() {
     fs::remove_file(run.join("output.md")).expect("removed");
     assert_eq!(broken.found(), ["bus-torn", "corrupt-record", "corrupt-record", "missing-output"]);
     assert_eq!(broken.left_after_repair(), ["bus-garbage", "corrupt-record", "corrupt-record"]);
-    // With a run that waits for its commit the lock is asked about, too.
+    // A run that waits for its commit also requires a check of the lock.
     let made = broken.put(&format!("p/t/runs/{NO_RUN}/prompt.md"), "x");
     assert_eq!(broken.found(), ["bus-garbage", "corrupt-record", "corrupt-record", "unreadable"]);
     assert!(made.exists());
@@ -415,7 +415,7 @@ fn leftovers_of_dead_writers_go_and_nothing_else() {
     let room = broken.run.join(".reserved-exit.json");
     write(&room, "x");
     let gone = [temp(NOBODY), trash(NOBODY), room];
-    // In use, somebody else's, or room for a shim that may still come.
+    // Files in use, files of others, and room for a shim that may still come.
     let unclaimed = broken.made();
     broken.ticket("queue", 1, "t", NO_RUN);
     let taken = unclaimed.join(".reserved-exit.json");
@@ -439,10 +439,10 @@ fn an_open_folder_is_noted_and_what_agents_write_is_not() {
     assert_eq!(outcome.stdout.matches("\"open-mode\"").count(), 2, "the folder and notes.md: {outcome:?}");
 }
 
-/// Three at a time.
+/// Three jobs at a time.
 const JOBS: usize = 3 * 12;
 
-/// Findings about a tree at work would be about moments between two writes.
+/// A tree at work passes through intermediate states between two writes, which must not be findings.
 #[test]
 fn heavy_a_tree_at_work_has_no_finding_and_loses_nothing_by_a_repair() {
     let sandbox = Sandbox::new();

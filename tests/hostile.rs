@@ -1,5 +1,5 @@
-//! A hostile client: requests that are malformed, for somebody else, huge, slow or many. All of them are refused or
-//! sent away, nothing is started, and the daemon neither grows nor keeps others waiting.
+//! A hostile client: requests that are malformed, addressed to another host, huge, slow or many. All of them are
+//! refused or closed, nothing is started, and the daemon neither grows nor keeps other clients waiting.
 
 #![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
@@ -33,24 +33,24 @@ fn sandbox(more: &str) -> Sandbox {
     sandbox
 }
 
-/// Sends these bytes and reads until the daemon closes, or for as long. Returns what it said.
+/// Sends these bytes and reads until the daemon closes, or until the timeout. Returns the answer.
 fn say(daemon: &Daemon, bytes: &[u8]) -> String {
     let mut stream = daemon.connect();
-    // Who refuses early may close while this is still being sent.
+    // A daemon that refuses early may close the connection while this is still being sent.
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// What the kernel says of the daemon's memory, in KiB.
+/// The daemon's resident memory as the kernel reports it, in KiB.
 fn resident(daemon: &Daemon) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).expect("its status");
     let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).expect("its memory");
     line.split_whitespace().next().and_then(|n| n.parse().ok()).expect("a number")
 }
 
-/// An honest client is answered at once, whatever else goes on.
+/// Checks that an honest client is answered at once.
 #[track_caller]
 fn is_well(daemon: &Daemon) {
     let began = Instant::now();
@@ -132,7 +132,7 @@ fn what_is_no_request_for_us_is_refused() {
         ("a backslash", get("/api/projects/..%5c..%5cetc/tasks", ""), "400"),
         ("a path that climbs", get("/../../etc/passwd", ""), "404"),
         ("a double slash", get("//api/v1/tasks", ""), "404"),
-        // Every place below it is the page itself.
+        // Every path below /ui/ is the page itself.
         ("a page that climbs", get("/ui/%2e%2e/%2e%2e/etc/passwd", ""), "200"),
     ] {
         let answer = say(&daemon, request.as_bytes());
@@ -156,7 +156,7 @@ fn a_second_request_that_was_smuggled_in_is_none() {
     let sandbox = sandbox("");
     let daemon = Daemon::start(&sandbox, &[]);
     let own = format!("127.0.0.1:{}", daemon.port);
-    // What is refused before its body was read ends the connection: the body is no request.
+    // A refusal before the body was read ends the connection, so that the body is not taken for a request.
     let inner = format!("DELETE /api/v1/tasks/t?project_id=p HTTP/1.1\r\nHost: {own}\r\n\r\n");
     let outer = format!(
         "POST /api/v1/tasks HTTP/1.1\r\nHost: {own}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{inner}",
@@ -167,7 +167,7 @@ fn a_second_request_that_was_smuggled_in_is_none() {
     assert!(answer.starts_with("HTTP/1.1 415") && answer.contains("connection: close\r\n"), "{answer}");
 }
 
-/// Sends a body without end and returns how much was taken, and what was said.
+/// Sends an endless body. Returns the number of accepted bytes, and the answer.
 fn pour(daemon: &Daemon, head: &str, piece: &[u8]) -> (u64, String) {
     const GIB: u64 = 1 << 30;
     let mut stream = daemon.connect();
@@ -210,12 +210,12 @@ fn heavy_a_body_of_a_gigabyte_is_not_taken() {
     ] {
         let (sent, answer) = pour(&daemon, &head(path, length), piece);
         assert!(sent < 64 << 20, "{path} {length}: {sent} bytes were taken");
-        // It may be lost with the connection when a client never looks; this one does.
+        // A client that never reads may lose the answer with the connection; this one reads.
         assert!(answer.starts_with("HTTP/1.1 4"), "{path} {length}: {answer:?}");
         assert!(!length.starts_with("Content-Length: 1073") || answer.contains("413"), "{answer}");
         is_well(&daemon);
     }
-    // Who asks first is not even told to go on.
+    // A client that asks first does not even get `100 Continue`.
     let asks = head("/api/v1/tasks", "Content-Length: 1073741824\r\nExpect: 100-continue\r\n");
     let mut stream = daemon.connect();
     stream.write_all(asks.as_bytes()).expect("a head");
@@ -315,7 +315,7 @@ fn heavy_thousands_who_ask_for_nothing_keep_nobody_out() {
         }
     }
     is_well(&daemon);
-    // Who was being served is so still.
+    // A stream that was open before is still served.
     daemon.create("t", "quick");
     assert!(served.next().is_some());
     let grown = resident(&daemon).saturating_sub(before);

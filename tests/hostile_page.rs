@@ -1,5 +1,5 @@
-//! A hostile page in a real browser: it tries all that a page can send, from another port, another name of this
-//! machine, and a name that is made to mean this machine. It reads nothing and starts nothing.
+//! A hostile page in a real browser: it tries everything that a page can send, from another port, another name of
+//! this machine, and a name that is made to resolve to this machine. It reads nothing and starts nothing.
 
 #![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
@@ -23,10 +23,10 @@ use crate::common::{
     skipped,
 };
 
-/// The longest that a page is waited for.
+/// Maximum time to wait for a page.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Tries everything against `base` and tells what came of it. A try that works tells what it has read.
+/// Tries everything against `base` and reports the results. A successful attempt reports the text that it has read.
 const PAGE: &str = r#"<!doctype html><meta charset=utf-8><title>attack</title><body><script>
 const base = new URLSearchParams(location.search).get('base');
 const run = new URLSearchParams(location.search).get('run');
@@ -104,7 +104,7 @@ fn chromium() -> Option<PathBuf> {
     places.iter().map(PathBuf::from).find(|path| path.exists())
 }
 
-/// A site of somebody else, on a port of its own: it gives out the page and takes what the page reports.
+/// A foreign site on a port of its own: it serves the page and receives the page's reports.
 struct Site {
     port: u16,
     reports: mpsc::Receiver<String>,
@@ -152,7 +152,7 @@ fn answer(stream: TcpStream, told: &Mutex<mpsc::Sender<String>>) -> std::io::Res
     write!(stream, "{head}Content-Length: {}\r\n\r\n{page}", page.len())
 }
 
-/// A browser that looks at one address until it is ended.
+/// A browser that shows one address until it is ended.
 struct Browser(std::process::Child);
 
 impl Browser {
@@ -184,7 +184,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // It leads a group of its own, in which its helpers are.
+        // The browser leads a process group of its own, which contains its helpers.
         let group = nix::unistd::Pid::from_raw(i32::try_from(self.0.id()).expect("a pid"));
         let _ = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL);
         let _ = self.0.wait();
@@ -215,7 +215,7 @@ fn heavy_a_page_that_is_visited_reads_nothing_and_starts_nothing() {
         daemon.get("/api/projects/p/tasks/waits/messages").body.contains("RUN_START")
     });
     let pages = [
-        // Another port, under either name; and a name of somebody else's that means this machine.
+        // Another port, under either name, and a foreign name that resolves to this machine.
         (format!("127.0.0.1:{}", site.port), format!("http://127.0.0.1:{}", daemon.port), &run),
         (format!("localhost:{}", site.port), format!("http://127.0.0.1:{}", daemon.port), &waiting),
         (format!("127.0.0.1:{}", site.port), format!("http://localhost:{}", daemon.port), &waiting),
@@ -236,7 +236,7 @@ fn heavy_a_page_that_is_visited_reads_nothing_and_starts_nothing() {
         assert!(report.len() >= 29, "{report:?}");
         for (attempt, outcome) in report {
             let outcome = outcome.as_str().unwrap_or_default();
-            // What a page cannot see is let pass here: what came of it is looked at below.
+            // An effect that a page cannot see is allowed here; its result is checked below.
             let read_nothing = [
                 "refused",
                 "blind: opaque",
@@ -261,7 +261,7 @@ fn heavy_a_page_that_is_visited_reads_nothing_and_starts_nothing() {
     assert!(!sandbox.root().join("p/evil").exists());
     drop(daemon);
 
-    // The same page can do what it likes where it is listed: it was not the page that could not.
+    // The same page succeeds if its origin is listed, so the page itself works.
     agents(&sandbox, &fake::agent(), &steps, &format!("api: {{cors_origins: ['{friend}']}}\n"));
     let daemon = Daemon::start(&sandbox, &[]);
     let report = visit(9, &friend["http://".len()..], &format!("http://127.0.0.1:{}", daemon.port), &run);
@@ -272,7 +272,7 @@ fn heavy_a_page_that_is_visited_reads_nothing_and_starts_nothing() {
     assert!(sandbox.root().join("p/evil").exists());
 }
 
-/// What there is: tasks and runs with how they stand, and how many messages.
+/// The state: tasks and runs with their status, and the number of messages.
 fn state(daemon: &Daemon) -> Value {
     let short = |list: &Value, key: &str| -> Vec<Value> {
         let list = list.as_array().expect("a list");

@@ -1,5 +1,5 @@
-//! Hostile files: links, pipes, devices and sockets where a run's files belong, and links that are flipped while they
-//! are asked for. Nothing outside the root is ever read, and nothing hangs. And what modes our own files have.
+//! Hostile files: links, pipes, devices and sockets in the place of a run's files, and links that are swapped during
+//! requests. Nothing outside the root is ever read, and nothing hangs. Also tests the modes of our own files.
 
 #![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
@@ -29,7 +29,7 @@ fn soak() -> bool {
     std::env::var_os("CONDUCTOR_SOAK").is_some()
 }
 
-/// A root with a run that has ended, and a secret beside the root.
+/// Creates a root with an ended run, and a secret beside the root.
 fn prepared() -> (Sandbox, Daemon, String) {
     let sandbox = Sandbox::new();
     let steps: [(&str, &[&str]); 2] =
@@ -126,7 +126,7 @@ fn what_is_no_file_is_not_read_and_holds_nobody_up() {
     }
 }
 
-/// Exchanges two names, again and again, while everything that reads one of them is asked for.
+/// Swaps two names repeatedly, while every path that reads one of them is requested.
 fn flip(daemon: &Daemon, one: &Path, other: &Path, paths: &[String], rounds: u64) {
     let (done, read, inside) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {
@@ -145,7 +145,7 @@ fn flip(daemon: &Daemon, one: &Path, other: &Path, paths: &[String], rounds: u64
         }
         for round in 0.. {
             renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).expect("the names are exchanged");
-            // Both are met: the readers get their turn.
+            // The readers get their turn, so that they meet both states.
             if round % 7 == 0 {
                 std::thread::sleep(Duration::from_micros(300));
             }
@@ -165,19 +165,19 @@ fn heavy_a_link_that_is_flipped_leads_nowhere() {
     let rounds = if soak() { 10_000 } else { 300 };
     let (sandbox, daemon, run) = prepared();
     let folder = run_folder(&sandbox, &run);
-    // The file itself.
+    // First the file itself.
     for name in ["output.md", "agent-stdout.txt"] {
         let link = sandbox.path("link");
         symlink(sandbox.path("outside").join(name), &link).expect("a link");
         let paths = ways(&run, if name == "output.md" { name } else { "stdout" });
         flip(&daemon, &folder.join(name), &link, &paths, rounds);
-        // What stands there now is put right again.
+        // The present link is replaced by the original file again.
         if folder.join(name).is_symlink() {
             renameat_with(CWD, folder.join(name), CWD, &link, RenameFlags::EXCHANGE).expect("an exchange");
         }
         fs::remove_file(&link).expect("the link");
     }
-    // The folder that it lies in.
+    // Then its folder.
     let link = sandbox.path("folder-link");
     symlink(sandbox.path("outside"), &link).expect("a link");
     let paths: Vec<String> =
@@ -186,7 +186,7 @@ fn heavy_a_link_that_is_flipped_leads_nowhere() {
     if folder.is_symlink() {
         renameat_with(CWD, &folder, CWD, &link, RenameFlags::EXCHANGE).expect("an exchange");
     }
-    // And a folder above, so that what we write would go elsewhere.
+    // And a folder above, so that our writes would go elsewhere.
     let task = sandbox.root().join("p/t");
     let elsewhere = sandbox.path("elsewhere");
     fs::create_dir(&elsewhere).expect("a folder");
@@ -227,7 +227,7 @@ fn nobody_else_may_read_what_is_in_the_tree() {
     let sandbox = Sandbox::new();
     let steps: [(&str, &[&str]); 1] = [("talks", &["say:inside", "err:inside", "done"])];
     agents(&sandbox, &fake::agent(), &steps, "api: {api_key: key-of-the-owner}\n");
-    // The widest mask there is.
+    // The most permissive umask.
     let mut command = std::process::Command::new("/bin/sh");
     let program = env!("CARGO_BIN_EXE_run-agent");
     let script = format!("umask 0; exec '{program}' job --project p --task t --agent talks --prompt x");
@@ -245,7 +245,7 @@ fn nobody_else_may_read_what_is_in_the_tree() {
     let mut found = Vec::new();
     modes(&sandbox.root(), &mut found);
     assert!(found.len() > 20, "{found:?}");
-    // What an agent writes itself, DONE, is its own.
+    // DONE is written by the agent itself, with a mode of its own.
     for (path, is_folder, mode) in found.into_iter().filter(|(path, ..)| !path.ends_with("DONE")) {
         assert_eq!(mode, if is_folder { 0o700 } else { 0o600 }, "{} has mode {mode:o}", path.display());
     }
@@ -286,7 +286,7 @@ fn the_socket_is_for_the_user_alone_and_needs_no_key() {
     let by_socket = format!("unix:{}", path.display());
     let listed = sandbox.run(&format!("server task list --project p --json --server {by_socket}")).succeeds();
     assert!(listed.contains("\"t\""), "{listed}");
-    // Another user is sent away, even where somebody has opened the mode.
+    // Another user is refused, even if the modes were opened by hand.
     if nix::unistd::geteuid().is_root() {
         for open in [path.as_path(), path.parent().expect("a folder"), folder.path()] {
             fs::set_permissions(open, fs::Permissions::from_mode(0o777)).expect("a mode");
@@ -304,7 +304,7 @@ fn the_socket_is_for_the_user_alone_and_needs_no_key() {
             "-c",
             &script,
         ]);
-        // 126 and 127: there is no such program that he may run.
+        // 126 and 127: there is no such program that this user may run.
         if let Ok(output) = stranger.output()
             && !matches!(output.status.code(), Some(126 | 127))
         {

@@ -1,4 +1,5 @@
-//! Who may ask: keys and their scopes, codes and keys of pages, tickets, pages of other origins, and what every answer says.
+//! Access: keys and their scopes, codes and keys of pages, tickets, pages of other origins, and the headers of every
+//! answer.
 
 use std::io::{Read, Write};
 
@@ -114,7 +115,7 @@ fn a_page_gets_a_key_for_a_code() {
     assert_eq!(who("another"), json!({"required": true, "authenticated": false}));
     keyed(&daemon, "POST", "/api/v1/auth/codes", &key, &Value::Null).fails(409, "run-agent ui");
 
-    // A page that may only look; and one of somebody who has a key and is elsewhere.
+    // A page that may only read, and a page for a user with a key on another machine.
     let reads = exchange(&page("--scope read")).json()["key"].as_str().expect("a key").to_owned();
     let new = json!({"project_id": "p", "task_id": "t", "agent_type": "quick", "prompt": "x"});
     keyed(&daemon, "POST", "/api/v1/tasks", &reads, &new).fails(403, "scope run");
@@ -126,7 +127,7 @@ fn a_page_gets_a_key_for_a_code() {
     keyed(&daemon, "POST", "/api/v1/auth/codes", "key-of-bob-who-reads", &json!({"scope": "run"}))
         .fails(403, "scope read");
 
-    // The key outlives the daemon, and stands nowhere.
+    // The key outlives the daemon, and is stored nowhere in clear text.
     drop(daemon);
     let daemon = Daemon::start(&sandbox, &[]);
     let list = |key: &str| keyed(&daemon, "GET", "/api/v1/auth/keys", key, &Value::Null);
@@ -149,7 +150,7 @@ fn a_page_gets_a_key_for_a_code() {
 fn a_browser_is_started_without_the_code() {
     let sandbox = sandbox(KEYS);
     let _daemon = Daemon::start(&sandbox, &[]);
-    // It says what it was started with, and what it would have read.
+    // The fake browser records its argument, and the file that it would have read.
     let browser = sandbox.write(
         "home/browser",
         "#!/bin/sh\nfile=${1#file://}\nstat -c %a \"$file\" >\"$HOME/seen.tmp\"\ncat \"$file\" >>\"$HOME/seen.tmp\"\n\
@@ -204,7 +205,7 @@ fn a_key_comes_from_a_file() {
     assert!(!daemon.log().contains("chmod 600"), "{}", daemon.log());
     let arguments = std::fs::read(format!("/proc/{}/cmdline", daemon.child.id())).expect("its arguments");
     assert!(!String::from_utf8_lossy(&arguments).contains("key-of-the-file"), "ps does not show it");
-    // The clients take it, too.
+    // The clients accept the key file, too.
     let status = sandbox.run("server status --api-key-file ../home/key");
     assert!(status.code == 0 && !status.stderr.contains("chmod 600"), "{status:?}");
     assert!(sandbox.run("ui --print --api-key-file ../home/key").succeeds().contains("#code="));
@@ -248,7 +249,7 @@ fn a_ticket_opens_one_path_once() {
     ask("/api/v1/nothing", bob).fails(404, "GET");
     ask("/api/v1/auth/keys", bob).fails(403, "reading");
     ask("/api/v1/tasks", "wrong").fails(401, "unauthorized");
-    // What reads a stream with a ticket is not cut off when it ends.
+    // A stream that was opened with a ticket continues when the ticket expires.
     let path = "/api/v1/runs/stream/all";
     let mut stream = daemon.stream(&format!("{path}?ticket={}", ticket(path)), None);
     assert_eq!(stream.status, 200);

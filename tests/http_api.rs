@@ -1,4 +1,4 @@
-//! The routes of `/api/v1` that are no streams: shapes, errors, and who may ask.
+//! The routes of `/api/v1` that are no streams: shapes, errors, and access.
 
 use std::io::{Read, Write};
 

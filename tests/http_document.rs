@@ -1,5 +1,5 @@
-//! The API's document, row by row: its example requests as they stand there, sent by curl, and every field, status and value of
-//! its tables. What other files test in depth is only touched here.
+//! The API's document, row by row: its example requests exactly as printed, sent by curl, and every field, status and
+//! value of its tables. Topics that other files test in depth are only touched here.
 
 use std::process::Command;
 
@@ -26,7 +26,8 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// Sends a request of the document with curl, the address and the names in `instead` replaced. Returns status and body.
+/// Sends a request of the document with curl, the address and the names in `instead` replaced. Returns status and
+/// body.
 fn curl(daemon: &Daemon, snippet: &str, instead: &[(&str, &str)]) -> (u16, String) {
     let mut snippet = snippet.replace("localhost:14355", &format!("localhost:{}", daemon.port));
     for (from, to) in instead {
@@ -48,7 +49,7 @@ fn has_curl() -> bool {
     there
 }
 
-/// The example requests, in an order in which each finds what it is about.
+/// The example requests, in an order in which each finds its subject.
 const REQUESTS: [(&str, u16, &str); 24] = [
     (
         "curl http://localhost:14355/metrics",
@@ -170,7 +171,7 @@ fn the_example_requests_are_answered_as_they_stand() {
             });
         }
     }
-    // With names of what there is.
+    // With names of existing things.
     let run = daemon.get("/api/v1/runs").json()["runs"][0]["run_id"].as_str().expect("a run").to_owned();
     let named = [("run_20260205_100001_abc123", run.as_str())];
     let (status, body) =
@@ -224,7 +225,7 @@ fn the_requests_with_a_key_are_answered_as_they_stand() {
         assert_eq!(got, status, "{snippet}: {body}");
     }
     drop(daemon);
-    // By the environment, which switches it on by itself.
+    // By the environment, which enables it without the configuration.
     let kept = sandbox
         .configure(std::fs::read(sandbox.path("home/.config/conductor/config.yaml")).expect("settings"));
     let mut text = std::fs::read_to_string(&kept).expect("settings");
@@ -239,7 +240,7 @@ fn the_requests_with_a_key_are_answered_as_they_stand() {
 fn the_fields_of_a_new_task() {
     let sandbox = sandbox();
     let daemon = Daemon::start(&sandbox, &[]);
-    // The document's own body: its `config` is a placeholder, and its parent is not there.
+    // The document's own body: its `config` is a placeholder, and its parent does not exist.
     let whole = json!({
         "project_id": "my-project", "task_id": "task-001", "agent_type": "quick", "prompt": "Write a hello world script",
         "attach_mode": "create", "config": {"key": "value"},
@@ -284,7 +285,7 @@ fn the_fields_of_a_new_task() {
     ] {
         daemon.post("/api/v1/tasks", &with(&[(key, value)])).fails(400, "line 1 column");
     }
-    // Letters, digits, dash and underscore, and case matters.
+    // Letters, digits, dash and underscore are valid, and case matters.
     for id in ["a b", "a.b", "a/b", "ü", "..", ""] {
         daemon.post("/api/v1/tasks", &with(&[("task_id", json!(id))])).fails(400, "task id");
         daemon.post("/api/v1/tasks", &with(&[("project_id", json!(id))])).fails(400, "project id");
@@ -302,7 +303,7 @@ fn the_fields_of_a_new_task() {
         Some(3)
     );
     assert_eq!(daemon.get("/api/v1/tasks?project_id=p_1-x").json(), json!({"tasks": []}));
-    // 500: the task's folder cannot be made.
+    // 500: the task's folder cannot be created.
     std::fs::write(sandbox.root().join("in-the-way"), "a file").expect("a file");
     let new = json!({"project_id": "in-the-way", "task_id": "t", "agent_type": "quick", "prompt": "x"});
     daemon.post("/api/v1/tasks", &new).fails(500, "in-the-way");
@@ -355,7 +356,7 @@ fn every_status_of_a_task_and_of_a_run() {
     daemon.until_task("first", "stopped");
 }
 
-/// Each field with how its JSON begins.
+/// Checks each field for the beginning of its JSON.
 fn has(value: &Value, fields: &[(&str, &str)]) {
     for (name, begins) in fields {
         let text = value[*name].to_string();
@@ -431,7 +432,7 @@ fn every_field_of_every_answer() {
     );
 }
 
-/// The document's types of messages and those of the original's agents go over the same bus, as they are.
+/// The document's message types and those of the original's agents pass through the same bus unchanged.
 #[test]
 fn every_type_of_message() {
     let sandbox = sandbox();
@@ -478,7 +479,7 @@ fn every_type_of_message() {
             ("body", "\"a QUESTION"),
         ],
     );
-    // A bus that is empty, asked as the document's own script asks it, begins at the beginning.
+    // An empty bus, queried as in the document's own script, begins at the beginning.
     assert_eq!(
         daemon.post("/api/projects", &json!({"project_id": "empty", "project_root": sandbox.work()})).status,
         201

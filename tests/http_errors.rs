@@ -1,4 +1,4 @@
-//! Errors say what is wrong, where, and change nothing.
+//! Errors say what is wrong and where, and change nothing.
 
 use std::io::Write as _;
 
@@ -68,7 +68,7 @@ fn a_parameter_that_is_wrong_is_told_by_name() {
     ] {
         daemon.get(path).fails(400, name);
     }
-    // What nobody declared is passed over, and an escape that stands for a plain letter is that letter.
+    // An undeclared parameter is ignored, and an escaped plain letter is that letter.
     assert_eq!(daemon.get("/api/v1/tasks?colour=red").status, 200);
     assert_eq!(daemon.get("/api/projects/%70/tasks/%74").status, 200);
     let twice = "Last-Event-ID: a\r\nLast-Event-ID: b\r\n";
@@ -86,7 +86,7 @@ fn a_body_that_comes_in_pieces_is_no_larger_for_that() {
     );
     stream.write_all(head.as_bytes()).expect("it is taken");
     let piece = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
-    // It may close before all is sent.
+    // The daemon may close before everything is sent.
     for _ in 0..200 {
         if stream.write_all(piece.as_bytes()).is_err() {
             break;
@@ -103,7 +103,7 @@ fn a_body_that_comes_in_pieces_is_no_larger_for_that() {
 fn who_hangs_up_changes_nothing() {
     let sandbox = sandbox();
     let daemon = Daemon::start(&sandbox, &[]);
-    // All of it was sent: it is done, though nobody hears of it.
+    // The whole request was sent, so it is executed, even if the client does not wait for the answer.
     let body =
         json!({"project_id": "p", "task_id": "t", "agent_type": "quick", "prompt": "work"}).to_string();
     let head = format!(
@@ -113,11 +113,11 @@ fn who_hangs_up_changes_nothing() {
     );
     let mut stream = daemon.connect();
     stream.write_all((head.clone() + &body).as_bytes()).expect("it is taken");
-    // Once it is being worked on.
+    // Disconnects once the daemon works on the request.
     until("the task is being made", || sandbox.root().join("p/t").exists());
     drop(stream);
     daemon.until_task("t", "completed");
-    // Half of it: nothing is done.
+    // Only half of the request was sent: nothing is done.
     let half = body.replace("\"t\"", "\"half\"");
     let mut stream = daemon.connect();
     stream.write_all((head + &half[..half.len() / 2]).as_bytes()).expect("it is taken");

@@ -22,7 +22,7 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// What a client makes of the events of a plain file stream.
+/// Decodes the events of a plain file stream, as a client does.
 fn text(raw: &str) -> (String, Vec<String>) {
     let (mut text, mut names) = (String::new(), Vec::new());
     for block in raw.split("\n\n").filter(|b| b.lines().any(|l| l.starts_with("data:"))) {
@@ -194,7 +194,7 @@ fn all_runs_of_a_task_are_told_in_one_stream() {
         }
         events
     };
-    // As it happens, whatever the number of restarts by now.
+    // Live, across all restarts so far.
     let live = told(None, 3);
     let runs = daemon.until_task("t", "failed")["runs"].as_array().expect("runs").clone();
     let oldest_first: Vec<&Value> = runs.iter().rev().map(|r| &r["run_id"]).collect();
@@ -215,7 +215,7 @@ fn all_runs_of_a_task_are_told_in_one_stream() {
         let left = all[n + 1..].iter().filter(|e| e.data["status"] == "failed").count();
         assert_eq!(told(event.id.as_deref(), left), all[n + 1..], "behind {:?}", event.id);
     }
-    // The end is no end: a run that comes later is told, too.
+    // The stream continues after the end: a later run is reported, too.
     let mut open = daemon.stream(path, all.last().expect("an event").id.as_deref());
     let resumed = daemon.post("/api/projects/p/tasks/t/resume", &Value::Null).json();
     assert_eq!(open.next().expect("the new run").data["run_id"], resumed["run_id"]);

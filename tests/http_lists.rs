@@ -1,4 +1,4 @@
-//! Lists: picked, sorted, and read page by page while everything changes.
+//! Lists: filtered, sorted, and read page by page while everything changes.
 
 use crate::common::{
     Sandbox,
@@ -104,7 +104,7 @@ fn pages_fit_together_while_tasks_come() {
             let at = cursor.as_ref().map(|c| format!("&cursor={c}")).unwrap_or_default();
             let page = daemon.get(&format!("{path}{at}")).json();
             seen.extend(names(&page[list], key));
-            // In front of what was shown, and behind it.
+            // New tasks sort before and after the pages shown so far.
             for name in ["a", "t05x", "z"] {
                 let name = format!("{name}{}{round}", &key[..1]);
                 let new = json!({"project_id": "p", "task_id": name, "agent_type": "quick", "prompt": "x"});
@@ -125,10 +125,10 @@ fn pages_fit_together_while_tasks_come() {
     }
 }
 
-/// Somebody makes tasks all the time while others turn pages: what was there before is seen once by each of them.
+/// A writer creates tasks all the time while others turn pages: each reader sees every earlier task exactly once.
 #[test]
 fn pages_fit_together_under_a_writer_that_does_not_stop() {
-    // Enough in front of, between and behind those that are looked for; how long that takes is the machine's.
+    // Enough tasks before, between and after the searched ones; the duration depends on the machine.
     const WRITTEN: usize = 12;
     let sandbox = sandbox();
     let daemon = Daemon::start(&sandbox, &[]);

@@ -1,4 +1,4 @@
-//! Messages on both surfaces: pages of a bus, of all buses of a project, and streams.
+//! Messages on both APIs: pages of a bus, of all buses of a project, and streams.
 
 use crate::common::{
     Sandbox,
@@ -136,7 +136,7 @@ fn the_buses_of_a_project_are_one_on_request() {
     assert_eq!(said, ["n0", "n3", "n6"], "the project's bus alone");
     let all = bodies(&daemon.get("/api/v1/messages?project_id=p&scope=all&limit=9"));
     assert_eq!(all, (0..9).map(|n| format!("n{n}")).collect::<Vec<_>>());
-    // Page by page, behind a message of any bus.
+    // Page by page, after a message of any bus.
     let (mut at, mut seen) = (last.as_str().expect("an id").to_owned(), Vec::new());
     loop {
         let page = daemon.get(&format!("/api/projects/p/messages?scope=all&limit=2&after={at}"));

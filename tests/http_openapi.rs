@@ -1,4 +1,4 @@
-//! `/openapi.json` and `/docs`, held against what the daemon really answers.
+//! `/openapi.json` and `/docs`, checked against the daemon's real answers.
 
 use serde_json::{Value, json};
 
@@ -24,13 +24,13 @@ fn operations(document: &Value) -> Vec<(String, &str, &Value)> {
     all.collect()
 }
 
-/// Fails if an answer is none of those that are documented for its operation.
+/// Fails if an answer is not documented for its operation.
 #[track_caller]
 fn conforms(document: &Value, method: &str, path: &str, answer: &Answer) {
     let operation = &document["paths"][path][method.to_ascii_lowercase()];
     let mut response = &operation["responses"][answer.status.to_string()];
     assert!(!response.is_null(), "{method} {path} documents no {}: {answer:?}", answer.status);
-    // Errors are written down once, and named.
+    // Errors are defined once, and referenced.
     if let Some(name) = response["$ref"].as_str() {
         response = document.pointer(name.trim_start_matches('#')).expect("what is referred to");
     }
@@ -147,7 +147,7 @@ fn the_head_of_everything_can_be_had_alone() {
         assert_eq!(of(&head, "content-type: "), of(&whole, "content-type: "), "{path}");
         assert!(of(&head, "content-length: ").is_some(), "{path}: {}", head.head);
     }
-    // A stream is not opened for it.
+    // HEAD does not open the stream.
     for path in [format!("/api/v1/runs/{run}/stream"), "/api/v1/runs/stream/all".to_owned()] {
         let head = daemon.send("HEAD", &path, "", "");
         assert!(head.status == 200 && head.head.contains("text/event-stream"), "{head:?}");

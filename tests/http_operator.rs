@@ -1,4 +1,4 @@
-//! What an operator sees: the audit log, the names of requests, and figures.
+//! The operator's view: the audit log, request ids, and metrics.
 
 use crate::common::{
     Sandbox,
@@ -46,7 +46,7 @@ fn every_accepted_submission_is_written_down_without_its_secrets() {
     );
     let on_project = post("/api/projects/p/messages", &json!({"body": "one"}));
     let on_task = post("/api/projects/p/tasks/t/messages", &json!({"body": "two"}));
-    // What is refused was not accepted.
+    // A refused request is not in the audit log.
     assert_eq!(post("/api/v1/tasks", &task).status, 409);
     assert_eq!(post("/api/projects/p/messages", &json!({"body": ""})).status, 400);
 
@@ -91,7 +91,7 @@ fn every_accepted_submission_is_written_down_without_its_secrets() {
     assert!(whole, "the message itself is not cut");
 }
 
-/// What stands in a variable with a secret name is secret wherever we say something, however plain it looks.
+/// The value of a variable with a secret name is masked in all our output, however plain the value looks.
 #[test]
 fn what_a_variable_with_a_secret_name_holds_is_in_nothing_that_we_write() {
     const SECRET: &str = "plain-words-of-mine";
@@ -122,7 +122,7 @@ fn what_a_variable_with_a_secret_name_holds_is_in_nothing_that_we_write() {
                 assert!(text.contains("[REDACTED]") && !text.contains(secret), "{}: {text}", file.display());
             }
         }
-        // What somebody posts is his own.
+        // A posted message is the user's own content and is not masked.
         let bus = std::fs::read_to_string(folder.join("TASK-MESSAGE-BUS.jsonl")).expect("the bus");
         let told = bus.lines().filter(|line| line.contains(secret)).count();
         assert_eq!(told, usize::from(task == "t"), "{bus}");
@@ -237,7 +237,8 @@ fn figures_are_counted() {
     crate::common::daemon::until("nothing runs", || value(&figures(), "conductor_active_runs_total") == "0");
 }
 
-/// The families of an exposition with their types and samples; panics where it is not what version 0.0.4 asks for.
+/// Parses the families of an exposition with their types and samples. Panics if it violates version 0.0.4 of the
+/// format.
 fn families(text: &str) -> std::collections::BTreeMap<String, (String, Vec<(String, f64)>)> {
     let mut all = std::collections::BTreeMap::new();
     let (mut current, mut helped) = (String::new(), String::new());
@@ -311,7 +312,7 @@ fn an_operator_sees_queue_durations_tokens_money_buses_streams_and_the_watcher()
         .map(|(_, v)| *v)
         .collect();
     assert!(buckets.is_sorted() && buckets.len() == 10, "{buckets:?}");
-    // As its own record says.
+    // As in the run's own record.
     let run = daemon.task("c")["runs"][0]["run_id"].as_str().expect("a run").to_owned();
     let record = std::fs::read_to_string(sandbox.root().join(format!("p/c/runs/{run}/run-info.yaml")))
         .expect("a record");
@@ -352,7 +353,7 @@ fn an_operator_sees_queue_durations_tokens_money_buses_streams_and_the_watcher()
     assert_eq!(value("open_streams"), 1.0);
     assert_eq!(value("watcher_native"), 1.0);
     assert!(value("watched_folders") >= 4.0 && value("watcher_hints_total") > hints);
-    // What was there at the start is no news, and what is not there has no figure.
+    // Events before the start are not counted, and absent things have no figure.
     sandbox.write("home/run-agent/p/go", "");
     daemon.until_task("next", "completed");
     drop(daemon);

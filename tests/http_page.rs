@@ -1,4 +1,4 @@
-//! What the page asks for beyond the documents: its own files, lines of logs, figures of all runs.
+//! The page's own requests: its files, lines of logs, figures of all runs.
 
 use crate::common::{
     Sandbox,
@@ -29,7 +29,7 @@ fn the_page_is_found_wherever_one_looks_for_it() {
         assert_eq!(answer.status, 307, "{path}");
         assert!(answer.head.to_ascii_lowercase().contains("location: /ui/"), "{}", answer.head);
     }
-    // Built in or not: every place below it is the page, and no such file is none.
+    // Built in or not: every path below is the page, and a missing file is not found.
     for path in ["/ui/", "/ui/p/demo/t/some-task"] {
         let answer = daemon.get(path);
         assert_eq!(answer.status, 200, "{path}");

@@ -31,7 +31,7 @@ fn open(daemon: &Daemon, topics: &str, last: Option<&str>) -> Events {
     stream
 }
 
-/// Reads on until an event of this topic and type has come; returns all until then.
+/// Reads until an event of this topic and type arrives. Returns all events until then.
 fn until(stream: &mut Events, topic: &str, kind: &str) -> Vec<Event> {
     let mut events = Vec::new();
     loop {
@@ -136,7 +136,7 @@ fn other_topics_join_where_the_old_ones_go_on() {
     );
     assert!(of(&seen, "tree", "task").is_empty() && of(&seen, "tree", "project").is_empty(), "{seen:?}");
 
-    // What was not there comes.
+    // A topic that did not exist is reported once it does.
     daemon.post("/api/projects", &json!({"project_id": "nobody", "project_root": sandbox.path("")}));
     let back = until(&mut stream, "bus:nobody", "ready");
     assert!(of(&back, "bus:nobody", "gone").is_empty());
@@ -157,7 +157,7 @@ fn the_log_of_a_task_begins_with_its_end_if_wanted() {
     let printed = std::fs::read(sandbox.path(format!("home/run-agent/p/t/runs/{second}/agent-stdout.txt")))
         .expect("the second run has printed");
 
-    // The lines that a topic tells until it is ready, and the place behind them.
+    // The lines that a topic sends until it is ready, and the position after them.
     let told = |topic: &str, after: Option<&str>| {
         let mut stream = open(&daemon, topic, after);
         let events = until(&mut stream, "log:p/t", "ready");

@@ -1,5 +1,5 @@
-//! The scripts of the document's "Common Patterns" and "Error Handling", as they stand there: bash, curl and jq against a daemon.
-//! Only the address, the agent and the pauses are replaced.
+//! The scripts of the document's "Common Patterns" and "Error Handling", exactly as printed: bash, curl and jq
+//! against a daemon. Only the address, the agent and the pauses are replaced.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -93,7 +93,8 @@ else
 fi
 "#;
 
-/// A sandbox, a daemon and the programs that the scripts need; `None`, said on stderr, without one of those.
+/// A sandbox, a daemon and the programs that the scripts need; `None`, with a message on stderr, if a program is
+/// missing.
 fn lab() -> Option<(Sandbox, Daemon)> {
     for program in ["bash", "curl", "jq"] {
         if Command::new(program).arg("--version").output().is_err() {
@@ -114,7 +115,7 @@ fn script(daemon: &Daemon, text: &str) -> Command {
     let text = text.replace("\"codex\"", "\"quick\"").replace("sleep 5", "sleep 0.1");
     let mut command = Command::new("bash");
     command.args(["-c", &text]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // Those that never end are ended with all that they have started.
+    // An endless script is ended with all processes that it has started.
     command.process_group(0);
     command
 }
@@ -127,7 +128,7 @@ fn run(daemon: &Daemon, text: &str) -> String {
     out
 }
 
-/// A script that goes on for ever.
+/// A script that never ends.
 struct Endless {
     child: Child,
     lines: mpsc::Receiver<String>,
@@ -142,7 +143,7 @@ impl Endless {
         Self { child, lines }
     }
 
-    /// The JSON that jq prints next, over some lines.
+    /// The next JSON value that jq prints, over several lines.
     fn json(&mut self) -> Value {
         let mut text = String::new();
         loop {
@@ -193,7 +194,7 @@ fn create_and_monitor_a_task_then_poll_for_its_completion() {
     assert!(said.contains("Status: success\n"), "{said}");
     let response: Value = serde_json::from_str(said.lines().last().expect("the answer")).expect("JSON");
     assert_eq!((&response["task_id"], &response["status"]), (&json!("task-001"), &json!("started")));
-    // A second run of it is the one that `.runs[0]` names.
+    // `.runs[0]` names the task's second run.
     let resumed = daemon.post("/api/projects/my-project/tasks/task-001/resume", &Value::Null).json();
     let latest = "curl -s \"http://localhost:14355/api/v1/tasks/task-001?project_id=my-project\" | jq -r '.runs[0].run_id'";
     assert_eq!(run(&daemon, latest).trim(), resumed["run_id"].as_str().expect("a run"));
@@ -238,7 +239,7 @@ fn get_message_bus_updates() {
     let post = |body: &str| {
         daemon.post("/api/projects/my-project/messages", &json!({"type": "progress", "body": body}))
     };
-    // From an empty bus on: jq says `null` then, and that is what is asked for.
+    // Starting from an empty bus: jq prints `null` then, and the script asks for that.
     let mut from_nothing = Endless::start(&daemon, MESSAGE_UPDATES);
     std::thread::sleep(Duration::from_millis(300));
     post("one");
@@ -257,7 +258,7 @@ fn get_message_bus_updates() {
 #[test]
 fn example_error_handling() {
     let Some((_sandbox, daemon)) = lab() else { return };
-    // Created is 201, as the table of the route says; the example knows 200 only, and shows the same answer.
+    // A creation answers 201, as the table of the route says. The example knows only 200, and shows the same answer.
     let said = run(&daemon, ERROR_HANDLING);
     assert!(
         said.starts_with("Error (201): {\"project_id\":\"test\"") && said.contains("\"status\":\"started\""),

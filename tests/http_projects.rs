@@ -1,4 +1,4 @@
-//! `/api/projects`: every row of the document, and what the original's web client needs beside it.
+//! `/api/projects`: every row of the document, and the additional needs of the original's web client.
 
 use crate::common::{
     Sandbox,
@@ -66,7 +66,7 @@ fn a_project_is_made_once_and_shown() {
     }
     assert!(!sandbox.root().join("x").exists());
 
-    // What a shell makes is seen.
+    // A project that was made by a shell is found.
     std::fs::create_dir(sandbox.root().join("by-hand")).expect("a folder");
     sandbox.write("home/run-agent/by-hand/PROJECT-ROOT.txt", "/srv/somewhere\n");
     until("it is seen", || daemon.get("/api/projects/by-hand").json()["project_root"] == "/srv/somewhere");

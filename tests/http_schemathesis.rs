@@ -1,4 +1,4 @@
-//! Schemathesis reads `/openapi.json` and tries whatever follows from it, with all its checks.
+//! Schemathesis reads `/openapi.json` and tries everything that follows from it, with all its checks.
 
 use std::{
     path::PathBuf,
@@ -11,7 +11,8 @@ use crate::common::{
     fake,
 };
 
-/// What has no end, and what would only be tried with names that cannot be guessed: streams, by their media type.
+/// Streams, recognised by their media type, are left out: they have no end, or would be tried only with names that
+/// cannot be guessed.
 const STREAMS: &str = "stream";
 
 fn schemathesis() -> Option<PathBuf> {
@@ -25,7 +26,7 @@ fn schemathesis() -> Option<PathBuf> {
     there.then_some(program)
 }
 
-/// Without a soak the coverage phase, which is the same each time; with one, all phases.
+/// Runs the coverage phase, which is the same each time; in a soak, all phases.
 #[test]
 fn heavy_schemathesis_finds_nothing() {
     let Some(program) = schemathesis() else { return };

@@ -43,7 +43,7 @@ fn a_run_is_told_line_by_line_to_its_end() {
     let times: Vec<&str> = events.iter().filter_map(|e| e.data["timestamp"].as_str()).collect();
     assert!(times.is_sorted(), "{times:?}");
 
-    // Whoever comes later sees the same.
+    // A later client sees the same.
     let again = daemon.stream(&path, None).rest();
     for stream in ["stdout", "stderr"] {
         assert_eq!(lines(&again, stream), lines(&events, stream));
@@ -152,7 +152,7 @@ fn a_signal_ends_every_stream_and_no_agent() {
         streams.push(daemon.stream("/api/v1/runs/stream/all", None));
         streams.push(daemon.stream("/api/v1/messages/stream?project_id=p&task_id=t", None));
     }
-    // Clients that began a request and say no more hold nothing up.
+    // Clients that began a request and fell silent delay nothing.
     let half: Vec<_> = (0..20)
         .map(|_| {
             let mut stream = daemon.connect();
@@ -195,7 +195,7 @@ fn a_client_that_does_not_read_costs_no_memory_and_misses_nothing() {
     let path = format!("/api/v1/runs/{run}/stream");
     let mut stalled: Vec<_> = (0..4).map(|_| daemon.stream(&path, None)).collect();
     daemon.until_task("t", "completed");
-    // One reads on while the others stand still.
+    // One reader continues while the others stand still.
     let size =
         std::fs::metadata(sandbox.root().join(format!("p/t/runs/{run}/agent-stdout.txt"))).expect("a file");
     assert!(size.len() > 11 << 20, "{size:?}");

@@ -1,4 +1,4 @@
-//! The daemon is killed, doubled and begun anew; runs do not notice.
+//! The daemon is killed, started twice and restarted; runs are not affected.
 
 use crate::common::{
     Sandbox,
@@ -27,7 +27,7 @@ fn the_next_daemon_goes_on_where_a_killed_one_was() {
     assert_eq!((&task["status"], &task["runs"][0]["run_id"]), (&json!("running"), &json!(run)));
     assert_eq!(daemon.get(&format!("/api/v1/runs/{run}/info")).json()["status"], "running");
     daemon.kill();
-    // It ends while there is no daemon.
+    // The agent ends while there is no daemon.
     sandbox.write("home/run-agent/p/t/go", "");
     let exit = sandbox.root().join(format!("p/t/runs/{run}/exit.json"));
     crate::common::daemon::until("the agent has ended", || exit.exists());
@@ -61,7 +61,7 @@ fn a_run_that_was_never_accepted_is_cleared_away() {
     let run = daemon.create("t", "quick");
     daemon.until_task("t", "completed");
     daemon.kill();
-    // As a crash between the run's folder and its ticket leaves it.
+    // The state after a crash between the run's folder and its ticket.
     let runs = sandbox.root().join("p/t/runs");
     let abandoned = "20990101-0000000000-1-0001";
     let info = std::fs::read_to_string(runs.join(&run).join("run-info.yaml")).expect("a record");

@@ -1,4 +1,4 @@
-//! Tasks that answer a message, and requests that are sent again.
+//! Tasks that answer a message, and repeated requests.
 
 use crate::common::{
     Sandbox,
@@ -88,7 +88,7 @@ fn a_question_is_answered_by_a_task() {
     assert!(back[0]["body"].as_str().is_some_and(|b| b.contains("p/child")), "{back:?}");
     let item = daemon.get("/api/projects/p/tasks/child").json();
     assert_eq!(item["thread_parent"], parent(&question));
-    // A fact may be answered, too; and one message by several tasks.
+    // A fact may be answered, too, and several tasks may answer one message.
     let fact = post("FACT");
     assert_eq!(daemon.post("/api/v1/tasks", &new("other", parent(&fact))).status, 201);
     assert_eq!(daemon.post("/api/v1/tasks", &new("third", parent(&question))).status, 201);
@@ -138,7 +138,7 @@ fn a_request_that_is_sent_again_is_done_once() {
         let again = send(&daemon, "/api/v1/tasks", "k-1", &task);
         assert!(again.status == 201 && again.head.contains("idempotency-replayed: true"), "{again:?}");
         assert_eq!(again.json()["run_id"], first.json()["run_id"]);
-        // It holds across daemons.
+        // The rule holds across daemons.
         daemon.kill();
         daemon = Daemon::start(&sandbox, &[]);
     }
@@ -149,7 +149,7 @@ fn a_request_that_is_sent_again_is_done_once() {
     send(&daemon, "/api/v1/tasks", "a b", &task).fails(400, "Idempotency-Key");
     assert_eq!(daemon.task("t")["runs"].as_array().map(Vec::len), Some(1));
 
-    // At the same time.
+    // Concurrent requests.
     let twin = json!({"project_id": "p", "task_id": "twin", "agent_type": "quick", "prompt": "x"});
     let answers: Vec<Answer> = std::thread::scope(|scope| {
         let calls: Vec<_> =
@@ -220,7 +220,7 @@ fn each_attach_mode_means_what_it_says() {
         let new = json!({"project_id": "p", "task_id": "t", "agent_type": "waits", "prompt": "x", "attach_mode": mode});
         daemon.post("/api/v1/tasks", &new)
     };
-    // A task that is not there is made, whatever the mode.
+    // A missing task is created, whatever the mode.
     let first = new("attach").json()["run_id"].clone();
     new("create").fails(409, "task p/t");
     assert_eq!(new("attach").json()["run_id"], first, "its live loop is ours");

@@ -1,4 +1,4 @@
-//! A file system that does not answer holds up the tasks that need it, and nothing else.
+//! A file system that does not answer delays the tasks that need it, and nothing else.
 //!
 //! A hung network file system is hard to have in a test. A lock that another process keeps does the same to a thread.
 
@@ -28,7 +28,7 @@ fn drives_that_hang_on_the_disk_leave_the_api_and_other_tasks_alone() {
     let runs: Vec<String> = tasks.iter().map(|task| daemon.create(task, "waits")).collect();
     daemon.kill();
     sandbox.write("home/run-agent/p/go", "");
-    // A record that cannot be read makes the next daemon give the loop up, which it says on the task's bus.
+    // An unreadable record makes the next daemon give the loop up, which it posts to the task's bus.
     let mut held = Vec::new();
     for (task, run) in tasks.iter().zip(&runs) {
         let folder = sandbox.root().join("p").join(task);
@@ -61,7 +61,7 @@ fn drives_that_hang_on_the_disk_leave_the_api_and_other_tasks_alone() {
     }
 }
 
-/// How many locks a process waits for, see `proc_locks(5)`.
+/// The number of locks that a process waits for, see `proc_locks(5)`.
 fn waits_for_locks(pid: i32) -> usize {
     let text = std::fs::read_to_string("/proc/locks").expect("the kernel's list of locks");
     let waits =

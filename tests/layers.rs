@@ -1,4 +1,4 @@
-//! Holds the source tree to its own map: floors, imports, cycles, headers, file size.
+//! Checks the source tree against its own map: floors, imports, cycles, headers, file size.
 
 #![expect(clippy::expect_used, reason = "a test that cannot read the sources has failed")]
 
@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// One row of the map: a module, the floor it stands on, and what it may import beside itself.
+/// One row of the map: a module, its floor, and the modules that it may import.
 struct Module {
     floor: u8,
     name: &'static str,
@@ -19,8 +19,8 @@ const fn module_on(floor: u8, name: &'static str, may: &'static [&'static str]) 
     Module { floor, name, may }
 }
 
-/// The map, floor by floor. A module may only name modules of lower floors, so it cannot hold a cycle. The modules of
-/// floor 0 belong together: one of them may also name those that stand before it here.
+/// The map, floor by floor. A module may only name modules of lower floors, so it cannot be part of a cycle. The
+/// modules of floor 0 belong together: one of them may also name those before it in this list.
 #[rustfmt::skip]
 const MODULES: &[Module] = &[
     // Ground.
@@ -152,7 +152,7 @@ fn only_one_file_spells_the_names_of_files() {
     for (path, text) in sources.iter().filter(|(path, _)| path != "names.rs") {
         let text = code(text.split("#[cfg(test)]").next().unwrap_or_default());
         for name in literals(&text).filter(|l| names.contains(l)) {
-            // A plain word means the file only where it becomes part of a path.
+            // A plain word means the file only if it becomes part of a path.
             let is_word = name.chars().all(|c| c.is_ascii_lowercase() || c == '-');
             let joined = text.contains(&format!("join(\"{name}\")"));
             if (!is_word || joined) && !NO_NAME_THERE.contains(&(path.as_str(), name)) {
@@ -163,7 +163,7 @@ fn only_one_file_spells_the_names_of_files() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The text literals of a piece of code that stand on one line and hold no escapes.
+/// The string literals of a piece of code that stand on one line and have no escapes.
 fn literals(code: &str) -> impl Iterator<Item = &str> {
     code.lines().filter(|l| !l.trim().starts_with("//")).flat_map(|line| line.split('"').skip(1).step_by(2))
 }
@@ -185,7 +185,7 @@ fn no_two_files_import_each_other() {
     }
 }
 
-/// Module path of each file to the known module paths it names.
+/// Maps the module path of each file to the known module paths that it names.
 fn imports() -> Imports {
     let sources = sources();
     let known: BTreeSet<String> = sources.iter().map(|(p, _)| module(p)).collect();
@@ -211,7 +211,7 @@ fn imports() -> Imports {
     all
 }
 
-/// What each `mod.rs` offers from its own files, so that naming it there counts as naming the file.
+/// Maps the re-exports of each `mod.rs` to its own files, so that naming one there counts as naming the file.
 fn reexports(sources: &[(String, String)]) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for (path, text) in sources.iter().filter(|(path, _)| path.ends_with("/mod.rs")) {
@@ -228,12 +228,12 @@ fn reexports(sources: &[(String, String)]) -> BTreeMap<String, String> {
     all
 }
 
-/// The text without its comments that stand alone.
+/// The text without full-line comments.
 fn code(text: &str) -> String {
     text.lines().filter(|l| !l.trim().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
-/// Every `crate::…` and `super::…` path in the text, with `{a, b::{c}}` spread out.
+/// Every `crate::…` and `super::…` path in the text, with `{a, b::{c}}` expanded.
 fn named_paths(code: &str) -> Vec<String> {
     let mut out = Vec::new();
     let mut rest = code;
@@ -244,7 +244,7 @@ fn named_paths(code: &str) -> Vec<String> {
     out
 }
 
-/// Reads one path off the front of `rest`; each name in its braces becomes a path of its own.
+/// Reads one path at the start of `rest`; each name in its braces becomes a path of its own.
 fn spread(rest: &mut &str, prefix: &str, out: &mut Vec<String>) {
     let part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     let end = rest.find(|c| !part(c)).unwrap_or(rest.len());
@@ -266,7 +266,7 @@ fn spread(rest: &mut &str, prefix: &str, out: &mut Vec<String>) {
     *rest = rest.get(1..).unwrap_or("");
 }
 
-/// A named path as a module path from the crate root, as seen from `own`.
+/// Resolves a path named in `own` to a module path from the crate root.
 fn resolve(own: &str, name: &str) -> Option<String> {
     if let Some(rest) = name.strip_prefix("crate::").or(name.strip_prefix("run_agent::")) {
         return Some(rest.to_owned());

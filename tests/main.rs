@@ -1,4 +1,4 @@
-//! The tests of the whole program, in one binary: they link once, and share what they stand on.
+//! The tests of the whole program, in one binary, which links once and shares its helpers.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,

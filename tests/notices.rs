@@ -1,7 +1,7 @@
-//! THIRD-PARTY-NOTICES: what of others the programs contain, under which licences, with their texts.
+//! THIRD-PARTY-NOTICES: the foreign packages in the programs, their licences, and the texts of these.
 //!
-//! The list is made of `cargo metadata` and `ui/package-lock.json`, the texts of the sources that cargo has fetched and of
-//! `ui/node_modules`. Where that folder is missing the texts of the page's packages are taken as they are.
+//! The list comes from `cargo metadata` and `ui/package-lock.json`, the texts from the sources that cargo has fetched
+//! and from `ui/node_modules`. If that folder is missing, the texts of the page's packages are taken as they are.
 //! `CONDUCTOR_UPDATE_NOTICES=1 cargo test --test main notices` writes the file.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot read its sources has failed")]
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::common::Sandbox;
 
-/// The platforms for which programs are built; deny.toml has them, too.
+/// The platforms for which programs are built; deny.toml lists them, too.
 const TARGETS: [&str; 2] = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"];
 
 const HEAD: &str = "\
@@ -31,14 +31,14 @@ const RUST: &str = "\n======== Rust crates ========\n\n";
 const PAGE: &str = "\n======== Packages of the page ========\n\n";
 const RULE: &str = "\n----------------------------------------\n";
 
-/// The heads of MIT texts, which differ while the texts do not.
+/// The titles of MIT texts, which differ although the texts do not.
 const TITLES: [&str; 4] = ["MIT License", "The MIT License", "The MIT License (MIT)", "MIT License (MIT)"];
 
 fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Something that is contained, and where its files are.
+/// A contained package, and the folder of its files.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Package {
     name: String,
@@ -52,7 +52,8 @@ impl Package {
         format!("{} {}: {}\n", self.name, self.version, self.licence)
     }
 
-    /// The files that hold its licences' texts; where MIT may be chosen and has a file of its own, that.
+    /// Returns the files with its licences' texts. If MIT is one of several choices and has a file of its own, only
+    /// that file.
     fn texts(&self) -> Vec<String> {
         let begins = ["licence", "license", "copying", "notice", "copyright", "unlicense"];
         let mut names: Vec<String> = fs::read_dir(&self.folder)
@@ -89,7 +90,7 @@ fn crates() -> BTreeSet<Package> {
     found
 }
 
-/// The crates that a graph's root needs at run time, without itself.
+/// The crates that a graph's root needs at run time, without the root itself.
 fn linked(all: &Value) -> Vec<Package> {
     let by_id = |list: &Value| -> HashMap<String, Value> {
         let items = list.as_array().unwrap().iter();
@@ -116,7 +117,7 @@ fn linked(all: &Value) -> Vec<Package> {
         Package {
             name: text("name"),
             version: text("version"),
-            // An older way to write it.
+            // An older way to write `OR`.
             licence: text("license").replace(" / ", " OR ").replace('/', " OR "),
             folder: Path::new(&text("manifest_path")).parent().unwrap().to_owned(),
         }
@@ -132,7 +133,7 @@ fn page_packages() -> BTreeSet<Package> {
     for (path, package) in lock["packages"].as_object().unwrap() {
         let Some((_, name)) = path.rsplit_once("node_modules/") else { continue };
         let is_for_work = ["dev", "devOptional", "optional", "peer"].iter().any(|key| package[key] == true);
-        // Declarations of types leave no code behind.
+        // Type declarations leave no code behind.
         if is_for_work || name.starts_with("@types/") {
             continue;
         }
@@ -144,16 +145,16 @@ fn page_packages() -> BTreeSet<Package> {
     found
 }
 
-/// A text of a licence without what differs from package to package, and the lines that do.
+/// A licence text without the lines that differ between packages, and those lines.
 #[derive(Debug, Default)]
 struct Text {
     /// The text as one of the packages has it.
     words: String,
-    /// Who has it, with the lines on copyright.
+    /// The packages with this text, and their copyright lines.
     of: Vec<(String, Vec<String>)>,
 }
 
-/// Adds a text to those that say the same, however their lines are broken.
+/// Adds a text to the texts with the same words, however their lines are broken.
 fn add(texts: &mut BTreeMap<String, Text>, package: &Package, whole: &str) {
     let (mut copyright, mut rest) = (Vec::new(), Vec::new());
     for line in whole.lines().map(str::trim_end) {
@@ -185,7 +186,7 @@ fn notices(packages: &BTreeSet<Package>) -> String {
         }
     }
     let mut texts: Vec<Text> = texts.into_values().collect();
-    // What most have comes first; among equals the names decide.
+    // The most frequent text comes first; ties are sorted by name.
     texts.sort_by(|a, b| b.of.len().cmp(&a.of.len()).then_with(|| a.of.cmp(&b.of)));
     for Text { words, of } in texts {
         parts.push(RULE.to_owned());
@@ -214,7 +215,7 @@ fn the_notices_are_those_of_what_is_contained() {
     let how = "CONDUCTOR_UPDATE_NOTICES=1 cargo test --test main notices writes it";
     let differs = kept.lines().zip(whole.lines()).find(|(a, b)| a != b);
     assert!(kept == whole, "{} is out of date: {how}; first difference: {differs:?}", file.display());
-    // The list is known without the packages themselves.
+    // The list can be checked without the packages themselves.
     let list: String = packages.iter().map(Package::line).collect();
     assert!(page.starts_with(&list), "the packages of the page are others: npm ci in ui/, then {how}");
 }
@@ -230,7 +231,7 @@ fn the_programs_show_their_licences() {
     assert_eq!(own, format!("run-agent {}\n", env!("CARGO_PKG_VERSION")));
 }
 
-/// A version that is built has its section, above the older ones and below what comes next.
+/// A released version has its section, above the older ones and below the unreleased changes.
 #[test]
 fn the_changelog_has_a_section_for_this_version() {
     let text = fs::read_to_string(repository().join("CHANGELOG.md")).unwrap();

@@ -1,4 +1,4 @@
-//! A pid that means another process by now: nobody signals it, and nobody takes it for the agent.
+//! A reused pid: no process signals it, and none takes it for the agent.
 
 #![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
@@ -40,7 +40,7 @@ impl Drop for Sleeper {
     }
 }
 
-/// Starts processes until one has this pid. The kernel is told which comes next; others may be faster.
+/// Starts processes until one has this pid. The kernel is asked to assign it next, but other processes may be faster.
 fn reuse(pid: i32) -> Option<Sleeper> {
     let deadline = Instant::now() + Duration::from_secs(10);
     while Instant::now() < deadline {
@@ -65,7 +65,7 @@ fn heavy_a_reused_pid_is_nobody_of_ours() {
             let first = Sleeper::start();
             ProcStat::of(first.pid()).expect("a live process").id
         };
-        // Start times are counted in ticks of 10 ms: within one tick a pid does not come again by itself.
+        // Start times are counted in ticks of 10 ms; the kernel does not reuse a pid within one tick by itself.
         thread::sleep(Duration::from_millis(20));
         let mut foreign = reuse(gone.pid).expect("the pid comes again");
         let stranger = ProcStat::of(gone.pid).expect("a live process");
@@ -82,7 +82,7 @@ fn heavy_a_reused_pid_is_nobody_of_ours() {
     }
 }
 
-/// Another boot: the same numbers mean nothing, even if a process has them.
+/// After another boot the same numbers mean nothing, even if a process has them.
 #[test]
 fn a_claim_of_another_boot_names_nobody() {
     let living = Sleeper::start();

@@ -1,5 +1,5 @@
-//! What `scripts/` does on a machine that lacks something: with programs of our own in place of Node, npm and cargo, in
-//! a checkout below a folder with a space in its name.
+//! The behaviour of `scripts/` on a machine that lacks something: with fake programs in place of Node, npm and cargo,
+//! in a checkout below a folder with a space in its name.
 
 use std::{
     fs,
@@ -42,7 +42,7 @@ const SYSTEM: [&str; 24] = [
     "curl",
 ];
 
-/// A checkout with no more than the scripts need, and a machine with no more than the test gives it.
+/// A checkout with only the files that the scripts need, and a machine with only the programs that the test adds.
 struct Machine {
     sandbox: Sandbox,
 }
@@ -80,7 +80,7 @@ impl Machine {
         self.sandbox.path("bin")
     }
 
-    /// A program of the machine, in the language of the shell.
+    /// Adds a program to the machine, as a shell script.
     fn has(&self, name: &str, script: &str) {
         let program = self.sandbox.write(Path::new("bin").join(name), format!("#!/bin/sh\n{script}\n"));
         fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
@@ -128,7 +128,7 @@ impl Machine {
     }
 }
 
-/// The lines that a script prints for another terminal: those that are indented.
+/// The indented lines of a script's output, which it prints for another terminal.
 fn printed<'a>(text: &'a str, from: &str) -> Vec<&'a str> {
     let (_, rest) = text.split_once(from).unwrap_or_else(|| panic!("no '{from}': {text}"));
     rest.lines().skip_while(|l| l.is_empty()).take_while(|l| l.starts_with("    ")).map(str::trim).collect()
@@ -219,7 +219,8 @@ fn an_old_or_broken_rust_is_named_before_anything_begins() {
     assert!(said.code == 1 && said.stderr.contains("no Rust toolchain (cargo) found"), "{said:?}");
 }
 
-/// Parts as scripts/prepare.sh has them: `soft` and `hard` are installed by a program of their own, `stuck` cannot be had.
+/// Parts as in scripts/prepare.sh: `soft` and `hard` are installed by a program of their own, `stuck` cannot be
+/// installed.
 const PARTS: &str = r#"
     have_soft() { [[ -e $HOME/soft ]]; }
     blocked_soft() { :; }
@@ -257,7 +258,7 @@ fn everything_is_listed_before_the_first_thing_is_installed() {
     assert_eq!(again, "done\n", "what is there is not installed again");
 }
 
-/// How a script names itself in the tests: by its `$0`.
+/// The name that a script gives itself in the tests, from its `$0`.
 fn machine_name(machine: &Machine) -> String {
     machine.checkout().file_name().unwrap().to_str().unwrap().to_owned()
 }
@@ -277,14 +278,14 @@ fn a_part_that_cannot_be_had_stops_a_script_only_if_nothing_works_without_it() {
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.stderr.contains("missing: everything") && !said.stdout.contains("done"), "{said:?}");
 
-    // For CI a part that could have been installed is no part to leave out; one that could not be is.
+    // In CI an installable part must not be left out; one that cannot be installed may.
     let ci = [("CI", "true")];
     let said = machine.prepared_with(&ci, &go_on);
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.stderr.contains("could not install: the soft part"), "{said:?}");
     let said = machine.prepared_with(&ci, &format!("{PARTS} prepare stuck; echo done")).succeeds();
     assert!(said.ends_with("done\n"), "{said}");
-    // A program that ends well and installs nothing has not installed it.
+    // A program that succeeds without installing the part has not installed it.
     machine.has("get-soft", "exit 0");
     assert!(machine.prepared(&go_on).succeeds().contains("left out: soft tests"));
 }
@@ -363,7 +364,7 @@ fn what_scripts_run_prints_for_curl_starts_a_task_in_this_checkout() {
         text.contains("bus read --project demo --follow").then_some(text)
     });
     let lines = printed(&text, "From another terminal, over HTTP:\n");
-    // The last one follows everything for ever.
+    // The last command follows everything for ever.
     let shell = |lines: &[&str]| {
         outcome(machine.command(&machine.bin().join("bash")).args(["-euc", &lines.join("\n")])).succeeds()
     };

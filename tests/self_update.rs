@@ -1,5 +1,5 @@
-//! The daemon replaces its own program while it is under load and while its processes are killed at every step: nobody
-//! is refused a connection, agents go on, and no task is lost or done twice.
+//! The daemon replaces its own program while it is under load and while its processes are killed at every step. No
+//! connection is refused, agents go on, and no task is lost or executed twice.
 
 #![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
@@ -29,12 +29,12 @@ use crate::common::{
 };
 
 const PATH: &str = "/api/v1/admin/self-update";
-/// `quick` ends at once; `held` ends when its file is there; both say that they were started.
+/// `quick` ends at once; `held` ends when its file exists; both record their start.
 const CONFIG: &str = r#"agents:
   quick: {type: command, command: [/bin/sh, -c, 'echo $JRUN_TASK_ID >> "$HOME/starts"; touch "$JRUN_TASK_FOLDER/DONE"']}
   held: {type: command, command: [/bin/sh, -c, 'echo $JRUN_TASK_ID >> "$HOME/starts"; while [ ! -e "$HOME/go-$JRUN_TASK_ID" ]; do sleep 0.05; done; touch "$JRUN_TASK_FOLDER/DONE"']}
 "#;
-/// How long a candidate has here.
+/// Time limit of a candidate in these tests.
 const LIMIT_MS: &str = "6000";
 
 /// A copy of the program that may be replaced, and the daemon that runs from it.
@@ -46,15 +46,15 @@ struct Service {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Candidate {
-    /// This program, with a mark behind its end.
+    /// This program, with a mark appended.
     Good,
-    /// The helper, which does as it is told.
+    /// The helper program with this plan.
     Plan(&'static str),
     /// A program for another machine.
     Foreign,
 }
 
-/// One update, and who is killed meanwhile.
+/// One update, and the process that is killed meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Round {
     candidate: Candidate,
@@ -79,7 +79,7 @@ const ROUNDS: &[Round] = &[
     round(Foreign, "live"),
     round(Plan("check-fails"), "drain"),
     round(Plan("serve-dies"), "live"),
-    // So much for the short form.
+    // The rounds above are the short form.
     round(Good, "drain"),
     round(Plan("check-hangs"), "live"),
     round(Plan("check-talks"), "drain"),
@@ -96,7 +96,7 @@ const ROUNDS: &[Round] = &[
     killed("new-recorded", Good, "live"),
     killed("guard-takes-over", Plan("serve-dies"), "live"),
 ];
-/// So many of them are the short form.
+/// Number of rounds in the short form.
 const SHORT: usize = 5;
 
 fn soak() -> bool {
@@ -109,7 +109,7 @@ impl Service {
         sandbox.configure(CONFIG);
         fs::create_dir(sandbox.path("bin")).expect("a folder");
         fs::copy(env!("CARGO_BIN_EXE_run-agent"), sandbox.path("bin/run-agent")).expect("a copy");
-        // A port that was free a moment ago, so that the daemon can be started anew where it was.
+        // A port that was free a moment ago, so that the daemon can be restarted at the same address.
         let port =
             std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
         let service = Self { sandbox, port, child: Mutex::new(None) };
@@ -137,7 +137,7 @@ impl Service {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.sandbox.path("daemon.log"));
         let log = log.expect("a log");
         let mut command = self.command(&format!("serve --port {}", self.port));
-        // One that was killed holds its lock until the kernel has cleared it away.
+        // A killed process holds its lock until the kernel has released it.
         let before = self.child.lock().expect("no panic").take();
         if let Some(mut before) = before {
             let _ = before.wait();
@@ -149,7 +149,7 @@ impl Service {
 
     /// The daemon's process, if it lives.
     fn pid(&self) -> Option<i32> {
-        // Ours have to be reaped to be seen dead.
+        // A child of ours must be reaped before it counts as dead.
         if let Some(child) = self.child.lock().expect("no panic").as_mut() {
             let _ = child.try_wait();
         }
@@ -206,7 +206,7 @@ impl Service {
         json!({"project_id": "p", "task_id": id, "agent_type": agent, "prompt": "work"})
     }
 
-    /// Posts a root task as a careful client does: until it is taken, and once.
+    /// Posts a root task as a careful client does: until it is accepted, and with effect once.
     fn submit(&self, id: &str, agent: &str) {
         let body = Self::task(id, agent).to_string();
         let deadline = Instant::now() + Duration::from_mins(2);
@@ -235,14 +235,14 @@ impl Service {
         fs::read_to_string(self.sandbox.path("daemon.log")).unwrap_or_default()
     }
 
-    /// A program to update to, with a name of its own.
+    /// Creates a candidate program with a name of its own.
     fn candidate(&self, kind: Candidate, name: &str) -> PathBuf {
         let path = self.sandbox.path(format!("candidate-{name}"));
         match kind {
             Good => {
                 fs::copy(env!("CARGO_BIN_EXE_run-agent"), &path).expect("a copy");
                 let mut file = fs::OpenOptions::new().append(true).open(&path).expect("the copy");
-                // An ELF file may have anything behind its end.
+                // An ELF file may have any bytes appended.
                 write!(file, "mark of {name}").expect("a mark");
             }
             Plan(plan) => {
@@ -269,7 +269,7 @@ impl Service {
         end == mark.as_bytes()
     }
 
-    /// The running program is the installed one, and nothing else lies about.
+    /// Checks that the running program is the installed one, and that no temporary files are left.
     fn settled(&self) {
         let pid = self.pid().expect("a daemon");
         let mark = |path: PathBuf| path.metadata().map(|m| (m.dev(), m.ino())).expect("a file");
@@ -284,7 +284,7 @@ impl Service {
             let names = names.map(|e| e.file_name().to_string_lossy().into_owned());
             names.filter(|name| !["run-agent", "run-agent.rollback"].contains(&name.as_str())).collect()
         };
-        // It is said to be done before the last of it is put away.
+        // The update is reported as done before its last file is removed.
         let deadline = Instant::now() + PATIENCE;
         while !left().is_empty() {
             assert!(Instant::now() < deadline, "{:?} is left", left());
@@ -306,10 +306,10 @@ impl Drop for Service {
     }
 }
 
-/// Somebody who asks the daemon all the time whether it is there.
+/// A client that constantly asks the daemon for its health.
 struct Poller {
     end: Arc<AtomicBool>,
-    /// Whether refusals count.
+    /// Set if refusals count as failures.
     counts: Arc<AtomicBool>,
     refused: Arc<Mutex<Vec<String>>>,
     asked: Arc<AtomicUsize>,
@@ -343,7 +343,7 @@ impl Poller {
                         Err(e) if e.kind() == ErrorKind::ConnectionRefused => {
                             refused.lock().expect("no panic").push(e.to_string());
                         }
-                        // The connection was accepted, by a process that was killed.
+                        // The connection was accepted by a process that was killed then.
                         Err(_) => {
                             broken.fetch_add(1, Ordering::Relaxed);
                         }
@@ -424,18 +424,18 @@ fn heavy_a_daemon_is_replaced_under_load_whoever_dies() {
     assert!(fsck.status.success(), "{fsck:?}");
 }
 
-/// One update, from its request to a daemon that stands. Returns whether it had to be started anew.
+/// Performs one update, from its request to a stable daemon. Returns true if the daemon had to be restarted by hand.
 fn play(service: &Arc<Service>, poller: &Poller, n: usize, round: Round, held: &mut Vec<String>) -> bool {
     let name = format!("{n}");
     let candidate = service.candidate(round.candidate, &name);
     let before = service.pid().expect("a daemon");
-    // An agent that is at work over a live update, or for a while in a drain.
+    // An agent that works across a live update, or for a while during a drain.
     let worker = format!("held-{n}");
     service.submit(&worker, "held");
     until("the agent works", || service.status_of(&worker) == "running");
     held.push(worker.clone());
 
-    // Killed before there is a guard, or after the daemon is gone, it takes whoever starts it anew.
+    // If the daemon is killed before the guard exists or after the daemon is gone, the test must restart it.
     let unguarded = matches!(round.kill_at, Some("daemon-staged" | "daemon-checked" | "guard-takes-over"));
     poller.counts.store(!unguarded, Ordering::Relaxed);
     if let Some(step) = round.kill_at {
@@ -448,7 +448,7 @@ fn play(service: &Arc<Service>, poller: &Poller, n: usize, round: Round, held: &
             let (status, answer) = service.post("/api/v1/tasks", &Service::task("refused", "quick"));
             assert!(status == 409 || service.state()["state"] != "deferred", "{answer}");
         }
-        // All workers of earlier rounds hold the drain, too.
+        // The workers of earlier rounds hold up the drain, too.
         for task in &*held {
             service.let_go(task);
         }
@@ -485,7 +485,7 @@ fn play(service: &Arc<Service>, poller: &Poller, n: usize, round: Round, held: &
         (Plan(_), _) | (Good, Some(_)) => assert!(!succeeded && !why.is_empty(), "{text}"),
     }
     assert_eq!(succeeded, service.installed_is(&name), "{text}");
-    // The guard's last steps may still be under way.
+    // The guard's last steps may still be in progress.
     until("the killed step has passed", || !service.sandbox.path("kill-at").exists());
     until("the daemon stands", || service.pid().is_some());
     service.settled();
@@ -516,7 +516,7 @@ fn an_update_waits_for_roots_lets_children_pass_and_can_be_called_off() {
     assert_eq!(status, 409, "{answer}");
     assert!(answer["error"].as_str().is_some_and(|e| e.contains("being updated")), "{answer}");
     assert_eq!(service.update(&candidate, "live").0, 409, "one at a time");
-    // A command line's root waits at the same gate; a child passes.
+    // A root task of the command line waits at the same gate; a child task passes.
     let mut job = service
         .command("job --agent quick --project p --task by-hand --prompt work")
         .stdout(Stdio::null())
@@ -539,7 +539,7 @@ fn an_update_waits_for_roots_lets_children_pass_and_can_be_called_off() {
     until("the job goes on", || service.status_of("by-hand") == "completed");
     assert!(job.wait().expect("its end").success());
 
-    // Killed while it waits, it says so and holds nobody up.
+    // A daemon that is killed while its update waits reports that and blocks no task.
     assert_eq!(service.update(&candidate, "drain").1["state"], "deferred");
     let pid = service.pid().expect("a daemon");
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL)

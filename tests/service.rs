@@ -1,4 +1,5 @@
-//! systemd and containers: what is written for them is read by their own tools, and the daemon speaks as they expect.
+//! systemd and containers: their own tools accept our unit files and recipe, and the daemon notifies systemd as
+//! expected.
 
 #![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
@@ -21,7 +22,7 @@ fn there(program: &str) -> bool {
     Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }
 
-/// A systemctl that writes down how it is called.
+/// A systemctl that records its arguments.
 fn with_systemctl(sandbox: &Sandbox) -> String {
     let path = sandbox.write(
         "bin/systemctl",
@@ -51,7 +52,7 @@ fn a_machine_without_systemctl_is_said_to_be_one() {
 fn a_unit_is_installed_linted_and_removed() {
     let sandbox = Sandbox::new();
     let path = with_systemctl(&sandbox);
-    // What it does is said on stderr.
+    // The actions are printed to stderr.
     let run = |line: &str| {
         let outcome = sandbox.run_with(&[("PATH", &path)], line);
         assert_eq!(outcome.code, 0, "{outcome:?}");
@@ -147,7 +148,7 @@ fn a_socket_of_the_service_manager_is_used() {
     assert_eq!(answer.code, 0, "{answer:?}");
 }
 
-/// No container can be built here: what can be read of the recipe is.
+/// No container can be built here, so the test checks the readable parts of the recipe.
 #[test]
 fn the_container_reaps_runs_as_nobody_and_pins_what_it_is_made_of() {
     let text =

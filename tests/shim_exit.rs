@@ -1,4 +1,4 @@
-//! How a process ended is what `exit.json` and `run-info.yaml` say, exactly.
+//! `exit.json` and `run-info.yaml` state exactly the end of a process.
 
 use std::{
     fs,
@@ -122,7 +122,7 @@ fn not_started(bench: &Bench, what: &str, number: i32, advice: &str) {
 #[test]
 fn a_name_of_any_length_fits_into_the_room_that_was_reserved() {
     let mut bench = Bench::new(&["say:x"]);
-    // Each byte is six in JSON.
+    // Each byte takes six in JSON.
     bench.spec.cwd = PathBuf::from("/").join("\u{1}".repeat(3900));
     assert!(matches!(bench.run().end, ProcessEnd::NotStarted { errno: Some(libc::ENAMETOOLONG), .. }));
     let size = bench.file("exit.json").metadata().unwrap().len();
@@ -149,7 +149,7 @@ fn the_end_fits_on_a_disk_that_is_full() {
     let argv: Vec<&str> = agent.spec.argv.iter().map(String::as_str).collect();
     let bench = Bench::below(folder.path().to_owned(), &argv);
     let exit = bench.run();
-    // The agent says so itself: its stdout could not take any more.
+    // The agent reports the problem itself: its stdout could not be written any more.
     assert_eq!(exit.end, ProcessEnd::Exited { exit_code: 70 });
     assert!(fs::write(folder.path().join("more"), vec![1; 65536]).is_err(), "the disk is not full");
     bench.is_clean();
@@ -195,7 +195,7 @@ fn a_kill_for_want_of_memory_is_told_from_another() {
     assert!(evidence.contains("oom_kill went up"), "{evidence}");
     assert_eq!(outcome::of_exit(&exit, None).error_summary.unwrap(), "killed by the kernel: out of memory");
 
-    // The same signal from somebody else, in a group whose counter stands at one by now.
+    // The same signal from another sender, in a group whose counter is at one by now.
     let exit = Bench::new(&["kill-self:KILL"]).inside(&group).run();
     assert_eq!((exit.end, exit.out_of_memory), (signaled(9), None));
 }

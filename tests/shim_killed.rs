@@ -1,4 +1,4 @@
-//! A run whose shim was killed: its agent goes on, and its driver sees it to the end.
+//! A run whose shim was killed: its agent goes on, and its driver follows it to the end.
 
 use std::{fs, time::Duration};
 
@@ -10,14 +10,14 @@ use crate::common::{
 use nix::sys::signal::Signal;
 use run_agent::tree::run_info::{RunInfo, RunStatus};
 
-/// Whether the kernel surely tells how a process ended that was no child of ours: Linux 6.15 and later.
+/// Returns true if the kernel reliably reports the end of a process that is not our child: Linux 6.15 and later.
 fn kernel_tells() -> bool {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     let mut numbers = release.split(['.', '-']).map_while(|n| n.parse::<u32>().ok());
     (numbers.next().unwrap(), numbers.next().unwrap()) >= (6, 15)
 }
 
-/// A job whose agent waits for a word, with its shim killed.
+/// A job whose agent waits for a file, with its shim killed.
 fn without_shim(sandbox: &Sandbox, script: &[&str]) -> Job {
     let go = format!("wait-for:{}", sandbox.work().join("go").display());
     let job = sandbox.job(&[], &[&["say:up", &go], script].concat());
@@ -121,7 +121,7 @@ fn a_shim_needs_no_driver() {
 
 #[test]
 fn a_success_is_only_said_of_an_agent_that_ran() {
-    // The shim is killed before each of its changes to the disk in turn, until there are no more of them.
+    // The shim is killed before each of its changes to the disk in turn, until no change is left.
     for step in 1.. {
         let sandbox = Sandbox::new();
         let ran = sandbox.work().join("ran");

@@ -1,4 +1,4 @@
-//! A run that an agent has started is not part of its own: the end of one is not the end of the other.
+//! A run that an agent has started is independent of its parent: the end of one is not the end of the other.
 
 use std::{
     fs,
@@ -27,7 +27,7 @@ struct Family {
     go: PathBuf,
 }
 
-/// `then` is what the parent's agent does once its child is up.
+/// Starts the family. `then` is the action of the parent's agent once its child is up.
 fn family(sandbox: &Sandbox, before: &str, then: &str) -> Family {
     sandbox.configure("defaults: {stop_grace: 200ms}\n");
     let go = sandbox.work().join("go");
@@ -47,7 +47,7 @@ fn family(sandbox: &Sandbox, before: &str, then: &str) -> Family {
 }
 
 impl Family {
-    /// Both of the child's processes are there, untouched by what became of its parent.
+    /// Checks that both processes of the child live, unaffected by the fate of its parent.
     #[track_caller]
     fn the_child_lives(&self) -> Claim {
         let claim = job::claim(&self.child);
@@ -58,7 +58,7 @@ impl Family {
         claim
     }
 
-    /// The child ends by itself, and properly.
+    /// Checks that the child ends by itself, and properly.
     #[track_caller]
     fn the_child_ends(&self) {
         fs::write(&self.go, "").unwrap();
@@ -81,7 +81,7 @@ fn a_child_outlives_a_parent_that_ends_by_itself() {
     let info = family.parent.finish();
     assert_eq!(info.status, RunStatus::Completed);
     family.the_child_lives();
-    // Its driver was the parent's, and is gone; the child itself is not among what the parent left behind.
+    // The child's driver belonged to the parent and is gone; the child itself is not among the parent's leftovers.
     let left = family.parent.exit().leftovers;
     assert_eq!(left.iter().map(|l| l.name.as_str()).collect::<Vec<_>>(), ["run-agent"]);
     family.the_child_ends();

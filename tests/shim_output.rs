@@ -1,4 +1,4 @@
-//! What a shim costs while it watches: its memory, its wake-ups, its time beside an agent that floods its output.
+//! The cost of a shim while it watches: its memory, its wake-ups, its time beside an agent that floods its output.
 
 use std::{
     fs,
@@ -25,12 +25,12 @@ fn marks(bench: &Bench) -> Vec<Mark> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// How often a process was put to sleep, or aside for another, so far.
+/// The number of a process's context switches so far, voluntary or not.
 fn wake_ups(pid: i32) -> u64 {
     status(pid, "voluntary_ctxt_switches") + status(pid, "nonvoluntary_ctxt_switches")
 }
 
-/// Processor time of a process so far, in `/proc/<pid>/stat`.
+/// The processor time of a process so far, from `/proc/<pid>/stat`.
 fn processor_time(pid: i32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
@@ -61,7 +61,7 @@ fn heavy_a_flood_arrives_whole_and_costs_the_shim_little() {
     assert!(out.is_sorted_by(|a, b| a.offset < b.offset && a.time <= b.time), "{out:?}");
     assert_eq!(out.last().unwrap().offset, BYTES);
     assert_eq!(marks.iter().filter(|m| m.stream == "stderr").map(|m| m.offset).collect::<Vec<_>>(), [5]);
-    // A mark each 25 ms, two wake-ups for a mark, and a few for the start.
+    // A mark every 25 ms, two wake-ups for a mark, and a few for the start.
     let ticks = u64::try_from(took.as_millis() / 25).unwrap();
     assert!(out.len() as u64 <= ticks + 3, "{} marks in {took:?}", out.len());
     assert!(woken <= 3 * ticks + 50, "{woken} wake-ups in {took:?}");
@@ -89,21 +89,21 @@ fn an_agent_that_cuts_its_own_output_is_followed_from_there() {
     let bench = Bench::of_program(&["/bin/sh", "-c", script]);
     bench.run();
     let offsets: Vec<u64> = marks(&bench).iter().filter(|m| m.stream == "stdout").map(|m| m.offset).collect();
-    // Between the cut and the line there may be a mark, too.
+    // There may be a mark between the truncation and the line, too.
     assert!(matches!(offsets[..], [12, 2] | [12, 0, 2]), "{offsets:?}");
 }
 
 #[test]
 fn alone_a_shim_is_small_and_sleeps_while_nothing_happens() {
     let mut bench = Bench::new(&["say:up", "sleep:60000"]);
-    // With every limit there is, far away.
+    // With every limit set, but far away.
     bench.spec.idle_timeout = Some(Duration::from_mins(10));
     bench.spec.max_run_time = Some(Duration::from_mins(10));
     bench.launch();
     bench.says("up");
     let shim = bench.shim();
     until("the last wake-up for the agent's line", || (!marks(&bench).is_empty()).then_some(()));
-    // It looks once more for what was written while it was not looking.
+    // The shim checks once more for output that was written while it was not looking.
     std::thread::sleep(Duration::from_millis(100));
 
     let before = status(shim, "voluntary_ctxt_switches");
@@ -113,8 +113,8 @@ fn alone_a_shim_is_small_and_sleeps_while_nothing_happens() {
 
     let [own, shared, file] = ["RssAnon", "RssShmem", "RssFile"].map(|name| status(shim, name));
     println!("a shim in KiB: {own} of its own, {shared} shared, {file} of its program in the page cache");
-    // A build for debugging is several times as large, and how much of its file counts as resident is the page
-    // cache's choice; what the shim takes for itself is held to here, the whole in a release build.
+    // A debug build is several times as large, and the page cache decides how much of its file counts as resident. So
+    // the shim's own memory is checked here, and the total in a release build.
     let release = !cfg!(debug_assertions);
     assert!(own + shared < if release { 1024 } else { 3072 }, "{own} + {shared} KiB");
     assert!(!release || own + shared + file < 4 * 1024, "{own} + {shared} + {file} KiB");

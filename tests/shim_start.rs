@@ -1,4 +1,4 @@
-//! From a launch to an agent: one claim, and an agent that has what it was given and nothing else.
+//! From a launch to an agent: one claim, and an agent that inherits its specified resources and nothing else.
 
 use std::{fs, io::Write as _, path::Path, process::Stdio};
 
@@ -24,7 +24,7 @@ fn of_many_shims_for_a_run_one_wins_and_the_agent_runs_once() {
     assert_eq!(reports.iter().filter(|r| **r == ShimReport::Claimed).count(), 1, "{reports:?}");
     assert_eq!(reports.iter().filter(|r| **r == ShimReport::AlreadyClaimed).count(), 7, "{reports:?}");
     assert_eq!(bench.end().end, ProcessEnd::Exited { exit_code: 0 });
-    // After the end it is too late, too.
+    // After the end a claim is too late, too.
     assert_eq!(bench.start(), ShimReport::AlreadyClaimed);
     assert_eq!(fs::read_to_string(bench.note("ran")).unwrap(), "ran\n");
     bench.is_clean();
@@ -95,7 +95,7 @@ fn stop_before_the_claim_leaves_the_run_unstarted() {
 
 #[test]
 fn a_shim_that_dies_before_it_lets_the_agent_go_leaves_nothing_running() {
-    // Killed before each of its changes to the disk in turn, until there are no more of them.
+    // Killed before each of its changes to the disk in turn, until no change is left.
     for step in 1.. {
         let mut bench = Bench::of_program(&["/bin/sh", "-c", "echo ran >> ran"]);
         bench.env.insert("CONDUCTOR_TEST_KILL_SHIM".into(), step.to_string().into());
@@ -109,13 +109,13 @@ fn a_shim_that_dies_before_it_lets_the_agent_go_leaves_nothing_running() {
     }
 }
 
-/// How somebody starts us who leaves descriptors open and signals blocked or ignored.
+/// Starts us like a careless parent, with open descriptors and with signals blocked or ignored.
 const CARELESSLY: &str =
     "exec 7</dev/null 8>/dev/null; exec env --ignore-signal --block-signal=TERM,USR1,CHLD";
 
 #[test]
 fn an_agent_inherits_no_descriptor_and_no_session() {
-    // Without a pipe: the shell would have its ends open while it starts what they are for.
+    // Without a pipe, because the shell would have its ends open while it starts the programs of the pipe.
     let look = "ls /proc/$$/fd; cut -d' ' -f5,6 /proc/$$/stat; echo $$ $$";
     let bench = Bench::of_program(&["/bin/sh", "-c", look]).started_after(CARELESSLY);
     bench.run();
@@ -164,7 +164,7 @@ fn the_shim_itself_is_out_of_reach_of_terminals() {
     for fd in 0..3 {
         assert_eq!(fs::read_link(format!("/proc/{shim}/fd/{fd}")).unwrap(), Path::new("/dev/null"));
     }
-    // The end of a terminal is no reason to end.
+    // The end of a terminal does not end the shim.
     crate::common::processes::signal(shim, Signal::SIGHUP);
     bench.stop();
     assert_eq!(bench.end().stop.unwrap().by, StopBy::StopMarker);

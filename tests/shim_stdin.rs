@@ -1,4 +1,4 @@
-//! What an agent finds on its standard input: nothing, a file, or the whole lines of `stdin.jsonl`.
+//! The content of an agent's standard input: nothing, a file, or the whole lines of `stdin.jsonl`.
 
 use std::{fs, time::Duration};
 
@@ -41,7 +41,7 @@ fn without_a_prompt_there_is_the_end_at_once() {
 
 #[test]
 fn whole_lines_are_forwarded_as_they_come_and_half_ones_are_not() {
-    // It gives back whatever arrives, be it whole or not.
+    // `cat` returns everything that arrives, whole lines or not.
     let mut bench = Bench::of_program(&["/bin/cat"]);
     bench.spec.stdin = StdinPlan::Pump;
     bench.append("stdin.jsonl", "before the start\n");
@@ -49,7 +49,7 @@ fn whole_lines_are_forwarded_as_they_come_and_half_ones_are_not() {
     bench.says("before the start");
     bench.append("stdin.jsonl", "two\nthr");
     bench.says("two");
-    // A line behind the half one in time, in another file, shows that the half one was looked at.
+    // A later line in another file shows that the shim has looked at the half line.
     bench.append("inbox.jsonl", "{\"type\":\"turn\"}\nno json\n");
     std::thread::sleep(Duration::from_millis(100));
     assert_eq!(bench.stdout(), "before the start\ntwo\n");
@@ -65,7 +65,7 @@ fn what_was_appended_before_the_end_of_input_arrives_before_it() {
     for _ in 0..10 {
         let bench = pumped(&["read-stdin"]);
         bench.launch();
-        // More than a pipe holds, so that it cannot be gone when the end is asked for.
+        // More than a pipe holds, so that it cannot all be written when the end is requested.
         let lines = "a line of some length, again and again\n".repeat(10_000);
         bench.append("stdin.jsonl", &lines);
         bench.append("inbox.jsonl", END_OF_INPUT);
@@ -81,7 +81,7 @@ fn lines_of_a_megabyte_pass_and_the_shim_stays_small() {
     let shim = bench.shim();
     let line = "x".repeat(1 << 20) + "\n";
     for _ in 0..3 {
-        // In pieces, as nobody should.
+        // In pieces, as no writer should.
         let (first, second) = line.split_at(700_000);
         bench.append("stdin.jsonl", first);
         bench.append("stdin.jsonl", second);
@@ -103,7 +103,7 @@ fn an_agent_that_closes_its_input_early_is_left_in_peace() {
     bench.says("closed");
     let shim = bench.shim();
     bench.append("stdin.jsonl", &"nobody reads this\n".repeat(10_000));
-    // Meanwhile it neither spins nor ends.
+    // Meanwhile the shim neither spins nor ends.
     std::thread::sleep(Duration::from_millis(100));
     let before = status(shim, "voluntary_ctxt_switches");
     std::thread::sleep(Duration::from_millis(300));

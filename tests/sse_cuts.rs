@@ -1,5 +1,5 @@
-//! Every kind of stream is cut at random bytes, in the middle of events too, over real sockets, while daemons are killed
-//! and started: what a client has got in the end is what there is, byte for byte, and nothing twice.
+//! Every kind of stream is cut at random bytes, also within events, over real sockets, while daemons are killed and
+//! started. In the end a client has received the content byte for byte, and nothing twice.
 
 #![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
@@ -20,18 +20,18 @@ use crate::common::{
     fake,
 };
 
-/// Prints what hurts, then goes on slowly until it is let go, and ends with half a character.
+/// Prints difficult lines, then goes on slowly until its file appears, and ends with half a character.
 const TALKER: &str = r#"cat "$HOME/hurts"; cat "$HOME/hurts" >&2; n=0
 while [ ! -e "$HOME/go" ]; do n=$((n+1)); echo "tick $n"; sleep 0.02; done
 cat "$HOME/hurts"; printf 'half \303'; touch "$JRUN_TASK_FOLDER/DONE""#;
 
-/// The same in five attempts of which the last one succeeds.
+/// The same in five attempts, of which the last one succeeds.
 const LOOPER: &str = r#"cat "$HOME/hurts"; echo aside >&2
 if [ $(ls "$JRUN_TASK_FOLDER/runs" | wc -l) -lt 5 ]; then exit 1; fi
 while [ ! -e "$HOME/go" ]; do echo tick; sleep 0.02; done
 cat "$HOME/hurts"; touch "$JRUN_TASK_FOLDER/DONE""#;
 
-/// How often a stream is cut, and how many daemons are killed meanwhile.
+/// The number of cuts of a stream, and of daemons killed meanwhile.
 fn rounds() -> (usize, usize) {
     if std::env::var_os("CONDUCTOR_SOAK").is_some() { (1000, 25) } else { (30, 1) }
 }
@@ -50,7 +50,7 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// Lines that would forge events, end lines, or break in the middle, some bytes of them.
+/// Returns at least `least` bytes of lines that could forge events, end lines early, or break within a character.
 fn hurting(least: usize) -> Vec<u8> {
     let mut text = Vec::new();
     let mut n = 0;
@@ -68,7 +68,7 @@ fn hurting(least: usize) -> Vec<u8> {
     text
 }
 
-/// Numbers that only look random, the same in each run.
+/// Pseudo-random numbers, the same in each run.
 struct Dice(u64);
 
 impl Dice {
@@ -78,8 +78,8 @@ impl Dice {
     }
 }
 
-/// Cuts a stream as often as it is to be, at most `spread` bytes behind each connection, and then reads until it is
-/// `whole`. `work` is done between the cuts, with no daemon where one has just been killed.
+/// Cuts a stream the required number of times, at most `spread` bytes into each connection, and then reads until it
+/// is `whole`. `work` is called between the cuts, without a daemon if one has just been killed.
 fn cut(
     sandbox: &Sandbox,
     mut daemon: Daemon,
@@ -99,7 +99,8 @@ fn cut(
         }
         work(round, Some(&daemon));
         let before = client.events.len();
-        // From time to time what is there is read: a message that is larger than `spread` would be begun for ever.
+        // From time to time everything available is read: a message larger than `spread` would otherwise be begun for
+        // ever.
         let most = if round % 8 == 0 { usize::MAX } else { 1 + dice.below(spread) };
         let ended = client.take(daemon.port, path, most, Duration::from_millis(100));
         within += usize::from(ended == Ended::Cut && client.events.len() > before);
@@ -121,7 +122,7 @@ fn cut(
     (daemon, client.events)
 }
 
-/// What was told of a file, line by line; a line that goes on is one.
+/// The content of a file as received, line by line; a continued line is one line.
 fn lines<'a>(events: impl Iterator<Item = &'a Value>, stream: &str) -> String {
     let mut text = String::new();
     for event in events.filter(|e| e["type"] == "log" && e["stream"] == stream) {
@@ -131,7 +132,7 @@ fn lines<'a>(events: impl Iterator<Item = &'a Value>, stream: &str) -> String {
     text
 }
 
-/// A file as it can be told: what is no UTF-8 replaced, line by line.
+/// The content of a file as it can be sent: invalid UTF-8 replaced, line by line.
 fn file(sandbox: &Sandbox, path: &str) -> String {
     let bytes = fs::read(sandbox.root().join(path)).expect("the file");
     let each = |line: &[u8]| String::from_utf8_lossy(line).into_owned();
@@ -155,11 +156,11 @@ fn same(told: &str, is: &str, what: &str) {
     }
 }
 
-/// What a run's own stream has told, against its files.
+/// Checks the events of a run's own stream against its files.
 #[track_caller]
 fn held_to_the_run(sandbox: &Sandbox, events: &[Value], run: &str) {
     let folder = format!("p/t/runs/{run}");
-    // The last line has no end.
+    // The last line has no newline.
     same(
         lines(events.iter(), "stdout").trim_end_matches('\n'),
         &file(sandbox, &format!("{folder}/agent-stdout.txt")),
@@ -294,7 +295,7 @@ fn heavy_what_happens_to_any_run() {
     held_to_its_revisions(&events.iter().map(|e| (e.id.clone(), e.json())).collect::<Vec<_>>());
 }
 
-/// How every run stands by what was told.
+/// The status of every run by the received events.
 fn standing(events: impl Iterator<Item = Value>) -> BTreeMap<String, String> {
     let mut runs = BTreeMap::new();
     let text = |event: &Value, key: &str| event[key].as_str().map(str::to_owned);
@@ -308,13 +309,14 @@ fn standing(events: impl Iterator<Item = Value>) -> BTreeMap<String, String> {
     runs
 }
 
-/// How every run stands by the list, if all have ended.
+/// The status of every run by the list, if all have ended.
 fn listed(daemon: &Daemon) -> BTreeMap<String, String> {
     let answer = daemon.get("/api/v1/runs").json();
     standing(answer["runs"].as_array().expect("runs").iter().cloned())
 }
 
-/// Changes of one daemon have numbers without a gap; those that were there are told once each, in order.
+/// Checks that the changes of one daemon are numbered without a gap, and that the earlier ones are sent once each, in
+/// order.
 #[track_caller]
 fn held_to_its_revisions(events: &[(String, Value)]) {
     let (mut daemon, mut revision, mut there) = (String::new(), None, String::new());
@@ -359,7 +361,7 @@ fn ids(sandbox: &Sandbox, task: Option<&str>) -> Vec<String> {
     text.lines().map(id).collect()
 }
 
-/// Floods that are waited for when the last cut is done.
+/// Floods that are awaited after the last cut.
 struct Floods(Vec<Child>);
 
 impl Floods {
@@ -410,7 +412,7 @@ fn post_some(daemon: &Daemon, task: &str, round: usize) {
     }
 }
 
-/// Posts to a project and some tasks of it while a stream is cut; some of the tasks come meanwhile.
+/// Posts to a project and some of its tasks while a stream is cut. Some of the tasks are created meanwhile.
 fn busy_project<'a>(sandbox: &'a Sandbox, daemon: &Daemon) -> impl FnMut(usize, Option<&Daemon>) + use<'a> {
     let (cuts, _) = rounds();
     for n in 0..3 {
@@ -445,7 +447,7 @@ fn tasks(sandbox: &Sandbox) -> Vec<String> {
     folders.map(|e| e.file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// Everything on the buses of the project was told, each bus in its order, nothing twice.
+/// Checks that every message on the buses of the project was received, each bus in order, nothing twice.
 #[track_caller]
 fn held_to_the_buses(sandbox: &Sandbox, messages: &[&Value]) {
     let mut told: BTreeMap<Option<&str>, Vec<&str>> = BTreeMap::new();
@@ -542,7 +544,7 @@ fn heavy_a_page() {
     assert_eq!(told, ids(&sandbox, Some("t")));
 }
 
-/// The tasks by what was told of the tree.
+/// The tasks by the received events of the tree.
 fn tree(events: &[(String, Value)]) -> BTreeMap<String, Value> {
     let mut tasks = BTreeMap::new();
     for (_, event) in events {

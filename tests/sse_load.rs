@@ -1,4 +1,4 @@
-//! Many who follow, one who does not read, and nothing that happens: what streams cost.
+//! The cost of streams: with many readers, with one that does not read, and while nothing happens.
 
 #![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
@@ -32,7 +32,7 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// A bus with so many messages, as another program would have written them.
+/// Fills a bus with this many messages, as another program would have written them.
 fn fill(sandbox: &Sandbox, task: &str, count: usize) {
     let mut text = String::new();
     for n in 0..count {
@@ -68,7 +68,7 @@ fn heavy_every_subscriber_gets_every_message() {
             let request = format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n");
             std::io::Write::write_all(&mut stream, request.as_bytes()).expect("the daemon takes the request");
             let mut ids = Vec::with_capacity(all);
-            // Only the ids: a parser of everything would be what is measured.
+            // Only the ids are parsed: parsing everything would be measured, too.
             for line in BufReader::new(stream).split(b'\n') {
                 let line = line.expect("the stream goes on");
                 let Some(at) = line.windows(7).position(|w| w == b"{\"msg_i" || w == b"\"messag") else {
@@ -125,7 +125,7 @@ fn heavy_a_page_that_does_not_read_costs_no_memory_and_misses_nothing() {
     let topics = format!("run:{run},file:{run}/stdout,bus:p/t,bus:p/*,tree");
     let mut stalled: Vec<Events> =
         (0..4).map(|_| daemon.stream(&format!("/api/v1/stream?topics={topics}"), None)).collect();
-    // What it may take is taken when the sockets are full: nothing more is sent, and nothing more is held.
+    // The daemon's buffers are full when the sockets are: nothing more is sent, and nothing more is held.
     std::thread::sleep(Duration::from_secs(2));
     let held = processes::status(daemon.pid(), "VmRSS").saturating_sub(before);
     let size =
@@ -186,7 +186,7 @@ fn alone_nothing_costs_nothing() {
     for path in &paths {
         let streams: Vec<Events> = (0..50).map(|_| daemon.stream(path, None)).collect();
         assert!(streams.iter().all(|stream| stream.status == 200));
-        // What was there is told, into the sockets; then nothing happens.
+        // The earlier content is sent into the sockets; then nothing happens.
         std::thread::sleep(Duration::from_millis(700));
         let (cpu, began) = (cpu_millis(daemon.pid()), Instant::now());
         std::thread::sleep(Duration::from_secs(2));
@@ -199,7 +199,7 @@ fn alone_nothing_costs_nothing() {
     daemon.until_task("t", "completed");
 }
 
-/// User and system time of a process.
+/// The user and system time of a process.
 fn cpu_millis(pid: i32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a live process");
     let fields: Vec<&str> = stat.rsplit_once(')').expect("its name").1.split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! The loop of a task, by hand: the real binary, with shell scripts as agents and no daemon.
+//! The loop of a task by hand: the real binary, with shell scripts as agents and no daemon.
 
 use crate::common::tasks;
 
@@ -11,7 +11,7 @@ use nix::{
 use run_agent::tree::{run_info::RunStatus, task_end::EndStatus};
 use tasks::{Bench, DONE, Driver, UNTIL_GO, until};
 
-/// An agent that says DONE in its third attempt.
+/// An agent that makes DONE in its third attempt.
 const THREE: &str = "[ $(ls \"$JRUN_RUNS_DIR\" | wc -l) -lt 3 ] || touch \"$JRUN_TASK_FOLDER\"/DONE";
 
 #[test]
@@ -71,7 +71,7 @@ fn the_delay_doubles_while_runs_fail_quickly() {
 #[test]
 fn done_waits_for_the_children() {
     let bench = Bench::new();
-    // The command line of the child ends with the agent that called it; the child goes on.
+    // The child's command line ends with the agent that called it; the child goes on.
     let child = format!("run-agent job --task child --prompt c -- sh -c '{UNTIL_GO}' & ");
     let until_child =
         "while [ ! -e \"$JRUN_TASK_FOLDER\"/../child/runs/*/claim.json ]; do sleep 0.01; done; ";
@@ -144,7 +144,7 @@ fn a_usage_limit_is_waited_for_and_does_not_count() {
     );
     let task = bench.start_only("t", "--max-restarts 0", &script);
     until("it waits for the reset", || !bench.runs("t").is_empty() && bench.why("t").contains("usage limit"));
-    // Without the limit no restart would be left.
+    // The wait for the limit does not count as a restart, otherwise none would be left.
     assert_eq!(task.wait().ended(), (0, "completed", "the agent said DONE"));
     let runs = bench.runs("t");
     assert_eq!((runs.len(), runs[0].exit_code), (2, Some(75)));
@@ -228,7 +228,7 @@ fn a_person_may_say_done_between_two_runs() {
     fs::write(bench.marker("t", "DONE"), "").unwrap();
     assert_eq!(task.wait().ended(), (0, "completed", "the agent said DONE"));
     assert_eq!((bench.runs("t")[1].pid, bench.posts(Some("t"), "TASK_DONE")), (None, 1));
-    // The answer is that of the run that was.
+    // The answer is that of the run that took place.
     let fact = bench.bodies(None, "FACT").pop().unwrap();
     assert!(fact.contains("after 1 run(s)") && fact.contains(&bench.runs("t")[0].output_path), "{fact}");
 }
@@ -244,7 +244,7 @@ fn an_ended_task_is_taken_up_again() {
         (runs.len(), runs[1].attempt, runs[1].previous_run_id.as_ref()),
         (2, 1, Some(&runs[0].run_id))
     );
-    // The markers go before the ticket comes.
+    // The markers are removed before the ticket is created.
     let accepted = bench.run("resume p/t --no-wait");
     assert_eq!(accepted.code, 0, "{accepted:?}");
     assert!(!bench.marker("t", "DONE").exists() && bench.end("t").is_none());
@@ -252,7 +252,7 @@ fn an_ended_task_is_taken_up_again() {
     bench.run("task resume p/t").fails(4, "ticket", "");
     assert_eq!(bench.run("watch p/t --timeout 20s").code, 0);
     assert_eq!(bench.runs("t").len(), 3);
-    // Neither DONE nor STOP, nor an end: nothing to resume.
+    // There is neither DONE nor STOP, nor a recorded end, so there is nothing to resume.
     for gone in ["DONE", "TASK-END.yaml"] {
         fs::remove_file(bench.marker("t", gone)).unwrap();
     }
@@ -275,7 +275,7 @@ fn a_live_task_is_not_deleted_without_force() {
 #[test]
 fn a_dependency_holds_a_task_back_until_it_is_done() {
     let bench = Bench::new();
-    // Two runs without DONE, so that it is not the exit of a run that releases.
+    // Two runs without DONE, to show that the exit of a run does not release the dependent task.
     let first = bench.start("a", "", &format!("{UNTIL_GO}; {THREE}"));
     let second = bench.start_only("b", "--depends-on a", DONE);
     until("b is accepted", || !bench.runs("b").is_empty());
@@ -413,7 +413,7 @@ fn after_a_reboot_nobody_is_signalled_and_the_loop_goes_on() {
         let pid = claim[process]["pid"].as_i64().unwrap();
         let _ = kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL);
     }
-    // Another boot, in which the same number is somebody else's.
+    // After another boot the same pid belongs to another process.
     let mut stranger = Command::new("sleep").arg("60").spawn().unwrap();
     claim["boot_id"] = "00000000-0000-0000-0000-000000000000".into();
     for process in ["shim", "agent"] {

@@ -1,8 +1,8 @@
-//! The agents' streams: every captured line and what is made of it, and lines that no agent has printed yet.
+//! The agents' streams: every captured line with its events, and lines that no agent has printed yet.
 //!
-//! `fixtures/agents/<agent>/<name>.jsonl` are real streams (those named `made-…` were written after public
-//! reports); beside each stands `<name>.events.jsonl`, and `accounts.txt` tells what each comes to.
-//! `CONDUCTOR_UPDATE_EVENTS=1` writes both anew: read the difference before you keep it.
+//! `fixtures/agents/<agent>/<name>.jsonl` are real streams (those named `made-…` were written after public reports).
+//! Beside each stands `<name>.events.jsonl`, and `accounts.txt` has the account of each. `CONDUCTOR_UPDATE_EVENTS=1`
+//! rewrites both: review the difference before you keep it.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -22,7 +22,7 @@ use run_agent::{
 };
 use serde_json::Value;
 
-/// Types of lines that say nothing that another line does not.
+/// Types of lines whose content another line repeats.
 const SILENT: &[&str] = &[
     "stream_event",
     "status",
@@ -102,7 +102,7 @@ fn json_lines(events: &[Event]) -> String {
     events.iter().map(|e| serde_json::to_string(e).unwrap() + "\n").collect()
 }
 
-/// Compares with what is kept in a file, or writes it.
+/// Compares with the content of a file, or writes it.
 fn held(file: &Path, text: &str) {
     if std::env::var_os("CONDUCTOR_UPDATE_EVENTS").is_some() {
         fs::write(file, text).unwrap();
@@ -185,7 +185,7 @@ fn every_stream_comes_to_the_account_that_is_kept() {
     held(&fixtures().join("accounts.txt"), &text);
 }
 
-/// What the kept files must never come to say, whoever writes them anew.
+/// Checks facts that the expected files must never contradict, even after they are rewritten.
 #[test]
 fn a_run_succeeds_only_by_its_agents_last_word() {
     let outcome = |stream: &str| account_of(stream).last_word.map(|w| w.outcome);
@@ -250,7 +250,7 @@ fn tools_and_files_are_told_alike_by_all_agents() {
     assert!(events(stream, &streams()[stream]).iter().any(denied));
 }
 
-/// A driver that takes over between any two lines comes to the same events and the same account.
+/// A driver that takes over between any two lines produces the same events and the same account.
 #[test]
 fn it_does_not_matter_who_reads_which_line() {
     for (stream, bytes) in streams() {
@@ -291,7 +291,7 @@ fn change() -> impl Strategy<Value = Change> {
     prop_oneof![Just(Change::Delete), odd.prop_map(Change::Replace), Just(Change::Nest), Just(Change::Longer)]
 }
 
-/// The places of all values in a line, as JSON pointers with the key of each at its end.
+/// The places of all values in a line, as JSON pointers that end with their key.
 fn places(value: &Value, at: &str, all: &mut Vec<String>) {
     let children: Vec<(String, &Value)> = match value {
         Value::Object(map) => map.iter().map(|(k, v)| (k.replace('~', "~0").replace('/', "~1"), v)).collect(),
@@ -318,7 +318,7 @@ fn changed(line: &Value, changes: &[(prop::sample::Index, Change)]) -> Value {
         match change {
             Change::Replace(other) => *value = other.clone(),
             Change::Nest => *value = serde_json::json!({ "value": value.take() }),
-            // Not what is long already: five times over it would be a line of gigabytes.
+            // A long value is not lengthened again: after five times it would be a line of gigabytes.
             Change::Longer if value.to_string().len() < 1000 => {
                 *value = Value::from(value.to_string().repeat(50));
             }
@@ -337,7 +337,7 @@ fn changed(line: &Value, changes: &[(prop::sample::Index, Change)]) -> Value {
     line
 }
 
-/// All that must hold of any line at all.
+/// Checks the properties of any line at all.
 fn hold(dialect: Dialect, line: &[u8], has_newline: bool) {
     let length = line.len() as u64 + u64::from(has_newline);
     let events = events_of_line(dialect, 7, length, line);
@@ -420,11 +420,11 @@ proptest! {
             let (dialect, line) = index.get(captured);
             let changed = changed(line, &changes).to_string().into_bytes();
             hold(*dialect, &changed, true);
-            // Of another agent: whoever reads it must take it.
+            // Every dialect must accept the line of another agent.
             hold(other.get(captured).0, &changed, true);
             let half = &changed[..cut.index(changed.len() + 1)];
             hold(*dialect, half, false);
-            // Two writers in one line, and what neither wrote.
+            // Two writers in one line, and bytes that neither wrote.
             let mixed = [half, &junk, other.get(captured).1.to_string().as_bytes()].concat();
             let mixed: Vec<u8> = mixed.into_iter().filter(|b| *b != b'\n').collect();
             hold(*dialect, &mixed, true);

@@ -1,4 +1,4 @@
-//! Which agents could be called: what `validate` says, what is remembered of it, and that no launch asks.
+//! `validate`: which agents could be called, the memory of that, and no check at a launch.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
@@ -15,7 +15,7 @@ fn sandbox_with(programs: &[(&str, &str)]) -> Sandbox {
     sandbox
 }
 
-/// Puts a program in place of the one that may be there, as an update does.
+/// Installs a program, replacing an existing one as an update does.
 fn install(sandbox: &Sandbox, name: &str, script: &str) {
     let new = sandbox.write(format!("bin/.{name}"), format!("#!/bin/sh\n{script}\n"));
     fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
@@ -28,7 +28,7 @@ fn validate(sandbox: &Sandbox, variables: &[(&str, &str)], flags: &str) -> Outco
     outcome(command.env("PATH", path).envs(variables.iter().copied()))
 }
 
-/// What is said of one agent.
+/// The report about one agent.
 fn report(said: &Outcome, agent: &str) -> Value {
     let all: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|e| panic!("{e}: {said:?}"));
     all["agents"].as_array().unwrap().iter().find(|r| r["agent"] == agent).unwrap().clone()
@@ -57,7 +57,7 @@ fn an_agent_is_said_with_its_program_its_version_and_its_credentials() {
     assert_eq!(codex["problems"], serde_json::json!([]));
     assert_eq!(codex["command"][1], "exec");
     assert!(!said.stdout.contains("sk-secret"), "{said:?}");
-    // The others are not there, which is nobody's fault; the default is.
+    // The other agents are not installed, which is no failure; the default agent is usable.
     assert_eq!(report(&said, "claude")["usable"], false);
     assert_eq!(report(&said, "demo")["usable"], true);
     assert_eq!(agents::version_of(&tree(&sandbox), &program).as_deref(), Some("0.1.2"));
@@ -77,12 +77,12 @@ fn what_is_wrong_with_an_agent_has_a_hint_and_a_code() {
         assert_eq!(said.code, code, "{flags}: {said:?}");
         assert!(said.stderr.contains(problem) && said.stderr.contains(hint), "{flags}: {said:?}");
     }
-    // Who says nothing of an agent gets all: one that the file names counts, others need not be there.
+    // Without a name, all agents are reported. An agent that the file names must be usable, the others need not be.
     let said = validate(&sandbox, &[], "--json");
     assert_eq!((said.code, &report(&said, "mine")["configured"]), (11, &Value::Bool(true)), "{said:?}");
     assert_eq!(report(&said, "gemini")["configured"], false);
     validate(&sandbox, &[], "--agent nobody").fails(10, "there is no agent 'nobody'", "config show");
-    // A key that Codex would not look at is none.
+    // A key that Codex does not look at does not count.
     install(&sandbox, "codex", CODEX);
     let said = validate(&sandbox, &[("OPENAI_API_KEY", "sk-1")], "--agent codex --json");
     assert_eq!((said.code, &report(&said, "codex")["usable"]), (13, &Value::Bool(false)), "{said:?}");
@@ -93,7 +93,7 @@ fn what_is_wrong_with_an_agent_has_a_hint_and_a_code() {
             && said.stderr.contains("codex login"),
         "{said:?}"
     );
-    // A sign of another way is enough.
+    // A sign of another login method is enough.
     sandbox.write("home/.codex/config.toml", "model_provider = \"ollama\"\n");
     let said = validate(&sandbox, &[], "--agent codex --json");
     let codex = report(&said, "codex");
@@ -119,10 +119,10 @@ fn a_program_is_asked_at_the_start_of_the_daemon_and_not_at_a_launch() {
     };
     drop(start("0.1.2"));
     assert_eq!(asked(&sandbox), 1);
-    // The same file is not asked again; another is unknown until it is.
+    // The same file is not asked again; another file is unknown until it is asked.
     let daemon = start("0.1.2");
     assert_eq!(asked(&sandbox), 1);
-    // A launch calls it with what it is asked, and with nothing else before.
+    // A launch calls the program with the arguments of the run, and makes no other call before.
     let run = daemon.create("t", "codex");
     let calls = || fs::read_to_string(sandbox.home().join("asked")).unwrap();
     until_true("the launch", || calls().contains("asked exec"));
@@ -146,7 +146,7 @@ fn a_program_that_was_replaced_is_unknown_until_it_is_asked() {
     validate(&sandbox, &[], "--agent codex");
     assert_eq!(agents::version_of(&tree(&sandbox), &program).as_deref(), Some("9.9.9"));
     assert_eq!(agents::version_of(&tree(&sandbox), Path::new("/proc/nonexistent")), None);
-    // It is only what was asked: one that cannot be read is asked for again.
+    // The file is only a cache: an unreadable one is built again.
     fs::write(sandbox.root().join("_daemon/agents.yaml"), "{").unwrap();
     assert_eq!(agents::version_of(&tree(&sandbox), &program), None);
     assert_eq!(validate(&sandbox, &[], "--agent codex").code, 0);

@@ -1,5 +1,5 @@
-//! Webhooks against a real listener that fails, hangs and redirects: every end of a run is told at least once, also one
-//! that no daemon has seen and over daemons that are killed, and no run waits for anybody.
+//! Webhooks against a real listener that fails, hangs and redirects. Every end of a run is posted at least once, also
+//! an end that no daemon has seen and across killed daemons, and no run waits for the listener.
 
 #![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
@@ -21,7 +21,7 @@ use crate::common::{
 const SECRET: &str = "a secret between the two";
 const ENVIRONMENT: [(&str, &str); 1] = [("CONDUCTOR_TEST_WEBHOOK_PAUSE_MS", "50")];
 
-/// What the other side does with the next request, and with all behind it.
+/// The reaction of the receiver to the next request, and to all later ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mood {
     Takes,
@@ -38,7 +38,7 @@ struct Told {
     mood: Mood,
 }
 
-/// The other side.
+/// The receiver of the webhooks.
 struct Receiver {
     port: u16,
     mood: Arc<Mutex<Mood>>,
@@ -133,7 +133,7 @@ fn waiting(sandbox: &Sandbox) -> usize {
     })
 }
 
-/// HMAC-SHA256 by another program than ours.
+/// HMAC-SHA256, computed by another program.
 fn openssl(key: &str, text: &str) -> Option<String> {
     let mut child = std::process::Command::new("openssl")
         .args(["dgst", "-sha256", "-hmac", key])
@@ -202,7 +202,7 @@ fn whoever_fails_hangs_or_redirects_is_told_later_and_holds_nobody_up() {
     let doctor = sandbox.run("doctor");
     assert!(doctor.stdout.contains("3 ends of runs wait to be posted"), "{doctor:?}");
 
-    // Killed in the middle of it all, it goes on where it was.
+    // Killed in the middle of all this, the daemon continues where it was.
     daemon.kill();
     receiver.set(Mood::Takes);
     let _daemon = Daemon::start_with(&sandbox, &ENVIRONMENT, &[]);

@@ -1,4 +1,4 @@
-//! (a) Appending messages: over HTTP, durable when it is answered, and from the command line.
+//! (a) Appending messages: over HTTP, durable when the answer arrives, and from the command line.
 
 use std::{
     path::Path,
@@ -56,7 +56,7 @@ pub fn measure(plan: &Plan, table: &mut Table) -> Result<()> {
     command_line(plan, table, &folder, &daemon)
 }
 
-/// `run-agent bus post`, a process for each message.
+/// Runs `run-agent bus post`, one process for each message.
 fn command_line(plan: &Plan, table: &mut Table, folder: &Path, daemon: &Daemon) -> Result<()> {
     let post = || -> Result<()> {
         let status = program(folder)

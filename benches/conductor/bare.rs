@@ -1,4 +1,4 @@
-//! What the machine itself can do: nothing of ours is faster.
+//! The limits of the machine itself: no figure of ours can be better.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -18,9 +18,9 @@ use crate::{
     times::{Times, now},
 };
 
-/// First argument of this program where it is the agent whose first instruction is waited for.
+/// First argument of this program when it acts as the agent whose first instruction is awaited.
 pub const FIRST_INSTRUCTION: &str = "first-instruction";
-/// Where that agent writes down when it began.
+/// The file in which that agent records its start.
 const FIRST: &str = "first";
 
 pub fn measure(plan: &Plan, table: &mut Table) -> Result<()> {
@@ -48,7 +48,7 @@ pub fn measure(plan: &Plan, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// The agent: writes down when it began, in a file that is whole when it is there.
+/// Acts as the agent: records its start in a file that appears complete.
 pub fn first_instruction(began: u64) -> Result<()> {
     let folder = std::env::var_os("JRUN_RUN_FOLDER").ok_or("no run folder")?;
     let (temp, path) = (Path::new(&folder).join("first.new"), Path::new(&folder).join(FIRST));
@@ -60,7 +60,7 @@ pub fn first_instruction(began: u64) -> Result<()> {
     Ok(())
 }
 
-/// When the agent of a run began; `None` before that.
+/// Returns the start of a run's agent; `None` before the start.
 pub fn began(run_folder: &Path) -> Option<u64> {
     fs::read_to_string(run_folder.join(FIRST)).ok()?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! A client that costs as little as it can: it shares the machine with the daemon that it measures.
+//! A client with minimal cost, because it shares the machine with the daemon that it measures.
 
 use std::{
     io::{Read, Write},
@@ -8,10 +8,10 @@ use std::{
 
 use crate::Result;
 
-/// Nobody waits longer for an answer.
+/// Maximum time to wait for an answer.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// One connection that stays open.
+/// One persistent connection.
 pub struct Client {
     stream: TcpStream,
     port: u16,
@@ -26,7 +26,7 @@ pub struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    /// The body of an answer that says yes.
+    /// Returns the body of a successful answer.
     pub fn json(&self) -> Result<serde_json::Value> {
         if !(200..300).contains(&self.status) {
             return Err(format!("{}: {}", self.status, String::from_utf8_lossy(self.body)).into());
@@ -51,7 +51,7 @@ impl Client {
         self.ask("POST", path, body)
     }
 
-    /// Sends a request and reads its answer, which tells its length.
+    /// Sends a request and reads its answer, which must state its length.
     fn ask(&mut self, method: &str, path: &str, body: &[u8]) -> Result<Answer<'_>> {
         self.request.clear();
         write!(self.request, "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n", self.port)?;

@@ -1,4 +1,4 @@
-//! A real daemon with a tree of its own, and what it costs.
+//! A real daemon with a tree of its own, and its costs.
 
 use std::{
     fs,
@@ -13,22 +13,22 @@ use crate::{Result, bare, client::Client, streams};
 
 /// The program that is measured.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_run-agent");
-/// How long anything may take before it is said to hang.
+/// Time after which anything counts as hanging.
 pub const PATIENCE: Duration = Duration::from_mins(2);
 
-/// A daemon; it is ended when it is dropped.
+/// A daemon, which is stopped when it is dropped.
 pub struct Daemon {
     child: Child,
     pub port: u16,
     pub root: PathBuf,
-    /// From its start to the first 200 on its health.
+    /// The time from its start to the first 200 on its health.
     pub ready_after: Duration,
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
         if let Ok(pid) = i32::try_from(self.child.id()) {
-            // In order, so that it leaves no run behind that it was about to commit.
+            // SIGTERM lets the daemon commit the ends of its runs first.
             let _ =
                 nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM);
         }
@@ -41,17 +41,18 @@ impl Drop for Daemon {
     }
 }
 
-/// Our program, to work in a folder that is in no repository: the original does not look at one, either.
+/// Returns our program, set up to work in a folder outside of any repository: the original does not look at one
+/// either.
 pub fn program(folder: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
-    // The folder above: one that equals the working folder is no ceiling.
+    // The ceiling is the folder above: git ignores a ceiling that equals the working folder.
     let ceiling = folder.parent().unwrap_or(folder);
     command.current_dir(folder).env("GIT_CEILING_DIRECTORIES", ceiling).env_remove("CONDUCTOR_CONFIG");
     command.stdin(Stdio::null());
     command
 }
 
-/// Writes the configuration that all daemons here have. `defaults` is a line of YAML.
+/// Writes the configuration of all daemons here. `defaults` is a line of YAML.
 pub fn configure(folder: &Path, defaults: &str) -> Result<PathBuf> {
     let me = serde_json::to_string(&std::env::current_exe()?)?;
     let file = folder.join("config.yaml");
@@ -108,38 +109,38 @@ impl Daemon {
         self.root.join(format!("p/{task}/runs/{run}"))
     }
 
-    /// Processor time since its start, user and system.
+    /// The processor time since the start, user and system.
     pub fn processor(&self) -> Result<Duration> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         let fields: Vec<&str> = stat.rsplit_once(')').ok_or("no stat")?.1.split_whitespace().collect();
-        // In ticks of 10 ms.
+        // Counted in ticks of 10 ms.
         let ticks = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
         Ok(Duration::from_millis(ticks * 10))
     }
 
-    /// Processor time since it had used `before`.
+    /// The processor time since it was `before`.
     pub fn processor_since(&self, before: Duration) -> Result<Duration> {
         Ok(self.processor()?.saturating_sub(before))
     }
 
-    /// Share of one core that it takes in this time, in percent.
+    /// The share of one core that the daemon uses during this time, in percent.
     pub fn busy(&self, time: Duration) -> Result<f64> {
         let before = self.processor()?;
         thread::sleep(time);
         Ok(self.processor_since(before)?.as_secs_f64() / time.as_secs_f64() * 100.0)
     }
 
-    /// Bytes that it has written to the disk since its start.
+    /// The bytes that the daemon has written to the disk since its start.
     pub fn written(&self) -> Result<u64> {
         proc_field(&format!("/proc/{}/io", self.child.id()), "write_bytes:")
     }
 
-    /// Memory now, in MB of 1,000,000 bytes.
+    /// The current memory, in MB of 1,000,000 bytes.
     pub fn memory(&self) -> Result<f64> {
         self.status("VmRSS:")
     }
 
-    /// The most memory that it had.
+    /// The peak memory.
     pub fn most_memory(&self) -> Result<f64> {
         self.status("VmHWM:")
     }
@@ -157,7 +158,7 @@ fn proc_field(file: &str, field: &str) -> Result<u64> {
     Ok(value.split_whitespace().next().ok_or("empty")?.parse()?)
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 pub fn until(what: &str, pause: Duration, mut so: impl FnMut() -> Result<bool>) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     while !so()? {

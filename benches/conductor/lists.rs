@@ -1,4 +1,4 @@
-//! (c) Lists and details, in a small tree and in a big one; and what a read writes.
+//! (c) Lists and details, in a small tree and in a big one, and the disk writes that a read causes.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::{
     tree,
 };
 
-/// A route, what the original takes in the big tree with one client and with eight, and whether it is a list.
+/// A route, the original's figures in the big tree with one client and with eight, and a flag for lists.
 type Route = (&'static str, &'static str, &'static str, &'static str, bool);
 
-/// `{t}` stands for a task of the middle, `{r}` for a run of it.
+/// `{t}` stands for a task in the middle, `{r}` for a run of it.
 const ROUTES: [Route; 15] = [
     ("projects", "/api/projects", "1,616/1,742 ms", "7,257 ms", true),
     ("tasks of a project, limit=100", "/api/projects/p/tasks?limit=100", "65/2,536 ms", "326 ms", true),
@@ -62,7 +62,7 @@ pub fn measure(plan: &Plan, table: &mut Table) -> Result<()> {
     running(plan, table)
 }
 
-/// Reads write nothing, however much runs.
+/// Reads write nothing, no matter how many runs are active.
 fn running(plan: &Plan, table: &mut Table) -> Result<()> {
     let folder = plan.fresh("running")?;
     let root = tree::make(&folder, tree::NONE)?;
@@ -77,7 +77,7 @@ fn running(plan: &Plan, table: &mut Table) -> Result<()> {
             Daemon::submit(&mut client, &task, "silent")?;
             started.push(task);
         }
-        // What their starts still write is theirs.
+        // Waits until the starts have written everything, so that their writes are not counted as the reads'.
         let mut last = daemon.written()?;
         until("nothing is written", Duration::from_millis(700), || {
             let before = std::mem::replace(&mut last, daemon.written()?);

@@ -1,4 +1,4 @@
-//! Several clients at a time, bounded in number and time.
+//! Several concurrent clients, limited in number and time.
 
 use std::time::{Duration, Instant};
 
@@ -8,25 +8,25 @@ use crate::{
     times::{Times, nanos, per_second},
 };
 
-/// Who asks, and how much.
+/// The clients and their requests.
 #[derive(Debug, Clone, Copy)]
 pub struct Load {
-    /// How many at a time.
+    /// Number of concurrent clients.
     pub clients: usize,
-    /// At most so many requests of each.
+    /// Maximum number of requests of each client.
     pub requests: usize,
-    /// At most so long.
+    /// Maximum time.
     pub limit: Duration,
 }
 
-/// What came of it.
+/// The result of a load.
 pub struct Loaded {
     pub times: Times,
     pub per_second: f64,
 }
 
 impl Load {
-    /// Lets every client do `ask` again and again; it is given its own number and that of its request.
+    /// Lets every client call `ask` repeatedly, with the client's number and that of the request.
     pub fn run(
         self,
         port: u16,
@@ -34,7 +34,7 @@ impl Load {
     ) -> Result<Loaded> {
         let ready = |_| -> Result<Client> {
             let mut client = Client::new(port)?;
-            // The first request of a connection is not like the others.
+            // The first request of a connection is slower than the others and is not counted.
             client.get("/api/v1/health")?;
             Ok(client)
         };
@@ -63,7 +63,7 @@ impl Load {
         Ok(Loaded { per_second: per_second(times.len(), began.elapsed()), times })
     }
 
-    /// The same question again and again.
+    /// Sends the same request repeatedly.
     pub fn get(self, port: u16, path: &str) -> Result<Loaded> {
         self.run(port, |client, _, _| match client.get(path)?.status {
             200 => Ok(()),

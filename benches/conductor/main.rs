@@ -1,8 +1,8 @@
-//! The daemon and the command line beside the original's figures, beside the aims, and beside the bare machine.
+//! Compares the daemon and the command line with the original's figures, the aims, and the bare machine.
 //!
-//! `scripts/bench [section…] [--quick]`: `bare append read lists streams start memory`, all of them without a name.
-//! Prints a table, and writes a line of JSON per row into `target/bench/figures.jsonl`. The rows are those of the
-//! original's own measurement, taken on a machine with 2 cores that client and server shared, as here.
+//! `scripts/bench [section…] [--quick]`: `bare append read lists streams start memory`, or all of them if none is
+//! named. Prints a table, and writes a line of JSON per row into `target/bench/figures.jsonl`. The rows are those of
+//! the original's own measurement, taken on a machine with 2 cores that client and server shared, as here.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -36,21 +36,21 @@ use times::now;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// How much is measured, and where.
+/// The extent and place of the measurement.
 struct Plan {
-    /// A tenth of everything, to see that it works.
+    /// Measures a tenth of everything, to check that the benchmark works.
     quick: bool,
     /// A folder of our own on the disk, removed at the end.
     folder: PathBuf,
 }
 
 impl Plan {
-    /// So many rounds of something, or few.
+    /// The number of rounds: the usual one, or a tenth with `quick`.
     fn rounds(&self, usual: usize) -> usize {
         if self.quick { (usual / 10).max(3) } else { usual }
     }
 
-    /// An empty folder below ours.
+    /// Creates an empty folder below ours.
     fn fresh(&self, name: &str) -> Result<PathBuf> {
         let folder = self.folder.join(name);
         fs::create_dir_all(&folder)?;
@@ -84,7 +84,7 @@ fn main() -> Result<()> {
         let names = SECTIONS.map(|(name, _)| name).join(", ");
         return Err(format!("there is no section {unknown:?}; there are {names}, and --quick").into());
     }
-    // Not in /tmp, which may be memory: a tree lies on a disk.
+    // Not in /tmp, which may be memory, because a real tree lies on a disk.
     let place = tempfile::Builder::new().prefix("bench-").tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let plan = Plan { quick, folder: place.path().to_owned() };
     let mut table = Table::new(quick);

@@ -16,7 +16,7 @@ use crate::{
     tree,
 };
 
-/// A bus, and what the original takes for the rows below, in their order.
+/// A bus, and the original's figures for the rows below, in their order.
 type Bus = (&'static str, usize, [&'static str; 7]);
 
 const BUSES: [Bus; 2] = [

@@ -1,4 +1,4 @@
-//! (e) Starting: from the POST to the agent's first instruction, runs a second, and `run-agent job`.
+//! (e) Starting: from the POST to the agent's first instruction, runs per second, and `run-agent job`.
 
 use std::{
     path::{Path, PathBuf},
@@ -17,11 +17,11 @@ use crate::{
 };
 
 const POSTERS: usize = 8;
-/// Jobs before those that count, to fill the caches.
+/// Jobs before the measured ones, which fill the caches.
 const WARM_UP: usize = 5;
 const TASKS: usize = 200;
 
-/// The tree, the planner's limits, and the original's figures: to the agent, to the answer, runs a second.
+/// The tree, the planner's limits, and the original's figures: to the agent, to the answer, runs per second.
 type Case = (tree::Size, &'static str, [&'static str; 3]);
 
 const NO_LIMIT: &str = "restart_delay: 1s";
@@ -62,7 +62,7 @@ pub fn measure(plan: &Plan, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// One task after another, each to the first instruction of its agent.
+/// Starts one task after another, each up to the first instruction of its agent.
 fn one_by_one(daemon: &Daemon, rounds: usize) -> Result<(Times, Times)> {
     let mut client = daemon.client()?;
     let (mut running, mut answered) = (Vec::new(), Vec::new());
@@ -74,7 +74,7 @@ fn one_by_one(daemon: &Daemon, rounds: usize) -> Result<(Times, Times)> {
         let folder = daemon.run_folder(&task, &run);
         until("the agent runs", Duration::from_millis(1), || Ok(bare::began(&folder).is_some()))?;
         running.push(bare::began(&folder).ok_or("it began")?.saturating_sub(before));
-        // The next one has the machine to itself.
+        // Waits for the end of the task, so that the next one has the machine to itself.
         let path = format!("/api/projects/p/tasks/{task}");
         until("the task has ended", Duration::from_millis(2), || {
             Ok(client.get(&path)?.json()?["status"] == "completed")
@@ -83,7 +83,7 @@ fn one_by_one(daemon: &Daemon, rounds: usize) -> Result<(Times, Times)> {
     Ok((Times::new(running), Times::new(answered)))
 }
 
-/// Many tasks from several posters, until the end of all is committed; runs a second.
+/// Starts many tasks from several clients, until all ends are committed. Returns the runs per second.
 fn many(daemon: &Daemon, tasks: usize) -> Result<f64> {
     let mut client = daemon.client()?;
     let mut completed = || -> Result<u64> {
@@ -107,7 +107,7 @@ fn many(daemon: &Daemon, tasks: usize) -> Result<f64> {
     Ok(per_second(posted, began.elapsed()))
 }
 
-/// `run-agent job`, without a daemon: in a plain folder, and in a repository, at which it has to look first.
+/// Runs `run-agent job` without a daemon: in a plain folder, and in a repository, of which it takes a snapshot first.
 fn job(plan: &Plan, table: &mut Table) -> Result<()> {
     let folder = plan.fresh("job")?;
     let config = configure(&folder, NO_LIMIT)?;
@@ -128,7 +128,7 @@ fn job(plan: &Plan, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// A repository with a commit, a changed file and a new one.
+/// Creates a repository with a commit, a changed file and a new one.
 fn repository(folder: &Path) -> Result<PathBuf> {
     for n in 0..1000 {
         let place = folder.join(format!("src/{}", n % 30));

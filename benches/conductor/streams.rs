@@ -1,4 +1,4 @@
-//! (d) Streams: from an append to the event at every subscriber, and the processor while nothing happens.
+//! (d) Streams: from an append to the event at every subscriber, and the processor time while nothing happens.
 
 use std::{
     fs::File,
@@ -17,15 +17,15 @@ use crate::{
     tree,
 };
 
-/// First argument of this program where it is an agent that prints lines with their times.
+/// First argument of this program when it acts as an agent that prints lines with their times.
 pub const SAY_LINES: &str = "say-lines";
-/// Lines or messages a second.
+/// Pause between two lines or messages.
 const PAUSE: Duration = Duration::from_millis(50);
 const LINES: usize = 100;
-/// Says to the agent that it may begin, and how many lines it is to print.
+/// The file that lets the agent begin, and that holds the number of lines to print.
 const GO: &str = "go";
 
-/// The agent: waits for its signal, then prints.
+/// Acts as the agent: waits for its signal, then prints.
 pub fn say_lines() -> Result<()> {
     let folder = std::env::var_os("JRUN_TASK_FOLDER").ok_or("no task folder")?;
     let folder = Path::new(&folder);
@@ -42,13 +42,13 @@ pub fn say_lines() -> Result<()> {
         out.flush()?;
         thread::sleep(PAUSE);
     }
-    // Until everybody has heard it: the end of a run ends its streams.
+    // Waits until every reader has received the lines, because the end of a run ends its streams.
     thread::sleep(Duration::from_secs(1));
     File::create(folder.join("DONE"))?;
     Ok(())
 }
 
-/// Name, path for a task and a run, and what the original does with 1, 50 and 200 readers.
+/// Name, path for a task and a run, and the original's figures with 1, 50 and 200 readers.
 type Stream = (&'static str, &'static str, [&'static str; 3]);
 
 const OF_RUNS: [Stream; 3] = [
@@ -69,7 +69,7 @@ const OF_RUNS: [Stream; 3] = [
     ),
 ];
 
-/// Messages that are there before, and what the original does.
+/// The number of earlier messages, and the original's figures.
 const BUSES: [(usize, [&str; 3]); 3] = [
     (20, ["2.7/6.4 ms", "38/284 ms", "173/1,009 ms"]),
     (2_000, ["40/69 ms", "1,477/4,417 ms, 93 %", ""]),
@@ -124,7 +124,7 @@ pub fn measure(plan: &Plan, table: &mut Table) -> Result<()> {
     idle(plan, table)
 }
 
-/// Waits for what is on its way, and makes a row of it. Whoever got less than everything makes it fail.
+/// Waits for the outstanding events and makes a row of them. Fails if a reader received less than everything.
 fn heard(
     readers: Subscribers,
     daemon: &Daemon,
@@ -143,7 +143,7 @@ fn heard(
     Ok(row.note(format!("all {expected} delivered, daemon at {busy:.0} %")))
 }
 
-/// A bus of 10,000 from its beginning, to many at a time.
+/// Reads a bus of 10,000 messages from its beginning, with many concurrent readers.
 fn backlog(table: &mut Table, daemon: &Daemon) -> Result<()> {
     const READERS: usize = 50;
     let path = "/api/projects/p/tasks/bus10000/messages";
@@ -158,7 +158,7 @@ fn backlog(table: &mut Table, daemon: &Daemon) -> Result<()> {
     Ok(())
 }
 
-/// What subscribers cost while nothing happens.
+/// Measures the cost of subscribers while nothing happens.
 fn idle(plan: &Plan, table: &mut Table) -> Result<()> {
     let time = Duration::from_secs(if plan.quick { 2 } else { 10 });
     for (size, rows) in [
@@ -206,7 +206,7 @@ fn idle(plan: &Plan, table: &mut Table) -> Result<()> {
             readers.map(Subscribers::close).transpose()?;
             let row = Row::new(format!("idle: {count} readers of {name}"), busy, Unit::Percent);
             let row = row.original(original).note(format!("{:.0} MB", daemon.memory()?));
-            // A tick of the clock that times are counted in.
+            // One tick of the clock that counts processor time.
             let least = 1.5 / figure(usize::try_from(time.as_secs())?);
             table.add(if aim { row.aim(Aim::Below(least)) } else { row });
         }

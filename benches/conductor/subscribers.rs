@@ -1,4 +1,4 @@
-//! Many readers of one stream, in one thread: what reached each of them, and when.
+//! Many readers of one stream, in one thread: the events that reached each reader, and their delay.
 
 use std::{
     io,
@@ -20,12 +20,12 @@ use crate::{
     times::{Times, now},
 };
 
-/// Stands before and behind the time in what is sent.
+/// The mark around the time in the sent text.
 const MARK: &str = "at=";
-/// A reader that has heard nothing new for so long has all that there was.
+/// A reader counts as up to date after this time without a new event.
 const CALM: Duration = Duration::from_millis(500);
 
-/// A text that says when it was written.
+/// Returns a text that contains the current time.
 pub fn stamp() -> String {
     format!("{MARK}{}=", now())
 }
@@ -46,7 +46,7 @@ struct Shared {
 }
 
 impl Subscribers {
-    /// Opens the stream so many times; returns when every reader has its answer and is up to date.
+    /// Opens the stream `count` times. Returns when every reader has its answer and is up to date.
     pub fn open(port: u16, path: &str, count: usize) -> Result<Self> {
         let shared = Arc::new(Shared::default());
         let (theirs, path) = (shared.clone(), path.to_owned());
@@ -71,7 +71,8 @@ impl Subscribers {
         self.shared.bytes.load(Ordering::Relaxed)
     }
 
-    /// Waits until everybody has had so many stamped events, at most for a while; what reached them, and how late.
+    /// Waits until every reader has received `events` stamped events, at most for `limit`. Returns their number and
+    /// delays.
     pub fn hear(self, events: usize, limit: Duration) -> Result<(usize, Times)> {
         let expected = events * self.count;
         let deadline = Instant::now() + limit;
@@ -82,7 +83,7 @@ impl Subscribers {
         Ok((times.len(), times))
     }
 
-    /// Hangs up.
+    /// Closes the connections.
     pub fn close(self) -> Result<Vec<u64>> {
         self.shared.enough.store(true, Ordering::Relaxed);
         Ok(self.thread.join().map_err(|_| "the subscribers panicked")??)
@@ -131,7 +132,7 @@ async fn one(port: u16, path: String, shared: Arc<Shared>) -> io::Result<Vec<u64
     Ok(late)
 }
 
-/// Finds the stamps in whole lines; so many bytes are done with.
+/// Finds the stamps in whole lines, and returns the number of processed bytes.
 fn stamps(text: &[u8], mut found: impl FnMut(u64)) -> usize {
     let Some(end) = text.iter().rposition(|b| *b == b'\n') else { return 0 };
     for line in text[..end].split(|b| *b == b'\n').filter(|l| l.starts_with(b"data:")) {

@@ -1,4 +1,4 @@
-//! The rows: ours, the original's, and the aim with whether it is met.
+//! The table: our figures, the original's, and the aims with a mark if they are met.
 
 use std::{fmt, fs, path::Path};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{Result, times::Times};
 
-/// What a figure is.
+/// The unit of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     Milliseconds,
@@ -29,14 +29,14 @@ impl Unit {
     }
 }
 
-/// What we want a figure to be.
+/// The aim for a figure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Aim {
-    /// The median, or the one figure, below this.
+    /// The median, or the single figure, is below this.
     Below(f64),
-    /// The 99th percentile below this.
+    /// The 99th percentile is below this.
     TailBelow(f64),
-    /// At least this.
+    /// The figure is at least this.
     AtLeast(f64),
 }
 
@@ -46,7 +46,7 @@ pub struct Row {
     section: &'static str,
     name: String,
     unit: Unit,
-    /// The median, or the one figure.
+    /// The median, or the single figure.
     value: f64,
     tail: Option<f64>,
     note: String,
@@ -55,28 +55,28 @@ pub struct Row {
 }
 
 impl Row {
-    /// A row with one figure.
+    /// Creates a row with one figure.
     pub fn new(name: impl Into<String>, value: f64, unit: Unit) -> Self {
         let (name, note) = (name.into(), String::new());
         Self { section: "", name, unit, value, tail: None, note, original: "", aim: None }
     }
 
-    /// A row of times: median and 99th percentile.
+    /// Creates a row of times: median and 99th percentile.
     pub fn times(name: impl Into<String>, times: &Times) -> Self {
         Self { tail: Some(times.percentile(99)), ..Self::new(name, times.percentile(50), Unit::Milliseconds) }
     }
 
-    /// What the original's measurement says.
+    /// Sets the figure of the original's measurement.
     pub fn original(self, original: &'static str) -> Self {
         Self { original, ..self }
     }
 
-    /// What we want.
+    /// Sets the aim.
     pub fn aim(self, aim: Aim) -> Self {
         Self { aim: Some(aim), ..self }
     }
 
-    /// More to say.
+    /// Sets a note.
     pub fn note(self, note: impl Into<String>) -> Self {
         Self { note: note.into(), ..self }
     }
@@ -112,7 +112,7 @@ impl fmt::Display for Aim {
     }
 }
 
-/// Three digits say enough.
+/// Formats a figure with three significant digits.
 fn short(value: f64) -> String {
     match value.abs() {
         v if v >= 100.0 => format!("{value:.0}"),
@@ -123,7 +123,7 @@ fn short(value: f64) -> String {
     }
 }
 
-/// All rows, each printed when it is known.
+/// All rows, each printed as soon as it is known.
 #[derive(Debug)]
 pub struct Table {
     rows: Vec<Row>,
@@ -159,7 +159,7 @@ impl Table {
         self.rows.push(row);
     }
 
-    /// Keeps the figures, and says which aims are not met.
+    /// Writes the figures to a file, and reports which aims are not met.
     pub fn finish(&self, folder: &Path) -> Result<()> {
         fs::create_dir_all(folder)?;
         let file = folder.join("figures.jsonl");

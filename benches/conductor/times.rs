@@ -1,4 +1,4 @@
-//! Times that were taken, and what they come to.
+//! Measured times and their statistics.
 
 use std::time::{Duration, Instant};
 
@@ -12,18 +12,18 @@ pub fn now() -> u64 {
     u64::try_from(at.0).unwrap_or(0) * 1_000_000_000 + u64::try_from(at.1).unwrap_or(0)
 }
 
-/// Times of one thing, in nanoseconds, sorted.
+/// Times of one operation, in nanoseconds, sorted.
 #[derive(Debug, Default, Clone)]
 pub struct Times(Vec<u64>);
 
 impl Times {
-    /// Of these nanoseconds.
+    /// Creates the times from unsorted nanoseconds.
     pub fn new(mut nanos: Vec<u64>) -> Self {
         nanos.sort_unstable();
         Self(nanos)
     }
 
-    /// How long something takes, some rounds after the caches are filled.
+    /// Measures an operation, after some rounds that fill the caches.
     pub fn of(rounds: usize, mut round: impl FnMut() -> Result<()>) -> Result<Self> {
         for _ in 0..rounds.div_ceil(10).min(5) {
             round()?;
@@ -35,29 +35,29 @@ impl Times {
         Ok(Self::new((0..rounds).map(timed).collect::<Result<_>>()?))
     }
 
-    /// How many.
+    /// The number of times.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// A percentile, in milliseconds.
+    /// Returns a percentile, in milliseconds.
     pub fn percentile(&self, percent: usize) -> f64 {
         let at = (self.0.len() * percent).div_ceil(100).saturating_sub(1);
         Duration::from_nanos(self.0.get(at).copied().unwrap_or(0)).as_secs_f64() * 1e3
     }
 }
 
-/// A duration in nanoseconds.
+/// Returns a duration in nanoseconds.
 pub fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A count as a figure.
+/// Converts a count to a figure.
 pub fn figure(count: usize) -> f64 {
     u32::try_from(count).map_or(f64::MAX, f64::from)
 }
 
-/// So many in this time, by the second.
+/// Returns the rate per second.
 pub fn per_second(count: usize, elapsed: Duration) -> f64 {
     figure(count) / elapsed.as_secs_f64().max(1e-9)
 }

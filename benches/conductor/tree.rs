@@ -1,5 +1,5 @@
-//! Trees with a past: one task is really run, and its files are written again for every task and run, each under its
-//! own ids and times.
+//! Builds trees with a history: one task is really run, and its files are copied for every task and run, each with
+//! its own ids and times.
 
 use std::{
     fs,
@@ -26,7 +26,7 @@ use crate::{
     daemon::{configure, program},
 };
 
-/// Tasks, and runs of each.
+/// The number of tasks, and of runs of each.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
     pub name: &'static str,
@@ -41,7 +41,7 @@ pub const BIG: Size = Size { name: "1,000 tasks x 20 runs", tasks: 1000, runs: 2
 /// The task that is really run.
 const TEMPLATE: &str = "template";
 
-/// Makes a root with the project `p`.
+/// Creates a root with the project `p`.
 pub fn make(folder: &Path, size: Size) -> Result<PathBuf> {
     fs::create_dir_all(folder)?;
     let root = folder.join("root");
@@ -90,7 +90,7 @@ pub fn fill_bus(root: &Path, task: &str, messages: usize) -> Result<()> {
     Ok(())
 }
 
-/// What one task and its run left.
+/// The files of one task and its run.
 struct Template {
     info: RunInfo,
     end: TaskEnd,
@@ -112,7 +112,7 @@ impl Template {
         })
     }
 
-    /// Writes a task whose first run began at `at`; returns when its last one ended.
+    /// Writes a task whose first run began at `at`. Returns the end of its last run.
     fn write(
         &self,
         tree: &Tree,
@@ -168,13 +168,13 @@ impl Template {
         Ok(())
     }
 
-    /// A text of the template, as it would be for another run.
+    /// Returns a text of the template with the ids of another run.
     fn moved(&self, text: &str, run: &RunRef) -> String {
         text.replace(self.info.run_id.as_str(), run.run.as_str()).replace(TEMPLATE, run.task.task.as_str())
     }
 }
 
-/// The files in a folder, without those in its folders.
+/// Returns the files of a folder, without those in its subfolders.
 fn files(folder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {

@@ -1,4 +1,4 @@
-//! Any bytes as a stream of claude.
+//! Fuzzes the reader of claude's streams.
 #![no_main]
 
 use run_agent::transcript::Dialect;

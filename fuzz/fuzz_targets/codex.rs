@@ -1,4 +1,4 @@
-//! Any bytes as a stream of codex.
+//! Fuzzes the reader of codex's streams.
 #![no_main]
 
 use run_agent::transcript::Dialect;

@@ -1,4 +1,4 @@
-//! Any bytes as a stream of gemini.
+//! Fuzzes the reader of gemini's streams.
 #![no_main]
 
 use run_agent::transcript::Dialect;

@@ -1,4 +1,4 @@
-//! Any bytes as a stream of native.
+//! Fuzzes the reader of native streams.
 #![no_main]
 
 use run_agent::transcript::Dialect;

@@ -1,4 +1,4 @@
-//! Any bytes as a stream of opencode.
+//! Fuzzes the reader of opencode's streams.
 #![no_main]
 
 use run_agent::transcript::Dialect;

@@ -1,7 +1,7 @@
-//! What must hold of any bytes at all, whoever reads them.
+//! The properties that every reader must have for arbitrary bytes.
 //!
-//! The seeds are the lines of `fixtures/agents` and of the buses in `fixtures/trees`, the answers in `fixtures/chat`, and
-//! a bundle that `scripts/fuzz` makes.
+//! The seeds are the lines of `fixtures/agents` and of the buses in `fixtures/trees`, the answers in `fixtures/chat`,
+//! and a bundle that `scripts/fuzz` makes.
 
 use std::{fs, sync::OnceLock};
 
@@ -18,8 +18,8 @@ use run_agent::{
     },
 };
 
-/// Reads the bytes as an agent's stream: no line is fatal, each gives the same events again, and they come back
-/// from disk as they went.
+/// Reads the bytes as an agent's stream. Checks that no line is fatal, that each line gives the same events again,
+/// and that the events survive a round trip to disk.
 ///
 /// # Panics
 ///
@@ -46,10 +46,11 @@ pub fn stream(dialect: Dialect, bytes: &[u8]) {
     let _ = account.failure.and_then(|f| f.not_before(said));
 }
 
-/// More messages than an input has.
+/// More messages than an input can contain.
 const ALL: usize = 1_000_000;
 
-/// A bus that is made once for the process, in a folder that its end leaves to the system's temporary files.
+/// Returns a bus that is created once for the process, in a folder that the system's cleaning of temporary files
+/// removes.
 fn shared_bus() -> &'static Bus {
     static BUS: OnceLock<Bus> = OnceLock::new();
     BUS.get_or_init(|| {
@@ -61,8 +62,8 @@ fn shared_bus() -> &'static Bus {
     })
 }
 
-/// Reads the bytes as a message bus: every message that a page has is found again by its id, and pages one
-/// message long tell what one long page does.
+/// Reads the bytes as a message bus. Checks that every message of a page is found again by its id, and that pages of
+/// one message give the same as one long page.
 ///
 /// # Panics
 ///
@@ -87,8 +88,8 @@ pub fn bus(bytes: &[u8]) {
     }
 }
 
-/// Reads the bytes as the body of a chat completion, whole and as a stream: its turn ends once, at its end, and an answer
-/// that is called complete has words.
+/// Reads the bytes as the body of a chat completion, whole and as a stream. Checks that its turn ends once, at its
+/// end, and that an answer which is called complete has words.
 ///
 /// # Panics
 ///
@@ -113,8 +114,8 @@ pub fn chat(bytes: &[u8]) {
     }
 }
 
-/// Opens the bytes as a bundle: gzip as they are, and a tar archive, packed, that they may be: nothing is written
-/// outside the folder that it is given, and nothing stays there.
+/// Opens the bytes as a bundle: gzip as they are, and a tar archive, packed, that they may be. Checks that nothing is
+/// written outside the given folder, and that nothing stays in it.
 ///
 /// # Panics
 ///

@@ -1,7 +1,7 @@
 //! The real agents in a sandbox: against a scripted model on loopback, in a network namespace that has nothing else.
 //!
-//! What they must not do is reach a real service: base URLs on 127.0.0.1, dummy keys, telemetry and updates
-//! off, and no route to anywhere where the machine allows it. `scripts/test` installs them.
+//! The agents must never reach a real service. They get base URLs on 127.0.0.1 and dummy keys, telemetry and updates
+//! are off, and there is no other route if the machine allows it. `scripts/test` installs them.
 
 use std::{
     ffi::OsString,
@@ -36,7 +36,7 @@ pub enum Real {
 }
 
 impl Real {
-    /// Its name in the configuration, and of its program.
+    /// The name in the configuration and of the program.
     pub fn name(self) -> &'static str {
         match self {
             Self::Claude => "claude",
@@ -46,7 +46,7 @@ impl Real {
         }
     }
 
-    /// The path of the model's address that it takes for its base URL.
+    /// The path of the model's address that the agent takes as its base URL.
     fn base(self) -> &'static str {
         match self {
             Self::Claude | Self::Gemini => "",
@@ -57,7 +57,7 @@ impl Real {
     fn model(self) -> &'static str {
         match self {
             Self::Claude => "claude-opus-5-5",
-            // Codex says nothing in addition about this one.
+            // A model for which Codex prints no additional message.
             Self::Codex => "gpt-5.5",
             Self::Gemini => "gemini-2.5-pro",
             Self::Opencode => "fake-model",
@@ -65,7 +65,7 @@ impl Real {
     }
 }
 
-/// Variables that keep the agents to themselves, and quick to give up.
+/// Variables that keep the agents off the network, and let them give up quickly.
 const QUIET: [(&str, &str); 12] = [
     ("ANTHROPIC_API_KEY", "dummy"),
     ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
@@ -88,13 +88,14 @@ pub struct Lab {
     pub agent: &'static str,
     path: OsString,
     mark: String,
-    // Dropped in this order: what was started first of all.
+    // Fields are dropped in this order, so the started processes end first.
     _cleanup: Cleanup,
     model: FakeModel,
 }
 
 impl Lab {
-    /// `None`, and the reason said, where the agent is not installed. `more` are lines of its settings.
+    /// Creates a lab; `None`, with the reason on stderr, if the agent is not installed. `more` are lines of its
+    /// settings.
     pub fn of(real: Real, more: &str) -> Option<Self> {
         let folders = installed().as_ref().map_err(|why| skipped(why)).ok()?;
         let sandbox = Sandbox::new();
@@ -113,7 +114,7 @@ impl Lab {
         Some(Self::with(sandbox, model, real.name(), &settings, std::env::join_paths(path).unwrap()))
     }
 
-    /// An agent that is an API, against the same model.
+    /// Creates a lab for an agent that calls a chat API, with the same model.
     pub fn of_api(api: &'static str, more: &str) -> Self {
         let sandbox = Sandbox::new();
         fs::create_dir(sandbox.path("tmp")).unwrap();
@@ -135,7 +136,7 @@ impl Lab {
         Self { sandbox, tree, agent, path, mark, _cleanup: cleanup, model }
     }
 
-    /// `run-agent ARGS` beside the model.
+    /// Returns `run-agent ARGS` in the network of the model.
     pub fn command(&self, args: &[&str]) -> Command {
         let plain = self.sandbox.command(args);
         let mut command = self.model.beside(plain.get_program());
@@ -146,7 +147,7 @@ impl Lab {
             .envs(QUIET)
             .env("HOME", self.sandbox.home())
             .env("CODEX_HOME", self.sandbox.home().join(".codex"))
-            // Not above $CODEX_HOME: Codex puts no helpers below a temporary folder.
+            // Not above $CODEX_HOME, because Codex puts no helpers below a temporary folder.
             .env("TMPDIR", self.sandbox.path("tmp"))
             .env("PATH", &self.path)
             .env("PERPLEXITY_API_KEY", "dummy-perplexity")
@@ -156,7 +157,7 @@ impl Lab {
         command
     }
 
-    /// `run-agent VERB` with a task of the agent, with JSON for an answer.
+    /// Returns `run-agent VERB` with a task of the agent and JSON output.
     pub fn verb(&self, verb: &str, task: &str, prompt: &str, flags: &[&str]) -> Command {
         let fixed = [verb, "--agent", self.agent, "--project", "p", "--task", task, "--prompt", prompt];
         let mut command = self.command(&[&fixed[..], &["--json"], flags].concat());
@@ -187,13 +188,13 @@ impl Lab {
         self.sandbox.root().join("p").join(task).join(file)
     }
 
-    /// What the model was asked, in order.
+    /// The requests to the model, in order.
     pub fn requests(&self) -> Vec<Value> {
         let text = fs::read_to_string(&self.model.log).unwrap_or_default();
         text.lines().filter_map(|l| serde_json::from_str(l).ok()).collect()
     }
 
-    /// The live processes that the tests started here, but for the model.
+    /// The live processes that the tests started here, except the model.
     pub fn processes(&self) -> Vec<Marked> {
         marked(&format!("TEST_MARK={}", self.mark))
     }
@@ -203,8 +204,8 @@ pub fn named(task: &str) -> TaskRef {
     TaskRef { project: "p".parse().unwrap(), task: task.parse().unwrap() }
 }
 
-/// What a user of Gemini has in its settings: nothing of how to log in where Gemini reads that from the file that
-/// Conductor writes, which it does only if root alone could have written the file.
+/// The settings of a Gemini user. They hold no login method if Gemini reads it from the file that Conductor writes,
+/// which it does only if root alone could have written that file.
 fn gemini_settings(sandbox: &Sandbox) -> String {
     let folder = sandbox.path("").canonicalize().unwrap();
     let of_root_alone = folder.ancestors().all(|folder| {
@@ -227,7 +228,7 @@ const CODEX: &str = "check_for_update_on_startup = false\nweb_search = \"disable
     [analytics]\nenabled = false\n[otel]\nexporter = \"none\"\n\
     [model_providers.conductor]\nrequest_max_retries = 0\nstream_max_retries = 0\n";
 
-/// The folders of the installed agents and of the node that runs them, or why there are none.
+/// Returns the folders of the installed agents and of their node, or the reason for their absence.
 fn installed() -> &'static Result<Vec<PathBuf>, String> {
     static INSTALLED: OnceLock<Result<Vec<PathBuf>, String>> = OnceLock::new();
     INSTALLED.get_or_init(|| {
@@ -262,14 +263,14 @@ struct FakeModel {
     apart: Apart,
 }
 
-/// How the model is kept apart from the network.
+/// The isolation of the model from the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Apart {
-    /// Loopback only, as root.
+    /// Loopback only, set up by root.
     Namespace,
-    /// Loopback only, as anybody.
+    /// Loopback only, set up by an unprivileged user.
     UserNamespace,
-    /// Not at all: the agents have addresses of 127.0.0.1 all the same.
+    /// No isolation; the agents still have addresses of 127.0.0.1 only.
     Not,
 }
 
@@ -323,7 +324,7 @@ impl FakeModel {
         Self { url: url.to_owned(), server, log, apart }
     }
 
-    /// A program where the model can be reached.
+    /// Returns a command for a program that can reach the model.
     fn beside(&self, program: &std::ffi::OsStr) -> Command {
         let pid = self.server.id();
         let mut command = Command::new("nsenter");

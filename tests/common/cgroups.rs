@@ -1,4 +1,4 @@
-//! Control groups that a test makes, where it may: version 1 and 2, see cgroups(7).
+//! Control groups of versions 1 and 2 that a test makes if it is allowed to, see cgroups(7).
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ pub struct Group {
 }
 
 impl Group {
-    /// A group with so much memory and no swap. `None`, said on stderr, where none may be made.
+    /// Creates a group with this much memory and no swap. `None`, with a message on stderr, if that is not allowed.
     pub fn of_memory(megabytes: u64) -> Option<Self> {
         let limit = (megabytes << 20).to_string();
         let v1 = || {
@@ -33,7 +33,8 @@ impl Group {
         said(v1().or_else(v2), "no control group with a limit of memory may be made here")
     }
 
-    /// A group of version 2 in which no further one may be made. `None`, said on stderr, where none may be made.
+    /// Creates a group of version 2 that allows no groups below it. `None`, with a message on stderr, if that is not
+    /// allowed.
     pub fn without_groups() -> Option<Self> {
         let group = unified().and_then(|above| Self::make(&above));
         let group = group.filter(|group| group.set("cgroup.max.descendants", "0"));
@@ -51,7 +52,7 @@ impl Group {
         fs::write(self.path.join(name), value).is_ok()
     }
 
-    /// Where a process writes 0 to get in.
+    /// The file to which a process writes 0 to enter the group.
     pub fn door(&self) -> PathBuf {
         self.path.join("cgroup.procs")
     }
@@ -63,7 +64,7 @@ impl Drop for Group {
     }
 }
 
-/// Removes a group, if it is there, as soon as what is ending in it has ended.
+/// Removes a group, if it exists, once the processes that are ending in it have ended.
 pub fn remove(path: &Path) {
     for _ in 0..100 {
         if !path.exists() || fs::remove_dir(path).is_ok() {

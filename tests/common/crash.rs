@@ -1,4 +1,4 @@
-//! A tree in which drivers and shims are killed, and what must hold in it after a restart, whoever died where.
+//! A tree in which drivers and shims are killed, and the properties that it must have after a restart.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +16,7 @@ use super::{
     processes::{Cleanup, is_alive, marked, signal, until, until_true},
 };
 
-/// What the agent does. It says that it started before anything else.
+/// The agent's behaviour. Before anything else it records its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Agent {
     /// One run that answers.
@@ -25,7 +25,7 @@ pub enum Agent {
     Fails,
     /// One run that is stopped.
     IsStopped,
-    /// One run that answers once it is told to.
+    /// One run that answers once it is allowed to.
     Waits,
     /// A loop of two runs.
     Loops,
@@ -43,7 +43,7 @@ impl Agent {
         format!("echo $JRUN_ID $$ >> \"$HOME\"/starts; {deed}")
     }
 
-    /// How its runs end.
+    /// The status of its ended runs.
     pub fn status(self) -> &'static str {
         match self {
             Self::Answers | Self::Waits | Self::Loops => "completed",
@@ -57,7 +57,7 @@ impl Agent {
     }
 }
 
-/// Before which of its operations on the disk a process is killed; 1 is the first.
+/// The operation on the disk before which each process is killed; 1 is the first.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Kill {
     pub driver: Option<u32>,
@@ -76,29 +76,29 @@ impl Kill {
     }
 }
 
-/// What may have been lost with who was killed.
+/// The information that may be lost with a killed process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lost {
     /// Nothing: every shim has lived.
     Nothing,
-    /// How the agent ended, or its start.
+    /// The end of the agent, or its start.
     End,
 }
 
-/// What a command line came to.
+/// The result of a command line.
 #[derive(Debug)]
 pub struct Ran {
     pub killed: bool,
 }
 
-/// A tree of its own, with no process of it left at the end.
+/// A tree of its own, of which no process is left at the end.
 pub struct Place {
     sandbox: Sandbox,
     mark: String,
     _cleanup: Cleanup,
 }
 
-/// Rules that a crash may leave broken until a repair, and no others.
+/// The only rules that may be broken after a crash, until a repair.
 const LEFT_BY_A_CRASH: [&str; 2] = ["unaccepted-run", "leftover"];
 
 impl Place {
@@ -163,7 +163,7 @@ impl Place {
         self.start(&args, kill)
     }
 
-    /// Lets another driver take over, which nobody kills.
+    /// Lets another driver take over, which is not killed.
     pub fn restart(&self, what: &str) {
         let ran = self.run(&["drive", "--all"], Kill::NOBODY);
         assert!(!ran.killed, "{what}: {ran:?}");
@@ -176,14 +176,14 @@ impl Place {
         Findings { all: of("findings"), failures: of("failures") }
     }
 
-    /// Repairs, and fails if that leaves more than notes.
+    /// Repairs the tree. Fails if more than notes are left.
     #[track_caller]
     pub fn repair(&self, what: &str) {
         let left = self.fsck("--repair");
         assert!(left.beyond_notes().is_empty() && left.failures.is_empty(), "{what}: {left:?}");
     }
 
-    /// Holds the tree to its invariants. A submission that was not accepted is made again.
+    /// Checks the invariants of the tree. A submission that was not accepted is repeated.
     #[track_caller]
     pub fn check(&self, agent: Agent, lost: Lost, what: &str) {
         let found = self.fsck("");
@@ -223,7 +223,7 @@ impl Place {
             assert!(started <= 1, "{what}: the agent of one run has started {started} times: {run:?}");
             assert!(told("RUN_START", id) <= 1, "{what}: {run:?}\n{bus}");
             assert_eq!(told("RUN_STOP", id) + told("RUN_CRASH", id), 1, "{what}: {run:?}\n{bus}");
-            // Without its shim a run is a success only if it ran, and a driver that was there saw how it ended.
+            // Without its shim a run is a success only if it ran, and if a live driver saw its end.
             assert!(status != "completed" || started == 1, "{what}: a success of nobody: {run:?}");
             if lost == Lost::Nothing {
                 let exit = folder.join("exit.json").exists();
@@ -253,7 +253,7 @@ impl Place {
             let tickets: Vec<_> = names.filter(|n| !n.to_string_lossy().starts_with('.')).collect();
             assert!(tickets.is_empty(), "{what}: {tickets:?}");
         }
-        // Who is ending gets a moment.
+        // A process that is ending gets a moment.
         until_true(&format!("the end of the last process: {what}"), || marked(&self.mark).is_empty());
         for run in self.runs() {
             let group = cgroups::unified().map(|own| own.join(format!("conductor-run-{}", run.id)));
@@ -261,7 +261,7 @@ impl Place {
         }
     }
 
-    /// How often the agent of each run has started.
+    /// The number of starts of each run's agent.
     pub fn starts(&self) -> BTreeMap<String, usize> {
         let mut starts = BTreeMap::new();
         for line in fs::read_to_string(self.sandbox.home().join("starts")).unwrap_or_default().lines() {
@@ -271,7 +271,7 @@ impl Place {
         starts
     }
 
-    /// The runs as they lie on the disk.
+    /// The runs, as they are on the disk.
     pub fn runs(&self) -> Vec<Run> {
         let runs = fs::read_dir(self.task().join("runs")).into_iter().flatten().flatten();
         runs.map(|entry| {
@@ -283,7 +283,7 @@ impl Place {
         .collect()
     }
 
-    /// The runs whose record is beyond `created`: only an accepted one gets there.
+    /// The runs whose record is beyond `created`: only an accepted run gets there.
     pub fn accepted(&self) -> Vec<Run> {
         self.runs().into_iter().filter(|run| !["none", "created"].contains(&run.status.as_str())).collect()
     }
@@ -298,7 +298,7 @@ impl Place {
         (pid("shim"), pid("agent"))
     }
 
-    /// Whether a shim was killed: one that ends by itself leaves exit.json, and no room that it has reserved.
+    /// Returns true if a shim was killed: one that ends by itself leaves exit.json, and no reserved room.
     pub fn a_shim_died(&self) -> bool {
         let runs = self.runs();
         let unfinished = |run: &Run| {
@@ -318,7 +318,7 @@ pub fn kill(pid: i32) {
     until_true("the end of a killed process", || !is_alive(pid));
 }
 
-/// A run as it lies on the disk.
+/// A run, as it is on the disk.
 #[derive(Debug)]
 pub struct Run {
     pub id: String,
@@ -326,7 +326,7 @@ pub struct Run {
     pub folder: PathBuf,
 }
 
-/// What `fsck` has to say.
+/// The findings of `fsck`.
 #[derive(Debug)]
 pub struct Findings {
     all: Vec<Value>,

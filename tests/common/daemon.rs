@@ -1,4 +1,4 @@
-//! A real daemon of a sandbox, and a client that shares no line of code with it.
+//! A real daemon of a sandbox, and a client that shares no code with the daemon.
 
 use std::{
     fmt::Write as _,
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::Sandbox;
 
-/// The longest that anything here is waited for.
+/// Maximum time to wait for anything here.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `run-agent serve --port 0`, ended with the test.
@@ -45,7 +45,7 @@ pub struct Events {
     pub status: u16,
     pub head: String,
     rest: String,
-    /// Bytes of `rest` that were told.
+    /// The bytes of `rest` that were already returned.
     taken: usize,
 }
 
@@ -54,11 +54,11 @@ impl Daemon {
         Self::start_with(sandbox, &[], flags)
     }
 
-    /// The same with variables.
+    /// Starts a daemon with additional variables.
     pub fn start_with(sandbox: &Sandbox, environment: &[(&str, &str)], flags: &[&str]) -> Self {
         let log = sandbox.write("daemon.log", std::fs::read(sandbox.path("daemon.log")).unwrap_or_default());
         let stderr = std::fs::OpenOptions::new().append(true).open(&log).expect("the log of the daemon");
-        // The next free one, unless the test needs one of its own.
+        // The next free port, unless the test needs a certain one.
         let port: &[&str] = if flags.contains(&"--port") { &[] } else { &["--port", "0"] };
         let mut child = sandbox
             .command(["serve"].iter().chain(port).chain(flags))
@@ -78,7 +78,7 @@ impl Daemon {
         daemon
     }
 
-    /// Sends these bytes and takes what comes until the daemon closes the connection.
+    /// Sends these bytes and reads until the daemon closes the connection.
     pub fn raw(&self, request: &str) -> Answer {
         self.raw_within(request, PATIENCE)
     }
@@ -114,7 +114,7 @@ impl Daemon {
         self.send("POST", path, "Content-Type: application/json\r\n", &body)
     }
 
-    /// Posts nothing, and waits for the answer as long as the daemon itself may.
+    /// Posts an empty body, and waits for the answer as long as the daemon itself may take.
     pub fn post_patiently(&self, path: &str) -> Answer {
         let port = self.port;
         let request = format!("POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
@@ -139,7 +139,7 @@ impl Daemon {
         self.get(&format!("/api/v1/tasks/{task}?project_id=p")).json()
     }
 
-    /// Waits until a task stands like this.
+    /// Waits until a task has this status.
     pub fn until_task(&self, task: &str, status: &str) -> Value {
         until(&format!("{task} is {status}"), || self.task(task)["status"] == status);
         self.task(task)
@@ -175,7 +175,7 @@ impl Daemon {
         self.child.wait().expect("its end");
     }
 
-    /// Waits for the daemon's own end; returns its exit code and how long it took.
+    /// Waits for the daemon's own end. Returns its exit code and the time that it took.
     pub fn ended(&mut self) -> (Option<i32>, Duration) {
         let began = Instant::now();
         let mut status = None;
@@ -206,7 +206,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("no JSON: {e}: {self:?}"))
     }
 
-    /// An error of this status whose text says this.
+    /// Checks that the answer is an error of this status with this text.
     #[track_caller]
     pub fn fails(&self, status: u16, text: &str) {
         assert_eq!(self.status, status, "{self:?}");
@@ -216,7 +216,7 @@ impl Answer {
 }
 
 impl Events {
-    /// The next event; `None`: the stream has ended.
+    /// Returns the next event; `None` if the stream has ended.
     pub fn next(&mut self) -> Option<Event> {
         loop {
             while let Some((block, _)) = self.rest[self.taken..].split_once("\n\n") {
@@ -235,7 +235,7 @@ impl Events {
         }
     }
 
-    /// Everything to the end.
+    /// Reads all events to the end.
     pub fn rest(mut self) -> Vec<Event> {
         std::iter::from_fn(|| self.next()).collect()
     }
@@ -253,7 +253,7 @@ impl Events {
     }
 }
 
-/// Polls until something holds.
+/// Polls until a condition holds.
 #[track_caller]
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
@@ -263,7 +263,7 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// A config.yaml with agents that do what their steps say.
+/// Writes a config.yaml with agents that perform these steps.
 pub fn agents(sandbox: &Sandbox, fake: &Path, agents: &[(&str, &[&str])], more: &str) {
     let mut text = String::from("agents:\n");
     for (name, steps) in agents {

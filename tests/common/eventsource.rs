@@ -1,5 +1,5 @@
-//! An `EventSource` as browsers have one: the parser of the HTML standard, byte by byte, over a connection that may be
-//! cut anywhere. What was not dispatched before a cut never happened.
+//! An `EventSource` as in browsers: the parser of the HTML standard, byte by byte, over a connection that may be cut
+//! anywhere. An event that was not dispatched before a cut is lost.
 
 use std::{
     io::{BufRead, BufReader, ErrorKind, Read, Write},
@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-/// An event as a page gets it.
+/// An event as a page receives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     pub id: String,
@@ -35,7 +35,7 @@ pub struct Parser {
 }
 
 impl Parser {
-    /// A parser of a new connection, behind an event.
+    /// Creates the parser of a new connection after the event with this id.
     pub fn behind(id: &str) -> Self {
         Self { id: id.to_owned(), ..Self::default() }
     }
@@ -77,7 +77,7 @@ impl Parser {
     }
 }
 
-/// A client that keeps coming back.
+/// A client that reconnects.
 #[derive(Debug, Default)]
 pub struct Client {
     /// The id of the last event.
@@ -85,20 +85,20 @@ pub struct Client {
     pub events: Vec<Message>,
 }
 
-/// How a connection went.
+/// The end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// We cut it, or nothing came for a while.
+    /// We cut it, or nothing arrived for a while.
     Cut,
-    /// The other side closed it behind a whole answer.
+    /// The server closed it after a whole answer.
     Closed,
-    /// There is nothing more to come: 204.
+    /// The stream is over: 204.
     Over,
 }
 
 impl Client {
-    /// Connects behind the last event, takes at most so many bytes of the stream, and breaks off; also where nothing
-    /// comes for a while, or where it goes on for three times as long.
+    /// Connects after the last event, reads at most `bytes` of the stream, and disconnects. Also disconnects if
+    /// nothing arrives for a while, or if the connection lasts three times as long.
     pub fn take(&mut self, port: u16, path: &str, bytes: usize, patience: Duration) -> Ended {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the daemon listens");
         stream.set_read_timeout(Some(super::daemon::PATIENCE)).expect("a time limit");

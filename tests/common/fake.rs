@@ -1,21 +1,21 @@
-//! Where the helper programs are, for every test that starts one.
+//! The paths of the helper programs, for every test that starts one.
 
 use std::{
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-/// The program built from `tests/helpers/<name>`, beside the test that asks.
+/// The program built from `tests/helpers/<name>`, next to the calling test.
 ///
-/// `cargo test` and `cargo nextest run` build it unless they are told to build
-/// one test only; a missing or outdated one is said, not run.
+/// `cargo test` and `cargo nextest run` build it unless they are told to build one test only. A missing or outdated
+/// program is reported and not run.
 pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test has a file");
     let target = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
     let program = target.join("examples").join(name);
     let built = modified(&program).unwrap_or_else(|| panic!("no {name}: cargo build --examples"));
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    // Cargo builds examples anew with the library, used or not.
+    // Cargo rebuilds examples with the library, whether or not they use it.
     for sources in [here.join("tests/helpers").join(name), here.join("src")] {
         refuse_newer(&sources, built);
     }

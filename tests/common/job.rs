@@ -1,4 +1,4 @@
-//! `run-agent job` under way, driven as a user would, and looked at meanwhile.
+//! A running `run-agent job`, driven as a user would, and observed meanwhile.
 
 use std::{
     fs,
@@ -57,7 +57,7 @@ impl Sandbox {
         let (task, mark) = (format!("t{n}"), format!("test-{}-{n}", std::process::id()));
         let fixed = ["job", "--project", "p", "--task", &task, "--json"];
         let mut command = self.command(fixed.iter().chain(flags).chain(&["--"]).chain(program));
-        // A file, not a pipe: a test that fails must not wait for what is left over.
+        // A file and not a pipe: a failing test must not wait for processes that still hold the pipe.
         let out = |name: String| {
             let file = fs::OpenOptions::new().create_new(true).write(true).open(self.work().join(name));
             Stdio::from(file.expect("a file"))
@@ -74,12 +74,12 @@ impl Sandbox {
 }
 
 impl Job {
-    /// Pid of the command line that drives the job.
+    /// The pid of the command line that drives the job.
     pub fn driver(&self) -> i32 {
         self.cli.id().cast_signed()
     }
 
-    /// Waits until the command line has ended; its exit code.
+    /// Waits until the command line has ended, and returns its exit code.
     pub fn wait(&mut self) -> i32 {
         until("the end of the job", || self.cli.try_wait().expect("our child")).code().unwrap_or(-1)
     }
@@ -94,7 +94,7 @@ impl Job {
         self.root.join("p").join(&self.task)
     }
 
-    /// The folder of the one run, as soon as it is there.
+    /// Returns the folder of the only run, as soon as it exists.
     #[track_caller]
     pub fn run_folder(&self) -> PathBuf {
         let runs = self.task_folder().join("runs");
@@ -123,7 +123,7 @@ impl Job {
         serde_json::from_str(&self.read("exit.json")).expect("a whole record")
     }
 
-    /// The record of the run, as soon as it is there.
+    /// Returns the record of the run, as soon as it exists.
     #[track_caller]
     pub fn info(&self) -> RunInfo {
         let root = Root::open(&self.run_folder(), Durability::Never).expect("the run's folder");
@@ -131,7 +131,7 @@ impl Job {
         until("run-info.yaml", || record::read(&root, &name).expect("a whole record"))
     }
 
-    /// Waits until the record says that the run is under way.
+    /// Waits until the record has the status `running`.
     #[track_caller]
     pub fn runs(&self) {
         until("the run", || (self.info().status == RunStatus::Running).then_some(()));
@@ -153,7 +153,7 @@ impl Drop for Job {
         let _ = self.cli.kill();
         let _ = self.cli.wait();
         drop(self.cleanup.take());
-        // A shim that was killed leaves its group to the next driver, which a test may not have.
+        // A killed shim leaves its control group to the next driver, which a test may not have.
         for project in entries(&self.root) {
             for task in entries(&project) {
                 for run in
@@ -170,7 +170,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     fs::read_dir(folder).map_or_else(|_| Vec::new(), |all| all.flatten().map(|e| e.path()).collect())
 }
 
-/// The claim in a run's folder, as soon as it is there.
+/// Returns the claim in a run's folder, as soon as it exists.
 #[track_caller]
 pub fn claim(run_folder: &Path) -> Claim {
     let bytes = until("claim.json", || fs::read(run_folder.join("claim.json")).ok());

@@ -1,5 +1,5 @@
-//! A place of its own for a test that runs `run-agent` as a user would: its own home, root and working
-//! folder, and nothing of the environment that the tests were started in.
+//! A sandbox for a test that runs `run-agent` as a user would: its own home, root and working folder, and none of the
+//! environment in which the tests were started.
 
 pub mod agents;
 pub mod fake;
@@ -26,12 +26,12 @@ use std::{
 
 use tempfile::TempDir;
 
-/// Folders for one test, removed with it.
+/// The folders of one test, removed with it.
 pub struct Sandbox {
     folder: TempDir,
 }
 
-/// A folder below target/, with a space in its name, as users have them.
+/// Creates a folder below target/, with a space in its name, as users have them.
 pub fn folder() -> TempDir {
     tempfile::Builder::new()
         .prefix("a test ")
@@ -39,7 +39,7 @@ pub fn folder() -> TempDir {
         .expect("a folder for the test")
 }
 
-/// The words of a line as a shell would read it that knows blanks and single quotes only.
+/// Splits a line into words as a shell would that knows only blanks and single quotes.
 pub fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     for (n, part) in line.split('\'').enumerate() {
@@ -58,7 +58,7 @@ pub fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// What a command line came to.
+/// The result of a command line.
 #[derive(Debug)]
 pub struct Outcome {
     pub code: i32,
@@ -116,7 +116,7 @@ impl Sandbox {
             .current_dir(self.work())
             .env_clear()
             .env("HOME", self.home())
-            // The tests lie in a repository of their own: ours.
+            // The sandbox lies in the repository of this project, which git must not find.
             .env("GIT_CEILING_DIRECTORIES", self.folder.path())
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .stdin(Stdio::null());
@@ -128,19 +128,20 @@ impl Sandbox {
         outcome(&mut self.command(words(line)))
     }
 
-    /// The same with variables.
+    /// Runs a command line with additional variables.
     pub fn run_with(&self, variables: &[(&str, &str)], line: &str) -> Outcome {
         outcome(self.command(words(line)).envs(variables.iter().copied()))
     }
 }
 
-/// Says that a test needs what this machine does not give.
+/// Reports that a test needs a feature which this machine lacks.
 #[expect(clippy::print_stderr, reason = "who runs the tests is to know")]
 pub fn skipped(reason: &str) {
     eprintln!("skipped: {reason}");
 }
 
-/// The command, leading the session of a terminal of its own, whose output comes to our stdout; `None` without script(1).
+/// Wraps the command so that it leads the session of its own terminal, whose output goes to our stdout. `None`
+/// without script(1).
 pub fn in_terminal(command: &Command) -> Option<Command> {
     Command::new("script").arg("--version").output().ok()?;
     let quoted = |word: &OsStr| format!("'{}'", word.to_str().unwrap().replace('\'', r"'\''"));
@@ -164,14 +165,14 @@ pub fn outcome(command: &mut Command) -> Outcome {
 }
 
 impl Outcome {
-    /// Stdout of a command line that succeeds and says nothing else.
+    /// Returns the stdout of a command line that succeeds and prints nothing to stderr.
     #[track_caller]
     pub fn succeeds(self) -> String {
         assert_eq!((self.code, self.stderr.as_str()), (0, ""), "{self:?}");
         self.stdout
     }
 
-    /// One error, one hint, the exit code, and nothing on stdout.
+    /// Checks for one error, one hint, the exit code, and nothing on stdout.
     #[track_caller]
     pub fn fails(&self, code: i32, error: &str, hint: &str) {
         assert_eq!((self.code, self.stdout.as_str()), (code, ""), "{self:?}");

@@ -1,4 +1,4 @@
-//! Looking at processes from a test: found by a mark in their environment, ended by pid.
+//! Processes as seen from a test: found by a mark in their environment, ended by pid.
 
 use std::{
     fs,
@@ -11,16 +11,16 @@ use nix::{
     unistd::Pid,
 };
 
-/// How long a test waits for what must come.
+/// Maximum time that a test waits for an event.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Asks again and again until there is an answer; fails after a while.
+/// Polls until there is an answer; fails after a while.
 #[track_caller]
 pub fn until<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
     until_within(PATIENCE, what, ask)
 }
 
-/// The same, for as long as it may take.
+/// Polls with a given patience.
 #[track_caller]
 pub fn until_within<T>(patience: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + patience;
@@ -33,7 +33,7 @@ pub fn until_within<T>(patience: Duration, what: &str, mut ask: impl FnMut() -> 
     }
 }
 
-/// The same for a condition.
+/// Polls for a condition.
 #[track_caller]
 pub fn until_true(what: &str, mut ask: impl FnMut() -> bool) {
     until(what, || ask().then_some(()));
@@ -65,19 +65,19 @@ fn command_line(pid: i32) -> String {
     String::from_utf8_lossy(&bytes).replace('\0', " ")
 }
 
-/// Whether a process is there and has not ended.
+/// Returns true if a process exists and has not ended.
 pub fn is_alive(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
     state.is_some_and(|state| state != 'Z' && state != 'X')
 }
 
-/// Sends a signal to a process of the test; one that has ended is none the worse for it.
+/// Sends a signal to a process of the test. The process may already have ended.
 pub fn signal(pid: i32, signal: Signal) {
     let _ = kill(Pid::from_raw(pid), signal);
 }
 
-/// A number of `/proc/<pid>/status`, in the unit that stands there.
+/// Returns a number from `/proc/<pid>/status`, in the unit used there.
 pub fn status(pid: i32, name: &str) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).expect("a live process");
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -85,7 +85,7 @@ pub fn status(pid: i32, name: &str) -> u64 {
     number.unwrap_or_else(|| panic!("{name} in {text}"))
 }
 
-/// Ends whatever carries a mark when the test does, however that may be.
+/// Kills all processes with a mark when the test ends, even if it fails.
 #[derive(Debug)]
 pub struct Cleanup {
     mark: String,
@@ -97,14 +97,14 @@ impl Cleanup {
         Self { mark: mark.to_owned(), group: None }
     }
 
-    /// The same for a control group that a shim which was killed cannot remove.
+    /// Also removes a control group, which a killed shim cannot do.
     pub fn with_group(mut self, group: Option<PathBuf>) -> Self {
         self.group = group;
         self
     }
 
     fn end_processes(&self) {
-        // Several times: what is being started now is not in the first list.
+        // Several rounds, because a process that is just being started is not in the first list.
         for _ in 0..20 {
             let left = marked(&self.mark);
             if left.is_empty() {

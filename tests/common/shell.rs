@@ -1,4 +1,4 @@
-//! The calls of run-agent that stand in a line of shell, as texts for users have them.
+//! Finds the calls of run-agent in a line of shell, as texts for users contain them.
 
 /// The calls of run-agent in a line of shell.
 pub fn calls(line: &str) -> Vec<Vec<String>> {
@@ -11,7 +11,7 @@ pub fn calls(line: &str) -> Vec<Vec<String>> {
     plain.chain(inner.flat_map(calls)).collect()
 }
 
-/// The words of a line of shell, quotes taken off.
+/// Splits a line of shell into words, without the quotes.
 fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
     for c in line.chars() {

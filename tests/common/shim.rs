@@ -1,4 +1,4 @@
-//! One run's folder with a shim and no driver: what the shim alone answers for.
+//! The folder of one run with a shim and no driver, to test the shim alone.
 
 use std::{
     collections::BTreeMap,
@@ -27,7 +27,7 @@ use super::{
     processes::{Cleanup, Marked, marked, until},
 };
 
-/// A run that nobody drives.
+/// A run without a driver.
 pub struct Bench {
     // Dropped before the folder.
     _cleanup: Cleanup,
@@ -53,7 +53,7 @@ impl Bench {
         Self { _folder: Some(folder), ..Self::below(root, argv) }
     }
 
-    /// The same below a folder that is there already.
+    /// Creates a bench below an existing folder.
     pub fn below(root: PathBuf, argv: &[&str]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let run = format!("test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -78,7 +78,7 @@ impl Bench {
         Self { _cleanup: Cleanup::of(&mark).with_group(group), _folder: None, program, spec, env, mark }
     }
 
-    /// Has the shim started by a shell that does something before.
+    /// Has the shim started by a shell that runs some commands first.
     pub fn started_after(mut self, shell: &str) -> Self {
         let program = self.note("starter");
         let text = format!("#!/bin/sh\n{shell} '{}' \"$@\"\n", self.program.display());
@@ -93,19 +93,19 @@ impl Bench {
         self.started_after(&format!("echo 0 > {}; exec", group.door().display()))
     }
 
-    /// Starts a shim and takes its word.
+    /// Starts a shim and returns its report.
     pub fn start(&self) -> ShimReport {
         let local = Local { program: self.program.clone() };
         local.start(&self.spec, self.env.clone(), || {}).expect("the shim can be started")
     }
 
-    /// Starts a shim that gets the run.
+    /// Starts a shim that claims the run.
     #[track_caller]
     pub fn launch(&self) {
         assert_eq!(self.start(), ShimReport::Claimed);
     }
 
-    /// Starts a shim that gets the run, and waits for the end.
+    /// Starts a shim that claims the run, and waits for the end.
     #[track_caller]
     pub fn run(&self) -> ExitRecord {
         self.launch();
@@ -117,12 +117,12 @@ impl Bench {
         self.spec.root.join(self.spec.run_dir.as_path()).join(name)
     }
 
-    /// A file of the test, outside of the run's folder; as an argument of a step, too.
+    /// A file of the test outside of the run's folder; its path also serves as an argument of a step.
     pub fn note(&self, name: &str) -> String {
         self.spec.root.join(name).to_str().expect("a path of text").to_owned()
     }
 
-    /// What the agent has printed.
+    /// The agent's stdout so far.
     pub fn stdout(&self) -> String {
         fs::read_to_string(self.file("agent-stdout.txt")).expect("text on stdout")
     }
@@ -169,7 +169,8 @@ impl Bench {
         marked(&self.mark)
     }
 
-    /// Nothing is left: no process but a shim that is about to end, no control group, no temporary file.
+    /// Checks that nothing is left: no process except a shim that is about to end, no control group, no temporary
+    /// file.
     #[track_caller]
     pub fn is_clean(&self) {
         until("the end of the shim", || {

@@ -1,10 +1,10 @@
-//! What a program asks of the kernel, by strace(1), where there is one that may trace.
+//! The system calls of a program, seen by strace(1) if it is installed and may trace.
 
 use std::{fs, path::PathBuf, process::Command, time::Duration};
 
 use super::{Sandbox, daemon::Daemon, outcome, skipped};
 
-/// A program that was traced with all that it started.
+/// A program that was traced with all processes that it started.
 pub struct Traced {
     log: PathBuf,
 }
@@ -15,16 +15,16 @@ pub struct TracedDaemon {
     log: PathBuf,
 }
 
-/// One call, in the order in which they ended or began to wait.
+/// One call, in the order in which the calls ended or began to wait.
 #[derive(Debug, Clone)]
 pub struct Call {
     pub name: String,
-    /// The whole line; descriptors stand with their paths.
+    /// The whole line; descriptors appear with their paths.
     pub text: String,
 }
 
 impl Traced {
-    /// Runs a command line to its end; `None`, said on stderr, where nothing can be traced.
+    /// Runs a command line to its end; `None`, with a message on stderr, if tracing is impossible.
     pub fn run(sandbox: &Sandbox, calls: &str, args: &[&str]) -> Option<Self> {
         let log = sandbox.path("strace.log");
         let plain = sandbox.command(args);
@@ -36,12 +36,12 @@ impl Traced {
         Some(Self { log })
     }
 
-    /// Starts a daemon and then traces it; `None`, said on stderr, where nothing can be traced.
+    /// Starts a daemon and then traces it; `None`, with a message on stderr, if tracing is impossible.
     pub fn daemon(sandbox: &Sandbox, calls: &str) -> Option<TracedDaemon> {
         let log = sandbox.path("strace.log");
         let mut command = strace(&log, calls)?;
         let daemon = Daemon::start(sandbox, &[]);
-        // It ends with the daemon.
+        // The tracer ends with the daemon.
         let mut tracer =
             command.arg("-p").arg(daemon.pid().to_string()).spawn().expect("strace can be started");
         let attached = || {
@@ -50,7 +50,7 @@ impl Traced {
         };
         for _ in 0..500 {
             if attached() {
-                // The other threads follow the first one.
+                // strace attaches to the other threads after the first one.
                 std::thread::sleep(Duration::from_millis(200));
                 std::thread::spawn(move || tracer.wait());
                 return Some(TracedDaemon { daemon, log });
@@ -66,14 +66,14 @@ impl Traced {
         None
     }
 
-    /// What was asked.
+    /// The traced calls.
     pub fn calls(&self) -> Vec<Call> {
         read(&self.log)
     }
 }
 
 impl TracedDaemon {
-    /// What was asked so far.
+    /// The calls traced so far.
     pub fn calls(&self) -> Vec<Call> {
         read(&self.log)
     }
@@ -94,7 +94,7 @@ fn strace(log: &std::path::Path, calls: &str) -> Option<Command> {
 fn read(log: &std::path::Path) -> Vec<Call> {
     let text = String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).into_owned();
     let calls = text.lines().filter_map(|line| {
-        // `pid name(arguments) = result`, or the two halves of it.
+        // `pid name(arguments) = result`, or one of its two halves.
         let (_, call) = line.split_once(' ')?;
         let call = call.trim_start().trim_start_matches("<... ");
         let end = call.find(['(', ' '])?;

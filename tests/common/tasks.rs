@@ -19,15 +19,15 @@ use serde_json::Value;
 
 use crate::common::{Outcome, Sandbox, outcome};
 
-/// The longest that a test waits for anything.
+/// Maximum time that a test waits for anything.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// An agent that works until the file `go` is in its working folder; it never stays for ever.
+/// An agent that works until the file `go` is in its working folder, but for a limited time.
 pub const UNTIL_GO: &str = "i=0; while [ ! -e go ] && [ $i -lt 600 ]; do sleep 0.05; i=$((i+1)); done";
-/// An agent that says that it is finished.
+/// An agent that declares its task done.
 pub const DONE: &str = "touch \"$JRUN_TASK_FOLDER\"/DONE";
 
-/// One test's tasks, all in the project `p`.
+/// The tasks of one test, all in the project `p`.
 pub struct Bench {
     pub sandbox: Sandbox,
     pub tree: Tree,
@@ -40,7 +40,7 @@ impl Bench {
         Self { sandbox, tree }
     }
 
-    /// `run-agent VERB --project p --task NAME FLAGS -- sh -c SCRIPT`, with JSON for an answer.
+    /// Returns `run-agent VERB --project p --task NAME FLAGS -- sh -c SCRIPT`, with JSON output.
     pub fn command(&self, verb: &str, name: &str, flags: &str, script: &str) -> Command {
         let mut args = vec![verb, "--project", "p", "--task", name, "--prompt", "do it", "--json"];
         args.extend(flags.split_whitespace());
@@ -70,10 +70,10 @@ impl Bench {
         self.sandbox.run(line)
     }
 
-    /// What `why` says of a task.
+    /// The reason that `why` gives for a task.
     pub fn why(&self, name: &str) -> String {
         let mut reason = String::new();
-        // A ticket may move on between the answer and our look at the files that it names.
+        // A ticket may move between the answer and our check of the files that it names.
         until("the files of the answer are there", || {
             let said = self.run(&format!("why p/{name} --json")).succeeds();
             let said: Value = serde_json::from_str(&said).unwrap();
@@ -113,7 +113,7 @@ impl Bench {
         self.sandbox.root().join("p").join(task).join(marker)
     }
 
-    /// How many messages of a kind the bus of a task, or of the project, has.
+    /// The number of messages of a type on the bus of a task, or of the project.
     pub fn posts(&self, task: Option<&str>, kind: &str) -> usize {
         self.bodies(task, kind).len()
     }
@@ -129,7 +129,7 @@ impl Bench {
         messages.filter(|m| m["type"] == kind).map(|m| m["body"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Every run has one start and one end on the bus, and a committed record.
+    /// Checks that every run has one start and one end on the bus, and a committed record.
     #[track_caller]
     pub fn nothing_is_missing_or_doubled(&self, task: &str) {
         let runs = self.runs(task);
@@ -160,12 +160,12 @@ impl Bench {
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        // What a failed test leaves running ends at once, not when it is tired of waiting.
+        // Processes that a failed test leaves running end at once, and not only after their own limit.
         self.touch("go");
     }
 }
 
-/// Looks again and again, until it is so.
+/// Polls until a condition holds.
 #[track_caller]
 pub fn until(what: &str, mut is: impl FnMut() -> bool) {
     let began = Instant::now();
@@ -175,7 +175,7 @@ pub fn until(what: &str, mut is: impl FnMut() -> bool) {
     }
 }
 
-/// What a loop came to.
+/// The result of a loop.
 #[derive(Debug)]
 pub struct Answer {
     pub outcome: Outcome,
@@ -192,13 +192,13 @@ impl Answer {
         self.json[key].as_str().unwrap_or_else(|| panic!("no {key}: {self:?}"))
     }
 
-    /// Exit code, status of the task, and why.
+    /// Exit code, status of the task, and the reason.
     pub fn ended(&self) -> (i32, &str, &str) {
         (self.outcome.code, self.text("task_status"), self.text("reason"))
     }
 }
 
-/// A command line that works; it ends with the test.
+/// A running command line, which ends with the test.
 pub struct Driver {
     child: Option<Child>,
 }
@@ -220,7 +220,7 @@ impl Driver {
         Answer::of(Outcome { code: status.code().unwrap_or(-1), stdout: text(stdout), stderr: text(stderr) })
     }
 
-    /// Ends it as nobody can prepare for.
+    /// Kills the process with SIGKILL, which it cannot handle.
     pub fn kill(self) {
         self.signal(Signal::SIGKILL);
         let outcome = self.wait().outcome;

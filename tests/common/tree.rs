@@ -1,8 +1,8 @@
-//! A tree from outside: what lies there, byte counts and times, and what the daemon does for it.
+//! A tree seen from outside: its files, byte counts and times, and the daemon's work for it.
 
 use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt, path::Path};
 
-/// What tells whether a file was touched: inode, length, and the times of its bytes and of its entry.
+/// The values that change if a file is touched: inode, length, and the times of its content and of its entry.
 pub type Touched = (u64, u64, (i64, i64), (i64, i64));
 
 /// Everything below a folder, folders included.
@@ -24,14 +24,14 @@ fn look(path: &Path, all: &mut BTreeMap<String, Touched>) {
     }
 }
 
-/// Processor time of a process so far, in ticks of 10 ms.
+/// The processor time of a process so far, in ticks of 10 ms.
 pub fn cpu_ticks(pid: i32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a live process");
     let (_, rest) = stat.rsplit_once(") ").expect("its fields");
     rest.split(' ').skip(11).take(2).map(|n| n.parse::<u64>().expect("a number")).sum()
 }
 
-/// What a process has read and written so far: calls and bytes, sockets by recv(2) and send(2) left out.
+/// The reads and writes of a process so far: calls and bytes, without sockets by recv(2) and send(2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Read {
     pub calls: u64,
@@ -48,7 +48,7 @@ pub fn has_read(pid: i32) -> Read {
     Read { calls: of("syscr"), bytes: of("rchar") }
 }
 
-/// How many folders a process watches with inotify.
+/// The number of folders that a process watches with inotify.
 pub fn watches(pid: i32) -> usize {
     let fds = fs::read_dir(format!("/proc/{pid}/fdinfo")).expect("a live process").flatten();
     let texts = fds.filter_map(|fd| fs::read_to_string(fd.path()).ok());

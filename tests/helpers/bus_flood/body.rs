@@ -1,9 +1,9 @@
-//! Bodies that can be told from any other, by who wrote them and as which of his.
+//! Message bodies that identify their writer and their number.
 
-/// The largest body.
+/// Maximum length of a body.
 pub const MAX: usize = 1 << 20;
 
-/// The body of a writer's message number `seq` of `count`: from 1 byte, mostly short, to one of 1 MiB.
+/// Returns the body of a writer's message number `seq` of `count`: mostly short, from 1 byte to one of 1 MiB.
 pub fn of(writer: u64, seq: u64, count: u64) -> String {
     const CHARS: [char; 16] =
         ['a', 'Z', '0', ' ', '-', '\n', '\r', '\0', '"', '\\', '{', '}', 'é', '\u{85}', '\u{2028}', '🦀'];
@@ -23,7 +23,7 @@ pub fn of(writer: u64, seq: u64, count: u64) -> String {
     body
 }
 
-/// Splitmix64: the same numbers in the process that writes and in the one that checks.
+/// Splitmix64 gives the same numbers in the process that writes and in the one that checks.
 struct Random(u64);
 
 impl Random {

@@ -1,10 +1,10 @@
 //! Posts to a bus, for the tests of many processes at one file and of a full disk.
 //!
-//! `bus_flood <root> <project> <task> <writer> <count>` posts `count` messages
-//! with `meta` `writer` and `seq` and the body that [`body::of`] makes of them.
+//! `bus_flood <root> <project> <task> <writer> <count>` posts `count` messages with `meta` `writer` and `seq` and the
+//! body that [`body::of`] makes of them.
 //!
-//! `bus_flood <root> <project> <task> full <bytes>` posts until the file may not
-//! grow beyond `bytes`; prints the ids, then the kind of the error.
+//! `bus_flood <root> <project> <task> full <bytes>` posts until the file may not grow beyond `bytes`. It prints the
+//! ids, then the kind of the error.
 
 mod body;
 
@@ -51,7 +51,7 @@ fn flood(bus: &Bus, writer: u64, count: u64) -> Result<(), String> {
 }
 
 fn fill(bus: &Bus, bytes: u64) -> Result<(), String> {
-    // Without its signal, the limit shows as a short write first and then as an error.
+    // With the signal blocked, the limit shows as a short write first and then as an error.
     let mut signal = SigSet::empty();
     signal.add(Signal::SIGXFSZ);
     signal.thread_block().map_err(|e| e.to_string())?;

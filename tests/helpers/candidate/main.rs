@@ -1,7 +1,7 @@
-//! A new version of `run-agent` that is none: it does what stands in the file that `$CANDIDATE_PLAN` names.
+//! A fake new version of `run-agent`, which behaves as the file named by `$CANDIDATE_PLAN` says.
 //!
-//! `check-fails`, `check-hangs`, `check-talks`: so does its check of itself. `serve-dies`, `serve-hangs`: it passes that check,
-//! and fails as a daemon.
+//! `check-fails`, `check-hangs`, `check-talks`: its self-check behaves so. `serve-dies`, `serve-hangs`: it passes
+//! that check, and fails as a daemon.
 
 #![expect(
     clippy::disallowed_methods,

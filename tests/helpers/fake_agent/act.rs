@@ -1,4 +1,4 @@
-//! Doing one step.
+//! Performs one step.
 
 use std::{
     ffi::OsString,
@@ -23,7 +23,7 @@ use super::{leftover, step::Step};
 const MB: usize = 1024 * 1024;
 const WAIT_FOR: Duration = Duration::from_mins(1);
 
-/// Does one step. `began` is the time at which `main` was entered.
+/// Performs one step. `began` is the time at which `main` was entered.
 pub fn act(step: &Step, began: nix::Result<TimeSpec>) -> io::Result<()> {
     match step {
         Step::Say(text) => say(text.as_bytes(), b"\n"),
@@ -85,11 +85,11 @@ fn say_env(name: &str) -> io::Result<()> {
 }
 
 fn kill_self(signal: Signal) -> io::Result<()> {
-    // Some signals leave a core file in the working folder, which is the test's.
+    // Some signals write a core file to the working folder, which belongs to the test.
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     raise(signal)?;
     if matches!(signal, Signal::SIGSEGV | Signal::SIGBUS) {
-        // The standard library's handler saw the first: it found no stack overflow and removed itself.
+        // The standard library's handler caught the first signal: it found no stack overflow and removed itself.
         raise(signal)?;
     }
     Ok(())
@@ -125,12 +125,12 @@ fn echo_lines() -> io::Result<()> {
 fn eat(mb: usize) {
     let mut eaten = Vec::new();
     for _ in 0..mb {
-        // Bytes other than 0 must be written, so the pages are really taken.
+        // Bytes other than 0 must be written, so the pages are really allocated.
         eaten.push(std::hint::black_box(vec![1_u8; MB]));
     }
 }
 
-/// Writes a file so that who waits for its name finds all of it.
+/// Writes a file atomically, so that a process that waits for its name finds all of it.
 fn put(path: &Path, text: &str) -> io::Result<()> {
     let mut temp = OsString::from(path);
     temp.push(format!(".{}", std::process::id()));

@@ -1,14 +1,12 @@
-//! A scripted agent with exact timing, for the tests: it does what its arguments say, in their order.
+//! A scripted agent with exact timing, for the tests: it performs its arguments in order.
 //!
-//! `fake_agent STEP [STEP…]`, each step a word and what it needs behind a colon,
-//! for example `fake_agent say:hello ignore-term sleep:5000 exit:3`. All steps are
-//! listed in `step.rs`; none is done if one of them is misspelled (exit code 64).
-//! A step that fails ends the program with exit code 70 and a line on stderr.
+//! `fake_agent STEP [STEP…]`: each step is a word with its parameters after a colon, for example `fake_agent
+//! say:hello ignore-term sleep:5000 exit:3`. All steps are listed in `step.rs`; none is performed if one of them is
+//! misspelled (exit code 64). A step that fails ends the program with exit code 70 and a line on stderr.
 //!
-//! A failing test leaks nothing for long: no sleep is longer than two minutes,
-//! no process of this program lives longer than ten, and what stays behind is
-//! recognised by `leftover` as its first argument. With `FAKE_AGENT_PIDS=<file>`
-//! each of those appends its pid to that file.
+//! A failing test leaks nothing for long: no sleep is longer than two minutes, no process of this program lives
+//! longer than ten, and a process that stays behind is recognised by `leftover` as its first argument. With
+//! `FAKE_AGENT_PIDS=<file>` each of those appends its pid to that file.
 #![expect(
     clippy::disallowed_methods,
     reason = "not part of the product: a program as an agent would be, without our doors"
@@ -24,7 +22,7 @@ use nix::time::{ClockId, clock_gettime};
 
 const USAGE: u8 = 64;
 const FAILED: u8 = 70;
-/// Seconds after which the kernel ends this program, whatever it does.
+/// Seconds after which the kernel ends this program.
 const LIFETIME: u32 = 600;
 
 fn main() -> ExitCode {
@@ -44,7 +42,7 @@ fn main() -> ExitCode {
 }
 
 fn complain(problem: &str, code: u8) -> ExitCode {
-    // Nobody may be left to read it; the exit code says it, too.
+    // stderr may have no reader left; the exit code reports the problem, too.
     let _ = writeln!(std::io::stderr(), "fake_agent: {problem}");
     ExitCode::from(code)
 }

@@ -1,15 +1,15 @@
-//! The script: what each step is called and what it takes.
+//! The script: the names of the steps and their parameters.
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use nix::sys::signal::Signal;
 
-/// The longest sleep, of the agent and of what it leaves behind.
+/// Maximum sleep of the agent and of the processes that it leaves behind.
 const LONGEST: Duration = Duration::from_mins(2);
-/// The most processes that one `spawn-tree` may make.
+/// Maximum number of processes of one `spawn-tree`.
 const MOST_PROCESSES: u32 = 1000;
 
-/// One thing to do. In the notes, MS is milliseconds and MB is 1,048,576 bytes.
+/// One step. In the notes, MS is milliseconds and MB is 1,048,576 bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
     /// `say:TEXT`: a line to stdout, flushed.
@@ -72,18 +72,18 @@ pub enum Step {
     NewSession,
     /// `orphan:MS`: leaves a child that ignores SIGTERM.
     Orphan(Duration),
-    /// `ready`: tells the parent that what stands before is done.
+    /// `ready`: reports to the parent that the steps before it are done.
     Ready,
 }
 
 /// A tree of processes below one that is not counted.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 pub struct Tree {
-    /// Generations.
+    /// Number of generations.
     pub depth: u32,
-    /// Children of each process but those of the last generation.
+    /// Number of children of each process except those of the last generation.
     pub width: u32,
-    /// How long each of them stays.
+    /// The lifetime of each process.
     pub stay: Duration,
 }
 
