@@ -1,4 +1,4 @@
-//! Appending whole lines to a file that many processes write.
+//! Appends whole lines to a file that several processes write.
 
 use std::{
     fs::File,
@@ -17,7 +17,7 @@ use super::{
     steps::step,
 };
 
-/// What stands in the file, seen under the lock by who is about to append.
+/// The current content of the file, seen under the lock by the process that is about to append.
 #[derive(Debug)]
 pub struct Tail<'a> {
     file: &'a ReadFile,
@@ -25,7 +25,7 @@ pub struct Tail<'a> {
 }
 
 impl<'a> Tail<'a> {
-    /// The last complete line before `end` (pass [`Tail::size`] to begin).
+    /// Returns the last complete line before `end` (pass [`Tail::size`] to begin).
     ///
     /// # Errors
     /// If the disk fails.
@@ -33,13 +33,13 @@ impl<'a> Tail<'a> {
         self.lines().before(end)
     }
 
-    /// The lines of the file.
+    /// Returns a reader for the lines of the file.
     #[must_use]
     pub fn lines(&self) -> LineReader<'a> {
         LineReader::new(self.file)
     }
 
-    /// Bytes in the file.
+    /// Returns the number of bytes in the file.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.len
@@ -47,17 +47,16 @@ impl<'a> Tail<'a> {
 }
 
 impl Root {
-    /// Appends what `lines` makes, under an exclusive flock and with one `write`.
+    /// Appends the bytes that `lines` returns, under an exclusive flock and with one `write`.
     ///
-    /// `lines` sees the end of the file and returns whole lines, each ending in a
-    /// newline, or nothing to append nothing; so what it looks up there still
-    /// holds when its lines land. If a writer died in mid-line, that line is
-    /// ended first. Returns when the file is as durable as the root asks: what was
-    /// appended, and what others wrote before and `lines` saw.
+    /// `lines` sees the end of the file and returns whole lines, each ending in a newline, or nothing to append
+    /// nothing. Facts that it reads there still hold when its lines are written. If a writer died in the middle of a
+    /// line, that line is ended first. The function returns when the file is as durable as the root's setting demands.
+    /// This covers the new lines and the lines of other writers that `lines` saw.
     ///
     /// # Errors
-    /// If the write fails the file is as it was before. If the sync after it fails,
-    /// the lines stand there and are not known to be durable.
+    /// If the write fails, the file is unchanged. If the sync after the write fails, the lines are in the file but may
+    /// not be durable.
     pub fn append<T, E: From<FsError>>(
         &self,
         rel: &RelPath,
@@ -66,11 +65,11 @@ impl Root {
         self.append_as(self.durability(), rel, lines)
     }
 
-    /// The same for what can be made anew from other files, and so need not outlive a power cut yet: an
-    /// [`Root::append`] later, of nothing even, makes it durable.
+    /// Appends lines that can be recreated from other files, and so need not survive a power cut yet. A later
+    /// [`Root::append`], even of nothing, makes them durable.
     ///
     /// # Errors
-    /// If the write fails; the file is as it was before then.
+    /// If the write fails. The file is unchanged then.
     pub fn append_derived(&self, rel: &RelPath, lines: Vec<u8>) -> Result<()> {
         self.append_as(Durability::Never, rel, |_| Ok((lines, ())))
     }
@@ -92,13 +91,13 @@ impl Root {
         }
         let durable = durability == Durability::Always;
         if len == 0 && durable {
-            // Before the first byte: who finds one may rely on the name being durable.
+            // Before the first byte, so that a process that finds a byte may rely on the name being durable.
             self.sync_dir(&self.dir("sync folder", &rel.parent())?, &rel.parent())?;
         }
         if !bytes.is_empty() {
             self.write_lines(&file, len, bytes, rel)?;
         }
-        // Others write while we wait for the disk, and share the next sync.
+        // While this process waits for the disk, others write and share the next sync.
         drop(locked);
         if durable {
             step();
@@ -108,7 +107,7 @@ impl Root {
         Ok(value)
     }
 
-    /// Ends the line in whose middle a writer died. `false`: there was none.
+    /// Ends a line in whose middle a writer died. Returns `false` if there was none.
     ///
     /// # Errors
     /// As [`Root::append`].
@@ -122,10 +121,10 @@ impl Root {
         })
     }
 
-    /// Writes behind `len`, the end of the file as seen under the lock.
+    /// Writes after `len`, the end of the file as seen under the lock.
     fn write_lines(&self, file: &ReadFile, len: u64, mut bytes: Vec<u8>, rel: &RelPath) -> Result<()> {
         debug_assert!(bytes.ends_with(b"\n"), "whole lines only");
-        // An empty line behind a torn one is the end of that one.
+        // An empty line after a torn line serves as the end of the torn line.
         if len > 0 && file.read_range(len - 1, len)? != b"\n" && bytes != b"\n" {
             bytes.insert(0, b'\n');
         }
@@ -134,8 +133,8 @@ impl Root {
     }
 }
 
-/// An exclusive flock. It is given back by name, not only by closing: a process that
-/// was forked off meanwhile holds the same open file until its exec.
+/// An exclusive flock. It is released explicitly, not only by closing: a process that was forked in the meantime holds
+/// the same open file until its exec.
 struct Locked<'a>(&'a File);
 
 impl<'a> Locked<'a> {
@@ -151,20 +150,20 @@ impl<'a> Locked<'a> {
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        // A failure here is mended by closing the file, which follows soon.
+        // A failure is harmless: closing the file, which follows soon, releases the lock.
         let _ = self.0.unlock();
     }
 }
 
-/// One `write`; a short one (a full disk, a file size limit) is taken back and an error,
-/// since on a file system without locks the second half could land behind another's line.
+/// Writes with one `write`. A short write (a full disk, a file size limit) is undone and reported as an error. On a
+/// file system without locks the second half could otherwise be written after another process's line.
 fn write_whole(mut file: &File, len: u64, bytes: &[u8]) -> io::Result<()> {
     loop {
         match file.write(bytes) {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Ok(n) if n == bytes.len() => return Ok(()),
             Ok(n) => {
-                // Somebody who takes no lock may have written too; his bytes are not ours to cut.
+                // A writer that takes no lock may have written, too. Its bytes must not be cut.
                 if file.metadata().is_ok_and(|m| m.len() == len + n as u64) {
                     let _ = file.set_len(len);
                 }

@@ -1,4 +1,4 @@
-//! Writing so that a reader, and a crash at any instant, meets the old file or the new one.
+//! Writes files so that a reader, and a crash at any instant, sees either the old file or the new one.
 
 use std::{
     fs::File,
@@ -16,40 +16,40 @@ use super::{
     steps::step,
 };
 
-/// Whether a [`Root::publish`] was the first.
+/// Result of a [`Root::publish`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Published {
-    /// The file is ours.
+    /// Our file was published.
     Ours,
-    /// Somebody else's was there; it was left as it is.
+    /// Another writer's file existed. It is left unchanged.
     AlreadyThere,
 }
 
-/// When the contents of a file are to be durable.
+/// The time at which the content of a file becomes durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sync {
-    /// Before it gets its name.
+    /// Before the file gets its name.
     Now,
-    /// When whoever writes it says so.
+    /// When the caller syncs it.
     Later,
 }
 
-/// Temporary files start with this, so that `fsck` knows what a crash left behind.
+/// Prefix of temporary files, so that `fsck` recognizes the files that a crash left behind.
 const TEMP_PREFIX: &str = ".tmp-";
-/// Reserved room starts with this.
+/// Prefix of reserved files.
 pub(super) const RESERVED_PREFIX: &str = ".reserved-";
 
-/// What a file is that has not got its own name yet.
+/// The kind of a file that does not have its final name yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnItsWay {
     /// Written by [`Root::replace`] or [`Root::publish`], in the process with this id.
     Temporary(i32),
-    /// Room taken by [`Root::reserve`].
+    /// Space reserved by [`Root::reserve`].
     Reserved,
 }
 
 impl OnItsWay {
-    /// What a name says; `None` for a name that somebody chose.
+    /// Classifies a file name; `None` for an ordinary name.
     #[must_use]
     pub fn of(name: &str) -> Option<Self> {
         if name.starts_with(RESERVED_PREFIX) {
@@ -57,13 +57,13 @@ impl OnItsWay {
         }
         let (writer, rest) = name.strip_prefix(TEMP_PREFIX)?.split_once('-')?;
         let (number, _) = rest.split_once('-')?;
-        // Others may begin their names like this, too.
+        // Names chosen by other programs may begin with this prefix, too.
         number.parse::<u64>().ok()?;
         writer.parse().ok().map(Self::Temporary)
     }
 }
 
-/// A file that is whole and has no name yet; dropped without one, it is gone.
+/// A complete file without a name. Dropping it without naming it removes it.
 #[derive(Debug)]
 #[must_use = "it is gone when this is dropped"]
 pub struct Unnamed {
@@ -74,10 +74,11 @@ pub struct Unnamed {
 }
 
 impl Unnamed {
-    /// Gives it its name, durably; a file that has it is replaced.
+    /// Gives the file its name, durably. An existing file of that name is replaced.
     ///
     /// # Errors
-    /// If it cannot be renamed; then it is gone. If the sync behind that fails, it stands there.
+    /// If the file cannot be renamed; it is removed then. If the sync after the rename fails, the file keeps its new
+    /// name.
     pub fn name(mut self, name: impl AsRef<str>) -> Result<()> {
         let rel = self.folder.join(name);
         if let Some(temp) = self.temp.take() {
@@ -90,17 +91,17 @@ impl Unnamed {
 impl Drop for Unnamed {
     fn drop(&mut self) {
         if let Some(temp) = &self.temp {
-            // What stays for want of this is found by `fsck`.
+            // If this fails, `fsck` finds the file later.
             let _ = rustix::fs::unlinkat(&self.dir, temp.as_str(), AtFlags::empty());
         }
     }
 }
 
 impl Root {
-    /// Replaces (or makes) a file whole and durably.
+    /// Replaces or creates a complete file, durably.
     ///
     /// # Errors
-    /// The old content stays if anything fails.
+    /// The old content is kept if anything fails.
     pub fn replace(&self, rel: &RelPath, bytes: &[u8]) -> Result<()> {
         let dir = self.dir("write", &rel.parent())?;
         let (temp, _) = self.write_temp(&dir, rel, bytes, Sync::Now)?;
@@ -108,7 +109,7 @@ impl Root {
         self.sync_dir(&dir, &rel.parent())
     }
 
-    /// Replaces (or makes) a file whole, and gives it to whoever makes it durable.
+    /// Replaces or creates a complete file, and returns it so that the caller makes it durable.
     pub(super) fn replace_unsynced(&self, rel: &RelPath, bytes: &[u8]) -> Result<File> {
         let dir = self.dir("write", &rel.parent())?;
         let (temp, file) = self.write_temp(&dir, rel, bytes, Sync::Later)?;
@@ -116,7 +117,7 @@ impl Root {
         Ok(file)
     }
 
-    /// Makes a file whole that is to get a name in `folder`, and gives it to whoever makes it durable.
+    /// Creates a complete file that will get a name in `folder`, and returns it so that the caller makes it durable.
     pub(super) fn write_unnamed(&self, folder: &RelPath, bytes: &[u8]) -> Result<(Unnamed, File)> {
         let dir = self.dir("write", folder)?;
         let (temp, file) = self.write_temp(&dir, &folder.join("unnamed"), bytes, Sync::Later)?;
@@ -131,10 +132,10 @@ impl Root {
         })
     }
 
-    /// Makes a file whole and durably, only if there is none: of several writers, one wins.
+    /// Creates a complete file, durably, only if there is none. Of several writers, one wins.
     ///
     /// # Errors
-    /// If it cannot be written; then nothing is there.
+    /// If the file cannot be written. No file exists then.
     pub fn publish(&self, rel: &RelPath, bytes: &[u8]) -> Result<Published> {
         let dir = self.dir("write", &rel.parent())?;
         let (temp, _) = self.write_temp(&dir, rel, bytes, Sync::Now)?;
@@ -152,10 +153,10 @@ impl Root {
         Ok(published)
     }
 
-    /// Makes an empty marker file. `false`: it was there already.
+    /// Creates an empty marker file. Returns `false` if it existed already.
     ///
     /// # Errors
-    /// If it cannot be made.
+    /// If it cannot be created.
     pub fn mark(&self, rel: &RelPath) -> Result<bool> {
         let dir = self.dir("mark", &rel.parent())?;
         step();
@@ -169,7 +170,7 @@ impl Root {
         Ok(true)
     }
 
-    /// Removes a file durably. `false`: there was none.
+    /// Removes a file durably. Returns `false` if there was none.
     ///
     /// # Errors
     /// If it is a folder or the disk fails.
@@ -199,10 +200,10 @@ impl Root {
         if from.parent() == to.parent() { Ok(()) } else { self.sync_dir(&source, &from.parent()) }
     }
 
-    /// Removes a folder with everything in it; links in it are removed, not followed.
+    /// Removes a folder with everything in it. Links in it are removed, not followed.
     ///
     /// # Errors
-    /// If something in it cannot be removed; the rest may be gone by then.
+    /// If a file in it cannot be removed. Other files may have been removed by then.
     pub fn remove_tree(&self, rel: &RelPath) -> Result<()> {
         let dir = self.dir("remove", &rel.parent())?;
         step();
@@ -230,7 +231,7 @@ impl Root {
         Ok((name, file))
     }
 
-    /// Makes a new, empty file beside `rel` under a name that nobody else has.
+    /// Creates a new, empty file beside `rel` under a unique name.
     fn temp(&self, dir: &OwnedFd, rel: &RelPath) -> Result<(String, OwnedFd)> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
@@ -241,7 +242,7 @@ impl Root {
             step();
             match rustix::fs::openat(dir, &name, flags, Mode::from_raw_mode(0o600)) {
                 Ok(fd) => return Ok((name, fd)),
-                // Left by a process that had our number before us.
+                // Left behind by an earlier process with our pid.
                 Err(rustix::io::Errno::EXIST) => {}
                 Err(e) => return Err(self.error("write", rel, e)),
             }

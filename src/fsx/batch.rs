@@ -1,14 +1,14 @@
-//! Several files and folders that count only together: made one after the other, made durable at once.
+//! Several files and folders that are valid only together: created one after the other, made durable at once.
 //!
-//! A sync waits for the disk, and most of what it waits for is the same for all files of one moment. So
-//! what is without meaning until something else is written (the files of a task until its ticket is
-//! there) is synced once at the end, and before that something else.
+//! A sync waits for the disk, and most of that wait is shared by all files written at about the same time. Some files
+//! have no meaning until another file exists: the files of a task, for example, until its ticket exists. They are
+//! synced once at the end, before that other file is written.
 
 use std::{collections::BTreeSet, fs::File};
 
 use super::{atomic::Unnamed, error::Result, rel::RelPath, root::Root, steps::step};
 
-/// Files and folders on their way.
+/// Files and folders that are created together.
 #[derive(Debug)]
 #[must_use = "nothing of it is durable before it is committed"]
 pub struct Batch<'a> {
@@ -18,29 +18,29 @@ pub struct Batch<'a> {
 }
 
 impl Root {
-    /// Begins a batch of nothing.
+    /// Begins an empty batch.
     pub fn batch(&self) -> Batch<'_> {
         Batch { root: self, files: Vec::new(), dirs: BTreeSet::new() }
     }
 }
 
 impl Batch<'_> {
-    /// Makes one folder. `false`: it was there already.
+    /// Creates one folder. Returns `false` if it existed already.
     ///
     /// # Errors
     /// If the parent is missing or cannot be written.
     pub fn mkdir(&mut self, rel: &RelPath) -> Result<bool> {
         let (made, _) = self.root.make_dir(rel)?;
-        // Also if it was there: whoever made it may have died before it was durable.
+        // Also if it existed: its creator may have died before it was durable.
         self.dirs.insert(rel.parent());
         Ok(made)
     }
 
-    /// Makes a file, or replaces it: a reader sees the old one or the new one. After a power cut before the
+    /// Creates or replaces a file. A reader sees either the old file or the new one. After a power cut before the
     /// commit it may be empty.
     ///
     /// # Errors
-    /// The old content stays then.
+    /// If the file cannot be written. The old content is kept then.
     pub fn write(&mut self, rel: &RelPath, bytes: &[u8]) -> Result<()> {
         let file = self.root.replace_unsynced(rel, bytes)?;
         self.files.push((rel.clone(), file));
@@ -48,24 +48,25 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Makes a file that gets its name, one in `folder`, only when all of the batch is durable.
+    /// Creates a file that gets its name, in `folder`, only after the whole batch is durable.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If the file cannot be written.
     pub fn write_unnamed(&mut self, folder: &RelPath, bytes: &[u8]) -> Result<Unnamed> {
         let (unnamed, file) = self.root.write_unnamed(folder, bytes)?;
         self.files.push((folder.clone(), file));
         Ok(unnamed)
     }
 
-    /// Makes all of it durable: contents first, then names, from the innermost folder outwards.
+    /// Makes the whole batch durable: contents first, then names, from the innermost folder outwards.
     ///
     /// # Errors
-    /// If the disk fails; what was made stands there and is not known to be durable.
+    /// If the disk fails. The files exist then but may not be durable.
     pub fn commit(self) -> Result<()> {
-        // All of them are on their way before the first is waited for: one transaction of the file system takes them.
+        // Starts writing all files before waiting for the first, so that one transaction of the file system covers
+        // them.
         for (_, file) in &self.files {
-            // The advice has that effect on Linux; where it has not, it only takes longer.
+            // The advice starts writing on Linux. Elsewhere the commit only takes longer.
             let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
         }
         for (rel, file) in &self.files {

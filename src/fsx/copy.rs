@@ -1,4 +1,5 @@
-//! Files that come from outside, and folders that are gone when nobody needs them any more. None of it is durable.
+//! Files that come from outside of the root, and folders that exist only as long as they are needed. None of them is
+//! durable.
 
 use std::{
     fs::File,
@@ -18,13 +19,13 @@ use super::{
 };
 
 impl Root {
-    /// Copies a regular file from outside, its time of change included, over whatever stands at `rel`.
-    /// `false`: there is none to copy.
+    /// Copies a regular file from outside of the root, its modification time included, and overwrites the file at
+    /// `rel`. Returns `false` if there is no file to copy.
     ///
-    /// Nothing is synced: who copies can copy again.
+    /// Nothing is synced, because the caller can copy again.
     ///
     /// # Errors
-    /// If one of the two cannot be opened, or the disk fails.
+    /// If one of the two files cannot be opened, or the disk fails.
     pub fn copy_in(&self, from: &Path, rel: &RelPath) -> Result<bool> {
         let Some(mut source) = found(open_outside(from))? else { return Ok(false) };
         let fail = |e: io::Error| self.error("copy to", rel, e);
@@ -38,10 +39,10 @@ impl Root {
 }
 
 impl Root {
-    /// Makes a new file of what `source` gives, `most` bytes at most. Nothing is synced.
+    /// Creates a file from the content of `source`, at most `most` bytes. Nothing is synced.
     ///
     /// # Errors
-    /// If something stands there, the source fails, or it gives more.
+    /// If the file exists already, the source fails, or it has more bytes.
     pub fn fill_new(&self, rel: &RelPath, source: &mut impl io::Read, most: u64) -> Result<u64> {
         step();
         let mut target = self.file("create", rel, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?;
@@ -54,10 +55,10 @@ impl Root {
         Ok(written)
     }
 
-    /// Makes a folder with the parents it lacks, for what may be gone after a power cut.
+    /// Creates a folder with its missing parents, for files that may be lost in a power cut.
     ///
     /// # Errors
-    /// If one of them cannot be made.
+    /// If one of them cannot be created.
     pub fn ensure_passing_dir(&self, rel: &RelPath) -> Result<()> {
         if *rel == RelPath::top() {
             return Ok(());
@@ -71,7 +72,7 @@ impl Root {
         }
     }
 
-    /// Writes a file that may be gone, or be half there, after a power cut or a crash.
+    /// Writes a file that may be missing or incomplete after a power cut or a crash.
     ///
     /// # Errors
     /// If the disk fails.
@@ -82,10 +83,10 @@ impl Root {
     }
 }
 
-/// Opens a regular file that is not below a root, for whoever reads it from its beginning.
+/// Opens a regular file that is not below a root, to be read from its beginning.
 ///
 /// # Errors
-/// If it is missing, or no regular file.
+/// If it is missing, or not a regular file.
 pub fn open_outside(path: &Path) -> Result<File> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| FsError::new("open", path, e))?;
@@ -100,12 +101,12 @@ pub fn open_outside(path: &Path) -> Result<File> {
     }
 }
 
-/// A folder of our own with a name that nobody had before; dropped, it is gone with everything in it.
+/// A folder of our own with a unique name. Dropping it removes it with everything in it.
 #[derive(Debug)]
 pub struct Scratch(Root);
 
 impl Scratch {
-    /// Makes one below `parent`, which must exist.
+    /// Creates a folder below `parent`, which must exist.
     ///
     /// # Errors
     /// If the parent cannot be written.
@@ -117,14 +118,14 @@ impl Scratch {
             let path = parent.join(format!("run-agent-{pid}-{n}"));
             match std::fs::DirBuilder::new().mode(DIR_MODE.as_raw_mode()).create(&path) {
                 Ok(()) => return Ok(Self(Root::open(&path, Durability::Never)?)),
-                // Left by a process that had our number before us, or put there by somebody.
+                // Left behind by an earlier process with our pid, or created by another program.
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(e) => return Err(FsError::new("create folder", &path, e)),
             }
         }
     }
 
-    /// The folder.
+    /// Returns the folder as a root.
     #[must_use]
     pub fn root(&self) -> &Root {
         &self.0
@@ -133,7 +134,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What cannot be removed lies among the machine's temporary files.
+        // If this fails, the rest stays among the machine's temporary files.
         let _ = std::fs::remove_dir_all(self.0.path());
     }
 }

@@ -1,4 +1,4 @@
-//! What went wrong with which file, in a shape that an exit code can be chosen from.
+//! File errors: the operation, the path and the cause, in a form from which an exit code can be chosen.
 
 use std::{
     io,
@@ -9,34 +9,34 @@ use std::{
 /// Result of an operation of this module.
 pub type Result<T> = std::result::Result<T, FsError>;
 
-/// A failed file operation: what was tried, on which path, and what the kernel said.
+/// A failed file operation: the operation, the path, and the kernel's error.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("cannot {op} {}", path.display())]
 pub struct FsError {
-    /// What was tried, as a verb that fits after "cannot".
+    /// The operation, as a verb that fits after "cannot".
     pub op: &'static str,
-    /// The absolute path it was tried on.
+    /// The absolute path of the operation.
     pub path: PathBuf,
-    /// What the kernel answered; shared, since one failure may concern many that were served together.
+    /// The kernel's error. It is shared, because one failed sync may concern several callers.
     pub source: Arc<io::Error>,
 }
 
-/// The causes that a caller or a user treats differently.
+/// The causes that callers or users handle differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FsErrorKind {
-    /// Nothing is there.
+    /// The path does not exist.
     NotFound,
-    /// No room: disk full, quota or a file size limit.
+    /// No space: disk full, quota or a file size limit.
     Full,
     /// Not permitted, or a file system mounted read-only.
     Denied,
-    /// A file stands where a folder is needed.
+    /// A file exists where a folder is needed.
     NotAFolder,
-    /// A folder, a pipe or a socket stands where a file is needed.
+    /// A folder, a pipe or a socket exists where a file is needed.
     NotAFile,
     /// A link or `..` led out of the root.
     Escapes,
-    /// The file is larger than its reader takes.
+    /// The file is larger than its reader accepts.
     TooLarge,
     /// Anything else.
     Other,
@@ -47,7 +47,7 @@ impl FsError {
         Self { op, path: path.to_owned(), source: Arc::new(source.into()) }
     }
 
-    /// Sorts the error by what can be done about it.
+    /// Classifies the error by the possible reaction.
     #[must_use]
     pub fn kind(&self) -> FsErrorKind {
         use nix::errno::Errno;
@@ -56,7 +56,7 @@ impl FsError {
             Some(Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG) => FsErrorKind::Full,
             Some(Errno::EACCES | Errno::EPERM | Errno::EROFS) => FsErrorKind::Denied,
             Some(Errno::ENOTDIR) => FsErrorKind::NotAFolder,
-            // The latter for a socket, and for a device that is none.
+            // ENXIO is the error for a socket, and for a device file without a device.
             Some(Errno::EISDIR | Errno::ENXIO) => FsErrorKind::NotAFile,
             Some(Errno::EXDEV | Errno::ELOOP) => FsErrorKind::Escapes,
             Some(_) => FsErrorKind::Other,
@@ -69,7 +69,7 @@ impl FsError {
     }
 }
 
-/// Turns "not there" into `None` and leaves every other error alone.
+/// Turns "not found" into `None` and returns every other error unchanged.
 pub(super) fn found<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),

@@ -1,4 +1,4 @@
-//! One `fdatasync` for all appends to a file that wait for one at the same time.
+//! Shares one `fdatasync` among all appends to a file that wait for one at the same time.
 
 use std::{
     collections::HashMap,
@@ -8,10 +8,10 @@ use std::{
     sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError},
 };
 
-/// Device and inode.
+/// Device and inode of a file.
 type Key = (u64, u64);
 
-/// Files with a member in this process.
+/// Files with at least one member in this process.
 static GROUPS: LazyLock<Mutex<HashMap<Key, Arc<Group>>>> = LazyLock::new(Mutex::default);
 
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ struct Group {
     changed: Condvar,
 }
 
-/// Counts syncs; at most one is under way.
+/// Counts syncs. At most one is in progress.
 #[derive(Debug, Default)]
 struct State {
     begun: u64,
@@ -28,11 +28,11 @@ struct State {
     failed: Option<(u64, i32)>,
 }
 
-/// A place in the group of a file, for one sync.
+/// A membership in the group of a file, for one sync.
 #[derive(Debug)]
 pub(super) struct Member {
     key: Key,
-    /// Taken in `drop`, under the lock of the map, so that the count of members is exact there.
+    /// Taken in `drop`, under the lock of the map, so that the number of members is exact there.
     group: Option<Arc<Group>>,
 }
 
@@ -45,7 +45,7 @@ impl Member {
         Ok(Self { key, group: Some(group) })
     }
 
-    /// Returns when everything written to the file before this call is durable.
+    /// Waits until everything written to the file before this call is durable.
     pub(super) fn sync(self, file: &File) -> io::Result<()> {
         match &self.group {
             Some(group) => group.sync(|| file.sync_data()),
@@ -58,7 +58,7 @@ impl Drop for Member {
     fn drop(&mut self) {
         let mut groups = lock(&GROUPS);
         self.group = None;
-        // One: the map's own.
+        // Only the map's own reference is left.
         if groups.get(&self.key).is_some_and(|g| Arc::strong_count(g) == 1) {
             groups.remove(&self.key);
         }
@@ -68,7 +68,7 @@ impl Drop for Member {
 impl Group {
     fn sync(&self, sync: impl Fn() -> io::Result<()>) -> io::Result<()> {
         let mut state = lock(&self.state);
-        // A sync that is under way may have begun before our write: the next one covers us.
+        // A sync in progress may have begun before our write, so only the next one covers it.
         let mine = state.begun + 1;
         while state.done < mine {
             if state.begun == state.done {
@@ -87,7 +87,7 @@ impl Group {
             }
         }
         match state.failed {
-            // The kernel reports a lost write once: it may have been any of those that waited.
+            // The kernel reports a lost write only once, and it may be a write of any member that waited.
             Some((number, errno)) if number >= mine => Err(io::Error::from_raw_os_error(errno)),
             _ => Ok(()),
         }

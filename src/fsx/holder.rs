@@ -1,47 +1,47 @@
-//! Who holds a lock, as its file says it: one JSON object, for programs as well as for people.
+//! The holder of a lock, as stored in the lock file: one JSON object, for programs and for people.
 //!
-//! The lock itself is the kernel's. The text is a courtesy: it may be missing or half written, and it never decides who
-//! holds the lock. Daemons up to 0.1 wrote prose, `daemon (pid 7, started 42)`, which is understood as well, since one
-//! of them may hold a lock while this program looks.
+//! The lock itself is the kernel's. The text is only informative: it may be missing or half written, and never decides
+//! which process holds the lock. Daemons up to 0.1 wrote prose, `daemon (pid 7, started 42)`. This form is still
+//! parsed, since such a daemon may hold a lock now.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The holder of a lock. It is shown as `daemon (pid 7, started 42)`.
+/// The holder of a lock. It is displayed as `daemon (pid 7, started 42)`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// What the holder calls itself: `daemon`, `run-agent drive`, ….
+    /// The name that the holder gives itself: `daemon`, `run-agent drive`, ….
     pub who: String,
     /// Its process id.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pid: Option<i32>,
-    /// Start of its process in clock ticks since boot; with `pid` it names the process for ever.
+    /// Start of its process in clock ticks since boot. Together with `pid` it identifies the process uniquely.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub started: Option<u64>,
 }
 
 impl Holder {
-    /// A holder of which no process is known.
+    /// Creates a holder whose process is unknown.
     #[must_use]
     pub fn named(who: impl Into<String>) -> Self {
         Self { who: who.into(), pid: None, started: None }
     }
 
-    /// A process that holds a lock.
+    /// Creates a holder from a process.
     #[must_use]
     pub fn process(who: impl Into<String>, pid: i32, started: u64) -> Self {
         Self { who: who.into(), pid: Some(pid), started: Some(started) }
     }
 
-    /// Understands the text of a lock file. A text without a holder gives an unknown one.
+    /// Parses the text of a lock file. A text without a holder gives an unknown holder.
     #[must_use]
     pub fn of_text(text: &str) -> Self {
         let text = text.trim();
         if let Ok(holder) = serde_json::from_str(text) {
             return holder;
         }
-        // A holder that is just writing its name, or never did.
+        // The holder is just writing its name, or never wrote it.
         if text.is_empty() || text.starts_with('{') {
             return Self::unknown();
         }
@@ -52,7 +52,7 @@ impl Holder {
         Self::named("another process")
     }
 
-    /// Understands `daemon (pid 7, started 42)`, `shim pid 7 started 42`, `pid 7` and plain words.
+    /// Parses `daemon (pid 7, started 42)`, `shim pid 7 started 42`, `pid 7` and plain words.
     fn of_prose(text: &str) -> Self {
         let number = |key: &str| {
             let (_, rest) = text.split_once(key)?;
@@ -67,9 +67,9 @@ impl Holder {
         Self { who, pid: Some(pid), started: number("started ") }
     }
 
-    /// The text for the lock file.
+    /// Returns the text for the lock file.
     pub(super) fn to_text(&self) -> String {
-        // Three plain fields always have a JSON form.
+        // Three plain fields can always be serialized.
         serde_json::to_string(self).unwrap_or_default() + "\n"
     }
 }

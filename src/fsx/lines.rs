@@ -1,32 +1,31 @@
-//! Whole lines of an append-only file, forwards from an offset and backwards from the end.
+//! Reads whole lines of an append-only file, forwards from an offset and backwards from the end.
 //!
-//! A line is complete when its newline is there; what follows the last newline
-//! is not a line yet. How long a line may be is its reader's business: of longer
-//! ones than [`LineReader::keeping`] says only the beginning is held in memory.
+//! A line is complete when its newline is present. Bytes after the last newline are not a line yet. The reader decides
+//! how long a line may be: of a line longer than [`LineReader::keeping`] allows, only the beginning is held in memory.
 
 use std::io::BufRead;
 
 use super::{error::Result, read::ReadFile};
 
-/// One line with the place it stands at.
+/// One line with its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// Byte offset of its first byte.
     pub offset: u64,
     /// Its length in bytes, without the newline.
     pub len: u64,
-    /// Its bytes, without the newline; only the first of them if the reader keeps no more.
+    /// Its bytes, without the newline. Only the first bytes if the reader keeps no more.
     pub bytes: Vec<u8>,
 }
 
 impl Line {
-    /// Offset of the byte behind the newline.
+    /// Returns the offset after the newline.
     #[must_use]
     pub fn end(&self) -> u64 {
         self.offset + self.len + 1
     }
 
-    /// Whether `bytes` is all of it.
+    /// Returns true if `bytes` is the whole line.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.bytes.len() as u64 == self.len
@@ -44,19 +43,19 @@ const MIN_CHUNK: u64 = 4096;
 const MAX_CHUNK: u64 = 256 * 1024;
 
 impl<'a> LineReader<'a> {
-    /// Looks at a file through its lines.
+    /// Creates a reader for the lines of a file.
     #[must_use]
     pub fn new(file: &'a ReadFile) -> Self {
         Self { file, keep: u64::MAX }
     }
 
-    /// The same, holding at most the first `bytes` bytes of a line.
+    /// Limits the bytes that are held of each line to the first `bytes`.
     #[must_use]
     pub fn keeping(self, bytes: u64) -> Self {
         Self { keep: bytes, ..self }
     }
 
-    /// Offset behind the last newline before `end`: where the unfinished line begins.
+    /// Returns the offset after the last newline before `end`, where the unfinished line begins.
     ///
     /// # Errors
     /// If the disk fails.
@@ -64,7 +63,7 @@ impl<'a> LineReader<'a> {
         self.start_of(end)
     }
 
-    /// Offset of the first byte of the line that the byte at `offset` belongs to.
+    /// Returns the offset of the first byte of the line that contains the byte at `offset`.
     ///
     /// # Errors
     /// If the disk fails.
@@ -72,7 +71,7 @@ impl<'a> LineReader<'a> {
         Ok(Window::default().newline_before(self.file, offset)?.map_or(0, |at| at + 1))
     }
 
-    /// The complete line that starts at `offset`, if its newline stands before `end`.
+    /// Returns the complete line that starts at `offset`, if its newline is before `end`.
     ///
     /// # Errors
     /// If the disk fails.
@@ -80,7 +79,7 @@ impl<'a> LineReader<'a> {
         self.forward(offset, end).next_line()
     }
 
-    /// The last complete line that ends at or before `end`.
+    /// Returns the last complete line that ends at or before `end`.
     ///
     /// # Errors
     /// If the disk fails.
@@ -88,7 +87,7 @@ impl<'a> LineReader<'a> {
         self.backward(end).previous_line()
     }
 
-    /// Offset of the first line that starts at or behind `offset`.
+    /// Returns the offset of the first line that starts at or after `offset`.
     ///
     /// # Errors
     /// If the disk fails.
@@ -99,27 +98,27 @@ impl<'a> LineReader<'a> {
         Ok(self.keeping(0).at(offset - 1, end)?.map(|l| l.end()))
     }
 
-    /// The complete lines from `offset`, which must be the start of one, up to `end`.
+    /// Returns the complete lines from `offset`, which must be the start of a line, up to `end`.
     #[must_use]
     pub fn forward(&self, offset: u64, end: u64) -> Forward<'a> {
         Forward { reader: *self, end, next: offset, buffer: Vec::new(), taken: 0, chunk: MIN_CHUNK }
     }
 
-    /// The complete lines before `end`, the last one first.
+    /// Returns the complete lines before `end`, the last one first.
     #[must_use]
     pub fn backward(&self, end: u64) -> Backward<'a> {
         Backward { reader: *self, end, window: Window::default() }
     }
 }
 
-/// Lines in file order.
+/// An iterator over lines in file order.
 #[derive(Debug)]
 pub struct Forward<'a> {
     reader: LineReader<'a>,
     end: u64,
     next: u64,
     buffer: Vec<u8>,
-    /// Bytes of the buffer that belong to lines already returned.
+    /// Number of bytes in the buffer that belong to lines already returned.
     taken: usize,
     chunk: u64,
 }
@@ -146,7 +145,7 @@ impl Forward<'_> {
         }
     }
 
-    /// Reads on at `offset`; `false` at the end.
+    /// Continues to read at `offset`. Returns `false` at the end.
     fn fill(&mut self, offset: u64) -> Result<bool> {
         let to = self.end.min(offset + self.chunk);
         self.buffer = self.reader.file.read_range(offset, to)?;
@@ -164,7 +163,7 @@ impl Iterator for Forward<'_> {
     }
 }
 
-/// Lines against file order.
+/// An iterator over lines in reverse file order.
 #[derive(Debug)]
 pub struct Backward<'a> {
     reader: LineReader<'a>,
@@ -192,7 +191,7 @@ impl Iterator for Backward<'_> {
     }
 }
 
-/// A part of the file that was read, so that short lines do not cost a read each.
+/// A part of the file in memory, so that short lines do not need a read each.
 #[derive(Debug, Default)]
 struct Window {
     start: u64,
@@ -208,12 +207,12 @@ impl Window {
         let mut end = end;
         while end > 0 {
             if end <= self.start || end > self.end() {
-                // Twice as far as last time: a long line is met in few reads.
+                // Twice as many bytes as the last time, so that a long line needs few reads.
                 let chunk = (self.bytes.len() as u64 * 2).clamp(MIN_CHUNK, MAX_CHUNK);
                 self.start = end.saturating_sub(chunk);
                 self.bytes = file.read_range(self.start, end)?;
             }
-            // The window ends before `end` only if the file was cut meanwhile.
+            // The window ends before `end` only if the file was truncated in the meantime.
             let upto = index(end - self.start).min(self.bytes.len());
             if let Some(at) = last_newline(&self.bytes[..upto]) {
                 return Ok(Some(self.start + at as u64));
@@ -232,14 +231,14 @@ impl Window {
     }
 }
 
-/// As `position` would, many bytes at a time: the standard library has its `memchr` behind this.
+/// Works like `position`, but on many bytes at a time: the standard library uses its `memchr` here.
 fn first_newline(mut bytes: &[u8]) -> Option<usize> {
     let all = bytes;
     let last = bytes.skip_until(b'\n').ok()?.checked_sub(1)?;
     (all[last] == b'\n').then_some(last)
 }
 
-/// As `rposition` would, many bytes at a time.
+/// Works like `rposition`, but on many bytes at a time.
 fn last_newline(bytes: &[u8]) -> Option<usize> {
     let mut start = bytes.len();
     for block in bytes.rchunks(512) {
@@ -269,7 +268,7 @@ mod tests {
         test(&root.open_read(&rel).unwrap())
     }
 
-    /// Each complete line with its offset, by splitting.
+    /// Returns each complete line with its offset, by splitting.
     fn model(bytes: &[u8]) -> Vec<Line> {
         let mut lines = Vec::new();
         let mut offset = 0;
@@ -282,7 +281,7 @@ mod tests {
         lines
     }
 
-    /// Lengths around the chunk sizes, and short ones.
+    /// Generates lines with lengths around the chunk sizes, and short ones.
     fn texts() -> impl Strategy<Value = Vec<u8>> {
         let length = prop_oneof![8 => 0_usize..40, 1 => 4090_usize..4100, 1 => 8000_usize..20_000];
         (proptest::collection::vec((length, any::<u8>()), 0..40), 0_usize..5).prop_map(|(lines, torn)| {

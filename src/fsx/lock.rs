@@ -1,5 +1,5 @@
-//! Locks that say who is alive: open-file-description locks, which a crash of the
-//! holder gives back and which can be asked about without being taken.
+//! Locks that show if a process is alive: open-file-description locks. The kernel releases them when the holder
+//! crashes, and they can be queried without being taken.
 
 use std::{
     fs::File,
@@ -20,25 +20,25 @@ use super::{
     steps::step,
 };
 
-/// A lock that is ours until it is dropped or the process ends.
+/// A lock that this process holds until it is dropped or the process ends.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
 }
 
 impl AsFd for Lock {
-    /// Whoever has a copy of this descriptor, in whatever process, holds the lock as we do.
+    /// Any process that has a copy of this descriptor holds the lock, too.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
 }
 
-/// What came of asking for a lock.
+/// Result of trying to take a lock.
 #[derive(Debug)]
 pub enum LockAttempt {
-    /// It is ours.
+    /// The lock was taken.
     Taken(Lock),
-    /// Another process has it; the file says which.
+    /// Another process holds the lock; the file names it.
     Held(Holder),
 }
 
@@ -66,7 +66,7 @@ impl Root {
         }
     }
 
-    /// Waits for the lock: only for locks that are held for moments.
+    /// Waits for the lock. Use it only for locks that are held briefly.
     ///
     /// # Errors
     /// If the lock file cannot be opened.
@@ -84,10 +84,10 @@ impl Root {
         Ok(Lock { file })
     }
 
-    /// Takes over a lock that another process has left to us, and writes `holder` into it.
+    /// Adopts a lock that another process has left open for us, and writes `holder` into its file.
     ///
     /// # Errors
-    /// If the descriptor is not that of this lock, or somebody else has it.
+    /// If the descriptor is not that of this lock, or another process holds the lock.
     pub fn adopt_lock(&self, rel: &RelPath, left: OwnedFd, holder: &Holder) -> Result<Lock> {
         step();
         let fail = |e: std::io::Error| self.error("take over lock", rel, e);
@@ -103,10 +103,10 @@ impl Root {
         Ok(Lock { file })
     }
 
-    /// Whether somebody holds the lock, asked without taking it.
+    /// Returns true if a process holds the lock. Does not take it.
     ///
     /// # Errors
-    /// If the lock file is there but cannot be opened.
+    /// If the lock file exists but cannot be opened.
     pub fn is_locked(&self, rel: &RelPath) -> Result<bool> {
         let file = match self.file("ask about lock", rel, OFlags::RDONLY) {
             Ok(file) => file,
@@ -119,8 +119,8 @@ impl Root {
     }
 }
 
-/// Writes the holder as far as possible: the text is a courtesy, and a full disk must not cost the lock. A holder that
-/// takes the lock again and again writes its text once, so that a daemon that only looks leaves the tree as it is.
+/// Writes the holder if possible: the text is only informative, and a full disk must not cost the lock. A holder that
+/// takes the lock repeatedly writes its text once, so that a daemon that only reads leaves the tree unchanged.
 fn sign(file: &File, holder: &Holder) {
     let text = holder.to_text();
     let mut there = vec![0; text.len() + 1];

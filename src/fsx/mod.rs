@@ -1,10 +1,15 @@
-//! The one door to the file system: every open, write, rename and lock of this
-//! project goes through here, below one [`Root`], with the path in every error.
+//! The only access to the file system: every open, write, rename and lock of this project goes through this module,
+//! below one [`Root`], with the path in every error.
 //!
-//! Four ways of writing exist and no others: [`Root::replace`] (the reader sees
-//! the old file or the new one; [`Root::batch`] does it for several), [`Root::publish`] (the
-//! first writer wins), [`Root::append`] (whole lines under a lock) and [`Root::mark`] (an empty
-//! file is there or not). What a file means is left to `tree`.
+//! There are four ways of writing:
+//!
+//! - [`Root::replace`]: a reader sees either the old file or the new one; [`Root::batch`] does this for several
+//!   files.
+//! - [`Root::publish`]: the first writer wins.
+//! - [`Root::append`]: whole lines under a lock.
+//! - [`Root::mark`]: an empty file that exists or not.
+//!
+//! The `tree` module defines the meaning of the files.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,

@@ -1,4 +1,4 @@
-//! A file outside of the root that somebody asked for: whole, or not there.
+//! A file outside of the root that a user asked for. It is complete or absent.
 
 use std::{
     fs::File,
@@ -10,7 +10,8 @@ use rustix::fs::{Mode, OFlags};
 
 use super::error::{FsError, Result};
 
-/// A file on its way to its name, for its owner alone. Dropped before [`NewFile::finish`], it was never there.
+/// A file that does not have its final name yet, readable by its owner only. Dropping it before [`NewFile::finish`]
+/// removes it.
 #[derive(Debug)]
 pub struct NewFile {
     file: File,
@@ -19,7 +20,7 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    /// Begins a file that is to have this name.
+    /// Begins a file that will have this name.
     ///
     /// # Errors
     /// If the name is taken, or the folder cannot be written.
@@ -36,10 +37,10 @@ impl NewFile {
         Ok(Self { file: File::from(fd), temporary, path })
     }
 
-    /// Gives it its name, if nobody has taken that meanwhile.
+    /// Gives the file its name, if the name is still free.
     ///
     /// # Errors
-    /// If somebody has, or the disk fails; nothing is there then.
+    /// If the name is taken by now, or the disk fails. No new file exists then.
     pub fn finish(self) -> Result<()> {
         let fail = |e: io::Error| FsError::new("write", &self.path, e);
         self.file.sync_all().map_err(fail)?;
@@ -59,7 +60,7 @@ impl Write for NewFile {
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        // With its own name, or for good.
+        // The file has its final name now, or is discarded.
         let _ = std::fs::remove_file(&self.temporary);
     }
 }

@@ -1,4 +1,4 @@
-//! Programs outside any root: trusted or not through one open file, copied, and put in each other's place.
+//! Programs outside of any root: checked and copied through one open file, and exchanged for each other.
 
 use std::{
     fs::{File, Metadata, Permissions},
@@ -18,12 +18,12 @@ use super::{
     steps::step,
 };
 
-/// The largest program that is taken.
+/// Largest size of a program.
 const LARGEST: u64 = 1024 * 1024 * 1024;
-/// So much of a program's beginning says for which machine it was made, elf(5).
+/// Number of bytes at the beginning of a program that identify its machine, elf(5).
 const HEADER: usize = 20;
 
-/// A program that nobody but its user and root can have written. What is read is the file that was looked at.
+/// A program that only its user and root can have written. Later reads use the file that was checked.
 #[derive(Debug)]
 pub struct ProgramFile {
     file: File,
@@ -34,7 +34,8 @@ impl ProgramFile {
     /// Opens a program.
     ///
     /// # Errors
-    /// If it is no executable file, or if others than its user and root may write it or a folder that leads to it.
+    /// If it is not an executable file, or if users other than its user and root may write it or a folder that leads to
+    /// it.
     pub fn open(path: &Path) -> Result<Self> {
         let refuse = |why: String| {
             let e = io::Error::new(io::ErrorKind::InvalidInput, why);
@@ -44,7 +45,7 @@ impl ProgramFile {
             return Err(refuse("the path is not absolute".to_owned()));
         }
         let file = open_outside(path)?;
-        // The file that is open, wherever links led; its folders are looked at by its true name.
+        // The path of the open file without links. The folders in this path are checked.
         let real = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))
             .map_err(|e| FsError::new("resolve", path, e))?;
         let meta = file.metadata().map_err(|e| FsError::new("stat", path, e))?;
@@ -57,7 +58,7 @@ impl ProgramFile {
         trust(&meta, &real).map_err(refuse)?;
         for folder in real.ancestors().skip(1) {
             let meta = folder.symlink_metadata().map_err(|e| FsError::new("stat", folder, e))?;
-            // In a sticky folder, /tmp for example, nobody can put another file in place of one that is not his.
+            // In a sticky folder, for example /tmp, a user cannot replace another user's file.
             if meta.mode() & 0o1000 == 0 || !may_own(meta.uid()) {
                 trust(&meta, folder).map_err(refuse)?;
             }
@@ -65,10 +66,10 @@ impl ProgramFile {
         Ok(Self { file, path: real })
     }
 
-    /// Makes sure that it was built for this machine.
+    /// Checks that the program was built for this machine.
     ///
     /// # Errors
-    /// If it was not. A script is refused, too: what it starts was not looked at.
+    /// If it was not. A script is rejected, too, because the program that it starts was not checked.
     pub fn must_run_here(&self) -> Result<()> {
         self.is_for_this_machine().map_err(|why| {
             let e = io::Error::new(io::ErrorKind::InvalidInput, why);
@@ -76,10 +77,10 @@ impl ProgramFile {
         })
     }
 
-    /// Copies it to a new file, durably, with these permissions.
+    /// Copies the program to a new file with these permissions, durably.
     ///
     /// # Errors
-    /// If something stands there, or the disk fails; nothing is left then.
+    /// If the file exists already, or the disk fails. No new file is left then.
     pub fn copy_to(&self, to: &Path, permissions: &Permissions) -> Result<()> {
         let fail = |e: io::Error| FsError::new("copy to", to, e);
         step();
@@ -99,7 +100,7 @@ impl ProgramFile {
         }
     }
 
-    /// The kernel is not asked: the C library gives to a shell what the kernel refuses.
+    /// Reads the header instead of asking the kernel: the C library passes a file that the kernel rejects to a shell.
     fn is_for_this_machine(&self) -> std::result::Result<(), String> {
         let unreadable = |e: io::Error| format!("it cannot be read: {e}");
         let (mut its, mut ours) = ([0; HEADER], [0; HEADER]);
@@ -109,7 +110,7 @@ impl ProgramFile {
         }
         let own = File::open("/proc/self/exe").map_err(unreadable)?;
         own.read_exact_at(&mut ours, 0).map_err(unreadable)?;
-        // Word size and byte order; then the machine, which stands behind the type.
+        // Compares word size and byte order, then the machine, which follows the type.
         let kind = |header: &[u8; HEADER]| (header[4], header[5], [header[18], header[19]]);
         if kind(&its) == kind(&ours) {
             return Ok(());
@@ -123,10 +124,10 @@ impl ProgramFile {
     }
 }
 
-/// Puts a program in another's place, which is kept as `kept`: at any time there is a whole one at `at`.
+/// Replaces the program at `at` and keeps the old one as `kept`. A complete program is at `at` at any time.
 ///
 /// # Errors
-/// If the folder cannot be written; the old one stays then.
+/// If the folder cannot be written. The old program stays then.
 pub fn exchange_program(new: &Path, at: &Path, kept: &Path) -> Result<()> {
     let fail = |op: &'static str, path: &Path| {
         let path = path.to_owned();
@@ -136,7 +137,7 @@ pub fn exchange_program(new: &Path, at: &Path, kept: &Path) -> Result<()> {
     found(std::fs::remove_file(kept).map_err(fail("remove", kept)))?;
     step();
     if std::fs::hard_link(at, kept).is_err() {
-        // Another file system, or a file of root's.
+        // `kept` is on another file system, or the file belongs to root.
         std::fs::copy(at, kept).map_err(fail("copy to", kept))?;
     }
     step();
@@ -144,21 +145,21 @@ pub fn exchange_program(new: &Path, at: &Path, kept: &Path) -> Result<()> {
     sync_folder_of(at)
 }
 
-/// The permissions of a program, for the one that is to take its place.
+/// Returns the permissions of a program, for the program that will replace it.
 ///
 /// # Errors
-/// If it is not there.
+/// If the program does not exist.
 pub fn program_permissions(path: &Path) -> Result<Permissions> {
     Ok(path.metadata().map_err(|e| FsError::new("stat", path, e))?.permissions())
 }
 
-/// Whether there is a file outside any root.
+/// Returns true if a file outside of any root exists.
 #[must_use]
 pub fn exists_outside(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
-/// Removes a file outside any root; it is none the worse for not being there.
+/// Removes a file outside of any root, if it exists.
 ///
 /// # Errors
 /// If its folder cannot be written.
@@ -195,7 +196,7 @@ fn trust(meta: &Metadata, path: &Path) -> std::result::Result<(), String> {
     Ok(())
 }
 
-/// Whether a group is root's, or the user's own as many systems make one for each.
+/// Returns true if a group is root's, or the user's private group, which many systems create for each user.
 fn is_private(gid: Gid) -> bool {
     if gid.as_raw() == 0 {
         return true;

@@ -1,4 +1,4 @@
-//! A file that is somebody else's, edited whole: what links to it and who may read it stays as it is.
+//! Replaces the content of another program's file. Links to the file and its permissions are kept.
 
 use std::{
     fs::{File, Permissions},
@@ -11,11 +11,11 @@ use rustix::fs::{Mode, OFlags};
 
 use super::error::{FsError, Result};
 
-/// Replaces the content of a file, or makes it, so that it is the old one or the new one at any time. A link is
-/// followed, and stays one; the mode stays too.
+/// Replaces the content of a file, or creates it, so that it is either the old or the new content at any time. A link
+/// is followed and stays a link. The mode is kept, too.
 ///
 /// # Errors
-/// If its folder cannot be written; the old content stays then.
+/// If the folder cannot be written. The old content is kept then.
 pub fn replace_outside(path: &Path, bytes: &[u8]) -> Result<()> {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let fail = |e: io::Error| FsError::new("write", &real, e);

@@ -1,4 +1,4 @@
-//! Reading: whole small files, folders, and positions in large ones.
+//! Reads whole small files, folders, and parts of large files.
 
 use std::{
     fs::File,
@@ -18,17 +18,17 @@ use super::{
     root::Root,
 };
 
-/// So many bytes are made room for without asking how many there are.
+/// Largest buffer that is allocated without asking for the size of the file.
 const UNASKED: u64 = 256 * 1024;
 
-/// What stands at a path.
+/// The kind of thing at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryKind {
     /// A regular file.
     File,
     /// A folder.
     Dir,
-    /// A link, FIFO, socket or device: nothing that we make.
+    /// A link, FIFO, socket or device. This program creates none of them in a tree.
     Other,
 }
 
@@ -37,26 +37,26 @@ pub enum EntryKind {
 pub struct Entry {
     /// The name; names that are not UTF-8 are left out of listings.
     pub name: String,
-    /// What it is, links not followed.
+    /// The kind of thing, links not followed.
     pub kind: EntryKind,
 }
 
-/// Size, age and identity of a file.
+/// Size, time and identity of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
-    /// What it is, links inside the root followed.
+    /// The kind of thing, links inside the root followed.
     pub kind: EntryKind,
-    /// Bytes.
+    /// Size in bytes.
     pub len: u64,
-    /// Last change, in nanoseconds since 1970.
+    /// Time of the last change, in nanoseconds since 1970.
     pub modified_ns: i128,
-    /// Distinguishes a replaced file from the one before.
+    /// Distinguishes a file from its replacement.
     pub inode: u64,
-    /// Whether users other than its owner may read it.
+    /// True if users other than its owner may access it.
     pub open_to_others: bool,
 }
 
-/// An open regular file, read by position; it stays the same file when the name is replaced.
+/// An open regular file, read by position. It stays the same file when its name is replaced.
 #[derive(Debug)]
 pub struct ReadFile {
     pub(super) file: File,
@@ -69,24 +69,24 @@ impl ReadFile {
         Self { file, root: root.clone(), rel: rel.clone() }
     }
 
-    /// Present length in bytes.
+    /// Returns the current length in bytes.
     ///
     /// # Errors
-    /// If the kernel cannot say.
+    /// If the kernel call fails.
     pub fn size(&self) -> Result<u64> {
         Ok(self.file.metadata().map_err(|e| self.root.error("stat", &self.rel, e))?.len())
     }
 
-    /// Distinguishes this file from one that has replaced it.
+    /// Returns the inode, which distinguishes this file from its replacement.
     ///
     /// # Errors
-    /// If the kernel cannot say.
+    /// If the kernel call fails.
     pub fn inode(&self) -> Result<u64> {
         Ok(self.file.metadata().map_err(|e| self.root.error("stat", &self.rel, e))?.ino())
     }
 
-    /// Length between two appends, waiting for the one that is under way: a line that is
-    /// unfinished there has lost its writer, or was written by somebody who takes no lock.
+    /// Returns the length between two appends. Waits for an append in progress, so an unfinished line at the end has
+    /// lost its writer, or was written without taking the lock.
     ///
     /// # Errors
     /// If the file cannot be locked.
@@ -98,7 +98,7 @@ impl ReadFile {
             }
         }
         let size = self.size();
-        // A failure here is mended by closing the file.
+        // A failure is harmless, because closing the file releases the lock.
         let _ = self.file.unlock();
         size
     }
@@ -116,13 +116,13 @@ impl ReadFile {
         }
     }
 
-    /// Reads everything from `from` up to `to` (or the end, if that is earlier).
+    /// Reads everything from `from` up to `to`, or up to the end if that is earlier.
     ///
     /// # Errors
     /// If the disk fails.
     pub fn read_range(&self, from: u64, to: u64) -> Result<Vec<u8>> {
         let mut want = to.saturating_sub(from);
-        // A caller that means "the rest" must not cost the memory of his number.
+        // A caller that passes a huge number for "the rest" must not cause an allocation of that size.
         if want > UNASKED {
             want = to.min(self.size()?).saturating_sub(from);
         }
@@ -139,7 +139,7 @@ impl ReadFile {
         Ok(bytes)
     }
 
-    /// The path, for messages.
+    /// Returns the path, for messages.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         self.root.absolute(&self.rel)
@@ -159,7 +159,7 @@ impl Root {
     /// Reads a file of at most `max` bytes; `None` if there is none.
     ///
     /// # Errors
-    /// [`super::FsErrorKind::TooLarge`] beyond `max`; nothing is read then.
+    /// [`super::FsErrorKind::TooLarge`] if it is larger than `max`. Nothing is read then.
     pub fn read_opt(&self, rel: &RelPath, max: u64) -> Result<Option<Vec<u8>>> {
         let Some(file) = found(self.open_read(rel))? else { return Ok(None) };
         let len = file.size()?;
@@ -170,7 +170,7 @@ impl Root {
         file.read_range(0, max).map(Some)
     }
 
-    /// Size and identity, or `None` if nothing is there.
+    /// Returns the size and identity, or `None` if the path does not exist.
     ///
     /// # Errors
     /// If the path leaves the root or the disk fails.
@@ -180,7 +180,7 @@ impl Root {
         Ok(Some(stat_of(&stat)))
     }
 
-    /// Whether anything stands at the path.
+    /// Returns true if the path exists.
     ///
     /// # Errors
     /// If the path leaves the root or the disk fails.
@@ -188,15 +188,15 @@ impl Root {
         Ok(self.stat(rel)?.is_some())
     }
 
-    /// The names in a folder with what the kernel says of each (of a link itself), sorted; empty if there is no such
-    /// folder. Cheaper than to ask for one after the other: each is found in the folder, which is open.
+    /// Returns the names in a folder, each with its stat (of a link itself), sorted; empty if the folder does not
+    /// exist. It is cheaper than single calls, because each name is looked up in the open folder.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// If the folder cannot be read.
     pub fn list_with_stats(&self, rel: &RelPath) -> Result<Vec<(String, Stat)>> {
         let named = |dir: &OwnedFd, name: &str, _| match own_stat(dir, name) {
             Ok(stat) => Ok(Some((name.to_owned(), stat_of(&stat)))),
-            // Moved or removed since the folder was listed.
+            // Moved or removed after the folder was listed.
             Err(rustix::io::Errno::NOENT) => Ok(None),
             Err(e) => Err(self.error("stat", &rel.join(name), e)),
         };
@@ -205,10 +205,10 @@ impl Root {
         Ok(files)
     }
 
-    /// The names in a folder, sorted; empty if there is no such folder.
+    /// Returns the names in a folder, sorted; empty if the folder does not exist.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// If the folder cannot be read.
     pub fn list(&self, rel: &RelPath) -> Result<Vec<Entry>> {
         let mut entries = self.each_name(rel, |dir, name, kind| {
             let kind = match kind {
@@ -222,7 +222,8 @@ impl Root {
         Ok(entries)
     }
 
-    /// What `of` makes of the names in a folder that are text; nothing if there is no such folder.
+    /// Calls `of` for each name in a folder that is UTF-8, and collects the results; empty if the folder does not
+    /// exist.
     fn each_name<T>(
         &self,
         rel: &RelPath,
@@ -241,7 +242,7 @@ impl Root {
     }
 }
 
-/// What the kernel says of a name in an open folder; of a link, not of what it leads to.
+/// Returns the stat of a name in an open folder; of a link itself, not of its target.
 fn own_stat(dir: &OwnedFd, name: &str) -> rustix::io::Result<rustix::fs::Stat> {
     rustix::fs::statat(dir, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
 }
@@ -264,11 +265,11 @@ fn kind_of(kind: FileType) -> EntryKind {
     }
 }
 
-/// The absolute path with every link and `..` in it resolved, so that paths can be compared; as far as
-/// it exists: names behind a missing one stay as they are.
+/// Returns the absolute path with every link and `..` resolved, so that paths can be compared. Names after the first
+/// missing one are kept as they are.
 ///
 /// # Errors
-/// If it is relative and the working folder is gone.
+/// If the path is relative and the working folder is gone.
 pub fn resolve(path: &Path) -> Result<PathBuf> {
     let absolute = std::path::absolute(path).map_err(|e| FsError::new("resolve", path, e))?;
     for existing in absolute.ancestors() {
@@ -279,10 +280,10 @@ pub fn resolve(path: &Path) -> Result<PathBuf> {
     Ok(absolute)
 }
 
-/// The canonical path of a folder that is not below a root: one that this process may list and enter.
+/// Returns the canonical path of a folder outside of a root, if this process may list and enter it.
 ///
 /// # Errors
-/// If it is missing, is no folder, or is closed to us.
+/// If it is missing, is not a folder, or this process has no access to it.
 pub fn usable_folder(path: &Path) -> io::Result<PathBuf> {
     let real = path.canonicalize()?;
     if !real.is_dir() {
@@ -292,7 +293,7 @@ pub fn usable_folder(path: &Path) -> io::Result<PathBuf> {
     Ok(real)
 }
 
-/// Reads a small file that is not below a root: the configuration, a token, a prompt that a user names.
+/// Reads a small file outside of a root: the configuration, a token, a prompt that a user names.
 ///
 /// # Errors
 /// If it is missing, a folder, or larger than `max` bytes.
@@ -301,8 +302,8 @@ pub fn read_outside(path: &Path, max: u64) -> Result<Vec<u8>> {
     read_whole(file, path, max)
 }
 
-/// Reads a file that may have been put there by others: anything but a regular file is refused, and a FIFO is not
-/// waited for.
+/// Reads a file that may have been created by others. Anything but a regular file is rejected, and a FIFO does not
+/// block.
 ///
 /// # Errors
 /// If it cannot be read, is not a regular file, or is larger than `max`.

@@ -1,4 +1,4 @@
-//! A path below a root, proven to stay there by its spelling.
+//! A path below a root whose spelling guarantees that it stays there.
 
 use std::{
     fmt,
@@ -8,27 +8,27 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
-/// A relative path of plain names: no `..`, no leading `/`, no NUL, never empty
-/// but for [`RelPath::top`], the root itself.
+/// A relative path of plain names: no `..`, no leading `/`, no NUL. It is never empty, except for [`RelPath::top`], the
+/// root itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RelPath(PathBuf);
 
-/// A path that would leave its root, or is no path at all.
+/// A path that would leave its root, or is not a path at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is not a plain path below the root")]
 pub struct BadRelPath(String);
 
 impl RelPath {
-    /// The root itself.
+    /// Returns the root itself.
     #[must_use]
     pub fn top() -> Self {
         Self(PathBuf::from("."))
     }
 
-    /// Accepts a path whose every component is a plain name.
+    /// Accepts a path whose components are all plain names.
     ///
     /// # Errors
-    /// Refuses `..`, absolute paths, NUL bytes and the empty path.
+    /// Rejects `..`, absolute paths, NUL bytes and the empty path.
     pub fn new(path: impl AsRef<Path>) -> Result<Self, BadRelPath> {
         let path = path.as_ref();
         let plain = path.components().all(|c| matches!(c, Component::Normal(_)));
@@ -40,10 +40,10 @@ impl RelPath {
         }
     }
 
-    /// One name further down.
+    /// Appends one name.
     ///
     /// # Panics
-    /// If `name` is not one plain name: callers pass constants and parsed ids.
+    /// If `name` is not one plain name. Callers pass constants and parsed ids.
     #[must_use]
     pub fn join(&self, name: impl AsRef<str>) -> Self {
         let name = name.as_ref();
@@ -53,7 +53,7 @@ impl RelPath {
         if self.0 == Path::new(".") { Self(PathBuf::from(name)) } else { Self(self.0.join(name)) }
     }
 
-    /// The path of something that lies at `inner` below this folder.
+    /// Returns the path of `inner` relative to this folder.
     #[must_use]
     pub fn below(&self, inner: &Self) -> Self {
         match (self == &Self::top(), inner == &Self::top()) {
@@ -63,7 +63,7 @@ impl RelPath {
         }
     }
 
-    /// The folder that this path stands in; the root for a single name.
+    /// Returns the folder that contains this path; the root for a single name.
     #[must_use]
     pub fn parent(&self) -> Self {
         match self.0.parent() {
@@ -72,21 +72,21 @@ impl RelPath {
         }
     }
 
-    /// The last name of the path; `.` for the root.
+    /// Returns the last name of the path; `.` for the root.
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.file_name().and_then(|n| n.to_str()).unwrap_or(".")
     }
 
-    /// The path as it is given to the kernel, relative to the root.
+    /// Returns the path in the form for the kernel, relative to the root.
     #[must_use]
     pub fn as_path(&self) -> &Path {
         &self.0
     }
 }
 
-/// Written as text. [`RelPath::top`] has no text form, since a record that names a path below the root never means the
-/// root itself.
+/// Serializes as text. [`RelPath::top`] has no text form, since a record that names a path below the root never means
+/// the root itself.
 impl Serialize for RelPath {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0.to_str() {

@@ -1,4 +1,4 @@
-//! Room on the disk that is taken now, for a file that must be writable later even when the disk is full.
+//! Reserves space on the disk for a file that must be writable later even if the disk is full.
 
 use std::{fs::File, os::unix::fs::FileExt};
 
@@ -12,7 +12,7 @@ use super::{
     steps::step,
 };
 
-/// Reserved room; [`Reserved::publish`] turns it into the file.
+/// Reserved space. [`Reserved::publish`] turns it into the file.
 #[derive(Debug)]
 pub struct Reserved {
     root: Root,
@@ -22,17 +22,17 @@ pub struct Reserved {
 }
 
 impl Root {
-    /// Takes `len` bytes of room for the file that will stand at `rel`.
+    /// Reserves `len` bytes for the file that will be at `rel`.
     ///
     /// # Errors
-    /// If the disk has no such room now.
+    /// If the disk does not have the space now.
     pub fn reserve(&self, rel: &RelPath, len: usize) -> Result<Reserved> {
         let hidden = rel.parent().join(format!("{RESERVED_PREFIX}{}", rel.name()));
         step();
         let file = self.file("reserve room for", &hidden, OFlags::RDWR | OFlags::CREATE)?;
         step();
         match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, len as u64) {
-            // File systems that cannot reserve can at least hold zeros.
+            // File systems that cannot reserve space can at least store zeros.
             Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => file
                 .write_all_at(&vec![0; len], 0)
                 .and_then(|()| file.sync_data())
@@ -44,16 +44,16 @@ impl Root {
 }
 
 impl Reserved {
-    /// Gives the room back.
+    /// Releases the space.
     pub fn discard(self) {
-        // What stays if this fails is a hidden file that `fsck` knows.
+        // If this fails, a hidden file stays, which `fsck` recognizes.
         let _ = self.root.remove(&self.hidden);
     }
 
-    /// Writes the file into the room and gives it its name, durably. The first of several wins.
+    /// Writes the file into the reserved space and gives it its name, durably. The first of several publishers wins.
     ///
     /// # Errors
-    /// If `bytes` are more than were reserved and the disk is full, or the disk fails.
+    /// If `bytes` exceed the reservation and the disk is full, or if the disk fails.
     pub fn publish(self, rel: &RelPath, bytes: &[u8]) -> Result<Published> {
         let Self { root, hidden, file, len } = self;
         debug_assert!(bytes.len() <= len, "{} bytes, {len} reserved", bytes.len());

@@ -1,5 +1,4 @@
-//! A folder that nothing leads out of: paths are resolved by the kernel, below
-//! it, and links that leave it are refused.
+//! A folder that no path leaves: the kernel resolves paths below it, and links that lead out of it are rejected.
 
 use std::{
     fs::File,
@@ -17,22 +16,22 @@ use super::{
     steps::step,
 };
 
-/// Mode of a file that we make: the owner's alone, for it may hold prompts and answers.
+/// Mode of a file that this program creates: only the owner has access, because it may contain prompts and answers.
 pub(super) const FILE_MODE: Mode = Mode::from_raw_mode(0o600);
-/// Mode of a folder that we make.
+/// Mode of a folder that this program creates.
 pub(super) const DIR_MODE: Mode = Mode::from_raw_mode(0o700);
 
-/// When an append counts as done.
+/// The time at which an append counts as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
-    /// After `fdatasync`; appends that wait at the same time share one.
+    /// After `fdatasync`. Appends that wait at the same time share one call.
     #[default]
     Always,
-    /// After `write`: survives the end of every process, not a power cut.
+    /// After `write`. The append survives the end of every process, but not a power cut.
     Never,
 }
 
-/// An open folder with everything below it. Cheap to clone.
+/// An open folder, for access to everything below it. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Root {
     inner: Arc<Inner>,
@@ -46,7 +45,7 @@ struct Inner {
 }
 
 impl Root {
-    /// Opens a folder that exists.
+    /// Opens an existing folder.
     ///
     /// # Errors
     /// If it is missing, not a folder or not readable.
@@ -58,10 +57,10 @@ impl Root {
         Ok(Self { inner: Arc::new(Inner { fd, path, durability }) })
     }
 
-    /// Opens a folder, making it and its parents where they are missing.
+    /// Opens a folder, and creates it and its parents if they are missing.
     ///
     /// # Errors
-    /// If a file stands in its way or it cannot be made.
+    /// If a file is in the way or the folder cannot be created.
     pub fn create(path: &Path, durability: Durability) -> Result<Self> {
         use std::os::unix::fs::DirBuilderExt;
         let mut dir = std::fs::DirBuilder::new();
@@ -75,19 +74,19 @@ impl Root {
         Self::open(path, durability)
     }
 
-    /// The absolute path of the folder, for messages and for other programs.
+    /// Returns the absolute path of the folder, for messages and for other programs.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.inner.path
     }
 
-    /// The absolute path of something below, for messages and for other programs.
+    /// Returns the absolute path of `rel`, for messages and for other programs.
     #[must_use]
     pub fn absolute(&self, rel: &RelPath) -> PathBuf {
         if *rel == RelPath::top() { self.path().to_owned() } else { self.path().join(rel.as_path()) }
     }
 
-    /// The path below this root that an absolute path names, if it is below.
+    /// Returns the path relative to this root, if the absolute path is below it.
     #[must_use]
     pub fn relative(&self, path: &Path) -> Option<RelPath> {
         RelPath::new(path.strip_prefix(self.path()).ok()?).ok()
@@ -101,7 +100,7 @@ impl Root {
         FsError::new(op, &self.absolute(rel), e)
     }
 
-    /// Opens below the root. Links inside are followed as long as they stay inside.
+    /// Opens a path below the root. Links are followed as long as they stay inside.
     pub(super) fn open_at(&self, op: &'static str, rel: &RelPath, flags: OFlags) -> Result<OwnedFd> {
         let mode = if flags.contains(OFlags::CREATE) { FILE_MODE } else { Mode::empty() };
         let flags = flags | OFlags::CLOEXEC;
@@ -109,7 +108,7 @@ impl Root {
         let mut tries = 0;
         loop {
             match rustix::fs::openat2(&self.inner.fd, rel.as_path(), flags, mode, how) {
-                // A rename elsewhere in the tree may race with the walk; the kernel asks for another try.
+                // A rename elsewhere in the tree may race with the resolution. The kernel then asks for another try.
                 Err(rustix::io::Errno::AGAIN) if tries < 64 => tries += 1,
                 Err(rustix::io::Errno::NOSYS) => return self.walk(op, rel, flags, mode),
                 result => return result.map_err(|e| self.error(op, rel, e)),
@@ -117,7 +116,7 @@ impl Root {
         }
     }
 
-    /// The same without openat2 (gVisor, kernels before 5.6): name by name, following no link at all.
+    /// Opens without openat2 (gVisor, kernels before 5.6): name by name, following no link at all.
     fn walk(&self, op: &'static str, rel: &RelPath, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
         let fail = |e: rustix::io::Errno| self.error(op, rel, e);
         let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -133,7 +132,7 @@ impl Root {
         rustix::fs::openat(dir, rel.name(), flags | OFlags::NOFOLLOW, mode).map_err(fail)
     }
 
-    /// An open handle on a folder, to name things in it.
+    /// Returns an open handle on a folder, for operations on its entries.
     pub(super) fn dir(&self, op: &'static str, rel: &RelPath) -> Result<OwnedFd> {
         self.open_at(op, rel, OFlags::RDONLY | OFlags::DIRECTORY)
     }
@@ -143,7 +142,7 @@ impl Root {
         rustix::fs::fsync(dir).map_err(|e| self.error("sync folder", rel, e))
     }
 
-    /// Makes one folder, durably. `false`: it was there already.
+    /// Creates one folder, durably. Returns `false` if it existed already.
     ///
     /// # Errors
     /// If the parent is missing or cannot be written.
@@ -155,7 +154,7 @@ impl Root {
         Ok(made)
     }
 
-    /// Makes one folder, and gives the one that it is in.
+    /// Creates one folder. Returns true if it is new, and a handle on its parent.
     pub(super) fn make_dir(&self, rel: &RelPath) -> Result<(bool, OwnedFd)> {
         let parent = self.dir("create folder", &rel.parent())?;
         step();
@@ -173,10 +172,10 @@ impl Root {
         }
     }
 
-    /// Makes a folder with the parents it lacks.
+    /// Creates a folder with its missing parents.
     ///
     /// # Errors
-    /// If one of them cannot be made.
+    /// If one of them cannot be created.
     pub fn ensure_dir(&self, rel: &RelPath) -> Result<()> {
         if *rel == RelPath::top() || self.dir("open folder", rel).is_ok() {
             return Ok(());
@@ -185,18 +184,18 @@ impl Root {
         self.mkdir(rel).map(drop)
     }
 
-    /// Opens a file for another process to append to, as its stdout for example.
-    /// Nothing is synced: the bytes are that process's own business.
+    /// Opens a file for another process to append to, for example as its stdout. Nothing is synced, because the
+    /// durability of these bytes is up to that process.
     ///
     /// # Errors
-    /// If it cannot be made or opened.
+    /// If it cannot be created or opened.
     pub fn open_append(&self, rel: &RelPath) -> Result<OwnedFd> {
         step();
         self.open_at("open for appending", rel, OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE)
     }
 
     pub(super) fn file(&self, op: &'static str, rel: &RelPath, flags: OFlags) -> Result<File> {
-        // O_NONBLOCK: opening a FIFO that somebody put in a file's place must not hang.
+        // O_NONBLOCK: opening a FIFO in place of a file must not hang.
         let fd = self.open_at(op, rel, flags | OFlags::NONBLOCK)?;
         let file = File::from(fd);
         let meta = file.metadata().map_err(|e| self.error(op, rel, e))?;
@@ -209,18 +208,19 @@ impl Root {
         }
     }
 
-    /// Opens a file for another process to read, as its stdin for example.
+    /// Opens a file for another process to read, for example as its stdin.
     ///
     /// # Errors
-    /// If it is missing or no regular file.
+    /// If it is missing or not a regular file.
     pub fn open_fd(&self, rel: &RelPath) -> Result<OwnedFd> {
         let file = self.file("open", rel, OFlags::RDONLY)?;
-        // The flag was ours, for the opening; the other process need not meet it.
+        // The flag was only for the open call, so the other process does not inherit it.
         rustix::fs::fcntl_setfl(&file, OFlags::empty()).map_err(|e| self.error("open", rel, e))?;
         Ok(file.into())
     }
 
-    /// Whether the root lies on a file system that other machines write too: inotify says nothing of those.
+    /// Returns true if the file system of the root is also written by other machines, whose changes inotify does not
+    /// report.
     #[must_use]
     pub fn is_remote(&self) -> bool {
         // statfs(2): NFS, SMB, CIFS, SMB2, FUSE, Ceph, 9P, Lustre, GPFS.
@@ -238,26 +238,26 @@ impl Root {
         self.file_system().is_some_and(|magic| REMOTE.contains(&magic))
     }
 
-    /// The number of the file system's type, statfs(2); `None` if the kernel does not say.
+    /// Returns the number of the file system's type, statfs(2); `None` if the kernel call fails.
     #[must_use]
     pub fn file_system(&self) -> Option<u32> {
         u32::try_from(rustix::fs::fstatfs(&self.inner.fd).ok()?.f_type).ok()
     }
 
-    /// Bytes that an ordinary user may still write on this file system.
+    /// Returns the number of bytes that an unprivileged user may still write on this file system.
     ///
     /// # Errors
-    /// If the kernel cannot say.
+    /// If the kernel call fails.
     pub fn free_bytes(&self) -> Result<u64> {
         let stat = rustix::fs::fstatvfs(&self.inner.fd)
             .map_err(|e| self.error("ask for free space of", &RelPath::top(), e))?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
-    /// Bytes that this file system has in all.
+    /// Returns the total size of this file system in bytes.
     ///
     /// # Errors
-    /// If the kernel cannot say.
+    /// If the kernel call fails.
     pub fn total_bytes(&self) -> Result<u64> {
         let stat = rustix::fs::fstatvfs(&self.inner.fd)
             .map_err(|e| self.error("ask for the size of", &RelPath::top(), e))?;

@@ -1,4 +1,4 @@
-//! A listening socket with a name in the file system, that only its owner may connect to.
+//! A listening socket with a name in the file system. Only its owner may connect to it.
 
 use std::{
     io,
@@ -16,17 +16,17 @@ use rustix::{
 
 use super::error::{FsError, Result};
 
-/// How many connections wait to be accepted.
+/// Largest number of connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
 
-/// The name of a listening socket, taken away when this is dropped.
+/// The name of a listening socket. Dropping it removes the name.
 #[derive(Debug)]
 pub struct SocketName(PathBuf);
 
-/// Listens there; the folder is made if it is missing. A socket that nobody listens on any more is replaced.
+/// Listens at a path and creates the folder if it is missing. A socket without a listener is replaced.
 ///
 /// # Errors
-/// If somebody listens there, something else has the name, or it is too long.
+/// If a process listens there already, something else has the name, or the path is too long.
 pub fn listen_at(path: &Path) -> Result<(UnixListener, SocketName)> {
     let fail = |e: io::Error| FsError::new("listen at", path, e);
     let other = |kind, text: &str| fail(io::Error::new(kind, text.to_owned()));
@@ -49,7 +49,7 @@ pub fn listen_at(path: &Path) -> Result<(UnixListener, SocketName)> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let made = || -> rustix::io::Result<_> {
         let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-        // Before it has a name: the name then gets this mode, and never was open to others; unix(7).
+        // Before the bind, so that the name gets this mode and is never open to others; unix(7).
         rustix::fs::fchmod(&socket, Mode::from_raw_mode(0o600))?;
         bind(&socket, &address)?;
         Ok(socket)
@@ -62,7 +62,7 @@ pub fn listen_at(path: &Path) -> Result<(UnixListener, SocketName)> {
 
 impl Drop for SocketName {
     fn drop(&mut self) {
-        // Whoever listens there next makes up for it.
+        // If this fails, the next listener at this path replaces the name.
         let _ = std::fs::remove_file(&self.0);
     }
 }
