@@ -1,11 +1,11 @@
-//! Settings of one agent: which program it is and how it is called.
+//! Settings of one agent: the program and the way in which it is called.
 
 use super::{secret::Secret, words::words};
 
 words!(
-    /// What kind of program an agent is.
+    /// The type of an agent.
     AgentType {
-        /// The little agent inside this binary.
+        /// The demo agent inside this binary.
         Demo = "demo",
         /// Any program, called as configured.
         Command = "command",
@@ -25,7 +25,7 @@ words!(
 );
 
 words!(
-    /// How a `command` agent is given its prompt.
+    /// The way in which a `command` agent receives its prompt.
     PromptDelivery {
         /// On its standard input.
         Stdin = "stdin",
@@ -37,34 +37,35 @@ words!(
 );
 
 words!(
-    /// What an agent does before it acts.
+    /// The agent's behaviour before an action.
     Permissions {
-        /// It asks nobody.
+        /// The agent does not ask.
         Bypass = "bypass",
-        /// It asks for approval.
+        /// The agent asks for approval.
         Ask = "ask",
     }
 );
 
 impl AgentType {
-    /// The type that an agent of this name has without saying so: the usual ones are named after themselves.
+    /// Returns the type of an agent that has this name and no configured type. The usual agents are named after their
+    /// types.
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|t| t.as_str() == name)
     }
 
-    /// Names of the environment variables that this agent takes its own key from, the usual one first.
+    /// Returns the names of the environment variables that this agent reads its own key from, the usual one first.
     #[must_use]
     pub fn key_variables(self) -> &'static [&'static str] {
         match self {
             Self::Demo | Self::Command => &[],
             Self::Claude => &["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"],
             Self::Codex => {
-                // `codex exec` passes OPENAI_API_KEY over, unless a provider of its settings names it.
+                // `codex exec` ignores OPENAI_API_KEY unless a provider in its settings names it.
                 &["CODEX_API_KEY", "OPENAI_API_KEY"]
             }
             Self::Gemini => &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
-            // It talks to whichever provider its model names.
+            // The model decides which provider the agent calls.
             Self::Opencode => {
                 &["OPENCODE_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "XAI_API_KEY"]
             }
@@ -77,28 +78,29 @@ impl AgentType {
 /// Settings of one agent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AgentSettings {
-    /// What kind of program it is.
+    /// Type of the agent.
     pub agent_type: AgentType,
-    /// Program and leading arguments; empty: the usual program of its type, found in PATH.
+    /// Program and leading arguments; empty: the usual program of the type, found in PATH.
     pub command: Vec<String>,
-    /// How a `command` agent is given its prompt.
+    /// The way in which a `command` agent receives its prompt.
     pub prompt: PromptDelivery,
-    /// The model to ask for; absent: the agent's own choice.
+    /// The model to request; absent: the agent's own choice.
     pub model: Option<String>,
     /// Address of the provider; absent: the agent's own.
     pub base_url: Option<String>,
-    /// Further arguments, behind our own.
+    /// Further arguments, appended to Conductor's own.
     pub args: Vec<String>,
-    /// Whether it asks before it acts.
+    /// The agent's behaviour before an action.
     pub permissions: Permissions,
     /// Its key; absent: the agent's own login.
     pub token: Option<Secret>,
-    /// Why its token file cannot be used, as a sentence with the file and the line that names it: it is not called then.
+    /// The reason why the token file is unusable, as a sentence with the file and the configuration line. The agent is
+    /// not called then.
     pub token_problem: Option<String>,
 }
 
 impl AgentSettings {
-    /// The settings of an agent about which nothing was said.
+    /// Creates the settings of an agent without any configuration.
     #[must_use]
     pub fn new(agent_type: AgentType) -> Self {
         Self {
@@ -114,12 +116,12 @@ impl AgentSettings {
         }
     }
 
-    /// The variable in which the agent is given its configured token, if there is one.
+    /// Returns the variable that passes the configured token to the agent, if there is a token.
     #[must_use]
     pub fn token_variable(&self) -> Option<&'static str> {
         let token = self.token.as_ref()?.expose();
         match self.agent_type {
-            // What `claude setup-token` prints is no API key.
+            // The output of `claude setup-token` is not an API key.
             AgentType::Claude if token.starts_with("sk-ant-oat") => Some("CLAUDE_CODE_OAUTH_TOKEN"),
             other => other.key_variables().first().copied(),
         }

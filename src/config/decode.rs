@@ -1,4 +1,4 @@
-//! From a raw value to the type that a setting has, and back for `config show`.
+//! Converts a raw value into the type of its setting, and back for `config show`.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -12,26 +12,26 @@ use super::{
 };
 use crate::{fsx::Durability, telemetry::REDACTED};
 
-/// Why a value is refused.
+/// The reason why a value is rejected.
 #[derive(Debug, PartialEq)]
 pub(super) enum Refused {
-    /// It is of another type.
+    /// The value has the wrong type.
     Type,
-    /// It is of the right type and makes no sense; what is wrong, as it fits after the key.
+    /// The value has the right type but an invalid content; with the problem, which fits after the key.
     Value(String),
-    /// It is a duration without a unit: the number.
+    /// The value is a duration without a unit; with the number.
     NoUnit(String),
 }
 
-/// A type that a setting may have.
+/// A type of settings.
 pub(super) trait Decode: Sized {
-    /// Whether the value must not be shown.
+    /// True if the value must not be shown.
     const SECRET: bool = false;
-    /// What is taken, with an example where the form is not obvious.
+    /// Describes the accepted values, with an example if the form is not obvious.
     fn expected() -> String;
-    /// Reads the value. Never called with [`Raw::Null`], which is as good as absent.
+    /// Parses the value. Never called with [`Raw::Null`], which counts as absent.
     fn decode(node: &Node) -> Result<Self, Refused>;
-    /// The value as it would stand in the file.
+    /// Returns the value in the spelling of the file.
     fn show(&self) -> Value;
 }
 
@@ -123,7 +123,7 @@ impl Decode for f64 {
     }
 }
 
-/// What a number means in a task's map, where JSON has no units.
+/// Converts a number in a task's map, where JSON has no units.
 fn seconds(number: f64) -> Result<Duration, Refused> {
     Duration::try_from_secs_f64(number).map_err(|_| Refused::Type)
 }
@@ -135,7 +135,7 @@ impl Decode for Duration {
     fn decode(node: &Node) -> Result<Self, Refused> {
         match &node.raw {
             Raw::Text(s) | Raw::Untyped(s) => units::duration(s).or_else(|e| match e {
-                // A task of an earlier version may hold the text of a flag.
+                // A task of an earlier version may contain the text of a flag.
                 BadDuration::NoUnit(n) if node.is_of_task() => seconds(n.parse().unwrap_or(f64::NAN)),
                 BadDuration::NoUnit(n) => Err(Refused::NoUnit(n)),
                 BadDuration::Malformed => Err(Refused::Type),
@@ -249,9 +249,9 @@ impl<T: Decode> Decode for Vec<T> {
 
 /// A type with one value in the file that means "none": `0`, or the empty text.
 pub(super) trait Absent: Decode {
-    /// Whether this is that value.
+    /// Returns true if this is that value.
     fn is_absent(&self) -> bool;
-    /// The value as it would stand in the file.
+    /// Returns that value in the spelling of the file.
     fn absent() -> Value {
         Value::from(0)
     }

@@ -1,4 +1,4 @@
-//! The process environment, read once when the program starts; nobody else asks for it.
+//! The process environment, read once when the program starts. No other module reads it.
 
 use std::{
     collections::BTreeMap,
@@ -19,30 +19,30 @@ impl Environment {
         Self { variables: std::env::vars_os().collect() }
     }
 
-    /// The text of a variable; `None` if it is not set, is empty or is not UTF-8.
+    /// Returns the text of a variable; `None` if it is not set, is empty or is not UTF-8.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.get_os(name)?.to_str()
     }
 
-    /// The bytes of a variable; `None` if it is not set or empty.
+    /// Returns the bytes of a variable; `None` if it is not set or empty.
     #[must_use]
     pub fn get_os(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|v| !v.is_empty())
     }
 
-    /// Every variable, sorted by name.
+    /// Returns every variable, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.variables.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// The user's home folder.
+    /// Returns the user's home folder.
     #[must_use]
     pub fn home(&self) -> Option<PathBuf> {
         self.get_os("HOME").map(PathBuf::from)
     }
 
-    /// The path with a leading `~` replaced by the home folder; `None` if that is not known.
+    /// Replaces a leading `~` in the path by the home folder; `None` if that folder is unknown.
     #[must_use]
     pub fn expand(&self, path: &str) -> Option<PathBuf> {
         match path.strip_prefix('~') {

@@ -1,4 +1,4 @@
-//! What can be wrong with the configuration: each problem with the place it stands at.
+//! Errors of the configuration: each problem with its position.
 
 use std::{fmt, path::PathBuf};
 
@@ -11,9 +11,9 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("the configuration file{} cannot be used", named(.named_by.as_ref()))]
     Unreadable {
-        /// The flag or variable that names it; absent: it was found in its usual place.
+        /// The flag or variable that names the file; absent: the file was found in its usual place.
         named_by: Option<Origin>,
-        /// What the disk said.
+        /// The error of the file operation.
         source: FsError,
     },
     /// Keys or values are wrong. There is at least one.
@@ -21,17 +21,17 @@ pub enum ConfigError {
     Invalid(Vec<Problem>),
 }
 
-/// What the user can do about it.
+/// The reaction that the user can take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConfigErrorKind {
     /// Correct the configuration.
     Invalid,
-    /// Put the token where it was looked for.
+    /// Provide the token in the configured place.
     Token,
 }
 
 impl ConfigError {
-    /// Sorts the error by what can be done about it.
+    /// Classifies the error by the possible reaction.
     #[must_use]
     pub fn kind(&self) -> ConfigErrorKind {
         match self {
@@ -43,72 +43,72 @@ impl ConfigError {
     }
 }
 
-/// One thing that is wrong.
+/// One problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where it stands.
+    /// Position of the problem.
     pub origin: Origin,
-    /// What it is.
+    /// The problem itself.
     pub what: What,
 }
 
-/// What is wrong with a key or a value.
+/// A problem with a key or a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
-    /// The file is no YAML, or not text at all.
+    /// The file is not YAML, or not text at all.
     Syntax(String),
-    /// There is no such key.
+    /// The key does not exist.
     UnknownKey {
         /// The key with its sections: `defaults.timout`.
         key: String,
-        /// The known key that looks most like it.
+        /// The known key that is most similar.
         nearest: Option<String>,
     },
-    /// A key stands twice in one section.
+    /// A key appears twice in one section.
     DuplicateKey {
         /// The key with its sections.
         key: String,
-        /// Line of the first.
+        /// Line of the first occurrence.
         first: u64,
     },
-    /// A value of another type.
+    /// A value has the wrong type.
     WrongType {
         /// The key with its sections.
         key: String,
-        /// What it takes, with an example.
+        /// The accepted values, with an example.
         expected: String,
-        /// What stands there.
+        /// The value that was found.
         found: String,
     },
-    /// A value of the right type that makes no sense.
+    /// A value has the right type but an invalid content.
     BadValue {
         /// The key with its sections.
         key: String,
-        /// What is wrong with it.
+        /// The problem with the value.
         problem: String,
     },
-    /// A duration without a unit.
+    /// A duration has no unit.
     NoUnit {
         /// The key with its sections.
         key: String,
-        /// What stands there.
+        /// The number that was found.
         number: String,
     },
-    /// A project's file may not set this.
+    /// A project's file may not contain this section.
     NotOfAProject {
         /// The section.
         key: String,
     },
-    /// A task may not set this.
+    /// A task may not set this key.
     NotYours {
         /// The key.
         key: String,
-        /// Why not.
+        /// The reason.
         why: &'static str,
     },
-    /// A token file cannot be used.
+    /// A token file is unusable.
     Token {
-        /// Whose it is: "agent 'codex'".
+        /// Owner of the token: "agent 'codex'".
         owner: String,
         /// The file.
         path: PathBuf,

@@ -1,4 +1,4 @@
-//! Finds the configuration file and lays flags, environment, file and defaults over each other.
+//! Finds the configuration file and merges flags, environment, file and defaults.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ use crate::fsx::{FsErrorKind, read_outside};
 /// The largest configuration file.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
 
-/// What the command line says about the configuration; absent: nothing.
+/// The command line's part of the configuration; absent values were not given.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
     /// `--config`.
@@ -38,32 +38,32 @@ pub struct Flags {
     pub api_key: Option<String>,
     /// `--api-key-file`.
     pub api_key_file: Option<PathBuf>,
-    /// Whether the project's file counts.
+    /// The use of the project's file.
     pub project: ProjectLayer,
 }
 
-/// Whether the `conductor.yaml` of the working folder counts.
+/// The use of the `conductor.yaml` in the working folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ProjectLayer {
-    /// If it is trusted.
+    /// The file is used if it is trusted.
     #[default]
     Trusted,
-    /// Not at all: a daemon serves every project, wherever it was started.
+    /// The file is never used: a daemon serves every project, regardless of the folder in which it was started.
     Ignored,
 }
 
-/// The settings, and where each came from.
+/// The settings, with the origin of each.
 #[derive(Debug, Clone)]
 pub struct Loaded {
     /// The settings.
     pub config: Config,
     /// Every value with its origin, in the order of the documentation.
     pub settings: Vec<Setting>,
-    /// What became of the project's file.
+    /// The use that was made of the project's file.
     pub project: ProjectUse,
 }
 
-/// What settings are made of, but for those of a project: read once, laid together for any folder.
+/// All sources of settings except a project's file. They are read once, and merged for any folder.
 #[derive(Debug, Clone)]
 pub struct Loader {
     flags: Flags,
@@ -73,10 +73,10 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Reads the user's file, as seen from the folder `cwd`.
+    /// Reads the user's file, relative to the folder `cwd`.
     ///
     /// # Errors
-    /// If a file that was named is missing, or one that was found is no YAML.
+    /// If a file that was named is missing, or a file that was found is not YAML.
     pub fn new(flags: &Flags, environment: &Environment, cwd: &Path) -> Result<Self, ConfigError> {
         let user = match find(flags, environment, cwd)? {
             Some((path, bytes)) => {
@@ -88,25 +88,25 @@ impl Loader {
         Ok(Self { flags: flags.clone(), environment: environment.clone(), cwd: cwd.to_owned(), user })
     }
 
-    /// The settings without those of any project.
+    /// Returns the settings without those of any project.
     ///
     /// # Errors
-    /// If something is wrong; all that is wrong is told at once.
+    /// If there is a problem. The error lists all problems.
     pub fn base(&self) -> Result<Loaded, ConfigError> {
         self.read(None)
     }
 
-    /// The trusted `conductor.yaml` of a folder; `None` where there is none, or it is not trusted.
+    /// Returns the trusted `conductor.yaml` of a folder; `None` if there is none, or it is not trusted.
     #[must_use]
     pub fn trusted_in(&self, folder: &Path) -> Option<ProjectFile> {
         let file = ProjectFile::in_folder(folder).ok().flatten()?;
         (!self.is_own(&file) && file.is_trusted(&self.environment).unwrap_or(false)).then_some(file)
     }
 
-    /// The settings for work in `folder`: with those of its `conductor.yaml`, if that is trusted.
+    /// Returns the settings for work in `folder`, including its `conductor.yaml` if that is trusted.
     ///
     /// # Errors
-    /// If something is wrong. A file that is not trusted is not looked into, and is no error.
+    /// If there is a problem. An untrusted file is not parsed, and is not an error.
     pub fn in_folder(&self, folder: &Path) -> Result<Loaded, ConfigError> {
         let untrusted = |path: &Path| -> Result<Loaded, ConfigError> {
             Ok(Loaded { project: ProjectUse::Untrusted(path.to_owned()), ..self.base()? })
@@ -120,15 +120,15 @@ impl Loader {
         }
     }
 
-    /// The settings with those of a project's file, trusted or not.
+    /// Returns the settings including those of a project's file, trusted or not.
     ///
     /// # Errors
-    /// If something is wrong.
+    /// If there is a problem.
     pub fn with(&self, file: &ProjectFile) -> Result<Loaded, ConfigError> {
         self.read(Some(file))
     }
 
-    /// Whether `--config` or a variable names the project's file: then it is the user's.
+    /// Returns true if `--config` or a variable names the project's file, which makes it the user's own.
     fn is_own(&self, file: &ProjectFile) -> bool {
         let user = self.user.as_ref().and_then(|(path, _)| path.canonicalize().ok());
         user.is_some_and(|user| file.path().canonicalize().is_ok_and(|path| path == user))
@@ -166,10 +166,10 @@ impl Loader {
     }
 }
 
-/// Loads the configuration as seen from the folder `cwd`.
+/// Loads the configuration, relative to the folder `cwd`.
 ///
 /// # Errors
-/// If a file that was named is missing, or one that was found is wrong; all that is wrong is told at once.
+/// If a file that was named is missing, or a file that was found has problems. The error lists all problems.
 pub fn load(flags: &Flags, environment: &Environment, cwd: &Path) -> Result<Loaded, ConfigError> {
     let loader = Loader::new(flags, environment, cwd)?;
     match flags.project {
@@ -178,17 +178,17 @@ pub fn load(flags: &Flags, environment: &Environment, cwd: &Path) -> Result<Load
     }
 }
 
-/// The file that [`load`] would read, without looking at what stands in it.
+/// Returns the file that [`load`] would read, without parsing it.
 ///
 /// # Errors
-/// If it was named and cannot be read.
+/// If the file was named and cannot be read.
 pub fn locate(flags: &Flags, environment: &Environment, cwd: &Path) -> Result<Option<PathBuf>, ConfigError> {
     Ok(find(flags, environment, cwd)?.map(|(path, _)| path.to_path_buf()))
 }
 
 type Found = Option<(Arc<Path>, Vec<u8>)>;
 
-/// The file that is named, which must be there, else the user's own, if there is one.
+/// Finds the file that was named, which must exist, or else the user's own file, if there is one.
 fn find(flags: &Flags, environment: &Environment, cwd: &Path) -> Result<Found, ConfigError> {
     let flag = flags.config.as_ref().map(|path| (path.clone(), Origin::Flag("--config")));
     let variable = environment.get("CONDUCTOR_CONFIG").map(|text| {
@@ -204,7 +204,7 @@ fn find(flags: &Flags, environment: &Environment, cwd: &Path) -> Result<Found, C
     if let Some(path) = usual_place(environment) {
         match read_outside(&path, MAX_FILE) {
             Ok(bytes) => return Ok(Some((path.into(), bytes))),
-            // A folder of that name, or a home that is none, is no configuration.
+            // A folder of that name, or a home that is not a folder, is not a configuration.
             Err(e)
                 if matches!(
                     e.kind(),
@@ -216,15 +216,16 @@ fn find(flags: &Flags, environment: &Environment, cwd: &Path) -> Result<Found, C
     Ok(None)
 }
 
-/// Where the user's own file lies. A `config.yaml` of the working folder is not ours: other programs have files of that
-/// name, and a cloned repository could say with one which programs run and where prompts go.
+/// Returns the path of the user's own file. A `config.yaml` in the working folder is not used: other programs have
+/// files of that name, and a cloned repository could use one to choose the programs that run and the receivers of
+/// prompts.
 fn usual_place(environment: &Environment) -> Option<PathBuf> {
     let xdg = environment.get_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
     let folder = xdg.or_else(|| Some(environment.home()?.join(".config")))?;
     Some(folder.join("conductor").join("config.yaml"))
 }
 
-/// Which variable stands for which key.
+/// The variables, with the keys that they set.
 const VARIABLES: &[(&str, &str)] = &[
     ("CONDUCTOR_ROOT", "storage.runs_dir"),
     ("CONDUCTOR_HOST", "api.host"),

@@ -1,8 +1,7 @@
-//! Settings, read once: the environment, the configuration file, and what a task lays over them.
+//! Settings, read once: the environment, the configuration file, and a task's own settings.
 //!
-//! [`load()`] answers with values that are all decided and checked; who uses them
-//! finds no defaults, no `~` and no text to parse. What a setting does is
-//! left to its user.
+//! [`load()`] returns values that are all decided and checked. Their users need not handle defaults, `~` or text to
+//! parse. The meaning of a setting is defined by the module that uses it.
 
 mod agent;
 mod decode;

@@ -1,7 +1,6 @@
-//! Configuration files in their raw form: YAML values that know which file and line they stand in.
+//! Configuration files in their raw form: YAML values, each with its file and line.
 //!
-//! Repeated keys are kept, so that the error can name both lines. What a key
-//! means is left to [`super::section`].
+//! Repeated keys are kept, so that the error can name both lines. [`super::section`] interprets the keys.
 
 use std::{fmt, path::Path, sync::Arc};
 
@@ -17,23 +16,23 @@ use super::{
     origin::Origin,
 };
 
-/// Where something stands.
+/// Position of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Position {
-    /// Which of the files that are read together.
+    /// Number of the file, among the files that are read together.
     pub file: usize,
-    /// Counted from 1; 0 if it stands in no file.
+    /// Line, counted from 1; 0 if the value is in no file.
     pub line: u64,
 }
 
 impl Position {
-    /// A line of the first file.
+    /// Creates the position of a line in the first file.
     pub fn line(line: u64) -> Self {
         Self { file: 0, line }
     }
 }
 
-/// A value and where it starts.
+/// A value with its position.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node {
     pub at: Position,
@@ -48,7 +47,7 @@ pub(super) enum Raw {
     Whole(i64),
     Number(f64),
     Text(String),
-    /// Text of a flag or variable, which may stand for a number or a Boolean too.
+    /// Text of a flag or variable, which may also represent a number or a Boolean.
     Untyped(String),
     List(Vec<Node>),
     Map(Vec<Entry>),
@@ -62,16 +61,16 @@ pub(super) struct Entry {
     pub node: Node,
 }
 
-/// Why a text is no YAML.
+/// The reason why a text is not YAML.
 #[derive(Debug)]
 pub(super) struct Syntax {
     /// Line, counted from 1; 0 if the parser does not know.
     pub line: u64,
-    /// What the parser says.
+    /// The parser's message.
     pub problem: String,
 }
 
-/// Understands the text of a file. An empty one is [`Raw::Null`].
+/// Parses the text of a file. An empty file gives [`Raw::Null`].
 pub(super) fn parse(text: &str) -> Result<Node, Syntax> {
     let mut options = Options::default();
     options.duplicate_keys = DuplicateKeyPolicy::PassThrough;
@@ -79,7 +78,7 @@ pub(super) fn parse(text: &str) -> Result<Node, Syntax> {
         let line = e.location().map_or(0, |l| l.line());
         let problem = match e.without_snippet() {
             serde_yaml::Error::MultipleDocuments { .. } => "a second document begins here".to_owned(),
-            // The place stands before the message already.
+            // The position precedes the message already.
             other => other.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
         };
         Syntax { line, problem }
@@ -88,12 +87,12 @@ pub(super) fn parse(text: &str) -> Result<Node, Syntax> {
 }
 
 impl Node {
-    /// What stands in an empty file.
+    /// Returns the value of an empty file.
     pub fn nothing() -> Self {
         Self { at: Position::default(), raw: Raw::Null }
     }
 
-    /// The content of a file.
+    /// Parses the content of a file.
     pub fn of_file(path: &Arc<Path>, bytes: &[u8]) -> Result<Self, ConfigError> {
         let wrong = |line, problem| {
             let origin = Origin::File(path.clone(), line);
@@ -106,12 +105,12 @@ impl Node {
         parse(text).map_err(|syntax| wrong(syntax.line, syntax.problem))
     }
 
-    /// The text of a flag or variable.
+    /// Creates a value from the text of a flag or variable.
     pub fn untyped(text: &str) -> Self {
         Self { at: Position::default(), raw: Raw::Untyped(text.to_owned()) }
     }
 
-    /// The same, as the content of the file of this number.
+    /// Marks the value, and all values in it, as content of the file with this number.
     pub fn of_number(mut self, file: usize) -> Self {
         self.at.file = file;
         match &mut self.raw {
@@ -131,8 +130,8 @@ impl Node {
         self
     }
 
-    /// The same with `over` laid over it: sections key by key, everything else as a whole. What is left empty in `over`
-    /// changes nothing.
+    /// Merges `over` into this value: sections key by key, everything else as a whole. An empty value in `over` changes
+    /// nothing.
     pub fn under(self, over: Self) -> Self {
         match (self, over) {
             (under, Self { raw: Raw::Null, .. }) => under,
@@ -140,7 +139,7 @@ impl Node {
                 let mut seen = Vec::new();
                 for new in over {
                     match entries.iter_mut().find(|entry| entry.key == new.key) {
-                        // A key that stands twice in one file is kept twice, to be told.
+                        // A key that appears twice in one file is kept twice, so that it is reported.
                         Some(entry) if !seen.contains(&new.key) => {
                             seen.push(new.key.clone());
                             entry.lay_over(new);
@@ -157,7 +156,7 @@ impl Node {
         }
     }
 
-    /// A value that stands in no file.
+    /// Creates a value that is in no file.
     pub fn from_json(value: &Value) -> Self {
         let raw = match value {
             Value::Null => Raw::Null,
@@ -180,12 +179,13 @@ impl Node {
         Self { at: Position::default(), raw }
     }
 
-    /// Whether it stands in a task's map, whose values are JSON: neither in a file nor the text of a flag or variable.
+    /// Returns true if the value is from a task's map, whose values are JSON: neither in a file nor the text of a flag
+    /// or variable.
     pub fn is_of_task(&self) -> bool {
         self.at.line == 0 && !matches!(self.raw, Raw::Untyped(_))
     }
 
-    /// The value without its lines.
+    /// Returns the value without its positions.
     pub fn to_json(&self) -> Value {
         match &self.raw {
             Raw::Null => Value::Null,
@@ -198,7 +198,7 @@ impl Node {
         }
     }
 
-    /// What stands there, for a message.
+    /// Describes the value for a message.
     pub fn describe(&self) -> String {
         match &self.raw {
             Raw::Bool(b) => b.to_string(),
@@ -211,7 +211,7 @@ impl Node {
         }
     }
 
-    /// The kind of what stands there, for a message that must not show it.
+    /// Describes the kind of value, for a message that must not show the value itself.
     pub fn kind(&self) -> &'static str {
         match &self.raw {
             Raw::Null => "nothing",
@@ -225,7 +225,7 @@ impl Node {
 }
 
 impl Entry {
-    /// Lays the same key of another file over this one.
+    /// Merges the same key of another file into this entry.
     fn lay_over(&mut self, over: Self) {
         let sections = matches!((&self.node.raw, &over.node.raw), (Raw::Map(_), Raw::Map(_)));
         if !sections && over.node.raw != Raw::Null {

@@ -1,8 +1,8 @@
-//! Where a value came from.
+//! The origin of a value.
 
 use std::{fmt, path::Path, sync::Arc};
 
-/// Where a value came from; the order is the order of precedence, strongest first.
+/// The origin of a value, in the order of precedence, strongest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// A flag of the command line.
@@ -13,12 +13,12 @@ pub enum Origin {
     File(Arc<Path>, u64),
     /// The `config` map of a task.
     Task,
-    /// Nobody said anything else.
+    /// No other origin sets the value.
     Default,
 }
 
 impl Origin {
-    /// The line of the configuration file, for a value from there.
+    /// Returns the line in the configuration file, for a value from there.
     #[must_use]
     pub fn line(&self) -> Option<u64> {
         match self {

@@ -1,8 +1,8 @@
-//! A project's own settings: `conductor.yaml` in its folder, of which nothing is used before the user trusts it.
+//! A project's own settings: `conductor.yaml` in its folder. They are used only after the user has trusted the file.
 //!
-//! A repository comes from others. Its file could name the programs that run, and where prompts and tokens go, so a
-//! file counts only with the content that the user has seen (`run-agent config trust`). The sections that are about this
-//! machine and its daemon are refused in it even then.
+//! A repository comes from other people. Its file could choose the programs that run and the receivers of prompts and
+//! tokens. So a file is used only with the content that the user has seen (`run-agent config trust`). Even then the
+//! sections about this machine and its daemon are rejected.
 
 use std::{
     fmt::Write as _,
@@ -23,12 +23,12 @@ use crate::fsx::{FsError, FsErrorKind, read_regular_outside};
 
 /// The name of a project's file.
 pub const PROJECT_FILE: &str = "conductor.yaml";
-/// The largest one that is read.
+/// Largest size of such a file.
 const MAX_FILE: u64 = 1024 * 1024;
-/// What a project may not set: the machine's server, tree and plug-ins.
+/// The sections that a project may not set: the machine's server, tree and plug-ins.
 const NOT_OF_A_PROJECT: [&str; 5] = ["api", "storage", "faces", "executors", "extensions"];
 
-/// A project's file as it was read.
+/// The content of a project's file.
 #[derive(Debug, Clone)]
 pub struct ProjectFile {
     path: Arc<Path>,
@@ -37,14 +37,14 @@ pub struct ProjectFile {
 }
 
 impl ProjectFile {
-    /// The file of a folder, if there is one. A FIFO or a folder of that name is an error, and is not waited for.
+    /// Reads the file of a folder, if there is one. A FIFO or a folder of that name is an error, and does not block.
     ///
     /// # Errors
-    /// If it is there and cannot be read.
+    /// If the file exists and cannot be read.
     pub fn in_folder(folder: &Path) -> Result<Option<Self>, FsError> {
         match read_regular_outside(&folder.join(PROJECT_FILE), MAX_FILE) {
             Ok(bytes) => {
-                // Without links, a folder cannot be exchanged for another one under a trusted name.
+                // The path is without links, so that a link cannot present another folder under a trusted path.
                 let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
                 let path = folder.join(PROJECT_FILE);
                 let sha256 = hex(&Sha256::digest(&bytes));
@@ -55,19 +55,19 @@ impl ProjectFile {
         }
     }
 
-    /// Where it is.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// SHA-256 of its content, in hexadecimal digits.
+    /// Returns the SHA-256 of its content, in hexadecimal digits.
     #[must_use]
     pub fn sha256(&self) -> &str {
         &self.sha256
     }
 
-    /// Whether the user trusts this content.
+    /// Returns true if the user trusts this content.
     ///
     /// # Errors
     /// If the user's record cannot be read.
@@ -79,10 +79,10 @@ impl ProjectFile {
         self.path.clone()
     }
 
-    /// What stands in it.
+    /// Parses the content.
     ///
     /// # Errors
-    /// If it is no YAML.
+    /// If it is not YAML.
     pub(super) fn parse(&self) -> Result<Node, ConfigError> {
         Node::of_file(&self.path, &self.bytes)
     }
@@ -96,7 +96,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Takes the sections out of a project's settings that it may not have; each is a problem.
+/// Removes the sections that a project may not set. Each of them is a problem.
 pub(super) fn refuse_foreign_sections(node: &mut Node, file: &Arc<Path>) -> Vec<Problem> {
     let Raw::Map(entries) = &mut node.raw else { return Vec::new() };
     let refused = entries.extract_if(.., |entry| NOT_OF_A_PROJECT.contains(&entry.key.as_str()));
@@ -107,14 +107,14 @@ pub(super) fn refuse_foreign_sections(node: &mut Node, file: &Arc<Path>) -> Vec<
     refused.map(problem).collect()
 }
 
-/// What became of the project file of the folder that the settings were loaded for.
+/// The use of the project file in the folder that the settings were loaded for.
 #[derive(Debug, Clone, Default)]
 pub enum ProjectUse {
-    /// There is none, or it was not asked for.
+    /// There is no file, or it was not asked for.
     #[default]
     None,
-    /// It is trusted, and part of the settings.
+    /// The file is trusted, and part of the settings.
     Used(PathBuf),
-    /// It is not trusted, or cannot be read, and nothing of it is used.
+    /// The file is not trusted, or cannot be read. Nothing in it is used.
     Untrusted(PathBuf),
 }

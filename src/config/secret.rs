@@ -2,18 +2,18 @@
 
 use std::fmt;
 
-/// A token, key or password. Its `Debug` and `Display` say `[REDACTED]`.
+/// A token, key or password. `Debug` and `Display` print `[REDACTED]`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Keeps a text secret.
+    /// Wraps a text.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text itself, for whom it is meant: a child's environment, a comparison, a redactor.
+    /// Returns the text itself, for its proper use: a child's environment, a comparison, a redactor.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

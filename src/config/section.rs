@@ -1,8 +1,8 @@
-//! Reading a configuration key by key: each look says which key is known, which type it has and what
-//! its default is, so that unknown keys, origins and `config show` need no second list.
+//! Reads a configuration key by key. Each read states the key, its type and its default, so that unknown keys, origins
+//! and `config show` need no second list.
 //!
-//! Nothing here stops at the first problem: a wrong value is noted, its default
-//! stands in, and [`Reader::finish`] answers with all problems at once.
+//! Nothing stops at the first problem. A wrong value is recorded, its default is used instead, and [`Reader::finish`]
+//! returns all problems at once.
 
 use std::{collections::BTreeMap, path::Path, path::PathBuf, sync::Arc};
 
@@ -16,31 +16,31 @@ use super::{
     origin::Origin,
 };
 
-/// One value as it was decided, for `config show`.
+/// One decided value, for `config show`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Setting {
     /// The key with its sections: `defaults.timeout`.
     pub key: String,
-    /// The value as it would stand in the file; secrets redacted.
+    /// The value in the spelling of the file; secrets redacted.
     pub value: Value,
-    /// Where it came from.
+    /// Origin of the value.
     pub origin: Origin,
 }
 
-/// What the values are read from, beside the file.
+/// The sources of the values beside the file.
 #[derive(Debug)]
 pub(super) struct Sources<'a> {
-    /// The files, in the order of their numbers; none: the values stand in a task's map.
+    /// The files, in the order of their numbers; empty: the values are in a task's map.
     pub files: Vec<Arc<Path>>,
-    /// Values that beat the file, by key.
+    /// Values that override the file, by key.
     pub overrides: BTreeMap<&'static str, (String, Origin)>,
-    /// For `~`, and for variables that depend on what the file lists.
+    /// Used for `~`, and for variables whose names depend on the content of the file.
     pub environment: &'a Environment,
-    /// Where relative paths of flags and variables start.
+    /// Base of relative paths in flags and variables.
     pub cwd: &'a Path,
 }
 
-/// Collects what was decided and what is wrong.
+/// Collects the decided values and the problems.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
     pub sources: Sources<'a>,
@@ -64,12 +64,12 @@ impl<'a> Reader<'a> {
         Self { sources, settings: Vec::new(), problems: Vec::new(), known: Vec::new(), unknown: Vec::new() }
     }
 
-    /// The section that holds all others.
+    /// Returns the section that contains all others.
     pub fn top(&mut self, node: Node) -> Section<'_, 'a> {
         Section::new(self, String::new(), node)
     }
 
-    /// Where a value came from that stands here.
+    /// Returns the origin of a value at this position.
     pub fn origin(&self, at: Position) -> Origin {
         match self.sources.files.get(at.file) {
             Some(path) => Origin::File(path.clone(), at.line),
@@ -77,7 +77,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Lays a flag or a variable over the file; a later one beats an earlier one.
+    /// Overrides the file with a flag or a variable. A later override replaces an earlier one.
     pub fn override_with(&mut self, key: &'static str, text: Option<&str>, origin: Origin) {
         match text {
             Some(text) => drop(self.sources.overrides.insert(key, (text.to_owned(), origin))),
@@ -85,12 +85,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether a flag or a variable says this value.
+    /// Returns true if a flag or a variable sets this key.
     pub fn is_override(&self, key: &str) -> bool {
         self.sources.overrides.contains_key(key)
     }
 
-    /// A value that flags and variables may say and the file may not.
+    /// Reads a value that flags and variables may set and the file may not.
     pub fn find_override<T: Decode>(&mut self, key: &str) -> Option<T> {
         let (node, origin) = self.stronger(key)?;
         let value = self.decode::<T>(key, &node, &origin)?;
@@ -118,7 +118,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// Notes a problem with a value that was read before.
+    /// Records a problem with a value that was read before.
     pub fn reject(&mut self, key: &str, problem: impl Into<String>) {
         let origin = self.settings.iter().find(|s| s.key == key).map(|s| s.origin.clone());
         self.bad_value(origin.unwrap_or(Origin::Default), key.to_owned(), problem);
@@ -136,7 +136,7 @@ impl<'a> Reader<'a> {
         self.settings.push(Setting { key, value, origin });
     }
 
-    /// The settings, or everything that is wrong, in the order of the file.
+    /// Returns the settings, or all problems in the order of the file.
     pub fn finish(mut self) -> Result<Vec<Setting>, ConfigError> {
         for (key, origin) in std::mem::take(&mut self.unknown) {
             let nearest = nearest(&key, &self.known);
@@ -163,7 +163,7 @@ impl<'r, 'a> Section<'r, 'a> {
         };
         let mut section = Self { reader, path, at, entries: Vec::new() };
         for entry in entries {
-            // Free for anchors.
+            // Keys with this prefix are ignored, so that YAML anchors can be defined there.
             if entry.key.starts_with("x-") && !section.reader.sources.files.is_empty() {
                 continue;
             }
@@ -182,22 +182,22 @@ impl<'r, 'a> Section<'r, 'a> {
         }
     }
 
-    /// The key with its sections before it.
+    /// Returns the key with its sections as prefix.
     pub fn key(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    /// Where the section begins.
+    /// Returns the position of the section's beginning.
     pub fn origin(&self) -> Origin {
         self.reader.origin(self.at)
     }
 
-    /// Whether the key is there and has not been read.
+    /// Returns true if the key is present and has not been read.
     pub fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|e| e.key == key)
     }
 
-    /// A value; `default` if nobody says anything, or something wrong.
+    /// Reads a value. Returns `default` if no source sets it, or the value is wrong.
     pub fn get<T: Decode>(&mut self, key: &'static str, default: T) -> T {
         let (value, origin) = match self.read(key) {
             Some((value, origin)) => (value, origin),
@@ -207,14 +207,14 @@ impl<'r, 'a> Section<'r, 'a> {
         value
     }
 
-    /// A value that is left out of the list of settings unless somebody said it.
+    /// Reads a value that is listed among the settings only if a source sets it.
     pub fn find<T: Decode>(&mut self, key: &'static str) -> Option<T> {
         let (value, origin) = self.read::<T>(key)?;
         self.reader.note(self.key(key), value.show(), origin);
         Some(value)
     }
 
-    /// An absolute path: `~` is the home folder, other relative ones start at the folder of the file.
+    /// Reads an absolute path: `~` is the home folder, and relative paths start at the folder of the file.
     pub fn path(&mut self, key: &'static str, default: &str) -> PathBuf {
         let (text, origin) = self.read::<String>(key).unwrap_or((default.to_owned(), Origin::Default));
         let path = self.absolute(key, &text, &origin);
@@ -222,7 +222,7 @@ impl<'r, 'a> Section<'r, 'a> {
         path
     }
 
-    /// The same for a key that may be missing or empty.
+    /// Reads a path as `path` does, for a key that may be missing or empty.
     pub fn find_path(&mut self, key: &'static str) -> Option<(PathBuf, Origin)> {
         let (text, origin) = self.read::<Option<String>>(key)?;
         let path = self.absolute(key, &text?, &origin);
@@ -230,7 +230,7 @@ impl<'r, 'a> Section<'r, 'a> {
         Some((path, origin))
     }
 
-    /// The same for a list.
+    /// Reads a list of such paths.
     pub fn paths(&mut self, key: &'static str) -> Vec<PathBuf> {
         let (texts, origin) = self.read::<Vec<String>>(key).unwrap_or((Vec::new(), Origin::Default));
         let paths: Vec<PathBuf> = texts.iter().map(|text| self.absolute(key, text, &origin)).collect();
@@ -239,14 +239,14 @@ impl<'r, 'a> Section<'r, 'a> {
         paths
     }
 
-    /// The section below a key.
+    /// Returns the section below a key.
     pub fn section(&mut self, key: &str) -> Section<'_, 'a> {
         let path = self.key(key);
         let node = self.take(key).map_or(Node { at: self.at, raw: Raw::Null }, |e| e.node);
         Section::new(self.reader, path, node)
     }
 
-    /// Each item of a list of sections, named `key[0]`, `key[1]`, …
+    /// Returns each item of a list of sections, named `key[0]`, `key[1]`, …
     pub fn sections(&mut self, key: &'static str) -> Vec<(String, Node)> {
         let path = self.key(key);
         let items = match self.take(key).map(|e| e.node) {
@@ -262,23 +262,23 @@ impl<'r, 'a> Section<'r, 'a> {
         items.into_iter().enumerate().map(|(at, node)| (format!("{path}[{at}]"), node)).collect()
     }
 
-    /// The keys that have not been read, for sections whose keys are names.
+    /// Returns the keys that have not been read, for sections whose keys are names.
     pub fn names(&self) -> Vec<String> {
         self.entries.iter().map(|e| e.key.clone()).collect()
     }
 
-    /// A key with whatever stands below it.
+    /// Returns a key with everything below it, uninterpreted.
     pub fn free(&mut self, name: &str) -> Option<(Value, Origin)> {
         let entry = self.take(name)?;
         Some((entry.node.to_json(), self.reader.origin(entry.at)))
     }
 
-    /// Notes a problem with a key of this section that may not be there.
+    /// Records a problem with a key of this section, which need not be present.
     pub fn reject(&mut self, key: &str, problem: impl Into<String>) {
         self.reader.bad_value(self.origin(), self.key(key), problem);
     }
 
-    /// Notes the keys that nobody asked for.
+    /// Records the keys that were never read as unknown.
     pub fn finish(self) {
         for entry in &self.entries {
             let place = (self.key(&entry.key), self.reader.origin(entry.at));
@@ -313,8 +313,8 @@ impl<'r, 'a> Section<'r, 'a> {
     }
 }
 
-/// The known key that was probably meant: one of the same section that is spelled much like it,
-/// else one of the same name in another section.
+/// Returns the known key that was probably meant: one in the same section with a similar spelling, else one with the
+/// same name in another section.
 fn nearest(key: &str, known: &[String]) -> Option<String> {
     let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
     let last = |k: &str| k.rsplit_once('.').map_or(k.to_owned(), |(_, last)| last.to_owned());

@@ -1,4 +1,4 @@
-//! The settings in their inner form: what the rest of the program works with, every value decided.
+//! The settings in their inner form, as the rest of the program uses them: every value is decided.
 
 use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration};
 
@@ -7,33 +7,33 @@ use serde_json::Value;
 use super::{agent::AgentSettings, secret::Secret, words::words};
 use crate::fsx::Durability;
 
-/// Everything that was decided before the program began to work.
+/// Everything that is decided before the program begins to work.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// Agents by name; the usual ones are there without being listed.
+    /// Agents by name. The usual agents are included without being listed.
     pub agents: BTreeMap<String, AgentSettings>,
-    /// What a task gets that says nothing else.
+    /// Defaults of a task.
     pub defaults: Defaults,
-    /// Brakes of a loop.
+    /// Limits of a loop.
     pub limits: Limits,
     /// The HTTP server.
     pub api: Api,
-    /// Where the tree lies and how durable it is.
+    /// Place and durability of the tree.
     pub storage: Storage,
-    /// How changes of the tree are noticed.
+    /// Detection of changes in the tree.
     pub watch: Watch,
-    /// Whom to tell about ends of runs.
+    /// Notification of ends of runs.
     pub webhook: Webhook,
-    /// Settings of the faces, by name; each face understands its own.
+    /// Settings of the faces, by name. Each face interprets its own.
     pub faces: BTreeMap<String, Value>,
-    /// Whether the daemon starts tasks.
+    /// Decides if the daemon starts tasks.
     pub task_start: TaskStart,
     /// The file that was read.
     pub source: Option<PathBuf>,
 }
 
 impl Config {
-    /// Every secret in the settings, for whoever keeps them out of texts.
+    /// Returns every secret in the settings, for redaction.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
         let agents = self.agents.values().filter_map(|a| a.token.as_ref());
         let keys = self.api.keys.iter().map(|k| &k.key);
@@ -41,32 +41,32 @@ impl Config {
     }
 }
 
-/// What a task gets that says nothing else.
+/// Defaults of a task.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Defaults {
-    /// Name of the agent; absent: the one that can be used, if there is exactly one.
+    /// Name of the agent; absent: the only usable agent, if there is exactly one.
     pub agent: Option<String>,
-    /// Longest silence of a run.
+    /// Longest time of a run without output.
     pub timeout: Option<Duration>,
-    /// Longest life of a run.
+    /// Longest time of a run.
     pub max_run_time: Option<Duration>,
-    /// How often a loop starts its agent again.
+    /// Largest number of restarts in a loop.
     pub max_restarts: u32,
-    /// Pause before a restart; doubles while runs fail quickly.
+    /// Pause before a restart. It doubles while runs fail quickly.
     pub restart_delay: Duration,
     /// The longest such pause; never shorter than `restart_delay`.
     pub restart_delay_max: Duration,
-    /// How long an agent may wait out a usage limit by itself before its loop does.
+    /// Longest time for which an agent may wait out a usage limit by itself before its loop takes over the waiting.
     pub limit_patience: Duration,
-    /// How long a finished task waits for its children.
+    /// Longest time that a finished task waits for its child tasks.
     pub child_wait_timeout: Duration,
     /// Time between SIGTERM and SIGKILL.
     pub stop_grace: Duration,
-    /// Whether what a run changes in its work folder, a git repository's, is kept.
+    /// Records a run's changes in its work folder, if that belongs to a git repository.
     pub record_changes: bool,
-    /// Root tasks that may be live at a time.
+    /// Largest number of live root tasks.
     pub max_concurrent_root_tasks: Option<NonZeroU32>,
-    /// Runs that may be live at a time.
+    /// Largest number of live runs.
     pub max_concurrent_runs: Option<NonZeroU32>,
     /// Spreads tasks over agents.
     pub diversification: Diversification,
@@ -93,7 +93,7 @@ impl Default for Defaults {
 }
 
 words!(
-    /// How the next agent is chosen.
+    /// The way in which the next agent is chosen.
     #[derive(Default)]
     Strategy {
         /// One after the other.
@@ -107,19 +107,19 @@ words!(
 /// Spreads tasks that name no agent over several.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Diversification {
-    /// Whether it is on.
+    /// Enables diversification.
     pub enabled: bool,
-    /// How the next agent is chosen.
+    /// The way in which the next agent is chosen.
     pub strategy: Strategy,
-    /// Their names; empty: all that are configured.
+    /// Names of the agents; empty: all configured agents.
     pub agents: Vec<String>,
     /// One weight per agent.
     pub weights: Vec<u32>,
-    /// Whether a failed run is tried again with the next agent.
+    /// Retries a failed run with the next agent.
     pub fallback_on_failure: bool,
 }
 
-/// Brakes of a loop: hitting one posts a QUESTION and stops.
+/// Limits of a loop. A loop that reaches one posts a QUESTION and stops.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Limits {
     /// US dollars over all runs of the task.
@@ -130,23 +130,23 @@ pub struct Limits {
     pub no_progress_runs: Option<u32>,
 }
 
-/// Which port the server takes.
+/// The choice of the server's port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Port {
-    /// This one, or it does not start: somebody asked for it by flag or environment.
+    /// This port, or the server does not start, because a flag or variable requests the port.
     Exactly(u16),
-    /// The first free one of a hundred from here.
+    /// The first free one of a hundred ports from here.
     FirstFree(u16),
 }
 
 words!(
-    /// What a key allows; each allows what the ones before it do.
+    /// The permissions of a key. Each scope includes the ones before it.
     #[derive(Default, PartialOrd, Ord)]
     Scope {
         /// Reading.
         #[default]
         Read = "read",
-        /// Starting, stopping and taking up work, and posting messages.
+        /// Starting, stopping and resuming work, and posting messages.
         Run = "run",
         /// Everything.
         Admin = "admin",
@@ -154,7 +154,7 @@ words!(
 );
 
 impl Scope {
-    /// The scope of this name.
+    /// Returns the scope with this name.
     #[must_use]
     pub fn of(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|scope| scope.as_str() == word)
@@ -164,11 +164,11 @@ impl Scope {
 /// One key of the HTTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
-    /// Who uses it, for the log.
+    /// Name of its user, for the log.
     pub name: String,
     /// The key.
     pub key: Secret,
-    /// What it allows.
+    /// Permissions of the key.
     pub scope: Scope,
 }
 
@@ -181,17 +181,17 @@ pub struct Api {
     pub port: Port,
     /// A socket of the file system to listen on, too.
     pub socket: Option<PathBuf>,
-    /// Whether a key is asked for.
+    /// Requires a key.
     pub auth_enabled: bool,
-    /// The one key, scope `admin`.
+    /// The single key, with scope `admin`.
     pub api_key: Option<Secret>,
-    /// More keys.
+    /// Further keys.
     pub keys: Vec<ApiKey>,
-    /// Serves other addresses than loopback without a key.
+    /// Allows addresses other than loopback without a key.
     pub allow_unauthenticated: bool,
-    /// `Host` headers to accept beside localhost and our own address.
+    /// `Host` headers to accept beside localhost and the server's own address.
     pub allowed_hosts: Vec<String>,
-    /// Origins of pages that may call.
+    /// Origins of web pages that may call the server.
     pub cors_origins: Vec<String>,
     /// The largest request body, in bytes.
     pub max_body: u64,
@@ -214,37 +214,37 @@ impl Default for Api {
     }
 }
 
-/// Where the tree lies and how durable it is.
+/// Place and durability of the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Storage {
     /// The root of the tree, absolute.
     pub runs_dir: PathBuf,
-    /// When an append counts as done.
+    /// The time at which an append counts as done.
     pub fsync: Durability,
     /// Further roots that are shown, absolute.
     pub extra_roots: Vec<PathBuf>,
 }
 
 words!(
-    /// How changes of the tree are noticed.
+    /// The way in which changes of the tree are detected.
     #[derive(Default)]
     WatchMode {
-        /// By the kernel where it can, else by looking.
+        /// Kernel notifications if available, else polling.
         #[default]
         Auto = "auto",
-        /// By the kernel only.
+        /// Kernel notifications only.
         Native = "native",
-        /// By looking only.
+        /// Polling only.
         Poll = "poll",
     }
 );
 
-/// How changes of the tree are noticed.
+/// Detection of changes in the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watch {
-    /// The way.
+    /// The way of detection.
     pub mode: WatchMode,
-    /// Time between looks at everything.
+    /// Time between two full sweeps.
     pub sweep: Duration,
 }
 
@@ -254,16 +254,16 @@ impl Default for Watch {
     }
 }
 
-/// Whom to tell about ends of runs.
+/// Notification of ends of runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {
-    /// Where to post; absent: nowhere.
+    /// Address of the POST requests; absent: no notification.
     pub url: Option<String>,
-    /// Which events.
+    /// The events to send.
     pub events: Vec<String>,
-    /// Key of the signature.
+    /// Key for the signature.
     pub secret: Option<Secret>,
-    /// Longest wait for an answer.
+    /// Longest time to wait for an answer.
     pub timeout: Duration,
 }
 
@@ -278,12 +278,12 @@ impl Default for Webhook {
     }
 }
 
-/// Whether the daemon starts tasks.
+/// Decides if the daemon starts tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TaskStart {
-    /// It does.
+    /// The daemon starts tasks.
     #[default]
     Enabled,
-    /// It only shows what is there.
+    /// The daemon only shows the tree.
     Disabled,
 }

@@ -1,4 +1,4 @@
-//! Which keys there are: every section of the configuration, read into its inner form.
+//! Defines the known keys: reads every section of the configuration into its inner form.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -17,10 +17,10 @@ use super::{
 };
 use crate::{fsx::Durability, tree::outbox::RunStop};
 
-/// The key that stands for `$CONDUCTOR_DISABLE_TASK_START` among the overrides; the file has none.
+/// The key that represents `$CONDUCTOR_DISABLE_TASK_START` among the overrides. The file has no such key.
 pub(super) const DISABLE_TASK_START: &str = "disable_task_start";
 
-/// Reads `defaults` over `base`.
+/// Reads `defaults`, with `base` for absent keys.
 pub(super) fn defaults(section: &mut Section<'_, '_>, base: Defaults) -> Defaults {
     let read = Defaults {
         agent: section.get("agent", base.agent),
@@ -56,7 +56,7 @@ fn diversification(mut section: Section<'_, '_>, base: Diversification) -> Diver
     read
 }
 
-/// Reads `limits` over `base`.
+/// Reads `limits`, with `base` for absent keys.
 pub(super) fn limits(section: &mut Section<'_, '_>, base: &Limits) -> Limits {
     Limits {
         max_cost_usd: section.get("max_cost_usd", base.max_cost_usd),
@@ -65,7 +65,7 @@ pub(super) fn limits(section: &mut Section<'_, '_>, base: &Limits) -> Limits {
     }
 }
 
-/// Refuses names of agents that are not configured.
+/// Rejects names of agents that are not configured.
 pub(super) fn check_agents(
     section: &mut Section<'_, '_>,
     agents: &BTreeMap<String, AgentSettings>,
@@ -119,7 +119,7 @@ fn socket(section: &mut Section<'_, '_>) -> Option<PathBuf> {
     found.map(|(path, _)| path)
 }
 
-/// Origins as browsers spell them, for they are compared byte by byte.
+/// Reads origins in the spelling of browsers, because they are compared byte by byte.
 fn origins(section: &mut Section<'_, '_>) -> Vec<String> {
     let origins = section.get("cors_origins", Vec::<String>::new());
     for origin in &origins {
@@ -226,7 +226,7 @@ fn above_zero(section: &mut Section<'_, '_>, key: &str, duration: Duration) {
     }
 }
 
-/// Reads `faces`, each of which understands its own settings.
+/// Reads `faces`. Each face interprets its own settings.
 pub(super) fn faces(mut section: Section<'_, '_>) -> BTreeMap<String, Value> {
     let mut faces = BTreeMap::new();
     for name in section.names() {
@@ -238,7 +238,7 @@ pub(super) fn faces(mut section: Section<'_, '_>) -> BTreeMap<String, Value> {
     faces
 }
 
-/// Reads what only the environment says.
+/// Reads the setting that only the environment can set.
 pub(super) fn task_start(top: &mut Section<'_, '_>) -> TaskStart {
     match top.reader.find_override::<bool>(DISABLE_TASK_START) {
         Some(true) => TaskStart::Disabled,
@@ -246,7 +246,7 @@ pub(super) fn task_start(top: &mut Section<'_, '_>) -> TaskStart {
     }
 }
 
-/// Reads `agents`: those that are listed, and the usual ones.
+/// Reads `agents`: the listed agents and the usual ones.
 pub(super) fn agents(mut section: Section<'_, '_>) -> BTreeMap<String, AgentSettings> {
     let mut names = section.names();
     for usual in AgentType::ALL {
@@ -291,7 +291,7 @@ fn agent(mut section: Section<'_, '_>, name: &str) -> AgentSettings {
         token,
         token_problem,
     };
-    // The agent `command` may be without one: it is given with each task.
+    // The agent named `command` may lack a command, because each task provides it.
     let given_later = usual == Some(AgentType::Command);
     if agent_type == AgentType::Command && read.command.is_empty() && !given_later {
         let problem = if typed {

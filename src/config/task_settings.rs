@@ -1,4 +1,4 @@
-//! The settings of one task: `defaults` and `limits` with the task's own `config` map laid over them.
+//! The settings of one task: `defaults` and `limits`, overridden by the task's own `config` map.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -16,24 +16,24 @@ use super::{
     units::BadDuration,
 };
 
-/// What one task runs with.
+/// The settings that one task runs with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskSettings {
     /// The `defaults`, with the task's own values.
     pub defaults: Defaults,
     /// The `limits`, with the task's own values.
     pub limits: Limits,
-    /// The model to ask for; absent: the agent's own choice.
+    /// The model to request; absent: the agent's own choice.
     pub model: Option<String>,
     /// Variables for the agent's environment.
     pub env: BTreeMap<String, String>,
 }
 
 impl TaskSettings {
-    /// Lays a task's `config` map over the configuration, for runs by `agent`.
+    /// Merges a task's `config` map into the configuration, for runs by `agent`.
     ///
     /// # Errors
-    /// Names every key that is unknown, of a wrong type, or not the task's to set.
+    /// Lists every key that is unknown, has a wrong type, or must not be set by a task.
     pub fn resolve(
         config: &Config,
         agent: &AgentSettings,
@@ -83,10 +83,10 @@ impl TaskSettings {
     }
 }
 
-/// Why a value that a person wrote for a task's `key` needs a unit; `None` if it does not.
+/// Returns the reason why a value that a person wrote for a task's `key` needs a unit; `None` if it needs none.
 ///
-/// A task's map takes a number of seconds, because JSON has no units. A flag does not: `--config-key timeout=30` may
-/// mean minutes.
+/// A task's map accepts a number of seconds, because JSON has no units. A flag does not, because `--config-key
+/// timeout=30` may mean minutes.
 #[must_use]
 pub fn unit_problem(key: &str, value: &Value) -> Option<BadDuration> {
     let text = match value {
@@ -113,7 +113,7 @@ pub fn unit_problem(key: &str, value: &Value) -> Option<BadDuration> {
     })
 }
 
-/// The text of `env.NAME`, if the task may set it.
+/// Returns the text of `env.NAME`, if the task may set it.
 fn variable(reader: &mut Reader<'_>, agent: &AgentSettings, name: &str, value: &Value) -> Option<String> {
     let key = format!("env.{name}");
     let what = match (forbidden(agent.agent_type, name), value) {
@@ -131,11 +131,11 @@ fn variable(reader: &mut Reader<'_>, agent: &AgentSettings, name: &str, value: &
     None
 }
 
-/// Why a task may not set a variable for an agent of this type; `None` if it may.
+/// Returns the reason why a task may not set a variable for an agent of this type; `None` if it may.
 ///
-/// The agent's PATH and the loader's variables decide what is executed, `JRUN_*` and
-/// `CONDUCTOR_*` are our own word to the agent, and a key belongs to the agent that it
-/// is for: a prompt must not be able to hand one agent another's money.
+/// The agent's PATH and the loader's variables decide which programs run. `JRUN_*` and `CONDUCTOR_*` carry Conductor's
+/// own values to the agent. A key belongs to the agent that it was configured for: a prompt must not be able to pass
+/// one agent's key to another.
 fn forbidden(agent: AgentType, name: &str) -> Option<&'static str> {
     let mut characters = name.chars();
     let starts = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');

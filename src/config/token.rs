@@ -1,4 +1,4 @@
-//! Tokens: from the environment, else from the file that the configuration names.
+//! Reads tokens from the environment, or else from the file that the configuration names.
 
 use std::{
     os::unix::fs::MetadataExt,
@@ -13,18 +13,19 @@ use crate::{
     telemetry::{REDACTED, Redactor},
 };
 
-/// A token is a line, not a book.
+/// Largest size of a token file: a token is one line.
 const MAX_TOKEN: u64 = 64 * 1024;
 
-/// The variable that holds an agent's token: `CONDUCTOR_AGENT_<NAME>_TOKEN`, in capitals, other characters as `_`.
+/// Returns the variable that holds an agent's token: `CONDUCTOR_AGENT_<NAME>_TOKEN`, in capitals, other characters as
+/// `_`.
 pub(super) fn variable(agent: &str) -> String {
     let name: String =
         agent.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
     format!("CONDUCTOR_AGENT_{name}_TOKEN")
 }
 
-/// The token of an agent; a variable beats its file, which is not even opened then. A file that cannot be used
-/// is said by whoever calls the agent: it is no reason to do without all the others.
+/// Reads the token of an agent. A variable overrides the file, which is not even opened then. An unusable file is
+/// reported only when the agent is called, so that it does not block the other agents.
 pub(super) fn of_agent(
     reader: &mut Reader<'_>,
     agent: &str,
@@ -38,7 +39,7 @@ pub(super) fn of_agent(
     }
     let Some((path, origin)) = file else { return Ok(None) };
     secret_in(&path).map(Some).map_err(|problem| {
-        // Somebody may have written the key itself where its file belongs.
+        // The user may have written the key itself in place of its file.
         let shown = Redactor::default().text(&path.to_string_lossy()).into_owned();
         reader.note(format!("agents.{agent}.token_file"), Value::from(shown), origin.clone());
         let (owner, what) = (format!("agent '{agent}'"), path);
@@ -46,7 +47,7 @@ pub(super) fn of_agent(
     })
 }
 
-/// The API key in a file that a flag names.
+/// Reads the API key from a file that a flag names.
 pub(super) fn of_flag(reader: &mut Reader<'_>, flag: &'static str, path: &Path) -> Option<Secret> {
     key_file(path)
         .map_err(|problem| {
@@ -56,11 +57,11 @@ pub(super) fn of_flag(reader: &mut Reader<'_>, flag: &'static str, path: &Path) 
         .ok()
 }
 
-/// Reads a key from a file that a user names: one word, the newline behind it left out. A file that other users may
-/// read is warned of.
+/// Reads a key from a file that a user names: one word, without the newline after it. Logs a warning if other users may
+/// read the file.
 ///
 /// # Errors
-/// What is wrong with the file; fits after its path.
+/// Returns the problem with the file; it fits after the path.
 pub fn key_file(path: &Path) -> Result<Secret, String> {
     let key = secret_in(path)?;
     let open_to_others = path.metadata().is_ok_and(|meta| meta.is_file() && meta.mode() & 0o044 != 0);
@@ -70,14 +71,14 @@ pub fn key_file(path: &Path) -> Result<Secret, String> {
     Ok(key)
 }
 
-/// Reads a token file; a missing or empty one is a problem of its `owner`.
+/// Reads a token file. A missing or empty file is a problem of its `owner`.
 pub(super) fn read(reader: &mut Reader<'_>, owner: String, path: &Path, origin: Origin) -> Option<Secret> {
     secret_in(path)
         .map_err(|problem| reader.problem(origin, What::Token { owner, path: path.to_owned(), problem }))
         .ok()
 }
 
-/// The one word of a file, or what is wrong with it.
+/// Returns the only word in a file, or the problem with the file.
 fn secret_in(path: &Path) -> Result<Secret, String> {
     match read_outside(path, MAX_TOKEN) {
         Ok(bytes) => match std::str::from_utf8(&bytes).map(str::trim) {

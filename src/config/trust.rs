@@ -1,6 +1,6 @@
-//! Which project files the user trusts: by path and content, in a record of his own.
+//! The project files that the user trusts, by path and content, in a record of the user's own.
 //!
-//! The record lies outside of every project, so that a repository cannot trust itself: in
+//! The record is outside of every project, so that a repository cannot trust itself:
 //! `$XDG_STATE_HOME/conductor/trusted.json`, mode 0600.
 
 use std::path::{Path, PathBuf};
@@ -10,27 +10,27 @@ use serde::{Deserialize, Serialize};
 use super::environment::Environment;
 use crate::fsx::{Durability, FsError, FsErrorKind, Holder, RelPath, Root};
 
-/// The version of the record that we write and understand.
+/// The version of the record that this program writes and understands.
 const VERSION: u32 = 1;
-/// The name of the record, and of the lock that its writers take.
+/// The names of the record and of the lock that its writers take.
 const RECORD: &str = "trusted.json";
 const LOCK: &str = "trusted.lock";
 
-/// Why the record cannot be used.
+/// The reason why the record is unusable.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    /// Nothing says where it is.
+    /// The folder of the record is unknown.
     #[error("no folder is known to keep trusted files in: neither $XDG_STATE_HOME nor $HOME is set")]
     NoFolder,
-    /// The disk.
+    /// A file operation failed.
     #[error(transparent)]
     Fs(#[from] FsError),
-    /// It is not what we write.
+    /// The file is not such a record.
     #[error("{} is no record of trusted files: {problem}", path.display())]
     Corrupt {
         /// The record.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem with it.
         problem: String,
     },
 }
@@ -38,11 +38,11 @@ pub enum TrustError {
 /// One trusted file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trusted {
-    /// Its path; its folder has no links in it.
+    /// Its path, in a folder whose path contains no links.
     pub path: PathBuf,
     /// SHA-256 of its content, in hexadecimal digits.
     pub sha256: String,
-    /// When it was trusted, RFC 3339.
+    /// Time at which it was trusted, RFC 3339.
     pub at: String,
 }
 
@@ -59,20 +59,20 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// The record of the user whose environment this is.
+    /// Returns the record of the user with this environment.
     ///
     /// # Errors
-    /// [`TrustError::NoFolder`] without a home.
+    /// [`TrustError::NoFolder`] without a home folder.
     pub fn of(environment: &Environment) -> Result<Self, TrustError> {
         let xdg = environment.get_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
         let state = xdg.or_else(|| Some(environment.home()?.join(".local/state")));
         Ok(Self { folder: state.ok_or(TrustError::NoFolder)?.join("conductor") })
     }
 
-    /// Every trusted file, by path.
+    /// Returns every trusted file, by path.
     ///
     /// # Errors
-    /// If the record is there and cannot be read.
+    /// If the record exists and cannot be read.
     pub fn list(&self) -> Result<Vec<Trusted>, TrustError> {
         match Root::open(&self.folder, Durability::Always) {
             Ok(root) => self.read(&root),
@@ -81,15 +81,15 @@ impl Trust {
         }
     }
 
-    /// Whether this very content of the file is trusted.
+    /// Returns true if exactly this content of the file is trusted.
     ///
     /// # Errors
-    /// If the record is there and cannot be read.
+    /// If the record exists and cannot be read.
     pub fn has(&self, path: &Path, sha256: &str) -> Result<bool, TrustError> {
         Ok(self.list()?.iter().any(|trusted| trusted.path == path && trusted.sha256 == sha256))
     }
 
-    /// Trusts a file, in place of what was trusted of it before.
+    /// Trusts a file. Replaces an earlier entry for the same path.
     ///
     /// # Errors
     /// If the record cannot be written.
@@ -101,7 +101,7 @@ impl Trust {
         })
     }
 
-    /// Trusts a file no more. Returns whether it was trusted.
+    /// Revokes the trust in a file. Returns true if it was trusted.
     ///
     /// # Errors
     /// If the record cannot be written.

@@ -1,4 +1,4 @@
-//! Durations and sizes as people write them: `10s`, `1h30m`, `1MiB`.
+//! Durations and sizes in the spelling of people: `10s`, `1h30m`, `1MiB`.
 
 use std::time::Duration;
 
@@ -14,18 +14,18 @@ const SIZES: &[(&str, u64)] = &[
     ("B", 1),
 ];
 
-/// Why a text is no duration; fits after "it".
+/// The reason why a text is not a duration; fits after "it".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadDuration {
-    /// A number alone: `300` means seconds to one reader and days to another.
+    /// A number alone: one reader takes `300` for seconds, another for days.
     #[error("has no unit; write {0}s, {0}m, {0}h or {0}d")]
     NoUnit(String),
-    /// Anything else.
+    /// Any other text.
     #[error("is no duration such as 10s, 5m, 1h30m or 7d")]
     Malformed,
 }
 
-/// Understands `10s`, `5m`, `2h`, `7d`, `1h30m`, `250ms`, and `0` alone.
+/// Parses `10s`, `5m`, `2h`, `7d`, `1h30m`, `250ms`, and `0` alone.
 ///
 /// # Errors
 /// [`BadDuration::NoUnit`] for any other number without a unit.
@@ -39,16 +39,16 @@ pub fn duration(text: &str) -> Result<Duration, BadDuration> {
     sum(text, DURATIONS).map(Duration::from_millis).ok_or(BadDuration::Malformed)
 }
 
-/// Understands `1MiB`, `500KB`, or a number of bytes.
+/// Parses `1MiB`, `500KB`, or a number of bytes.
 pub(super) fn size(text: &str) -> Option<u64> {
     text.parse().ok().or_else(|| sum(text, SIZES))
 }
 
-/// The duration as [`duration`] reads it; what is below a millisecond is lost.
+/// Spells a duration for [`duration`]. Parts below a millisecond are lost.
 pub(super) fn spell_duration(duration: Duration) -> String {
     let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let mut text = String::new();
-    // Days are understood and not written: `36h` is easier to compare with its neighbours.
+    // Days are parsed but not written: `36h` is easier to compare with other values.
     for (unit, worth) in &DURATIONS[1..] {
         let count = rest / worth;
         rest %= worth;
@@ -60,7 +60,7 @@ pub(super) fn spell_duration(duration: Duration) -> String {
     if text.is_empty() { "0".to_owned() } else { text }
 }
 
-/// The size as [`size`] reads it, in the largest unit that leaves no rest.
+/// Spells a size for [`size`], in the largest unit that leaves no remainder.
 pub(super) fn spell_size(bytes: u64) -> String {
     let whole = SIZES[..3].iter().find(|(_, worth)| bytes > 0 && bytes.is_multiple_of(*worth));
     match whole {
@@ -69,7 +69,7 @@ pub(super) fn spell_size(bytes: u64) -> String {
     }
 }
 
-/// Adds up `<number><unit>` pairs; `None` if the text is anything else.
+/// Adds up `<number><unit>` pairs; `None` for any other text.
 fn sum(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let mut total = 0_u64;
     let mut rest = text;

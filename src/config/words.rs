@@ -1,8 +1,8 @@
-//! Values that are one of a few words.
+//! Types whose values are one of a few words.
 
 /// A type whose values are words in the configuration file.
 pub(super) trait Word: Copy + 'static {
-    /// Every word with its meaning, in the order of the documentation.
+    /// Every word with its value, in the order of the documentation.
     const WORDS: &'static [(&'static str, Self)];
 }
 
@@ -17,7 +17,7 @@ macro_rules! words {
             /// Every value, in the order of the documentation.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// The word in files and answers.
+            /// Returns the word that files and answers use.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }
