@@ -12,15 +12,15 @@ use crate::{
     tree::{FsErrorKind, TreeError, ids::BadId},
 };
 
-/// Result of a route.
+/// The result of a route.
 pub(super) type Result<T> = std::result::Result<T, HttpError>;
 
-/// A request that was not done.
+/// A request that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct HttpError {
     pub(super) status: StatusCode,
     pub(super) message: String,
-    /// The methods that a path has, where it was asked for with another.
+    /// The methods of the path, if it was requested with another one.
     allow: Option<String>,
 }
 
@@ -54,19 +54,19 @@ impl HttpError {
         Self { status: StatusCode::METHOD_NOT_ALLOWED, message: "this is no proxy".to_owned(), allow }
     }
 
-    /// With the causes of an error, and without the secrets that a path or a value may hold.
+    /// Builds the error with its causes, and without the secrets that a path or a value may contain.
     fn caused(status: StatusCode, error: &dyn Error) -> Self {
         let mut message = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
-            // Writing to a String cannot fail.
+            // Writing to a `String` cannot fail.
             let _ = write!(message, ": {cause}");
             source = cause.source();
         }
         Self::new(status, Redactor::default().text(&message).into_owned())
     }
 
-    /// The answer.
+    /// Converts the error to an answer.
     pub(super) fn into_response(self) -> Response {
         if self.status.is_server_error() && self.status != StatusCode::SERVICE_UNAVAILABLE {
             tracing::error!(status = self.status.as_u16(), error = %self.message, "a request failed");
@@ -110,7 +110,7 @@ impl From<TreeError> for HttpError {
     fn from(error: TreeError) -> Self {
         let status = match &error {
             TreeError::Fs(e) if e.kind() == FsErrorKind::Full => StatusCode::INSUFFICIENT_STORAGE,
-            // A link out of the root, or something that is no file, in the place of one.
+            // A link out of the root, or something other than a file in the place of one.
             TreeError::Fs(e) if matches!(e.kind(), FsErrorKind::Escapes | FsErrorKind::NotAFile) => {
                 StatusCode::FORBIDDEN
             }
@@ -129,7 +129,7 @@ impl From<BadId> for HttpError {
     }
 }
 
-/// A JSON answer.
+/// Builds a JSON answer.
 pub(super) fn json(status: StatusCode, value: &impl serde::Serialize) -> Response {
     let (status, body) = match serde_json::to_vec(value) {
         Ok(body) => (status, body),
@@ -141,12 +141,12 @@ pub(super) fn json(status: StatusCode, value: &impl serde::Serialize) -> Respons
     response
 }
 
-/// What a route came to, as an answer.
+/// Converts the result of a route to an answer.
 pub(super) fn answer(result: Result<Response>) -> Response {
     result.unwrap_or_else(HttpError::into_response)
 }
 
-/// What no filter took: the door has found out before which endpoint is meant.
+/// Answers a request that no filter took. This is a bug, because the door has already selected the endpoint.
 pub(super) async fn refused(_: Rejection) -> std::result::Result<Response, Infallible> {
     let text = "the request could not be handed to what answers it";
     Ok(HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, text).into_response())

@@ -1,7 +1,7 @@
-//! The door: routes, what goes over the wire, streams, and who may come in.
+//! HTTP: routes, wire types, streams, and access control.
 //!
-//! A route understands a request, asks `daemon` or `view`, and spells the answer. It
-//! opens no file, starts no process and holds no rule.
+//! A route parses a request, asks `daemon` or `view`, and formats the answer. It opens no file, starts no process and
+//! contains no rule.
 
 mod auth;
 mod body;
@@ -38,14 +38,14 @@ use counters::Counters;
 use endpoint::Table;
 use openapi::Document;
 
-/// What the routes work with. Cheap to clone.
+/// The shared state of the routes. Cheap to clone.
 #[derive(Debug, Clone)]
 struct Api {
     core: Arc<Core>,
     counters: Arc<Counters>,
     keys: Keys,
     table: Arc<Table>,
-    /// Made when somebody asks for it.
+    /// Built on first use.
     document: Arc<OnceLock<Document>>,
 }
 

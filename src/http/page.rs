@@ -1,25 +1,25 @@
-//! `/ui/`: the page that people use, as it was built into the binary, or how to build it in.
+//! `/ui/`: the page for users, as embedded in the binary, or instructions to embed it.
 //!
-//! Everything below `/ui/` that is no file is a place in the page, which finds its way itself.
+//! Every path below `/ui/` that is no file is a location within the page, which resolves it in the browser.
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use warp::reply::Response;
 
 use super::embedded;
 
-/// The names of built files carry a hash of what is in them.
+/// The names of built files contain a hash of their content, so they never change.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
-/// What is at `/ui/` where the page was not built.
+/// The answer at `/ui/` if the page was not built.
 const NOT_BUILT: &str = include_str!("page_not_built.html");
 
-/// The answer to a request for a page; `None`: it asks for something else.
+/// Answers a request for a page; `None` if the request is for something else.
 pub(super) fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Option<Response> {
     if *method != Method::GET && *method != Method::HEAD {
         return None;
     }
     match path {
-        // What the page names beside itself is found below `/ui/` only.
+        // The page loads its files from below `/ui/` only.
         "/" | "/ui" => Some(to_the_page()),
         path => path.strip_prefix("/ui/").map(|name| file(name, headers)),
     }
@@ -32,13 +32,13 @@ fn to_the_page() -> Response {
     response
 }
 
-/// A file of the page, or the page itself, which shows the place that the address names.
+/// Returns a file of the page, or the page itself, which shows the location in the address.
 fn file(name: &str, headers: &HeaderMap) -> Response {
     let hashed = name.starts_with("assets/");
     let found = embedded::find(name).filter(|_| !name.is_empty());
     let (file, mime, status) = match found {
         Some(file) => (Some(file), mime(name), StatusCode::OK),
-        // A file of an older build is gone; the page in its place would be a riddle.
+        // A file of an older build is gone; the page in its place would only confuse the browser.
         None if hashed => (None, "text/plain; charset=utf-8", StatusCode::NOT_FOUND),
         None => (embedded::find("index.html"), "text/html; charset=utf-8", StatusCode::OK),
     };

@@ -1,4 +1,4 @@
-//! How pages and links are let in: codes that become keys, and tickets.
+//! Access for pages and links: codes that are exchanged for keys, and tickets.
 
 use chrono::TimeDelta;
 use http::StatusCode;

@@ -1,4 +1,4 @@
-//! `/api/v1/runs/stream/all`: what happens to any run.
+//! `/api/v1/runs/stream/all`: the changes of all runs.
 
 use warp::reply::Response;
 

@@ -3,14 +3,14 @@
 
 use std::fmt::Write as _;
 
-/// What a figure is.
+/// The type of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// It only grows.
+    /// The figure only grows.
     Counter,
-    /// It comes and goes.
+    /// The figure rises and falls.
     Gauge,
-    /// Counts up to bounds.
+    /// Counts of values up to each bound.
     Histogram,
 }
 
@@ -24,12 +24,12 @@ impl Kind {
     }
 }
 
-/// Figures, written one after the other.
+/// The text of an exposition, family by family.
 #[derive(Debug, Default)]
 pub(super) struct Exposition(String);
 
 impl Exposition {
-    /// A family; a sample is what stands behind its name, and its value.
+    /// Adds a family; a sample is the text after the family's name, and its value.
     pub(super) fn samples(
         &mut self,
         name: &str,
@@ -38,7 +38,7 @@ impl Exposition {
         samples: impl IntoIterator<Item = (String, f64)>,
     ) {
         let text = &mut self.0;
-        // Writing to a String cannot fail.
+        // Writing to a `String` cannot fail.
         let _ = writeln!(text, "# HELP conductor_{name} {help}\n# TYPE conductor_{name} {}", kind.as_str());
         for (behind, value) in samples {
             let _ = writeln!(text, "conductor_{name}{behind} {value}");
@@ -46,7 +46,7 @@ impl Exposition {
         text.push('\n');
     }
 
-    /// The same with whole numbers.
+    /// Adds a family of whole numbers.
     pub(super) fn counts(
         &mut self,
         name: &str,
@@ -57,23 +57,23 @@ impl Exposition {
         self.samples(name, kind, help, samples.into_iter().map(|(behind, n)| (behind, number(n))));
     }
 
-    /// A family of one sample.
+    /// Adds a family of one sample.
     pub(super) fn one(&mut self, name: &str, kind: Kind, help: &str, value: f64) {
         self.samples(name, kind, help, [(String::new(), value)]);
     }
 
-    /// The same with a whole number.
+    /// Adds a family of one whole number.
     pub(super) fn count(&mut self, name: &str, kind: Kind, help: &str, n: u64) {
         self.one(name, kind, help, number(n));
     }
 
-    /// All of it.
+    /// Returns the whole text.
     pub(super) fn into_text(self) -> String {
         self.0
     }
 }
 
-/// `{name="value",…}`, whatever stands in the values.
+/// Formats `{name="value",…}` with escaped values.
 pub(super) fn labels(labels: &[(&str, &str)]) -> String {
     let escaped = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     let all: Vec<String> =

@@ -1,7 +1,7 @@
-//! `…/runs/{r}/stream?name=`: a file of a run as it grows, and `event: done` behind its end.
+//! `…/runs/{r}/stream?name=`: a file of a run as it grows, and `event: done` after its end.
 //!
-//! Plain text by default, some whole lines per event. A text of an event cannot hold `\r`: it counts as the end of a
-//! line. With `format=json` each event has the text exactly, and the offset of its first byte.
+//! Plain text by default, some whole lines per event. The text of an event cannot contain `\r`, which counts as the
+//! end of a line. With `format=json` each event has the exact text, and the offset of its first byte.
 
 use warp::reply::Response;
 
@@ -34,7 +34,7 @@ pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
     ]
 }
 
-/// How a text stands in its event.
+/// The format of a text in its event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Plain,

@@ -1,6 +1,7 @@
-//! Files of runs and tasks: as JSON with their text, or their bytes as they are.
+//! Files of runs and tasks: as JSON with their text, or as raw bytes.
 //!
-//! With a `Range` header, or with `format=raw`, the bytes are sent; always as plain text, whatever they are.
+//! With a `Range` header, or with `format=raw`, the bytes are sent. Their media type is always plain text, whatever
+//! they contain, so that no browser executes an agent's output.
 
 use std::sync::Arc;
 
@@ -24,11 +25,11 @@ use crate::{
     view::files::{Extent, Opened, RunFile, Tail, TaskFile},
 };
 
-/// So much of a file is in memory at a time.
+/// Maximum number of bytes of a file in memory at once.
 const PIECE: u64 = 256 * 1024;
-/// The most last lines that may be asked for.
+/// Maximum number of last lines that may be requested.
 const MOST_LINES: usize = 1_000_000;
-/// What bytes of files are sent as, whatever they are.
+/// The media type of raw bytes, whatever they contain.
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 const RUN_FILE: Param = one_of("name", RunFile::NAMES, "Which file of the run").required();
@@ -106,7 +107,7 @@ async fn text(file: Opened, name: &'static str, tail: Option<Tail>) -> Result<Re
     Ok(json(StatusCode::OK, &shown))
 }
 
-/// The bytes of an extent, read as the client takes them.
+/// Answers with the bytes of an extent, read as fast as the client takes them.
 fn bytes(file: Opened, name: &'static str, extent: Extent, status: StatusCode) -> Response {
     let (size, len) = (file.size, extent.to - extent.from);
     let pieces = stream::unfold((Arc::new(file), extent), async |(file, extent)| {
@@ -115,7 +116,7 @@ fn bytes(file: Opened, name: &'static str, extent: Extent, status: StatusCode) -
         }
         let piece = Extent { from: extent.from, to: extent.to.min(extent.from + PIECE) };
         let reader = file.clone();
-        // A body that ends early is seen by the client: its length was said before.
+        // The client detects a body that ends early, because its length was sent before.
         let read = blocking::run(move || reader.bytes(piece)).await.ok().filter(|bytes| !bytes.is_empty())?;
         let from = extent.from + read.len() as u64;
         Some((Bytes::from(read), (file, Extent { from, ..extent })))
@@ -125,7 +126,7 @@ fn bytes(file: Opened, name: &'static str, extent: Extent, status: StatusCode) -
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PLAIN));
     let end = if name.contains('.') { "" } else { ".txt" };
-    // A name to save it under; it is shown as the text that it is.
+    // A name to save the file under; the browser still shows it as text.
     if let Ok(disposition) = HeaderValue::from_str(&format!("inline; filename=\"{name}{end}\"")) {
         headers.insert(header::CONTENT_DISPOSITION, disposition);
     }
@@ -149,7 +150,7 @@ fn outside(size: u64) -> Response {
     response
 }
 
-/// What a `Range` header asks for; RFC 9110, section 14.
+/// The meaning of a `Range` header; RFC 9110, section 14.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Range {
     Bytes(Extent),
@@ -157,7 +158,7 @@ enum Range {
 }
 
 impl Range {
-    /// `None`: it is no range that we serve, and so the whole is meant.
+    /// Parses the header; `None` if we do not serve such a range, and therefore send the whole file.
     fn of(text: &str, size: u64) -> Option<Self> {
         let (first, last) = text.trim().strip_prefix("bytes=")?.split_once('-')?;
         let (from, to) = match (first.trim(), last.trim()) {

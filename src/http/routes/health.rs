@@ -1,4 +1,4 @@
-//! Whether the daemon is there, which version it is, and what it is at.
+//! The daemon's health, version and status.
 
 use std::num::NonZeroU32;
 

@@ -1,4 +1,4 @@
-//! What a path names, as the index knows it.
+//! Looks up the things that a path names, in the index.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl Api {
-    /// Refuses to answer from an index that has not seen everything yet.
+    /// Fails while the index has not seen the whole tree.
     pub(super) fn ready(&self) -> Result<()> {
         if self.core.index.is_ready() {
             return Ok(());
@@ -23,7 +23,7 @@ impl Api {
         Err(HttpError::new(http::StatusCode::SERVICE_UNAVAILABLE, "the tree is still being read"))
     }
 
-    /// Refuses a project that is not there.
+    /// Fails if the project does not exist.
     pub(super) fn project(&self, project: &ProjectId) -> Result<()> {
         self.ready()?;
         match self.core.index.project(project) {
@@ -32,14 +32,14 @@ impl Api {
         }
     }
 
-    /// A task that is there.
+    /// Returns an existing task.
     pub(super) fn task(&self, task: &TaskRef) -> Result<Arc<TaskSummary>> {
         self.ready()?;
         let known = self.core.index.task(task);
         known.ok_or_else(|| HttpError::not_found(format!("there is no task {task}")))
     }
 
-    /// A run that is there.
+    /// Returns an existing run.
     pub(super) fn run(&self, run: &RunRef) -> Result<Arc<RunSummary>> {
         let known = self.task(&run.task)?;
         let found = known.runs.iter().find(|r| r.run == *run).cloned();

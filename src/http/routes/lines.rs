@@ -1,4 +1,4 @@
-//! `…/runs/{r}/lines`: a file of a run as numbered lines, for whoever shows some of very many.
+//! `…/runs/{r}/lines`: a file of a run as numbered lines, for clients that show a few of very many.
 
 use http::StatusCode;
 use warp::reply::Response;
@@ -14,9 +14,10 @@ use crate::{
     view::files::{Case, Opened, RunFile},
 };
 
-/// How many lines and matches are told, how much of a line is shown, and how far the places of the index lie apart, unless the query says so.
+/// Defaults: number of lines, number of matches, length of the shown part of a line, and distance between two entries
+/// of the line index.
 const USUAL: (usize, usize, usize, usize) = (500, 1000, 4000, 512);
-/// The longest text that is looked for, in characters.
+/// Maximum length of a searched text, in characters.
 const LONGEST: usize = 1000;
 
 const NAME: Param = one_of("name", RunFile::NAMES, "Which file of the run").required();
@@ -59,7 +60,7 @@ pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
     ]
 }
 
-/// The file that a query names; `None`: it is not there yet.
+/// Opens the file that a query names; `None` if it does not exist yet.
 async fn opened(call: &Call, run: &RunRef) -> Result<Option<Opened>> {
     call.api.run(run)?;
     let file: RunFile = call.query.required(&NAME)?;

@@ -1,4 +1,5 @@
-//! The streams of buses, of `/api/v1/messages/stream` and of a project's or a task's: a bus from its beginning, or from behind a message, and then as it grows.
+//! The streams of buses, of `/api/v1/messages/stream` and of a project's or a task's: a bus from its beginning or
+//! after a message, and then as it grows.
 
 use warp::reply::Response;
 
@@ -52,15 +53,15 @@ async fn follow(call: &Call, owner: BusOwner) -> Result<Response> {
     Ok(stream(&call.api, source, reset, spelled))
 }
 
-/// The bus of a project and those of its tasks as one.
+/// Streams the bus of a project and those of its tasks as one.
 async fn follow_all(call: &Call, project: &ProjectId) -> Result<Response> {
-    // The tasks are those of the index.
+    // The tasks come from the index.
     call.api.ready()?;
     let last = call.header(&LAST_EVENT_ID)?.map(str::parse::<BusesCursor>);
     let (begin, reset) = match (last, call.query.text(&AFTER)?.map(str::parse)) {
         (Some(Ok(cursor)), _) | (None, Some(Ok(cursor))) => (BusesBegin::At(cursor), false),
         (Some(Err(_)), _) => (BusesBegin::First, true),
-        // Behind a message that a list has shown.
+        // After a message that a list has shown.
         (None, Some(Err(_))) => (BusesBegin::After(call.query.required(&AFTER)?), false),
         (None, None) => (BusesBegin::First, false),
     };

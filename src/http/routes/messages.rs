@@ -1,4 +1,4 @@
-//! Messages, but for their streams: `/api/v1/messages`, and those of a project and of a task.
+//! Messages without their streams: `/api/v1/messages`, and those of a project and of a task.
 
 use http::StatusCode;
 use warp::reply::Response;
@@ -32,12 +32,12 @@ pub(super) const SCOPE: Param =
 const AFTER: Param = text::<MsgId>("after", "Only messages behind this one");
 const SINCE: Param =
     opaque("since", SINCE_PATTERN, "Only messages since this time, or behind the one of this id");
-/// A time of RFC 3339, or the id of a message.
+/// A time in RFC 3339 format, or the id of a message.
 const SINCE_PATTERN: &str = r"^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z|@[0-9]{1,19}|[A-Za-z0-9][A-Za-z0-9_-]{0,127})$";
 const BEFORE: Param = text::<MsgId>("before", "Only messages before this one");
 const LIMIT: Param = number("limit", 1, 5000, "The most messages of an answer; without it, all of them");
 
-/// Whose bus is meant, where the path does not say it.
+/// The owner of the bus, if the path does not name it.
 pub(super) const OWNER: [Param; 2] = [PROJECT, TASK];
 
 pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
@@ -77,12 +77,12 @@ pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
     ]
 }
 
-/// Whose bus a query means.
+/// Returns the owner of the bus that a query names.
 pub(super) fn owner(query: &Query) -> Result<BusOwner> {
     Ok(BusOwner::new(query.required(&PROJECT)?, query.optional(&TASK)?))
 }
 
-/// Whether the buses of a project's tasks are meant, too.
+/// States if the buses of a project's tasks are included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
     Own,
@@ -97,7 +97,7 @@ pub(super) fn scope(query: &Query, owner: &BusOwner) -> Result<Scope> {
     }
 }
 
-/// Which messages a query means.
+/// The messages that a query selects.
 #[derive(Debug, PartialEq, Eq)]
 enum Wanted {
     Span(Span),
@@ -111,10 +111,10 @@ fn wanted(query: &Query, limit: Option<usize>) -> Result<Wanted> {
         given.extend(query.text(param)?.map(|text| (param, text)));
     }
     Ok(match given.as_slice() {
-        // Without a limit that is the same, and in one read.
+        // Without a limit the result is the same, but takes only one read.
         [] if limit.is_none() => Wanted::First,
         [] => Wanted::Span(Span::Last),
-        // What the document's own script asks for where there is no last message yet: jq says `null` then.
+        // The document's own script asks for `null` if there is no last message yet, because jq prints that.
         [(param, "null")] if param.name == AFTER.name => Wanted::First,
         [(param, _)] if param.name == BEFORE.name => Wanted::Before(query.required(&BEFORE)?),
         [(param, text)] if param.name == SINCE.name && text.parse::<MsgId>().is_err() => {

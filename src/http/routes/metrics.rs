@@ -1,4 +1,4 @@
-//! `/metrics`: what an operator's tools gather. The names of the document come first.
+//! `/metrics`: the figures that an operator's tools collect. The names of the document come first.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::{
     view::index::{DURATIONS, Tally},
 };
 
-/// The media type that the tools expect.
+/// The media type that these tools expect.
 const PROMETHEUS: &str = "text/plain; version=0.0.4";
 
 pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
@@ -43,7 +43,7 @@ fn text(api: &Api) -> String {
     all.into_text()
 }
 
-/// Those of the document.
+/// Adds the figures of the document.
 fn documented(all: &mut Exposition, api: &Api, tallies: &BTreeMap<String, Tally>) {
     let ended = |words: &[RunStatus]| {
         let of = |tally: &Tally| words.iter().filter_map(|w| tally.ended.get(w.as_str())).sum::<u64>();
@@ -76,7 +76,7 @@ fn documented(all: &mut Exposition, api: &Api, tallies: &BTreeMap<String, Tally>
     all.counts("api_requests_total", Kind::Counter, "Total API requests by method and status", samples);
 }
 
-/// What is queued, live and known.
+/// Adds the figures of queued, live and known tasks and runs.
 fn work(all: &mut Exposition, api: &Api) {
     let index = &api.core.index;
     let (queued, live) = index.tickets();
@@ -92,7 +92,7 @@ fn work(all: &mut Exposition, api: &Api) {
     }
 }
 
-/// What the runs of each agent came to since startup.
+/// Adds the figures of each agent's ended runs since startup.
 fn agents(all: &mut Exposition, tallies: &BTreeMap<String, Tally>) {
     let runs = tallies.iter().flat_map(|(agent, tally)| {
         let sample = |(status, n): (&&str, &u64)| (labels(&[("agent", agent), ("status", status)]), *n);
@@ -137,7 +137,7 @@ fn histogram(agent: &str, tally: &Tally) -> Vec<(String, f64)> {
     samples
 }
 
-/// How the daemon itself is.
+/// Adds the figures of the daemon itself.
 fn inside(all: &mut Exposition, api: &Api) {
     let streams = api.counters.streams();
     all.count("open_streams", Kind::Gauge, "Event streams that clients have open", streams.open);

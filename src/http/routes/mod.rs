@@ -1,4 +1,4 @@
-//! The endpoints, one file per noun: each declares them, and answers what they are asked.
+//! The endpoints, one file per noun: each file declares its endpoints and answers their requests.
 
 mod access;
 mod all_runs;
@@ -29,7 +29,7 @@ use warp::reply::Response;
 
 use super::endpoint::Table;
 
-/// All of them.
+/// Returns the table of all endpoints.
 pub(super) fn table() -> Table {
     let files = [
         metrics::endpoints,
@@ -37,7 +37,7 @@ pub(super) fn table() -> Table {
         health::endpoints,
         access::endpoints,
         tasks::endpoints,
-        // Before those of a run, which `stream` could be taken for.
+        // Before the endpoints of a single run, which could take `stream` for a run id.
         all_runs::endpoints,
         runs::endpoints,
         run_stream::endpoints,
@@ -58,19 +58,19 @@ pub(super) fn table() -> Table {
     Table::new(files.into_iter().flat_map(|endpoints| endpoints()))
 }
 
-/// Method and path of every endpoint.
+/// Returns method and path of every endpoint.
 #[cfg(test)]
 pub(super) fn listed() -> Vec<(&'static str, &'static str)> {
     table().endpoints().map(|endpoint| (endpoint.method, endpoint.path)).collect()
 }
 
-/// Says of an answer that it is to a request that was done before.
+/// Marks an answer as the answer of an earlier, identical request.
 fn replayed(mut response: Response) -> Response {
     response.headers_mut().insert("idempotency-replayed", http::HeaderValue::from_static("true"));
     response
 }
 
-/// The answer to what was done and has nothing to show.
+/// Answers a successful request that has no result.
 fn no_content() -> Response {
     let mut response = Response::new(Vec::new().into());
     *response.status_mut() = http::StatusCode::NO_CONTENT;

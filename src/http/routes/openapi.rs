@@ -1,4 +1,4 @@
-//! `/openapi.json` and `/docs`: what there is to know of this API, for programs and for people.
+//! `/openapi.json` and `/docs`: the documentation of this API, for programs and for users.
 
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};

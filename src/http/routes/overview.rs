@@ -1,4 +1,4 @@
-//! What the daemon knows beyond single tasks: its agents, what runs came to over time, and the disk.
+//! Facts beyond single tasks: the agents, the activity of runs over time, and the disk.
 
 use std::path::Path;
 
@@ -19,11 +19,11 @@ use crate::{
     view::{activity, disk_use},
 };
 
-/// How far back it is looked unless the query says so.
+/// Default of `since`: this long ago.
 const A_DAY: TimeDelta = TimeDelta::days(1);
-/// The length of a step unless the query says so, in seconds.
+/// Default length of a step, in seconds.
 const AN_HOUR: usize = 3600;
-/// So many steps are told at most.
+/// Maximum number of steps in an answer.
 const MOST: i64 = 2000;
 
 const SINCE: Param =
@@ -47,7 +47,8 @@ pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
     ]
 }
 
-/// Looks for the programs; none is started, for that takes up to seconds: versions are those that are known.
+/// Lists the agents with their programs. No program is started, because that takes up to seconds: versions are the
+/// known ones.
 async fn agents(call: Call) -> Result<Response> {
     let api = call.api;
     let agents = blocking::run(move || {
@@ -60,7 +61,7 @@ async fn agents(call: Call) -> Result<Response> {
 
 fn agent(runner: &Runner, looked: &Looked<'_>) -> wire::Agent {
     let agent = &looked.agent;
-    // Where a task will work is not known yet.
+    // The folder of a future task is not known yet.
     let problem = runner::agent_problem(runner, agent, Path::new("/"));
     wire::Agent {
         name: agent.name.to_owned(),

@@ -10,7 +10,7 @@ use crate::http::{
     wire,
 };
 
-/// The most topics of one stream.
+/// Maximum number of topics of one stream.
 const MOST: usize = 200;
 
 const TOPICS: Param = text::<String>(

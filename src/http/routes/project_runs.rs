@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-/// The most runs of the selected task that stand in the flat list.
+/// Maximum number of runs of the selected task in the flat list.
 const SELECTED: usize = 200;
 
 const ACTIVE_ONLY: Param = flag("active_only", "Whether runs that have ended are left out");
@@ -88,7 +88,7 @@ fn list(call: &Call, task: &TaskRef) -> Result<Response> {
     Ok(json(StatusCode::OK, &listed))
 }
 
-/// Oldest first; with `active_only` those that have not ended, and the last ones of the selected task.
+/// Lists runs, oldest first; with `active_only` the unfinished runs, and the last ones of the selected task.
 fn flat(call: &Call, project: &ProjectId) -> Result<Response> {
     let Call { api, query, .. } = call;
     api.project(project)?;
@@ -106,7 +106,7 @@ fn flat(call: &Call, project: &ProjectId) -> Result<Response> {
     Ok(json(StatusCode::OK, &wire::FlatRuns { runs }))
 }
 
-/// The runs that have not ended, and the last ones of a task, at most so many.
+/// Returns the unfinished runs, and at most `most` last runs of a task.
 fn active(api: &Api, project: &ProjectId, selected: Option<&TaskId>, most: usize) -> Vec<Arc<RunSummary>> {
     let mut runs = Vec::new();
     for task in api.core.index.tasks(Some(project)) {
@@ -139,7 +139,7 @@ async fn show(call: Call, run: RunRef) -> Result<Response> {
     Ok(json(StatusCode::OK, &wire::ProjectRun::new(&run, Some(files))))
 }
 
-/// The files that a run has by now.
+/// Returns the present files of a run.
 pub(super) async fn with_files(api: &Api, run: &RunSummary) -> Result<Vec<wire::File>> {
     let (tree, name) = (api.core.runner.tree.clone(), run.run.clone());
     let there = blocking::run(move || RunFile::there(&tree, &name)).await?;

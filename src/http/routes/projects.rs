@@ -14,7 +14,7 @@ use crate::{
     tree::ids::ProjectId,
 };
 
-/// The most folders that are suggested.
+/// Maximum number of suggested folders.
 const SUGGESTED: usize = 20;
 
 const FORCE: Param = flag("force", "Whether tasks that run are stopped first");

@@ -1,4 +1,4 @@
-//! `/api/v1/runs/{id}/stream`: what a run prints and how it ends, from the beginning or from a cursor.
+//! `/api/v1/runs/{id}/stream`: the output of a run and its end, from the beginning or from a cursor.
 
 use warp::reply::Response;
 

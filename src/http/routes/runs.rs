@@ -1,4 +1,4 @@
-//! `/api/v1/runs`, but for their streams.
+//! `/api/v1/runs`, without the streams.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,9 +25,9 @@ use crate::{
     },
 };
 
-/// How long a stop is waited for before the answer says that it goes on.
+/// Maximum time to wait for a stop; after that the answer says that the stop continues.
 const STOP: Duration = Duration::from_secs(20);
-/// The most of a run's output that is put into an answer; the stream and the file have all of it.
+/// Maximum size of a run's output in an answer; the stream and the file have all of it.
 const OUTPUT: u64 = 16 << 20;
 
 const PROJECT: Param = text::<ProjectId>("project_id", "Only the runs of this project");
@@ -43,7 +43,7 @@ const CURSOR: Param = opaque(
 );
 const LIMIT: Param = number("limit", 1, 1000, "The most runs of an answer; without it, all of them");
 
-/// Which runs a list of them has.
+/// The parameters that select runs for a list.
 pub(super) const SELECTION: [Param; 4] = [STATUS, SINCE, SORT, CURSOR];
 
 pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
@@ -91,7 +91,7 @@ fn list(call: &Call) -> Result<Response> {
     Ok(json(StatusCode::OK, &wire::Runs { runs, next_cursor }))
 }
 
-/// Which runs a query means, of whatever project and task.
+/// Returns the runs that a query selects, without a project or task.
 pub(super) fn selected(query: &Query, window: Window) -> Result<RunQuery> {
     let words = query.words::<RunWord>(&STATUS)?;
     let cursor = query.text(&CURSOR)?;
@@ -135,7 +135,7 @@ async fn stop(call: Call, id: RunId) -> Result<Response> {
     })
 }
 
-/// A run by its id.
+/// Finds a run by its id.
 pub(super) fn find(api: &Api, id: &RunId) -> Result<Arc<RunSummary>> {
     if let Some(run) = api.core.index.run(id) {
         return Ok(run);

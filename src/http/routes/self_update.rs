@@ -55,7 +55,7 @@ async fn call_off(call: Call) -> Result<Response> {
     Ok(json(StatusCode::OK, &wire::SelfUpdate::from(&status)))
 }
 
-/// While an update is under way no root task is taken: it would be started by nobody knows which of the two programs.
+/// Refuses root tasks during an update, because it is undecided which of the two programs would start them.
 pub(super) fn may_take_roots(api: &Api) -> Result<()> {
     if api.core.refuses_roots() {
         let text = "the daemon is being updated: send this again when GET /api/v1/admin/self-update says idle or failed";

@@ -1,4 +1,4 @@
-//! `…/tasks/{t}/runs/stream`: what all runs of a task print, those that are yet to come too.
+//! `…/tasks/{t}/runs/stream`: the output of all runs of a task, including future runs.
 
 use warp::reply::Response;
 

@@ -28,9 +28,9 @@ use crate::{
     view::index::{Sort, Standing, TaskFilter, TaskQuery, TaskSort, TaskSummary, Window},
 };
 
-/// Of which project a task is.
+/// The project of a task.
 const PROJECT: Param = text::<ProjectId>("project_id", "The project of the task").required();
-/// Tasks of this project only.
+/// Restricts a list to the tasks of this project.
 const OF_PROJECT: Param = text::<ProjectId>("project_id", "Only the tasks of this project");
 const STATUS: Param =
     words("status", TaskFilter::WORDS, "Only tasks that stand like this; several with commas between");
@@ -47,7 +47,7 @@ const CURSOR: Param = opaque(
 );
 const LIMIT: Param = number("limit", 1, 1000, "The most tasks of an answer; without it, all of them");
 
-/// Which tasks a list of them has.
+/// The parameters that select tasks for a list.
 pub(super) const SELECTION: [Param; 4] = [STATUS, SINCE, SORT, CURSOR];
 
 pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
@@ -89,7 +89,7 @@ async fn create(call: Call) -> Result<Response> {
     let Call { api, caller, body, .. } = call;
     let (new, sent) = body.json::<wire::NewTask>(api.core.runner.config.api.max_body).await?;
     may_start(&api)?;
-    // A child belongs to a root that is waited for.
+    // A child task is accepted during an update, because the update waits for its root.
     if new.parent_run_id.is_none() {
         may_take_roots(&api)?;
     }
@@ -100,12 +100,13 @@ async fn create(call: Call) -> Result<Response> {
     if new.home_must_match && new.project_root.is_none() {
         return Err(HttpError::bad_request("home_must_match goes with project_root"));
     }
-    // The agent works in `cwd`; a caller who names the project's work folder alone means that one.
+    // The agent works in `cwd`. If the caller names only the project's home, the agent works there.
     let folder = new.cwd.or_else(|| new.project_root.clone());
     let task = TaskRef { project: new.project_id, task: new.task_id };
     let exists = || api.core.index.task(&task).is_some_and(|t| !t.runs.is_empty());
     let submitted = match new.attach_mode {
-        // Attaching changes nothing; but the same request may have made the task, and that holds when it has ended.
+        // Attaching changes nothing. But an earlier, identical request may have created the task, and its answer
+        // holds even after the task has ended.
         wire::AttachMode::Attach if exists() => {
             let before = api.core.accepted_before(&task, idempotency.as_ref()).await?;
             if let Some(before) = before { before } else { attached(&api, &task, folder).await? }
@@ -164,12 +165,12 @@ async fn create(call: Call) -> Result<Response> {
     Ok(response)
 }
 
-/// The folder that the agent of a run works in.
+/// Returns the folder that the agent of a run works in.
 pub(super) fn works_in<'a>(task: &'a TaskSummary, run: &RunRef) -> Option<&'a str> {
     task.runs.iter().rev().find(|r| r.run == *run)?.cwd.as_deref()
 }
 
-/// Refuses to start anything where that was switched off.
+/// Fails if starting tasks is disabled.
 pub(super) fn may_start(api: &Api) -> Result<()> {
     if api.core.runner.config.task_start == TaskStart::Disabled {
         let text = "this daemon starts no tasks (--disable-task-start)";
@@ -178,7 +179,7 @@ pub(super) fn may_start(api: &Api) -> Result<()> {
     Ok(())
 }
 
-/// Where a task stands that is wanted already, in this folder if one is named.
+/// Returns the state of a task that already has a ticket. If a folder is named, the task must work in it.
 async fn attached(api: &Api, task: &TaskRef, folder: Option<PathBuf>) -> Result<Submitted> {
     let (runner, name) = (api.core.runner.clone(), task.clone());
     blocking::run(move || runner::must_work_in(&runner, &name, folder.as_deref())).await?;
@@ -210,7 +211,7 @@ fn list(call: &Call) -> Result<Response> {
     Ok(json(StatusCode::OK, &wire::Tasks { tasks, next_cursor }))
 }
 
-/// Which tasks a query means.
+/// Builds the selection of tasks from a query.
 pub(super) fn task_query(query: &Query, project: Option<ProjectId>, window: Window) -> Result<TaskQuery> {
     Ok(TaskQuery {
         project,

@@ -1,4 +1,4 @@
-//! What a project comes to, and clearing it of old runs.
+//! Statistics of a project, and the removal of its old runs.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::{
     tree::{ids::ProjectId, run_info::RunStatus},
 };
 
-/// How old is old, unless the query says so.
+/// Default age from which runs are old.
 const A_WEEK: Duration = Duration::from_hours(168);
 
 const OLDER_THAN: Param = opaque(
@@ -72,7 +72,7 @@ async fn gc(call: Call, project: ProjectId) -> Result<Response> {
     api.project(&project)?;
     let age = match query.text(&OLDER_THAN)? {
         None => A_WEEK,
-        // As seconds a bare number that was meant as days would remove nearly everything.
+        // A bare number may be meant as days. Taken as seconds, it would remove nearly everything.
         Some(text) if text.parse::<u64>().is_ok() => {
             return Err(bad(&OLDER_THAN, &"the unit is missing; write 30d for days, or 12h for hours"));
         }

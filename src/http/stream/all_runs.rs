@@ -1,8 +1,8 @@
-//! What happens to any run.
+//! Follows the changes of all runs.
 //!
-//! A place is `<incarnation>.<revision>`, of the index of one daemon. While those that were there at the beginning are
-//! told, oldest first, it also says which of them was told last: `…;live=<run>` of those that have not ended,
-//! `…;all=<run>` of all.
+//! A position is `<incarnation>.<revision>` of one daemon's index. At first the existing runs are sent, oldest first.
+//! Until they are all sent, the position also names the last one: `…;live=<run>` if only unfinished runs are sent,
+//! `…;all=<run>` if all are.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -16,7 +16,7 @@ use crate::{
     view::index::{ChangeKind, Index, RunSummary, Since},
 };
 
-/// So many runs are told at a time of those that were there.
+/// Maximum number of existing runs that are sent at once.
 const PAGE: usize = 128;
 
 /// Follows the changes of runs.
@@ -24,25 +24,25 @@ pub(in crate::http) struct AllRunsSource {
     index: Arc<Index>,
     revision: u64,
     begin: Begin,
-    /// Those that were there and have not been told yet.
+    /// The existing runs that have not been sent yet.
     there: VecDeque<Arc<RunSummary>>,
     told: Option<RunId>,
     changed: watch::Receiver<u64>,
 }
 
-/// Where a stream stands with those that were there.
+/// The progress of sending the existing runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Begin {
-    /// The place was none of ours: they are all told.
+    /// The position was not one of ours: all runs are sent.
     Reset,
     All,
     Live,
-    /// They are told.
+    /// They have all been sent.
     Over,
 }
 
 impl AllRunsSource {
-    /// A reader of the changes behind a place, or of what has not ended and then the changes.
+    /// Creates a reader of the changes after a position. Without one, it first sends the unfinished runs.
     pub(in crate::http) fn new(api: &Api, place: Option<&str>) -> Self {
         let index = api.core.index.clone();
         let mut source = Self {
@@ -78,10 +78,10 @@ impl AllRunsSource {
         Some(())
     }
 
-    /// Gathers those that are there and were not told, oldest first.
+    /// Collects the existing runs that were not sent, oldest first.
     fn list(&mut self) {
         if self.begin != Begin::Over {
-            // The revision is from before: what changes in between is told twice, not never.
+            // The revision was taken before: a run that changes in between is sent twice instead of never.
             let wanted = |run: &Arc<RunSummary>| {
                 (self.begin != Begin::Live || !run.is_final())
                     && self.told.as_ref().is_none_or(|t| run.run.run > *t)

@@ -1,4 +1,4 @@
-//! A bus from its beginning, from behind a message, or its last messages, and then as it grows.
+//! Follows a bus from its beginning, after a message, or from its last messages.
 
 use std::sync::Arc;
 
@@ -17,19 +17,19 @@ use crate::{
     watch::{Waiter, Watched},
 };
 
-/// The place before the first message.
+/// The position before the first message.
 const BEGINNING: &str = "-";
 
-/// Where to begin.
+/// The start of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::http) enum BusBegin {
-    /// With the first message.
+    /// At the first message.
     First,
-    /// With the last ones, so many.
+    /// At the last messages, this many.
     Last(usize),
-    /// Behind a message; if there is no such, that is an error.
+    /// After a message; an error if it does not exist.
     After(MsgId),
-    /// Where an earlier stream stood; if that is no place of this bus, everything is told anew.
+    /// At the position of an earlier stream; if it is not a position of this bus, everything is sent again.
     Place(String),
 }
 
@@ -38,9 +38,9 @@ pub(in crate::http) struct BusSource {
     bus: Bus,
     begin: Option<BusBegin>,
     offset: u64,
-    /// The message that was told last.
+    /// The message that was sent last.
     last: Option<MsgId>,
-    /// It was read to its end since the last wait.
+    /// True if the bus was read to its end since the last wait.
     caught_up: bool,
     core: Arc<Core>,
     waiter: Waiter,
@@ -48,7 +48,7 @@ pub(in crate::http) struct BusSource {
 }
 
 impl BusSource {
-    /// A reader of a bus.
+    /// Creates a reader of a bus.
     pub(in crate::http) fn new(api: &Api, owner: BusOwner, begin: BusBegin) -> Self {
         let bus = api.core.runner.tree.bus(owner);
         let root = api.core.runner.tree.root();
@@ -66,10 +66,9 @@ impl BusSource {
         }
     }
 
-    /// Finds where to begin; `true`: everything is told anew.
+    /// Finds the start. Returns true if everything is sent again.
     ///
-    /// # Errors
-    /// If there is no such bus, or no such message on it.
+    /// # Errors If there is no such bus, or no such message on it.
     pub(in crate::http) async fn begin(&mut self) -> Result<bool> {
         let Some(begin) = self.begin.take() else { return Ok(false) };
         let bus = self.bus.clone();
@@ -101,7 +100,7 @@ impl BusSource {
                 self.last = Some(message.msg_id.clone());
                 told.push(Told { said: Said::Message(message.clone()), place });
             }
-            // Some of the lines may be no messages.
+            // A page without messages may still have lines that are no messages, so continue.
             if self.caught_up || !told.is_empty() {
                 break;
             }
@@ -110,7 +109,7 @@ impl BusSource {
     }
 }
 
-/// The offset to read from, the message before it, and whether that is not where it was to begin.
+/// Returns the offset to read from, the message before it, and true if the requested start was not found.
 fn position(bus: &Bus, begin: BusBegin) -> crate::tree::Result<(u64, Option<MsgId>, bool)> {
     let first = || bus.read_from(0, 0).map(|_| (0, None));
     let behind = |id: MsgId| bus.position_of(&id).map(|at| (at, Some(id)));

@@ -1,4 +1,4 @@
-//! The bus of a project and those of its tasks as one, those of tasks that are yet to come too.
+//! Follows the bus of a project and those of its tasks as one stream, including the buses of future tasks.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -42,11 +42,11 @@ pub(in crate::http) struct BusesSource {
     grown: Grown,
     changed: watch::Receiver<u64>,
     collector: Collector,
-    /// When all buses were looked at.
+    /// The time of the last look at all buses.
     swept: Instant,
 }
 
-/// The buses, and their folders, which are watched.
+/// The buses and their watched folders.
 struct Following {
     buses: BusesLog,
     hints: Hints,
@@ -54,7 +54,7 @@ struct Following {
 }
 
 impl BusesSource {
-    /// A reader of the buses of a project.
+    /// Creates a reader of the buses of a project.
     pub(in crate::http) fn new(api: &Api, project: &ProjectId, begin: BusesBegin) -> Self {
         let index = api.core.index.clone();
         Self {
@@ -73,17 +73,16 @@ impl BusesSource {
         }
     }
 
-    /// Finds where to begin; `true`: everything is told anew.
+    /// Finds the start. Returns true if everything is sent again.
     ///
-    /// # Errors
-    /// If there is no such project, or no such message on any of its buses.
+    /// # Errors If there is no such project, or no such message on any of its buses.
     pub(in crate::http) async fn begin(&mut self) -> Result<bool> {
         let Some(begin) = self.begin.take() else { return Ok(false) };
         self.tasks = tasks(&self.index, &self.project);
         let (tree, project, tasks, hints) =
             (self.tree.clone(), self.project.clone(), self.tasks.clone(), self.hints.clone());
         let (log, reset) = blocking::run(move || {
-            // Watched before they are read: what comes in between is seen twice, not never.
+            // Watch before reading: a change in between is then seen twice instead of never.
             let watched = BTreeMap::new();
             let mut watching = Watching { tree: &tree, project: &project, hints: &hints, watched };
             watching.watch(&tasks);
@@ -141,7 +140,7 @@ impl BusesSource {
         Ok(Look::Events(told))
     }
 
-    /// Takes in which paths have changed; whether one of them is a bus of ours.
+    /// Records the changed paths. Returns true if one of them is a bus of this project.
     fn note(grown: &mut Grown, tree: &Tree, project: &ProjectId, changed: &Changed) -> bool {
         let paths = match changed {
             Changed::Everything => {
@@ -183,7 +182,7 @@ impl Watching<'_> {
     }
 }
 
-/// The tasks of a project, sorted by name.
+/// Returns the tasks of a project, sorted by name.
 fn tasks(index: &Index, project: &ProjectId) -> Vec<TaskId> {
     index.tasks(Some(project)).iter().map(|task| task.task.task.clone()).collect()
 }
@@ -192,7 +191,7 @@ fn is_bus(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "jsonl")
 }
 
-/// Whose bus a path is, of those of a project.
+/// Returns the owner of the bus at a path, if the bus belongs to the project.
 fn bus_of(tree: &Tree, project: &ProjectId, path: &Path) -> Option<BusOwner> {
     let rel = tree.root().relative(path)?;
     let mut names = rel.as_path().components().filter_map(|name| name.as_os_str().to_str());

@@ -1,28 +1,28 @@
-//! Where a page's stream stands: `1!<topic>=<place>!<topic>=<place>…`, one line of ASCII.
+//! The cursor of a page's stream: `1!<topic>=<position>!<topic>=<position>…`, one line of ASCII.
 //!
-//! No topic holds a `=`, and no place a `!`. A topic that has no place yet is not named.
+//! No topic contains a `=`, and no position a `!`. A topic without a position is left out.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
-/// What the spelling begins with: another one gets another number.
+/// The version at the beginning of a cursor; another format gets another number.
 const VERSION: &str = "1";
 
-/// The places of the topics.
+/// The positions of the topics.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::http) struct PageCursor(BTreeMap<String, String>);
 
-/// A text that is no cursor of a page's stream.
+/// A text that is not a cursor of a page's stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this is not a cursor of this stream")]
 pub(in crate::http) struct BadPageCursor;
 
 impl PageCursor {
-    /// The place of a topic.
+    /// Takes the position of a topic.
     pub(super) fn take(&mut self, topic: &str) -> Option<String> {
         self.0.remove(topic)
     }
 
-    /// The same spelling, of topics and places of ours.
+    /// Formats topics and their positions in the same way.
     pub(super) fn spell<'a>(places: impl Iterator<Item = (&'a str, &'a str)>) -> String {
         let mut text = VERSION.to_owned();
         for (topic, place) in places {

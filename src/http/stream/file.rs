@@ -1,4 +1,4 @@
-//! A file of a run as it grows.
+//! Follows a file of a run as it grows.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(in crate::http) struct FileSource {
     index: Arc<Index>,
     reader: Reader<FileReader>,
     place: FileCursor,
-    /// Whether the run had ended at the last look; `None`: there was no such run.
+    /// True if the run had ended at the last look; `None` if there was no such run.
     ended: Option<bool>,
     changed: watch::Receiver<u64>,
     waiter: Waiter,
@@ -30,7 +30,7 @@ pub(in crate::http) struct FileSource {
 }
 
 impl FileSource {
-    /// A reader of a file of a run, from a place.
+    /// Creates a reader of a file of a run, from a position.
     pub(in crate::http) fn new(api: &Api, run: &RunRef, file: RunFile, place: FileCursor) -> Self {
         let tree = api.core.runner.tree.clone();
         let watched = api.core.hints.watch_soon(&tree.root().absolute(run.dir().path()));
@@ -47,7 +47,7 @@ impl FileSource {
         }
     }
 
-    /// Whether everything had been told before this began.
+    /// Returns true if everything was already sent by an earlier stream.
     pub(in crate::http) async fn is_over(&mut self) -> Result<bool> {
         let size = self.reader.read(|reader| reader.size()).await?;
         Ok(self.place.done || (ended(&self.index, &self.run) == Some(true) && self.place.offset > size))
@@ -58,7 +58,7 @@ impl FileSource {
             return Ok(Look::Over);
         }
         self.changed.mark_unchanged();
-        // The status before the file: once it is final, the file does not grow.
+        // The status is read before the file: once the status is final, the file does not grow.
         self.ended = ended(&self.index, &self.run);
         let growth = match self.ended {
             None => return Ok(Look::Gone),

@@ -1,7 +1,7 @@
-//! Streams: what can be followed, each thing by itself or several as the one stream of a page.
+//! Streams: each thing that can be followed alone, or several as the one stream of a page.
 //!
-//! A [`Source`] follows one thing of the tree. Nothing is held for a client that does not
-//! read: a source looks when its last events are gone, and its place says where.
+//! A [`Source`] follows one thing of the tree. The daemon buffers nothing for a client that does not read: a source
+//! looks only when its last events are gone, and its position says where to continue.
 
 mod all_runs;
 mod bus;

@@ -1,4 +1,4 @@
-//! Opens the source of a topic, from its place in an earlier stream or from where the topic says.
+//! Opens the source of a topic, from its position in an earlier stream or from the start that the topic names.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-/// A source, and whether it begins anew although there was a place.
+/// A source, and true in `reset` if it starts again although there was a position.
 pub(super) struct Opened {
     pub(super) source: Box<dyn Source>,
     pub(super) reset: bool,
@@ -36,10 +36,9 @@ pub(super) struct Opened {
 
 /// Opens a topic.
 ///
-/// # Errors
-/// 404 if what it names is not there.
+/// # Errors 404 if the named thing does not exist.
 pub(super) async fn open(api: &Api, topic: &Topic, place: Option<String>) -> Result<Opened> {
-    // What a source of its own finds out about its place, it says itself.
+    // These sources check their own position, and report a reset themselves.
     let says_itself = |source| Ok(Opened { source, reset: false });
     match &topic.what {
         What::Tree(part) => {
@@ -123,7 +122,7 @@ async fn file_begin(api: &Api, run: &RunRef, file: RunFile, begin: Begin) -> Res
     Ok(FileCursor { offset, ..FileCursor::default() })
 }
 
-/// A place, and whether there was one that is none of this kind.
+/// Parses a position. Returns true as well if there was one that could not be parsed.
 fn parsed<T: std::str::FromStr>(place: Option<String>) -> (Option<T>, bool) {
     match place.map(|place| place.parse()) {
         None => (None, false),

@@ -1,4 +1,4 @@
-//! The topics of a page as one stream: they take turns, and every event has the places of all of them.
+//! The topics of a page as one stream: they take turns, and every event has the positions of all of them.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -26,9 +26,9 @@ use crate::{
     view::{index::Part, run_log::LogEvent},
 };
 
-/// How soon a topic is tried again that could not be read.
+/// Pause before a topic that could not be read is tried again.
 const RETRY: Duration = Duration::from_secs(5);
-/// How often to look at every topic, however busy some of them are.
+/// Maximum time between two looks at every topic, even if some of them are busy.
 const ROUND: Duration = Duration::from_secs(1);
 
 /// A page's stream.
@@ -36,36 +36,36 @@ struct Page {
     api: Api,
     seats: Vec<Seat>,
     ready: VecDeque<Event>,
-    /// Whose turn it is.
+    /// The index of the next topic.
     turn: usize,
-    /// When every topic was looked at.
+    /// The time of the last look at every topic.
     round: Instant,
 }
 
-/// A topic and where it stands.
+/// A topic and its state.
 struct Seat {
     topic: Topic,
     place: Option<String>,
     state: State,
-    /// Whether it is worth a look.
+    /// True if the topic should be looked at.
     due: bool,
-    /// Whether it was said that everything has been told.
+    /// True if the client was told that everything has been sent.
     greeted: bool,
 }
 
 enum State {
-    /// It is opened at its next turn.
+    /// The source is opened at its next turn.
     Closed,
     Open(Box<dyn Source>),
-    /// What it names is not there.
+    /// The named thing does not exist.
     Absent(watch::Receiver<u64>),
-    /// It could not be read.
+    /// The source could not be read.
     Failed,
     /// Nothing will follow.
     Over,
 }
 
-/// The events of these topics behind a cursor. `greeting` goes before them.
+/// Streams the events of these topics after a cursor. `greeting` is sent before them.
 pub(in crate::http) fn page(
     api: &Api,
     topics: Vec<Topic>,
@@ -98,7 +98,7 @@ impl Page {
             self.round = Instant::now();
             self.seats.iter_mut().for_each(|seat| seat.due = true);
         }
-        // One that has much to say keeps none waiting that has something to say by now.
+        // A busy topic must not delay the others, so topics with news are found before the next turn.
         for seat in self.seats.iter_mut().filter(|seat| !seat.due) {
             seat.due = seat.wait().now_or_never().is_some();
         }
@@ -113,7 +113,7 @@ impl Page {
         seat.take_turn(&api, &mut say).await;
     }
 
-    /// Waits until a topic is worth a look.
+    /// Waits until a topic has news.
     async fn wait(&mut self) {
         let waits = self.seats.iter_mut().map(Seat::wait);
         let ((), first, _) = select_all(waits).await;
@@ -121,7 +121,7 @@ impl Page {
         self.round = Instant::now();
     }
 
-    /// What a cursor says before and behind a topic's own place.
+    /// Returns the parts of a cursor before and after a topic's own position.
     fn around(&self, own: usize) -> (String, String) {
         let places = |seats: &[Seat]| {
             let places = seats.iter().filter_map(|s| Some((s.topic.name.as_str(), s.place.as_deref()?)));
@@ -139,7 +139,7 @@ fn with_runs(what: &What) -> WithRuns {
     if matches!(what, What::Tree(Part::Task(_))) { WithRuns::Yes } else { WithRuns::No }
 }
 
-/// Spells what a topic says.
+/// Formats the events of a topic.
 struct Say<'a> {
     name: String,
     runs: WithRuns,
@@ -165,7 +165,7 @@ impl Say<'_> {
 }
 
 impl Seat {
-    /// Opens the topic if it is not open, and looks what is new.
+    /// Opens the topic if it is not open, and looks for news.
     async fn take_turn(&mut self, api: &Api, say: &mut Say<'_>) {
         if !matches!(self.state, State::Open(_) | State::Over) {
             match open(api, &self.topic, self.place.clone()).await {
@@ -211,7 +211,7 @@ impl Seat {
         }
     }
 
-    /// Says once that everything has been told.
+    /// Sends once that everything has been sent.
     fn greet(&mut self, say: &mut Say<'_>) {
         if !std::mem::replace(&mut self.greeted, true) {
             say.event(self.place.as_deref(), TopicSaid::Own(TopicOwn::Ready));
@@ -236,7 +236,7 @@ impl Seat {
         }
     }
 
-    /// Returns when the topic is worth a look.
+    /// Returns when the topic should be looked at.
     fn wait(&mut self) -> BoxFuture<'_, ()> {
         match &mut self.state {
             State::Open(source) => source.wait(),

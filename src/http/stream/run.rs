@@ -1,4 +1,4 @@
-//! What one run prints, and how it stands.
+//! Follows the output of one run, and its status.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(in crate::http) struct RunSource {
     index: Arc<Index>,
     log: Reader<RunLog>,
     place: Cursor,
-    /// How the run stood at the last look.
+    /// The run at the last look.
     seen: Option<Arc<RunSummary>>,
     changed: watch::Receiver<u64>,
     waiter: Waiter,
@@ -30,7 +30,7 @@ pub(in crate::http) struct RunSource {
 }
 
 impl RunSource {
-    /// A reader of a run from a place.
+    /// Creates a reader of a run from a position.
     pub(in crate::http) fn new(api: &Api, run: &RunRef, place: Cursor) -> Self {
         let tree = api.core.runner.tree.clone();
         let watched = api.core.hints.watch_soon(&tree.root().absolute(run.dir().path()));
@@ -47,7 +47,7 @@ impl RunSource {
         }
     }
 
-    /// Whether everything had been told before this began.
+    /// Returns true if everything was already sent by an earlier stream.
     pub(in crate::http) async fn is_over(&mut self) -> Result<bool> {
         let ended = self.index.run_of(&self.run).is_some_and(|run| run.is_final());
         Ok(ended && self.log.read(|log| log.is_over()).await?)
@@ -58,10 +58,10 @@ impl RunSource {
             return Ok(Look::Over);
         }
         self.changed.mark_unchanged();
-        // The status before the files: once it is final, they do not grow.
+        // The status is read before the files: once the status is final, they do not grow.
         self.seen = self.index.run_of(&self.run);
         let Some(run) = &self.seen else { return Ok(Look::Gone) };
-        // Nobody knows how it stands while its record cannot be read.
+        // The status is unknown while the run's record cannot be read.
         let Some(status) = run.status else { return Ok(Look::Events(Vec::new())) };
         let shown = Shown { status, exit_code: run.exit_code };
         let events = self.log.read(move |log| log.read(shown)).await?;

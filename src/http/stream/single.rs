@@ -1,4 +1,4 @@
-//! One source as a stream of its own, in the spelling that the document of the API has for it.
+//! One source as a stream of its own, in the format that the API's document defines for it.
 
 use std::collections::VecDeque;
 
@@ -15,7 +15,7 @@ use crate::{
     view::run_log::LogEvent,
 };
 
-/// The answer that tells what a source says, until it ends or what it follows is gone. `greeting` goes before.
+/// Answers with the events of a source, until it ends or the followed thing is gone. `greeting` is sent before.
 pub(in crate::http) fn follow(
     api: &Api,
     source: impl Source + 'static,
@@ -42,7 +42,7 @@ pub(in crate::http) fn follow(
     sse::respond(api, events)
 }
 
-/// How the streams spell what they say, but for those of files.
+/// Formats the events of all streams except those of files.
 pub(in crate::http) fn spelled(told: &Told) -> Option<Event> {
     let label = |event| Label { id: Some(told.place.as_str()), event };
     Some(match &told.said {

@@ -1,4 +1,4 @@
-//! What a stream is made of: something that says what is new, with the place behind it, and that can be waited for.
+//! The building blocks of a stream: a source reports news with the position after it, and can be waited for.
 
 use std::sync::Arc;
 
@@ -20,74 +20,75 @@ use crate::{
     },
 };
 
-/// Follows one thing of the tree. What it has told is behind it: who begins another one at a place is told what follows.
+/// Follows one thing of the tree. A source that is created at the position of an earlier one continues after its
+/// events.
 pub(in crate::http) trait Source: Send {
-    /// Looks for what is new: some events, a bounded number of bytes.
+    /// Looks for news: some events, with a limited number of bytes.
     fn look(&mut self) -> BoxFuture<'_, Result<Look>>;
 
-    /// Returns when it is worth looking again. What happened since the last look counts, and a wait may be given up.
+    /// Returns when it is worth looking again. Changes since the last look count, and a wait may be abandoned.
     fn wait(&mut self) -> BoxFuture<'_, ()>;
 
-    /// Where it stands, as one word of printable ASCII without `!`.
+    /// Returns the position, as one word of printable ASCII without `!`.
     fn place(&self) -> String;
 }
 
-/// What came of a look.
+/// The result of a look.
 #[derive(Debug)]
 pub(in crate::http) enum Look {
-    /// These events; none: nothing is new.
+    /// These events; if there are none, nothing is new.
     Events(Vec<Told>),
-    /// Everything has been told, and nothing will follow.
+    /// Everything has been sent, and nothing will follow.
     Over,
-    /// What was followed is no longer there.
+    /// The followed thing no longer exists.
     Gone,
 }
 
-/// Something that was said, and the place behind it.
+/// An event of a source, and the position after it.
 #[derive(Debug)]
 pub(in crate::http) struct Told {
     pub(in crate::http) said: Said,
     pub(in crate::http) place: String,
 }
 
-/// What a source says.
+/// The content of a source's event.
 #[derive(Debug)]
 pub(in crate::http) enum Said {
-    /// What was told before does not count: it follows anew.
+    /// Earlier events are void: everything is sent again.
     Reset,
-    /// A run says this.
+    /// A line or a change of a run.
     Log(LogEvent),
-    /// A run of a task says this.
+    /// A line or a change of one of a task's runs.
     RunLog(Arc<RunSummary>, LogEvent),
-    /// This has become of a run.
+    /// A change of a run.
     Run(ChangeKind, Arc<RunSummary>),
-    /// This was posted.
+    /// A posted message.
     Message(Message),
-    /// A file goes on like this.
+    /// The next piece of a file.
     Text(FilePiece),
-    /// A file goes no further.
+    /// The end of a file.
     End,
-    /// A project is like this.
+    /// The current state of a project.
     Project(ProjectEntry),
-    /// A task is like this.
+    /// The current state of a task.
     Task(TaskTold),
-    /// There is no such project any more.
+    /// The project does not exist any more.
     NoProject(ProjectId),
-    /// There is no such task any more.
+    /// The task does not exist any more.
     NoTask(TaskRef),
 }
 
-/// A task with what only the whole index knows of it.
+/// A task with the facts that only the whole index knows.
 #[derive(Debug)]
 pub(in crate::http) struct TaskTold {
     pub(in crate::http) task: Arc<TaskSummary>,
     pub(in crate::http) reason: String,
     pub(in crate::http) blocked_by: Vec<TaskId>,
-    /// The task whose agent asked for it.
+    /// The task whose agent started this one.
     pub(in crate::http) parent: Option<TaskRef>,
 }
 
-/// A reader of the disk, at work elsewhere while it reads.
+/// A reader of the disk, which is moved to another thread while it reads.
 #[derive(Debug)]
 pub(super) struct Reader<T>(Option<T>);
 
@@ -96,7 +97,7 @@ impl<T: Send + 'static> Reader<T> {
         Self(Some(reader))
     }
 
-    /// Has the reader read.
+    /// Calls `work` with the reader on a thread that may block.
     pub(super) async fn read<R, E>(
         &mut self,
         work: impl FnOnce(&mut T) -> std::result::Result<R, E> + Send + 'static,
@@ -116,18 +117,18 @@ impl<T: Send + 'static> Reader<T> {
         Ok(result?)
     }
 
-    /// The reader, while it does not read.
+    /// The reader, while it is not reading.
     pub(super) fn get(&self) -> Option<&T> {
         self.0.as_ref()
     }
 }
 
-/// A look was given up before it came back.
+/// The error after an abandoned read, which took the reader with it.
 fn gone() -> HttpError {
     HttpError::new(http::StatusCode::INTERNAL_SERVER_ERROR, "the reader of a stream was lost")
 }
 
-/// Waits for a change of the index after which `differs` holds, or for ever.
+/// Waits for a change of the index after which `differs` returns true.
 pub(super) async fn until(
     index: &Index,
     changed: &mut watch::Receiver<u64>,

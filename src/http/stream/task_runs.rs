@@ -1,4 +1,4 @@
-//! What all runs of a task print, those that are yet to come too.
+//! Follows the output of all runs of a task, including future runs.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(in crate::http) struct TaskRunsSource {
     task: TaskRef,
     index: Arc<Index>,
     log: Reader<TaskLog>,
-    /// How the task stood at the last look.
+    /// The task at the last look.
     seen: Option<Arc<TaskSummary>>,
     changed: watch::Receiver<u64>,
     /// The runs that may still print something.
@@ -39,7 +39,7 @@ struct Live {
 }
 
 impl TaskRunsSource {
-    /// A reader of a task's runs from a place.
+    /// Creates a reader of a task's runs from a position.
     pub(in crate::http) fn new(api: &Api, task: &TaskRef, place: TaskCursor) -> Self {
         let index = api.core.index.clone();
         Self {
@@ -62,7 +62,7 @@ impl TaskRunsSource {
             let task = task.clone();
             let events = self.log.read(move |log| log.read(&task)).await?;
             let nothing = events.is_empty();
-            // Behind the end of a run other runs may follow.
+            // After the end of a run other runs may follow.
             let events = events.into_iter().filter(|e| e.event != LogEvent::Done);
             let told: Vec<Told> = events
                 .map(|e| Told { said: Said::RunLog(e.run, e.event), place: e.cursor.to_string() })
@@ -73,7 +73,7 @@ impl TaskRunsSource {
         }
     }
 
-    /// Watches the folders of the runs that have not ended, before they are read.
+    /// Watches the folders of the unfinished runs, before they are read.
     fn watch(&mut self, task: &TaskSummary) {
         let open = |run: &RunRef| task.runs.iter().any(|r| r.run == *run && !r.settled);
         self.live.retain(|live| open(&live.run));

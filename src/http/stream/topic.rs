@@ -1,4 +1,4 @@
-//! What a page may follow, as it is spelled: `bus:<project>/<task>?tail=100`.
+//! The topics that a page may follow, as spelled in a request: `bus:<project>/<task>?tail=100`.
 
 use std::{fmt, str::FromStr};
 
@@ -11,28 +11,28 @@ use crate::{
     view::{files::RunFile, index::Part},
 };
 
-/// The most messages that a stream may begin with when it begins with the last ones.
+/// Maximum number of last messages that a stream may begin with.
 const MOST_LAST: u64 = 5000;
 
 /// One thing to follow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::http) struct Topic {
-    /// As it was asked for, without where to begin.
+    /// As requested, without the start.
     pub(in crate::http) name: String,
     pub(in crate::http) what: What,
     pub(in crate::http) begin: Begin,
 }
 
-/// What is followed.
+/// The followed thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::http) enum What {
     /// Projects and tasks.
     Tree(Part),
     /// Changes of any run.
     Runs,
-    /// What a run prints.
+    /// The output of a run.
     Run(RunName),
-    /// What all runs of a task print.
+    /// The output of all runs of a task.
     Log(TaskRef),
     /// One bus.
     Bus(BusOwner),
@@ -42,25 +42,25 @@ pub(in crate::http) enum What {
     File(RunName, RunFile),
 }
 
-/// A run by its id, and its task where that is said.
+/// A run by its id, and its task if the request names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::http) struct RunName {
     pub(in crate::http) task: Option<TaskRef>,
     pub(in crate::http) run: RunId,
 }
 
-/// Where a topic begins that the stream has no place of yet.
+/// The start of a topic for which the stream has no position yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) enum Begin {
     /// At its beginning.
     First,
-    /// With its end: so many bytes or messages.
+    /// At its end: this many bytes or messages.
     Tail(u64),
-    /// With this byte.
+    /// At this byte.
     From(u64),
 }
 
-/// A text that is no topic.
+/// A text that is not a topic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{}' is not a topic: {why}", topic.escape_debug())]
 pub(in crate::http) struct BadTopic {

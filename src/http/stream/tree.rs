@@ -1,4 +1,4 @@
-//! The projects and tasks that there are, and each change of them. A place is `<incarnation>.<revision>`.
+//! Follows the projects and tasks, and each change of them. A position is `<incarnation>.<revision>`.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(in crate::http) struct TreeSource {
 }
 
 impl TreeSource {
-    /// A reader of a part of the tree, from a place or from nothing.
+    /// Creates a reader of a part of the tree, from a position or from nothing.
     pub(in crate::http) fn new(api: &Api, part: Part, place: Option<&str>) -> Self {
         let index = api.core.index.clone();
         let resumed = place.map(|place| {

@@ -1,4 +1,4 @@
-//! Who asks, codes, keys of pages, and tickets.
+//! The caller, codes, keys of pages, and tickets.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::time::Time;
 use crate::{daemon::NewKey, tree::login::BrowserKey};
 
-/// Whether a key is asked for, and whose came with the request.
+/// The need for a key, and the identity of the key that came with the request.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct WhoAsks<'a> {
     pub(in crate::http) required: bool,
@@ -17,11 +17,11 @@ pub(in crate::http) struct WhoAsks<'a> {
     pub(in crate::http) scope: Option<&'static str>,
 }
 
-/// What a code is to be for.
+/// The purpose of a new code.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct NewCode {
-    /// No more than the key that asks for it has; absent: as much.
+    /// Scope of the key, at most that of the key in the request; absent: that scope.
     #[serde(default)]
     #[schemars(extend("enum" = ["read", "run", "admin", null]))]
     pub(in crate::http) scope: Option<String>,
@@ -43,7 +43,7 @@ pub(in crate::http) struct GivenCode {
     pub(in crate::http) code: String,
 }
 
-/// A key that a page got.
+/// The key of a page.
 #[derive(Debug, Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "on the wire it stands among others")]
 pub(in crate::http) struct Key<'a> {
@@ -70,11 +70,11 @@ pub(in crate::http) struct HeldKey<'a> {
     made_by: Option<&'a str>,
 }
 
-/// What a ticket is to be for.
+/// The purpose of a new ticket.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct NewTicket {
-    /// The path of the request; a query behind it is passed over.
+    /// Path of the request; a query behind it is ignored.
     pub(in crate::http) path: String,
 }
 

@@ -1,4 +1,4 @@
-//! The daemon itself: whether it is there, and what it is at.
+//! The daemon itself: its health, version and status.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -18,7 +18,7 @@ pub(in crate::http) struct Health {
 pub(in crate::http) struct Healthz {
     /// `ok`
     pub(in crate::http) status: &'static str,
-    /// How long the daemon has been up, as in `42s`.
+    /// Time since the start of the daemon, as in `42s`.
     pub(in crate::http) uptime: String,
 }
 
@@ -32,27 +32,27 @@ pub(in crate::http) struct Version {
 /// `GET /api/v1/status`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct Status<'a> {
-    /// How many runs are running.
+    /// Number of runs that are running.
     pub(in crate::http) active_runs_count: usize,
-    /// How long the daemon has been up.
+    /// Seconds since the start of the daemon.
     pub(in crate::http) uptime_seconds: f64,
     /// The agents that the configuration names.
     pub(in crate::http) configured_agents: Vec<&'a str>,
     /// The version of the daemon.
     pub(in crate::http) version: &'static str,
-    /// Which file system the daemon sees, as an opaque word. A client on this machine that computes the same word sees the
-    /// same files under the same paths; absent: the daemon cannot tell.
+    /// The file system that the daemon sees, as an opaque word. A client on this machine that computes the same word
+    /// sees the same files under the same paths. Absent: the daemon cannot determine it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) file_system: Option<&'a str>,
     /// The runs that are running.
     pub(in crate::http) running_tasks: Vec<RunningTask<'a>>,
-    /// How many tasks wait.
+    /// Number of queued tasks.
     pub(in crate::http) queued_tasks_count: usize,
-    /// How many tasks are live.
+    /// Number of live tasks.
     pub(in crate::http) live_tasks_count: usize,
-    /// How many root tasks may be live; absent: as many as there are.
+    /// Maximum number of live root tasks; absent: unlimited.
     pub(in crate::http) max_concurrent_root_tasks: Option<u32>,
-    /// How many runs may be live.
+    /// Maximum number of live runs.
     pub(in crate::http) max_concurrent_runs: Option<u32>,
 }
 
@@ -65,8 +65,8 @@ pub(in crate::http) struct RunningTask<'a> {
     pub(in crate::http) task_id: &'a TaskId,
     /// The run.
     pub(in crate::http) run_id: &'a RunId,
-    /// The agent that works on it.
+    /// The agent of the run.
     pub(in crate::http) agent: &'a str,
-    /// When it was started.
+    /// The time of its start.
     pub(in crate::http) started: Option<Time>,
 }

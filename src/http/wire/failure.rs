@@ -1,4 +1,4 @@
-//! What is answered where something was not done.
+//! The answer to a failed request.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -7,9 +7,9 @@ use serde::Serialize;
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Error")]
 pub(in crate::http) struct Failure<'a> {
-    /// What is wrong, and why.
+    /// The failure and its cause.
     pub(in crate::http) error: &'a str,
-    /// What to do about it; with 401 only.
+    /// The next step; with 401 only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) message: Option<&'static str>,
 }

@@ -1,4 +1,4 @@
-//! Agents, what runs came to, the disk, and lines of logs: what the page shows beside tasks and runs.
+//! Agents, activity of runs, the disk, and lines of logs: the page shows these beside tasks and runs.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -19,19 +19,20 @@ pub(in crate::http) struct Agent {
     pub(in crate::http) name: String,
     #[serde(rename = "type")]
     pub(in crate::http) kind: &'static str,
-    /// Whether its program was found.
+    /// True if the program was found.
     pub(in crate::http) installed: bool,
-    /// Whether it is a `command` agent without a command: each job by hand gives it one, and no task can use it otherwise.
+    /// True for a `command` agent without a command: a job by hand supplies one, and no task can use the agent
+    /// otherwise.
     pub(in crate::http) needs_command: bool,
-    /// Where that is.
+    /// The path of the program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) program: Option<String>,
-    /// The version that it said when it was asked last.
+    /// The version that the program last reported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) version: Option<String>,
-    /// Whether a task could use it: it is installed, and can log in as far as can be told.
+    /// True if a task could use the agent: it is installed, and can log in as far as the daemon can tell.
     pub(in crate::http) usable: bool,
-    /// Why it cannot be used as it is.
+    /// The reason that the agent cannot be used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) problem: Option<String>,
 }
@@ -42,19 +43,19 @@ pub(in crate::http) struct Activity {
     pub(in crate::http) since: Time,
     /// Seconds.
     pub(in crate::http) step: usize,
-    /// Those in which a run ended, oldest first.
+    /// The steps in which a run ended, oldest first.
     pub(in crate::http) steps: Vec<Step>,
 }
 
-/// What the runs that ended within one step of time came to.
+/// The runs that ended within one step of time.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct Step {
     pub(in crate::http) start: Time,
-    /// How many ended.
+    /// Number of ended runs.
     pub(in crate::http) ended: u64,
-    /// How many of them succeeded.
+    /// Number of them that succeeded.
     pub(in crate::http) completed: u64,
-    /// For how many no price was told.
+    /// Number of them without a reported price.
     pub(in crate::http) unpriced: u64,
     pub(in crate::http) usage: Usage,
 }
@@ -69,7 +70,7 @@ pub(in crate::http) struct Disk {
     pub(in crate::http) projects: Vec<DiskUse>,
 }
 
-/// What a project takes of the disk.
+/// The disk space of a project.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct DiskUse {
     pub(in crate::http) id: ProjectId,
@@ -79,14 +80,14 @@ pub(in crate::http) struct DiskUse {
 /// `GET …/runs/{r}/lines/index`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct LineIndex {
-    /// How many lines there are whose end is there.
+    /// Number of complete lines.
     pub(in crate::http) lines: u64,
-    /// Offset of the byte behind the last one.
+    /// Offset of the byte after the last one.
     pub(in crate::http) end: u64,
-    /// Bytes of the file.
+    /// Size of the file in bytes.
     pub(in crate::http) size: u64,
     pub(in crate::http) every: usize,
-    /// Where line 0, `every`, 2 × `every`, … begin.
+    /// The offsets of the lines 0, `every`, 2 × `every`, …
     pub(in crate::http) offsets: Vec<u64>,
 }
 
@@ -94,7 +95,7 @@ pub(in crate::http) struct LineIndex {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct Lines {
     pub(in crate::http) lines: Vec<Line>,
-    /// Offset of the byte behind the last one.
+    /// Offset of the byte after the last one.
     pub(in crate::http) end: u64,
 }
 
@@ -103,7 +104,7 @@ pub(in crate::http) struct Lines {
 pub(in crate::http) struct Line {
     /// Offset of its first byte.
     pub(in crate::http) offset: u64,
-    /// Its bytes, without its end.
+    /// Its length in bytes, without its end.
     pub(in crate::http) length: u64,
     /// Its text, or the beginning of it.
     pub(in crate::http) text: String,
@@ -113,11 +114,11 @@ pub(in crate::http) struct Line {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct LineMatches {
     pub(in crate::http) matches: Vec<LineMatch>,
-    /// Whether there are others.
+    /// True if there are other matches.
     pub(in crate::http) more: bool,
 }
 
-/// A line that holds what was looked for.
+/// A line that contains the searched text.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct LineMatch {
     /// Its number; 0 is the first.

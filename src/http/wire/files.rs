@@ -8,18 +8,18 @@ use super::time::Time;
 /// The text of a file.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct FileText {
-    /// The name that it was asked for by.
+    /// The requested name.
     pub(in crate::http) name: &'static str,
-    /// Its text, or the end of it; bytes that are no UTF-8 are replaced.
+    /// Its text, or the end of the text; bytes that are not UTF-8 are replaced.
     pub(in crate::http) content: String,
-    /// When it was last written to.
+    /// The time of the last write.
     pub(in crate::http) modified: Time,
-    /// How large it is.
+    /// Its size in bytes.
     pub(in crate::http) size_bytes: u64,
-    /// Where in the file the text begins, if not at the beginning.
+    /// The offset of the text within the file, if it is not 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) offset: Option<u64>,
-    /// Whether the beginning was left out.
+    /// True if the beginning was left out.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(in crate::http) truncated: bool,
 }
@@ -30,7 +30,7 @@ pub(in crate::http) struct FileText {
 pub(in crate::http) enum FileEvent<'a> {
     /// A piece of the file.
     Piece {
-        /// Where in the file it begins, in bytes.
+        /// The offset of the piece within the file, in bytes.
         offset: u64,
         /// Its text.
         text: &'a str,

@@ -1,4 +1,4 @@
-//! Messages of a bus, and how they are posted.
+//! Messages of a bus, and posting them.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ pub(in crate::http) struct NewMessage {
     pub(in crate::http) meta: BTreeMap<String, Value>,
 }
 
-/// A message: as on the bus, but that `parents` are ids, with the objects beside them.
+/// A message: as on the bus, except that `parents` are ids, with the objects beside them.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct BusMessage<'a> {
     msg_id: &'a MsgId,
@@ -78,7 +78,7 @@ impl<'a> From<&'a Message> for BusMessage<'a> {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct Messages<'a> {
     pub(in crate::http) messages: Vec<BusMessage<'a>>,
-    /// Whether more stand behind the last one.
+    /// True if more messages follow the last one.
     pub(in crate::http) more: bool,
 }
 
@@ -101,7 +101,7 @@ pub(in crate::http) struct NewBusMessage {
 }
 
 impl NewMessage {
-    /// Whose bus it is for, and the message.
+    /// Splits into the owner of the bus and the message.
     pub(in crate::http) fn split(self) -> (BusOwner, NewBusMessage) {
         let Self { project_id, task_id, run_id, kind, body, parents, links, meta } = self;
         let message = NewBusMessage { kind, body, run_id, parents, links, meta };
@@ -110,7 +110,7 @@ impl NewMessage {
 }
 
 impl NewBusMessage {
-    /// The message as the bus takes it.
+    /// Converts the message to the form that the bus takes.
     pub(in crate::http) fn into_draft(self) -> Draft {
         Draft {
             run_id: self.run_id,

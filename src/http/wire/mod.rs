@@ -1,6 +1,6 @@
-//! What goes over the wire: words and shapes, as the document of the API has them, one file per noun.
+//! The wire types: the words and shapes of the API's document, one file per noun.
 //!
-//! `/api/v1` has words of its own for how a run stands; `/api/projects` shows those on disk.
+//! `/api/v1` has words of its own for the status of a run; `/api/projects` shows the words on disk.
 
 mod access;
 mod daemon;

@@ -1,4 +1,4 @@
-//! Projects, and their tasks and runs as `/api/projects` shows them: with the words that stand on disk.
+//! Projects, and their tasks and runs as `/api/projects` shows them: with the words on disk.
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
@@ -128,7 +128,7 @@ pub(in crate::http) struct TaskItem<'a> {
     blocked_by: Vec<TaskId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     thread_parent: Option<&'a ThreadParent>,
-    /// The task whose agent asked for it, where that is another one of the same project.
+    /// The task whose agent started this one, if it is another task of the same project.
     #[serde(skip_serializing_if = "Option::is_none")]
     parent_task_id: Option<TaskId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -146,7 +146,7 @@ pub(in crate::http) struct TaskItem<'a> {
 }
 
 impl<'a> TaskItem<'a> {
-    /// A task, the sentence on why it stands where it stands, and what it waits for.
+    /// Creates an entry from a task, the reason for its status, and the tasks that it waits for.
     pub(in crate::http) fn new(task: &'a TaskSummary, reason: String, blocked_by: Vec<TaskId>) -> Self {
         let mut run_counts = BTreeMap::new();
         for run in &task.runs {
@@ -176,7 +176,7 @@ impl<'a> TaskItem<'a> {
         }
     }
 
-    /// The same, asked for by the agent of another task.
+    /// Sets the task whose agent started this one.
     pub(in crate::http) fn below(mut self, parent: Option<TaskRef>) -> Self {
         self.parent_task_id = parent.filter(|p| p.project == *self.project_id).map(|p| p.task);
         self
@@ -197,7 +197,7 @@ impl From<(RunFile, u64)> for File {
     }
 }
 
-/// A run. Its name stands under `id` and `run_id`, for clients know either.
+/// A run. Its name is given as both `id` and `run_id`, because clients use either.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct ProjectRun<'a> {
     id: &'a RunId,
@@ -234,7 +234,7 @@ pub(in crate::http) struct ProjectRun<'a> {
 }
 
 impl<'a> ProjectRun<'a> {
-    /// A run, with its files where they are wanted.
+    /// Creates an entry from a run, with its files if they are wanted.
     pub(in crate::http) fn new(run: &'a RunSummary, files: Option<Vec<File>>) -> Self {
         Self {
             id: &run.run.run,
@@ -265,7 +265,7 @@ impl<'a> ProjectRun<'a> {
 pub(in crate::http) struct TaskDetail<'a> {
     #[serde(flatten)]
     pub(in crate::http) item: TaskItem<'a>,
-    /// As `status`, under the name that clients of the original read.
+    /// As `status`, under the name that the original's clients read.
     pub(in crate::http) state: TaskStatus,
     /// Newest first.
     pub(in crate::http) runs: Vec<ProjectRun<'a>>,
@@ -278,7 +278,7 @@ pub(in crate::http) struct Resumed<'a> {
     pub(in crate::http) project_id: &'a ProjectId,
     pub(in crate::http) task_id: &'a TaskId,
     pub(in crate::http) resumed: bool,
-    /// The run that goes on with it.
+    /// The run that continues the task.
     pub(in crate::http) run_id: &'a RunId,
     /// The folder that its agent works in.
     #[serde(skip_serializing_if = "Option::is_none")]

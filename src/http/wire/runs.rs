@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// The word for a run's state on `/api/v1`.
+/// The word for the status of a run on `/api/v1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(in crate::http) enum RunWord {
@@ -44,10 +44,10 @@ impl From<Option<RunStatus>> for RunWord {
 }
 
 impl RunWord {
-    /// Those that can be asked for.
+    /// The words that a request may ask for.
     pub(in crate::http) const WORDS: &[&str] = &["created", "running", "success", "failed", "stopped"];
 
-    /// The states that this word is shown for.
+    /// Returns the statuses that this word stands for.
     pub(in crate::http) fn statuses(self) -> &'static [RunStatus] {
         match self {
             Self::Created => &[RunStatus::Created],
@@ -63,7 +63,7 @@ impl RunWord {
 impl FromStr for RunWord {
     type Err = String;
 
-    /// Takes the words on disk, too.
+    /// Accepts the words on disk, too.
     fn from_str(word: &str) -> Result<Self, String> {
         Ok(match word {
             "created" => Self::Created,
@@ -122,7 +122,7 @@ impl<'a> From<&'a RunSummary> for Run<'a> {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct Runs<'a> {
     pub(in crate::http) runs: Vec<Run<'a>>,
-    /// Where the list goes on, if it does.
+    /// The cursor of the next page, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) next_cursor: Option<String>,
 }
@@ -130,7 +130,7 @@ pub(in crate::http) struct Runs<'a> {
 /// `POST /api/v1/runs/{id}/stop`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct Stopped {
-    /// `stopped`, or `stopping` while it has not ended.
+    /// `stopped`, or `stopping` while the run has not ended.
     pub(in crate::http) status: &'static str,
 }
 
@@ -193,23 +193,23 @@ impl<'a> From<&'a run_log::LogEvent> for LogEvent<'a> {
     }
 }
 
-/// A run by itself.
+/// A single run.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct RunDetail<'a> {
     #[serde(flatten)]
     pub(in crate::http) run: Run<'a>,
-    /// Empty where it is not known.
+    /// Empty if it is unknown.
     pub(in crate::http) agent_version: &'a str,
     pub(in crate::http) error_summary: &'a str,
     #[serde(flatten)]
     pub(in crate::http) output: Option<Output>,
 }
 
-/// What a run's agent has printed.
+/// The output of a run's agent.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct Output {
     pub(in crate::http) output: String,
-    /// Whether the beginning was left out.
+    /// True if the beginning was left out.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(in crate::http) output_truncated: bool,
 }
@@ -225,7 +225,7 @@ impl<'a> RunDetail<'a> {
     }
 }
 
-/// An event of the stream of a task's runs: that of the run, and which run it is.
+/// An event of the stream of a task's runs: the event of a run, and the run's id.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct TaskLogEvent<'a> {
     run_id: &'a RunId,

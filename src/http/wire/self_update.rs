@@ -11,19 +11,19 @@ use crate::{
     tree::self_update::{UpdateMode, UpdateState},
 };
 
-/// What is asked for.
+/// A requested update.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct NewSelfUpdate {
     /// Absolute path of the new `run-agent`.
     #[schemars(regex(pattern = "^/"))]
     pub(in crate::http) binary_path: PathBuf,
-    /// When it may begin.
+    /// The condition for its start.
     #[serde(default)]
     pub(in crate::http) mode: UpdateMode,
 }
 
-/// Where it stands; what there is not is not told.
+/// The state of the update; fields without a value are absent.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct SelfUpdate<'a> {
     state: UpdateState,
@@ -32,7 +32,7 @@ pub(in crate::http) struct SelfUpdate<'a> {
     active_runs_now: usize,
 }
 
-/// The last one that was asked for.
+/// The last requested update.
 #[derive(Debug, Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the names of the document")]
 struct Last<'a> {

@@ -1,4 +1,4 @@
-//! Tasks on `/api/v1`, and how they are made.
+//! Tasks on `/api/v1`, and their creation.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -35,7 +35,7 @@ pub(in crate::http) struct Task<'a> {
 }
 
 impl<'a> Task<'a> {
-    /// A task with the sentence on why it stands where it stands.
+    /// Creates an entry from a task and the reason for its status.
     pub(in crate::http) fn new(task: &'a TaskSummary, reason: String) -> Self {
         Self {
             project_id: &task.task.project,
@@ -55,21 +55,21 @@ impl<'a> Task<'a> {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct Tasks<'a> {
     pub(in crate::http) tasks: Vec<Task<'a>>,
-    /// Where the list goes on, if it does.
+    /// The cursor of the next page, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) next_cursor: Option<String>,
 }
 
-/// What becomes of an existing task of the same name.
+/// The treatment of an existing task of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(in crate::http) enum AttachMode {
-    /// It must not exist.
+    /// The task must not exist.
     #[default]
     Create,
-    /// Its live loop is taken for ours.
+    /// The request attaches to the task's live loop.
     Attach,
-    /// It is taken up again.
+    /// The task is resumed.
     Resume,
 }
 
@@ -87,11 +87,11 @@ pub(in crate::http) struct NewTask {
     pub(in crate::http) config: BTreeMap<String, Value>,
     #[serde(default)]
     pub(in crate::http) depends_on: Vec<TaskId>,
-    /// The home of the project, should it be new; without `cwd`, the folder that the agent works in, too.
+    /// The home of the project, if it is new; without `cwd` also the folder that the agent works in.
     #[serde(default)]
     #[schemars(regex(pattern = "^/"))]
     pub(in crate::http) project_root: Option<PathBuf>,
-    /// Whether a project that is there already is refused (409) unless `project_root` is its home.
+    /// If true, an existing project is refused (409) unless `project_root` is its home.
     #[serde(default)]
     pub(in crate::http) home_must_match: bool,
     /// The folder that the agent works in, in every run of the task.
@@ -106,14 +106,14 @@ pub(in crate::http) struct NewTask {
     pub(in crate::http) thread_message_type: Option<ThreadMessageType>,
 }
 
-/// What the request of a task that answers a message is called on the task's bus.
+/// The type of the request on the bus of a task that answers a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub(in crate::http) enum ThreadMessageType {
     #[serde(rename = "USER_REQUEST")]
     UserRequest,
 }
 
-/// The answer to it.
+/// The answer to `POST /api/v1/tasks`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct Started<'a> {
     pub(in crate::http) project_id: &'a ProjectId,

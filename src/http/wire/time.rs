@@ -1,4 +1,4 @@
-//! Times as they go over the wire.
+//! Times on the wire.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
-/// A time as the document spells it: RFC 3339 in UTC.
+/// A time in the document's format: RFC 3339 in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) struct Time(pub(in crate::http) DateTime<Utc>);
 

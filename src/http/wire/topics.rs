@@ -22,7 +22,7 @@ pub(in crate::http) struct TopicEvent<'a> {
     pub(in crate::http) event: TopicSaid<'a>,
 }
 
-/// What an event says.
+/// The content of an event.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 #[expect(clippy::large_enum_variant, reason = "it is written as soon as it is made, and never kept")]
@@ -33,19 +33,19 @@ pub(in crate::http) enum TopicSaid<'a> {
     Run(RunChange<'a>),
 }
 
-/// What only this stream says.
+/// The events that only this stream has.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(in crate::http) enum Own<'a> {
-    /// Everything that was there has been told.
+    /// Everything up to now has been sent.
     Ready,
-    /// What was told before does not count.
+    /// Earlier events of this topic are void.
     Reset,
-    /// What it names is not there.
+    /// The named thing does not exist.
     Gone {
         error: &'a str,
     },
-    /// It could not be read.
+    /// The topic could not be read.
     Error {
         error: &'a str,
     },
@@ -74,7 +74,7 @@ pub(in crate::http) enum Own<'a> {
     },
 }
 
-/// A task, with its runs where it alone is followed.
+/// A task, with its runs if it is the only followed task.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(in crate::http) enum TopicTask<'a> {
@@ -82,7 +82,7 @@ pub(in crate::http) enum TopicTask<'a> {
     Detail(TaskDetail<'a>),
 }
 
-/// Whether the runs of a task are told with it.
+/// Selects if the runs of a task are sent with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) enum WithRuns {
     Yes,
@@ -107,7 +107,7 @@ impl<'a> TopicTask<'a> {
 }
 
 impl<'a> TopicSaid<'a> {
-    /// What a source has said.
+    /// Formats the event of a source.
     pub(in crate::http) fn new(said: &'a Said, runs: WithRuns) -> Self {
         Self::Own(match said {
             Said::Log(event) => return Self::Log(event.into()),
