@@ -1,4 +1,4 @@
-//! What a run's events come to: the name of its conversation, its use of tokens, its last word.
+//! Sums up a run's events: the name of its conversation, its use of tokens, and the end of its last turn.
 
 use super::{dialect::Dialect, failure::Failure, follow::all_events, refusal::Refusals};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// The sum of the events of one run, taken in order.
+/// The sum of the events of one run, in order.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Account {
     /// The agent's name of the conversation.
@@ -20,35 +20,35 @@ pub struct Account {
     pub model: Option<String>,
     /// Version of the agent's program.
     pub agent_version: Option<String>,
-    /// What the run used, as far as the agent counts by run or by step.
+    /// Tokens and money of the run, as far as the agent counts by run or by step.
     pub used: Option<Usage>,
-    /// What the conversation has used over all its runs, where the agent counts so.
+    /// Tokens and money of the conversation over all its runs, if the agent counts them this way.
     pub used_by_thread: Option<Usage>,
-    /// What the agent said last of a turn.
+    /// The last end of a turn that the agent reported.
     pub last_word: Option<LastWord>,
-    /// The last thing that went wrong and was not made good by the agent itself.
+    /// The last failure that the agent did not recover from by itself.
     pub failure: Option<Failure>,
-    /// The usage limit, or the overload, that it was waiting out when its stream ended.
+    /// The usage limit, or the overload, that the agent was waiting out when its stream ended.
     pub refusals: Refusals,
-    /// Something was cut off at the end of the stream.
+    /// True if the last line of the stream was cut off.
     pub cut_off: bool,
-    /// What the agent said last, in its own words.
+    /// The last text that the agent wrote.
     answer: String,
-    /// The next partial message begins a new text.
+    /// True if the next partial message begins a new text.
     fresh: bool,
 }
 
-/// The agent's last word on its turn.
+/// The agent's report on the end of its turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastWord {
-    /// How the turn ended.
+    /// Outcome of the turn.
     pub outcome: TurnOutcome,
-    /// Its answer, or why it gave up.
+    /// The agent's answer, or the reason for giving up.
     pub message: Option<String>,
 }
 
 impl Account {
-    /// The sum of everything that a run's stream says.
+    /// Sums up a run's whole stream.
     ///
     /// # Errors
     /// If the stream cannot be read.
@@ -58,10 +58,10 @@ impl Account {
         Ok(account)
     }
 
-    /// Takes the next event in.
+    /// Adds the next event.
     pub fn add(&mut self, event: &Event) {
         if self.is_of_a_sub_task(event) {
-            // It costs the run tokens and says nothing else of it.
+            // Only its tokens count for the run.
             if let What::Usage { scope: UsageScope::Step, usage } = &event.what {
                 self.count(UsageScope::Step, usage);
             }
@@ -95,7 +95,7 @@ impl Account {
         }
     }
 
-    /// The agent's answer: what it says it is, else what it said last.
+    /// Returns the agent's answer: the answer in the final result, else the last text.
     #[must_use]
     pub fn answer(&self) -> Option<&str> {
         let said = self.last_word.as_ref().filter(|w| w.outcome == TurnOutcome::Completed);
@@ -103,12 +103,12 @@ impl Account {
         said.or(Some(&*self.answer)).filter(|text| !text.trim().is_empty())
     }
 
-    /// The first conversation that is named is the run's own.
+    /// Returns true if the event belongs to a sub-task. The first conversation that is named is the run's own.
     fn is_of_a_sub_task(&self, event: &Event) -> bool {
         matches!((&event.within, &self.thread_id), (Some(within), Some(own)) if within != own)
     }
 
-    /// An agent tells a failure more than once, and not each time when it ends.
+    /// Records a failure. An agent reports one failure several times, and not each report contains the time of a retry.
     fn fail(&mut self, failure: Failure) {
         let before = self.failure.take().filter(|b| b.class == failure.class && b.says_when());
         self.failure = Some(match before {
@@ -142,8 +142,8 @@ impl Account {
     }
 }
 
-/// What a run used of a conversation that had used `before` when it began. If anything is less than
-/// before, the agent has begun to count anew, and `total` is what the run used.
+/// Returns a run's share of a conversation that had used `before` when the run began. If any figure is smaller than
+/// before, the agent has started to count anew, and `total` is the run's share.
 #[must_use]
 pub fn difference(total: &Usage, before: &Usage) -> Usage {
     let fell = |now: Option<u64>, then: Option<u64>| now.zip(then).is_some_and(|(now, then)| now < then);
@@ -290,7 +290,7 @@ mod tests {
             ),
             (usage(Some(50), None, None), Usage::default(), usage(Some(50), None, None)),
             (usage(None, None, None), usage(Some(40), None, None), usage(None, None, None)),
-            // One figure that fell: all of them are of this run.
+            // One figure fell, so all of them belong to this run.
             (
                 usage(Some(10), Some(60), None),
                 usage(Some(40), Some(50), None),

@@ -1,9 +1,9 @@
-//! The words of `claude -p --output-format stream-json`.
+//! Parses the output of `claude -p --output-format stream-json`.
 //!
-//! - A `result` ends the turn, and `is_error` is what it says of it: a model that cannot be reached gives
+//! - A `result` ends the turn, and its `is_error` decides the outcome: if a model cannot be reached, the line has
 //!   `subtype: success` with `is_error: true`.
-//! - `usage` is that of the turn; `total_cost_usd` is that of the session over all its runs.
-//! - `stream_event` lines repeat in pieces what `assistant` lines say whole, and are passed over.
+//! - `usage` covers the turn; `total_cost_usd` covers the session over all its runs.
+//! - `stream_event` lines repeat parts of the `assistant` lines, and are skipped.
 //! - A line with `parent_tool_use_id` belongs to a sub-agent.
 
 use serde_json::Value;
@@ -19,16 +19,16 @@ use crate::tree::{
     usage::Usage,
 };
 
-/// What a line says; `None` if it is of a type that we do not know.
+/// Interprets a line; `None` if its type is unknown.
 pub(super) fn hear(line: &Value) -> Option<Heard> {
     let what = match text(line, "type")? {
         "system" => system(line)?,
-        // Said in a shape that is not known: kept as it is.
+        // The message has an unknown shape, so the line is kept raw.
         "assistant" | "user" if !has_content(line) => return None,
         "assistant" => assistant(line),
         "user" => user(line),
         "result" => result(line),
-        // Questions to whoever drives it by hand, and the answers to his.
+        // Requests to the program that controls claude, and answers to that program's requests.
         "stream_event" | "control_request" | "control_response" | "control_cancel_request" => Vec::new(),
         "rate_limit_event" => rate_limit(line.get("rate_limit_info").unwrap_or(&Value::Null)),
         _ => return None,
@@ -54,7 +54,7 @@ fn system(line: &Value) -> Option<Vec<What>> {
             let trouble = Trouble::new(kind).with_status(status(line, "error_status")).that_passes();
             vec![trouble.with_retry(seconds.map(Retry::after).unwrap_or_default()).into_error()]
         }
-        // The tool's result follows, and says that it was denied.
+        // The tool's result follows, and reports the denial.
         "permission_denied" => {
             let tool = text(line, "tool_name").unwrap_or("a tool");
             vec![note(format!("{tool} was not allowed: {}", text(line, "message").unwrap_or_default()))]
@@ -67,7 +67,7 @@ fn system(line: &Value) -> Option<Vec<What>> {
 
 fn assistant(line: &Value) -> Vec<What> {
     let message = line.get("message").unwrap_or(&Value::Null);
-    // An error stands where the answer would, and the result repeats it.
+    // The error is in place of the answer, and the result repeats it.
     let kind = text(line, "error");
     if kind.is_some() || line.get("is_api_error_message").and_then(Value::as_bool) == Some(true) {
         let trouble =
@@ -84,7 +84,7 @@ fn user(line: &Value) -> Vec<What> {
     what
 }
 
-/// The blocks of a message; see "Messages" in Anthropic's API reference.
+/// Interprets the blocks of a message; see "Messages" in Anthropic's API reference.
 fn content(line: &Value, message: &Value, role: Role) -> Vec<What> {
     if let Some(text) = text(message, "content") {
         return vec![What::Message { role, text: text.to_owned(), partial: false }];
@@ -144,7 +144,7 @@ fn outcome(line: &Value, said: &str) -> TurnOutcome {
     let subtype = text(line, "subtype").unwrap_or_default();
     let is_error =
         line.get("is_error").and_then(Value::as_bool).unwrap_or(false) || subtype.starts_with("error");
-    // Versions until 1.0 called this a success, with the end of the limit behind the bar.
+    // Versions until 1.0 reported this as a success, with the end of the limit after the bar.
     let limit = said.strip_prefix("Claude AI usage limit reached|").is_some_and(|t| t.parse::<i64>().is_ok());
     let aborted = text(line, "terminal_reason").is_some_and(|reason| reason.starts_with("aborted"));
     match is_error || limit {
@@ -154,7 +154,7 @@ fn outcome(line: &Value, said: &str) -> TurnOutcome {
     }
 }
 
-/// What is read from the cache, or written to it, is not in `input_tokens`.
+/// Counts tokens. `input_tokens` does not include the tokens that are read from the cache, or written to it.
 fn tokens(usage: &Value) -> Usage {
     let cached = count(usage, "cache_read_input_tokens");
     Usage {
@@ -169,7 +169,8 @@ fn tokens(usage: &Value) -> Usage {
     }
 }
 
-/// Told on every turn; only `rejected` means that the request was refused. `resetsAt` is in seconds.
+/// Interprets a line about the rate limit, which every turn has. Only `rejected` means that the request was refused.
+/// `resetsAt` is in seconds.
 fn rate_limit(info: &Value) -> Vec<What> {
     if text(info, "status") != Some("rejected") {
         return Vec::new();

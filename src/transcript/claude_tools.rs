@@ -1,11 +1,11 @@
-//! What claude says of the ends of tools: whether they were allowed, and which files they changed.
+//! Interprets claude's lines about ends of tools: permissions, and changed files.
 
 use serde_json::Value;
 
 use super::heard::{flat, list, owned, text};
 use crate::tree::event::{Change, ToolStatus, What};
 
-/// The end of a tool, from its block and what else the line says of it.
+/// Returns the end of a tool, from its block and the rest of the line.
 pub(super) fn tool_result(line: &Value, block: &Value) -> What {
     let output = flat(block.get("content"));
     let is_error = block.get("is_error").and_then(Value::as_bool).unwrap_or(false);
@@ -24,19 +24,19 @@ fn was_denied(line: &Value, call_id: Option<&str>, output: &str) -> bool {
         text(meta, "id") == call_id
             && (decision == Some("reject") || text(meta, "non_execution_kind").is_some())
     };
-    // Earlier versions have the words only.
+    // Earlier versions print only the text.
     let words = ["requested permissions to", "The user doesn't want to proceed", "Permission to use "];
     list(line, "tool_result_meta").iter().any(denial) || words.iter().any(|w| output.contains(w))
 }
 
-/// The files that the tool of this line changed.
+/// Returns the files that the tool in this line changed.
 pub(super) fn file_changes(line: &Value) -> Vec<What> {
     let Some(result) = line.get("tool_use_result").filter(|r| r.is_object()) else { return Vec::new() };
     if let Some(edits) = result.get("bashEditDiff") {
         return list(edits, "files").iter().filter_map(|file| changed(file, "hunks")).collect();
     }
     let Some(path) = owned(result, "notebook_path") else {
-        // Reading a file gives no patch.
+        // Reading a file produces no patch.
         return result
             .get("structuredPatch")
             .and_then(|_| changed(result, "structuredPatch"))
@@ -57,7 +57,7 @@ fn changed(file: &Value, hunks: &str) -> Option<What> {
     Some(What::FileChange { path: owned(file, "filePath")?, change, diff: unified(list(file, hunks)) })
 }
 
-/// The hunks as a unified diff, without the names of the files.
+/// Formats the hunks as a unified diff, without the names of the files.
 fn unified(hunks: &[Value]) -> Option<String> {
     let number = |hunk: &Value, key| hunk.get(key).and_then(Value::as_u64).unwrap_or(0);
     let mut lines = Vec::new();

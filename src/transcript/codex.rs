@@ -1,7 +1,7 @@
-//! The words of `codex exec --json`.
+//! Parses the output of `codex exec --json`.
 //!
-//! `turn.completed` tells the usage of the whole thread, over all its runs and that of a thread it was forked
-//! from. A command that the sandbox denies at once is not told at all: the stream is no audit log.
+//! `turn.completed` reports the usage of the whole thread: all its runs, and the thread it was forked from. A command
+//! that the sandbox denies at once is not reported at all, so the stream is not an audit log.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::tree::{
     usage::Usage,
 };
 
-/// What a line says; `None` if it is of a type that we do not know.
+/// Interprets a line; `None` if its type is unknown.
 pub(super) fn hear(line: &Value) -> Option<Heard> {
     let what = match text(line, "type")? {
         "thread.started" => {
@@ -55,7 +55,7 @@ enum Stage {
     Completed,
 }
 
-/// What an item says; `None` if it is of a type that we do not know.
+/// Interprets an item; `None` if its type is unknown.
 fn item(item: &Value, stage: Stage) -> Option<Vec<What>> {
     let said = |key| owned(item, key).unwrap_or_default();
     let done = stage == Stage::Completed;
@@ -64,7 +64,7 @@ fn item(item: &Value, stage: Stage) -> Option<Vec<What>> {
             vec![What::Message { role: Role::Assistant, text: said("text"), partial: false }]
         }
         "reasoning" if done => vec![What::Reasoning { text: said("text") }],
-        // These are told again when they are complete.
+        // These items are repeated when they are complete.
         "agent_message" | "reasoning" => Vec::new(),
         "command_execution" => {
             let output = said("aggregated_output");
@@ -81,7 +81,7 @@ fn item(item: &Value, stage: Stage) -> Option<Vec<What>> {
         "web_search" => tool(item, stage, "web_search", json!({ "query": item.get("query") }), said("query")),
         "file_change" => file_change(item, stage),
         "todo_list" => vec![What::Message { role: Role::System, text: todo_list(item), partial: false }],
-        // An item of an error is a warning: the turn goes on.
+        // An item of type `error` is only a warning: the turn continues.
         "error" => vec![Trouble::new(&said("message")).that_passes().into_error()],
         _ => return None,
     })
@@ -118,7 +118,7 @@ fn file_change(item: &Value, stage: Stage) -> Vec<What> {
 }
 
 fn changed_file(change: &Value) -> Option<What> {
-    // The app-server has `{"type": "add"}` where exec has `"add"`.
+    // The app-server prints `{"type": "add"}` where exec prints `"add"`.
     let kind = change.get("kind").and_then(|k| k.as_str().or(text(k, "type")));
     let done = match kind {
         Some("add") => Change::Add,

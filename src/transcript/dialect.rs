@@ -1,14 +1,14 @@
-//! The language of a stream, by the agent that wrote it.
+//! The dialect of a stream, derived from the agent that wrote it.
 
 use crate::tree::{
     kinds::{AgentType, Protocol},
     run_info::RunInfo,
 };
 
-/// The language of an agent's standard output.
+/// The dialect of an agent's standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dialect {
-    /// Words for people: it gives no events, and its exit status alone says how it ended.
+    /// Text for people. It produces no events, and only the exit status shows the outcome.
     Text,
     /// `claude -p --output-format stream-json`.
     Claude,
@@ -18,12 +18,12 @@ pub enum Dialect {
     Gemini,
     /// `opencode run --format json`.
     Opencode,
-    /// Our own events, as the HTTP agents inside this binary print them.
+    /// Conductor's own events, as the HTTP agents inside this binary print them.
     Native,
 }
 
 impl Dialect {
-    /// The dialect of a run's agent. A conversation at a person's own terminal (`wrap`) is not recorded.
+    /// Returns the dialect of a run's agent. A conversation at a person's own terminal (`wrap`) is not recorded.
     #[must_use]
     pub fn of_run(info: &RunInfo) -> Self {
         match info.agent_type {
@@ -37,7 +37,7 @@ impl Dialect {
         }
     }
 
-    /// Whether its stream says how the turn ended: without that word a run has not succeeded.
+    /// Returns true if the stream reports the end of a turn. Without that report the run has not succeeded.
     #[must_use]
     pub fn has_last_word(self) -> bool {
         self != Self::Text

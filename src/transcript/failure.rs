@@ -1,27 +1,27 @@
-//! What went wrong with an agent's turn, and when it makes sense to try again.
+//! The failure of an agent's turn, and the time when a retry makes sense.
 
 use chrono::{DateTime, Duration, FixedOffset, Utc};
 
 use super::wall_clock;
 use crate::tree::event::{ErrorClass, WallClock, What};
 
-/// What went wrong.
+/// A failure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
-    /// What kind of thing.
+    /// The class of the failure.
     pub class: ErrorClass,
-    /// The agent's words.
+    /// The agent's message.
     pub message: String,
-    /// When to try again.
+    /// Time of the retry.
     pub retry_at: Option<DateTime<Utc>>,
-    /// After how many seconds to try again.
+    /// Seconds until the retry.
     pub retry_after: Option<f64>,
-    /// What a clock shows when to try again.
+    /// The clock time of the retry.
     pub retry_clock: Option<WallClock>,
 }
 
 impl Failure {
-    /// What an event says of a failure; `None` if it tells of none.
+    /// Returns the failure in an event; `None` if the event is not a failure.
     #[must_use]
     pub fn of(what: &What) -> Option<Self> {
         let What::Error { class, message, retry_at, retry_after, retry_clock, .. } = what else {
@@ -36,7 +36,8 @@ impl Failure {
         })
     }
 
-    /// Before when it makes no sense to try again, as far as the agent said it at `said`, in the zone of its host.
+    /// Returns the time before which a retry makes no sense, as far as the agent reported it. `said` is the time of the
+    /// report, in the zone of the agent's host.
     #[must_use]
     pub fn not_before(&self, said: DateTime<FixedOffset>) -> Option<DateTime<Utc>> {
         let after = |seconds: f64| {
@@ -51,7 +52,7 @@ impl Failure {
         self.retry_at.or_else(|| after(self.retry_after?)).or_else(clock)
     }
 
-    /// Whether anybody said when to try again.
+    /// Returns true if the failure has any time for a retry.
     pub(super) fn says_when(&self) -> bool {
         self.retry_at.is_some() || self.retry_after.is_some() || self.retry_clock.is_some()
     }

@@ -1,4 +1,4 @@
-//! Reading a run's stream from where its events end: the lines of `agent-stdout.txt` that are not in `events.jsonl` yet.
+//! Reads a run's stream from the end of its events: the lines of `agent-stdout.txt` that are not in `events.jsonl` yet.
 
 use super::{
     dialect::Dialect,
@@ -9,36 +9,36 @@ use crate::{
     tree::{Result, event::Event, paths::RunDir},
 };
 
-/// So many bytes of raw lines, about, are turned into events at a time.
+/// Approximate number of bytes of raw lines that are turned into events at a time.
 const BATCH: u64 = 1024 * 1024;
 
-/// Whether more of a stream is to come.
+/// Says if the stream may grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
-    /// The agent may still write: a line without its newline is not one yet.
+    /// The agent may still write. Bytes after the last newline are not a line yet.
     Open,
-    /// Nobody writes any more: what follows the last newline is a line, too.
+    /// No process writes any more. Bytes after the last newline are a line, too.
     Ended,
 }
 
-/// A place in a run's stream.
+/// A position in a run's stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Follower {
     dialect: Dialect,
     /// Offset of the next line.
     next: u64,
-    /// Events of that line which are known already.
+    /// Number of events of that line that are known already.
     known: u32,
 }
 
 impl Follower {
-    /// The beginning of a stream.
+    /// Returns the beginning of a stream.
     #[must_use]
     pub fn start(dialect: Dialect) -> Self {
         Self { dialect, next: 0, known: 0 }
     }
 
-    /// The place behind this event.
+    /// Returns the position after this event.
     #[must_use]
     pub fn after(dialect: Dialect, event: &Event) -> Self {
         if event.part < event.parts {
@@ -48,7 +48,7 @@ impl Follower {
         }
     }
 
-    /// The place where the events of a run end on disk.
+    /// Returns the position at which the events of a run end on disk.
     ///
     /// # Errors
     /// If the file cannot be read.
@@ -57,7 +57,8 @@ impl Follower {
         Ok(last.map_or_else(|| Self::start(dialect), |event| Self::after(dialect, &event)))
     }
 
-    /// The events of the next lines, in order (lines may give none); `None` when the stream gives no line now.
+    /// Returns the events of the next lines, in order (lines may produce none); `None` if the stream has no further
+    /// line now.
     ///
     /// # Errors
     /// If the stream cannot be read.
@@ -91,7 +92,7 @@ impl Follower {
     }
 }
 
-/// The last event of a run that is on disk.
+/// Returns the last event of a run that is on disk.
 ///
 /// # Errors
 /// If the file cannot be read.
@@ -100,7 +101,7 @@ pub fn last_event(root: &Root, run: &RunDir) -> Result<Option<Event>> {
     let mut end = file.size()?;
     let lines = LineReader::new(&file);
     while let Some(line) = lines.before(end)? {
-        // A line that a writer died in is none, and the one before it tells.
+        // A line whose writer died is skipped. The line before it has the last event.
         if let Ok(event) = serde_json::from_slice::<Event>(&line.bytes) {
             return Ok(Some(event));
         }
@@ -109,7 +110,7 @@ pub fn last_event(root: &Root, run: &RunDir) -> Result<Option<Event>> {
     Ok(None)
 }
 
-/// Gives every event of a run to `take`: those on disk, then those that the stream has beyond them.
+/// Calls `take` for every event of a run: first those on disk, then those of the rest of the stream.
 ///
 /// # Errors
 /// If a file cannot be read.

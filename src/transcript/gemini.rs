@@ -1,7 +1,7 @@
-//! The words of `gemini -o stream-json`.
+//! Parses the output of `gemini -o stream-json`.
 //!
-//! It tells no thoughts and no cost. A file tool's result does not name the file, so its changes show in the
-//! work folder alone.
+//! The stream contains no thoughts and no cost. The result of a file tool does not name the file, so its changes are
+//! visible only in the work folder.
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use crate::tree::{
     usage::Usage,
 };
 
-/// What a line says; `None` if it is of a type that we do not know.
+/// Interprets a line; `None` if its type is unknown.
 pub(super) fn hear(line: &Value) -> Option<Heard> {
     let what = match text(line, "type")? {
         "init" => vec![What::Session {
@@ -66,7 +66,7 @@ fn tool_result(line: &Value) -> What {
     }
 }
 
-/// A warning, or an error that may be told again by the result.
+/// Interprets a warning, or an error that the result may repeat.
 fn error(line: &Value) -> What {
     let trouble = trouble(line.get("error").unwrap_or(line));
     let warning = text(line, "severity") == Some("warning");
@@ -81,7 +81,7 @@ fn trouble(error: &Value) -> Trouble {
 fn result(line: &Value) -> Vec<What> {
     let mut what = Vec::new();
     if let Some(stats) = line.get("stats") {
-        // `init` may say "auto".
+        // `init` may name the model "auto".
         if let Some(model) = model(stats) {
             what.push(What::Session { thread_id: None, model: Some(model), agent_version: None });
         }
@@ -99,7 +99,7 @@ fn result(line: &Value) -> Vec<What> {
     what
 }
 
-/// The model that did most of the work.
+/// Returns the model that did most of the work.
 fn model(stats: &Value) -> Option<String> {
     let models = stats.get("models")?.as_object()?;
     let used =
@@ -107,7 +107,8 @@ fn model(stats: &Value) -> Option<String> {
     used.max().map(|(_, name)| name.clone())
 }
 
-/// `input_tokens` has the cached ones in it; `output_tokens` lacks the thoughts, which are in the total.
+/// Counts tokens. `input_tokens` includes the cached ones; `output_tokens` lacks the thoughts, which the total
+/// includes.
 fn usage(stats: &Value) -> Usage {
     let (input, output) = (count(stats, "input_tokens"), count(stats, "output_tokens"));
     let rest = count(stats, "total_tokens").and_then(|total| total.checked_sub(input?));

@@ -1,9 +1,9 @@
-//! Lines that JSON allows and our parser of JSON does not: numbers beyond what a float holds, and halves of surrogate
-//! pairs, which a program leaves where it cuts its text by UTF-16 units. The rest of such a line is as good as any.
+//! Parses lines that JSON allows but our parser rejects. They contain numbers out of the range of a float, or halves of
+//! surrogate pairs, which a program leaves when it cuts text by UTF-16 units. The rest of such a line is valid.
 
 use serde_json::Value;
 
-/// What a line says. A number out of range is `null` there, and half a character is U+FFFD.
+/// Parses a line. A number out of range becomes `null`, and half a surrogate pair becomes U+FFFD.
 pub(super) fn parse(bytes: &[u8]) -> serde_json::Result<Value> {
     serde_json::from_slice(bytes).or_else(|e| match mended(bytes) {
         Some(mended) => serde_json::from_slice(&mended),
@@ -11,7 +11,7 @@ pub(super) fn parse(bytes: &[u8]) -> serde_json::Result<Value> {
     })
 }
 
-/// The line with what cannot be represented replaced; `None` if there is nothing of that kind in it.
+/// Returns the line with the parts replaced that cannot be represented; `None` if there is no such part.
 fn mended(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut mended = Vec::with_capacity(bytes.len());
     let mut changed = false;
@@ -34,25 +34,25 @@ fn mended(bytes: &[u8]) -> Option<Vec<u8>> {
     changed.then_some(mended)
 }
 
-/// The length of the number that stands here, and what to write if it is out of range.
+/// Returns the length of the number at the start of the text, with a replacement if the number is out of range.
 fn number(text: &[u8]) -> (usize, Option<&'static [u8]>) {
     let length = text.iter().take_while(|b| b"+-.eE0123456789".contains(b)).count();
     let value = std::str::from_utf8(&text[..length]).ok().and_then(|t| t.parse::<f64>().ok());
     (length, value.filter(|v| v.is_infinite()).map(|_| &b"null"[..]))
 }
 
-/// The length of the escape that stands here, and what to write if it is half a surrogate pair.
+/// Returns the length of the escape at the start of the text, with a replacement if it is half a surrogate pair.
 fn escape(text: &[u8]) -> (usize, Option<&'static [u8]>) {
     match (unit(text), text.get(6..).and_then(unit)) {
         (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => (12, None),
         (Some(0xd800..=0xdfff), _) => (6, Some(b"\\ufffd")),
         (Some(_), _) => (6, None),
-        // Whatever is escaped, a quotation mark above all, is passed over with it.
+        // Skips the escaped character, too: it may be a quotation mark.
         (None, _) => (text.len().min(2), None),
     }
 }
 
-/// The unit that `\uXXXX` stands for.
+/// Returns the unit that `\uXXXX` encodes.
 fn unit(text: &[u8]) -> Option<u16> {
     let digits = text.strip_prefix(b"\\u")?.get(..4)?;
     let digits = std::str::from_utf8(digits).ok().filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;

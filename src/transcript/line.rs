@@ -1,4 +1,4 @@
-//! From one raw line to its events.
+//! Converts one raw line into its events.
 
 use serde_json::Value;
 
@@ -11,17 +11,17 @@ use super::{
 };
 use crate::tree::event::{EVENT_VERSION, Event, RawReason, What};
 
-/// The longest line that is understood, in bytes; a longer one is kept raw.
+/// The longest line that is parsed, in bytes. A longer one is kept raw.
 pub const LONGEST_LINE: u64 = 32 * 1024 * 1024;
-/// The longest text in an event, in bytes; of a longer one the beginning is there.
+/// The longest text in an event, in bytes. Of a longer text only the beginning is kept.
 pub const LONGEST_TEXT: usize = 1024 * 1024;
-/// The most events that a line gives; what it says beyond is in the raw line only.
+/// The largest number of events from one line. Further content is only in the raw line.
 pub const MOST_EVENTS: usize = 1024;
 /// The longest name (of a conversation, model, call or tool) in an event, in bytes.
 const LONGEST_NAME: usize = 1024;
 
-/// The events of the line of `length` bytes at `offset`; `bytes` is the line without its newline, or its
-/// beginning if it is longer than [`LONGEST_LINE`]. An empty line gives none.
+/// Returns the events of the line of `length` bytes at `offset`. `bytes` is the line without its newline, or its
+/// beginning if it is longer than [`LONGEST_LINE`]. An empty line produces no events.
 #[must_use]
 pub fn events_of_line(dialect: Dialect, offset: u64, length: u64, bytes: &[u8]) -> Vec<Event> {
     let has_newline = length > bytes.len() as u64;
@@ -60,7 +60,7 @@ pub fn events_of_line(dialect: Dialect, offset: u64, length: u64, bytes: &[u8]) 
     (1..).zip(what).map(event).collect()
 }
 
-/// `None`: of a type that we do not know.
+/// Interprets a line; `None` if its type is unknown.
 fn understand(dialect: Dialect, line: &Value) -> Option<Heard> {
     match dialect {
         Dialect::Text => None,
@@ -76,7 +76,7 @@ fn raw(reason: RawReason, bytes: &[u8]) -> Heard {
     Heard::of([heard::raw(reason, bytes)])
 }
 
-/// Cuts what is too long; `true` if anything was.
+/// Cuts texts that are too long. Returns `true` if it cut any.
 fn clip(what: &mut What) -> bool {
     match what {
         What::Message { text, .. } | What::Reasoning { text } | What::Raw { text, .. } => {
@@ -108,7 +108,7 @@ fn cut(text: &mut String, longest: usize) -> bool {
     long
 }
 
-/// A name that is cut is another name: it is left out.
+/// Removes a name that is too long, because a cut name would be another name.
 fn drop_name(name: &mut Option<String>) -> bool {
     name.take_if(|n| n.len() > LONGEST_NAME).is_some()
 }

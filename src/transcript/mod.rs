@@ -1,8 +1,8 @@
-//! What an agent's stream says, whichever agent it is: raw lines in, [events](crate::tree::event) out.
+//! Interprets an agent's stream, for every agent: raw lines in, [events](crate::tree::event) out.
 //!
-//! Everything here is a pure function of the bytes: a line gives the same events whoever
-//! reads it and whenever, so a driver that takes over goes on where `events.jsonl` ends. How an
-//! agent is called is the business of `agents`; what its end means for the run that of `view`.
+//! Everything here is a pure function of the bytes. A line always produces the same events for every reader, so a new
+//! driver continues where `events.jsonl` ends. The `agents` module decides how an agent is called; `view` decides the
+//! meaning of its end for the run.
 
 mod account;
 mod claude;

@@ -1,4 +1,4 @@
-//! Our own words: each line is a [`What`] as it stands in `events.jsonl`, with a `time` where there is one.
+//! Parses Conductor's own lines: each line is a [`What`] as in `events.jsonl`, with a `time` if there is one.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::tree::event::What;
 
-/// What a line says; `None` if it is of a type that we do not know, or lacks something.
+/// Interprets a line; `None` if its type is unknown, or a field is missing.
 pub(super) fn hear(line: &Value) -> Option<Heard> {
     let mut what = What::deserialize(line).ok()?;
     if let What::Error { retry_after, .. } = &mut what {

@@ -1,7 +1,7 @@
-//! The words of `opencode run --format json`.
+//! Parses the output of `opencode run --format json`.
 //!
-//! No line is the last one: a step that ends for another reason than to call tools ends the turn, or an error
-//! does. Each line names its conversation, so those of a sub-task can be told apart.
+//! The stream has no final line. A turn ends with an error, or with a step that ends for another reason than tool
+//! calls. Each line names its conversation, so the lines of a sub-task can be distinguished.
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ use crate::tree::{
     usage::Usage,
 };
 
-/// What a line says; `None` if it is of a type that we do not know.
+/// Interprets a line; `None` if its type is unknown.
 pub(super) fn hear(line: &Value) -> Option<Heard> {
     let part = line.get("part").unwrap_or(&Value::Null);
     let said = || owned(part, "text").unwrap_or_default();
@@ -35,7 +35,7 @@ fn session(line: &Value) -> What {
     What::Session { thread_id: owned(line, "sessionID"), model: None, agent_version: None }
 }
 
-/// A tool is told once, when it has ended.
+/// Interprets a tool's line. A tool has only one line, when it has ended.
 fn tool_use(part: &Value) -> Vec<What> {
     let nothing = Value::Null;
     let state = part.get("state").unwrap_or(&nothing);
@@ -46,7 +46,7 @@ fn tool_use(part: &Value) -> Vec<What> {
         Some("completed") => ToolStatus::Ok,
         Some("error") if is_denial(text(state, "error").unwrap_or_default()) => ToolStatus::Denied,
         Some("error") => ToolStatus::Error,
-        // Pending or running: its end is still to come.
+        // Pending or running: the end will follow.
         _ => return what,
     };
     let output = flat(state.get("output").or_else(|| state.get("error")));
@@ -89,7 +89,7 @@ fn step_finish(part: &Value) -> Vec<What> {
         outcome: TurnOutcome::Failed,
         message: Some(format!("the answer ended early: {reason}")),
     };
-    // The reasons are those of the AI SDK's `FinishReason`.
+    // The reasons come from the AI SDK's `FinishReason`.
     match text(part, "reason") {
         Some("tool-calls") | None => {}
         Some(reason @ ("length" | "content-filter" | "error")) => what.push(failed(reason)),

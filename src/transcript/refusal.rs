@@ -1,43 +1,45 @@
-//! What an agent waits out by itself: a usage limit, or an overload, told in passing as the last thing that it said.
+//! Detects the usage limit or overload that an agent waits out by itself: the last message of its output, marked as
+//! passing.
 //!
-//! Claude and Codex say so on standard output. Gemini and OpenCode go silent there, and leave a line on standard error.
+//! Claude and Codex report it on standard output. Gemini and OpenCode print nothing there, and write a line to standard
+//! error.
 
 use serde_json::Value;
 
 use super::{dialect::Dialect, failure::Failure, trouble::Trouble};
 use crate::tree::event::{ErrorClass, Event, What};
 
-/// The refusal that an agent waits out, as far as it has said so.
+/// The refusal that an agent waits out, as far as the agent reported it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Refusals {
     last: Option<Failure>,
 }
 
 impl Refusals {
-    /// Takes the next event in: whatever the agent does next ends the waiting.
+    /// Adds the next event. Any further activity of the agent ends the waiting.
     pub fn add(&mut self, event: &Event) {
         match &event.what {
             What::Error { retried: true, .. } => self.last = limit(&event.what),
-            // These are told beside an answer, or while there is none.
+            // These events appear beside an answer, or while there is none.
             What::Session { .. } | What::Usage { .. } | What::Raw { .. } => {}
             _ => self.last = None,
         }
     }
 
-    /// The refusal after which nothing else has been said.
+    /// Returns the refusal, if no other activity followed it.
     #[must_use]
     pub fn last(&self) -> Option<&Failure> {
         self.last.as_ref()
     }
 }
 
-/// Whether the agent leaves its refusals on standard error.
+/// Returns true if the agent reports its refusals on standard error.
 #[must_use]
 pub fn refuses_on_stderr(dialect: Dialect) -> bool {
     matches!(dialect, Dialect::Gemini | Dialect::Opencode)
 }
 
-/// The refusal that the end of standard error tells of; `None` if none does, or another failure came after it.
+/// Returns the refusal at the end of standard error; `None` if there is none, or another failure came after it.
 #[must_use]
 pub fn refusal_on_stderr(dialect: Dialect, tail: &str) -> Option<Failure> {
     let words = match dialect {
@@ -48,14 +50,14 @@ pub fn refusal_on_stderr(dialect: Dialect, tail: &str) -> Option<Failure> {
     limit(&Trouble::new(&tail.lines().rev().find_map(words)?).that_passes().into_error())
 }
 
-/// `Attempt 3 failed with status 429. Retrying with backoff... _ApiError: {…}`, or
-/// `Attempt 3 failed: You exceeded your current quota…. Retrying after 38211ms...`.
+/// Matches `Attempt 3 failed with status 429. Retrying with backoff... _ApiError: {…}`, or `Attempt 3 failed: You
+/// exceeded your current quota…. Retrying after 38211ms...`.
 fn gemini(line: &str) -> Option<String> {
     let rest = line.strip_prefix("Attempt ")?.trim_start_matches(|c: char| c.is_ascii_digit());
     rest.starts_with(" failed").then(|| line.to_owned())
 }
 
-/// `timestamp=… level=ERROR … message="stream error" … error.error="AI_APICallError: Rate limit reached…"`.
+/// Matches `timestamp=… level=ERROR … message="stream error" … error.error="AI_APICallError: Rate limit reached…"`.
 fn opencode(line: &str) -> Option<String> {
     if !line.contains("level=ERROR") || !line.contains("message=\"stream error\"") {
         return None;
@@ -65,7 +67,7 @@ fn opencode(line: &str) -> Option<String> {
     first.and_then(Result::ok).and_then(|v| v.as_str().map(str::to_owned)).or_else(|| Some(quoted.to_owned()))
 }
 
-/// The failure, if time alone mends it.
+/// Returns the failure, if it passes with time.
 fn limit(what: &What) -> Option<Failure> {
     Failure::of(what).filter(|f| matches!(f.class, ErrorClass::UsageLimit | ErrorClass::Overload))
 }

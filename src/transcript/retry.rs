@@ -1,8 +1,8 @@
-//! When to try again, told from the words of a refusal.
+//! Extracts the time of a retry from the text of a refusal.
 //!
-//! The words are those that people have quoted in public issues of the agents (openai/codex 88, 3899, 26668;
-//! anthropics/claude-code 6119, 11429, 92834; google-gemini/gemini-cli 13004) and of the providers' own
-//! answers (`retryDelay` of google.rpc.RetryInfo, `resets_in_seconds` of the ChatGPT backend).
+//! The phrases are quoted in public issues of the agents (openai/codex 88, 3899, 26668; anthropics/claude-code 6119,
+//! 11429, 92834; google-gemini/gemini-cli 13004) and come from the providers' own answers (`retryDelay` of
+//! google.rpc.RetryInfo, `resets_in_seconds` of the ChatGPT backend).
 
 use chrono::{DateTime, Utc};
 
@@ -11,28 +11,28 @@ use crate::tree::event::WallClock;
 
 /// A day in seconds.
 const DAY: f64 = 86_400.0;
-/// The longest time to wait that is believed, in seconds.
+/// The longest time to wait that is accepted, in seconds.
 const LONGEST: f64 = 400.0 * DAY;
 
-/// When to try again, as far as somebody said.
+/// The time of a retry, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Retry {
     /// At this time.
     pub at: Option<DateTime<Utc>>,
-    /// After so many seconds.
+    /// After this number of seconds.
     pub after: Option<f64>,
-    /// When a clock shows this.
+    /// At this clock time.
     pub clock: Option<WallClock>,
 }
 
 impl Retry {
-    /// After so many seconds; nothing if that is no sensible time.
+    /// Creates a retry after a number of seconds; unknown if the number is implausible.
     pub(super) fn after(seconds: f64) -> Self {
         let after = (seconds.is_finite() && (0.0..=LONGEST).contains(&seconds)).then_some(seconds);
         Self { after, ..Self::default() }
     }
 
-    /// At so many seconds, or milliseconds, since 1970; nothing if that is no sensible time.
+    /// Creates a retry at a number of seconds, or milliseconds, since 1970; unknown if the number is implausible.
     pub(super) fn at_epoch(number: i64) -> Self {
         let seconds = if number > 100_000_000_000 { number / 1000 } else { number };
         // From 2001 to 2286: ten digits.
@@ -40,7 +40,7 @@ impl Retry {
         Self { at: sensible.then(|| DateTime::from_timestamp(seconds, 0)).flatten(), ..Self::default() }
     }
 
-    /// What an HTTP `retry-after` says: seconds, or a date (RFC 9110, section 10.2.3).
+    /// Parses an HTTP `retry-after`: seconds, or a date (RFC 9110, section 10.2.3).
     pub(super) fn of_header(value: &str) -> Self {
         match (value.trim().parse::<f64>(), DateTime::parse_from_rfc2822(value.trim())) {
             (Ok(seconds), _) => Self::after(seconds),
@@ -49,7 +49,7 @@ impl Retry {
         }
     }
 
-    /// What the words say.
+    /// Extracts the time from text.
     pub(super) fn of(words: &Words) -> Self {
         epoch(words)
             .or_else(|| duration(words))
@@ -57,7 +57,7 @@ impl Retry {
             .unwrap_or_default()
     }
 
-    /// Whether it says anything.
+    /// Returns true if any time is known.
     pub(super) fn is_known(&self) -> bool {
         self.at.is_some() || self.after.is_some() || self.clock.is_some()
     }
@@ -101,7 +101,7 @@ fn duration(words: &Words) -> Option<Retry> {
     words.behind(DURATION_MARKS).find_map(|text| Some(Retry::after(seconds(text)?)).filter(Retry::is_known))
 }
 
-/// `3 days 2 hours 5 minutes`, `8h44m7s`, `1.574s`, `564ms`, `less than a minute`, or a bare number of seconds.
+/// Parses `3 days 2 hours 5 minutes`, `8h44m7s`, `1.574s`, `564ms`, `less than a minute`, or a bare number of seconds.
 fn seconds(text: &str) -> Option<f64> {
     let text = text.trim_start().to_ascii_lowercase();
     let mut rest = ["about ", "approximately ", "less than ", "~"]
@@ -120,7 +120,7 @@ fn seconds(text: &str) -> Option<f64> {
         let letters = behind.bytes().take_while(u8::is_ascii_lowercase).count();
         let (unit, behind) = behind.split_at(letters);
         let Some(seconds) = in_seconds(number, unit) else {
-            // A bare number is one of seconds, unless it stands behind something that has a unit.
+            // A bare number means seconds, unless it follows a number with a unit.
             return sum.or(Some(number));
         };
         sum = Some(sum.unwrap_or(0.0) + seconds);
@@ -142,7 +142,7 @@ fn in_seconds(number: f64, unit: &str) -> Option<f64> {
     })
 }
 
-/// `3am (Europe/Berlin)`, `3:42 PM`, `Jul 5th, 2026 8:19 PM`, `Sep 15 at 7pm`, `2026-12-01 at 00:00 UTC`.
+/// Parses `3am (Europe/Berlin)`, `3:42 PM`, `Jul 5th, 2026 8:19 PM`, `Sep 15 at 7pm`, `2026-12-01 at 00:00 UTC`.
 fn moment(text: &str) -> Option<Retry> {
     let token = text.split([' ', ',', ')']).next()?.trim_end_matches('.');
     if let Ok(time) = DateTime::parse_from_rfc3339(token) {
@@ -181,7 +181,7 @@ fn date(text: &str) -> Option<(Date, &str)> {
     Some(((year, month, day), if year.is_some() { &behind[digits..] } else { rest }))
 }
 
-/// A time of the day, on a clock of 12 or of 24 hours, and what stands behind it.
+/// Parses a time of the day, on a clock of 12 or of 24 hours. Returns the rest of the text, too.
 fn hour_and_minute(text: &str) -> Option<(u32, u32, &str)> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let hour: u32 = text[..digits].parse().ok()?;
@@ -198,7 +198,7 @@ fn hour_and_minute(text: &str) -> Option<(u32, u32, &str)> {
     let hour = match half.as_deref() {
         Some("am") => Some(hour % 12).filter(|_| (1..=12).contains(&hour)),
         Some("pm") => Some(hour % 12 + 12).filter(|_| (1..=12).contains(&hour)),
-        // A bare number is no time of the day.
+        // A bare number is not a time of the day.
         _ => Some(hour).filter(|h| *h < 24 && minute.is_some()),
     }?;
     let rest = if matches!(half.as_deref(), Some("am" | "pm")) { &rest.trim_start()[2..] } else { rest };

@@ -1,13 +1,14 @@
-//! What kind of thing went wrong, told from an agent's words and the provider's HTTP status.
+//! Classifies an error by the agent's message and the provider's HTTP status.
 //!
-//! 1. A phrase that means one thing only decides: agents wrap one provider's refusal into another's status.
-//! 2. Else the HTTP status does, which many agents tell in their words only.
-//! 3. Else phrases that are less sure.
+//! 1. A phrase with a single meaning decides first, because agents wrap one provider's refusal into another's
+//!    status.
+//! 2. Otherwise the HTTP status decides. Many agents print it only in their message.
+//! 3. Otherwise less certain phrases decide.
 
 use super::{retry::Retry, words::Words};
 use crate::tree::event::{ErrorClass, What};
 
-/// Something that went wrong, as it is gathered from a line.
+/// An error, as it is collected from a line.
 #[derive(Debug)]
 pub(super) struct Trouble {
     message: String,
@@ -18,33 +19,33 @@ pub(super) struct Trouble {
 }
 
 impl Trouble {
-    /// What the agent says of it.
+    /// Creates an error from the agent's message.
     pub(super) fn new(message: &str) -> Self {
         let (message, words) = (message.to_owned(), Words::new(message));
         Self { message, words, status: None, retry: Retry::default(), goes_on: false }
     }
 
-    /// The provider's HTTP status, where the agent says it apart.
+    /// Adds the provider's HTTP status, if the agent prints it separately.
     pub(super) fn with_status(self, status: Option<u16>) -> Self {
         Self { status: status.or(self.status), ..self }
     }
 
-    /// More words that tell what it is, like the name of the error; they are not repeated in the message.
+    /// Adds text for the classification, for example the name of the error. It is not repeated in the message.
     pub(super) fn with_words(self, more: &str) -> Self {
         Self { words: Words::new(&format!("{} {more}", self.message)), ..self }
     }
 
-    /// When to try again, where the agent says it apart.
+    /// Adds the time of a retry, if the agent prints it separately.
     pub(super) fn with_retry(self, retry: Retry) -> Self {
         Self { retry, ..self }
     }
 
-    /// The agent goes on all the same.
+    /// Marks the error as passing: the agent continues.
     pub(super) fn that_passes(self) -> Self {
         Self { goes_on: true, ..self }
     }
 
-    /// The event.
+    /// Creates the event.
     pub(super) fn into_error(self) -> What {
         let http_status = self.status.or_else(|| status_in(&self.words));
         let class = class_of(&self.words, http_status);
@@ -68,7 +69,7 @@ impl Trouble {
 
 type Phrases = &'static [(ErrorClass, &'static [&'static str])];
 
-/// Phrases that mean one thing, whatever the status; the first that stands there decides.
+/// Phrases with a single meaning, regardless of the status. The first one that matches decides.
 const SURE: Phrases = &[
     (
         ErrorClass::UnknownSession,
@@ -145,7 +146,7 @@ const SURE: Phrases = &[
     ),
 ];
 
-/// Phrases that decide where no status is known.
+/// Phrases that decide if the status is unknown.
 const LIKELY: Phrases = &[
     (
         ErrorClass::Connection,
@@ -199,7 +200,8 @@ fn class_of(words: &Words, status: Option<u16>) -> ErrorClass {
         .unwrap_or(ErrorClass::Other)
 }
 
-/// RFC 9110, section 15, and what providers make of it: 529 is Anthropic's for an overload, 520 to 524 a proxy's.
+/// Classifies an HTTP status by RFC 9110, section 15, and by the providers' use: 529 is Anthropic's for an overload,
+/// 520 to 524 a proxy's.
 fn class_of_status(status: u16) -> Option<ErrorClass> {
     Some(match status {
         402 | 429 => ErrorClass::UsageLimit,
@@ -225,7 +227,7 @@ const STATUS_MARKS: &[&str] = &[
     "(",
 ];
 
-/// The HTTP status of a refusal that stands in the words.
+/// Returns the HTTP status of a refusal, if the text contains one.
 fn status_in(words: &Words) -> Option<u16> {
     let status = |text: &str| {
         let text = text.trim_start();
@@ -241,7 +243,7 @@ mod tests {
 
     use super::*;
 
-    /// Class, HTTP status, and how the time of the next attempt is told: `@` epoch, `+` seconds, else a clock.
+    /// Returns class, HTTP status, and the time of the next attempt: `@` epoch, `+` seconds, else a clock time.
     fn told(message: &str) -> (ErrorClass, Option<u16>, String) {
         let What::Error { class, http_status, retry_at, retry_after, retry_clock, .. } =
             Trouble::new(message).into_error()
@@ -258,8 +260,8 @@ mod tests {
 
     type Row = (&'static str, ErrorClass, Option<u16>, &'static str);
 
-    /// Words that agents print, from the captured streams and from public issues: their class, the HTTP status
-    /// in them, and when to try again.
+    /// Messages that agents print, from the captured streams and from public issues: their class, the HTTP status in
+    /// them, and the time of the retry.
     #[rustfmt::skip]
     const REAL_WORDS: &[Row] = &[
         // codex: captured, and openai/codex issues 3899, 26668, 88, 10055, 2669 and earendil-works/pi 4172.

@@ -1,4 +1,4 @@
-//! When a clock on a wall shows a time, seen from a moment.
+//! Finds the moment at which a wall clock shows a time, relative to another moment.
 
 use std::cmp::Ordering;
 
@@ -7,13 +7,13 @@ use chrono_tz::Tz;
 
 use crate::tree::event::WallClock;
 
-/// A clock that shows a time so shortly before is not a day behind: the time has just come.
+/// A time of the day that passed less than this ago means today, not tomorrow: it has just come.
 const JUST_COME: Duration = Duration::minutes(15);
-/// A date without a year that is longer ago is one of the next year.
+/// A date without a year that passed longer than this ago means the next year.
 const THIS_YEAR: Duration = Duration::days(30);
 
-/// The moment that is meant by somebody who says it at `said`, in the zone of his host; `None` if there is no
-/// such time, or no such zone.
+/// Returns the moment that the clock time means if it was printed at `said`, in the zone of the agent's host; `None` if
+/// there is no such time, or no such zone.
 pub(super) fn moment(clock: &WallClock, said: DateTime<FixedOffset>) -> Option<DateTime<Utc>> {
     match &clock.zone {
         Some(name) => {
@@ -24,7 +24,7 @@ pub(super) fn moment(clock: &WallClock, said: DateTime<FixedOffset>) -> Option<D
     }
 }
 
-/// What the clock shows then, with its date.
+/// Returns the local date and time that the clock time means.
 fn meant(clock: &WallClock, now: NaiveDateTime) -> Option<NaiveDateTime> {
     let on = |date: NaiveDate| date.and_hms_opt(clock.hour, clock.minute, 0);
     let (Some(month), Some(day)) = (clock.month, clock.day) else {
@@ -40,7 +40,8 @@ fn meant(clock: &WallClock, now: NaiveDateTime) -> Option<NaiveDateTime> {
     this_year.or_else(|| in_year(now.year() + 1))
 }
 
-/// Where clocks are set back the first of the two times counts; one that they leap over is an hour later.
+/// Converts a local time. If clocks are set back, the first of the two times counts; a time that clocks skip moves by
+/// an hour.
 fn at<Z: TimeZone>(zone: &Z, shown: NaiveDateTime) -> Option<DateTime<Utc>> {
     let there = |shown| zone.from_local_datetime(&shown).earliest().map(|t| t.to_utc());
     there(shown).or_else(|| there(shown.checked_add_signed(Duration::hours(1))?))

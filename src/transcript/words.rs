@@ -1,9 +1,9 @@
-//! The words of an error, made plain, so that a phrase is found however the words were quoted and broken into lines.
+//! Normalizes the text of an error, so that a phrase is found regardless of quoting and line breaks.
 
-/// No more of an error's words than this is looked at, in characters.
+/// Number of characters of an error's text that are examined.
 const LONGEST: usize = 16 * 1024;
 
-/// An error's words without quotes, backslashes and line breaks; JSON within JSON reads `key: value`.
+/// An error's text without quotes, backslashes and line breaks. JSON within JSON reads `key: value`.
 #[derive(Debug)]
 pub(super) struct Words {
     text: String,
@@ -11,7 +11,7 @@ pub(super) struct Words {
 }
 
 impl Words {
-    /// Makes the text plain.
+    /// Normalizes a text.
     pub(super) fn new(text: &str) -> Self {
         let mut plain = String::with_capacity(text.len().min(LONGEST));
         let mut chars = text.chars().take(LONGEST).peekable();
@@ -21,7 +21,7 @@ impl Words {
                     while chars.peek() == Some(&'\\') {
                         chars.next();
                     }
-                    // An escaped line break, however often it was escaped.
+                    // An escaped line break, regardless of the number of escapes.
                     if chars.next_if(|c| matches!(c, 'n' | 'r' | 't')).is_some() {
                         push_space(&mut plain);
                     }
@@ -36,20 +36,20 @@ impl Words {
         Self { text: plain, lower }
     }
 
-    /// The plain text.
+    /// Returns the normalized text.
     #[cfg(test)]
     pub(super) fn text(&self) -> &str {
         &self.text
     }
 
-    /// Whether one of these phrases, which are in lower case, stands in it.
+    /// Returns true if the text contains one of these phrases, which are in lower case.
     pub(super) fn have(&self, phrases: &[&str]) -> bool {
         phrases.iter().any(|phrase| self.lower.contains(phrase))
     }
 
-    /// What stands behind each of these marks, which are in lower case: mark by mark.
+    /// Returns the text after each occurrence of these marks, which are in lower case: mark by mark.
     pub(super) fn behind<'a>(&'a self, marks: &'a [&str]) -> impl Iterator<Item = &'a str> {
-        // Lower case by ASCII moves no byte, so a place in one text is that in the other.
+        // ASCII lower-casing moves no byte, so positions in both texts are the same.
         marks
             .iter()
             .flat_map(|mark| self.lower.match_indices(mark))
@@ -63,7 +63,7 @@ fn push_space(text: &mut String) {
     }
 }
 
-/// The decimal number that the text begins with, and what stands behind it.
+/// Parses the decimal number at the start of the text. Returns the rest of the text, too.
 pub(super) fn leading_number(text: &str) -> Option<(f64, &str)> {
     let digits = |t: &str| t.bytes().take_while(u8::is_ascii_digit).count();
     let whole = digits(text);
