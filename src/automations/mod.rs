@@ -1,3 +1,3 @@
-//! What happens by itself: so far, telling others of the ends of runs.
+//! Automatic actions: so far, notifications about ends of runs.
 
 pub mod webhook;

@@ -1,4 +1,4 @@
-//! The act behind the decision: tickets are renamed from `queue/` to `live/`, under the planner's lock.
+//! Carries out the decision: renames tickets from `queue/` to `live/`, under the planner's lock.
 
 use super::decide::{Admission, Candidate, Decision, Kin, Limits, Readiness, decide};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     view::dependency::{Blockers, readable_tickets},
 };
 
-/// Admits what may go live now. Tickets that cannot be read are left where they are and hold no place.
+/// Admits the tickets that may become live now. Unreadable tickets are left in place and hold no place.
 ///
 /// # Errors
 /// If the planner's folders cannot be read or written.
@@ -23,18 +23,18 @@ pub fn admit(tree: &Tree, limits: Limits) -> Result<Decision> {
     Ok(decision)
 }
 
-/// Where a queued ticket stands.
+/// The standing of a queued ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// Waits for a place; 1 is the first in line.
+    /// The ticket waits for a place; 1 is the first in line.
     Position(usize),
-    /// Waits for other tasks: why.
+    /// The ticket waits for other tasks; with the reason.
     Blocked(String),
-    /// Would be admitted now.
+    /// The ticket would be admitted now.
     Next,
 }
 
-/// Where the queued tickets stand, oldest first; changes nothing.
+/// Returns the standing of the queued tickets, oldest first. Changes nothing.
 ///
 /// # Errors
 /// If the planner's folders cannot be read.
@@ -48,7 +48,7 @@ pub fn standings(tree: &Tree, limits: Limits) -> Result<Vec<(TicketId, Ticket, S
     Ok(queue.into_iter().map(|(c, ticket)| (c.id.clone(), ticket, standing(&c))).collect())
 }
 
-/// Whether roots may start now, as the disk says it.
+/// Returns the state of admission according to the disk: open, or draining for an update.
 #[must_use]
 pub fn admission(tree: &Tree) -> Admission {
     match tree.self_update() {
@@ -61,7 +61,7 @@ pub fn admission(tree: &Tree) -> Admission {
     }
 }
 
-/// The root tasks that are live.
+/// Returns the number of live root tasks.
 ///
 /// # Errors
 /// If the planner's folders cannot be read.
@@ -70,10 +70,10 @@ pub fn live_roots(tree: &Tree) -> Result<usize> {
     Ok(live.iter().filter(|(_, ticket)| kin(ticket) == Kin::Root).count())
 }
 
-/// The drain is looked for here, under whatever lock the caller has: a gate that looked before would let a root
-/// pass behind it.
+/// Reads the tickets and decides. The drain is checked here, under the caller's lock: a gate that checked it earlier
+/// could admit a root task after the drain began.
 fn look(tree: &Tree, limits: Limits) -> Result<(Vec<(Candidate, Ticket)>, Decision)> {
-    // The queue first: what another gate admits between the two looks is then counted twice, never missed.
+    // The queue first: a ticket that another gate admits between the two reads is counted twice, never missed.
     let queue = readable_tickets(tree, Place::Queue)?;
     let live = readable_tickets(tree, Place::Live)?;
     let mut blockers = Blockers::new(queue.iter().chain(&live).map(|(_, t)| t));

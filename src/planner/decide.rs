@@ -1,86 +1,86 @@
 //! The decision, as a pure function of the tickets and the limits.
 //!
-//! 1. A ticket that is blocked, or whose time has not come, is not ready: it is not
-//!    admitted and holds no place and no position.
-//! 2. A ticket whose task was stopped, or is done, before it started passes at once: it starts
-//!    nothing, and its driver ends it.
-//! 3. A child (a ticket with a parent run) that is ready is admitted at once and takes no root's place.
+//! 1. A ticket that is blocked, or whose time has not come, is not ready: it is not admitted and holds no place and
+//!    no position.
+//! 2. A ticket whose task was stopped, or is done, before it started is admitted at once: it starts nothing, and its
+//!    driver ends it.
+//! 3. A ready child (a ticket with a parent run) is admitted at once and takes no place of a root.
 //! 4. Ready roots are admitted in order of acceptance while a place is free.
 //! 5. While a drain is on, no root is admitted; children are.
-//! 6. Live roots and runs are counted from `live/`, so a driver that died changes no count.
+//! 6. Live roots and runs are counted from `live/`, so the death of a driver changes no count.
 
 use std::num::NonZeroU32;
 
 use crate::{config::Defaults, tree::ids::TicketId};
 
-/// How many may be live at a time; `None`: any number.
+/// The largest numbers of live tickets; `None`: no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
     /// Root tasks.
     pub roots: Option<NonZeroU32>,
-    /// Runs; a live ticket is one run.
+    /// Runs. A live ticket is one run.
     pub runs: Option<NonZeroU32>,
 }
 
 impl Limits {
-    /// The limits that the settings give.
+    /// Returns the limits in the settings.
     #[must_use]
     pub fn of(defaults: &Defaults) -> Self {
         Self { roots: defaults.max_concurrent_root_tasks, runs: defaults.max_concurrent_runs }
     }
 }
 
-/// What the gate needs to know of a ticket.
+/// The facts about a ticket that the gate needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// Its number.
+    /// Its id.
     pub id: TicketId,
-    /// Who asked for it.
+    /// The origin of the ticket.
     pub kin: Kin,
-    /// Whether it could start if there is a place.
+    /// Says if it could start, given a place.
     pub readiness: Readiness,
 }
 
-/// Whether a ticket waits for a place.
+/// The origin of a ticket, which decides if it waits for a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kin {
-    /// It does.
+    /// A root task: it waits for a place.
     Root,
-    /// An agent asked for it: it never waits for one.
+    /// An agent requested it: it never waits for a place.
     Child,
 }
 
-/// Whether a ticket could start.
+/// Says if a ticket could start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
-    /// It could.
+    /// It could start.
     Ready,
-    /// It will not: STOP or DONE is there already.
+    /// It will not start: STOP or DONE exists already.
     Over,
-    /// It waits for other tasks, or for a time: why.
+    /// It waits for other tasks, or for a time; with the reason.
     Blocked(String),
 }
 
-/// Whether roots may start at all.
+/// Says if root tasks may start at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Admission {
-    /// They may.
+    /// They may start.
     #[default]
     Open,
-    /// An update waits until no root is live.
+    /// They may not: an update waits until no root task is live.
     Draining,
 }
 
-/// What the gate decided.
+/// The decision of the gate.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Decision {
-    /// The tickets that go live now, in this order.
+    /// The tickets that become live now, in this order.
     pub admitted: Vec<TicketId>,
-    /// The ready roots that wait for a place, first in line first.
+    /// The ready roots that wait for a place, the first in line first.
     pub waiting: Vec<TicketId>,
 }
 
-/// Decides which queued tickets go live now. Both lists are oldest first.
+/// Decides which queued tickets become live now. Both lists are oldest first.
 #[must_use]
 pub fn decide(queue: &[Candidate], live: &[Candidate], limits: Limits, admission: Admission) -> Decision {
     let room = |limit: Option<NonZeroU32>, taken: usize| {
@@ -112,7 +112,8 @@ mod tests {
 
     use super::*;
 
-    /// `r` a ready root, `c` a ready child, `b` a blocked root, `d` a blocked child, `s` a stopped root.
+    /// Creates tickets: `r` a ready root, `c` a ready child, `b` a blocked root, `d` a blocked child, `s` a stopped
+    /// root.
     fn tickets(kinds: &str, first: u64) -> Vec<Candidate> {
         let candidate = |(n, c): (u64, char)| Candidate {
             id: format!("{n:020}").parse().unwrap(),
@@ -157,7 +158,7 @@ mod tests {
     }
 
     proptest! {
-        /// Plays a thousand tickets through the gate: whatever ends when, FIFO and limits hold at every step.
+        /// Passes a thousand tickets through the gate. In any order of endings, FIFO and limits hold at every step.
         #[test]
         fn the_gate_keeps_order_and_limits(
             kinds in proptest::collection::vec(prop_oneof![6 => Just('r'), 1 => Just('c'), 1 => Just('b')], 1..1000),

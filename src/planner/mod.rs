@@ -1,4 +1,4 @@
-//! The planner gate: which accepted tickets may go live. One gate for whoever asks.
+//! The planner's gate: decides which accepted tickets may become live. Every process uses this gate.
 
 mod admit;
 mod decide;

@@ -1,4 +1,4 @@
-//! Which paths have changed, gathered for one reader who keeps up with many of them.
+//! Collects the changed paths for one reader that processes many of them at once.
 
 use std::{
     collections::HashSet,
@@ -8,15 +8,15 @@ use std::{
 
 use tokio::sync::Notify;
 
-/// So many paths are told one by one; of more it is only said that everything may have changed.
+/// Largest number of paths that are reported one by one. Beyond it only "everything" is reported.
 const MOST: usize = 4096;
 
-/// What has changed since it was asked last.
+/// The changes since the last call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changed {
     /// These paths.
     Paths(HashSet<PathBuf>),
-    /// Nobody knows: hints were lost, or there were too many.
+    /// The paths are unknown: hints were lost, or there were too many.
     Everything,
 }
 
@@ -36,13 +36,13 @@ impl Changed {
     }
 }
 
-/// Gathers changed paths. Cheap to clone; clones share what they gather.
+/// Collects changed paths. Cheap to clone; clones share their collection.
 #[derive(Debug, Clone)]
 pub struct Collector {
     inner: Arc<Inner>,
 }
 
-/// A collector that may be gone.
+/// A collector that may have been dropped.
 #[derive(Debug)]
 pub(super) struct WeakCollector(Weak<Inner>);
 
@@ -64,7 +64,7 @@ impl Collector {
         Self { inner: Arc::new(Inner { wanted, changed: Mutex::default(), wake: Notify::new() }) }
     }
 
-    /// What it is known by to who tells it: that does not keep it.
+    /// Returns a weak reference for the watcher, which does not keep the collector alive.
     pub(super) fn weak(&self) -> WeakCollector {
         WeakCollector(Arc::downgrade(&self.inner))
     }
@@ -82,7 +82,7 @@ impl Collector {
         self.inner.wake.notify_one();
     }
 
-    /// Waits for a change and takes what has gathered until then.
+    /// Waits for a change and takes all changes collected until then.
     pub async fn next(&self) -> Changed {
         self.inner.wake.notified().await;
         std::mem::take(&mut *self.changed())

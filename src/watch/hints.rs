@@ -1,4 +1,4 @@
-//! The one watcher of the process, and those who wait for it.
+//! The only file watcher of the process, and the tasks that wait for it.
 
 use std::{
     collections::HashMap,
@@ -17,10 +17,10 @@ use tokio::sync::watch;
 use super::changed::{Collector, WeakCollector};
 use crate::blocking;
 
-/// How often to look without hints.
+/// Period of checks without hints.
 const POLL: Duration = Duration::from_millis(200);
 
-/// Watches folders (not what is below them) and wakes whoever waits. Cheap to clone.
+/// Watches folders (not the folders below them) and wakes the waiters. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Hints {
     inner: Arc<Inner>,
@@ -28,16 +28,16 @@ pub struct Hints {
 
 #[derive(Debug)]
 struct Inner {
-    /// `None` where the machine has no instance left, or hints say nothing: then it is polled. A hung file system may
-    /// hold the lock up for long, so no thread of the runtime takes it.
+    /// `None` if the machine has no inotify instance left, or hints do not work. Changes are polled then. A hung file
+    /// system may hold this lock for a long time, so no thread of the runtime takes it.
     watcher: Mutex<Option<RecommendedWatcher>>,
-    /// Whether there is a watcher, for readers that must not wait for its lock.
+    /// True if there is a watcher; for readers that must not wait for its lock.
     native: AtomicBool,
     told: Arc<Told>,
     sweep: Duration,
 }
 
-/// Who is told of events.
+/// The receivers of events.
 #[derive(Debug)]
 struct Told {
     changes: watch::Sender<u64>,
@@ -45,30 +45,30 @@ struct Told {
     collectors: Mutex<Vec<WeakCollector>>,
 }
 
-/// A watched folder; several may watch the same.
+/// A watched folder. Several guards may watch the same folder.
 #[derive(Debug)]
 struct Folder {
     watchers: usize,
     changes: watch::Sender<u64>,
 }
 
-/// How it stands with the hints.
+/// State of the hints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HintState {
-    /// Whether the kernel tells of changes.
+    /// True if the kernel reports changes.
     pub native: bool,
-    /// How many folders somebody watches.
+    /// Number of watched folders.
     pub folders: usize,
-    /// How many changes were told of.
+    /// Number of changes reported so far.
     pub hints: u64,
 }
 
-/// Whether hints can be had at all.
+/// The source of hints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// From the kernel.
+    /// The kernel.
     Native,
-    /// By looking on a period.
+    /// Periodic checks.
     Poll,
 }
 
@@ -92,14 +92,14 @@ impl Told {
         bump(&self.changes);
     }
 
-    /// Tells the collectors that are still there.
+    /// Calls `what` for the collectors that still exist.
     fn tell(&self, what: impl Fn(&Collector)) {
         lock(&self.collectors).retain(|collector| collector.get().inspect(&what).is_some());
     }
 }
 
 impl Hints {
-    /// Begins to watch nothing; `sweep` is how often to look although there was no hint.
+    /// Starts without watched folders. `sweep` is the period of the checks that need no hint.
     #[must_use]
     pub fn new(source: Source, sweep: Duration) -> Self {
         let (changes, _) = watch::channel(0_u64);
@@ -108,7 +108,8 @@ impl Hints {
             Source::Poll => None,
             Source::Native => {
                 let told = told.clone();
-                // Not of who opens and reads: we do that ourselves, and would wake us for ever.
+                // Not of opens and reads: this process itself opens and reads the files, and would wake itself for
+                // ever.
                 let changes = notify::Config::default().with_event_kinds(EventKindMask::CORE);
                 RecommendedWatcher::new(move |event| told.event(event), changes)
                     .inspect_err(
@@ -121,9 +122,9 @@ impl Hints {
         Self { inner: Arc::new(Inner { watcher: Mutex::new(watcher), native, told, sweep }) }
     }
 
-    /// Watches a folder until the guard is dropped. A folder that cannot be watched is polled for.
+    /// Watches a folder until the guard is dropped. A folder that cannot be watched is polled.
     ///
-    /// The kernel looks the folder up, so a hung file system holds this call up: it is for threads that may wait.
+    /// The kernel looks up the folder, so a hung file system blocks this call. Call it only on threads that may wait.
     /// On a thread of the runtime use [`Hints::watch_all`] or [`Hints::watch_soon`].
     #[must_use]
     pub fn watch(&self, folder: &Path) -> Watched {
@@ -132,14 +133,14 @@ impl Hints {
         watched
     }
 
-    /// Does the same for several folders, and waits for the kernel away from the runtime's threads.
+    /// Watches several folders, and waits for the kernel on a blocking thread.
     pub async fn watch_all<const N: usize>(&self, folders: [PathBuf; N]) -> [Watched; N] {
         let hints = self.clone();
         blocking::run(move || folders.map(|folder| hints.watch(&folder))).await
     }
 
-    /// Watches a folder without waiting for the kernel. A change that comes before the kernel watches is not missed:
-    /// the guard's waiters are woken once when the watch stands.
+    /// Watches a folder without waiting for the kernel. A change before the kernel watches is not missed: the guard's
+    /// waiters are woken once when the watch is active.
     #[must_use]
     pub fn watch_soon(&self, folder: &Path) -> Watched {
         let watched = self.register(folder);
@@ -161,7 +162,7 @@ impl Hints {
         Watched { hints: self.clone(), folder: folder.to_owned(), changes: entry.changes.subscribe() }
     }
 
-    /// How changes are noticed, and how many have been.
+    /// Returns the way in which changes are detected, and their number.
     #[must_use]
     pub fn state(&self) -> HintState {
         HintState {
@@ -171,13 +172,13 @@ impl Hints {
         }
     }
 
-    /// Somebody who waits from now on, for changes of whatever folder is watched: for a process that watches few.
+    /// Returns a waiter for changes from now on in any watched folder. It is for a process that watches few folders.
     #[must_use]
     pub fn waiter(&self) -> Waiter {
         self.waiter_for([self.inner.told.changes.subscribe()])
     }
 
-    /// Somebody who waits from now on for changes of these folders alone.
+    /// Returns a waiter for changes from now on in these folders only.
     #[must_use]
     pub fn waiter_of(&self, watched: &[Watched]) -> Waiter {
         self.waiter_for(watched.iter().map(|w| w.changes.clone()))
@@ -189,7 +190,7 @@ impl Hints {
         waiter
     }
 
-    /// Gathers the paths that change in watched folders, those that are `wanted`.
+    /// Collects the paths that change in watched folders and that `wanted` accepts.
     #[must_use]
     pub fn collect(&self, wanted: fn(&Path) -> bool) -> Collector {
         let collector = Collector::new(wanted);
@@ -197,7 +198,7 @@ impl Hints {
         collector
     }
 
-    /// How long to wait at most before looking although there was no hint.
+    /// Returns the longest time to wait before a check without a hint.
     #[must_use]
     pub fn period(&self) -> Duration {
         if self.is_native() { self.inner.sweep } else { POLL }
@@ -208,7 +209,7 @@ impl Hints {
     }
 }
 
-/// A folder that is watched while this lives.
+/// A folder that is watched until this guard is dropped.
 #[derive(Debug)]
 pub struct Watched {
     hints: Hints,
@@ -217,7 +218,7 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// Somebody who waits from now on for changes of this folder alone.
+    /// Returns a waiter for changes from now on in this folder only.
     #[must_use]
     pub fn waiter(&self) -> Waiter {
         self.hints.waiter_for([self.changes.clone()])
@@ -226,23 +227,23 @@ impl Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        // Guards are dropped on the runtime's threads, too, and the watcher may be held up by a hung file system.
+        // Guards are dropped on the runtime's threads, too, and a hung file system may block the watcher.
         let (inner, folder) = (self.hints.inner.clone(), std::mem::take(&mut self.folder));
         blocking::start(move || inner.forget(&folder));
     }
 }
 
 impl Inner {
-    /// Has the kernel watch a folder that is registered.
+    /// Makes the kernel watch a registered folder.
     fn ask_kernel(&self, folder: &Path) {
         // Not under the lock of the folders: the watcher's thread takes that lock while this thread waits for it.
         let mut watcher = lock(&self.watcher);
         if !lock(&self.told.folders).contains_key(folder) {
-            // Its last guard was dropped meanwhile.
+            // Its last guard was dropped in the meantime.
             return;
         }
         match watcher.as_mut().and_then(|w| w.watch(folder, RecursiveMode::NonRecursive).err()) {
-            // The folder does not exist yet, or no longer: its waiters look on a period.
+            // The folder does not exist yet, or any more. Its waiters check it periodically.
             Some(e) if is_missing(&e) => {}
             Some(e) => {
                 tracing::warn!(error = %e, folder = %folder.display(), "a folder cannot be watched: changes are polled for");
@@ -253,9 +254,10 @@ impl Inner {
         }
     }
 
-    /// Takes one guard off a folder, and the kernel's watch with the last one.
+    /// Removes one guard from a folder, and the kernel's watch together with the last guard.
     fn forget(&self, folder: &Path) {
-        // Locked before the folders: a watch that begins now waits here, and then renews what this call ends.
+        // Locked before the folders: a watch that begins now waits here, and then renews the watch that this call
+        // removes.
         let mut watcher = lock(&self.watcher);
         let last = {
             let mut folders = lock(&self.told.folders);
@@ -275,7 +277,7 @@ impl Inner {
     }
 }
 
-/// Waits for hints. What happened since the last wait is not missed.
+/// Waits for hints. A change since the last wait is not missed.
 #[derive(Debug)]
 pub struct Waiter {
     hints: Hints,
@@ -283,9 +285,9 @@ pub struct Waiter {
 }
 
 impl Waiter {
-    /// Returns on the next hint, or when it is time to look anyway.
+    /// Waits for the next hint, or until the next periodic check is due.
     pub async fn next(&mut self) {
-        // An elapsed period means: look. A closed channel: nobody will ever say anything, but the period goes on.
+        // An elapsed period causes a check. A closed channel never sends a hint, but the periods continue.
         let period = self.hints.period();
         let hint = async {
             match self.changes.as_mut_slice() {
@@ -297,11 +299,11 @@ impl Waiter {
         if let Ok(Err(_)) = tokio::time::timeout(period, hint).await {
             tokio::time::sleep(period).await;
         }
-        // Whoever looks now sees what all of them told.
+        // A check from here on sees the changes of all hints so far.
         self.mark_unchanged();
     }
 
-    /// Whether there was a hint since the last wait.
+    /// Returns true if there was a hint since the last wait.
     #[must_use]
     pub fn is_told(&self) -> bool {
         self.changes.iter().any(|changes| changes.has_changed().unwrap_or(true))
@@ -348,7 +350,7 @@ mod tests {
         let both = [kept, elsewhere];
         let mut either = hints.waiter_of(&both);
         for folder in [dir.path(), other.path()] {
-            // What was told of earlier writes may still come.
+            // Hints about earlier writes may still arrive.
             while tokio::time::timeout(Duration::from_millis(50), either.next()).await.is_ok() {}
             std::fs::write(folder.join("y"), "y").unwrap();
             tokio::time::timeout(Duration::from_secs(10), either.next()).await.unwrap();

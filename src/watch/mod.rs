@@ -1,7 +1,7 @@
-//! Hints that something on disk has changed. A hint wakes; what is true is read from disk.
+//! Hints that a file has changed. A hint only wakes; the reader then reads the disk.
 //!
-//! notify loses files in new nested folders and says nothing on network file
-//! systems, so every wait here also ends after a period, and who waits looks again.
+//! The notify crate loses files in new nested folders and reports nothing on network file systems. So every wait here
+//! also ends after a period, and the waiter checks again.
 
 mod changed;
 mod hints;

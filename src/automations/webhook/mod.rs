@@ -1,6 +1,8 @@
-//! Webhooks: what waits in the outbox is posted to `webhook.url`, signed, again and again until it is taken or too old.
+//! Webhooks: posts the notifications in the outbox to `webhook.url`, signed, repeatedly until each is accepted or too
+//! old.
 //!
-//! At least once: a daemon that is killed between the answer and the removal tells it again, with the same id.
+//! Delivery is at least once: a daemon that is killed between the answer and the removal sends the notification again,
+//! with the same id.
 
 mod post;
 mod retry;

@@ -1,4 +1,4 @@
-//! One attempt: a POST that follows no redirect, within the time that the settings give.
+//! One delivery attempt: a POST that follows no redirect, within the configured time.
 
 use chrono::{DateTime, Utc};
 
@@ -8,7 +8,7 @@ use crate::{
     tree::outbox::Delivery,
 };
 
-/// Where and how.
+/// The target and the client of the requests.
 pub(super) struct Post {
     url: String,
     secret: Option<Secret>,
@@ -16,11 +16,11 @@ pub(super) struct Post {
 }
 
 impl Post {
-    /// `None`: nobody is to be told.
+    /// Creates the client; `None` if no URL is configured.
     pub(super) fn new(webhook: &Webhook) -> Option<Self> {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            // What is told is for whom it was meant for.
+            // Do not follow redirects: the notification is meant for this URL only.
             .max_redirects(0)
             .timeout_global(Some(webhook.timeout))
             .user_agent(concat!("run-agent/", env!("CARGO_PKG_VERSION")))
@@ -29,7 +29,7 @@ impl Post {
         Some(Self { url: webhook.url.clone()?, secret: webhook.secret.clone(), agent })
     }
 
-    /// Tells it. Taken is what is answered with 2xx; else it says why it was not.
+    /// Sends a notification. A 2xx answer accepts it; otherwise returns the reason for the failure.
     pub(super) fn deliver(&self, delivery: &Delivery, now: DateTime<Utc>) -> Result<(), String> {
         let (id, time, body) = (&delivery.id, now.timestamp(), &delivery.body);
         let mut request = self
@@ -54,7 +54,7 @@ impl Post {
                 }
                 status => Err(format!("it was answered with {status}")),
             },
-            // The URL may hold a token: it is not said.
+            // The error must not contain the URL, because the URL may contain a token.
             Err(ureq::Error::Timeout(_)) => Err("it was not answered in time".to_owned()),
             Err(ureq::Error::Io(e)) => Err(e.to_string()),
             Err(ureq::Error::HostNotFound) => Err("its host is not known".to_owned()),

@@ -1,4 +1,4 @@
-//! When a webhook that was not taken is tried again: after a pause that doubles, for three days.
+//! The schedule for retrying a webhook: after a pause that doubles, for three days.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use crate::tree::outbox::Delivery;
 
 /// The first pause.
 pub const FIRST: Duration = Duration::from_secs(5);
-/// The longest one.
+/// The longest pause.
 pub(super) const LONGEST: Duration = Duration::from_hours(1);
-/// After that nobody wants to know any more.
+/// Age at which a notification is dropped, because it no longer matters.
 const TOO_OLD: TimeDelta = TimeDelta::days(3);
 
-/// The pause behind the nth attempt that failed.
+/// Returns the pause after the nth failed attempt.
 pub(super) fn pause(first: Duration, attempts: u32) -> Duration {
     let doublings = attempts.saturating_sub(1).min(16);
     first.saturating_mul(1 << doublings).min(LONGEST)

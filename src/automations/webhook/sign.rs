@@ -1,7 +1,7 @@
-//! Signatures, so that the other side knows who tells: HMAC-SHA256 with `webhook.secret`.
+//! Signatures that authenticate the sender to the receiver: HMAC-SHA256 with `webhook.secret`.
 //!
-//! Two of them: `X-Conductor-Signature: sha256=<hex>` over the body, as the original has it, and `webhook-signature:
-//! v1,<base64>` over `<id>.<time>.<body>`, the one of Standard Webhooks, which cannot be played again later.
+//! There are two of them. `X-Conductor-Signature: sha256=<hex>` over the body is the original's. `webhook-signature:
+//! v1,<base64>` over `<id>.<time>.<body>` is that of Standard Webhooks, which cannot be replayed later.
 
 use std::fmt::Write as _;
 
@@ -9,10 +9,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-/// What a secret begins with whose rest is base64, as Standard Webhooks have it.
+/// Prefix of a secret whose rest is base64, as in Standard Webhooks.
 const ENCODED: &str = "whsec_";
 
-/// `sha256=<hex>` over the body.
+/// Returns `sha256=<hex>` over the body.
 pub(super) fn of_body(secret: &str, body: &str) -> String {
     let mut text = "sha256=".to_owned();
     for byte in sum(secret.as_bytes(), &[body]) {
@@ -22,7 +22,7 @@ pub(super) fn of_body(secret: &str, body: &str) -> String {
     text
 }
 
-/// `v1,<base64>` over id, time (seconds since 1970) and body.
+/// Returns `v1,<base64>` over id, time (seconds since 1970) and body.
 pub(super) fn of_message(secret: &str, id: &str, time: i64, body: &str) -> String {
     let decoded = secret.strip_prefix(ENCODED).and_then(|rest| STANDARD.decode(rest).ok());
     let key = decoded.unwrap_or_else(|| secret.as_bytes().to_vec());
@@ -30,7 +30,7 @@ pub(super) fn of_message(secret: &str, id: &str, time: i64, body: &str) -> Strin
 }
 
 fn sum(key: &[u8], parts: &[&str]) -> Vec<u8> {
-    // A key of any length is one.
+    // A key may have any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return Vec::new() };
     for part in parts {
         mac.update(part.as_bytes());

@@ -1,4 +1,4 @@
-//! Looks for what waits in the outbox, and tells it.
+//! Finds the notifications in the outbox that are due, and sends them.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -14,12 +14,12 @@ use crate::{
     watch::{Hints, Watched},
 };
 
-/// So many are told at a time: one that hangs holds up nobody but himself.
+/// Number of notifications that are sent at a time, so that one hanging request does not delay the others.
 const AT_A_TIME: usize = 4;
-/// How soon what failed on our own side, on a full disk for example, is looked at again.
+/// Pause before a retry after a local failure, for example on a full disk.
 const TROUBLE: Duration = Duration::from_secs(10);
 
-/// Tells what waits, until the way down begins.
+/// Sends the waiting notifications until the shutdown begins.
 pub async fn run(tree: Tree, webhook: Webhook, backoff: Duration, hints: Hints, down: CancellationToken) {
     let teller = Arc::new(Teller { tree, post: post::Post::new(&webhook), backoff });
     let looked = teller.clone();
@@ -54,7 +54,7 @@ pub async fn run(tree: Tree, webhook: Webhook, backoff: Duration, hints: Hints, 
             }
         };
         tokio::select! {
-            // What is under way is told again by the next daemon.
+            // The next daemon repeats the deliveries in progress.
             () = down.cancelled() => return,
             () = waiter.next() => {}
             () = tokio::time::sleep(wait) => {}
@@ -69,13 +69,13 @@ pub async fn run(tree: Tree, webhook: Webhook, backoff: Duration, hints: Hints, 
 
 struct Teller {
     tree: Tree,
-    /// `None`: nobody is to be told any more; what is left gets old.
+    /// `None` if no URL is configured any more; the remaining notifications then expire.
     post: Option<post::Post>,
     backoff: Duration,
 }
 
 impl Teller {
-    /// Watches the outbox, which is made first: a missing folder cannot be watched.
+    /// Watches the outbox. Creates the folder first, because a missing folder cannot be watched.
     fn watch_outbox(&self, hints: &Hints) -> Watched {
         let root = self.tree.root();
         if let Err(e) = root.ensure_dir(&top::outbox()) {
@@ -84,7 +84,7 @@ impl Teller {
         hints.watch(&root.absolute(&top::outbox()))
     }
 
-    /// What is to be told now, and how long until there is more.
+    /// Returns the notifications that are due now, and the time until the next ones.
     fn due(&self) -> Result<(Vec<String>, Duration)> {
         let now = self.tree.clock().now();
         let (mut due, mut next) = (Vec::new(), retry::LONGEST);
@@ -93,7 +93,7 @@ impl Teller {
                 Ok(Some(delivery)) => delivery,
                 Ok(None) => continue,
                 Err(e) => {
-                    // `doctor` and `fsck` have the file; the others are told.
+                    // `doctor` and `fsck` report the file. The other notifications are sent.
                     tracing::warn!(error = %e, "something in the outbox is not understood");
                     continue;
                 }
@@ -142,9 +142,9 @@ impl Teller {
     }
 }
 
-/// How long one is not to be tried; `None`: it may be.
+/// Returns the time until the notification may be tried; `None` if it may be tried now.
 fn wait(delivery: &Delivery, now: DateTime<Utc>) -> Option<Duration> {
-    // A clock that was set back must not hold it for longer than any pause.
+    // A clock that was set back must not delay it for longer than the longest pause.
     let left = (delivery.not_before? - now).to_std().ok()?;
     (!left.is_zero()).then(|| left.min(retry::LONGEST))
 }
