@@ -1,4 +1,4 @@
-//! `manifest.json` of a bundle: what is in it, what is not, and what was done to it.
+//! `manifest.json` of a bundle: its files, the files that were left out, and the masking.
 
 use std::collections::BTreeMap;
 
@@ -14,32 +14,32 @@ use crate::{
 /// Name of the file in the bundle.
 pub(super) const FILE: &str = "manifest.json";
 
-/// What a bundle is.
+/// The description of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Manifest {
     /// Format version; 1.
     pub version: u64,
-    /// Version of the program that made it.
+    /// Version of the program that made the bundle.
     pub run_agent: String,
-    /// When.
+    /// Time of making.
     pub made_at: DateTime<Utc>,
     /// The task's project.
     pub project_id: ProjectId,
     /// The task.
     pub task_id: TaskId,
-    /// Its runs that are in it, oldest first.
+    /// The task's runs in the bundle, oldest first.
     pub runs: Vec<RunId>,
-    /// What was masked, and what was not, in words.
+    /// The masked and the unmasked content, in words.
     pub redaction: String,
     /// The files.
     pub files: Vec<BundledFile>,
-    /// What lies in the task's folder and is not in it.
+    /// Files in the task's folder that are not in the bundle.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub left_out: Vec<LeftOut>,
 }
 
 impl Manifest {
-    /// The first thing in which the files that came, with their bytes, are not those that are listed.
+    /// Returns the first contradiction between the listed files and the unpacked files, given with their sizes.
     pub(super) fn contradiction(&self, came: &BTreeMap<String, u64>) -> Option<String> {
         let listed: BTreeMap<&str, u64> = self.files.iter().map(|f| (f.path.as_str(), f.size)).collect();
         let wrong = listed.iter().find_map(|(path, size)| match came.get(*path) {
@@ -59,18 +59,18 @@ impl Manifest {
 pub struct BundledFile {
     /// Its path in the bundle.
     pub path: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// How many of them were masked.
+    /// Number of masked bytes.
     pub masked: u64,
 }
 
-/// What is not in a bundle.
+/// A file that is not in the bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeftOut {
     /// Its path in the tree.
     pub path: String,
-    /// Why it is not there.
+    /// The reason.
     pub why: String,
 }
 

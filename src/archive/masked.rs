@@ -1,12 +1,12 @@
-//! A file as it is given away: of the same length, with its secrets overwritten.
+//! A file in the form for a bundle: of the same length, with its secrets overwritten.
 
 use std::io::{self, Read};
 
 use crate::{fsx::ReadFile, telemetry::Redactor};
 
-/// So much is masked at a time, and to the end of the line.
+/// Number of bytes that are masked at a time, extended to the end of the line.
 const BLOCK: u64 = 1024 * 1024;
-/// The longest line that is looked at in one piece.
+/// The longest line that is masked in one piece.
 const LONGEST: u64 = 32 * 1024 * 1024;
 
 /// Reads a file up to a length, masked.
@@ -26,7 +26,7 @@ impl<'a> Masked<'a> {
         Self { file, redactor, with, next: 0, end, block: Vec::new(), taken: 0, overwritten: 0 }
     }
 
-    /// Bytes that were masked so far.
+    /// Returns the number of bytes masked so far.
     pub(super) fn masked(&self) -> u64 {
         self.overwritten
     }
@@ -38,7 +38,7 @@ impl<'a> Masked<'a> {
                 .file
                 .read_range(self.next, self.end.min(self.next + want))
                 .map_err(|e| io::Error::other(e.to_string()))?;
-            // A file that was cut meanwhile is filled up: its length stands in the archive already.
+            // A file that was truncated in the meantime is padded, because the archive already contains its length.
             let missing = self.end.min(self.next + want) - self.next - bytes.len() as u64;
             bytes.extend(std::iter::repeat_n(b'\n', usize::try_from(missing).unwrap_or(0)));
             let last = self.next + bytes.len() as u64 == self.end;

@@ -1,7 +1,7 @@
-//! Bundles: a task as one file that can be given away, with its secrets masked.
+//! Bundles: a task as one file that can be given to others, with its secrets masked.
 //!
-//! A bundle is a tar.gz of files below `<project>/<task>/`, as they lie in a tree, and a `manifest.json`. A secret
-//! is overwritten in place, so every offset that a record names is still true. Who unpacks one trusts nothing in it.
+//! A bundle is a tar.gz of files below `<project>/<task>/`, as in a tree, and a `manifest.json`. A secret is
+//! overwritten in place, so every offset in a record stays valid. The code that unpacks a bundle trusts nothing in it.
 
 mod manifest;
 mod masked;

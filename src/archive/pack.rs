@@ -1,4 +1,4 @@
-//! Making a bundle of a task.
+//! Makes a bundle of a task.
 
 use std::io::{self, Write};
 
@@ -23,22 +23,22 @@ use crate::{
 
 /// The largest file that goes into a bundle, in bytes.
 const MAX_FILE: u64 = 1024 * 1024 * 1024;
-/// How deep a task's own folders are looked into.
+/// Deepest level of a task's own folders that is included.
 const DEEP: usize = 8;
-/// So much of a file is looked at to tell whether it is text.
+/// Number of bytes that are examined to decide if a file is text.
 const SAMPLE: u64 = 64 * 1024;
 
-/// What the manifest says of masking.
+/// The manifest's text about masking.
 const NOTE: &str = "Tokens of known shapes, the values behind names such as TOKEN= or \"api_key\":, private keys, and \
     the values of secret variables and settings of whoever made this were overwritten, byte for byte. Names, paths, \
     prompts and answers are as they were: read them before you give this away.";
 
-/// Which part of a task.
+/// The selected part of a task.
 #[derive(Debug, Clone)]
 pub struct Selection {
     /// The task.
     pub task: TaskRef,
-    /// Only these of its runs; none: all.
+    /// Only these of its runs; empty: all.
     pub runs: Vec<RunId>,
 }
 
@@ -48,7 +48,7 @@ impl Selection {
     }
 }
 
-/// Writes a bundle and says what is in it.
+/// Writes a bundle and returns its manifest.
 ///
 /// # Errors
 /// If a file cannot be read, or `to` cannot be written.
@@ -129,7 +129,7 @@ impl Found {
             let rel = folder.join(&entry.name);
             let passing = OnItsWay::of(&entry.name).is_some()
                 || [names::task::LOCK, names::run::LOCK].contains(&&*entry.name);
-            // Git's objects are compressed, so that nothing in them can be masked.
+            // Git's objects are compressed, so their content cannot be masked.
             let objects = entry.name == names::run::GIT && folder.parent() == runs;
             match entry.kind {
                 _ if passing || objects || rel == runs => {}
@@ -150,7 +150,7 @@ impl Found {
     }
 }
 
-/// Why a file is not given away.
+/// Returns the reason why a file is left out; `None` if it is included.
 fn why_not(tree: &Tree, rel: &RelPath) -> Result<Option<&'static str>> {
     let Ok(file) = tree.root().open_read(rel) else { return Ok(Some("cannot be read")) };
     let size = file.size()?;

@@ -1,5 +1,5 @@
-//! Opening a bundle that somebody else may have made, or packed again with a tar of his own: into a folder of its own,
-//! and nowhere else.
+//! Opens a bundle. Another person may have made it, or repacked it with another tar program, so it is unpacked into a
+//! folder of its own and nowhere else.
 
 use std::{
     collections::BTreeMap,
@@ -22,52 +22,52 @@ use crate::{
     },
 };
 
-/// Bytes that a bundle may have when it is unpacked.
+/// Largest total size of an unpacked bundle, in bytes.
 const MAX_BYTES: u64 = 4 * 1024 * 1024 * 1024;
-/// Files that it may have.
+/// Largest number of files.
 const MAX_FILES: usize = 100_000;
-/// Names in one path.
+/// Largest number of names in one path.
 const MAX_DEPTH: usize = 16;
 
-/// Why a bundle cannot be used.
+/// The reason why a bundle is unusable.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
-    /// The disk said no.
+    /// An operation on the disk failed.
     #[error(transparent)]
     Fs(#[from] FsError),
-    /// A record in it cannot be used.
+    /// A record in the bundle is unusable.
     #[error(transparent)]
     Tree(#[from] TreeError),
-    /// It is no archive, or ends before its end.
+    /// The file is not an archive, or is truncated.
     #[error("{} is not a readable tar.gz", path.display())]
     Archive {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem with it.
         source: io::Error,
     },
-    /// It holds what no bundle holds.
+    /// The archive contains something that no bundle contains.
     #[error("{} is not a bundle that can be used: {problem}", path.display())]
     Refused {
         /// The file.
         path: PathBuf,
-        /// What it holds.
+        /// The unexpected content.
         problem: String,
     },
 }
 
-/// A bundle, unpacked into a tree that is gone with it.
+/// A bundle, unpacked into a tree that is removed together with this value.
 #[derive(Debug)]
 pub struct Bundle {
-    /// What it says of itself.
+    /// The bundle's description of itself.
     pub manifest: Manifest,
-    /// The tree.
+    /// The unpacked tree.
     pub tree: Tree,
     _scratch: Scratch,
 }
 
 impl Bundle {
-    /// The task that it holds.
+    /// Returns the task in the bundle.
     #[must_use]
     pub fn task(&self) -> TaskRef {
         TaskRef { project: self.manifest.project_id.clone(), task: self.manifest.task_id.clone() }
@@ -77,7 +77,7 @@ impl Bundle {
 /// Unpacks a bundle below `temporary`.
 ///
 /// # Errors
-/// If it is no bundle, is not whole, was changed on its way, holds links or paths that lead elsewhere, or is too large.
+/// If it is not a bundle, is incomplete, was changed, contains links or paths that lead elsewhere, or is too large.
 pub fn open(path: &Path, temporary: &Path) -> Result<Bundle, BundleError> {
     let opening = Opening { path, scratch: Scratch::new(temporary)? };
     let mut archive = Archive::new(opening.stream()?);
@@ -87,7 +87,7 @@ pub fn open(path: &Path, temporary: &Path) -> Result<Bundle, BundleError> {
     let manifest = match record::read::<Manifest>(root, &RelPath::top().join(FILE)) {
         Ok(Some(manifest)) => manifest,
         Ok(None) => return Err(opening.refused(format!("it has no {FILE}"))),
-        // The path of the file would name a folder that is gone when it is read.
+        // The path in the error would name a folder that is removed before the error is read.
         Err(RecordError::Bad(bad)) => return Err(opening.refused(format!("{FILE} {}", bad.problem()))),
         Err(RecordError::Fs(e)) => return Err(e.into()),
     };
@@ -98,7 +98,7 @@ pub fn open(path: &Path, temporary: &Path) -> Result<Bundle, BundleError> {
     Ok(Bundle { manifest, tree, _scratch: opening.scratch })
 }
 
-/// The archive, decompressed, and never more of it than a bundle may have.
+/// The decompressed archive, limited to the size that a bundle may have.
 type Stream = Take<GzDecoder<Box<dyn BufRead>>>;
 
 /// A bundle while it is opened.
@@ -118,22 +118,22 @@ impl Opening<'_> {
 
     fn stream(&self) -> Result<Stream, BundleError> {
         let whole: Box<dyn BufRead> = Box::new(BufReader::new(open_outside(self.path)?));
-        // One more than is allowed, so that it is seen.
+        // One byte more than allowed, so that an excess is detected.
         Ok(GzDecoder::new(whole).take(MAX_BYTES + 1))
     }
 
-    /// Unpacks the files and says how large each of them is.
+    /// Unpacks the files and returns the size of each.
     fn unpack(&self, archive: &mut Archive<Stream>) -> Result<BTreeMap<String, u64>, BundleError> {
         let mut came = BTreeMap::new();
         let mut left = MAX_BYTES;
         for entry in archive.entries().map_err(|e| self.unreadable(e))? {
             let mut entry = entry.map_err(|e| self.unreadable(e))?;
             let name = entry.path().map_err(|e| self.unreadable(e))?;
-            // `tar -czf x.tar.gz .` says it like this.
+            // `tar -czf x.tar.gz .` writes names in this form.
             let name = name.strip_prefix(".").unwrap_or(&name).to_owned();
             match entry.header().entry_type() {
                 EntryType::Regular => {}
-                // A global header tells of the archive, and of no file.
+                // A global header describes the archive, not a file.
                 EntryType::Directory | EntryType::XGlobalHeader => continue,
                 other => return Err(self.refused(format!("{} is a {other:?}", name.display()))),
             }
@@ -156,10 +156,10 @@ impl Opening<'_> {
         Ok(came)
     }
 
-    /// Whose fault it is that a file was not unpacked: the disk's, or the bundle's.
+    /// Decides if the disk or the bundle caused the failure to unpack a file.
     fn not_written(&self, rel: &RelPath, error: FsError) -> BundleError {
         match error.source.kind() {
-            // No word of the kernel's: it is the archive that ends, or goes wrong.
+            // The error does not come from the kernel, so the archive is truncated or corrupt.
             kind if error.source.raw_os_error().is_none() => {
                 self.unreadable(io::Error::new(kind, error.source.to_string()))
             }
@@ -171,7 +171,7 @@ impl Opening<'_> {
         }
     }
 
-    /// Reads what is behind the last file: only there the decoder compares checksum and length.
+    /// Reads the data after the last file: only there the decoder compares checksum and length.
     fn to_the_end(&self, mut stream: Stream) -> Result<(), BundleError> {
         let mut block = vec![0; 64 * 1024];
         loop {
@@ -192,7 +192,7 @@ impl Opening<'_> {
     }
 }
 
-/// Where a file of a bundle is unpacked to: the manifest, or below a project and a task.
+/// Returns the path to which a file of a bundle is unpacked: the manifest, or a path below a project and a task.
 fn place(name: &Path) -> Option<RelPath> {
     if name == Path::new(FILE) {
         return Some(RelPath::top().join(FILE));

@@ -1,4 +1,4 @@
-//! From the original's messages to ours: ids that can be kept are kept, order holds, and nothing is lost silently.
+//! Converts the original's messages: ids are kept where possible, the order is kept, and every loss is reported.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,17 +11,17 @@ use crate::tree::{
     ids::MsgId,
 };
 
-/// A bus that has been understood.
+/// A converted bus.
 #[derive(Debug, Default)]
 pub(super) struct Understood {
-    /// Its lines, as our bus has them.
+    /// Its lines, in the format of our bus.
     pub(super) lines: Vec<u8>,
     pub(super) messages: usize,
-    /// What was changed, or left out.
+    /// Reports about changed or omitted parts.
     pub(super) notes: Vec<String>,
 }
 
-/// Understands the text of a bus.
+/// Converts the text of a bus.
 pub(super) fn understand(text: &str, owner: &BusOwner) -> Understood {
     let (raws, stray) = front_matter::parse(text);
     let mut understood = Understood::default();
@@ -59,7 +59,7 @@ pub(super) fn understand(text: &str, owner: &BusOwner) -> Understood {
     understood
 }
 
-/// Keys that have a place of their own in our messages; the others go to `meta`.
+/// Keys with a field of their own in our messages. The others go to `meta`.
 const KNOWN: [&str; 10] =
     ["msg_id", "timestamp", "ts", "time", "type", "project_id", "task_id", "run_id", "parents", "meta"];
 
@@ -67,7 +67,7 @@ fn message(raw: &Raw, owner: &BusOwner, last: Option<&MsgId>, names: &HashMap<St
     let head = &raw.head;
     let old = text_of(head, "msg_id").unwrap_or_default();
     let stamp = ["timestamp", "ts", "time"].iter().find_map(|key| time_of(head, key));
-    // An id that tells a time and comes behind the one before is one of ours, too.
+    // An id in our format whose time is later than the previous id's can be kept.
     let own = old.parse::<MsgId>().ok().filter(|id| id.time().is_some() && last.is_none_or(|last| id > last));
     let timestamp = stamp.or_else(|| own.as_ref().and_then(MsgId::time)).unwrap_or(UNKNOWN_TIME);
     let mut meta: BTreeMap<String, Value> = match head.get("meta") {
@@ -96,7 +96,7 @@ fn message(raw: &Raw, owner: &BusOwner, last: Option<&MsgId>, names: &HashMap<St
     }
 }
 
-/// The type; one that ours cannot be is a `USER` message.
+/// Returns the type. A type that our messages do not allow becomes `USER`.
 fn kind(head: &Map<String, Value>) -> MessageType {
     text_of(head, "type").and_then(|kind| kind.parse().ok()).unwrap_or(MessageType::USER)
 }

@@ -1,11 +1,11 @@
-//! The original's buses: a message is YAML between two `---` lines, and then its body up to the next.
+//! Parses the original's buses: a message is YAML between two `---` lines, followed by its body up to the next message.
 //!
-//! Nothing there keeps a body from holding a `---` line of its own, and the original cuts it there. Here a new message
-//! begins only where the YAML has the keys of one, so that a rule in Markdown stays in its body.
+//! The format does not prevent a `---` line inside a body, and the original cuts the body there. Here a new message
+//! begins only where the YAML has the keys of a message, so that a horizontal rule in Markdown stays in its body.
 
 use serde_json::Value;
 
-/// A message as it stands in the file.
+/// A message as stored in the file.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Raw {
     /// Number of its first line; 1 is the first of the file.
@@ -14,7 +14,7 @@ pub(super) struct Raw {
     pub(super) body: String,
 }
 
-/// The messages of a file, and the lines that belong to none.
+/// Returns the messages of a file, and the lines that belong to no message.
 pub(super) fn parse(text: &str) -> (Vec<Raw>, Vec<String>) {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let (mut messages, mut stray): (Vec<Raw>, Vec<String>) = (Vec::new(), Vec::new());
@@ -33,15 +33,15 @@ pub(super) fn parse(text: &str) -> (Vec<Raw>, Vec<String>) {
         at += 1;
     }
     for message in &mut messages {
-        // The newline that ends a body is the file's, not the poster's; one before the next message is, too.
+        // The newline that ends a body belongs to the file, and so does a newline before the next message.
         message.body = message.body.strip_suffix('\n').unwrap_or(&message.body).to_owned();
     }
     (messages, stray)
 }
 
-/// The head of a message that begins in this line, and the number of the line behind it.
+/// Returns the head of a message that begins in this line, and the number of the line after it.
 fn head(lines: &[&str], at: usize) -> Option<(serde_json::Map<String, Value>, usize)> {
-    /// Longer than any head; what is longer is a body.
+    /// Longer than any head. A longer text is a body.
     const LONGEST: usize = 200;
     if !is_rule(lines[at]) {
         return None;

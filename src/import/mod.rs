@@ -1,8 +1,8 @@
-//! Takes in trees of the original Conductor Loop, which differ from ours in their buses (Markdown with YAML between
-//! `---` lines) and in what their records mean.
+//! Imports trees of the original Conductor Loop. They differ from ours in their buses (Markdown with YAML between `---`
+//! lines) and in the meaning of their records.
 //!
-//! The source is read and never changed, nothing is started, and what cannot be understood is named and left out.
-//! A task appears whole or not at all, and says in IMPORT.yaml where it came from.
+//! The source is only read, and no program is started. Content that cannot be interpreted is reported and omitted. A
+//! task appears whole or not at all, and IMPORT.yaml records its origin.
 
 mod bus;
 mod front_matter;

@@ -1,4 +1,4 @@
-//! What came of each thing that was found, and the record of it that stays with a task.
+//! The result for each thing in a source, and the record of it that stays with a task.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -9,16 +9,16 @@ use crate::{
     tree::TreeError,
 };
 
-/// Something of the source.
+/// One thing in the source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Imported {
-    /// What it is.
+    /// The kind of thing.
     pub kind: Kind,
     /// Its name, or its path in the source.
     pub name: String,
-    /// What came of it.
+    /// The result.
     pub outcome: Outcome,
-    /// Why, or what was changed on the way.
+    /// Reasons, and changes made during the import.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
@@ -31,24 +31,24 @@ pub enum Kind {
     Project,
     /// A task with its runs.
     Task,
-    /// A folder that is neither.
+    /// A folder that is neither a project nor a task.
     Folder,
 }
 
-/// What came of it.
+/// The result for one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It is in the tree now, or would be.
+    /// It is in the tree now, or would be in a dry run.
     Imported,
-    /// It has been since an earlier import.
+    /// An earlier import has imported it.
     AlreadyThere,
-    /// It was left out.
+    /// It was skipped.
     Skipped,
 }
 
 impl Outcome {
-    /// Its word.
+    /// Returns the outcome as text.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -59,14 +59,14 @@ impl Outcome {
     }
 }
 
-/// `IMPORT.yaml`: where a task, or a project's bus, came from.
+/// `IMPORT.yaml`: the origin of a task, or of a project's bus.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Origin {
     pub(super) version: u64,
     /// Absolute path of the folder that it was read from.
     pub(super) source: String,
     pub(super) imported_at: DateTime<Utc>,
-    /// What was changed on the way.
+    /// Changes made during the import.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub(super) notes: Vec<String>,
 }
@@ -75,7 +75,7 @@ impl Record for Origin {
     const SPELLING: Spelling = Spelling::Yaml;
 }
 
-/// Why something cannot be taken in.
+/// The reason why a thing cannot be imported.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Trouble {
     #[error(transparent)]
@@ -90,7 +90,7 @@ pub(super) enum Trouble {
 }
 
 impl Trouble {
-    /// The error with its causes, in one line.
+    /// Formats the error with its causes, in one line.
     pub(super) fn chain(&self) -> String {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);

@@ -1,4 +1,4 @@
-//! What a run-info.yaml of the original says, in our words: no zero dates, no end that nobody saw.
+//! Converts a run-info.yaml of the original: no zero dates, and no end that no process saw.
 
 use std::collections::BTreeMap;
 
@@ -15,15 +15,15 @@ use crate::{
     },
 };
 
-/// What else is known of a run.
+/// Further facts about a run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Beside<'a> {
-    /// When its output was last written.
+    /// Time of its last output.
     pub(super) last_output: Option<DateTime<Utc>>,
     pub(super) redactor: &'a Redactor,
 }
 
-/// Our record of a run, from theirs. What says nothing is left away; `version` and what we do not know stay as extras.
+/// Converts the original's record of a run. Empty values are dropped; `version` and unknown keys are kept as extras.
 pub(super) fn understand(record: &Map<String, Value>, run: &RunRef, beside: Beside<'_>) -> RunInfo {
     let text =
         |key: &str| record.get(key).and_then(Value::as_str).filter(|t| !t.is_empty()).map(str::to_owned);
@@ -59,7 +59,7 @@ pub(super) fn understand(record: &Map<String, Value>, run: &RunRef, beside: Besi
         attempt: 1,
         start_time,
         end_time: Some(ended),
-        // Go's -1 says that there was none.
+        // Go's -1 means that there was no exit code.
         exit_code: exit_code.filter(|code| *code >= 0 && status != RunStatus::Crashed),
         signal: None,
         error_summary: why.map(|why| beside.redactor.text(&why).into_owned()),
@@ -80,7 +80,8 @@ pub(super) fn understand(record: &Map<String, Value>, run: &RunRef, beside: Besi
     }
 }
 
-/// The status that holds, and why. Their reader writes `completed` or `failed` over runs that nobody saw end.
+/// Returns the real status with a reason. The original's reader overwrites the status with `completed` or `failed` for
+/// runs whose end no process saw.
 fn status(said: &str, exit_code: Option<i32>, summary: Option<String>) -> (RunStatus, Option<String>) {
     let unseen = |what: &str| {
         let why = format!("nobody saw how it ended: the original {what}");
@@ -104,7 +105,7 @@ fn status(said: &str, exit_code: Option<i32>, summary: Option<String>) -> (RunSt
     }
 }
 
-/// The time in a run's id: `YYYYMMDD-HHMMSSffff-PID-SEQ`.
+/// Parses the time in a run's id: `YYYYMMDD-HHMMSSffff-PID-SEQ`.
 fn named_time(run: &RunId) -> Option<DateTime<Utc>> {
     let (date, rest) = run.as_str().split_once('-')?;
     let text = format!("{date}-{}", rest.get(..6)?);

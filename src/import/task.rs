@@ -1,4 +1,4 @@
-//! One task: made aside, and moved to its place when it is whole.
+//! Imports one task: writes it to a temporary folder, and moves it to its place when it is complete.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -25,14 +25,14 @@ use crate::{
     },
 };
 
-/// Files of a run that are taken as they are.
+/// Files of a run that are copied unchanged.
 const OF_RUN: [&str; 4] = [names::run::PROMPT, names::run::OUTPUT, names::run::STDOUT, names::run::STDERR];
-/// Files of a task that are.
+/// Files of a task that are copied unchanged.
 const OF_TASK: [&str; 2] = [names::task::STATE, names::task::THREAD_LINK];
-/// Names under which the original keeps the wish that a task stop.
+/// Names that the original uses for the request to stop a task.
 const STOPS: [&str; 3] = [names::task::STOP, "CANCELLED", "STOP-REQUESTED"];
 
-/// A task of the original that has been understood.
+/// A parsed task of the original.
 #[derive(Debug)]
 pub(super) struct Found {
     task: TaskRef,
@@ -47,7 +47,7 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Understands the task in a folder of the source.
+    /// Parses the task in a folder of the source.
     pub(super) fn read(
         from: &Root,
         folder: &RelPath,
@@ -83,7 +83,7 @@ impl Found {
         })
     }
 
-    /// Puts the task into a tree: aside first, then in its place.
+    /// Writes the task to a tree: first to a temporary folder, then to its place.
     pub(super) fn write(&self, from: &Root, tree: &Tree, aside: &RelPath) -> Result<(), Trouble> {
         let root = tree.root();
         root.ensure_dir(aside)?;
@@ -134,14 +134,14 @@ impl Found {
         Ok(record::write(root, &aside.join(names::run::INFO), &info)?)
     }
 
-    /// What it is made of, in words.
+    /// Describes the content in words.
     pub(super) fn summary(&self) -> String {
         format!("{} runs, {} messages", self.runs.len(), self.bus.messages)
     }
 }
 
 fn copy(from: &Root, theirs: &RelPath, to: &Root, ours: &RelPath) -> Result<(), Trouble> {
-    // Opened below its root first, so that no link leads out of it.
+    // Opened below its root first, so that a link cannot lead out of it.
     if source::has(from, theirs) {
         from.open_read(theirs)?;
         to.copy_in(&from.absolute(theirs), ours)?;
@@ -185,7 +185,7 @@ fn runs(
     Ok(runs)
 }
 
-/// Our settings of the task, from theirs, from its runs, and from the home of its project there.
+/// Builds our settings of the task from the original's settings, the task's runs, and the home of its project.
 fn config(theirs: Map<String, Value>, home: Option<String>, runs: &[RunInfo], task: &TaskRef) -> TaskConfig {
     let text = |keys: &[&str]| keys.iter().find_map(|key| theirs.get(*key)?.as_str()).map(str::to_owned);
     let agent = text(&["agent", "agent_type"]).or_else(|| runs.last().map(|run| run.agent.clone()));
@@ -214,8 +214,8 @@ fn config(theirs: Map<String, Value>, home: Option<String>, runs: &[RunInfo], ta
     }
 }
 
-/// The folder that the task is to work in when it is taken up again: the one that it names, else the one of its last run,
-/// else the home of its project there. `None`: it worked in its own.
+/// Returns the folder in which a resumed task works: the folder in its settings, else that of its last run, else the
+/// home of its project. `None` if it worked in its own folder.
 fn folder(named: Option<String>, home: Option<String>, runs: &[RunInfo], task: &TaskRef) -> Option<String> {
     let of_run = runs.iter().rev().find_map(|run| run.cwd.clone());
     let home = home.map(|text| text.trim_end_matches(['\n', '\r']).to_owned());
@@ -225,7 +225,7 @@ fn folder(named: Option<String>, home: Option<String>, runs: &[RunInfo], task: &
     (!Path::new(&folder).ends_with(own)).then_some(folder)
 }
 
-/// Where a task says that it was imported from, if it does.
+/// Returns the source that a task was imported from, if it was imported.
 pub(super) fn origin(tree: &Tree, task: &TaskRef) -> Option<String> {
     let file = TaskDir::new(&task.project, &task.task).path().join(names::task::IMPORT);
     record::read::<Origin>(tree.root(), &file).ok().flatten().map(|origin| origin.source)

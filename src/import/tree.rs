@@ -1,4 +1,4 @@
-//! The whole of a source: its projects, and the tasks in them.
+//! Imports a whole source: its projects, and the tasks in them.
 
 use std::path::Path;
 
@@ -21,16 +21,16 @@ use crate::{
     },
 };
 
-/// Whether anything is written.
+/// Decides if the import writes anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Yes.
+    /// The import writes.
     Import,
-    /// It is only said what would be.
+    /// The import only reports what it would do.
     DryRun,
 }
 
-/// Takes in one source.
+/// Imports one source.
 #[derive(Debug)]
 pub struct Importer<'a> {
     tree: &'a Tree,
@@ -43,7 +43,7 @@ impl<'a> Importer<'a> {
     /// Opens a source, which must not be the tree itself.
     ///
     /// # Errors
-    /// If there is no such folder, or one of the two lies in the other.
+    /// If the folder does not exist, or one of the two folders is inside the other.
     pub fn open(tree: &'a Tree, from: &Path, redactor: &'a Redactor, mode: Mode) -> Result<Self> {
         let from = crate::fsx::resolve(from)?;
         let own = crate::fsx::resolve(tree.root().path())?;
@@ -53,14 +53,14 @@ impl<'a> Importer<'a> {
         Ok(Self { tree, from: Root::open(&from, Durability::Never)?, redactor, mode })
     }
 
-    /// Takes in every project, or only one.
+    /// Imports every project, or only one.
     ///
     /// # Errors
     /// If the source's top folder cannot be read.
     pub fn run(&self, only: Option<&ProjectId>) -> Result<Vec<Imported>> {
         let mut all = Vec::new();
         for name in source::folders(&self.from, &RelPath::top()).map_err(as_tree)? {
-            // What begins so is the original's own, or somebody's.
+            // Such a name belongs to the original's own folders, or to other programs.
             if name.starts_with(['_', '.']) {
                 continue;
             }
@@ -142,7 +142,7 @@ impl<'a> Importer<'a> {
         let mut notes = vec![found.summary()];
         notes.extend(found.notes.iter().cloned());
         if self.mode == Mode::Import {
-            // Named as what is being deleted is: should we die, `fsck` removes it.
+            // Uses a name in the trash, so that `fsck` removes the folder if this process dies.
             let aside = top::trash().join(RunId::generate(self.tree.clock().now()));
             root.ensure_dir(&top::trash())?;
             let written = found.write(&self.from, self.tree, &aside);
@@ -154,7 +154,7 @@ impl<'a> Importer<'a> {
         Ok((Outcome::Imported, notes))
     }
 
-    /// The work folder and the bus of a project, where ours has none yet.
+    /// Imports the work folder and the bus of a project, if our project has none yet.
     fn own_files(&self, project: &ProjectId, folder: &RelPath) -> std::result::Result<Imported, Trouble> {
         let root = self.tree.root();
         let dir = ProjectDir::new(project);
