@@ -1,10 +1,10 @@
-//! The time: the one place that asks the machine for it, so that tests can set it.
+//! The time: the only module that reads the machine's clock, so that tests can set the time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Duration, FixedOffset, Local, SecondsFormat, Utc};
 
-/// Tells the time of day. Cheap to clone; clones of a manual clock move together.
+/// A source of the current time. Cheap to clone; clones of a manual clock move together.
 #[derive(Debug, Clone, Default)]
 pub enum Clock {
     /// The machine's clock, which may jump.
@@ -15,13 +15,13 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// A clock that stands still until it is moved.
+    /// Creates a clock that stands still until it is moved.
     #[must_use]
     pub fn manual(now: DateTime<Utc>) -> Self {
         Self::Manual(Arc::new(Mutex::new(now)))
     }
 
-    /// The present time.
+    /// Returns the current time.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         match self {
@@ -30,7 +30,7 @@ impl Clock {
         }
     }
 
-    /// A time as the machine's wall clock shows it; a manual clock shows UTC.
+    /// Returns a time in the machine's time zone; in UTC for a manual clock.
     #[must_use]
     pub fn on_the_wall(&self, at: DateTime<Utc>) -> DateTime<FixedOffset> {
         match self {
@@ -39,7 +39,7 @@ impl Clock {
         }
     }
 
-    /// Moves a manual clock, backwards too; the machine's clock is not ours to move.
+    /// Moves a manual clock, backwards too. The machine's clock is not moved.
     pub fn advance(&self, by: Duration) {
         if let Self::Manual(at) = self {
             *at.lock().unwrap_or_else(PoisonError::into_inner) += by;
@@ -47,7 +47,7 @@ impl Clock {
     }
 }
 
-/// A time as all our files and answers spell it: RFC 3339, UTC, microseconds.
+/// Spells a time as all our files and answers do: RFC 3339, UTC, microseconds.
 #[must_use]
 pub fn rfc3339(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, true)

@@ -1,7 +1,7 @@
 //! The names of the files and folders of a tree, each spelled once.
 //!
-//! The shim and the tree both need them, and neither may import the other. `tree::paths` puts them together to paths;
-//! the modules of processes, which know a run's folder and no task, join them to that folder.
+//! The shim and the tree both need them, and neither may import the other. `tree::paths` combines them into paths. The
+//! modules for processes, which know only a run's folder, append them to that folder.
 
 /// Names right below the root, and below its folders that belong to no project.
 pub mod top {
@@ -13,7 +13,7 @@ pub mod top {
     pub const DAEMON: &str = "_daemon";
     /// The lock of the one daemon of this root.
     pub const DAEMON_LOCK: &str = "daemon.lock";
-    /// Where the running daemon listens.
+    /// The address of the running daemon.
     pub const DAEMON_INFO: &str = "daemon.yaml";
     /// The state of a self-update.
     pub const SELF_UPDATE: &str = "self-update.yaml";
@@ -25,9 +25,9 @@ pub mod top {
     pub const LOGIN_CODES: &str = "login-codes";
     /// The page that opens the UI with a login code.
     pub const LOGIN_PAGE: &str = "ui.html";
-    /// The folder of webhooks that are to be sent.
+    /// The folder of webhooks that wait to be sent.
     pub const OUTBOX: &str = "outbox";
-    /// The folder of what is being deleted.
+    /// The folder of tasks and runs that are being deleted.
     pub const TRASH: &str = "trash";
     /// The folder of the tickets.
     pub const PLANNER: &str = "_planner";
@@ -61,11 +61,11 @@ pub mod task {
     pub const THREAD_LINK: &str = "TASK-THREAD-LINK.yaml";
     /// The agent's notes on its own progress.
     pub const STATE: &str = "TASK_STATE.md";
-    /// The marker that says: finished.
+    /// The marker of a finished task.
     pub const DONE: &str = "DONE";
-    /// The marker that asks: stop, and do not restart.
+    /// The marker of a task that must stop and must not be restarted.
     pub const STOP: &str = "STOP";
-    /// How the task's last loop ended.
+    /// The end of the task's last loop.
     pub const END: &str = "TASK-END.yaml";
     /// The lock of the driver.
     pub const LOCK: &str = "task.lock";
@@ -79,9 +79,9 @@ pub mod task {
 
 /// Names in a run's folder.
 pub mod run {
-    /// The run's record, as its driver writes it.
+    /// The run's record, written by its driver.
     pub const INFO: &str = "run-info.yaml";
-    /// The prompt that the agent was given.
+    /// The prompt that the agent received.
     pub const PROMPT: &str = "prompt.md";
     /// The answer.
     pub const OUTPUT: &str = "output.md";
@@ -99,9 +99,9 @@ pub mod run {
     pub const CHANGES: &str = "changes.json";
     /// The folder that keeps the work folder's state before the run until the run has ended.
     pub const GIT: &str = "git";
-    /// The look at the work folder before the run, within [`GIT`].
+    /// The snapshot of the work folder before the run, within [`GIT`].
     pub const GIT_BEFORE: &str = "before.json";
-    /// When an agent that met a usage limit may try again, in the agent's own words.
+    /// Time when an agent that hit a usage limit may try again, written by the agent itself.
     pub const RETRY_AFTER: &str = "retry-after";
     /// Commands for a live run.
     pub const INBOX: &str = "inbox.jsonl";

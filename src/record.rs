@@ -1,5 +1,5 @@
-//! Versioned records: how our YAML and JSON files are read and written, with size caps and errors that name line and
-//! column. What a record says is the business of the module that owns it.
+//! Versioned records: reads and writes our YAML and JSON files, with size limits and errors that name line and column.
+//! The module that owns a record defines its meaning.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ pub enum Spelling {
 
 /// A record with a file of its own and a version in it.
 pub trait Record: Serialize + DeserializeOwned {
-    /// How the file is spelled.
+    /// The spelling of the file.
     const SPELLING: Spelling;
     /// The newest version that this program writes and understands.
     const VERSION: u64 = 1;
@@ -35,7 +35,7 @@ pub trait Record: Serialize + DeserializeOwned {
 /// A record that cannot be read or written.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RecordError {
-    /// The disk refused.
+    /// An operation on the disk failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// The file is not such a record.
@@ -46,12 +46,12 @@ pub enum RecordError {
 /// A file that is not the record it should be. It is left unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadRecord {
-    /// The file cannot be understood.
+    /// The file cannot be parsed.
     #[error("{} {problem}", path.display())]
     Corrupt {
         /// The file.
         path: PathBuf,
-        /// What is wrong with the file, with line and column where they are known; fits after the path.
+        /// The problem with the file, with line and column if known; fits after the path.
         problem: String,
     },
     /// A newer version of this program wrote the file.
@@ -67,14 +67,14 @@ pub enum BadRecord {
 }
 
 impl BadRecord {
-    /// The file.
+    /// Returns the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         let (Self::Corrupt { path, .. } | Self::Newer { path, .. }) = self;
         path
     }
 
-    /// What is wrong with the file; fits after its path.
+    /// Returns the problem with the file; fits after its path.
     #[must_use]
     pub fn problem(&self) -> String {
         match self {
@@ -95,7 +95,7 @@ struct Probe {
 /// Reads a record; `None` if there is no file.
 ///
 /// # Errors
-/// [`RecordError::Bad`] names the file, which is never changed.
+/// [`RecordError::Bad`], which names the file. The file is never changed.
 pub fn read<T: Record>(root: &Root, rel: &RelPath) -> Result<Option<T>> {
     match root.read_opt(rel, T::MAX_BYTES)? {
         Some(bytes) => parse(&bytes, root, rel).map(Some),
@@ -103,7 +103,7 @@ pub fn read<T: Record>(root: &Root, rel: &RelPath) -> Result<Option<T>> {
     }
 }
 
-/// Understands the bytes of a record.
+/// Parses the bytes of a record.
 ///
 /// # Errors
 /// As [`read`].
@@ -123,9 +123,9 @@ pub fn parse<T: Record>(bytes: &[u8], root: &Root, rel: &RelPath) -> Result<T> {
     Ok(decode(T::SPELLING, text).map_err(|problem| corrupt(format!("is not readable: {problem}")))?)
 }
 
-/// Tells if a line says that the file has the version that this program writes. Every file of ours has such a line, and
-/// parsing the file for the version alone would double the work of a start. A line without indent belongs to the record
-/// itself, in any YAML.
+/// Returns true if a line states the version that this program writes. Every file of ours has such a line, and parsing
+/// the file for the version alone would double the work of a start. A line without indent belongs to the record itself,
+/// in any YAML.
 fn says_its_version<T: Record>(text: &str) -> bool {
     T::SPELLING == Spelling::Yaml
         && text
@@ -133,10 +133,10 @@ fn says_its_version<T: Record>(text: &str) -> bool {
             .any(|line| line.strip_prefix("version: ").is_some_and(|v| v.parse() == Ok(T::VERSION)))
 }
 
-/// Writes a record, whole and durably.
+/// Writes a complete record, durably.
 ///
 /// # Errors
-/// If the disk fails; the old record stays then.
+/// If the disk fails. The old record is kept then.
 pub fn write<T: Record>(root: &Root, rel: &RelPath, record: &T) -> Result<()> {
     Ok(root.replace(rel, &bytes(root, rel, record)?)?)
 }
@@ -149,10 +149,10 @@ pub fn write_in<T: Record>(batch: &mut Batch<'_>, root: &Root, rel: &RelPath, re
     Ok(batch.write(rel, &bytes(root, rel, record)?)?)
 }
 
-/// The bytes of a record as they go to disk.
+/// Returns the bytes of a record for the disk.
 ///
 /// # Errors
-/// If a value has no spelling in the format (a map with a non-text key).
+/// If a value cannot be represented in the format (a map with a non-text key).
 pub fn bytes<T: Record>(root: &Root, rel: &RelPath, record: &T) -> Result<Vec<u8>> {
     let unspeakable = |problem: String| BadRecord::Corrupt { path: root.absolute(rel), problem };
     Ok(match T::SPELLING {

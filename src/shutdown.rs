@@ -1,11 +1,11 @@
-//! One way down: a token that everybody watches, a count of who is still at work, a deadline.
+//! The shutdown of a process: a token that every task watches, a count of the running tasks, a deadline.
 
 use std::{future::Future, time::Duration};
 
 use tokio::task::JoinHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// The way down of a process. Cheap to clone; clones are the same way.
+/// The shutdown of a process. Cheap to clone; clones refer to the same shutdown.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
     token: CancellationToken,
@@ -23,7 +23,7 @@ impl Shutdown {
         tokio::spawn(self.tracker.track_future(task))
     }
 
-    /// Does work to its end even if whoever waits for it goes away: dropping the answer cancels the wait only.
+    /// Runs work to its end even if the waiting caller goes away: dropping the returned future cancels only the wait.
     pub async fn owned<F>(&self, work: F) -> F::Output
     where
         F: Future + Send + 'static,
@@ -35,18 +35,18 @@ impl Shutdown {
         }
     }
 
-    /// Tells everybody to come to an end.
+    /// Signals every task to end.
     pub fn begin(&self) {
         self.token.cancel();
     }
 
-    /// What everybody watches.
+    /// Returns the token that every task watches.
     #[must_use]
     pub fn token(&self) -> &CancellationToken {
         &self.token
     }
 
-    /// Waits until all tasks have ended, at most `limit`. Returns how many have not.
+    /// Waits until all tasks have ended, at most `limit`. Returns the number of tasks that have not.
     pub async fn drain(&self, limit: Duration) -> usize {
         self.tracker.close();
         let _ = tokio::time::timeout(limit, self.tracker.wait()).await;

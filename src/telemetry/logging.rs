@@ -1,7 +1,7 @@
-//! Log events: where they go and in which shape.
+//! Log events: their destination and their format.
 //!
-//! An event is a constant message with fields by name, never a sentence with
-//! values in it, never a secret.
+//! An event is a constant message with named fields. It is never a sentence with values in it, and never contains a
+//! secret.
 
 use std::{
     io::{self, Write},
@@ -12,10 +12,10 @@ use tracing_subscriber::EnvFilter;
 
 use super::Redactor;
 
-/// What this process knows to be secret, since it has read its settings.
+/// The secrets of this process, known after it has read its settings.
 static KNOWN: OnceLock<Redactor> = OnceLock::new();
 
-/// The shape of a log line.
+/// The format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
     /// For people.
@@ -25,27 +25,27 @@ pub enum LogFormat {
     Json,
 }
 
-/// A text that is no log filter.
+/// A text that is not a log filter.
 #[derive(Debug, thiserror::Error)]
 #[error("'{filter}' is not a log level or filter")]
 pub struct BadFilter {
     /// The text.
     pub filter: String,
-    /// What is wrong with it.
+    /// The problem with it.
     pub source: tracing_subscriber::filter::ParseError,
 }
 
-/// Keeps what a redactor knows to be secret out of the log from now on, beside what looks like a secret. A second call
-/// changes nothing.
+/// Keeps the secrets that a redactor knows out of the log from now on, in addition to texts that look like secrets. A
+/// second call changes nothing.
 pub fn hide(known: &Redactor) {
     let _ = KNOWN.set(known.clone());
 }
 
-/// Takes secrets out of log lines: an event holds none, but an error that it quotes may.
+/// Removes secrets from log lines: an event contains none, but an error that it quotes may.
 struct Clean<W>(W);
 
 impl<W: Write> Write for Clean<W> {
-    /// One event at a time, as they come.
+    /// Called with one event at a time.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
         let clean = match KNOWN.get() {
@@ -71,7 +71,7 @@ pub fn init(filter: &str, format: LogFormat) -> Result<(), BadFilter> {
     let parsed =
         EnvFilter::try_new(filter).map_err(|source| BadFilter { filter: filter.to_owned(), source })?;
     let builder = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(|| Clean(io::stderr()));
-    // The error says that somebody was first: a test, or an earlier call.
+    // An error means that a subscriber is installed already: by a test, or by an earlier call.
     let _ = match format {
         LogFormat::Text => builder.with_ansi(false).try_init(),
         LogFormat::Json => builder.json().try_init(),

@@ -1,4 +1,4 @@
-//! What the program says about itself: log events, and what must not be said.
+//! The program's reports about itself: log events, and the removal of secrets from them.
 
 mod logging;
 mod names;

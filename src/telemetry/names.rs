@@ -1,7 +1,7 @@
-//! Names that say that what they name is secret.
+//! Names that mark their values as secret.
 
-/// Whether what has this name is secret: `api_key`, `X-Api-Key`, `accessToken`, `OPENAI_API_KEY`;
-/// not `max_tokens`, `token_file` or `key`.
+/// Returns true if a value with this name is secret: `api_key`, `X-Api-Key`, `accessToken`, `OPENAI_API_KEY`; not
+/// `max_tokens`, `token_file` or `key`.
 #[must_use]
 pub fn is_secret_name(name: &str) -> bool {
     const LAST_WORD: &[&str] = &[
@@ -17,9 +17,9 @@ pub fn is_secret_name(name: &str) -> bool {
     ];
     const BEFORE_KEY: &[&str] =
         &["api", "private", "access", "secret", "auth", "signing", "encryption", "account"];
-    /// Ends of a word in which names run together: `PGPASSWORD`, `MYTOKEN`.
+    /// Endings of a word in which several words run together: `PGPASSWORD`, `MYTOKEN`.
     const ENDS: &[&str] = &["token", "secret", "password"];
-    /// Words of capitals that end like `MYPAT`, a personal access token.
+    /// Words in capitals that end like `MYPAT`, a personal access token.
     const NO_PAT: &[&str] = &["compat", "expat"];
     let words = words(name);
     let capitals = !name.chars().any(char::is_lowercase);
@@ -34,7 +34,8 @@ pub fn is_secret_name(name: &str) -> bool {
     }
 }
 
-/// The words of a name, in small letters: at `_`, `-`, `.` and where small letters turn into capitals.
+/// Returns the words of a name in lower case. They are separated by `_`, `-`, `.`, and by changes from lower case to
+/// capitals.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut before = ' ';

@@ -1,8 +1,7 @@
-//! Takes secrets out of texts, command lines and JSON values before they are shown or kept.
+//! Removes secrets from texts, command lines and JSON values before they are shown or stored.
 //!
-//! Three things give a secret away: that this process knows it, the name that
-//! stands before it, or its shape. A text that only looks like one is hidden
-//! too: a word too many costs less than a key.
+//! A secret is recognized in three ways: this process knows it, a secret name precedes it, or it has a typical shape. A
+//! text that only looks like a secret is hidden, too, because a hidden word costs less than a leaked key.
 
 use std::{borrow::Cow, fmt, ops::Range};
 
@@ -10,21 +9,21 @@ use serde_json::Value;
 
 use super::{names::is_secret_name, shapes};
 
-/// What stands where a secret was.
+/// The replacement of a secret.
 pub const REDACTED: &str = "[REDACTED]";
 
-/// Secrets shorter than this are not looked for in texts: they would be found in ordinary words.
+/// Shorter secrets are not searched for in texts, because they would be found in ordinary words.
 const SHORTEST: usize = 8;
 
-/// Knows the secrets of this process and the shapes of others. Cheap to keep, not to make.
+/// Knows the secrets of this process and the shapes of others. Cheap to keep, but expensive to create.
 #[derive(Clone, Default)]
 pub struct Redactor {
-    /// Longest first, so that a secret that begins with another is hidden whole.
+    /// Longest first, so that a secret that begins with another one is hidden completely.
     secrets: Vec<String>,
 }
 
 impl Redactor {
-    /// A redactor that knows these texts to be secret.
+    /// Creates a redactor that knows these texts to be secret.
     #[must_use]
     pub fn new<S: Into<String>>(secrets: impl IntoIterator<Item = S>) -> Self {
         let mut secrets: Vec<String> =
@@ -34,8 +33,8 @@ impl Redactor {
         Self { secrets }
     }
 
-    /// Knows these texts too, each of at least `shortest` bytes: for a copy that is given away, where a word too many
-    /// costs nothing.
+    /// Adds texts that are secret, if they have at least `shortest` bytes. This is for a copy that is given to others,
+    /// where a hidden word too many costs nothing.
     #[must_use]
     pub fn and<S: Into<String>>(mut self, secrets: impl IntoIterator<Item = S>, shortest: usize) -> Self {
         let more = secrets.into_iter().map(Into::into).filter(|s: &String| s.len() >= shortest.max(1));
@@ -45,7 +44,7 @@ impl Redactor {
         self
     }
 
-    /// The text without secrets.
+    /// Returns the text without secrets.
     #[must_use]
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut known = Cow::Borrowed(text);
@@ -60,8 +59,8 @@ impl Redactor {
         }
     }
 
-    /// The text with `with` in place of each byte of a secret, so that nothing behind it moves. Lines stay lines, and
-    /// what was JSON stays JSON.
+    /// Returns the text with `with` in place of each byte of a secret, so that nothing after it moves. Line breaks are
+    /// kept, and JSON stays valid JSON.
     #[must_use]
     pub fn mask<'a>(&self, text: &'a str, with: u8) -> Cow<'a, str> {
         let mut hidden: Vec<Range<usize>> = Vec::new();
@@ -88,11 +87,12 @@ impl Redactor {
         for range in hidden {
             bytes[range].iter_mut().filter(|b| **b != b'\n').for_each(|b| *b = with);
         }
-        // Whole characters were replaced by bytes of ASCII.
+        // Whole characters were replaced by ASCII bytes.
         Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The words of a command line without secrets: `--token x`, `--token=x`, `TOKEN=x`, and what [`Self::text`] finds.
+    /// Returns the words of a command line without secrets: `--token x`, `--token=x`, `TOKEN=x`, and the ones that
+    /// [`Self::text`] finds.
     #[must_use]
     pub fn commandline(&self, words: &[String]) -> Vec<String> {
         let mut value_follows = false;
@@ -105,7 +105,7 @@ impl Redactor {
         clean
     }
 
-    /// Takes the secrets out of a JSON value, at every depth.
+    /// Removes the secrets from a JSON value, at every depth.
     pub fn json(&self, value: &mut Value) {
         match value {
             Value::String(text) => {
@@ -134,7 +134,7 @@ impl fmt::Debug for Redactor {
     }
 }
 
-/// Where a secret ends that was thought to end at `end`, before a quote that is escaped and so belongs to it.
+/// Returns the real end of a secret that seemed to end at `end`, before an escaped quote that belongs to the secret.
 fn behind_quoted(text: &str, end: usize) -> usize {
     let mut end = end;
     loop {
@@ -146,7 +146,7 @@ fn behind_quoted(text: &str, end: usize) -> usize {
     }
 }
 
-/// The text without what is shaped like a secret; `None` if nothing is.
+/// Returns the text without parts that are shaped like a secret; `None` if there are none.
 fn without_shapes(text: &str) -> Option<String> {
     let mut clean = String::new();
     let mut kept = 0;

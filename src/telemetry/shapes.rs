@@ -1,10 +1,10 @@
-//! What secrets look like in the middle of a text.
+//! The shapes of secrets in the middle of a text.
 
 use std::ops::Range;
 
 use super::names::is_secret_name;
 
-/// Beginnings of the keys of well-known services, and how many characters follow at least.
+/// Prefixes of the keys of well-known services, with the smallest number of characters that follow.
 const PREFIXES: &[(&str, usize)] = &[
     ("sk-", 16),
     ("xai-", 16),
@@ -28,29 +28,29 @@ const PREFIXES: &[(&str, usize)] = &[
     ("whsec_", 20),
     ("dop_v1_", 32),
     ("ya29.", 20),
-    // Our own: codes, keys of pages, tickets.
+    // Conductor's own: codes, keys of pages, tickets.
     ("cdc_", 32),
     ("cdk_", 32),
     ("cdt_", 32),
 ];
 
-/// The longest web token that is looked for, in bytes.
+/// The longest web token that is searched for, in bytes.
 const MAX_JWT: usize = 8192;
 
-/// Whether a shape may begin at byte `at`: at the beginning of a word. Most bytes are none, which is seen here for little.
+/// Returns true if a shape may begin at byte `at`: at the beginning of a word. This cheap check excludes most bytes.
 pub(super) fn may_begin(text: &str, at: usize) -> bool {
     let byte_is_part = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
     let bytes = text.as_bytes();
     let begins = bytes.get(at).is_some_and(|b| byte_is_part(*b) || *b == b'+');
     begins
         && match &bytes[..at] {
-            // In JSON, the letter behind a backslash is the end of a line, and no part of a word.
+            // In JSON, the letter after a backslash encodes the end of a line, and is not part of a word.
             [.., b'\\', b'n' | b'r' | b't'] | [] => true,
             [.., before] => !byte_is_part(*before),
         }
 }
 
-/// The secret whose shape begins at byte `at`: the part to hide, which may begin later (behind `token=`).
+/// Returns the secret whose shape begins at byte `at`: the range to hide, which may begin later (after `token=`).
 pub(super) fn find(text: &str, at: usize) -> Option<Range<usize>> {
     if !may_begin(text, at) {
         return None;
@@ -79,21 +79,21 @@ fn has_digit(text: &str) -> bool {
     text.bytes().any(|b| b.is_ascii_digit())
 }
 
-/// `sk-…` and its like: no key is without a digit, and many words are.
+/// Finds `sk-…` and similar keys. A key contains a digit, and many words do not.
 fn prefixed(rest: &str) -> Option<Range<usize>> {
     let (prefix, least) = PREFIXES.iter().find(|(prefix, _)| rest.starts_with(prefix))?;
     let end = length(rest, is_part_of_name);
     (end >= prefix.len() + least && has_digit(&rest[prefix.len()..end])).then_some(0..end)
 }
 
-/// A token of npm: exactly 36 letters and digits, where the names of its settings have `_`.
+/// Finds a token of npm: exactly 36 letters and digits, whereas the names of npm's settings contain `_`.
 fn npm(rest: &str) -> Option<Range<usize>> {
     let end = length(rest, is_part_of_name);
     let token = rest[..end].strip_prefix("npm_")?;
     (token.len() == 36 && token.bytes().all(|b| b.is_ascii_alphanumeric())).then_some(0..end)
 }
 
-/// The values of `Cookie: a=b; c=d` and `Set-Cookie: …`, to the end of the line or the quote.
+/// Finds the values of `Cookie: a=b; c=d` and `Set-Cookie: …`, up to the end of the line or the quote.
 fn cookie(rest: &str) -> Option<Range<usize>> {
     let name = length(rest, is_part_of_name);
     if !["cookie", "set-cookie"].iter().any(|header| rest[..name].eq_ignore_ascii_case(header)) {
@@ -104,11 +104,11 @@ fn cookie(rest: &str) -> Option<Range<usize>> {
     at += length(&rest[at..], |c| matches!(c, ' ' | '"' | '\''));
     let value = &rest[at..];
     let value = &value[..length(value, |c| !matches!(c, '\n' | '\r' | '"' | '\''))];
-    // The word stands in prose too.
+    // The word also appears in prose.
     value.contains('=').then_some(at..at + value.len())
 }
 
-/// A private key between its two lines, or from the first of them on.
+/// Finds a private key between its two marker lines, or from the first of them on.
 fn pem(rest: &str) -> Option<Range<usize>> {
     let name = rest.strip_prefix("-----BEGIN ")?;
     let (kind, _) = name.get(..64.min(name.len())).or(Some(name))?.split_once("-----")?;
@@ -119,19 +119,19 @@ fn pem(rest: &str) -> Option<Range<usize>> {
     Some(0..rest.find(&last).map_or(rest.len(), |at| at + last.len()))
 }
 
-/// Three parts of base64url with dots between, the first of them a JSON object.
+/// Finds three parts of base64url with dots between, the first of them a JSON object.
 fn jwt(rest: &str) -> Option<Range<usize>> {
     if !rest.starts_with("eyJ") {
         return None;
     }
-    // A text of nothing but beginnings must not be read to its end at each of them.
+    // Limited, so that a text full of such beginnings is not read to its end for each of them.
     let end = length(rest.get(..MAX_JWT).unwrap_or(rest), |c| is_part_of_name(c) || c == '.');
     let token = rest[..end].trim_end_matches('.');
     let parts: Vec<&str> = token.split('.').collect();
     (parts.len() == 3 && parts.iter().all(|p| p.len() >= 8)).then_some(0..token.len())
 }
 
-/// `Bearer …`, as it stands in a header.
+/// Finds `Bearer …` as in a header.
 fn bearer(rest: &str) -> Option<Range<usize>> {
     let word = "bearer ";
     if !rest.get(..word.len())?.eq_ignore_ascii_case(word) {
@@ -143,7 +143,7 @@ fn bearer(rest: &str) -> Option<Range<usize>> {
     like_a_token.then_some(word.len()..word.len() + end)
 }
 
-/// The password in `scheme://user:password@host`.
+/// Finds the password in `scheme://user:password@host`.
 fn userinfo(rest: &str) -> Option<Range<usize>> {
     let scheme = length(rest, |c| c.is_ascii_alphanumeric() || c == '+');
     let authority = rest[scheme..].strip_prefix("://")?;
@@ -155,14 +155,14 @@ fn userinfo(rest: &str) -> Option<Range<usize>> {
     (scheme > 0 && !password.is_empty()).then_some(start..start + password.len())
 }
 
-/// The value behind a secret name: `TOKEN=x`, `--token=x`, `"token": "x"`, `Authorization: x y`.
+/// Finds the value after a secret name: `TOKEN=x`, `--token=x`, `"token": "x"`, `Authorization: x y`.
 fn assigned(rest: &str) -> Option<Range<usize>> {
     let name = length(rest, is_part_of_name);
     let quoted_name = rest[name..].starts_with(['"', '\'']);
     let mut at = name + usize::from(quoted_name);
     at += length(&rest[at..], |c| c == ' ');
     let sign = rest[at..].chars().next().filter(|c| matches!(c, '=' | ':'))?;
-    // Last, for it costs most: few words have a sign behind them.
+    // Checked last, because it is the most expensive check: few words are followed by a sign.
     if name == 0 || !is_secret_name(&rest[..name]) {
         return None;
     }
@@ -185,8 +185,8 @@ fn assigned(rest: &str) -> Option<Range<usize>> {
     (end > 0).then_some(at..at + end)
 }
 
-/// The length of the value behind a colon, which stands in prose too: a long word, or one that ends its line, as in
-/// YAML; with a digit.
+/// Returns the length of a value after a colon. Colons also appear in prose, so the value must contain a digit, and
+/// must be a long word or end its line, as in YAML.
 fn behind_colon(rest: &str, end: usize) -> Option<usize> {
     let line = ["\\n", "\\r"].iter().filter_map(|escape| rest[..end].find(escape)).min();
     let end = line.unwrap_or(end);
