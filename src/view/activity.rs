@@ -1,4 +1,4 @@
-//! What runs came to over time: how many ended, how, and what they used.
+//! The results of runs over time: how many ended, with which outcome, and their usage.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -7,22 +7,22 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::index::RunSummary;
 use crate::tree::{run_info::RunStatus, usage::Usage};
 
-/// What the runs that ended within one step of time came to.
+/// The runs that ended within one step of time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// When it begins.
+    /// The start of the step.
     pub start: DateTime<Utc>,
-    /// The runs that ended in it, all of them.
+    /// Number of runs that ended in the step.
     pub ended: u64,
-    /// Those of them that succeeded.
+    /// Number of them that succeeded.
     pub completed: u64,
-    /// Those of them whose agent told no price; what is played again has none.
+    /// Number of them whose agent reported no price; a replayed run has none.
     pub unpriced: u64,
-    /// What they used, as far as it was told.
+    /// Their usage, as far as it was reported.
     pub usage: Usage,
 }
 
-/// Sums up the runs that ended since `since`, in steps of that length. Steps in which none ended are left out.
+/// Sums up the runs that ended since `since`, in steps of the given length. Steps without an end are left out.
 #[must_use]
 pub fn steps(runs: &[Arc<RunSummary>], since: DateTime<Utc>, step: TimeDelta) -> Vec<Step> {
     let length = step.num_seconds().max(1);

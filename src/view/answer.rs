@@ -1,6 +1,6 @@
-//! Which runs of a task have an answer.
+//! Finds the runs of a task that have an answer.
 //!
-//! Every run whose end is committed has an output.md. Where the agent left no answer the driver writes a sentence that
+//! Every run whose end is committed has an output.md. If the agent left no answer, the driver writes a sentence that
 //! begins with [`NO_ANSWER`], or [`NOT_HEARD`]. Such a sentence, a blank file and a missing file are no answer.
 
 use crate::{
@@ -11,25 +11,25 @@ use crate::{
     },
 };
 
-/// The beginning of what a driver writes into the output.md of a run without an answer.
+/// The beginning of the sentence that a driver writes into the output.md of a run without an answer.
 pub const NO_ANSWER: &str = "(the run left no answer: ";
 
-/// What a driver writes into the output.md of a session at a terminal.
+/// The sentence that a driver writes into the output.md of a session at a terminal.
 pub const NOT_HEARD: &str = "(a session at a terminal: what was said there was not recorded)";
 
-/// No sentence of a driver is this long.
+/// The maximum length of a driver's sentence; a longer file is an answer.
 const LOOK_BYTES: u64 = 16 * 1024;
 
-/// Whether a run has an answer. A file that cannot be read counts as one: nothing removes it, and its reader is told why.
+/// Returns true if a run has an answer. An unreadable file counts as one: so nothing removes it, and its reader gets
+/// the error.
 #[must_use]
 pub fn has_answer(tree: &Tree, run: &RunRef) -> bool {
     look(tree, run).unwrap_or(true)
 }
 
-/// The newest run of a task that has an answer.
+/// Returns the newest run of a task that has an answer.
 ///
-/// # Errors
-/// If the folder of its runs cannot be read.
+/// # Errors If the folder of its runs cannot be read.
 pub fn last_answered(tree: &Tree, task: &TaskRef) -> Result<Option<RunRef>> {
     let newest_first = tree.runs(task)?.into_iter().rev().map(|id| task.run(id));
     Ok(newest_first.into_iter().find(|run| has_answer(tree, run)))

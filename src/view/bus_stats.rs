@@ -1,4 +1,5 @@
-//! How many buses a project has and how large they are, remembered: only what may have grown is looked at again.
+//! The number and size of a project's buses. The sizes are remembered, and only buses that may have grown are read
+//! again.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -14,27 +15,27 @@ use crate::tree::{
 /// The buses of a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BusStats {
-    /// Files.
+    /// Number of files.
     pub files: u64,
-    /// Their bytes.
+    /// Number of bytes in them.
     pub bytes: u64,
 }
 
-/// What is known of the buses, project by project.
+/// The known sizes of the buses, project by project.
 #[derive(Debug, Default)]
 pub struct BusSizes(Mutex<HashMap<ProjectId, Sizes>>);
 
-/// The buses of one project; `None` is its own.
+/// The buses of one project; `None` stands for the project's own bus.
 #[derive(Debug, Default)]
 struct Sizes {
-    /// Bytes; `None`: nobody has posted.
+    /// The size in bytes; `None` if the bus has no message yet.
     known: HashMap<Option<TaskId>, Option<u64>>,
-    /// Those that may have changed since they were looked at.
+    /// The buses that may have changed since their size was read.
     touched: HashSet<Option<TaskId>>,
 }
 
 impl BusSizes {
-    /// Says that a bus may have changed.
+    /// Records that a bus may have changed.
     pub fn touched(&self, owner: &BusOwner) {
         let mut all = self.all();
         if let Some(sizes) = all.get_mut(owner.project()) {
@@ -42,10 +43,10 @@ impl BusSizes {
         }
     }
 
-    /// The buses of a project with these tasks; those of `live` tasks, which others write, are looked at in any case.
+    /// Returns the buses of a project with these tasks. Buses of `live` tasks are always read again, because other
+    /// processes write to them.
     ///
-    /// # Errors
-    /// If a folder cannot be read.
+    /// # Errors If a folder cannot be read.
     pub fn of_project<'a>(
         &self,
         tree: &Tree,
@@ -57,10 +58,11 @@ impl BusSizes {
         let due: Vec<Option<TaskId>> = {
             let mut all = self.all();
             let sizes = all.entry(project.clone()).or_default();
-            // Before they are looked at: what is touched meanwhile is looked at once more.
+            // The set is taken before the sizes are read: a bus that is touched meanwhile is then read again next
+            // time.
             let mut touched = std::mem::take(&mut sizes.touched);
             touched.extend(live.cloned().map(Some));
-            // The project's own: whoever finishes a task posts to it.
+            // The project's own bus is always read again, because every driver that finishes a task posts to it.
             touched.insert(None);
             sizes.known.retain(|owner, _| owners.contains(owner));
             owners.iter().filter(|o| touched.contains(*o) || !sizes.known.contains_key(*o)).cloned().collect()

@@ -1,4 +1,4 @@
-//! Whether the tasks that a task depends on are done, and what to say while they are not.
+//! The dependencies of a task, and the sentence about those that are not done.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,26 +10,25 @@ use crate::tree::{
     ticket::{Place, Ticket},
 };
 
-/// Where a dependency stands.
+/// The state of a dependency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dependency {
-    /// Its work is finished: DONE, not merely an exit.
+    /// Its work is finished: DONE exists, which is more than an exit.
     Done,
-    /// A loop of it is wanted or live.
+    /// It has a ticket, queued or live.
     Underway,
     /// Its loop ended without DONE.
     Ended(EndStatus),
-    /// It is there, and nothing is wanted of it.
+    /// It exists, and has no ticket.
     Idle,
-    /// There is no such task: never made, or deleted.
+    /// The task does not exist: it was never created, or was deleted.
     Missing,
 }
 
 impl Dependency {
-    /// Looks at a task that others depend on.
+    /// Determines the state of a task that others depend on.
     ///
-    /// # Errors
-    /// If its folder cannot be read.
+    /// # Errors If its folder cannot be read.
     pub fn look(tree: &Tree, task: &TaskRef, wanted: &HashSet<TaskRef>) -> Result<Self> {
         let root = tree.root();
         let dir = task.dir();
@@ -42,13 +41,13 @@ impl Dependency {
         match tree.task_end(task) {
             Ok(Some(end)) if end.status == EndStatus::Completed => Ok(Self::Done),
             Ok(Some(end)) => Ok(Self::Ended(end.status)),
-            // A record that cannot be read says nothing; DONE still does.
+            // An unreadable record is no evidence, but DONE still is.
             _ if root.exists(&dir.done())? => Ok(Self::Done),
             _ => Ok(Self::Idle),
         }
     }
 
-    /// What to say of a task that waits for this one; `None` if it need not wait.
+    /// Returns the reason for which a task waits for this one; `None` if it need not wait.
     #[must_use]
     pub fn complaint(self, task: &TaskId) -> Option<String> {
         let why = match self {
@@ -63,7 +62,7 @@ impl Dependency {
     }
 }
 
-/// Why the tickets of a tree wait for other tasks; each task is looked at once.
+/// The reasons for which the tickets of a tree wait for other tasks; each task is read once.
 #[derive(Debug)]
 pub struct Blockers {
     wanted: HashSet<TaskRef>,
@@ -71,16 +70,15 @@ pub struct Blockers {
 }
 
 impl Blockers {
-    /// Knows which tasks have tickets.
+    /// Remembers which tasks have tickets.
     #[must_use]
     pub fn new<'a>(tickets: impl IntoIterator<Item = &'a Ticket>) -> Self {
         Self { wanted: tickets.into_iter().map(Ticket::task).collect(), seen: HashMap::new() }
     }
 
-    /// Why this ticket waits; `None` if all that it depends on is done.
+    /// Returns the reason for which this ticket waits; `None` if all its dependencies are done.
     ///
-    /// # Errors
-    /// If a folder cannot be read.
+    /// # Errors If a folder cannot be read.
     pub fn of(&mut self, tree: &Tree, ticket: &Ticket) -> Result<Option<String>> {
         let mut complaints = Vec::new();
         for id in &ticket.depends_on {
@@ -96,10 +94,10 @@ impl Blockers {
     }
 }
 
-/// The ring that a task would close by depending on these tasks, first and last the same; `None` if it closes none.
+/// Returns the cycle that a task would close by depending on these tasks, first and last the same; `None` if there is
+/// none.
 ///
-/// # Errors
-/// If a task's settings cannot be read.
+/// # Errors If a task's settings cannot be read.
 pub fn cycle(tree: &Tree, task: &TaskRef, depends_on: &[TaskId]) -> Result<Option<Vec<TaskId>>> {
     let mut seen = HashSet::new();
     let mut todo: Vec<Vec<TaskId>> = depends_on.iter().map(|d| vec![task.task.clone(), d.clone()]).collect();
@@ -114,7 +112,8 @@ pub fn cycle(tree: &Tree, task: &TaskRef, depends_on: &[TaskId]) -> Result<Optio
         let next = match tree.task_config(&task.sibling(last.clone())) {
             Ok(config) => config.depends_on,
             Err(TreeError::NotFound { .. }) => Vec::new(),
-            // One task's broken settings keep no other from being made; its ticket says what it waits for.
+            // Broken settings of one task must not keep another from being created; the ticket then says what it
+            // waits for.
             Err(e) if e.fault().is_some() => Vec::new(),
             Err(e) => return Err(e),
         };
@@ -123,10 +122,9 @@ pub fn cycle(tree: &Tree, task: &TaskRef, depends_on: &[TaskId]) -> Result<Optio
     Ok(None)
 }
 
-/// The tickets of a tree that can be read, with where they lie.
+/// The readable tickets of a tree in one place, with their ids.
 ///
-/// # Errors
-/// If the planner's folders cannot be read.
+/// # Errors If the planner's folders cannot be read.
 pub fn readable_tickets(tree: &Tree, place: Place) -> Result<Vec<(crate::tree::ids::TicketId, Ticket)>> {
     Ok(tree.tickets(place)?.into_iter().filter_map(|f| Some((f.id, f.ticket.ok()?))).collect())
 }

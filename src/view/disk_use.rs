@@ -1,14 +1,13 @@
-//! How much of the disk projects take. Nothing is remembered: every file is looked at when somebody asks.
+//! The disk space of projects. Nothing is cached: every request reads the size of every file.
 
 use crate::{
     fsx::{EntryKind, RelPath},
     tree::{Result, Tree, ids::ProjectId, paths::ProjectDir},
 };
 
-/// Bytes of all files of a project.
+/// Returns the bytes of all files of a project.
 ///
-/// # Errors
-/// If a folder cannot be read.
+/// # Errors If a folder cannot be read.
 pub fn of_project(tree: &Tree, project: &ProjectId) -> Result<u64> {
     let mut bytes = 0;
     let mut folders: Vec<RelPath> = vec![ProjectDir::new(project).path().clone()];
@@ -17,7 +16,7 @@ pub fn of_project(tree: &Tree, project: &ProjectId) -> Result<u64> {
             let path = folder.join(&entry.name);
             match entry.kind {
                 EntryKind::Dir => folders.push(path),
-                // What goes away while it is looked at takes no room.
+                // A file that is removed meanwhile takes no room.
                 EntryKind::File => bytes += tree.root().stat(&path)?.map_or(0, |s| s.len),
                 EntryKind::Other => {}
             }

@@ -1,7 +1,6 @@
-//! What the facts on disk mean: states, outcomes, lists, and what is wrong with a tree.
+//! The meaning of the files on disk: states, outcomes, lists, and damage of a tree.
 //!
-//! For the command line and HTTP alike. Nothing here writes: a status that is
-//! looked at is not changed by looking.
+//! The command line and HTTP both use it. Nothing here writes: reading a status does not change it.
 
 pub mod activity;
 pub mod answer;

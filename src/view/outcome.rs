@@ -1,11 +1,11 @@
-//! How a run ended, decided from the facts: the one place that says `completed`, `failed`, `stopped` or `crashed`.
+//! The end of a run, decided from the facts: the one place that says `completed`, `failed`, `stopped` or `crashed`.
 //!
 //! 1. A driver's claim: the run never started, and ended as the claim says.
-//! 2. `exit.json`: STOP or an inbox command before the end makes it `stopped`; exit
-//!    code 0 without a timeout makes it `completed`, if the last word of the agent's stream
-//!    says so too, where it has one; everything else is `failed`.
-//! 3. No `exit.json` and the processes gone: what was seen of the end through a
-//!    handle on the process, by the same rule, else `crashed`. Never a success by default.
+//! 2. `exit.json`: STOP or an inbox command before the end makes it `stopped`. Exit code 0 without a timeout makes it
+//!    `completed`, if the last word of the agent's stream, where there is one, says so too. Everything else is
+//!    `failed`.
+//! 3. No `exit.json` and the processes gone: the end as a driver saw it through a handle on the process, by the same
+//!    rule, else `crashed`. Never a success by default.
 
 use chrono::{DateTime, Utc};
 
@@ -18,7 +18,7 @@ use crate::{
     tree::{event::TurnOutcome, run_info::RunStatus},
 };
 
-/// So much of an agent's words on its failure stands in one sentence.
+/// Maximum number of bytes of the agent's own words in the reason for a failure.
 const REASON_BYTES: usize = 400;
 
 /// The end of a run.
@@ -26,30 +26,31 @@ const REASON_BYTES: usize = 400;
 pub struct Outcome {
     /// A final status.
     pub status: RunStatus,
-    /// Exit code, where the process exited.
+    /// Exit code, if the process exited.
     pub exit_code: Option<i32>,
-    /// Signal, where one ended it.
+    /// Signal, if one ended the process.
     pub signal: Option<i32>,
-    /// One sentence on why it did not succeed.
+    /// One sentence on its failure.
     pub error_summary: Option<String>,
-    /// When it ended, as far as that is known.
+    /// The time of the end, if known.
     pub ended_at: Option<DateTime<Utc>>,
-    /// When the agent began, as far as that is known.
+    /// The time of the agent's start, if known.
     pub started_at: Option<DateTime<Utc>>,
 }
 
-/// How a process ended that was watched through a pidfd, for want of `exit.json`.
+/// The end of a process that was watched through a pidfd, in the absence of `exit.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
-    /// As wait(2) has it; `None` where the kernel does not tell.
+    /// The status as of wait(2); `None` if the kernel does not report it.
     pub wait_status: Option<i32>,
-    /// When the end was noticed.
+    /// The time when the end was noticed.
     pub at: DateTime<Utc>,
-    /// Whether the end was asked for by us, on behalf of STOP.
+    /// True if we ended the process because of STOP.
     pub stopped: bool,
 }
 
-/// The end according to `exit.json` and to the agent's stream; no account: it prints words for people only.
+/// Returns the end according to `exit.json` and the agent's stream. There is no account if the agent prints only text
+/// for users.
 #[must_use]
 pub fn of_exit(exit: &ExitRecord, account: Option<&Account>) -> Outcome {
     let (exit_code, signal) = match exit.end {
@@ -74,7 +75,7 @@ pub fn of_exit(exit: &ExitRecord, account: Option<&Account>) -> Outcome {
     }
 }
 
-/// The end of a process that exited with 0: that alone is no success where the agent has a last word.
+/// Returns the end of a process that exited with 0, which alone is no success if the agent has a last word.
 fn by_last_word(account: Option<&Account>) -> (RunStatus, Option<String>) {
     let Some(account) = account else { return (RunStatus::Completed, None) };
     let reason = match account.last_word.as_ref().map(|word| word.outcome) {
@@ -86,7 +87,7 @@ fn by_last_word(account: Option<&Account>) -> (RunStatus, Option<String>) {
     (RunStatus::Failed, Some(with_reason(reason.to_owned(), account.into())))
 }
 
-/// How it ended, and why, in the agent's words, where it has said so.
+/// Adds the reason in the agent's words, if it reported one.
 fn with_reason(how: String, account: Option<&Account>) -> String {
     let said = account.and_then(|account| {
         let failure = account.failure.as_ref().map(|f| f.message.as_str());
@@ -103,7 +104,7 @@ fn with_reason(how: String, account: Option<&Account>) -> String {
     }
 }
 
-/// The end of a run that a driver claimed so that it never starts.
+/// Returns the end of a run that a driver claimed so that it never starts.
 #[must_use]
 pub fn of_driver_claim(claim: &Claim) -> Option<Outcome> {
     let (ClaimBy::Driver, ends_as) = (claim.by, claim.ends_as) else { return None };
@@ -121,7 +122,7 @@ pub fn of_driver_claim(claim: &Claim) -> Option<Outcome> {
     })
 }
 
-/// The end of a run whose processes are gone and that left no `exit.json`.
+/// Returns the end of a run whose processes are gone without an `exit.json`.
 #[must_use]
 pub fn of_lost(seen: Option<Seen>, account: Option<&Account>) -> Outcome {
     let status = seen.and_then(|s| s.wait_status);

@@ -1,4 +1,4 @@
-//! Where a run stands, decided from its files and its processes.
+//! The state of a run, decided from its files and its processes.
 
 use crate::{
     process::{
@@ -17,54 +17,51 @@ use crate::{
 
 use super::outcome::{self, Outcome, Seen};
 
-/// Everything on disk, and in the table of processes, that says where a run stands.
+/// All facts on disk and about processes that determine the state of a run.
 #[derive(Debug)]
 pub struct RunFacts {
     /// The record.
     pub info: RunInfo,
-    /// Who has the run.
+    /// The owner of the run.
     pub claim: Option<Claim>,
-    /// How its process ended.
+    /// The end of its process.
     pub exit: Option<ExitRecord>,
-    /// Its processes; meaningful with a claim.
+    /// Its processes; meaningful only with a claim.
     pub liveness: Liveness,
-    /// What its stream comes to, where it has a last word and nobody writes it any more.
+    /// The account of its stream, if the agent has a last word and the stream is complete.
     pub account: Option<Box<Account>>,
 }
 
-/// Where a run stands; each state carries what exists only then.
+/// The state of a run; each variant carries the facts that exist only then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunState {
-    /// Accepted; nobody has it yet.
+    /// Accepted, and not claimed yet.
     Created,
-    /// Its processes are there (or on a machine that cannot be asked).
+    /// Its processes are alive, or on a machine that cannot be asked.
     Running(Liveness),
-    /// Its processes are gone, and its record does not say so yet: everybody still shows `running`.
+    /// Its processes are gone, but its record does not say so yet, and readers still show `running`.
     Ending(Outcome),
     /// The record is final.
     Ended(RunStatus),
 }
 
-/// Who has a run; `None` if nobody has it.
+/// Returns the claim of a run; `None` if the run is not claimed.
 ///
-/// # Errors
-/// If its claim cannot be understood.
+/// # Errors If the claim is invalid.
 pub fn claim(tree: &Tree, run: &RunRef) -> Result<Option<Claim>> {
     Ok(Claim::read(tree.root(), run.dir().path())?)
 }
 
-/// How a run's process ended; `None` if it has not, or nobody saw it.
+/// Returns the end of a run's process; `None` if it has not ended, or its end was not seen.
 ///
-/// # Errors
-/// If the record cannot be understood.
+/// # Errors If the record is invalid.
 pub fn exit(tree: &Tree, run: &RunRef) -> Result<Option<ExitRecord>> {
     Ok(ExitRecord::read(tree.root(), run.dir().path())?)
 }
 
-/// What the stream of a run comes to; `None` if its agent prints words for people only.
+/// Returns the account of a run's stream; `None` if its agent prints only text for users.
 ///
-/// # Errors
-/// If the stream cannot be read.
+/// # Errors If the stream cannot be read.
 pub fn account(tree: &Tree, run: &RunRef, info: &RunInfo) -> Result<Option<Box<Account>>> {
     let dialect = Dialect::of_run(info);
     if !dialect.has_last_word() {
@@ -73,7 +70,8 @@ pub fn account(tree: &Tree, run: &RunRef, info: &RunInfo) -> Result<Option<Box<A
     Account::of_run(dialect, tree.root(), &run.dir()).map(Box::new).map(Some)
 }
 
-/// Whether a run of ours has begun by its other files: without a claim it would be started again.
+/// Returns true if other files than the claim show that a run of ours has begun. Without its claim it would otherwise
+/// be started again.
 #[must_use]
 pub fn has_begun(info: &RunInfo, exit: Option<&ExitRecord>) -> bool {
     let running = info.status == RunStatus::Running && info.process_ownership == ProcessOwnership::Managed;
@@ -83,15 +81,14 @@ pub fn has_begun(info: &RunInfo, exit: Option<&ExitRecord>) -> bool {
 impl RunFacts {
     /// Reads the facts of a run.
     ///
-    /// # Errors
-    /// If a file cannot be understood; no other run is touched by that.
+    /// # Errors If a file is invalid; this affects no other run.
     pub fn read(tree: &Tree, run: &RunRef) -> Result<Self> {
         let info = tree.run_info(run)?;
         if info.status.is_final() {
             return Ok(Self { info, claim: None, exit: None, liveness: Liveness::Gone, account: None });
         }
         let claim = claim(tree, run)?;
-        // The processes before exit.json: a shim that is gone has written what it ever will.
+        // The processes are checked before exit.json is read: a shim that is gone has written everything by then.
         let liveness = claim.as_ref().map_or(Liveness::Gone, liveness::of);
         let exit = exit(tree, run)?;
         if claim.is_none() && has_begun(&info, exit.as_ref()) {
@@ -105,7 +102,7 @@ impl RunFacts {
         Ok(Self { info, claim, exit, liveness, account })
     }
 
-    /// Decides where the run stands; `seen` is what was seen of an agent whose shim had been killed.
+    /// Decides the state of the run. `seen` is the observed end of an agent whose shim had been killed.
     #[must_use]
     pub fn state(&self, seen: Option<Seen>) -> RunState {
         if self.info.status.is_final() {
@@ -125,7 +122,8 @@ impl RunFacts {
         }
     }
 
-    /// The status that everybody is shown: no end before it is committed, unless nobody is there to commit it.
+    /// Returns the status as shown to all readers: no end before it is committed, unless the task has no driver to
+    /// commit it.
     #[must_use]
     pub fn shown_status(&self, driven: Driven) -> RunStatus {
         match (self.state(None), driven) {
@@ -137,20 +135,19 @@ impl RunFacts {
     }
 }
 
-/// Whether somebody holds the task's lock, and so will commit the end.
+/// States if a driver holds the task's lock, and will therefore commit the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Driven {
-    /// Yes.
+    /// The task has a driver.
     Yes,
-    /// Nobody does.
+    /// The task has no driver.
     No,
 }
 
 impl Driven {
-    /// Asks whether a run's task is driven.
+    /// Tests if a run's task has a driver.
     ///
-    /// # Errors
-    /// If the lock file cannot be opened.
+    /// # Errors If the lock file cannot be opened.
     pub fn of(tree: &Tree, run: &RunRef) -> Result<Self> {
         Ok(if tree.is_driven(&run.task)? { Self::Yes } else { Self::No })
     }

@@ -1,6 +1,6 @@
-//! Tasks and runs as they stand in lists, read from disk.
+//! Tasks and runs as in lists, read from disk.
 //!
-//! A record that cannot be read is an entry that says so; it hides no other.
+//! An unreadable record is an entry that says so; it hides no other.
 
 use chrono::{DateTime, Utc};
 
@@ -22,7 +22,7 @@ use crate::tree::{
 pub struct RunEntry {
     /// Its name.
     pub run: RunRef,
-    /// Its record and the status that everybody is shown, or why it cannot be read.
+    /// Its record and the status as shown to all readers, or the reason that it cannot be read.
     pub record: Result<(RunInfo, RunStatus)>,
 }
 
@@ -31,9 +31,9 @@ pub struct RunEntry {
 pub struct TaskEntry {
     /// Its name.
     pub task: TaskRef,
-    /// Where it stands.
+    /// Its status.
     pub status: TaskStatus,
-    /// Its settings, or why they cannot be read.
+    /// Its settings, or the reason that they cannot be read.
     pub config: Result<TaskConfig>,
     /// Its runs, oldest first.
     pub runs: Vec<RunEntry>,
@@ -41,25 +41,24 @@ pub struct TaskEntry {
     pub last_activity: Option<DateTime<Utc>>,
 }
 
-/// All tickets of a tree, looked at once for many tasks.
+/// All tickets of a tree, read once for many tasks.
 #[derive(Debug, Default)]
 pub struct Tickets(Vec<(Place, Ticket)>);
 
 impl Tickets {
-    /// Reads the tickets; those that cannot be read want nothing.
+    /// Reads the tickets; an unreadable one counts as none.
     ///
-    /// # Errors
-    /// If the planner's folders cannot be read.
+    /// # Errors If the planner's folders cannot be read.
     pub fn read(tree: &Tree) -> Result<Self> {
         let mut all = Vec::new();
-        // The queue first: what is admitted between the two looks is found in the second.
+        // Reads the queue first: a ticket that is admitted between the two listings is found in the second.
         for place in [Place::Queue, Place::Live] {
             all.extend(tree.tickets(place)?.into_iter().filter_map(|f| Some((place, f.ticket.ok()?))));
         }
         Ok(Self(all))
     }
 
-    /// Where a task's ticket lies.
+    /// Returns the place of a task's ticket.
     #[must_use]
     pub fn place_of(&self, task: &TaskRef) -> Option<Place> {
         self.of(task).map(|(place, _)| *place)
@@ -69,7 +68,7 @@ impl Tickets {
         self.0.iter().rev().find(|(_, t)| t.task() == *task)
     }
 
-    /// Whether a task is in the queue and waits for others.
+    /// Returns true if a task is in the queue and waits for other tasks.
     fn is_blocked(&self, tree: &Tree, task: &TaskRef) -> Result<bool> {
         match self.of(task) {
             Some((Place::Queue, ticket)) if !ticket.depends_on.is_empty() => {
@@ -80,11 +79,11 @@ impl Tickets {
     }
 }
 
-/// One run with where it stands.
+/// Reads one run and its status.
 #[must_use]
 pub fn run(tree: &Tree, run: RunRef) -> RunEntry {
     let record = RunFacts::read(tree, &run).and_then(|facts| {
-        // Whoever may commit an end matters only where none is committed.
+        // A driver matters only if the end is not committed yet.
         let driven = if facts.info.status.is_final() { Driven::No } else { Driven::of(tree, &run)? };
         let status = facts.shown_status(driven);
         Ok((facts.info, status))
@@ -92,10 +91,9 @@ pub fn run(tree: &Tree, run: RunRef) -> RunEntry {
     RunEntry { run, record }
 }
 
-/// One task with its runs and where it stands.
+/// Reads one task with its runs and its status.
 ///
-/// # Errors
-/// [`TreeError::NotFound`] if there is no such task.
+/// # Errors [`TreeError::NotFound`] if the task does not exist.
 pub fn task(tree: &Tree, task: &TaskRef, tickets: &Tickets) -> Result<TaskEntry> {
     let root = tree.root();
     let dir = task.dir();
@@ -113,10 +111,10 @@ pub fn task(tree: &Tree, task: &TaskRef, tickets: &Tickets) -> Result<TaskEntry>
     Ok(TaskEntry { task: task.clone(), status, config, runs, last_activity })
 }
 
-/// Where a task stands whose ticket and runs are known, dependencies aside; `runs` are shown like this, oldest first.
+/// Returns the status of a task whose ticket and runs are known, without regard to dependencies. `runs` are the shown
+/// statuses, oldest first.
 ///
-/// # Errors
-/// If its folder cannot be read.
+/// # Errors If its folder cannot be read.
 pub fn status(
     tree: &Tree,
     task: &TaskRef,
@@ -129,7 +127,7 @@ pub fn status(
     Ok(task::status(&TaskFacts {
         kind,
         ticket,
-        // A record that cannot be read says nothing; `fsck` names it.
+        // An unreadable record counts as none; `fsck` names it.
         end: tree.task_end(task).ok().flatten().map(|e| e.status),
         done: root.exists(&dir.done())?,
         stop: root.exists(&dir.stop())?,

@@ -1,22 +1,22 @@
-//! Where a task stands, decided in one place.
+//! The status of a task, decided in one place.
 //!
 //! 1. A run that is shown as running, or an admitted ticket: `running`.
 //! 2. A ticket in the queue: `queued`, or `blocked` while a dependency is not done.
-//! 3. As its last loop ended, where TASK-END.yaml says so.
+//! 3. The end of its last loop, if TASK-END.yaml records it.
 //! 4. DONE: `completed`; STOP: `stopped`.
-//! 5. Else as the last run ended. A loop whose last run succeeded without DONE is
-//!    `idle`: nobody said that its work is finished.
+//! 5. Else the end of the last run. A loop whose last run succeeded without DONE is `idle`, because its agent did not
+//!    declare the work finished.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::tree::{run_info::RunStatus, task::TaskKind, task_end::EndStatus, ticket::Place};
 
-/// The word for a task's state.
+/// The word for a task's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TaskStatus {
-    /// Accepted; waits for a place.
+    /// Accepted, and waits for a place.
     Queued,
     /// Waits for other tasks.
     Blocked,
@@ -26,14 +26,14 @@ pub enum TaskStatus {
     Completed,
     /// Its loop ended without success.
     Failed,
-    /// Somebody stopped it.
+    /// Stopped on request.
     Stopped,
-    /// Nothing is wanted of it.
+    /// Neither queued nor live, and neither finished, failed nor stopped.
     Idle,
 }
 
 impl TaskStatus {
-    /// The word itself.
+    /// The word for the status.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -58,7 +58,7 @@ impl From<EndStatus> for TaskStatus {
     }
 }
 
-/// Whether a queued task waits for others.
+/// States if a queued task waits for others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dependencies {
     /// All are done, or there are none.
@@ -67,28 +67,28 @@ pub enum Dependencies {
     Unmet,
 }
 
-/// What a task's status is decided from.
+/// The facts that determine a task's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TaskFacts {
     /// A loop or a single run.
     pub kind: TaskKind,
-    /// Where its ticket lies, if it has one.
+    /// The place of its ticket, if it has one.
     pub ticket: Option<Place>,
-    /// How its last loop ended.
+    /// The end of its last loop.
     pub end: Option<EndStatus>,
-    /// Whether DONE is there.
+    /// True if DONE exists.
     pub done: bool,
-    /// Whether STOP is there.
+    /// True if STOP exists.
     pub stop: bool,
-    /// How its last run is shown.
+    /// The shown status of its last run.
     pub last_run: Option<RunStatus>,
-    /// Whether any of its runs is shown as running.
+    /// True if any of its runs is shown as running.
     pub any_running: bool,
-    /// Whether it waits for others.
+    /// States if it waits for others.
     pub dependencies: Dependencies,
 }
 
-/// Decides where a task stands; the rules stand at the top of this file.
+/// Decides the status of a task, by the rules at the top of this file.
 #[must_use]
 pub fn status(facts: &TaskFacts) -> TaskStatus {
     match (facts.ticket, facts.last_run) {

@@ -1,8 +1,8 @@
-//! What a doctor says of one thing.
+//! The doctor's result about one thing.
 
 use serde::Serialize;
 
-/// How it stands.
+/// The state of one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
@@ -15,7 +15,7 @@ pub enum State {
 }
 
 impl State {
-    /// The word itself.
+    /// The word for the state.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -26,34 +26,34 @@ impl State {
     }
 }
 
-/// One thing that was looked at.
+/// One thing that was checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// Its name: `disk`, `inotify`, ….
     pub name: &'static str,
-    /// How it stands.
+    /// The state.
     pub state: State,
     /// One sentence.
     pub what: String,
-    /// What to do about it.
+    /// The next step for the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
 
 impl Check {
-    /// All is well.
+    /// Creates a check without a problem.
     #[must_use]
     pub fn ok(name: &'static str, what: impl Into<String>) -> Self {
         Self { name, state: State::Ok, what: what.into(), hint: None }
     }
 
-    /// It could be better.
+    /// Creates a check with a minor problem.
     #[must_use]
     pub fn warn(name: &'static str, what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { name, state: State::Warn, what: what.into(), hint: Some(hint.into()) }
     }
 
-    /// It does not work.
+    /// Creates a check of something that does not work.
     #[must_use]
     pub fn fail(name: &'static str, what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { state: State::Fail, ..Self::warn(name, what, hint) }

@@ -1,20 +1,20 @@
-//! Whether the clock can be right: what was written is not from the future.
+//! Checks the clock: files in the tree must not be from the future.
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 
 use super::check::Check;
 use crate::tree::{RelPath, Tree, paths};
 
-/// A file server's clock may be another, and clocks are set by small steps.
+/// A file server may have another clock, and clocks are adjusted in small steps.
 const SLACK: TimeDelta = TimeDelta::seconds(5);
-/// Before this program was written no clock was right.
+/// This program was written in that year, so an earlier time is wrong.
 const FIRST_YEAR: i32 = 2026;
 
 pub(super) fn check(tree: &Tree) -> Check {
     judge(tree.clock().now(), newest(tree))
 }
 
-/// The latest time at which one of the outer folders was changed: projects, tickets, the daemon's own.
+/// Returns the latest change of one of the outer folders: projects, tickets, the daemon's own.
 fn newest(tree: &Tree) -> Option<DateTime<Utc>> {
     let root = tree.root();
     let top = RelPath::top();

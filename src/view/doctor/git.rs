@@ -1,4 +1,4 @@
-//! What is to be said of the git program, which records what runs change.
+//! Checks the git program, which records the changes of runs.
 
 use std::{
     ffi::OsStr,
@@ -8,7 +8,7 @@ use std::{
 use super::check::Check;
 use crate::process::git::{self, GitError, OLDEST, Setting};
 
-/// The longest that git may take to say its version.
+/// Maximum time that git gets to report its version.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Asks the git program that `environment` finds for its version; `wanted` is the setting `record_changes`.

@@ -1,4 +1,4 @@
-//! What crashes have left in the tree, as `fsck` finds it.
+//! Reports remains of crashes in the tree, as `fsck` finds them.
 
 use super::check::Check;
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     view::fsck::{self, Finding, Rule, Severity},
 };
 
-/// The most files that are named one by one.
+/// Maximum number of files that are named one by one.
 const NAMED: usize = 30;
 
 pub(super) fn checks(tree: &Tree) -> Vec<Check> {
@@ -23,7 +23,7 @@ pub(super) fn checks(tree: &Tree) -> Vec<Check> {
     checks
 }
 
-/// The files that cannot be read as what they are, each by name.
+/// Reports each unreadable file by name.
 fn files(findings: &[Finding]) -> Vec<Check> {
     let name = "file";
     let unreadable = |f: &&Finding| {

@@ -1,9 +1,10 @@
-//! What is to be said of the kernel and its limits.
+//! Checks the kernel and its limits.
 
 use super::{check::Check, place::Noticing};
 use crate::process::abilities::{Abilities, Ability};
 
-/// With fewer watches than this a tree with a day's live tasks may have too few; the rest is looked at on a period.
+/// With fewer watches than this, a tree with a day's live tasks may run out of them. Folders without a watch are
+/// polled.
 const WATCHES: u64 = 8192;
 /// Every daemon, and every command that waits, takes an instance.
 const INSTANCES: u64 = 64;

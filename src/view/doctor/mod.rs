@@ -1,6 +1,6 @@
-//! Whether this machine is a good place for unattended agents: one line per thing, with a hint where it is not.
+//! Checks if this machine is suited for unattended agents: one line per thing, with a hint for each problem.
 //!
-//! Facts are gathered in one place and judged in pure functions. Nothing is changed by looking.
+//! Facts are gathered in one place and judged in pure functions. The checks change nothing.
 
 mod check;
 mod clock;
@@ -15,7 +15,7 @@ pub use check::{Check, State};
 pub use git::check as git;
 pub use place::Noticing;
 
-/// Looks at everything.
+/// Makes all checks.
 #[must_use]
 pub fn check(tree: &Tree, noticing: Noticing) -> Vec<Check> {
     let mut checks = place::checks(tree, noticing);

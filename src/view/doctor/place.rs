@@ -1,27 +1,27 @@
-//! Where the tree lies: what kind of file system that is, and how much room there is.
+//! Checks the file system of the tree: its type and its free space.
 
 use super::check::Check;
 use crate::tree::Tree;
 
-/// With less room than this nothing new is begun well.
+/// With less room than this, new work fails soon.
 const TOO_LITTLE: u64 = 100 << 20;
-/// With less than this it is time to make some.
+/// With less room than this, the user should free some.
 const LITTLE: u64 = 1 << 30;
 
-/// How changes of the tree are noticed, as the settings want it.
+/// The configured way to notice changes of the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noticing {
-    /// The kernel tells.
+    /// Notifications of the kernel.
     ByTheKernel,
-    /// By looking, on a period.
+    /// Polling.
     ByLooking,
 }
 
-/// What is known of a place.
+/// The facts about a file system.
 #[derive(Debug, Clone)]
 struct Place {
     root: String,
-    /// Number of the file system's type, statfs(2).
+    /// The number of the file system's type, statfs(2).
     magic: Option<u32>,
     remote: bool,
     free: Option<u64>,
@@ -82,7 +82,7 @@ fn disk(place: &Place) -> Check {
     }
 }
 
-/// The usual types by name, statfs(2).
+/// Returns the name of a common type, statfs(2).
 fn type_name(magic: u32) -> String {
     let name = match magic {
         0xEF53 => "ext4",

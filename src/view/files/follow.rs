@@ -1,4 +1,4 @@
-//! A growing file as a stream of whole lines that can be cut anywhere and goes on exactly there.
+//! A growing file as a stream of whole lines that can be cut anywhere and continues exactly there.
 
 use std::{fmt, str::FromStr};
 
@@ -7,23 +7,23 @@ use crate::{
     tree::{Result, Tree},
 };
 
-/// So much is read at a time.
+/// Number of bytes that are read at once.
 const CHUNK: u64 = 64 * 1024;
-/// A line that is longer is told in pieces.
+/// A longer line is sent in pieces.
 const LONGEST: u64 = 1024 * 1024;
 
-/// A place in the stream.
+/// A position in the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FileCursor {
-    /// Bytes that were told.
+    /// Number of bytes that were sent.
     pub offset: u64,
-    /// Of which file, where any were told: it may have been replaced since.
+    /// The inode of the file that they came from: the file may have been replaced since.
     pub inode: Option<u64>,
-    /// Whether the end was told.
+    /// True if the end was sent.
     pub done: bool,
 }
 
-/// A text that is no cursor of a file's stream.
+/// A text that is not a cursor of a file's stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this is not a cursor of a file's stream")]
 pub struct BadFileCursor;
@@ -33,9 +33,9 @@ pub struct BadFileCursor;
 pub struct FilePiece {
     /// Offset of its first byte.
     pub from: u64,
-    /// Offset behind its last one.
+    /// Offset after its last byte.
     pub to: u64,
-    /// The text, its line ends included; bytes that are no UTF-8 are replaced.
+    /// The text, its line ends included; bytes that are not UTF-8 are replaced.
     pub text: String,
 }
 
@@ -75,11 +75,10 @@ impl FromStr for FileCursor {
     }
 }
 
-/// Where the whole lines begin that stand within the last `bytes` bytes of a file; of a last line that is longer and
-/// not finished, so many bytes.
+/// Returns the offset of the first whole line within the last `bytes` bytes of a file. If the last line is longer and
+/// unfinished, returns the offset of its last `bytes` bytes.
 ///
-/// # Errors
-/// If the disk fails.
+/// # Errors If the disk fails.
 pub fn start_of_tail(tree: &Tree, rel: &RelPath, bytes: u64) -> Result<u64> {
     let file = match tree.root().open_read(rel) {
         Ok(file) => file,
@@ -96,16 +95,15 @@ pub fn start_of_tail(tree: &Tree, rel: &RelPath, bytes: u64) -> Result<u64> {
 }
 
 impl FileReader {
-    /// A reader that begins at a place.
+    /// Creates a reader that starts at a position.
     #[must_use]
     pub fn new(tree: Tree, rel: RelPath, at: FileCursor) -> Self {
         Self { tree, rel, file: None, at }
     }
 
-    /// Present length of the file; 0 if it is not there yet.
+    /// Returns the current length of the file; 0 if the file does not exist yet.
     ///
-    /// # Errors
-    /// If something else than a file stands there, or the disk fails.
+    /// # Errors If the path is not a file, or the disk fails.
     pub fn size(&self) -> Result<u64> {
         match self.tree.root().open_read(&self.rel) {
             Err(e) if e.kind() == FsErrorKind::NotFound => Ok(0),
@@ -113,16 +111,16 @@ impl FileReader {
         }
     }
 
-    /// Where the next piece begins.
+    /// The position of the next piece.
     #[must_use]
     pub fn place(&self) -> FileCursor {
         self.at
     }
 
-    /// Whether another file stands there than the one that was told, or a shorter one; it is read from its beginning.
+    /// Returns true if the file was replaced since the last read, or became shorter. The reader then starts at its
+    /// beginning.
     ///
-    /// # Errors
-    /// If the disk fails.
+    /// # Errors If the disk fails.
     pub fn has_been_replaced(&mut self) -> Result<bool> {
         let Some(stat) = self.tree.root().stat(&self.rel)? else { return Ok(false) };
         let other = self.at.inode.is_some_and(|inode| inode != stat.inode);
@@ -135,10 +133,10 @@ impl FileReader {
         Ok(told)
     }
 
-    /// The next lines; `None`: nothing new is there. A line without an end is one once the file grows no more.
+    /// Returns the next lines; `None` if there is nothing new. An unterminated line counts once the file cannot grow
+    /// any more.
     ///
-    /// # Errors
-    /// If the disk fails.
+    /// # Errors If the disk fails.
     pub fn read(&mut self, growth: Growth) -> Result<Option<FilePiece>> {
         if self.file.is_none() {
             self.file = match self.tree.root().open_read(&self.rel) {
@@ -175,16 +173,16 @@ impl FileReader {
     }
 }
 
-/// Whether a file may still grow.
+/// States if a file may still grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Growth {
-    /// It may.
+    /// It may grow.
     Open,
-    /// It is as long as it will ever be.
+    /// It has its final length.
     Over,
 }
 
-/// Where a piece may end without cutting a character in two.
+/// Returns the position at which a piece may end without splitting a character.
 fn boundary(bytes: &[u8]) -> usize {
     let lead = bytes.iter().rposition(|b| b & 0xC0 != 0x80).unwrap_or(0);
     match std::str::from_utf8(&bytes[lead..]) {

@@ -1,22 +1,22 @@
-//! A file as numbered lines: where they begin, some of them, and those that hold a text.
+//! A file as numbered lines: their offsets, some of them, and those that contain a text.
 //!
-//! Nothing is remembered between two questions: whoever asks for lines names the offset at which they begin, as
-//! the index told it. So a log of 100 MB is opened by one pass over its bytes, and read where somebody looks.
+//! Nothing is remembered between two requests: a client names the offset of the first line that it wants, as the
+//! index reported it. So a log of 100 MB takes one pass over its bytes, and then only the shown lines are read.
 
 use memchr::{memchr_iter, memmem::Finder};
 
 use super::part::{Extent, Opened};
 use crate::{fsx::LineReader, tree::Result};
 
-/// So much of a file is in memory at a time.
+/// Maximum number of bytes of a file in memory at once.
 const CHUNK: u64 = 1 << 20;
 
-/// Where the lines of a file begin. A line counts once its end is there.
+/// The offsets of a file's lines. A line counts once it is terminated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineIndex {
-    /// Whole lines.
+    /// Number of complete lines.
     pub lines: u64,
-    /// Offset of the byte behind the last one.
+    /// Offset of the byte after the last one.
     pub end: u64,
     /// Offsets of the first bytes of line 0, of line `every`, of line 2 × `every`, ….
     pub offsets: Vec<u64>,
@@ -27,13 +27,13 @@ pub struct LineIndex {
 pub struct ShownLine {
     /// Offset of its first byte.
     pub offset: u64,
-    /// Its bytes, without its end.
+    /// Its length in bytes, without its end.
     pub length: u64,
-    /// Its text; bytes that are no UTF-8 are replaced.
+    /// Its text; bytes that are not UTF-8 are replaced.
     pub text: String,
 }
 
-/// A line that holds what was looked for.
+/// A line that contains the searched text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Match {
     /// Its number; 0 is the first.
@@ -42,29 +42,28 @@ pub struct Match {
     pub offset: u64,
 }
 
-/// Whether `A` is `a`.
+/// The treatment of upper and lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Case {
-    /// It is, for the letters of ASCII.
+    /// `A` equals `a`, for the letters of ASCII.
     Ignored,
-    /// It is not.
+    /// `A` differs from `a`.
     Counts,
 }
 
-/// The lines that hold a text, as far as they are wanted.
+/// The lines that contain a text, up to a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Matches {
     /// The first ones.
     pub matches: Vec<Match>,
-    /// Whether there are others.
+    /// True if there are others.
     pub more: bool,
 }
 
 impl Opened {
-    /// Counts the lines, and tells where every `every`-th begins.
+    /// Counts the lines, and returns the offset of every `every`-th.
     ///
-    /// # Errors
-    /// If the disk fails.
+    /// # Errors If the disk fails.
     pub fn line_index(&self, every: u64) -> Result<LineIndex> {
         let mut index = LineIndex { lines: 0, end: 0, offsets: Vec::new() };
         let mut from = 0;
@@ -85,17 +84,17 @@ impl Opened {
         Ok(index)
     }
 
-    /// At most `limit` whole lines from `offset` on, which is where one begins; of each its first `width` bytes.
+    /// Returns at most `limit` complete lines from `offset` on, which must be the start of a line. Each line has its
+    /// first `width` bytes.
     ///
-    /// # Errors
-    /// If the disk fails.
+    /// # Errors If the disk fails.
     pub fn lines(&self, offset: u64, limit: usize, width: u64) -> Result<Vec<ShownLine>> {
         let lines = LineReader::new(self.file()).keeping(width).forward(offset, self.size).take(limit);
         let shown = lines.map(|line| {
             let line = line?;
             let whole = line.is_whole();
             let mut text = String::from_utf8_lossy(&line.bytes).into_owned();
-            // A character that was cut in two.
+            // Removes a character that was split by the limit.
             while !whole && text.ends_with('\u{FFFD}') {
                 text.pop();
             }
@@ -104,10 +103,9 @@ impl Opened {
         shown.collect()
     }
 
-    /// The first `limit` lines that hold a text, which is not empty and has no line end in it.
+    /// Returns the first `limit` lines that contain a text. The text must not be empty or contain a line end.
     ///
-    /// # Errors
-    /// If the disk fails.
+    /// # Errors If the disk fails.
     pub fn lines_with(&self, text: &str, case: Case, limit: usize) -> Result<Matches> {
         let mut needle = text.as_bytes().to_vec();
         if case == Case::Ignored {
@@ -115,13 +113,13 @@ impl Opened {
         }
         let finder = Finder::new(&needle);
         let mut found = Matches { matches: Vec::new(), more: false };
-        // The line that `counted` lies in, and where that begins.
+        // The number and the start of the line in which `counted` lies.
         let (mut line, mut start, mut counted) = (0, 0, 0);
         let mut from = 0;
         while from < self.size && !needle.is_empty() {
             let mut bytes = self.bytes(Extent { from, to: from + CHUNK })?;
             let to = from + bytes.len() as u64;
-            // What begins at the end of a piece is found in the next one, which begins before it.
+            // The next piece overlaps this one, so that a match across the border is found.
             let next = if to >= self.size { to } else { to - (needle.len() as u64 - 1).min(to - from) };
             if next <= from {
                 break;
@@ -155,7 +153,7 @@ impl Opened {
     }
 }
 
-/// A place within a piece, which fits into memory.
+/// A position within a piece, which fits into memory.
 fn place(offset: u64) -> usize {
     usize::try_from(offset).unwrap_or(usize::MAX)
 }

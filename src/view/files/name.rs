@@ -1,4 +1,4 @@
-//! What the files are called in questions, and where they lie.
+//! The names and paths of the files of runs and tasks.
 
 use std::str::FromStr;
 
@@ -16,15 +16,15 @@ use crate::{
 pub enum RunFile {
     /// The answer.
     Output,
-    /// What the agent printed.
+    /// The agent's standard output.
     Stdout,
-    /// What it complained about.
+    /// The agent's standard error.
     Stderr,
-    /// What it was given.
+    /// The prompt of the run.
     Prompt,
-    /// Its stream in one shape for all agents.
+    /// The agent's stream in one format for all agents.
     Events,
-    /// What it changed in its work folder.
+    /// The run's changes in its working folder.
     Patch,
     /// The run's record.
     Info,
@@ -35,11 +35,11 @@ pub enum RunFile {
 pub enum TaskFile {
     /// The prompt.
     Prompt,
-    /// What the agent keeps about its progress.
+    /// The agent's own notes about its progress.
     State,
 }
 
-/// A name, the name on disk, and what people call it.
+/// The name in a request, the name on disk, and the label for users.
 type Names = (&'static str, &'static str, &'static str);
 
 impl RunFile {
@@ -47,7 +47,7 @@ impl RunFile {
     pub const ALL: [Self; 7] =
         [Self::Output, Self::Stdout, Self::Stderr, Self::Prompt, Self::Events, Self::Patch, Self::Info];
 
-    /// Their names in questions.
+    /// The names in requests.
     pub const NAMES: &[&str] = &{
         let mut names = [""; Self::ALL.len()];
         let mut n = 0;
@@ -70,22 +70,21 @@ impl RunFile {
         }
     }
 
-    /// Its name in questions.
+    /// The name in requests.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.names().0
     }
 
-    /// What people call it.
+    /// The label for users.
     #[must_use]
     pub fn label(self) -> &'static str {
         self.names().2
     }
 
-    /// Those that a run has by now, with their bytes.
+    /// Returns the present files of a run, with their sizes.
     ///
-    /// # Errors
-    /// If its folder cannot be read.
+    /// # Errors If its folder cannot be read.
     pub fn there(tree: &Tree, run: &RunRef) -> Result<Vec<(Self, u64)>> {
         let mut there = Vec::new();
         for file in Self::ALL {
@@ -96,7 +95,7 @@ impl RunFile {
         Ok(there)
     }
 
-    /// Where it lies.
+    /// The path of the file.
     #[must_use]
     pub fn of(self, run: &RunRef) -> RelPath {
         let dir = run.dir();
@@ -115,10 +114,10 @@ impl RunFile {
 impl TaskFile {
     const ALL: [Self; 2] = [Self::Prompt, Self::State];
 
-    /// Their names in questions.
+    /// The names in requests.
     pub const NAMES: &[&str] = &[Self::Prompt.name(), Self::State.name()];
 
-    /// Its name in questions and on disk.
+    /// The name in requests and on disk.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -127,7 +126,7 @@ impl TaskFile {
         }
     }
 
-    /// Where it lies.
+    /// The path of the file.
     #[must_use]
     pub fn of(self, task: &TaskRef) -> RelPath {
         match self {

@@ -7,46 +7,45 @@ use crate::{
     tree::{Result, Tree, TreeError},
 };
 
-/// The most of a file that is put into one answer as text; ranges and streams have the rest: 16 MiB.
+/// The maximum size of a file's text in one answer, 16 MiB; ranges and streams have the rest.
 pub const MAX_SHOWN: u64 = 16 << 20;
 
-/// So many last lines.
+/// The last lines, this many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tail(pub usize);
 
 /// Bytes from one offset up to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extent {
-    /// The first one.
+    /// The first byte.
     pub from: u64,
-    /// The first one that is not meant.
+    /// The first byte after the extent.
     pub to: u64,
 }
 
 /// A part of a file as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// The text; bytes that are no UTF-8 are replaced.
+    /// The text; bytes that are not UTF-8 are replaced.
     pub text: String,
     /// Offset of its first byte.
     pub offset: u64,
 }
 
-/// An open file, as large as it was then.
+/// An open file, with its size at that time.
 #[derive(Debug)]
 pub struct Opened {
     file: ReadFile,
-    /// Bytes in it.
+    /// Its size in bytes.
     pub size: u64,
-    /// When it was changed last.
+    /// The time of its last change.
     pub modified: DateTime<Utc>,
 }
 
 impl Opened {
     /// Opens a file.
     ///
-    /// # Errors
-    /// [`TreeError::NotFound`] if there is none.
+    /// # Errors [`TreeError::NotFound`] if it does not exist.
     pub fn open(tree: &Tree, rel: &RelPath) -> Result<Self> {
         let missing = || TreeError::NotFound { what: format!("file {}", rel.as_path().display()) };
         let file = match tree.root().open_read(rel) {
@@ -62,35 +61,32 @@ impl Opened {
         &self.file
     }
 
-    /// The bytes of an extent, as far as they are there.
+    /// Returns the bytes of an extent, as far as they exist.
     ///
-    /// # Errors
-    /// If the disk fails.
+    /// # Errors If the disk fails.
     pub fn bytes(&self, extent: Extent) -> Result<Vec<u8>> {
         Ok(self.file.read_range(extent.from, extent.to.min(self.size))?)
     }
 
-    /// The text, or its last lines; at most the last [`MAX_SHOWN`] bytes.
+    /// Returns the text, or its last lines; at most the last [`MAX_SHOWN`] bytes.
     ///
-    /// # Errors
-    /// If the disk fails.
+    /// # Errors If the disk fails.
     pub fn text(&self, tail: Option<Tail>) -> Result<Part> {
         let mut from = self.size.saturating_sub(MAX_SHOWN);
         if let Some(tail) = tail {
             from = from.max(self.start_of_tail(tail)?);
         }
         let bytes = self.bytes(Extent { from, to: self.size })?;
-        // A character that was cut in two at the front is left out.
+        // The rest of a character that was split at the front is left out.
         let cut = bytes.iter().take(4).take_while(|b| from > 0 && **b & 0xC0 == 0x80).count();
         let text = String::from_utf8_lossy(&bytes[cut..]).into_owned();
         Ok(Part { text, offset: from + cut as u64 })
     }
 
-    /// Where the last lines begin; what stands behind the last line end is one of them. Lines that begin more than
-    /// [`MAX_SHOWN`] bytes before the end are left out.
+    /// Returns the offset of the last lines. Text after the last line end counts as a line. Lines that begin more
+    /// than [`MAX_SHOWN`] bytes before the end are left out.
     ///
-    /// # Errors
-    /// If the disk fails.
+    /// # Errors If the disk fails.
     pub fn start_of_tail(&self, Tail(lines): Tail) -> Result<u64> {
         let reader = LineReader::new(&self.file);
         let complete = reader.complete_until(self.size)?;

@@ -1,4 +1,4 @@
-//! What is wrong with a bus, line by line and without holding it in memory.
+//! Rules for a bus, checked line by line and without holding it in memory.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,13 +10,13 @@ use crate::tree::{
     refs::RunRef,
 };
 
-/// A run that has ended, of which its task's bus has to tell.
+/// A run that has ended, whose start and end must be on its task's bus.
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) run: RunRef,
-    /// Whether it ever had a process, and so a start to tell of.
+    /// True if it ever had a process, and therefore a start to report.
     pub(super) began: bool,
-    /// Whether another program ran it, which keeps its bus as it likes.
+    /// True if it was imported: another program ran it, and kept its bus by rules of its own.
     pub(super) imported: bool,
 }
 
@@ -45,14 +45,14 @@ pub(super) fn check(tree: &Tree, bus: &Bus, ended: &[Ended], report: &mut Report
     }
 }
 
-/// What a look over a bus has shown.
+/// The result of one pass over a bus.
 #[derive(Debug, Default)]
 struct Seen {
     garbage: usize,
     torn: bool,
     disorder: usize,
     duplicates: usize,
-    /// How often the start and the end of each run that has ended is told.
+    /// The number of start and end messages of each ended run.
     told: HashMap<RunId, (u32, u32)>,
 }
 
@@ -67,9 +67,9 @@ impl Seen {
                 self.count(&message);
                 let id = message.msg_id;
                 if id.offset().is_some() {
-                    // Its place is its name.
+                    // Such an id is the offset of the line and therefore unique.
                 } else if id.time().is_none() {
-                    // Hands choose any id, in any order.
+                    // Lines written by hand have any id, in any order.
                     self.duplicates += usize::from(!chosen.insert(id));
                 } else if last.as_ref().is_some_and(|last| id <= *last) {
                     *late.entry(id).or_insert(0_usize) += 1;
@@ -81,7 +81,7 @@ impl Seen {
         if late.is_empty() {
             return Ok(());
         }
-        // Ids that came too late may have been there before: those are few, and looked for once more.
+        // An id that is out of order may also be a repetition. There are few of them, so a second pass counts them.
         let mut often: HashMap<MsgId, usize> = HashMap::new();
         bus.scan(|scanned| {
             if let Scanned::Message(message) = scanned

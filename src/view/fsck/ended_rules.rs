@@ -1,4 +1,4 @@
-//! What is wrong with a run whose record is final: it is held against everything else that its end has left.
+//! Rules for a run whose record is final: the record is checked against all other traces of its end.
 
 use chrono::TimeDelta;
 
@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// How long a shim may take to go once its run's end is known.
+/// Maximum time that a shim may live after its run's end.
 const SHIM_GOES_WITHIN: TimeDelta = TimeDelta::seconds(10);
 
 pub(super) fn check(look: &Look<'_>, run: &RunRef, facts: &RunFacts, report: &mut Report) -> Ended {
@@ -40,11 +40,11 @@ pub(super) fn check(look: &Look<'_>, run: &RunRef, facts: &RunFacts, report: &mu
         let what = format!("the run has ended, and of its processes {} are still there", alive.join(", "));
         report.add(Rule::LivingProcess, record, what, Subject::Run(run.clone()));
     }
-    // Only a run with a process has a start to tell of.
+    // Only a run with a process has a start to report.
     Ended { run: run.clone(), began: info.pid.is_some(), imported: info.executor == Executor::Imported }
 }
 
-/// The file that tells another end than the record.
+/// Returns the file that contradicts the record about the end.
 fn told_otherwise(facts: &RunFacts) -> Option<(&'static str, Outcome)> {
     let (file, outcome) = match (&facts.exit, &facts.claim) {
         (Some(exit), _) => (names::run::EXIT, outcome::of_exit(exit, facts.account.as_deref())),
@@ -77,7 +77,7 @@ fn say(outcome: &Outcome) -> String {
     }
 }
 
-/// The processes of the run that are still there, by its claim and by their environment.
+/// Returns the live processes of the run, found by its claim and by their environment.
 fn living(look: &Look<'_>, run: &RunRef, facts: &RunFacts) -> Vec<String> {
     let claim = facts.claim.as_ref().filter(|c| c.is_of_this_boot());
     let late = facts.info.end_time.is_some_and(|end| look.tree.clock().now() - end > SHIM_GOES_WITHIN);

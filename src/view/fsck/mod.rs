@@ -1,8 +1,8 @@
-//! What is wrong with a tree: the invariants of the design, each as a small rule with a name.
+//! Finds the damage of a tree: the invariants of the design, each as a small rule with a name.
 //!
-//! Reads only, and in time that grows with the tree. One broken file is one
-//! finding and hides nothing else. A tree at work has no finding for that: what
-//! looks unfinished is looked at again before it is said. Mending is left to `runner`.
+//! The check only reads, and its time grows with the tree. One broken file is one finding and hides nothing else. A
+//! tree at work has no findings for that: a thing that looks unfinished is examined again before it is reported.
+//! Repairs are left to `runner`.
 
 mod bus_rules;
 mod ended_rules;
@@ -21,7 +21,7 @@ pub use rule::{Rule, Severity};
 pub use stray::is_left_behind;
 pub use ticket_rules::is_void;
 
-/// What is known of the whole tree while one task after the other is looked at.
+/// The facts about the whole tree while one task after the other is checked.
 #[derive(Debug)]
 struct Look<'a> {
     tree: &'a Tree,
@@ -30,16 +30,15 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// Whether nobody drives a task; a lock that cannot be asked about may be held.
+    /// Returns true if a task has no driver. A lock that cannot be tested may be held.
     fn is_unattended(&self, task: &TaskRef, report: &mut Report) -> bool {
         report.readable(self.tree.is_driven(task)) == Some(false)
     }
 }
 
-/// Looks at everything.
+/// Checks everything.
 ///
-/// # Errors
-/// Only if the root itself cannot be read.
+/// # Errors Only if the root itself cannot be read.
 pub fn check(tree: &Tree) -> Result<Report> {
     let projects = tree.projects()?;
     let mut report = Report::default();

@@ -1,4 +1,4 @@
-//! The processes of this machine that say by their environment which run they belong to.
+//! The processes of this machine whose environment names a run.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use crate::{
     tree::ids::RunId,
 };
 
-/// Processes by run, as they were at one moment.
+/// Processes by run, as of one moment.
 #[derive(Debug)]
 pub(super) struct Marked(HashMap<String, Vec<ProcessId>>);
 
@@ -20,7 +20,7 @@ impl Marked {
         Self(by_run)
     }
 
-    /// Those of a run that are still there: it may have ended since they were seen.
+    /// Returns the processes of a run that are still alive, because some may have ended since the snapshot.
     pub(super) fn alive(&self, run: &RunId) -> impl Iterator<Item = ProcessId> {
         self.0.get(run.as_str()).into_iter().flatten().copied().filter(|p| p.is_alive())
     }

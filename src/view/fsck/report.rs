@@ -1,4 +1,4 @@
-//! What was found: one finding per rule and path, also where a file could not be read.
+//! The findings: one per rule and path, also for a file that could not be read.
 
 use std::{collections::HashSet, path::PathBuf};
 
@@ -15,25 +15,25 @@ use crate::{
     },
 };
 
-/// One thing that is wrong.
+/// One violation of a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// The rule that it breaks.
+    /// The violated rule.
     pub rule: Rule,
-    /// How bad it is.
+    /// Its severity.
     pub severity: Severity,
     /// The file or folder.
     pub path: PathBuf,
     /// One sentence.
     pub what: String,
-    /// What to do about it.
+    /// The next step for the user.
     pub hint: &'static str,
-    /// What it is about, for whoever mends it.
+    /// The subject, for the repair.
     #[serde(skip)]
     pub subject: Subject,
 }
 
-/// What a finding is about.
+/// The subject of a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
     /// Only a path.
@@ -44,7 +44,7 @@ pub enum Subject {
     Ticket(Place, TicketId, TaskRef),
 }
 
-/// What was found, rule by rule along the tree.
+/// The findings, rule by rule along the tree.
 #[derive(Debug, Default)]
 pub struct Report {
     /// The findings; at most one per rule and path.
@@ -53,7 +53,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether anything was found that is more than a note.
+    /// Returns true if there are only notes.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.findings.iter().all(|f| f.severity == Severity::Note)
@@ -70,7 +70,8 @@ impl Report {
         self.add(rule, path, what, Subject::Path);
     }
 
-    /// What was read; `None` if it could not be, which is a finding, or is gone since its folder was listed.
+    /// Returns the value that was read. `None` if reading failed, which is a finding, or if the file is gone since
+    /// its folder was listed.
     pub(super) fn readable<T>(&mut self, result: Result<T>) -> Option<T> {
         match result {
             Ok(value) => return Some(value),

@@ -1,21 +1,21 @@
-//! The rules by name, with what breaking one means and what to do then. `docs/fsck.md` lists them; a test compares.
+//! The rules by name, with the meaning of a violation and the next step. `docs/fsck.md` lists them; a test compares.
 
 use serde::Serialize;
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing; nothing has to be done.
     Note,
-    /// `--repair` mends it, losing nothing.
+    /// `--repair` mends it without losing anything.
     Mendable,
-    /// A person has to look.
+    /// A user has to look.
     Error,
 }
 
 impl Severity {
-    /// The word itself.
+    /// The word for the severity.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -28,7 +28,7 @@ impl Severity {
 
 macro_rules! rules {
     ($($name:ident = $word:literal, $severity:ident, $says:literal, $hint:literal;)*) => {
-        /// What a tree is held to.
+        /// The rules that a tree must satisfy.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
         pub enum Rule {
             $(#[doc = concat!("Broken: ", $says, ".")] #[serde(rename = $word)] $name,)*
@@ -38,25 +38,25 @@ macro_rules! rules {
             /// Every rule.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// Its name.
+            /// The name of the rule.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $word,)* }
             }
 
-            /// How bad it is to break it.
+            /// The severity of a violation.
             #[must_use]
             pub fn severity(self) -> Severity {
                 match self { $(Self::$name => Severity::$severity,)* }
             }
 
-            /// What is the case where it is broken.
+            /// The condition that a violation means.
             #[must_use]
             pub fn says(self) -> &'static str {
                 match self { $(Self::$name => $says,)* }
             }
 
-            /// What to do about it.
+            /// The next step for the user.
             #[must_use]
             pub fn hint(self) -> &'static str {
                 match self { $(Self::$name => $hint,)* }

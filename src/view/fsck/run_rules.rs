@@ -1,4 +1,4 @@
-//! What is wrong with one run, as far as it has not ended; `ended_rules` has the rest.
+//! Rules for one run that has not ended; `ended_rules` has the others.
 
 use super::{Look, Report, Rule, Subject, bus_rules::Ended, ended_rules, stray};
 use crate::{
@@ -7,18 +7,18 @@ use crate::{
     view::run::{self, RunFacts, RunState},
 };
 
-/// Looks at a run; what its task's bus has to say of it, if it has ended.
+/// Checks a run. If it has ended, returns the facts that must be on its task's bus.
 pub(super) fn check(look: &Look<'_>, run: &RunRef, report: &mut Report) -> Option<Ended> {
     let tree = look.tree;
     stray::run(tree, run, report);
-    // In this order: whoever commits an end writes the record last.
+    // The record is read first, because the driver that commits an end writes the record last.
     let info = tree.run_info(run);
     let missing = matches!(info, Err(TreeError::NotFound { .. }));
     let info = report.readable(info);
     let claim = report.readable(run::claim(tree, run));
     let liveness = claim.as_ref().and_then(Option::as_ref).map_or(Liveness::Gone, liveness::of);
     let exit = report.readable(run::exit(tree, run));
-    // What cannot be read is said; nothing more can be.
+    // An unreadable file is already reported, and nothing more can be checked.
     let (claim, exit) = (claim?, exit?);
     let record = tree.root().absolute(&run.dir().info());
     if missing {
@@ -57,7 +57,7 @@ pub(super) fn check(look: &Look<'_>, run: &RunRef, report: &mut Report) -> Optio
     None
 }
 
-/// A run that nobody has claimed.
+/// Checks a run without a claim.
 fn created(look: &Look<'_>, run: &RunRef, report: &mut Report) {
     let tree = look.tree;
     let held = report.readable(tree.root().is_locked(&run.dir().lock()).map_err(TreeError::from));
@@ -69,7 +69,8 @@ fn created(look: &Look<'_>, run: &RunRef, report: &mut Report) {
     }
 }
 
-/// Says so if a run was never accepted. It may have been since the tickets were read: then it is driven, wanted, or over.
+/// Reports a run that was never accepted. It may have been accepted since the tickets were read: then it is driven,
+/// wanted, or over.
 fn unaccepted(look: &Look<'_>, run: &RunRef, what: &str, report: &mut Report) {
     let tree = look.tree;
     if look.tickets.may_want(run) || !look.is_unattended(&run.task, report) {
@@ -85,7 +86,7 @@ fn unaccepted(look: &Look<'_>, run: &RunRef, what: &str, report: &mut Report) {
     }
 }
 
-/// Whether a run's record still says what it said: a driver may have committed the end and gone.
+/// Returns true if a run's record still has this status; a driver may have committed the end since.
 fn is_still(look: &Look<'_>, run: &RunRef, status: RunStatus) -> bool {
     look.tree.run_info(run).is_ok_and(|info| info.status == status)
 }

@@ -1,6 +1,6 @@
-//! What lies in our folders by name alone: names that are no ids, files that never got their name, open modes.
+//! Rules for names in our folders: names that are no ids, files that never got their final name, open modes.
 //!
-//! Only folders that we make are looked into: what an agent keeps below its task's folder is its own.
+//! Only folders that we create are checked: the files below a task's folder belong to its agent.
 
 use std::str::FromStr;
 
@@ -16,11 +16,11 @@ use crate::{
     },
 };
 
-/// What the names in a folder are to be.
+/// The names that are allowed in a folder.
 type Expected = fn(&str, EntryKind) -> bool;
 
 pub(super) fn top(tree: &Tree, report: &mut Report) {
-    // What begins with '_' is ours, or a later version's.
+    // Names that begin with '_' belong to this program or to a later version of it.
     folder(tree, &RelPath::top(), |n, kind| n.starts_with('_') || is_folder::<ProjectId>(n, kind), report);
     for rel in [top::audit().parent(), top::planner(), top::daemon()] {
         folder(tree, &rel, anything, report);
@@ -50,19 +50,18 @@ pub(super) fn run(tree: &Tree, run: &RunRef, report: &mut Report) {
     folder(tree, run.dir().path(), anything, report);
 }
 
-/// Whether something was left on the way to its name, or to its end, by a process that is gone.
+/// Returns true if a file was left under a temporary name, or in the trash, by a process that is gone.
 ///
-/// # Errors
-/// If the run's lock, or its claim, cannot be asked about.
+/// # Errors If the run's lock, or its claim, cannot be tested.
 pub fn is_left_behind(tree: &Tree, rel: &RelPath) -> Result<bool> {
     let gone = |pid: i32| ProcStat::of(pid).is_none_or(|s| s.is_dead());
     if rel.parent() == top::trash() {
-        // Named as runs are: <date>-<time>-<pid>-<number>.
+        // The names are those of runs: <date>-<time>-<pid>-<number>.
         return Ok(rel.name().split('-').nth(2).and_then(|pid| pid.parse().ok()).is_none_or(gone));
     }
     match OnItsWay::of(rel.name()) {
         Some(OnItsWay::Temporary(writer)) => Ok(gone(writer)),
-        // Before the claim another shim may come and take the same room.
+        // Before the claim another shim may come and use the same room.
         Some(OnItsWay::Reserved) => {
             let there = |name| rel.parent().join(name);
             let claimed = tree.root().exists(&there(names::run::CLAIM))?;
@@ -92,7 +91,7 @@ fn folder(tree: &Tree, rel: &RelPath, expected: Expected, report: &mut Report) {
         if !expected(&name, kind) {
             report.note(Rule::BadName, absolute.clone(), "the name is not an id, so it is ignored");
         }
-        // In a folder that is closed to them nobody gets at a file, whatever mode an agent gave it.
+        // In a folder that is closed to other users they cannot reach a file, whatever mode an agent gave it.
         if folder_is_open && kind == EntryKind::File && open(&path) {
             report.note(Rule::OpenMode, absolute, "users other than its owner may read it");
         }
@@ -107,7 +106,7 @@ fn anything(_: &str, _: EntryKind) -> bool {
     true
 }
 
-/// Plain files beside the folders are somebody's own.
+/// Returns true for a folder with a valid id. Plain files beside the folders belong to the user.
 fn is_folder<T: FromStr>(name: &str, kind: EntryKind) -> bool {
     match kind {
         EntryKind::Dir => name.parse::<T>().is_ok(),

@@ -1,4 +1,4 @@
-//! What is wrong with one task: its records, its runs, and what its bus says of them.
+//! Rules for one task: its records, its runs, and their messages on its bus.
 
 use super::{Look, Report, Rule, bus_rules, run_rules, stray};
 use crate::tree::{TreeError, refs::TaskRef};
@@ -16,6 +16,6 @@ pub(super) fn check(look: &Look<'_>, task: &TaskRef, report: &mut Report) {
     let runs = report.readable(tree.runs(task)).unwrap_or_default();
     let ended: Vec<_> =
         runs.into_iter().filter_map(|id| run_rules::check(look, &task.run(id), report)).collect();
-    // The bus after the records: what a record says has been on the bus before.
+    // The bus is read after the records, because each fact is posted to the bus before it is recorded.
     bus_rules::check(tree, &tree.task_bus(task), &ended, report);
 }

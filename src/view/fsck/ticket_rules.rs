@@ -1,4 +1,4 @@
-//! What is wrong with tickets.
+//! Rules for tickets.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::tree::{
 #[derive(Debug, Default)]
 pub(super) struct KnownTickets {
     by_task: HashMap<TaskRef, (TicketId, Ticket)>,
-    /// Some cannot be read, and may name any task.
+    /// True if some tickets are unreadable, and may therefore name any task.
     some_unreadable: bool,
 }
 
@@ -24,13 +24,13 @@ impl KnownTickets {
         self.by_task.get(task).map(|(_, ticket)| ticket)
     }
 
-    /// Whether a ticket may name this run.
+    /// Returns true if a ticket may name this run.
     pub(super) fn may_want(&self, run: &RunRef) -> bool {
         self.some_unreadable || self.of(&run.task).is_some_and(|t| t.run_id == run.run)
     }
 }
 
-/// What a ticket is that starts nothing any more.
+/// Returns the rule that a ticket violates if it cannot start anything any more.
 fn void(tree: &Tree, ticket: &Ticket) -> Result<Option<Rule>> {
     if !tree.root().exists(&ticket.run().dir().info())? {
         return Ok(Some(Rule::TicketWithoutRun));
@@ -39,10 +39,9 @@ fn void(tree: &Tree, ticket: &Ticket) -> Result<Option<Rule>> {
     Ok(end.is_some_and(|e| e.run_id == ticket.run_id).then_some(Rule::TicketOfEndedLoop))
 }
 
-/// Whether a ticket starts nothing any more: its run does not exist, or its loop has ended.
+/// Returns true if a ticket cannot start anything any more: its run does not exist, or its loop has ended.
 ///
-/// # Errors
-/// If the files of its task cannot be read.
+/// # Errors If the files of its task cannot be read.
 pub fn is_void(tree: &Tree, ticket: &Ticket) -> Result<bool> {
     void(tree, ticket).map(|rule| rule.is_some())
 }
@@ -58,7 +57,7 @@ pub(super) fn check(tree: &Tree, report: &mut Report) -> KnownTickets {
                 continue;
             };
             let task = ticket.task();
-            // A record of the end that cannot be read is found with its task.
+            // An unreadable record of the end is reported with its task.
             let rule = match void(tree, &ticket) {
                 Ok(Some(rule)) => Some(rule),
                 Ok(None) | Err(_) if place == Place::Live => Some(Rule::UndrivenLoop),
@@ -66,14 +65,14 @@ pub(super) fn check(tree: &Tree, report: &mut Report) -> KnownTickets {
             };
             if let Some(rule) = rule
                 && report.readable(tree.is_driven(&task)) == Some(false)
-                // Whoever drove it may have ended it since it was read.
+                // The ticket's driver may have ended the task since the ticket was read.
                 && report.readable(tree.ticket(place, &id)).flatten().as_ref() == Some(&ticket)
             {
                 let subject = Subject::Ticket(place, id.clone(), task.clone());
                 report.add(rule, path.clone(), what(rule, &ticket), subject);
             }
             let other = known.by_task.insert(task.clone(), (id.clone(), ticket));
-            // The same one, if it was admitted between the two listings.
+            // The same ticket appears twice if it was admitted between the two listings.
             if let Some((other, _)) = other.filter(|(other, _)| *other != id)
                 && is_still_there(tree, &other, &task)
             {

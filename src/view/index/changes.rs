@@ -1,23 +1,24 @@
-//! What changes: the last changes of runs, numbered, so that who was away for a moment misses none; and what is told of projects and tasks.
+//! Changes: the last changes of runs, numbered, so that a client that was away for a moment misses none. Also the
+//! current states of changed projects and tasks.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use super::entry::{ProjectEntry, RunSummary, TaskSummary};
 use crate::tree::{ids::ProjectId, refs::TaskRef, run_info::RunStatus};
 
-/// So many changes are kept; who was away for longer gets everything anew.
+/// Number of changes that are kept; a client that was away for longer gets everything again.
 const KEPT: usize = 8192;
-/// So many are handed out at a time.
+/// Maximum number of changes that are returned at once.
 const PAGE: usize = 256;
 
-/// What happened to a run.
+/// The kind of a run's change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeKind {
-    /// It is there now.
+    /// The run was created.
     Created,
-    /// Its agent runs.
+    /// The agent started.
     Started,
-    /// Anything else of it is different now.
+    /// Any other change.
     Updated,
 }
 
@@ -26,40 +27,40 @@ pub enum ChangeKind {
 pub struct Change {
     /// Its number.
     pub revision: u64,
-    /// What happened.
+    /// The kind of the change.
     pub kind: ChangeKind,
-    /// The run as it stood then.
+    /// The run at that time.
     pub run: Arc<RunSummary>,
 }
 
-/// What happened behind a revision.
+/// The changes after a revision.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Since {
     /// These changes, oldest first.
     Changes(Vec<Change>),
-    /// It is too long ago, or has not been yet.
+    /// The revision is too old, or does not exist yet.
     Unknown,
 }
 
-/// A project or task that is different.
+/// A project or task that has changed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TreeChange {
     /// The number of its last change.
     pub revision: u64,
-    /// How it stands now.
+    /// Its current state.
     pub now: Now,
 }
 
-/// How a project or task stands.
+/// The current state of a project or task.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Now {
-    /// This project is there.
+    /// The project exists.
     Project(ProjectEntry),
-    /// This task is there.
+    /// The task exists.
     Task(Arc<TaskSummary>),
-    /// There is no such project any more.
+    /// The project does not exist any more.
     NoProject(ProjectId),
-    /// There is no such task any more.
+    /// The task does not exist any more.
     NoTask(TaskRef),
 }
 
@@ -75,16 +76,17 @@ impl History {
         self.last
     }
 
-    /// Forgets what was, and counts on.
+    /// Forgets the changes, and keeps counting.
     pub(super) fn forget(&mut self) {
         self.changes.clear();
     }
 
-    /// Writes down what became of a run.
+    /// Records the changes of a run.
     pub(super) fn note(&mut self, before: Option<&RunSummary>, now: &Arc<RunSummary>) {
         for kind in kinds(before, now) {
             self.last += 1;
-            // It may have begun and ended between two looks; who is told all the same is told how it stood.
+            // A run may have begun and ended between two looks. Its start is still reported, with the state that it
+            // had then.
             let late = *kind == ChangeKind::Started && now.status != Some(RunStatus::Running);
             let run = if late { Arc::new(now.while_running()) } else { now.clone() };
             self.changes.push_back(Change { revision: self.last, kind: *kind, run });
@@ -104,7 +106,7 @@ impl History {
     }
 }
 
-/// Each step that a run has made, however late it was seen.
+/// Returns each step that a run has made, even if it is seen late.
 fn kinds(before: Option<&RunSummary>, now: &RunSummary) -> &'static [ChangeKind] {
     use ChangeKind::{Created, Started, Updated};
     let was_running = before.is_some_and(|b| b.status == Some(RunStatus::Running));

@@ -1,4 +1,4 @@
-//! What the index knows of a run and of a task.
+//! The facts about a run and about a task in the index.
 
 use std::sync::Arc;
 
@@ -23,50 +23,50 @@ use crate::{
 pub struct RunSummary {
     /// Its name.
     pub run: RunRef,
-    /// The status that everybody is shown; `None`: its record cannot be read.
+    /// The status as shown to all readers; `None` if its record cannot be read.
     pub status: Option<RunStatus>,
-    /// Why its record cannot be read, or one sentence on why it did not succeed.
+    /// The reason that its record cannot be read, or one sentence on its failure.
     pub error: Option<String>,
     /// Name of its agent.
     pub agent: String,
-    /// What the agent's program says of its version.
+    /// The version that the agent's program reports.
     pub agent_version: Option<String>,
-    /// When it began.
+    /// The time of its start.
     pub start_time: Option<DateTime<Utc>>,
-    /// When it ended.
+    /// The time of its end.
     pub end_time: Option<DateTime<Utc>>,
-    /// Exit code, where the process exited.
+    /// Exit code, if the process exited.
     pub exit_code: Option<i32>,
-    /// Whether its agent's process is known to have begun.
+    /// True if the agent's process is known to have started.
     pub(super) has_begun: bool,
-    /// Whether its end is written down, so that nothing of it changes any more.
+    /// True if the end is recorded, so that the run cannot change any more.
     pub settled: bool,
-    /// The run whose agent asked for it.
+    /// The run whose agent started this one.
     pub parent: Option<RunId>,
     /// The attempt before it.
     pub previous: Option<RunId>,
-    /// Working folder of its agent.
+    /// The working folder of its agent.
     pub cwd: Option<Arc<str>>,
     /// Number of the attempt in its loop; 1 is the first.
     pub attempt: u32,
     /// The model that answered.
     pub model: Option<Arc<str>>,
-    /// What it used, as far as its agent said.
+    /// Its usage, as far as its agent reported it.
     pub usage: Option<Usage>,
-    /// Whether it plays another run again, which has used what it tells of.
+    /// True if it replays another run, which has already used the reported tokens.
     pub replayed: bool,
-    /// How much it changed in its work folder, where that is a repository's.
+    /// The size of its changes in its working folder, if that is in a repository.
     pub changed: Option<DiffStat>,
 }
 
 impl RunSummary {
-    /// Whether nothing more will happen to it.
+    /// Returns true if the run has ended.
     #[must_use]
     pub fn is_final(&self) -> bool {
         self.status.is_some_and(RunStatus::is_final)
     }
 
-    /// How it stood while its agent ran, without what its end has added.
+    /// Returns the run as it was while its agent ran, without the facts of its end.
     pub(super) fn while_running(&self) -> Self {
         Self {
             status: Some(RunStatus::Running),
@@ -80,16 +80,16 @@ impl RunSummary {
         }
     }
 
-    /// What it adds to a sum: nothing where another run is played again.
+    /// Returns its contribution to a sum of usage: nothing for a replayed run.
     #[must_use]
     pub fn spent(&self) -> Option<&Usage> {
         self.usage.as_ref().filter(|_| !self.replayed)
     }
 
-    /// What an entry says, for a task whose loop is wanted or not.
+    /// Creates a summary from an entry, for a task with or without a ticket.
     pub(super) fn of(entry: RunEntry, ticket: Option<Place>) -> Self {
         match entry.record {
-            // Where a loop is wanted its driver writes the end down in a moment, with all that belongs to it.
+            // While the task has a ticket, its driver will record the end with all its facts in a moment.
             Ok((info, status)) if status.is_final() && !info.status.is_final() && ticket.is_some() => {
                 Self::readable(entry.run, info, RunStatus::Running)
             }
@@ -141,12 +141,12 @@ impl RunSummary {
     }
 }
 
-/// Where a queued task stands.
+/// The position of a queued task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
     /// Waits for a place; 1 is the first in line.
     Position(usize),
-    /// Waits for other tasks: why.
+    /// Waits for other tasks, for this reason.
     Blocked(String),
 }
 
@@ -155,9 +155,9 @@ pub enum Standing {
 pub struct TaskSummary {
     /// Its name.
     pub task: TaskRef,
-    /// Where it stands by its own files.
+    /// The status according to its own files.
     pub(super) status: TaskStatus,
-    /// Where it stands in the queue.
+    /// The position in the queue.
     pub standing: Option<Standing>,
     /// Name of its agent; empty if its settings cannot be read.
     pub agent: String,
@@ -167,18 +167,18 @@ pub struct TaskSummary {
     pub runs: Vec<Arc<RunSummary>>,
     /// Last start or end of a run.
     pub last_activity: Option<DateTime<Utc>>,
-    /// The message of another task that it answers.
+    /// The message of another task that this task answers.
     pub thread_parent: Option<Arc<ThreadParent>>,
-    /// Bytes of the answer of its last run, where there is one.
+    /// The size of its last run's answer in bytes, if there is one.
     pub last_output: Option<u64>,
-    /// Its files, and those of its runs, that cannot be read.
+    /// Its unreadable files, and those of its runs.
     pub faults: Vec<Fault>,
-    /// What its own files say of where it stands.
+    /// The facts in its own files that explain its status.
     pub(super) own: Own,
 }
 
 impl TaskSummary {
-    /// Where it stands.
+    /// Returns the status.
     #[must_use]
     pub fn status(&self) -> TaskStatus {
         match (self.status, &self.standing) {
@@ -187,25 +187,25 @@ impl TaskSummary {
         }
     }
 
-    /// Whether DONE is there.
+    /// Returns true if DONE exists.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.own.done
     }
 
-    /// When it was made, as far as its runs tell.
+    /// Returns the time of its creation, as far as its runs show it.
     #[must_use]
     pub fn created(&self) -> Option<DateTime<Utc>> {
         self.runs.iter().find_map(|r| r.start_time)
     }
 
-    /// The run whose agent asked for it.
+    /// Returns the run whose agent started this task.
     #[must_use]
     pub fn parent(&self) -> Option<&RunId> {
         self.runs.iter().find_map(|r| r.parent.as_ref())
     }
 
-    /// What its runs used together; `None` where no agent said anything.
+    /// Returns the total usage of its runs; `None` if no agent reported any.
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {
         let mut told = self.runs.iter().filter_map(|r| r.usage.as_ref()).peekable();
@@ -215,13 +215,13 @@ impl TaskSummary {
         Some(sum)
     }
 
-    /// How many of its runs stand like this.
+    /// Returns the number of its runs with this status.
     #[must_use]
     pub fn count(&self, status: RunStatus) -> usize {
         self.runs.iter().filter(|r| r.status == Some(status)).count()
     }
 
-    /// Its place in the queue; 1 is the first in line.
+    /// Returns the position in the queue; 1 is the first in line.
     #[must_use]
     pub fn position(&self) -> Option<usize> {
         match (self.status, &self.standing) {
@@ -236,19 +236,19 @@ impl TaskSummary {
 pub struct ProjectSummary {
     /// Its name.
     pub project: ProjectId,
-    /// Its work folder, where PROJECT-ROOT.txt says so.
+    /// Its home, if PROJECT-ROOT.txt names it.
     pub home: Option<Arc<str>>,
-    /// When that was written, else when its folder was last changed.
+    /// The time when that file was written, else the last change of its folder.
     pub marked_at: DateTime<Utc>,
 }
 
-/// A project with what its tasks come to.
+/// A project with statistics of its tasks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectEntry {
-    /// What it says of itself.
+    /// The project's own facts.
     pub summary: Arc<ProjectSummary>,
-    /// How many tasks with runs it has.
+    /// The number of its tasks with runs.
     pub tasks: usize,
-    /// Last start or end of a run, or when its work folder was written down.
+    /// The last start or end of a run, or the time when its home was recorded.
     pub last_activity: DateTime<Utc>,
 }

@@ -1,4 +1,4 @@
-//! The index as everybody uses it: one state behind a lock, one look at the disk at a time.
+//! The index as all its users see it: one state behind a lock, and one read of the disk at a time.
 
 use std::{
     collections::BTreeMap,
@@ -31,11 +31,11 @@ use crate::{
     },
 };
 
-/// What is in the tree, as it was last looked at.
+/// The content of the tree, as it was last read.
 #[derive(Debug)]
 pub struct Index {
     state: RwLock<State>,
-    /// Held from reading the disk to writing down what was read: nothing older overwrites it.
+    /// Held from reading the disk until the result is stored, so that nothing older overwrites it.
     look: Mutex<()>,
     revision: watch::Sender<u64>,
     incarnation: String,
@@ -43,7 +43,7 @@ pub struct Index {
 }
 
 impl Index {
-    /// An index that knows nothing yet. `incarnation` tells its revisions from those of other processes.
+    /// Creates an empty index. `incarnation` distinguishes its revisions from those of other processes.
     #[must_use]
     pub fn new(incarnation: String) -> Self {
         Self {
@@ -57,8 +57,7 @@ impl Index {
 
     /// Reads the whole tree.
     ///
-    /// # Errors
-    /// If the root or the planner's folders cannot be read.
+    /// # Errors If the root or the planner's folders cannot be read.
     pub fn build(&self, tree: &Tree) -> Result<()> {
         self.look_at_tickets(tree)?;
         let mut tasks = Vec::new();
@@ -72,7 +71,7 @@ impl Index {
         let _looking = self.looking();
         let mut state = self.state_mut();
         for (task, summary) in found {
-            // What was looked at since the scan began is newer.
+            // A task that was read again since the scan began is newer.
             if state.task(&task).is_none() {
                 state.put(&task, summary);
             }
@@ -80,22 +79,21 @@ impl Index {
         Ok(())
     }
 
-    /// Says that everything is known: from now on the index is ready.
+    /// Marks the index as complete and therefore ready.
     pub fn open(&self) {
         self.state_mut().open();
         self.publish();
     }
 
-    /// Whether everything is known.
+    /// Returns true if the index is complete.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.state().is_ready()
     }
 
-    /// Looks at one task and its runs again.
+    /// Reads one task and its runs again.
     ///
-    /// # Errors
-    /// If its folder cannot be read.
+    /// # Errors If its folder cannot be read.
     pub fn look_at(&self, tree: &Tree, task: &TaskRef) -> Result<()> {
         let looking = self.looking();
         let (known, ticket) = {
@@ -110,10 +108,9 @@ impl Index {
         Ok(())
     }
 
-    /// Looks at a project's own files again.
+    /// Reads a project's own files again.
     ///
-    /// # Errors
-    /// If its folder cannot be read.
+    /// # Errors If its folder cannot be read.
     pub fn look_at_project(&self, tree: &Tree, project: &ProjectId) -> Result<()> {
         let looking = self.looking();
         let summary = read::project(tree, project)?;
@@ -124,10 +121,9 @@ impl Index {
         Ok(())
     }
 
-    /// Looks at the tickets again. Returns the tasks whose ticket has come, moved or gone.
+    /// Reads the tickets again. Returns the tasks whose ticket is new, moved or gone.
     ///
-    /// # Errors
-    /// If the planner's folders cannot be read.
+    /// # Errors If the planner's folders cannot be read.
     pub fn look_at_tickets(&self, tree: &Tree) -> Result<Vec<TaskRef>> {
         let looking = self.looking();
         let (tickets, faults) = read::tickets(tree, &self.state().tickets())?;
@@ -137,28 +133,27 @@ impl Index {
         Ok(changed)
     }
 
-    /// The files that could not be read when they were looked at last.
+    /// The files that could not be read the last time.
     #[must_use]
     pub fn faults(&self) -> Vec<Fault> {
         self.state().faults()
     }
 
-    /// Says where the queued tasks stand; those that are not named stand nowhere.
+    /// Sets the positions of the queued tasks; tasks that are not named have none.
     pub fn put_standings(&self, standings: BTreeMap<TaskRef, Standing>) {
         self.state_mut().put_standings(standings);
         self.publish();
     }
 
-    /// Says that a bus may have grown.
+    /// Records that a bus may have grown.
     pub fn posted_to(&self, owner: &BusOwner) {
         self.buses.touched(owner);
     }
 
-    /// How many buses a project has, and how large they are. What others post to the bus of a task at rest is seen
-    /// when the task is looked at next.
+    /// Returns the number and size of a project's buses. Messages that other processes post to the bus of an inactive
+    /// task are counted when the task is read next.
     ///
-    /// # Errors
-    /// If a folder cannot be read.
+    /// # Errors If a folder cannot be read.
     pub fn bus_stats(&self, tree: &Tree, project: &ProjectId) -> Result<BusStats> {
         let (tasks, wanted) = (self.tasks(Some(project)), self.wanted());
         let live = wanted.iter().filter(|t| t.project == *project).map(|t| &t.task);
@@ -177,25 +172,25 @@ impl Index {
         self.state().project(project)
     }
 
-    /// The folders that projects and runs work in, each once, those used last first.
+    /// The folders that projects and runs work in, each once, last used first.
     #[must_use]
     pub fn work_folders(&self) -> Vec<Arc<str>> {
         self.state().work_folders()
     }
 
-    /// The runs that are wanted, page by page.
+    /// Returns a page of the runs that a query selects.
     #[must_use]
     pub fn list_runs(&self, query: &RunQuery) -> Page<RunSummary> {
         list::runs(&self.state(), query)
     }
 
-    /// The tasks that are wanted, page by page.
+    /// Returns a page of the tasks that a query selects.
     #[must_use]
     pub fn list_tasks(&self, query: &TaskQuery) -> Page<TaskSummary> {
         list::tasks(&self.state(), query)
     }
 
-    /// The tasks that a task waits for.
+    /// Returns the tasks that a task waits for.
     #[must_use]
     pub fn blocked_by(&self, task: &TaskSummary) -> Vec<TaskId> {
         let state = self.state();
@@ -205,25 +200,25 @@ impl Index {
         task.depends_on.iter().filter(unmet).cloned().collect()
     }
 
-    /// What the runs of each agent came to that have ended since the index was opened.
+    /// Returns statistics of each agent's runs that have ended since the index was opened.
     #[must_use]
     pub fn tallies(&self) -> BTreeMap<String, Tally> {
         self.state().tallies()
     }
 
-    /// How many tasks and how many runs there are.
+    /// Returns the number of tasks and of runs.
     #[must_use]
     pub fn size(&self) -> (usize, usize) {
         self.state().size()
     }
 
-    /// The tasks, of one project or of all, sorted by name.
+    /// Returns the tasks of one project or of all, sorted by name.
     #[must_use]
     pub fn tasks(&self, project: Option<&ProjectId>) -> Vec<Arc<TaskSummary>> {
         self.state().tasks(project)
     }
 
-    /// Why each of these tasks stands where it stands, one sentence each.
+    /// Returns the reason for the status of each of these tasks, one sentence each.
     #[must_use]
     pub fn reasons(&self, tasks: &[Arc<TaskSummary>], now: DateTime<Utc>) -> Vec<String> {
         self.state().reasons(tasks, now)
@@ -235,13 +230,13 @@ impl Index {
         self.state().task(task)
     }
 
-    /// The tasks with a ticket, or with a run that has not ended.
+    /// The tasks with a ticket, or with an unfinished run.
     #[must_use]
     pub fn wanted(&self) -> Vec<TaskRef> {
         self.state().wanted()
     }
 
-    /// Where a task's ticket lies.
+    /// Returns the place of a task's ticket.
     #[must_use]
     pub fn place_of(&self, task: &TaskRef) -> Option<Place> {
         self.state().ticket_of(task).map(|(place, _)| place)
@@ -253,13 +248,13 @@ impl Index {
         self.state().runs()
     }
 
-    /// One run; the id alone is unique but in trees that were copied together.
+    /// Returns one run. The id alone is unique except in trees that were copied together.
     #[must_use]
     pub fn run(&self, id: &RunId) -> Option<Arc<RunSummary>> {
         self.state().run(id)
     }
 
-    /// The task whose agent asked for a task.
+    /// Returns the task whose agent started a task.
     #[must_use]
     pub fn parent_of(&self, task: &TaskSummary) -> Option<TaskRef> {
         let parent = task.parent()?;
@@ -267,13 +262,13 @@ impl Index {
         (found.run.task != task.task).then(|| found.run.task.clone())
     }
 
-    /// The runs whose end is not written down, newest first.
+    /// The runs whose end is not recorded, newest first.
     #[must_use]
     pub fn unsettled(&self) -> Vec<Arc<RunSummary>> {
         self.state().newest_first().filter(|r| !r.settled).cloned().collect()
     }
 
-    /// How many tickets wait, and how many are live.
+    /// Returns the number of queued and of live tickets.
     #[must_use]
     pub fn tickets(&self) -> (usize, usize) {
         let tickets = self.state().tickets();
@@ -287,7 +282,7 @@ impl Index {
         self.state().task(&run.task)?.runs.iter().find(|r| r.run == *run).cloned()
     }
 
-    /// Tells revisions of this index from those of others.
+    /// Distinguishes revisions of this index from those of others.
     #[must_use]
     pub fn incarnation(&self) -> &str {
         &self.incarnation
@@ -299,14 +294,14 @@ impl Index {
         self.state().revision()
     }
 
-    /// The changes of runs behind a revision, oldest first, at most some hundred.
+    /// Returns the changes of runs after a revision, oldest first, at most some hundred.
     #[must_use]
     pub fn since(&self, revision: u64) -> Since {
         self.state().since(revision)
     }
 
-    /// What of a part of the tree is different behind a revision, in the order of the changes, some dozens at a time;
-    /// `None`: that is too long ago, or has not been yet.
+    /// Returns the changed things of a part of the tree after a revision, in the order of the changes, some dozens at
+    /// a time. `None` if the revision is too old, or does not exist yet.
     #[must_use]
     pub fn tree_since(&self, revision: u64, part: &Part) -> Option<Vec<TreeChange>> {
         self.state().tree_since(revision, part)

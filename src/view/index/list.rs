@@ -1,8 +1,8 @@
-//! Lists: which tasks and runs are wanted, in which order, page by page.
+//! Lists: filters and sorts tasks and runs, page by page.
 //!
-//! A page goes on behind a cursor, which names the last entry that was shown by what it is sorted by. So what comes
-//! and goes meanwhile neither repeats an entry nor hides one; only an entry whose own sorting changes (its last
-//! activity) moves, and is found where it stands then. Names never change.
+//! A page continues after a cursor, which names the last shown entry by its sort key. So entries that come and go
+//! meanwhile neither repeat an entry nor hide one. Only an entry whose sort key changes (its last activity) moves,
+//! and is found at its new position. Names never change.
 
 use std::{cmp::Ordering, fmt, str::FromStr, sync::Arc};
 
@@ -26,22 +26,22 @@ use crate::{
 pub struct Page<T> {
     /// The entries.
     pub items: Vec<Arc<T>>,
-    /// How many are wanted over all pages.
+    /// The number of selected entries over all pages.
     pub total: usize,
-    /// Whether more follow.
+    /// True if more follow.
     pub more: bool,
 }
 
-/// Which part of a list.
+/// Selects a part of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    /// So many are passed over.
+    /// The number of skipped entries.
     pub offset: usize,
-    /// At most so many.
+    /// The maximum number of entries.
     pub limit: usize,
 }
 
-/// A direction.
+/// A sort direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sort {
     /// The smallest, or oldest, first.
@@ -50,7 +50,7 @@ pub enum Sort {
     Down,
 }
 
-/// What tasks are sorted by.
+/// The sort key of tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskSort {
     /// Their names.
@@ -59,57 +59,57 @@ pub enum TaskSort {
     Activity(Sort),
 }
 
-/// Which runs.
+/// A selection of runs.
 #[derive(Debug, Clone)]
 pub struct RunQuery {
     /// Of this project.
     pub project: Option<ProjectId>,
     /// Of this task.
     pub task: Option<TaskRef>,
-    /// Those that stand like this; none: all.
+    /// Those with one of these statuses; all if empty.
     pub status: Vec<RunStatus>,
-    /// Those that began or ended then or later.
+    /// Those that began or ended at this time or later.
     pub since: Option<DateTime<Utc>>,
-    /// By their names, which sort by time.
+    /// By their ids, which sort by time.
     pub sort: Sort,
-    /// Behind this one.
+    /// After this one.
     pub after: Option<RunRef>,
-    /// Which part.
+    /// The part of the list.
     pub window: Window,
 }
 
-/// Which tasks.
+/// A selection of tasks.
 #[derive(Debug, Clone)]
 pub struct TaskQuery {
     /// Of this project.
     pub project: Option<ProjectId>,
-    /// Those that stand like this; none: all.
+    /// Those with one of these statuses; all if empty.
     pub status: Vec<TaskFilter>,
-    /// Those with activity then or later.
+    /// Those with activity at this time or later.
     pub since: Option<DateTime<Utc>>,
     /// In this order.
     pub sort: TaskSort,
-    /// Behind this one.
+    /// After this one.
     pub after: Option<TaskCursor>,
-    /// Which part.
+    /// The part of the list.
     pub window: Window,
 }
 
-/// How a task that is wanted stands.
+/// The status of a selected task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskFilter {
-    /// Like this.
+    /// This status.
     Is(TaskStatus),
-    /// Completed, though not all its runs succeeded.
+    /// Completed, although not all its runs succeeded.
     PartialFailure,
 }
 
-/// A text that is no cursor of ours.
+/// A text that is not a cursor of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a cursor of this list")]
 pub struct BadCursor;
 
-/// Where a list of tasks goes on.
+/// The position at which a list of tasks continues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskCursor {
     task: TaskRef,
@@ -117,7 +117,7 @@ pub struct TaskCursor {
 }
 
 impl RunSummary {
-    /// Where a list goes on behind this run.
+    /// The cursor of a list that continues after this run.
     #[must_use]
     pub fn cursor(&self) -> String {
         format!("{}.{}.{}", self.run.run, self.run.task.project, self.run.task.task)
@@ -125,7 +125,7 @@ impl RunSummary {
 }
 
 impl TaskSummary {
-    /// Where a list goes on behind this task.
+    /// The cursor of a list that continues after this task.
     #[must_use]
     pub fn cursor(&self) -> TaskCursor {
         TaskCursor { task: self.task.clone(), activity: self.last_activity }
@@ -133,10 +133,9 @@ impl TaskSummary {
 }
 
 impl RunQuery {
-    /// Understands a cursor that [`RunSummary::cursor`] made.
+    /// Parses a cursor that [`RunSummary::cursor`] made.
     ///
-    /// # Errors
-    /// If it is none.
+    /// # Errors If the text is not such a cursor.
     pub fn cursor(text: &str) -> Result<RunRef, BadCursor> {
         let mut names = text.split('.');
         let (Some(run), Some(project), Some(task), None) =
@@ -175,7 +174,7 @@ impl FromStr for TaskCursor {
 }
 
 impl TaskFilter {
-    /// Our words for it.
+    /// The words of this API.
     pub const WORDS: &[&str] =
         &["queued", "running", "blocked", "completed", "failed", "stopped", "idle", "partial_failure"];
 }
@@ -183,7 +182,7 @@ impl TaskFilter {
 impl FromStr for TaskFilter {
     type Err = String;
 
-    /// Takes our words and those that clients of the original use.
+    /// Accepts the words of this API and those of the original's clients.
     fn from_str(word: &str) -> Result<Self, String> {
         Ok(Self::Is(match word {
             "queued" | "postponed" => TaskStatus::Queued,
@@ -214,7 +213,7 @@ impl TaskFilter {
     }
 }
 
-/// The runs of a query.
+/// Returns the runs of a query.
 pub(super) fn runs(state: &State, query: &RunQuery) -> Page<RunSummary> {
     let task = query.task.as_ref().map(|t| state.task(t));
     let newest: Box<dyn DoubleEndedIterator<Item = &Arc<RunSummary>>> = match &task {
@@ -236,7 +235,7 @@ pub(super) fn runs(state: &State, query: &RunQuery) -> Page<RunSummary> {
     }
 }
 
-/// The tasks of a query.
+/// Returns the tasks of a query.
 pub(super) fn tasks(state: &State, query: &TaskQuery) -> Page<TaskSummary> {
     let wanted = |task: &TaskSummary| {
         (query.status.is_empty() || query.status.iter().any(|f| f.takes(task)))
@@ -258,17 +257,17 @@ pub(super) fn tasks(state: &State, query: &TaskQuery) -> Page<TaskSummary> {
     page(all.into_iter(), wanted, behind, query.window)
 }
 
-/// A time as cursors spell it; 0: none.
+/// A time in a cursor; 0 if there is none.
 fn micros(at: Option<DateTime<Utc>>) -> i64 {
     at.map_or(0, |t| t.timestamp_micros())
 }
 
-/// What runs are sorted by: their ids first, which sort by time.
+/// The sort key of runs: their ids first, which sort by time.
 fn key(run: &RunRef) -> (&RunId, &TaskRef) {
     (&run.run, &run.task)
 }
 
-/// Whether what compares like this comes later.
+/// Returns true if an entry with this ordering comes later.
 fn directed(sort: Sort, order: Ordering) -> bool {
     match sort {
         Sort::Up => order == Ordering::Greater,
@@ -380,7 +379,7 @@ mod tests {
             for n in 0.. {
                 let page = tasks(&state, &query);
                 seen.extend(names(&page).into_iter().map(str::to_owned));
-                // Something new before what was shown and behind it.
+                // New entries before and after those already shown.
                 for name in [format!("a{n}"), format!("c{n}")].iter().filter(|_| n < 2) {
                     let new = task(name, 50, Completed);
                     state.put(&new.task.clone(), Some(new));

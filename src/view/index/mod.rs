@@ -1,8 +1,8 @@
-//! The index: which tasks and runs there are and where they stand, in memory, so that lists never touch the disk.
+//! The index: all tasks and runs and their status in memory, so that lists never touch the disk.
 //!
-//! It holds ids, statuses and times, no contents. It is never the truth: an entry is
-//! what was read from disk when it was last looked at, and who changes something has it
-//! looked at again before he answers. When to look is left to `daemon`.
+//! The index holds ids, statuses and times, and no contents. The disk remains the truth: an entry is the result of
+//! its last read, and a command that changes a task has the task read again before it answers. `daemon` decides when
+//! to read.
 
 mod changes;
 mod entry;

@@ -1,4 +1,4 @@
-//! Reads what an entry of the index says from disk.
+//! Reads the entries of the index from disk.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -31,16 +31,17 @@ use crate::{
 /// The tickets of a tree.
 pub(super) type Tickets = BTreeMap<TicketId, Known>;
 
-/// What never changes of a ticket, and where it lies.
+/// The constant facts of a ticket, and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Known {
     pub(super) task: TaskRef,
-    /// The run whose agent asks for it.
+    /// The run whose agent created the ticket.
     pub(super) parent: Option<RunId>,
     pub(super) place: Place,
 }
 
-/// Reads a task with its runs; `None` if there is no such task. A run that is known to have ended is not read again.
+/// Reads a task with its runs; `None` if the task does not exist. A run that is known to have ended is not read
+/// again.
 pub(super) fn task(
     tree: &Tree,
     name: &TaskRef,
@@ -56,7 +57,7 @@ pub(super) fn task(
     let config = config.ok();
     let mut runs = Vec::new();
     for id in tree.runs(name)? {
-        // They lie oldest first here as there.
+        // Both lists are sorted oldest first.
         let place_of = |k: &TaskSummary| k.runs.binary_search_by(|r| r.run.run.cmp(&id)).ok();
         let before = known.and_then(|k| k.runs.get(place_of(k)?));
         if let Some(run) = before.filter(|run| run.settled) {
@@ -64,11 +65,11 @@ pub(super) fn task(
             continue;
         }
         let entry = scan::run(tree, name.run(id));
-        // A folder without a record is a run that is just being made.
+        // A folder without a record belongs to a run that is just being created.
         if !matches!(entry.record, Err(TreeError::NotFound { .. })) {
             faults.extend(entry.record.as_ref().err().and_then(TreeError::fault));
             let mut run = RunSummary::of(entry, place);
-            // Runs of one task mostly work in one folder.
+            // Runs of one task mostly work in one folder, so they share its name.
             if let Some(same) = runs.last().map(|r: &Arc<RunSummary>| &r.cwd).filter(|cwd| **cwd == run.cwd) {
                 run.cwd.clone_from(same);
             }
@@ -79,7 +80,7 @@ pub(super) fn task(
     let ticket = match ticket {
         Some((place, id)) => match tree.ticket(place, &id) {
             Ok(ticket) => ticket.map(|ticket| (place, ticket)),
-            // One that cannot be read says nothing of its task.
+            // An unreadable end leaves the task's end unknown.
             Err(e) => {
                 faults.extend(e.fault());
                 None
@@ -106,12 +107,12 @@ pub(super) fn task(
     });
     let last_activity = runs.iter().filter_map(|r| r.end_time.or(r.start_time)).max();
     let (agent, depends_on) = config.map(|c| (c.agent, c.depends_on)).unwrap_or_default();
-    // It is written before the task is accepted, and stays.
+    // The link is written before the task is accepted, and never changes.
     let thread_parent = match known.filter(|k| k.thread_parent.is_some() || !k.runs.is_empty()) {
         Some(known) => known.thread_parent.clone(),
         None => match tree.thread_link(name) {
             Ok(link) => link.map(|link| Arc::new(link.parent)),
-            // One that cannot be read says nothing.
+            // An unreadable link counts as none.
             Err(e) => {
                 faults.extend(e.fault());
                 None
@@ -137,13 +138,13 @@ pub(super) fn task(
     }))
 }
 
-/// Reads a project's own files; `None` if there is no such project.
+/// Reads a project's own files; `None` if the project does not exist.
 pub(super) fn project(tree: &Tree, project: &ProjectId) -> Result<Option<ProjectSummary>> {
     let root = tree.root();
     let dir = ProjectDir::new(project);
     let Some(folder) = root.stat(dir.path())? else { return Ok(None) };
     let marker = root.stat(&dir.root_marker())?;
-    // One that cannot be read says nothing.
+    // An unreadable file counts as none.
     let home = tree.project_home(project).ok().flatten();
     let modified = marker.unwrap_or(folder).modified_ns;
     let marked_at = i64::try_from(modified).map(DateTime::from_timestamp_nanos).unwrap_or_default();
@@ -151,11 +152,11 @@ pub(super) fn project(tree: &Tree, project: &ProjectId) -> Result<Option<Project
     Ok(Some(ProjectSummary { project: project.clone(), home, marked_at }))
 }
 
-/// Reads the tickets; what is known of a queued one is not read again, for a ticket never changes its task. Names the
-/// files of those that cannot be read, too.
+/// Reads the tickets. A known ticket is not read again, because a ticket never changes its task. Also returns the
+/// unreadable files.
 pub(super) fn tickets(tree: &Tree, known: &Tickets) -> Result<(Tickets, Vec<Fault>)> {
     let (mut found, mut faults) = (Tickets::new(), Vec::new());
-    // The queue first: a ticket that is admitted between the two looks is found in the second.
+    // Reads the queue first: a ticket that is admitted between the two listings is found in the second.
     for place in [Place::Queue, Place::Live] {
         for id in tree.ticket_ids(place)? {
             let ticket = match known.get(&id) {
@@ -165,7 +166,7 @@ pub(super) fn tickets(tree: &Tree, known: &Tickets) -> Result<(Tickets, Vec<Faul
                         let task = ticket.task();
                         Known { task, parent: ticket.parent_run_id, place }
                     }),
-                    // A ticket that cannot be read wants nothing.
+                    // An unreadable ticket counts as none.
                     Err(e) => {
                         faults.extend(e.fault());
                         None
@@ -180,7 +181,7 @@ pub(super) fn tickets(tree: &Tree, known: &Tickets) -> Result<(Tickets, Vec<Faul
     Ok((found, faults))
 }
 
-/// Reads many tasks on as many threads as the machine runs at a time. A task that cannot be read is left out and said.
+/// Reads many tasks on as many threads as the machine has processors. An unreadable task is left out and reported.
 pub(super) fn in_parallel(
     tree: &Tree,
     tasks: &[TaskRef],

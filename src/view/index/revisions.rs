@@ -1,28 +1,29 @@
-//! When each project and task has changed last, numbered, so that who knows a number is told what is different since.
+//! The revision of each project's and task's last change. A client that knows a revision gets the things that changed
+//! after it.
 //!
-//! Not a history: of what has changed twice only the last time is known, so that it grows with what there is. What is
-//! gone is remembered for a while; who was away for longer gets everything anew.
+//! This is not a history: only the last change of each thing is known, so the size depends on the number of things.
+//! Removed things are remembered for a while; a client that was away for longer gets everything again.
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::tree::{ids::ProjectId, refs::TaskRef};
 
-/// So many of those that are gone are remembered.
+/// Number of removed things that are remembered.
 const KEPT: usize = 8192;
-/// So many are handed out at a time.
+/// Maximum number of things that are returned at once.
 const PAGE: usize = 64;
 
-/// What can change.
+/// A thing that can change.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Thing {
     Project(ProjectId),
     Task(TaskRef),
 }
 
-/// Which part of the tree is meant.
+/// A part of the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
-    /// All of it.
+    /// The whole tree.
     Whole,
     /// A project and its tasks.
     Project(ProjectId),
@@ -42,14 +43,14 @@ impl Part {
     }
 }
 
-/// The last change of everything.
+/// The last change of every thing.
 #[derive(Debug, Default)]
 pub(super) struct Revisions {
     last: u64,
     of: HashMap<Thing, u64>,
     things: BTreeMap<u64, Thing>,
     gone: BTreeMap<u64, Thing>,
-    /// What went up to this revision is not remembered.
+    /// Removals up to this revision are forgotten.
     forgotten: u64,
 }
 
@@ -59,7 +60,7 @@ impl Revisions {
         self.last
     }
 
-    /// Writes down that something is different now.
+    /// Records that a thing has changed.
     pub(super) fn touch(&mut self, thing: Thing) {
         self.last += 1;
         if let Some(before) = self.of.insert(thing.clone(), self.last) {
@@ -68,7 +69,7 @@ impl Revisions {
         self.things.insert(self.last, thing);
     }
 
-    /// Writes down that something is no longer there.
+    /// Records that a thing was removed.
     pub(super) fn gone(&mut self, thing: Thing) {
         if let Some(before) = self.of.remove(&thing) {
             self.things.remove(&before);
@@ -80,9 +81,10 @@ impl Revisions {
         }
     }
 
-    /// What of a part has changed behind a revision, in the order of the changes, some of it; `None`: that is not known.
+    /// Returns things of a part that changed after a revision, in the order of the changes, up to a limit. `None` if
+    /// that is not known.
     pub(super) fn since(&self, revision: u64, part: &Part) -> Option<Vec<(u64, Thing)>> {
-        // Who knows nothing yet need not be told what is gone.
+        // A client that knows nothing yet need not learn what was removed.
         if revision > self.last || (revision < self.forgotten && revision > 0) {
             return None;
         }

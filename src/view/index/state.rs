@@ -1,4 +1,4 @@
-//! The entries themselves and their order; touches no disk.
+//! The entries themselves and their order, without access to the disk.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -24,23 +24,23 @@ use crate::{
     view::why::{self, Around, Served, Waits},
 };
 
-/// Everything that the index knows.
+/// The whole content of the index.
 #[derive(Debug, Default)]
 pub(super) struct State {
     tasks: BTreeMap<TaskRef, Arc<TaskSummary>>,
-    /// By id, which sorts by time; several runs of one id are found in trees that were copied together.
+    /// By id, which sorts by time. Trees that were copied together may have several runs of one id.
     runs: BTreeMap<RunId, Vec<Arc<RunSummary>>>,
     projects: BTreeMap<ProjectId, Arc<ProjectSummary>>,
     tickets: Tickets,
-    /// Tickets that cannot be read.
+    /// Unreadable tickets.
     ticket_faults: Vec<Fault>,
-    /// The tasks of which a file cannot be read.
+    /// The tasks with an unreadable file.
     faulty: BTreeSet<TaskRef>,
-    /// The tasks that stand somewhere in the queue.
+    /// The tasks with a position in the queue.
     standing: Vec<TaskRef>,
     history: History,
     revisions: Revisions,
-    /// What the runs of each agent came to that have ended since the index was opened.
+    /// Statistics of each agent's runs that have ended since the index was opened.
     tallies: BTreeMap<String, Tally>,
     ready: bool,
 }
@@ -50,13 +50,13 @@ impl State {
         self.ready
     }
 
-    /// What was found at the start is no news; from now on changes are told.
+    /// Discards the changes of the first scan; from now on changes are reported.
     pub(super) fn open(&mut self) {
         self.history.forget();
         self.ready = true;
     }
 
-    /// Takes in what was read of a task; `None`: it is gone.
+    /// Stores the result of reading a task; `None` if the task is gone.
     pub(super) fn put(&mut self, task: &TaskRef, summary: Option<TaskSummary>) {
         let before = self.tasks.get(task).cloned();
         let known = before.as_ref().map_or(&[][..], |b| &b.runs);
@@ -120,17 +120,17 @@ impl State {
         }
     }
 
-    /// What the runs of each agent came to that have ended since the index was opened.
+    /// Returns statistics of each agent's runs that have ended since the index was opened.
     pub(super) fn tallies(&self) -> BTreeMap<String, Tally> {
         self.tallies.clone()
     }
 
-    /// How many tasks and how many runs there are.
+    /// Returns the number of tasks and of runs.
     pub(super) fn size(&self) -> (usize, usize) {
         (self.tasks.len(), self.runs.len())
     }
 
-    /// Takes in what was read of a project; `None`: it is gone.
+    /// Stores the result of reading a project; `None` if the project is gone.
     pub(super) fn put_project(&mut self, project: &ProjectId, summary: Option<ProjectSummary>) {
         if let Some(summary) = summary {
             if self.projects.get(project).is_none_or(|known| **known != summary) {
@@ -160,7 +160,7 @@ impl State {
         ProjectEntry { summary: summary.clone(), tasks, last_activity }
     }
 
-    /// The folders that projects and runs work in, each once, those used last first.
+    /// The folders that projects and runs work in, each once, last used first.
     pub(super) fn work_folders(&self) -> Vec<Arc<str>> {
         let mut used: HashMap<&Arc<str>, DateTime<Utc>> = HashMap::new();
         let homes = self.projects.values().filter_map(|p| Some((p.home.as_ref()?, p.marked_at)));
@@ -184,13 +184,13 @@ impl State {
         self.runs.values().rev().flat_map(|same| same.iter().rev())
     }
 
-    /// The files that cannot be read.
+    /// The unreadable files.
     pub(super) fn faults(&self) -> Vec<Fault> {
         let tasks = self.faulty.iter().filter_map(|task| self.tasks.get(task));
         self.ticket_faults.iter().chain(tasks.flat_map(|t| &t.faults)).cloned().collect()
     }
 
-    /// Takes in the tickets. Returns the tasks whose ticket has come, moved or gone.
+    /// Stores the tickets. Returns the tasks whose ticket is new, moved or gone.
     pub(super) fn put_tickets(&mut self, tickets: Tickets, faults: Vec<Fault>) -> Vec<TaskRef> {
         self.ticket_faults = faults;
         let differs = |a: &Tickets, b: &Tickets| {
@@ -206,7 +206,7 @@ impl State {
         changed
     }
 
-    /// Says of those whose reason names other tasks that it is another one with these tickets.
+    /// Marks the tasks whose reason names other tasks as changed, if these tickets change the reason.
     fn tell_the_waiting(&mut self, tickets: &Tickets) {
         if live_roots(&self.tickets).ne(live_roots(tickets)) {
             for task in self.standing.clone() {
@@ -247,7 +247,7 @@ impl State {
         self.tickets.clone()
     }
 
-    /// Where the tickets of the tasks lie.
+    /// Returns the places of the tasks' tickets.
     pub(super) fn places(&self) -> HashMap<TaskRef, (Place, TicketId)> {
         self.tickets.iter().map(|(id, t)| (t.task.clone(), (t.place, id.clone()))).collect()
     }
@@ -256,7 +256,7 @@ impl State {
         self.tickets.iter().find(|(_, t)| t.task == *task).map(|(id, t)| (t.place, id.clone()))
     }
 
-    /// Why each of these tasks stands where it stands.
+    /// Returns the reason for the status of each of these tasks.
     pub(super) fn reasons(&self, tasks: &[Arc<TaskSummary>], now: DateTime<Utc>) -> Vec<String> {
         let live: Vec<TaskRef> = live_roots(&self.tickets).cloned().collect();
         let reason = |task: &Arc<TaskSummary>| {
@@ -267,13 +267,13 @@ impl State {
                 Some(Standing::Blocked(why)) => Waits::ForTasks(why.clone()),
                 None => Waits::ForDriver,
             };
-            // Only what is wanted waits for anybody.
+            // Only a task with a ticket waits for its children.
             let children = if task.own.ticket.is_some() {
                 self.tickets.values().filter(ours).map(|t| t.task.clone()).collect()
             } else {
                 Vec::new()
             };
-            // It is the daemon who keeps an index.
+            // Only a daemon keeps an index, so a daemon serves this root.
             let around = Around { waits, live: &live, children, daemon: Served::Yes, now };
             why::sentence(&task.task, &task.own, &around)
         };
@@ -318,7 +318,7 @@ impl State {
         self.revisions.last()
     }
 
-    /// What of a part is different behind a revision, as it stands now.
+    /// Returns the changed things of a part after a revision, in their current state.
     pub(super) fn tree_since(&self, revision: u64, part: &Part) -> Option<Vec<TreeChange>> {
         let changes = self.revisions.since(revision, part)?.into_iter();
         Some(changes.map(|(revision, thing)| TreeChange { revision, now: self.now(thing) }).collect())
@@ -332,7 +332,7 @@ impl State {
     }
 }
 
-/// The root tasks that have been admitted.
+/// Returns the root tasks that have been admitted.
 fn live_roots(tickets: &Tickets) -> impl Iterator<Item = &TaskRef> {
     tickets.values().filter(|t| t.place == Place::Live && t.parent.is_none()).map(|t| &t.task)
 }

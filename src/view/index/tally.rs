@@ -1,4 +1,4 @@
-//! What the runs that have ended since the start came to: how many, how long they took, what they used.
+//! Statistics of the runs that ended since the start: their number, duration and usage.
 
 use std::collections::BTreeMap;
 
@@ -6,26 +6,26 @@ use chrono::TimeDelta;
 
 use crate::tree::{run_info::RunStatus, usage::Usage};
 
-/// The upper bounds of the classes of durations, in seconds; the last one is open.
+/// The upper bounds of the classes of durations, in seconds; the last class is open.
 pub const DURATIONS: [u64; 9] = [1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400];
 
-/// What the runs of one agent came to.
+/// Statistics of one agent's runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// How many ended like this.
+    /// Number of ended runs by status.
     pub ended: BTreeMap<&'static str, u64>,
-    /// How many took at most so long as [`DURATIONS`] says, each class by itself, and how many longer.
+    /// Number of runs in each class of [`DURATIONS`], and of longer ones at the end.
     pub durations: [u64; DURATIONS.len() + 1],
-    /// How long all of them took together, in milliseconds.
+    /// The total duration of all runs, in milliseconds.
     pub took_ms: u64,
-    /// What they used.
+    /// The total usage.
     pub spent: Spent,
 }
 
 /// Tokens and money.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Spent {
-    /// Tokens read by the model, those from the provider's cache among them.
+    /// Tokens read by the model, including those from the provider's cache.
     pub input_tokens: u64,
     /// Tokens written by the model.
     pub output_tokens: u64,
@@ -46,7 +46,7 @@ impl Spent {
 }
 
 impl Tally {
-    /// Counts a run that has ended: how, after how long if that is known, and what it used.
+    /// Counts an ended run: its status, its duration if known, and its usage.
     pub(super) fn count(&mut self, status: RunStatus, took: Option<TimeDelta>, spent: Option<&Usage>) {
         *self.ended.entry(status.as_str()).or_default() += 1;
         if let Some(took) = took {

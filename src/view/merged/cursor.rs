@@ -1,9 +1,9 @@
-//! Where a reader of a project's buses stands, however many there are.
+//! The cursor of a reader of a project's buses, of a size independent of their number.
 //!
-//! `w=<time>;n=<buses>;b=<bytes>[;<bus>:<offset>,…]`: of each bus everything was told up to its last message whose id
-//! tells the time `w` or an earlier one, but for those that are named with the offset up to which they were told. `n` and
-//! `b` say of how many other buses how many bytes that were: if another process was late with a message, so that it
-//! stands before `w` without having been told, they do not fit, and nothing is lost unseen.
+//! `w=<time>;n=<buses>;b=<bytes>[;<bus>:<offset>,…]`. Of each bus everything was sent up to its last message whose id
+//! has the time `w` or an earlier one. The named buses are exceptions, each with the offset up to which it was sent.
+//! `n` and `b` are the number of the other buses and of their sent bytes. If another process writes a late message,
+//! which then lies before `w` without having been sent, these numbers do not match. So no loss goes unnoticed.
 
 use std::{fmt, str::FromStr};
 
@@ -11,21 +11,22 @@ use chrono::{DateTime, Utc};
 
 use crate::tree::ids::TaskId;
 
-/// How a project's own bus is called among those of its tasks: no task is called like that.
+/// The name of a project's own bus among those of its tasks. It is no valid task id.
 const OWN: &str = ".";
 
-/// A place in the buses of a project.
+/// A position in the buses of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BusesCursor {
-    /// Up to when.
+    /// The time up to which everything was sent.
     pub(super) until: DateTime<Utc>,
-    /// The buses that stand elsewhere, each with the offset behind its last line that was told. `None`: the project's own.
+    /// The buses with another position, each with the offset after its last sent line. `None` stands for the
+    /// project's own.
     pub(super) odd: Vec<(Option<TaskId>, u64)>,
-    /// The others of which anything was told.
+    /// The other buses of which anything was sent.
     pub(super) told: Tally,
 }
 
-/// What was told of the buses that are not named.
+/// The sent part of the buses that are not named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Tally {
     pub(super) buses: usize,
@@ -38,13 +39,14 @@ impl Tally {
         self.bytes += bytes;
     }
 
-    /// Whether this may be told where that was: nothing was put in before its end. Buses that were deleted do not count.
+    /// Returns true if a reader may continue at `then`: no message was inserted before that position. Deleted buses
+    /// do not count.
     pub(super) fn follows(self, then: Self) -> bool {
         self.buses < then.buses || self == then
     }
 }
 
-/// A text that is no cursor of several buses.
+/// A text that is not a cursor of several buses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this is not a cursor of the buses of a project")]
 pub struct BadBusesCursor;

@@ -1,4 +1,4 @@
-//! The buses of a project as one that grows, and that goes on exactly where it was cut.
+//! Reads the buses of a project as one growing bus, and continues exactly where a reader was cut.
 
 use std::collections::BTreeSet;
 
@@ -15,28 +15,28 @@ use crate::tree::{
     ids::{MsgId, ProjectId, TaskId},
 };
 
-/// So many messages are read ahead, of all buses together, and at least one of each.
+/// Number of messages that are read ahead of all buses together, and at least one of each.
 const AHEAD: usize = 512;
-/// So many messages are told at a time, and so many bytes of them.
+/// Maximum number of messages, and of their bytes, that are returned at once.
 const PAGE: (usize, usize) = (128, 64 * 1024);
-/// For how long after a look a message may turn up whose id tells an earlier time: its writer has chosen the id under
+/// Maximum delay with which a message with an earlier time in its id may appear: its writer has chosen the id under
 /// the lock of the bus, and writes at once.
 const LATE: TimeDelta = TimeDelta::seconds(10);
 
-/// Where to begin.
+/// The start of a reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BusesBegin {
-    /// With the first message.
+    /// At the first message.
     First,
-    /// With the last ones, so many.
+    /// At the last messages, this many.
     Last(usize),
-    /// Behind this message of any of the buses.
+    /// After this message of any of the buses.
     After(MsgId),
-    /// Where an earlier reader stood.
+    /// At the position of an earlier reader.
     At(BusesCursor),
 }
 
-/// Which buses may have grown.
+/// The buses that may have grown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grown {
     /// Any.
@@ -50,26 +50,26 @@ pub enum Grown {
 pub struct BusesLog {
     tree: Tree,
     project: ProjectId,
-    /// By name, the project's own first.
+    /// Sorted by name, the project's own bus first.
     buses: Vec<One>,
-    /// The time of the last message that was told.
+    /// The time of the last returned message.
     reached: DateTime<Utc>,
-    /// When all of them were looked at.
+    /// The time of the last look at all buses.
     looked: DateTime<Utc>,
 }
 
 impl BusesLog {
-    /// A reader of the buses of a project and of these tasks. `true`: the place is unknown, and it begins anew.
+    /// Creates a reader of the buses of a project and of these tasks. Returns true if the position is unknown, and
+    /// the reader starts again.
     ///
-    /// # Errors
-    /// [`TreeError::NotFound`] without the project, or without the message to begin behind.
+    /// # Errors [`TreeError::NotFound`] without the project, or without the message to start after.
     pub fn begin(
         tree: Tree,
         project: ProjectId,
         tasks: &[TaskId],
         begin: BusesBegin,
     ) -> Result<(Self, bool)> {
-        // The project itself must be there.
+        // The project itself must exist.
         tree.project_bus(&project).read_from(0, 0)?;
         let epoch = DateTime::UNIX_EPOCH;
         let mut log = Self { tree, project, buses: Vec::new(), reached: epoch, looked: epoch };
@@ -87,7 +87,7 @@ impl BusesLog {
         Ok((log, !fits))
     }
 
-    /// Takes in the tasks that there are: those that are new are read from their beginning.
+    /// Updates the set of tasks. The bus of a new task is read from its beginning.
     pub fn meet(&mut self, tasks: &[TaskId]) {
         let wanted: BTreeSet<Option<&TaskId>> = std::iter::once(None).chain(tasks.iter().map(Some)).collect();
         self.buses.retain(|one| wanted.contains(&one.task.as_ref()));
@@ -99,10 +99,9 @@ impl BusesLog {
         }
     }
 
-    /// The next messages, each with the place behind it; none: nothing new is there.
+    /// Returns the next messages, each with the position after it; empty if there is nothing new.
     ///
-    /// # Errors
-    /// [`TreeError::NotFound`] if the project is gone.
+    /// # Errors [`TreeError::NotFound`] if the project is gone.
     pub fn read(&mut self, grown: &Grown) -> Result<Vec<(Message, BusesCursor)>> {
         let now = self.tree.clock().now();
         for one in &mut self.buses {
@@ -131,7 +130,7 @@ impl BusesLog {
         Ok(told)
     }
 
-    /// Where the next message begins.
+    /// The position of the next message.
     #[must_use]
     pub fn place(&self) -> BusesCursor {
         let until = self.reached.min(self.looked - LATE);
@@ -146,7 +145,7 @@ impl BusesLog {
         BusesCursor { until, odd, told }
     }
 
-    /// Goes where an earlier reader stood; `false`: that cannot be found any more.
+    /// Moves to the position of an earlier reader. Returns false if that position cannot be found any more.
     fn go_to(&mut self, cursor: &BusesCursor) -> Result<bool> {
         let mut told = Tally::default();
         for one in &mut self.buses {
@@ -172,7 +171,7 @@ impl BusesLog {
         }
         let found = found.ok_or_else(unknown)?;
         for (n, one) in self.buses.iter_mut().enumerate().filter(|(n, _)| *n != found) {
-            // At the same time the smaller name comes first.
+            // Of two messages with the same time, the one on the bus with the smaller name comes first.
             one.go_behind(if n < found { time } else { time - TimeDelta::nanoseconds(1) })?;
         }
         self.reached = time;
@@ -286,7 +285,7 @@ mod tests {
             assert!(!reset, "{n}: {}", all[n].1);
             assert_eq!(bodies(&mut behind), told[n + 1..], "{n}: {}", all[n].1);
         }
-        // What comes later comes once, on a new bus, too, and by hand.
+        // A later message comes once, also on a new bus or written by hand.
         let last = all.last().unwrap().1.clone();
         buses.add("c");
         buses.post(2);
@@ -324,7 +323,7 @@ mod tests {
         (0..9).for_each(|n| buses.post(n % 3));
         let (mut log, _) = buses.begin(BusesBegin::First);
         let at = log.read(&Grown::Any).unwrap().pop().unwrap().1;
-        // As told an hour later: nobody is expected to be late any more.
+        // An hour later no late message is expected any more.
         let later = BusesCursor { until: at.until + TimeDelta::hours(1), ..at.clone() };
         let later = {
             let (mut log, _) = buses.begin(BusesBegin::At(at));

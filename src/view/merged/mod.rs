@@ -1,7 +1,8 @@
-//! The messages of a project's bus and of the buses of its tasks, as one: page by page, or as they grow.
+//! The messages of a project's bus and of the buses of its tasks as one bus: page by page, or as they grow.
 //!
-//! They are in the order of the times in their ids, which increase within each bus; where two buses have the same
-//! time, the smaller name comes first. Lines that were written by hand without such an id follow the one before them.
+//! They are in the order of the times in their ids, which increase within each bus. Of two messages with the same
+//! time, the one on the bus with the smaller name comes first. A line that was written by hand without such an id
+//! follows the line before it.
 
 mod cursor;
 mod follow;

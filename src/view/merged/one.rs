@@ -10,33 +10,33 @@ use crate::tree::{
     ids::{MsgId, TaskId},
 };
 
-/// So many bytes of a bus are read ahead, with the message that goes beyond.
+/// Number of bytes of a bus that are read ahead, plus the rest of the last message.
 const AHEAD_BYTES: u64 = 16 * 1024;
 
-/// A bus, and how far it was told.
+/// A bus, and the offset up to which it was sent.
 #[derive(Debug)]
 pub(super) struct One {
     pub(super) task: Option<TaskId>,
     bus: Bus,
-    /// Offset behind the last line that was told.
+    /// Offset after the last sent line.
     told: u64,
-    /// Offset behind the last line that was told and whose id tells a time, and that time.
+    /// Offset after the last sent line with a time in its id, and that time.
     timed: (u64, Option<DateTime<Utc>>),
-    /// Whether times do not increase: then its place is its offset.
+    /// True if the times do not increase: then the position of the bus is its offset.
     disorder: bool,
     ahead: VecDeque<Next>,
-    /// Offset behind what was read.
+    /// Offset after the lines that were read.
     read: u64,
-    /// Whether it may be longer than what was read.
+    /// True if the bus may be longer than that.
     pub(super) may_have_more: bool,
 }
 
-/// A message that was read.
+/// A message that was read ahead.
 #[derive(Debug)]
 struct Next {
-    /// The time in its id, or in that of an earlier one.
+    /// The time in its id, or in that of an earlier message.
     key: DateTime<Utc>,
-    /// Offset behind it.
+    /// Offset after the message.
     end: u64,
     message: Message,
 }
@@ -47,12 +47,12 @@ impl One {
         Self { task, bus, told: 0, timed: (0, None), disorder: false, ahead, read: 0, may_have_more: true }
     }
 
-    /// Offset behind the last line that was told.
+    /// Offset after the last sent line.
     pub(super) fn told(&self) -> u64 {
         self.told
     }
 
-    /// Whether it was told just up to its last message of this time or an earlier one.
+    /// Returns true if the bus was sent exactly up to its last message of this time or an earlier one.
     pub(super) fn stands_at(&self, until: DateTime<Utc>) -> bool {
         let (end, time) = self.timed;
         let mut ahead = self.ahead.iter().filter_map(|next| next.message.msg_id.time());
@@ -63,9 +63,9 @@ impl One {
         !self.disorder && self.told == end && time.is_none_or(|t| t <= until) && before_what_follows
     }
 
-    /// Goes to an offset of its own.
+    /// Moves to an offset.
     pub(super) fn go_to(&mut self, offset: u64) -> Result<()> {
-        // A shorter file is another one: the task was deleted and made anew.
+        // A shorter file is another one: the task was deleted and created again.
         let offset = if offset <= self.end()? { offset } else { 0 };
         let timed = match self.bus.last_time_before(offset) {
             Err(e) => missing(e).map(|()| None),
@@ -75,7 +75,7 @@ impl One {
         Ok(())
     }
 
-    /// Goes behind its last message of this time or an earlier one; returns the offset.
+    /// Moves after the last message of this time or an earlier one, and returns the offset.
     pub(super) fn go_behind(&mut self, time: DateTime<Utc>) -> Result<u64> {
         let offset = match self.bus.position_from(time + TimeDelta::nanoseconds(1)) {
             Err(e) => missing(e).map(|()| 0),
@@ -85,7 +85,7 @@ impl One {
         Ok(offset)
     }
 
-    /// Goes behind a message, if it has it.
+    /// Moves after a message. Returns false if this bus does not have it.
     pub(super) fn go_behind_message(&mut self, id: &MsgId, time: DateTime<Utc>) -> Result<bool> {
         match self.bus.position_of(id) {
             Err(e) => missing(e).map(|()| false),
@@ -109,12 +109,12 @@ impl One {
         }
     }
 
-    /// What its next message is sorted by, if there is one. Reads some ahead.
+    /// Returns the sort key of the next message, if there is one. Reads some messages ahead.
     pub(super) fn next(&mut self, most: usize) -> Result<Option<DateTime<Utc>>> {
-        // Some of the lines may be no messages.
+        // A page may consist of lines that are no messages.
         while self.ahead.is_empty() && self.may_have_more {
             let page = match self.bus.read_some(self.read, most, AHEAD_BYTES) {
-                // A task that has just been deleted; the project's own bus must be there.
+                // The task may just have been deleted; the project's own bus must exist.
                 Err(TreeError::NotFound { .. }) if self.task.is_some() => Page::default(),
                 page => page?,
             };
@@ -129,7 +129,7 @@ impl One {
         Ok(self.ahead.front().map(|next| next.key))
     }
 
-    /// Tells its next message.
+    /// Takes the next message.
     pub(super) fn take(&mut self) -> Option<Message> {
         let Next { end, message, .. } = self.ahead.pop_front()?;
         self.told = end;
@@ -141,7 +141,7 @@ impl One {
     }
 }
 
-/// A bus that is not there is an empty one.
+/// Treats a missing bus as an empty one.
 fn missing(error: TreeError) -> Result<()> {
     if matches!(error, TreeError::NotFound { .. }) { Ok(()) } else { Err(error) }
 }

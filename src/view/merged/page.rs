@@ -1,4 +1,4 @@
-//! Some messages of several buses, in one order.
+//! A page of messages of several buses, in one order.
 
 use chrono::{DateTime, Utc};
 
@@ -8,12 +8,12 @@ use crate::tree::{
     ids::{MsgId, ProjectId, TaskId},
 };
 
-/// Which of the messages.
+/// The requested messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Span {
-    /// Those behind this one, which is on any of the buses; the first ones first.
+    /// Those after this message, which is on any of the buses; the first ones first.
     After(MsgId),
-    /// Those whose ids tell this time or a later one; the first ones first.
+    /// Those with this time or a later one in their id; the first ones first.
     Since(DateTime<Utc>),
     /// The last ones.
     Last,
@@ -24,9 +24,9 @@ pub enum Span {
 pub struct Merged {
     /// The messages.
     pub messages: Vec<Message>,
-    /// Whether more follow behind the last one.
+    /// True if more follow.
     pub more: bool,
-    /// The buses with lines that were passed over because they are no message.
+    /// The buses with lines that were skipped because they are no messages.
     pub faults: Vec<Fault>,
 }
 
@@ -44,7 +44,7 @@ pub fn read(tree: &Tree, project: &ProjectId, tasks: &[TaskId], span: &Span, lim
         Span::Since(_) | Span::Last => None,
     };
     let mut found: Vec<(Key, Message)> = Vec::new();
-    // What a bus that was not read to its end may still hold comes behind its last message.
+    // The unread rest of a bus comes after the bus's last read message.
     let mut known_until: Option<Key> = None;
     let mut faults = Vec::new();
     for (n, bus) in buses.iter().enumerate() {
@@ -56,7 +56,7 @@ pub fn read(tree: &Tree, project: &ProjectId, tasks: &[TaskId], span: &Span, lim
             (Span::After(_), place) => bus.read_from(place.map_or(0, |p| p.offset), limit),
         };
         let page = match page {
-            // A task that has just been deleted; the project itself must be there.
+            // The task may just have been deleted; the project itself must exist.
             Err(TreeError::NotFound { .. }) if n > 0 => continue,
             page => page?,
         };
@@ -86,19 +86,19 @@ pub fn read(tree: &Tree, project: &ProjectId, tasks: &[TaskId], span: &Span, lim
     Ok(Merged { messages, more, faults })
 }
 
-/// What messages are sorted by: the time in their ids, and the number of their bus.
+/// The sort key of messages: the time in their ids, and the number of their bus.
 type Key = (DateTime<Utc>, usize);
 
-/// Where a message stands.
+/// The position of a message.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     time: DateTime<Utc>,
     bus: usize,
-    /// Offset behind it.
+    /// Offset after the message.
     offset: u64,
 }
 
-/// Where a message stands that is on one of the buses.
+/// Finds the position of a message on one of the buses.
 fn place_of(buses: &[Bus], id: &MsgId) -> Result<Place> {
     let unknown =
         || TreeError::NotFound { what: format!("message {id} on the buses of {}", buses[0].owner()) };

@@ -1,4 +1,4 @@
-//! Where a reader of a run's stream stands: `s=<bytes>;e=<bytes>;n=<status>`.
+//! The cursor of a run's stream: `s=<bytes>;e=<bytes>;n=<status>`.
 
 use std::{fmt, str::FromStr};
 
@@ -14,7 +14,7 @@ pub enum LogStream {
 }
 
 impl LogStream {
-    /// Its name.
+    /// The name of the stream.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -24,19 +24,19 @@ impl LogStream {
     }
 }
 
-/// What was told last about the run's status.
+/// The last sent event about the run's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Note {
-    /// Nothing yet.
+    /// None yet.
     #[default]
     None,
-    /// That it was made.
+    /// The run was created.
     Created,
-    /// That it runs.
+    /// The run is running.
     Running,
-    /// How it ended.
+    /// The run has ended.
     Ended,
-    /// That nothing follows.
+    /// Nothing follows.
     Done,
 }
 
@@ -62,18 +62,18 @@ impl Note {
     }
 }
 
-/// A place in the stream of one run.
+/// A position in the stream of one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cursor {
-    /// Bytes of stdout that were told.
+    /// Number of sent bytes of stdout.
     pub stdout: u64,
-    /// Bytes of stderr that were told.
+    /// Number of sent bytes of stderr.
     pub stderr: u64,
-    /// What was told of the status.
+    /// The last sent event about the status.
     pub note: Note,
 }
 
-/// A text that is no cursor of ours.
+/// A text that is not a cursor of a run's stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this is not a cursor of a run's stream")]
 pub struct BadCursor;

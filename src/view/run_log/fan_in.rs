@@ -1,7 +1,7 @@
 //! The streams of all runs of a task as one, oldest run first, live ones side by side.
 //!
-//! The cursor names, oldest first, every run from the first one on whose end was not told yet, each with its own
-//! cursor: `<run>:<cursor>,…`. Runs before the first named one are over; runs behind the last one are yet to be told.
+//! The cursor names the runs from the first one whose end was not sent yet, oldest first, each with its own cursor:
+//! `<run>:<cursor>,…`. Runs before the first named one are over, and runs after the last one have not been sent.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -14,12 +14,12 @@ use crate::{
     view::index::{RunSummary, TaskSummary},
 };
 
-/// How the place before the first event is spelled.
+/// The cursor before the first event.
 const BEGINNING: &str = "-";
-/// What a run counts at least in a tail, for what is said of its status.
+/// The minimum size of a run in a tail, which accounts for its status events.
 const STATUS_BYTES: u64 = 64;
 
-/// A place in the stream of a task.
+/// A position in the stream of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TaskCursor(Vec<(RunId, Cursor)>);
 
@@ -28,9 +28,9 @@ pub struct TaskCursor(Vec<(RunId, Cursor)>);
 pub struct TaskLog {
     tree: Tree,
     begin: TaskCursor,
-    /// The runs that were begun, oldest first, and are not forgotten.
+    /// The runs that were begun, oldest first, without those that are over and left out of the cursor.
     runs: Vec<Told>,
-    /// Runs up to this one are over.
+    /// All runs up to this one are over.
     over: Option<RunId>,
 }
 
@@ -42,20 +42,20 @@ struct Told {
 }
 
 impl Told {
-    /// Whether anything of it was told, or left out.
+    /// Returns true if any part of the run was sent or skipped.
     fn begun(&self) -> bool {
         self.cursor != Cursor::default()
     }
 }
 
-/// An event of one of the runs, and the cursor behind it.
+/// An event of one of the runs, and the cursor after it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskLogEvent {
     /// The run.
     pub run: Arc<RunSummary>,
-    /// What it says.
+    /// The event.
     pub event: LogEvent,
-    /// Where the stream goes on.
+    /// The position at which the stream continues.
     pub cursor: TaskCursor,
 }
 
@@ -88,24 +88,23 @@ impl FromStr for TaskCursor {
 }
 
 impl TaskLog {
-    /// A reader that begins at a cursor.
+    /// Creates a reader that starts at a cursor.
     #[must_use]
     pub fn new(tree: Tree, cursor: TaskCursor) -> Self {
         Self { tree, begin: cursor, runs: Vec::new(), over: None }
     }
 
-    /// Where the stream of a task is cut to begin with the last `bytes` bytes: as many of its newest runs as have printed
-    /// no more together, and of the one before them the whole lines at the end of either file within what is left.
+    /// Returns the cursor at which a task's stream has about `bytes` bytes left. These are the newest runs that
+    /// together have printed no more, and the whole last lines of each file of the run before them, within the rest.
     ///
-    /// # Errors
-    /// If the files cannot be read.
+    /// # Errors If the files cannot be read.
     pub fn tail(tree: &Tree, task: &TaskSummary, bytes: u64) -> Result<TaskCursor> {
         let (mut left, mut cut) = (bytes, Vec::new());
         for run in task.runs.iter().rev() {
             let id = &run.run.run;
             let size = RunLog::size(tree, &run.run)?;
             let printed = size.stdout.saturating_add(size.stderr);
-            // One of which nothing is told is named, too: the runs behind it are told from their beginning.
+            // A skipped run is named, too, so that the runs after it are sent from their beginning.
             if left == 0 && run.is_final() {
                 cut.push((id.clone(), Cursor { note: Note::Done, ..size }));
                 break;
@@ -119,10 +118,9 @@ impl TaskLog {
         Ok(TaskCursor(cut))
     }
 
-    /// The next events; none: nothing new is there. `task` was looked up before.
+    /// Returns the next events; empty if there is nothing new. `task` was read before the files.
     ///
-    /// # Errors
-    /// If the files cannot be read.
+    /// # Errors If the files cannot be read.
     pub fn read(&mut self, task: &TaskSummary) -> Result<Vec<TaskLogEvent>> {
         self.meet(task);
         let mut events = Vec::new();
@@ -135,7 +133,7 @@ impl TaskLog {
                 let run = self.runs[n].run.clone();
                 events.push(TaskLogEvent { run, event, cursor: self.cursor() });
             }
-            // A run that has more to say, or has ended: what follows is told behind it.
+            // The events of later runs follow those of this run, which has more to say or has just ended.
             if !events.is_empty() {
                 break;
             }
@@ -144,7 +142,7 @@ impl TaskLog {
         Ok(events)
     }
 
-    /// Takes in how the runs stand, and those that are new.
+    /// Updates the runs, and adds the new ones.
     fn meet(&mut self, task: &TaskSummary) {
         for run in &task.runs {
             let id = &run.run.run;
@@ -165,7 +163,7 @@ impl TaskLog {
         }
     }
 
-    /// Where the next event begins.
+    /// The position of the next event.
     #[must_use]
     pub fn place(&self) -> TaskCursor {
         if self.runs.is_empty() { self.begin.clone() } else { self.cursor() }
@@ -173,7 +171,7 @@ impl TaskLog {
 
     fn cursor(&self) -> TaskCursor {
         let over = self.runs.iter().take_while(|t| t.cursor.note == Note::Done).count();
-        // The last one that is over stays, to say that it is, until the one behind it has begun.
+        // The last run that is over stays named, to record that, until the next run has begun.
         let first = over.saturating_sub(usize::from(!self.runs.get(over).is_some_and(Told::begun)));
         let named = self.runs[first..].iter().filter(|t| t.begun());
         TaskCursor(named.map(|t| (t.run.run.run.clone(), t.cursor)).collect())

@@ -1,4 +1,4 @@
-//! When which byte was there: the marks of `log-times.jsonl`, read forwards once.
+//! The times at which bytes were written: the marks of `log-times.jsonl`, read forwards once.
 
 use std::collections::VecDeque;
 
@@ -11,16 +11,16 @@ use crate::{
     tree::{FsErrorKind, Result},
 };
 
-/// So much is read at a time.
+/// Number of bytes that are read at once.
 const CHUNK: u64 = 64 * 1024;
 
-/// The marks of one stream, from where they were last asked about.
+/// The marks of one stream, from the last requested one on.
 #[derive(Debug)]
 pub(super) struct Marks {
     rel: RelPath,
     stream: LogStream,
     file: Option<ReadFile>,
-    /// Offset behind the last complete line that was read.
+    /// Offset after the last complete line that was read.
     next: u64,
     ahead: VecDeque<(u64, DateTime<Utc>)>,
 }
@@ -37,7 +37,8 @@ impl Marks {
         Self { rel, stream, file: None, next: 0, ahead: VecDeque::new() }
     }
 
-    /// When the byte before `end` was there; `None`: no mark says so yet. Asked with growing ends.
+    /// Returns the time at which the byte before `end` was written; `None` if there is no mark for it yet. `end` must
+    /// not decrease between calls.
     pub(super) fn time_of(&mut self, root: &Root, end: u64) -> Result<Option<DateTime<Utc>>> {
         loop {
             while self.ahead.front().is_some_and(|(offset, _)| *offset < end) {
@@ -52,7 +53,7 @@ impl Marks {
         }
     }
 
-    /// Reads further marks; `false`: there are none.
+    /// Reads further marks. Returns false if there are none.
     fn read_on(&mut self, root: &Root) -> Result<bool> {
         if self.file.is_none() {
             self.file = open(root, &self.rel)?;
@@ -72,7 +73,7 @@ impl Marks {
     }
 }
 
-/// Opens a file that need not be there yet.
+/// Opens a file that may not exist yet.
 pub(super) fn open(root: &Root, rel: &RelPath) -> Result<Option<ReadFile>> {
     match root.open_read(rel) {
         Ok(file) => Ok(Some(file)),

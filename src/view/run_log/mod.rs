@@ -1,8 +1,7 @@
-//! What a run prints, as a stream that can be cut anywhere and goes on exactly there.
+//! The output of a run, as a stream that can be cut anywhere and continues exactly there.
 //!
-//! The stream is two files and their offsets: every event carries the [`Cursor`] behind
-//! it, and a reader that begins at a cursor gets what follows, byte for byte. Nothing
-//! is held in memory but one chunk per file, however slow the reader is.
+//! The stream is two files and their offsets: every event carries the [`Cursor`] after it, and a reader that starts
+//! at a cursor gets the rest, byte for byte. Only one chunk per file is held in memory, however slow the reader is.
 
 mod cursor;
 mod fan_in;
@@ -16,10 +15,9 @@ pub use reader::{LogEvent, RunLog, Shown};
 
 use crate::tree::{Result, Tree, refs::RunRef};
 
-/// The last `most` bytes that a run has printed to stdout, and whether there is more before them.
+/// Returns the last `most` bytes of a run's stdout, and true if there is more before them.
 ///
-/// # Errors
-/// If the file cannot be read; a run that has printed nothing yet is no error.
+/// # Errors If the file cannot be read; a run without output yet is no error.
 pub fn stdout(tree: &Tree, run: &RunRef, most: u64) -> Result<(String, bool)> {
     let rel = run.dir().stdout();
     let Some(file) = marks::open(tree.root(), &rel)? else { return Ok((String::new(), false)) };

@@ -13,12 +13,13 @@ use crate::{
     view::files::start_of_tail,
 };
 
-/// So many events are read at a time.
+/// Maximum number of events that are read at once.
 const PAGE: usize = 256;
-/// So many bytes of lines, with the line that goes beyond: a client that does not read costs no more.
+/// Maximum number of bytes of lines, plus the rest of the last line. It limits the cost of a client that does not
+/// read.
 const PAGE_BYTES: usize = 64 * 1024;
 
-/// How a run stands, as everybody is shown it.
+/// The status of a run, as shown to all readers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shown {
     /// Its status.
@@ -32,13 +33,13 @@ pub struct Shown {
 pub enum LogEvent {
     /// A line, without its end.
     Line {
-        /// Where it was printed.
+        /// The stream that the line was printed to.
         stream: LogStream,
-        /// When it was there.
+        /// The time at which it was written.
         time: DateTime<Utc>,
-        /// The text; bytes that are no UTF-8 are replaced.
+        /// The text; bytes that are not UTF-8 are replaced.
         text: String,
-        /// Whether the same line goes on in the next event of this stream: it is longer than 1 MiB.
+        /// True if the same line continues in the next event of this stream, because it is longer than 1 MiB.
         continues: bool,
     },
     /// The run's status has changed.
@@ -57,7 +58,7 @@ pub struct RunLog {
 }
 
 impl RunLog {
-    /// A reader that begins at a cursor.
+    /// Creates a reader that starts at a cursor.
     #[must_use]
     pub fn new(tree: Tree, run: &RunRef, cursor: Cursor) -> Self {
         let dir = run.dir();
@@ -67,20 +68,18 @@ impl RunLog {
         Self { tree, cursor, stdout, stderr }
     }
 
-    /// Where the stream of a run is cut to begin with the whole lines of the last `bytes` bytes of each file.
+    /// Returns the cursor at which a run's stream has the whole lines of the last `bytes` bytes of each file left.
     ///
-    /// # Errors
-    /// If the files cannot be read.
+    /// # Errors If the files cannot be read.
     pub fn tail(tree: &Tree, run: &RunRef, bytes: u64) -> Result<Cursor> {
         let dir = run.dir();
         let start = |rel| start_of_tail(tree, &rel, bytes);
         Ok(Cursor { stdout: start(dir.stdout())?, stderr: start(dir.stderr())?, note: Note::None })
     }
 
-    /// The end of each file as it is now; of the status nothing.
+    /// Returns the current end of each file, without a status.
     ///
-    /// # Errors
-    /// If the files cannot be read.
+    /// # Errors If the files cannot be read.
     pub fn size(tree: &Tree, run: &RunRef) -> Result<Cursor> {
         let dir = run.dir();
         let size = |rel: RelPath| -> Result<u64> {
@@ -92,16 +91,15 @@ impl RunLog {
         Ok(Cursor { stdout: size(dir.stdout())?, stderr: size(dir.stderr())?, note: Note::None })
     }
 
-    /// Where the next event begins.
+    /// The position of the next event.
     #[must_use]
     pub fn place(&self) -> Cursor {
         self.cursor
     }
 
-    /// Whether the cursor stands at or behind the end, for a run that has ended.
+    /// Returns true if the cursor is at or after the end of a run that has ended.
     ///
-    /// # Errors
-    /// If the files cannot be read.
+    /// # Errors If the files cannot be read.
     pub fn is_over(&self) -> Result<bool> {
         let behind = |at: u64, size: u64| at > size;
         let root = self.tree.root();
@@ -110,16 +108,16 @@ impl RunLog {
             || behind(self.cursor.stderr, self.stderr.size(root)?))
     }
 
-    /// The next events, each with the cursor behind it; none: nothing new is there. `shown` was looked up before.
+    /// Returns the next events, each with the cursor after it; empty if there is nothing new. `shown` was read before
+    /// the files.
     ///
-    /// # Errors
-    /// If the files cannot be read.
+    /// # Errors If the files cannot be read.
     pub fn read(&mut self, shown: Shown) -> Result<Vec<(LogEvent, Cursor)>> {
         let ended = shown.status.is_final();
         let mut events = Vec::new();
         let note = Note::of(shown.status);
         let untold = |at: &Cursor| at.note != note && at.note != Note::Done;
-        // That it runs is told before what it prints, however far a reader is behind.
+        // The status `running` is sent before the output, even to a reader that is far behind.
         if !ended && untold(&self.cursor) {
             self.cursor.note = note;
             events.push((LogEvent::Status(shown), self.cursor));
@@ -138,7 +136,7 @@ impl RunLog {
             let Piece { time, text, continues, .. } = piece;
             events.push((LogEvent::Line { stream, time, text, continues }, self.cursor));
         }
-        // An end is told behind everything that was printed before it.
+        // An end is sent after all output before it.
         if ended && caught_up && untold(&self.cursor) {
             self.cursor.note = note;
             events.push((LogEvent::Status(shown), self.cursor));
@@ -150,7 +148,7 @@ impl RunLog {
         Ok(events)
     }
 
-    /// The earlier of what both files have next.
+    /// Returns the earlier one of the two files' next pieces.
     fn next_piece(&mut self, ended: bool) -> Result<Option<(LogStream, Piece)>> {
         let root = self.tree.root();
         let now = self.tree.clock().now();

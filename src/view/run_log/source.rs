@@ -8,15 +8,15 @@ use crate::{
     tree::Result,
 };
 
-/// So much is read at a time.
+/// Number of bytes that are read at once.
 const CHUNK: u64 = 64 * 1024;
-/// A line that is longer is told in pieces.
+/// A longer line is sent in pieces.
 const LONGEST: u64 = 1024 * 1024;
 
 /// A line, or a piece of a very long one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Piece {
-    /// Offset behind it, its newline included.
+    /// Offset after the piece, its newline included.
     pub(super) end: u64,
     pub(super) time: DateTime<Utc>,
     pub(super) text: String,
@@ -32,7 +32,7 @@ pub(super) struct Source {
     /// Offset of the first byte of the buffer.
     at: u64,
     buffer: Vec<u8>,
-    /// Bytes of the buffer that were taken.
+    /// Number of bytes of the buffer that were taken.
     taken: usize,
     next: Option<Piece>,
 }
@@ -42,12 +42,12 @@ impl Source {
         Self { rel, file: None, marks, at, buffer: Vec::new(), taken: 0, next: None }
     }
 
-    /// Present length of the file.
+    /// The current length of the file.
     pub(super) fn size(&self, root: &Root) -> Result<u64> {
         Ok(root.stat(&self.rel)?.map_or(0, |s| s.len))
     }
 
-    /// When the next piece was printed, if there is one. A line without an end is one once the run has ended.
+    /// Returns the time of the next piece, if there is one. An unterminated line counts once the run has ended.
     pub(super) fn peek(
         &mut self,
         root: &Root,
@@ -60,7 +60,7 @@ impl Source {
         Ok(self.next.as_ref().map(|p| p.time))
     }
 
-    /// The piece that was peeked at.
+    /// Returns the piece that [`Self::peek`] found.
     pub(super) fn take(&mut self) -> Option<Piece> {
         self.next.take()
     }
@@ -91,7 +91,7 @@ impl Source {
         }
     }
 
-    /// Brings at least one more byte into the buffer; `false`: there is none.
+    /// Reads at least one more byte into the buffer. Returns false if there is none.
     fn fill(&mut self, root: &Root, want: u64) -> Result<bool> {
         if self.file.is_none() {
             self.file = open(root, &self.rel)?;
@@ -107,7 +107,7 @@ impl Source {
     }
 }
 
-/// Where a piece may end without cutting a character in two.
+/// Returns the position at which a piece may end without splitting a character.
 fn boundary(bytes: &[u8]) -> usize {
     let lead = bytes.iter().rposition(|b| b & 0xC0 != 0x80).unwrap_or(0);
     let tail = &bytes[lead..];

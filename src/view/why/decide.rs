@@ -1,8 +1,8 @@
-//! What to say, decided from the facts.
+//! Decides the reason for a task's status from the facts.
 //!
-//! In this order: a queued ticket is blocked by tasks or waits for a place; an admitted one
-//! is stopping, waits for children, for a time, for its start, or runs; without a ticket, a
-//! run that is still there, how the last loop ended, the markers, the last run, nothing.
+//! In this order: a queued ticket is blocked by tasks or waits for a place. An admitted ticket is stopping, waits for
+//! children, for a time, for its start, or runs. Without a ticket: a run that is still there, the end of the last
+//! loop, the markers, the last run, nothing.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
@@ -15,10 +15,10 @@ use crate::tree::{
     ticket::{Place, Ticket},
 };
 
-/// The most names that a sentence lists.
+/// Maximum number of names that a sentence lists.
 const NAMED: usize = 5;
 
-/// Decides what to say; the order stands at the top of this file.
+/// Returns the reason, in the order at the top of this file.
 pub(super) fn decide(facts: &Facts<'_>) -> (String, Vec<Source>) {
     match &facts.own.ticket {
         Some((Place::Queue, ticket)) => queued(facts, ticket),
@@ -137,7 +137,7 @@ fn at_rest(facts: &Facts<'_>) -> (String, Vec<Source>) {
     (format!("task {task} {state}; {last}"), vec![Source::RunInfo])
 }
 
-/// What to do about a ticket that nobody drives.
+/// Returns the advice for a ticket without a driver.
 fn undriven(facts: &Facts<'_>) -> String {
     if facts.own.driver.is_some() || facts.around.daemon == Served::Yes {
         return String::new();
@@ -208,7 +208,7 @@ mod tests {
         }
     }
 
-    /// The sentence without "task p/t " and the files for facts that differ like this from an idle task's.
+    /// Checks the sentence without "task p/t " and the files, for facts that differ in this way from an idle task's.
     #[track_caller]
     fn says<'a>(change: impl FnOnce(&mut Own, &mut Around<'a>), sentence: &str, files: &[Source]) {
         let mut own = Own { driver: Some(Holder::named("me")), ..Own::default() };

@@ -1,4 +1,4 @@
-//! What the answer is made from: what a task's own files say, and what is around it.
+//! The facts behind the answer: those in a task's own files, and those around it.
 
 use chrono::{DateTime, Utc};
 
@@ -12,18 +12,18 @@ use crate::tree::{
     ticket::{Place, Ticket},
 };
 
-/// What a ticket in the queue waits for, as the planner says.
+/// The condition that a queued ticket waits for, according to the planner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Waits {
-    /// Nothing: the next look of a driver admits it.
+    /// Nothing: a driver admits it at its next look.
     ForDriver,
     /// A place; 1 is the first in line.
     ForPlace(usize),
-    /// Other tasks: why.
+    /// Other tasks, for this reason.
     ForTasks(String),
 }
 
-/// A file of a task, or of the run that it is about.
+/// A file of a task, or of the run that the answer is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
     Ticket,
@@ -36,65 +36,65 @@ pub(super) enum Source {
     RunInfo,
 }
 
-/// What a task's own files say.
+/// The facts in a task's own files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Own {
     /// A loop or a single run.
     pub kind: TaskKind,
-    /// Its ticket, and where it lies.
+    /// Its ticket, and the ticket's place.
     pub ticket: Option<(Place, Ticket)>,
-    /// Who holds the task's lock, in his own words.
+    /// The holder of the task's lock, as the holder describes itself.
     pub driver: Option<Holder>,
     /// DONE is there.
     pub done: bool,
     /// STOP is there.
     pub stop: bool,
-    /// How its last loop ended.
+    /// The end of its last loop.
     pub end: Option<TaskEnd>,
     /// The run of the ticket, else the last one.
     pub run: Option<Attempt>,
-    /// Why TASK-END.yaml cannot be read, where it is there.
+    /// The reason that TASK-END.yaml cannot be read, if it exists.
     pub fault: Option<Fault>,
 }
 
-/// A run, as far as the answer is about it.
+/// The facts about a run that the answer needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// Its name.
     pub id: RunId,
-    /// When it began.
+    /// The time of its start.
     pub start: DateTime<Utc>,
-    /// The status that everybody is shown.
+    /// The status as shown to all readers.
     pub status: RunStatus,
-    /// One sentence on why it did not succeed.
+    /// One sentence on its failure.
     pub error: Option<String>,
 }
 
-/// What is around a task.
+/// The facts around a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Around<'a> {
-    /// The planner's word on a ticket in the queue.
+    /// The planner's decision about a queued ticket.
     pub waits: Waits,
     /// The root tasks that are live.
     pub live: &'a [TaskRef],
-    /// The tasks with a ticket that this task's runs asked for.
+    /// The tasks with a ticket that this task's runs started.
     pub children: Vec<TaskRef>,
-    /// A daemon serves this root: it drives whatever has a ticket.
+    /// A daemon serves this root, and drives everything with a ticket.
     pub daemon: Served,
     /// The time.
     pub now: DateTime<Utc>,
 }
 
-/// Whether a daemon serves a root.
+/// States if a daemon serves a root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Served {
-    /// One does.
+    /// A daemon serves the root.
     Yes,
-    /// None does.
+    /// No daemon serves the root.
     No,
 }
 
-/// All of it.
+/// All facts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Facts<'a> {
     pub(super) task: &'a TaskRef,
@@ -103,10 +103,9 @@ pub(super) struct Facts<'a> {
 }
 
 impl Own {
-    /// Reads a task's own files; its ticket and the run that it is about are known.
+    /// Reads a task's own files; its ticket and the run in question are known.
     ///
-    /// # Errors
-    /// If its folder cannot be read.
+    /// # Errors If its folder cannot be read.
     pub fn read(
         tree: &Tree,
         task: &TaskRef,
@@ -115,7 +114,7 @@ impl Own {
         run: Option<Attempt>,
     ) -> Result<Self> {
         let (root, dir) = (tree.root(), task.dir());
-        // Where nothing is wanted of a task it does not matter who looks at it.
+        // Without a ticket the driver of a task does not matter.
         let driver = if ticket.is_some() { tree.driver_of(task)? } else { None };
         let end = tree.task_end(task);
         let fault = end.as_ref().err().and_then(TreeError::fault);
@@ -125,7 +124,7 @@ impl Own {
             driver,
             done: root.exists(&dir.done())?,
             stop: root.exists(&dir.stop())?,
-            // A record that cannot be read says nothing; it is named elsewhere.
+            // An unreadable record counts as none; it is reported elsewhere.
             end: end.ok().flatten(),
             run,
             fault,

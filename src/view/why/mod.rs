@@ -1,4 +1,4 @@
-//! Why a task stands where it stands: one sentence, and the files that say so.
+//! Explains the status of a task: one sentence, and the files that prove it.
 
 mod decide;
 mod facts;
@@ -22,20 +22,19 @@ use facts::{Facts, Source};
 pub struct Reason {
     /// One sentence.
     pub sentence: String,
-    /// The files that say so.
+    /// The files that prove it.
     pub files: Vec<PathBuf>,
 }
 
-/// Says why a task stands where it stands, of what is known of it.
+/// Explains the status of a task from known facts.
 #[must_use]
 pub fn sentence(task: &TaskRef, own: &Own, around: &Around<'_>) -> String {
     decide::decide(&Facts { task, own, around }).0
 }
 
-/// Says why a task stands where it stands, from its files. `waits` is the planner's word on a ticket in the queue.
+/// Explains the status of a task from its files. `waits` is the planner's decision about a queued ticket.
 ///
-/// # Errors
-/// [`TreeError::NotFound`] if there is no such task.
+/// # Errors [`TreeError::NotFound`] if the task does not exist.
 pub fn of_task(tree: &Tree, task: &TaskRef, waits: Waits) -> Result<Reason> {
     let root = tree.root();
     let dir = task.dir();
