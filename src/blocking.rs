@@ -1,8 +1,8 @@
 //! Work that waits for a disk or a lock, done away from the threads of the async runtime.
 //!
-//! A runtime has a few threads, and all requests, timers and drives share them. A call that a hung network file
-//! system or a held lock keeps for minutes must therefore never run on one of them. This is the only file that hands
-//! such work to the runtime's pool of blocking threads, which works under a runtime of one thread as well as of many.
+//! A runtime has a few threads, and all requests, timers and drives share them. A call that a hung network file system
+//! or a held lock keeps for minutes must therefore never run on one of them. This is the only file that hands such work
+//! to the runtime's pool of blocking threads. The pool works under a runtime of one thread as well as of many.
 
 use tokio::{runtime::Handle, task::spawn_blocking};
 

@@ -68,7 +68,7 @@ pub struct Defaults {
     pub max_concurrent_root_tasks: Option<NonZeroU32>,
     /// Largest number of live runs.
     pub max_concurrent_runs: Option<NonZeroU32>,
-    /// Spreads tasks over agents.
+    /// Distribution of tasks over agents.
     pub diversification: Diversification,
 }
 
@@ -104,7 +104,7 @@ words!(
     }
 );
 
-/// Spreads tasks that name no agent over several.
+/// Distribution of tasks that name no agent over several agents.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Diversification {
     /// Enables diversification.

@@ -34,8 +34,8 @@ impl ProgramFile {
     /// Opens a program.
     ///
     /// # Errors
-    /// If it is not an executable file, or if users other than its user and root may write it or a folder that leads to
-    /// it.
+    /// If it is not an executable file. Also if users other than its user and root may write the file or a folder that
+    /// leads to it.
     pub fn open(path: &Path) -> Result<Self> {
         let refuse = |why: String| {
             let e = io::Error::new(io::ErrorKind::InvalidInput, why);

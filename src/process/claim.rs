@@ -50,7 +50,7 @@ pub struct Claim {
     /// The agent's process: forked before this file is published, and allowed to exec only afterwards.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub agent: Option<ProcessId>,
-    /// Folder of the agent's control group, where one could be made.
+    /// Folder of the agent's control group, if one could be created.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cgroup: Option<PathBuf>,
     /// Time of the claim.

@@ -1,10 +1,10 @@
-//! Runs an agent at the user's terminal. This process starts it in its own session and process group, with its own
-//! streams. It keeps the same records as a shim: claim before exec, `run.lock` while the agent lives, `exit.json` at
-//! its end.
+//! Runs an agent at the user's terminal. The agent runs in the session and process group of this process, and with its
+//! streams. This process keeps the same records as a shim: claim before exec, `run.lock` while the agent lives,
+//! `exit.json` at its end.
 //!
 //! Keys typed by the user reach the agent from the terminal directly. Processes that the agent leaves behind when it
-//! ends by itself stay, as they would in a shell, because the user may have sent them into the background. If STOP ends
-//! the agent, the runner ends these processes, too.
+//! ends by itself stay, as they would in a shell: the user may have sent them into the background. If STOP ends the
+//! agent, the runner ends these processes, too.
 
 use std::{
     collections::BTreeMap,

@@ -113,7 +113,7 @@ pub(super) fn fork_held(plan: &ExecPlan, group: Option<BorrowedFd<'_>>) -> io::R
 /// The child may make async-signal-safe calls only: the C library does not know that it is another process.
 unsafe fn fork(group: Option<BorrowedFd<'_>>) -> libc::pid_t {
     let Some(group) = group else {
-        // SAFETY: what the caller promises is more than fork(2) asks for.
+        // SAFETY: the caller's promise covers everything that fork(2) requires.
         return unsafe { libc::fork() };
     };
     // SAFETY: an all-zero clone_args is a valid value of that plain struct.
@@ -224,7 +224,7 @@ pub(super) fn adopt(number: RawFd) -> io::Result<OwnedFd> {
     if new < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: as above; the old number was named to us as ours, and nothing here holds it.
+    // SAFETY: as above; the old number was passed to this process for its own use, and nothing here holds it.
     Ok(unsafe {
         libc::close(number);
         OwnedFd::from_raw_fd(new)
@@ -300,7 +300,7 @@ pub(super) fn pidfd_exit_status(fd: BorrowedFd<'_>) -> Option<i32> {
 
 /// Registers a descriptor with the reactor, to wait until it is readable.
 pub(super) fn watch_readable(fd: BorrowedFd<'_>) -> io::Result<AsyncFd<BorrowedFd<'_>>> {
-    // SAFETY: the borrow keeps the descriptor open, and the same, for as long as the registration lives.
+    // SAFETY: the borrow keeps the descriptor open and unchanged for as long as the registration lives.
     Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?)
 }
 

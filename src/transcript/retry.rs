@@ -1,8 +1,8 @@
 //! Extracts the time of a retry from the text of a refusal.
 //!
-//! The phrases are quoted in public issues of the agents (openai/codex 88, 3899, 26668; anthropics/claude-code 6119,
-//! 11429, 92834; google-gemini/gemini-cli 13004) and come from the providers' own answers (`retryDelay` of
-//! google.rpc.RetryInfo, `resets_in_seconds` of the ChatGPT backend).
+//! The phrases are quoted in public issues of the agents: openai/codex 88, 3899, 26668; anthropics/claude-code 6119,
+//! 11429, 92834; google-gemini/gemini-cli 13004. The others come from the providers' own answers: `retryDelay` of
+//! google.rpc.RetryInfo, `resets_in_seconds` of the ChatGPT backend.
 
 use chrono::{DateTime, Utc};
 

@@ -12,7 +12,7 @@ const JUST_COME: Duration = Duration::minutes(15);
 /// A date without a year that passed longer than this ago means the next year.
 const THIS_YEAR: Duration = Duration::days(30);
 
-/// Returns the moment that the clock time means if it was printed at `said`, in the zone of the agent's host; `None` if
+/// Returns the moment that a clock time means if it was printed at `said`, in the zone of the agent's host. `None` if
 /// there is no such time, or no such zone.
 pub(super) fn moment(clock: &WallClock, said: DateTime<FixedOffset>) -> Option<DateTime<Utc>> {
     match &clock.zone {

@@ -31,7 +31,7 @@ pub struct GitInfo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NotRecorded {
-    /// Its work folder was in no git repository when it started.
+    /// The work folder was in no git repository when the run started.
     NoRepository,
     /// The git program was not installed.
     GitMissing,

@@ -94,11 +94,11 @@ pub(super) struct Inbox {
     root: Root,
     path: RelPath,
     offset: u64,
-    /// The run is to end.
+    /// True if the run must end.
     pub(super) stop: bool,
-    /// The run is to end, because its agent waits out a usage limit by itself.
+    /// True if the run must end because its agent waits out a usage limit by itself.
     pub(super) usage_limit: bool,
-    /// The agent's input is to end.
+    /// True if the agent's input must end.
     pub(super) end_of_input: bool,
 }
 

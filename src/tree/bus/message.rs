@@ -34,9 +34,9 @@ pub struct Message {
     /// The kind of message.
     #[serde(rename = "type")]
     pub kind: MessageType,
-    /// The project that it belongs to.
+    /// The project of the message.
     pub project_id: ProjectId,
-    /// The task that it belongs to.
+    /// The task of the message, if it is about one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub task_id: Option<TaskId>,
     /// The run that posted it.

@@ -76,7 +76,7 @@ impl Bus {
     /// demands.
     ///
     /// # Errors
-    /// [`TreeError::NotFound`] if the project or task does not exist; [`TreeError::Invalid`] for a draft that is longer
+    /// [`TreeError::NotFound`] if the project or task does not exist. [`TreeError::Invalid`] for a draft that is longer
     /// than [`MAX_LINE`](super::MAX_LINE), nested too deep, or about another task.
     pub fn post(&self, draft: &Draft) -> Result<Message> {
         self.append(draft, |_| Ok(None)).map(Posted::into_message)
