@@ -1,7 +1,8 @@
-//! Detects the usage limit or overload that an agent waits out by itself: the last message of its output, marked as
-//! passing.
+//! Detects the usage limit or overload that an agent waits out by itself: the last event of its output, an error that
+//! the agent retries.
 //!
 //! Claude and Codex report it on standard output. Gemini and OpenCode print nothing there, and write a line to standard
+//! error.
 //! error.
 
 use serde_json::Value;

@@ -40,7 +40,7 @@ impl Trouble {
         Self { retry, ..self }
     }
 
-    /// Marks the error as passing: the agent continues.
+    /// Marks the error as one that the agent retries by itself: the turn continues.
     pub(super) fn that_passes(self) -> Self {
         Self { goes_on: true, ..self }
     }
