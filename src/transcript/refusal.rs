@@ -3,7 +3,6 @@
 //!
 //! Claude and Codex report it on standard output. Gemini and OpenCode print nothing there, and write a line to standard
 //! error.
-//! error.
 
 use serde_json::Value;
 
