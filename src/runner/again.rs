@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// Makes the run that follows `last`.
+/// Creates the run that follows `last`.
 pub(super) fn make_next_run(runner: &Runner, lock: &TaskLock, last: &RunInfo) -> Result<RunRef> {
     let task = lock.task();
     let config = runner.tree.task_config(task)?;
@@ -41,7 +41,7 @@ pub(super) fn make_next_run(runner: &Runner, lock: &TaskLock, last: &RunInfo) ->
     Ok(run)
 }
 
-/// The task's prompt, as an agent gets it that is not the first to work on it.
+/// Composes the task's prompt for an agent that continues the work of earlier runs.
 pub(super) fn continued(runner: &Runner, last: &RunInfo) -> Result<String> {
     let task = last.task_ref();
     let prompt = runner.tree.root().read_opt(&task.dir().prompt(), MAX_RECORD)?.unwrap_or_default();

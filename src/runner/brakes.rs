@@ -1,4 +1,4 @@
-//! The brakes of a loop: money, tokens, and runs that change nothing.
+//! The limits of a loop: money, tokens, and runs that change nothing.
 
 use super::{Runner, error::Result};
 use crate::{
@@ -6,17 +6,17 @@ use crate::{
     tree::{refs::TaskRef, run_info::RunInfo},
 };
 
-/// Which brake was hit, in one sentence; `None` if none is set or reached.
+/// Returns the limit that was reached, in one sentence; `None` if none is set or reached.
 pub(super) fn hit(runner: &Runner, task: &TaskRef, limits: &Limits) -> Result<Option<String>> {
     if *limits == Limits::default() {
         return Ok(None);
     }
     let mut runs = Vec::new();
     for id in runner.tree.runs(task)? {
-        // A record that cannot be read adds nothing; `fsck` names it.
+        // An unreadable record adds nothing; `fsck` names it.
         runs.extend(runner.tree.run_info(&task.run(id)));
     }
-    // What is played again was paid for once.
+    // A replayed run costs nothing: its usage was paid for once.
     let usage = || runs.iter().filter(|r| r.replay_of.is_none()).filter_map(|r| r.usage.as_ref());
     let cost: f64 = usage().filter_map(|u| u.cost_usd).sum();
     if let Some(max) = limits.max_cost_usd.filter(|max| cost >= *max) {
@@ -36,7 +36,7 @@ pub(super) fn hit(runner: &Runner, task: &TaskRef, limits: &Limits) -> Result<Op
     }
 }
 
-/// How many of the last runs in a row left the same answer, and no note on progress that is newer than them.
+/// Counts the last runs in a row that left the same answer, without a progress note that is newer than them.
 fn same_answers(runner: &Runner, task: &TaskRef, runs: &[RunInfo]) -> Result<u32> {
     let root = runner.tree.root();
     let noted = root.stat(&task.dir().state())?.map_or(0, |s| s.modified_ns);

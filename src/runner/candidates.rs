@@ -1,4 +1,4 @@
-//! Which agents a run could use: installed, and able to log in as far as can be told.
+//! The agents that a run could use: installed, and able to log in as far as this process can tell.
 
 use std::path::Path;
 
@@ -8,19 +8,18 @@ use crate::{
     config::AgentType,
 };
 
-/// The configured agents, by whether a run in some folder could use them.
+/// The configured agents, split by whether a run in some folder could use them.
 #[derive(Debug, Default)]
 pub struct Candidates {
-    /// Those that are installed and can log in, as far as can be told.
+    /// The agents that are installed and can log in, as far as this process can tell.
     pub usable: Vec<String>,
-    /// Why each of the others cannot be used that somebody has installed or configured.
+    /// The reasons that the others cannot be used, of those that are installed or configured.
     pub problems: Vec<String>,
 }
 
-/// Looks at the agents as a run in `cwd` would find them; the demo agent is left out. Starts nothing.
+/// Examines the agents as a run in `cwd` would find them, without the demo agent. Starts nothing.
 ///
-/// # Errors
-/// If the settings of that folder are wrong.
+/// # Errors If the settings of that folder are invalid.
 pub fn candidates(runner: &Runner, cwd: &Path) -> Result<Candidates> {
     let path = runner.search_path();
     let all = runner.config_in(cwd)?;
@@ -38,7 +37,8 @@ pub fn candidates(runner: &Runner, cwd: &Path) -> Result<Candidates> {
     Ok(found)
 }
 
-/// Why an agent cannot be used; `None` if it can, as far as can be told without asking its service.
+/// Returns the reason that an agent cannot be used; `None` if it can, as far as this process can tell without asking
+/// the agent's service.
 #[must_use]
 pub fn problem(runner: &Runner, agent: &Installed<'_>, cwd: &Path) -> Option<String> {
     if let Err(e) = &agent.program {
@@ -54,8 +54,8 @@ pub fn problem(runner: &Runner, agent: &Installed<'_>, cwd: &Path) -> Option<Str
     }
 }
 
-/// Whether the user means to use an agent: one of another name than its type is configured, a program is installed. The
-/// agents that are APIs come with this program.
+/// Returns true if the user wants to use an agent: it is configured under another name than its type, or its program
+/// is installed. The agents that call chat APIs are part of this program.
 fn is_wanted(runner: &Runner, agent: &Installed<'_>) -> bool {
     let named = agent.name != agent.settings.agent_type.as_str();
     named || agent.program.as_ref().is_ok_and(|program| *program != runner.program)

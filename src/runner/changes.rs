@@ -1,8 +1,9 @@
-//! What a run changes in its work folder: a look before its agent starts, and one after it has ended.
+//! Records the changes of a run in its working folder: a snapshot before its agent starts, and one after it has
+//! ended.
 //!
-//! Nothing here fails or holds up a run: a repository that cannot be looked at, or not in time, is a note in the
-//! record. The look before is all that a launch waits for. Several runs that work in one folder at the same time
-//! each see what all of them changed.
+//! Nothing here fails or delays a run: if a repository cannot be read, or not in time, the record gets a note. A
+//! launch waits only for the first snapshot. If several runs work in one folder at the same time, each records the
+//! changes of all.
 
 use std::{
     path::{Path, PathBuf},
@@ -27,28 +28,28 @@ use crate::{
     },
 };
 
-/// The longest that a launch waits for the look before it.
+/// Maximum time that a launch waits for the first snapshot.
 const BEFORE: Duration = Duration::from_secs(3);
-/// The longest that an end waits for the look after it.
+/// Maximum time that an end waits for the second snapshot.
 const AFTER: Duration = Duration::from_secs(20);
-/// A look so long after the end shows what others have done since, too.
+/// A snapshot this long after the end may contain later changes by others, too.
 const LATE: Duration = Duration::from_secs(10);
-/// The largest patch that is kept, in bytes.
+/// Maximum size of a patch that is kept, in bytes.
 const MAX_PATCH: u64 = 32 * 1024 * 1024;
-/// How many files are named.
+/// Maximum number of files that are named.
 const MAX_FILES: usize = 10_000;
 
-/// Looks at the work folder of a run that is about to start.
+/// Takes a snapshot of the working folder of a run that is about to start.
 pub(super) fn before(runner: &Runner, info: &RunInfo) {
     let began = Instant::now();
     let mut setting = Setting::new(runner.environment.iter(), began + BEFORE);
     let cwd = Path::new(info.cwd.as_deref().unwrap_or("/"));
-    // In no repository nothing is started, and nothing written.
+    // Outside of a repository nothing is started or written.
     if !git::is_in_work_tree(cwd, &setting) {
         return;
     }
     let (root, run) = (runner.tree.root(), info.run_ref());
-    // The agent starts should we end in the middle of the look, and then this holds.
+    // The agent starts even if this process dies during the snapshot. Then this record holds.
     let words = Some("the look before the run was cut off".to_owned());
     let cut_off = not_seen(NotRecorded::Failed, words);
     if let Err(e) = write_before(root, &run, &cut_off) {
@@ -79,8 +80,8 @@ fn not_seen(reason: NotRecorded, note: Option<String>) -> WorkFolderBefore {
     WorkFolderBefore { version: 1, head: None, tree: None, not_recorded: Some(reason), note }
 }
 
-/// Says why nothing was looked at before a run that has begun; `None`: there was a look. `wanted` is the setting
-/// `record_changes`.
+/// Returns the reason that no snapshot was taken before a run that has begun; `None` if there was one. `wanted` is
+/// the setting `record_changes`.
 pub(super) fn skipped(runner: &Runner, info: &RunInfo, wanted: bool) -> Option<GitInfo> {
     let because = |reason| Some(GitInfo { not_recorded: Some(reason), ..GitInfo::default() });
     if !wanted {
@@ -101,7 +102,7 @@ fn before_file(run: &RunRef) -> RelPath {
     run.dir().git().join(names::run::GIT_BEFORE)
 }
 
-/// Looks at the work folder of a run that has ended: what its record is to say of it.
+/// Takes a snapshot of the working folder of a run that has ended, and returns the facts for the run's record.
 pub(super) fn after(runner: &Runner, info: &RunInfo) -> Option<GitInfo> {
     let (root, run) = (runner.tree.root(), info.run_ref());
     let before = record::read::<WorkFolderBefore>(root, &before_file(&run)).unwrap_or_else(|e| {
@@ -109,17 +110,17 @@ pub(super) fn after(runner: &Runner, info: &RunInfo) -> Option<GitInfo> {
     });
     match before {
         Some(before) => Some(compare(runner, info, &run, before)),
-        // What was said at its start.
+        // Keeps the facts that were recorded at the start.
         None => info.git.clone(),
     }
 }
 
-/// Removes what was kept of the work folder, once the record of the end stands.
+/// Removes the data of the first snapshot, once the final record is written.
 pub(super) fn forget(runner: &Runner, info: &RunInfo) {
     let (root, run) = (runner.tree.root(), info.run_ref());
     let never_looked =
         |git: &GitInfo| matches!(git.not_recorded, Some(NotRecorded::NoRepository | NotRecorded::Disabled));
-    // Left behind it costs room, and nothing else.
+    // Data that stays costs room, and nothing else.
     if info.git.as_ref().is_some_and(|git| !never_looked(git))
         && let Err(e) = root.remove_tree(&run.dir().git())
     {
@@ -157,7 +158,7 @@ fn compare(runner: &Runner, info: &RunInfo, run: &RunRef, before: WorkFolderBefo
         look.keep_patch(&store, root, run, &changes)
     });
     if let Err(e) = kept {
-        // A patch that is too large leaves the list of files.
+        // Even if the patch is too large, the list of files is kept.
         git.not_recorded = (!listed).then(|| reason(&e));
         add_note(&mut git.note, Some(e.to_string()));
     }
@@ -169,10 +170,9 @@ fn compare(runner: &Runner, info: &RunInfo, run: &RunRef, before: WorkFolderBefo
     git
 }
 
-/// What a run that has not ended has changed so far, and the patch of it.
+/// Returns the changes of an unfinished run so far, and their patch.
 ///
-/// # Errors
-/// [`RunnerError::Refused`] if there was no look before it, or there can be none now.
+/// # Errors [`RunnerError::Refused`] if there was no snapshot before the run, or there can be none now.
 pub fn so_far(tree: &Tree, environment: &Environment, info: &RunInfo) -> Result<(Changes, Vec<u8>)> {
     let (root, run) = (tree.root(), info.run_ref());
     let refused = |why: String| RunnerError::Refused(why);
@@ -207,7 +207,7 @@ pub fn so_far(tree: &Tree, environment: &Environment, info: &RunInfo) -> Result<
     looked.map_err(|e| refused(format!("the work folder cannot be looked at: {e}")))
 }
 
-/// One look at a work folder.
+/// One snapshot of a working folder.
 struct Look {
     setting: Setting,
     cwd: PathBuf,
@@ -252,7 +252,7 @@ impl Look {
         Ok((changes, stat))
     }
 
-    /// Keeps the patch: whole, or not at all.
+    /// Keeps the whole patch, or nothing.
     fn keep_patch(&self, store: &Store<'_>, root: &Root, run: &RunRef, changes: &Changes) -> Asked<()> {
         let file = run.dir().git().join("patch");
         self.patch(store, root, &file, changes)?;
@@ -302,7 +302,7 @@ fn left_out_note(left_out: &[String]) -> Option<String> {
     Some(format!("not looked into, for their size or number, or for want of a right: {first}{others}"))
 }
 
-/// Adds a note that does not stand there yet.
+/// Adds a note that is not present yet.
 fn add_note(notes: &mut Option<String>, note: Option<String>) {
     let Some(note) = note else { return };
     match notes {

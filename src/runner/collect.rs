@@ -1,9 +1,9 @@
-//! Removing what is old: runs that have ended, and tasks that are done with.
+//! Removes old runs that have ended, and old tasks.
 //!
-//! Never anything of a task that is queued, live, driven or running, or that a queued or live task depends on or was
-//! started by. Of a task that stays these runs stay, too: the last one, which says where the task stands, the last one
-//! with an answer, and the last one with an answer that succeeded. What is found is looked at again, under the task's
-//! lock, before it goes.
+//! It never removes anything of a task that is queued, live, driven or running, or that a queued or live task depends
+//! on or was started by. A task that stays keeps these runs: the last one, which determines the task's status, the
+//! last one with an answer, and the last successful one with an answer. Each candidate is examined again under the
+//! task's lock before it is removed.
 
 use std::collections::HashSet;
 
@@ -25,38 +25,38 @@ use crate::{
     },
 };
 
-/// What is old.
+/// The rules for the age of runs and tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// It ended before this time.
+    /// A run is old if it ended before this time.
     pub before: DateTime<Utc>,
-    /// So many of the latest runs of a task stay; at least one does.
+    /// This many of the latest runs of a task stay; at least one does.
     pub keep: usize,
-    /// Runs that did not succeed.
+    /// The treatment of runs that did not succeed.
     pub failed: Failed,
-    /// What goes of a task.
+    /// The things that are removed.
     pub scope: Scope,
 }
 
-/// What becomes of runs that did not succeed.
+/// The treatment of runs that did not succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failed {
-    /// They go with the others.
+    /// They are removed like the others.
     Collect,
     /// They stay.
     Keep,
 }
 
-/// How much goes.
+/// The things that are removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// Runs; tasks stay.
+    /// Only runs; tasks stay.
     Runs,
-    /// Whole tasks too, of which nothing would stay but what is old.
+    /// Also whole tasks of which all runs are old.
     Tasks,
 }
 
-/// Something that is old.
+/// An old run or task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Old {
     /// A run.
@@ -81,23 +81,22 @@ impl Old {
     }
 }
 
-/// Something old, and what goes with it.
+/// An old run or task, with statistics.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// What it is.
+    /// The run or task.
     pub old: Old,
-    /// When the last of it ended.
+    /// The last end in it.
     pub ended: DateTime<Utc>,
-    /// How many runs it has.
+    /// The number of its runs.
     pub runs: usize,
-    /// Bytes of its files.
+    /// The bytes of its files.
     pub bytes: u64,
 }
 
-/// What is old in a project.
+/// Returns the old runs and tasks of a project.
 ///
-/// # Errors
-/// If a folder cannot be read. A task whose records cannot be read is passed over.
+/// # Errors If a folder cannot be read. A task with unreadable records is skipped.
 pub fn old(tree: &Tree, project: &ProjectId, policy: &Policy) -> Result<Vec<Found>> {
     let needed = needed(tree)?;
     let mut found = Vec::new();
@@ -113,10 +112,9 @@ pub fn old(tree: &Tree, project: &ProjectId, policy: &Policy) -> Result<Vec<Foun
     Ok(found)
 }
 
-/// Removes something old. `false`: it is not old any more, or somebody has its task.
+/// Removes an old run or task. Returns false if it is not old any more, or its task has a driver.
 ///
-/// # Errors
-/// If it cannot be removed.
+/// # Errors If it cannot be removed.
 pub fn collect(runner: &Runner, old: &Old, policy: &Policy) -> Result<bool> {
     let tree = &runner.tree;
     let lock = match tree.lock_task(old.task(), &holder()) {
@@ -124,7 +122,7 @@ pub fn collect(runner: &Runner, old: &Old, policy: &Policy) -> Result<bool> {
         Err(TreeError::Locked { .. }) => return Ok(false),
         Err(e) => return Err(e.into()),
     };
-    // Our own lock is no reason to keep it.
+    // This process's own lock does not count as a driver.
     let still = of_free_task(tree, old.task(), policy, &needed(tree)?)?;
     if !still.iter().any(|found| found.old == *old) {
         return Ok(false);
@@ -134,7 +132,7 @@ pub fn collect(runner: &Runner, old: &Old, policy: &Policy) -> Result<bool> {
     done
 }
 
-/// The tasks that queued and live ones depend on.
+/// Returns the tasks that queued and live ones depend on.
 fn needed(tree: &Tree) -> Result<HashSet<TaskRef>> {
     let mut needed = HashSet::new();
     for place in [Place::Queue, Place::Live] {
@@ -147,7 +145,7 @@ fn needed(tree: &Tree) -> Result<HashSet<TaskRef>> {
     Ok(needed)
 }
 
-/// What is old of a task that nobody drives; its size is not known yet.
+/// Returns the old runs of a task without a driver, or the task itself; the size is not known yet.
 fn of_free_task(
     tree: &Tree,
     task: &TaskRef,
@@ -180,11 +178,11 @@ struct Past {
     status: RunStatus,
 }
 
-/// The ends of all runs, oldest first; `None` if one is at work, or its record cannot be read.
+/// Returns the ends of all runs, oldest first; `None` if a run is active, or its record cannot be read.
 fn past_runs(entry: &TaskEntry) -> Option<Vec<Past>> {
     let past = |run: &scan::RunEntry| {
         let (info, status) = run.record.as_ref().ok()?;
-        // A run that is over by all signs, and whose end nobody has committed, is still to be committed by a driver.
+        // A run that is over, but whose end is not committed, must first be committed by a driver.
         info.status
             .is_final()
             .then(|| Past { ended: info.end_time.unwrap_or(info.start_time), status: *status })
@@ -192,7 +190,7 @@ fn past_runs(entry: &TaskEntry) -> Option<Vec<Past>> {
     entry.runs.iter().map(past).collect()
 }
 
-/// Which of a task's runs go; `answered` tells which have an answer.
+/// Selects the runs of a task to remove; `answered` returns true for runs with an answer.
 fn choose(runs: &[Past], policy: &Policy, answered: impl Fn(usize) -> bool) -> Vec<usize> {
     let candidates = runs.len().saturating_sub(policy.keep.max(1));
     let old: Vec<usize> = (0..candidates).filter(|n| is_old(&runs[*n], policy)).collect();
@@ -210,15 +208,14 @@ fn is_old(run: &Past, policy: &Policy) -> bool {
     run.ended < policy.before && !kept
 }
 
-/// Whether nothing of a task need stay.
+/// Returns true if all of a task is old.
 fn is_over(runs: &[Past], policy: &Policy) -> bool {
     !runs.is_empty() && runs.iter().all(|run| is_old(run, policy))
 }
 
-/// Bytes of the files in a folder, links not followed.
+/// Returns the bytes of the files in a folder, without following links.
 ///
-/// # Errors
-/// If a folder cannot be read.
+/// # Errors If a folder cannot be read.
 pub fn size(tree: &Tree, folder: &RelPath) -> Result<u64> {
     let root = tree.root();
     let mut bytes = 0;
@@ -274,10 +271,10 @@ mod tests {
     fn the_last_answer_stays_and_so_does_the_last_one_of_a_success() {
         let stopped = RunStatus::Stopped;
         for (runs, answered, gone) in [
-            // Resumed, and stopped before it began.
+            // Resumed, and stopped before its next run began.
             (vec![(1, GOOD), (2, GOOD), (3, stopped)], vec![0, 1], vec![0]),
             (vec![(1, GOOD), (2, stopped), (3, stopped)], vec![0], vec![1]),
-            // What a failed run left is an answer, but perhaps not the one that is worth keeping.
+            // The output of a failed run is an answer, but possibly not the one to keep.
             (vec![(1, GOOD), (2, GOOD), (3, BAD), (4, stopped)], vec![0, 1, 2], vec![0]),
             (vec![(1, BAD), (2, BAD), (3, stopped)], vec![0, 1], vec![0]),
             (vec![(1, GOOD), (2, GOOD)], vec![], vec![0]),

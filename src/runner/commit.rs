@@ -1,7 +1,7 @@
-//! What a run's driver writes down: that it began, and in a fixed order that and how it ended.
+//! The records that a run's driver writes: the start and, in a fixed order, the end.
 //!
-//! The order of the end: output.md, then RUN_STOP or RUN_CRASH on the bus, the outbox, last the
-//! final record, which is the commit. A driver that takes over does what is missing.
+//! The order of the end: output.md, RUN_STOP or RUN_CRASH on the bus, the outbox, and last the final record, which is
+//! the commit. A driver that takes over completes the missing steps.
 
 use chrono::TimeDelta;
 
@@ -19,31 +19,31 @@ use crate::{
     view::{answer::NO_ANSWER, outcome::Outcome},
 };
 
-/// Whether another driver may have written part of what we are about to write.
+/// States if another driver may already have written part of the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum History {
-    /// We have driven the run from its acceptance.
+    /// This driver has driven the run from its acceptance.
     Ours,
-    /// Somebody else did, and may have ended at any instant.
+    /// Another driver has driven the run, and may have died at any point.
     Shared,
 }
 
-/// How a run ended, and what its agent's stream says of it.
+/// The end of a run, with the account of its agent's stream.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct End<'a> {
     pub(super) outcome: &'a Outcome,
-    /// `None`: its agent prints words for people only.
+    /// `None` if its agent prints only text for users.
     pub(super) account: Option<&'a Account>,
 }
 
-/// Longest part of the agent's output that becomes output.md when the agent wrote none.
+/// Maximum size of the agent's output that becomes output.md if the agent wrote none.
 const OUTPUT_BYTES: u64 = 1024 * 1024;
-/// Lines of stderr in a RUN_CRASH.
+/// Number of lines of stderr in a RUN_CRASH.
 const STDERR_LINES: usize = 50;
-/// How far the clock may have jumped back between two drivers.
+/// Maximum jump of the clock backwards between two drivers.
 const CLOCK_SLACK: TimeDelta = TimeDelta::hours(24);
 
-/// Writes down that the run has begun.
+/// Records the start of the run.
 pub(super) fn record_start(
     runner: &Runner,
     lock: &TaskLock,
@@ -63,13 +63,13 @@ pub(super) fn record_start(
         }
     })?;
     info.status = RunStatus::Running;
-    // One that cannot be read is for the replay itself to tell.
+    // An unreadable recording is reported by the replay itself.
     info.replay_of = replay::played_by(&runner.tree, &info.task_ref()).ok().flatten();
     info.host = Some(claim.host.clone());
     info.start_time = claim.claimed_at;
     if let Some(agent) = claim.agent {
         info.pid = Some(agent.pid);
-        // The agent leads a session, and so a group, of its own.
+        // The agent leads a session of its own, and therefore a process group.
         info.pgid = Some(agent.pid);
         info.pid_started = Some(agent.started);
     }
@@ -78,7 +78,7 @@ pub(super) fn record_start(
     Ok(())
 }
 
-/// Writes down how the run ended; the record comes last.
+/// Records the end of the run; the final record comes last.
 pub(super) fn commit_end(
     runner: &Runner,
     lock: &TaskLock,
@@ -101,7 +101,7 @@ pub(super) fn commit_end(
     let untold = info.error_class.is_none()
         && end.account.is_some_and(|a| a.failure.is_none() && a.last_word.is_none());
     if untold {
-        // An agent that fails before it speaks says why on stderr.
+        // An agent that fails before it prints an event writes the reason to stderr.
         add_last_words(runner, &run, info)?;
     }
     info.git = changes::after(runner, info);
@@ -164,7 +164,7 @@ fn end_message(runner: &Runner, run: &RunRef, info: &RunInfo) -> Result<(Message
     Ok((MessageType::RUN_CRASH, body))
 }
 
-/// Adds the last line of stderr to why a run failed.
+/// Appends the last line of stderr to the reason for a failure.
 fn add_last_words(runner: &Runner, run: &RunRef, info: &mut RunInfo) -> Result<()> {
     let errors = last_bytes(runner, &run.dir().stderr(), 4096)?;
     let errors = String::from_utf8_lossy(&errors);
@@ -176,7 +176,7 @@ fn add_last_words(runner: &Runner, run: &RunRef, info: &mut RunInfo) -> Result<(
     Ok(())
 }
 
-/// Makes output.md of what the agent printed, if it wrote none.
+/// Creates output.md from the agent's output, if the agent wrote none.
 pub(super) fn ensure_output(
     runner: &Runner,
     run: &RunRef,
@@ -192,7 +192,7 @@ pub(super) fn ensure_output(
         return Ok(root.replace(&path, format!("{}\n", answer.trim_end()).as_bytes())?);
     }
     let stdout = run.dir().stdout();
-    // A stream of events is no answer: the files have it for who wants to look.
+    // A stream of events is no answer; the stream's own file remains available.
     let printed = if account.is_some() { Vec::new() } else { last_bytes(runner, &stdout, OUTPUT_BYTES)? };
     let mut text = String::from_utf8_lossy(&printed).into_owned();
     let size = root.stat(&stdout)?.map_or(0, |s| s.len);

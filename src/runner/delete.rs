@@ -1,4 +1,4 @@
-//! Deleting a run, a task or a project that is at rest: each is renamed into the trash, and removed there.
+//! Deletes an inactive run, task or project: each is renamed into the trash, and removed there.
 
 use super::{Runner, collect::size, error::Result, new_run::discard, resume::must_exist, submit::holder};
 use crate::{
@@ -13,19 +13,18 @@ use crate::{
     view::scan,
 };
 
-/// What went with a project.
+/// The things that were deleted with a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Deleted {
-    /// Its tasks.
+    /// Number of its tasks.
     pub tasks: usize,
-    /// Bytes of its files.
+    /// Number of bytes of its files.
     pub bytes: u64,
 }
 
-/// Deletes a task with all its runs. It must have ended.
+/// Deletes a task with all its runs. The task must have ended.
 ///
-/// # Errors
-/// [`TreeError::Locked`] or [`TreeError::Exists`] while it is wanted: stop it first.
+/// # Errors [`TreeError::Locked`] or [`TreeError::Exists`] while it is driven or has a ticket: stop it first.
 pub fn delete(runner: &Runner, task: &TaskRef) -> Result<()> {
     must_exist(runner, task)?;
     let lock = lock_unwanted(runner, task)?;
@@ -34,10 +33,10 @@ pub fn delete(runner: &Runner, task: &TaskRef) -> Result<()> {
     discarded
 }
 
-/// Deletes a run. It must have ended, and nobody may be driving its task.
+/// Deletes a run. The run must have ended, and its task must have no driver.
 ///
-/// # Errors
-/// [`TreeError::NotFound`] if there is no such run; [`TreeError::Locked`] while it or its task is at work.
+/// # Errors [`TreeError::NotFound`] if the run does not exist; [`TreeError::Locked`] while the run or its task is
+/// active.
 pub fn delete_run(runner: &Runner, run: &RunRef) -> Result<()> {
     let tree = &runner.tree;
     must_exist(runner, &run.task)?;
@@ -46,18 +45,17 @@ pub fn delete_run(runner: &Runner, run: &RunRef) -> Result<()> {
     }
     refuse_unless_ended(runner, run)?;
     let lock = tree.lock_task(&run.task, &holder())?;
-    // Under the lock: it may just have been begun.
+    // Checked again under the lock, because the run may just have been started.
     refuse_unless_ended(runner, run)?;
     let discarded = discard(runner, run.dir().path());
     drop(lock);
     discarded
 }
 
-/// Deletes a project with all its tasks, none of which may be wanted.
+/// Deletes a project with all its tasks, none of which may be driven or have a ticket.
 ///
-/// # Errors
-/// [`TreeError::NotFound`] if there is no such project; [`TreeError::Locked`] or [`TreeError::Exists`] while one of its
-/// tasks is wanted, and nothing is deleted then.
+/// # Errors [`TreeError::NotFound`] if the project does not exist; [`TreeError::Locked`] or [`TreeError::Exists`]
+/// while one of its tasks is driven or has a ticket, and nothing is deleted then.
 pub fn delete_project(runner: &Runner, project: &ProjectId) -> Result<Deleted> {
     let tree = &runner.tree;
     let dir = ProjectDir::new(project);
@@ -99,7 +97,7 @@ fn refuse_unless_ended(runner: &Runner, run: &RunRef) -> Result<()> {
     }
     match scan::run(tree, run.clone()).record {
         Ok((_, RunStatus::Running)) => Err(busy("its agent, which is still running; stop it first").into()),
-        // A record that cannot be read holds nobody up.
+        // An unreadable record does not prevent the deletion.
         _ => Ok(()),
     }
 }

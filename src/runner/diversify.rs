@@ -1,7 +1,7 @@
-//! Which of several agents works on a task that names none, and which one tries after a failure.
+//! Chooses the agent for a task that names none, and the agent that tries after a failure.
 //!
-//! The order: the next in turn where tasks are spread, `defaults.agent`, the one agent that can be used. The demo agent
-//! works for those that name it: it answers any request with line counts, and reports success.
+//! The order: the next in turn if tasks are spread over agents, `defaults.agent`, the only usable agent. The demo
+//! agent works only for tasks that name it, because it answers any request with line counts, and reports success.
 
 use std::path::Path;
 
@@ -15,12 +15,12 @@ use crate::{
     config::{Diversification, Strategy},
 };
 
-/// How an agent was chosen.
+/// The way in which an agent was chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Chosen {
     /// The settings name it.
     BySettings(String),
-    /// No other can be used here.
+    /// It is the only usable one here.
     AsTheOnlyOne(String),
 }
 
@@ -34,10 +34,9 @@ impl Chosen {
     }
 }
 
-/// The agent of a task that names none, in a project that has had `tasks` tasks.
+/// Returns the agent for a task that names none, in a project that has had `tasks` tasks.
 ///
-/// # Errors
-/// [`AgentError::NoChoice`] if it is not clear which is meant.
+/// # Errors [`AgentError::NoChoice`] if the choice is not clear.
 pub fn default_agent(runner: &Runner, cwd: &Path, tasks: usize) -> Result<Chosen> {
     if let Some(name) = choose(runner, cwd, tasks)? {
         return Ok(Chosen::BySettings(name));
@@ -55,7 +54,7 @@ pub fn default_agent(runner: &Runner, cwd: &Path, tasks: usize) -> Result<Chosen
     }
 }
 
-/// The agent of the `n`th task; `None` where tasks are not spread.
+/// Returns the agent of the `n`th task; `None` if tasks are not spread.
 fn choose(runner: &Runner, cwd: &Path, n: usize) -> Result<Option<String>> {
     let all = runner.config_in(cwd)?;
     let settings = &all.defaults.diversification;
@@ -80,7 +79,7 @@ fn nth(settings: &Diversification, agents: &[String], n: usize) -> Option<String
     }
 }
 
-/// The agent that tries after `failed` did; `None`: the same again.
+/// Returns the agent that tries after `failed` did; `None` if the same agent tries again.
 pub(super) fn after_failure(runner: &Runner, cwd: &Path, failed: &str) -> Result<Option<String>> {
     let all = runner.config_in(cwd)?;
     let settings = &all.defaults.diversification;
@@ -93,7 +92,7 @@ fn next(agents: &[String], failed: &str) -> Option<String> {
     agents.get((at + 1) % agents.len()).cloned()
 }
 
-/// Those that take turns: the ones that are named, else all that can be used.
+/// Returns the agents that take turns: the configured ones, else all usable ones.
 fn names(runner: &Runner, settings: &Diversification, cwd: &Path) -> Result<Vec<String>> {
     let named = &settings.agents;
     Ok(if named.is_empty() { candidates(runner, cwd)?.usable } else { named.clone() })

@@ -1,4 +1,4 @@
-//! Drives one run from wherever its files say it stands to its committed end.
+//! Drives one run to its committed end, from the state that its files show.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,28 +28,27 @@ use crate::{
     watch::Hints,
 };
 
-/// How a drive ended.
+/// The end of a drive.
 #[derive(Debug)]
 pub enum DriveEnd {
     /// The run's end is committed.
     Ended(Box<RunInfo>),
-    /// We were told to go; the run goes on and somebody else drives it.
+    /// The driver was told to detach; the run continues, and another driver takes over.
     Detached,
 }
 
-/// Who begins to drive.
+/// The way in which a driver gets a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begin {
-    /// Whoever accepted the task a moment ago.
+    /// The driver accepted the task a moment ago.
     Fresh,
-    /// Somebody who takes over what another left.
+    /// The driver takes over from another one.
     Resumed,
 }
 
-/// Drives a run to its committed end. The lock says that nobody else does.
+/// Drives a run to its committed end. The lock guarantees that there is no other driver.
 ///
-/// # Errors
-/// If the tree cannot be read or written; the run itself goes on, and a later drive takes it up.
+/// # Errors If the tree cannot be read or written. The run itself goes on, and a later drive continues.
 pub async fn drive(
     runner: &Runner,
     lock: &Arc<TaskLock>,
@@ -67,7 +66,8 @@ pub async fn drive(
         })
         .await?;
     }
-    // Watched only behind the first look, which may start it: a start waits for nothing that it does not need.
+    // The folders are watched only after the first look, which may start the run, so that watching does not delay a
+    // start.
     let mut watching: Option<RunWaiter> = None;
     let mut driver = Driver::new(runner, lock.clone(), run, begin);
     loop {
@@ -75,7 +75,7 @@ pub async fn drive(
         (driver, next) = driver.advance_off_thread().await?;
         match (next, &mut watching) {
             (Next::Ended(info), _) => return Ok(DriveEnd::Ended(info)),
-            // What has changed since that look is seen by the next one.
+            // The next look sees all changes since that look.
             (Next::Wait(..), None) => {
                 let (run_dir, task_dir) = (driver.run.dir(), driver.run.task.dir());
                 let folders = [run_dir.path(), task_dir.path()].map(|dir| root.absolute(dir));
@@ -90,7 +90,8 @@ pub async fn drive(
     }
 }
 
-/// Commits the end of a run that has ended, without waiting. `false`: it has not, or its end is committed.
+/// Commits the end of a run that has ended, without waiting. Returns false if the run has not ended, or its end is
+/// already committed.
 pub(super) fn settle(runner: &Runner, lock: Arc<TaskLock>, run: RunRef) -> Result<bool> {
     if !matches!(RunFacts::read(&runner.tree, &run)?.state(None), RunState::Ending(_)) {
         return Ok(false);
@@ -108,21 +109,21 @@ struct Driver {
     lock: Arc<TaskLock>,
     run: RunRef,
     history: History,
-    /// The agent's process, held before it ends: its exit status is asked for should its shim be gone by then.
+    /// A handle on the agent's process, taken while it runs. It gives the exit status if the shim is gone by the end.
     agent: Option<Arc<PidFd>>,
-    /// The process whose end comes next.
+    /// The process whose end is expected next.
     followed: Option<Arc<PidFd>>,
-    /// We have obeyed STOP, for want of a shim.
+    /// True if the driver has obeyed STOP in place of a dead shim.
     stopped: bool,
     seen: Option<Seen>,
     events: EventLog,
     limit: LimitWatch,
 }
 
-/// What comes after a look.
+/// The step after a look.
 #[derive(Debug)]
 enum Next {
-    /// Wait for a hint or for the end of this process, and no longer than this.
+    /// Wait for a hint or for the end of this process, for at most this time.
     Wait(Option<Arc<PidFd>>, Option<Duration>),
     /// The end is committed.
     Ended(Box<RunInfo>),
@@ -144,7 +145,7 @@ impl Driver {
         }
     }
 
-    /// Does the same as [`Driver::advance`] away from the runtime's threads: files are read and synced on the way.
+    /// Calls [`Driver::advance`] on a thread that may block, because it reads and syncs files.
     async fn advance_off_thread(mut self) -> Result<(Self, Next)> {
         blocking::run(move || self.advance().map(|next| (self, next))).await
     }
@@ -156,7 +157,7 @@ impl Driver {
             let mut info = facts.info.clone();
             self.take_hold(&facts);
             let state = facts.state(self.seen);
-            // A run may have begun, and even ended, before its start was written down.
+            // A run may have begun, and even ended, before its start was recorded.
             if info.status == RunStatus::Created
                 && let Some(claim) = facts.claim.as_ref().filter(|c| c.agent.is_some())
             {
@@ -187,7 +188,7 @@ impl Driver {
         }
     }
 
-    /// Takes hold of the agent while it is there; looks at how it ended, if it did without its shim.
+    /// Opens a handle on the agent while it lives. If the agent ended without its shim, reads how it ended.
     fn take_hold(&mut self, facts: &RunFacts) {
         let Some(agent) = facts.claim.as_ref().and_then(|claim| claim.agent) else { return };
         match facts.liveness {
@@ -205,7 +206,7 @@ impl Driver {
         }
     }
 
-    /// Follows the process whose end comes next. `false`: it has ended since it was looked at.
+    /// Follows the process whose end is expected next. Returns false if it has ended since the look.
     fn follow(&mut self, liveness: Liveness) -> bool {
         let (Liveness::Shim(id) | Liveness::Agent(id)) = liveness else {
             self.followed = None;
@@ -217,7 +218,7 @@ impl Driver {
         self.followed.is_some() || id.is_alive()
     }
 
-    /// Does what the shim would, if STOP is there. `true`: something changed.
+    /// Stops the processes in place of the shim, if STOP exists. Returns true if anything changed.
     fn obey_stop(&mut self, facts: &RunFacts) -> Result<bool> {
         self.stopped = self.runner.tree.root().exists(&self.run.task.dir().stop())?;
         if let (true, Some(claim)) = (self.stopped, &facts.claim) {
@@ -226,7 +227,8 @@ impl Driver {
         Ok(self.stopped)
     }
 
-    /// Ends a run of a loop that only waits for its usage limit; when to look again without a hint.
+    /// Ends a run of a loop whose agent only waits for its usage limit. Returns the time until the next look without
+    /// a hint.
     fn watch_limit(&mut self, info: &RunInfo) -> Result<Option<Duration>> {
         let refusal = limited::refusal(&self.runner, &self.run, info, self.events.refusals())?;
         let settings = refusal.as_ref().and_then(|_| self.settings(info));
@@ -240,7 +242,7 @@ impl Driver {
             .map_or(self.runner.config.defaults.stop_grace, |(_, settings)| settings.stop_grace)
     }
 
-    /// The task's kind, and the settings that hold for it, as far as they can be read.
+    /// The task's kind and its effective settings, as far as they can be read.
     fn settings(&self, info: &RunInfo) -> Option<(TaskKind, Defaults)> {
         let config = self.runner.tree.task_config(&info.task_ref()).ok()?;
         let all = self.runner.config_in(&cwd_of(info)).ok()?;

@@ -1,4 +1,4 @@
-//! The environment of an agent: ours, less what is not its own, with where it is.
+//! The environment of an agent: ours, without the variables that must not be inherited, plus the run's own.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +12,8 @@ use crate::{
     tree::run_info::RunInfo,
 };
 
-/// Variables of the daemon's service manager and of the shell that started us, and marks of an agent that we may run inside of.
+/// Variables of the daemon's service manager and of the shell that started us, and markers of an agent that we may
+/// run inside of.
 const NOT_INHERITED: [&str; 11] = [
     "CLAUDECODE",
     "CONDUCTOR_API_KEY",
@@ -27,7 +28,7 @@ const NOT_INHERITED: [&str; 11] = [
     "INVOCATION_ID",
 ];
 
-/// The whole environment of a run's agent, with what its adapter adds (`call`).
+/// Returns the whole environment of a run's agent, with the additions of its adapter (`call`).
 pub(super) fn of_run(
     runner: &Runner,
     info: &RunInfo,
@@ -43,7 +44,8 @@ pub(super) fn of_run(
         .collect();
     env.insert("PATH".into(), search_path(runner));
     if let (Some(token), Some(name)) = (&agent.token, agent.token_variable()) {
-        // Another key beside the configured one might win. OpenCode has one for each of its providers.
+        // Another inherited key could take precedence over the configured one. OpenCode has one key for each of its
+        // providers.
         if agent.agent_type != AgentType::Opencode {
             agent.agent_type.key_variables().iter().for_each(|key| drop(env.remove(OsStr::new(key))));
         }
@@ -55,14 +57,15 @@ pub(super) fn of_run(
     env
 }
 
-/// The variable that an agent finds its key in, if it is given one.
+/// Returns the variable in which an agent finds its key, if it gets one.
 pub(super) fn key(runner: &Runner, agent: &AgentSettings, settings: &TaskSettings) -> Option<&'static str> {
     let inherited = |name: &str| agent.token.is_none() && runner.environment.get(name).is_some();
     let given = |name: &&&'static str| settings.env.contains_key(**name) || inherited(name);
     agent.agent_type.key_variables().iter().find(given).copied().or(agent.token_variable())
 }
 
-/// Where programs are looked for: our own folder first, so that `run-agent` in an agent is this one.
+/// Returns the folders in which programs are searched: our own folder first, so that `run-agent` in an agent is this
+/// one.
 pub(super) fn search_path(runner: &Runner) -> OsString {
     let own = runner.program.parent().unwrap_or(Path::new("/usr/bin")).to_owned();
     let inherited = runner.environment.get_os("PATH").unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"));
@@ -79,7 +82,7 @@ fn is_inherited(name: &OsStr, agent_type: AgentType) -> bool {
     !(foreign_key || token || NOT_INHERITED.contains(&name) || name.starts_with("JRUN_"))
 }
 
-/// The variables that tell an agent where it is; `run-agent` in it needs no flags.
+/// Returns the variables that describe the run to its agent; with them `run-agent` needs no flags.
 fn place(runner: &Runner, info: &RunInfo) -> Vec<(OsString, OsString)> {
     let root = runner.tree.root();
     let run = info.run_ref();
@@ -96,13 +99,13 @@ fn place(runner: &Runner, info: &RunInfo) -> Vec<(OsString, OsString)> {
         ("JRUN_MESSAGE_BUS".into(), path(&task.bus())),
     ];
     if let Some(cwd) = &info.cwd {
-        // The daemon's own says where the daemon stands, and programs believe it.
+        // The daemon's own PWD names the daemon's folder, and programs would trust it.
         vars.push(("PWD".into(), cwd.into()));
     }
     if let Some(parent) = &info.parent_run_id {
         vars.push(("JRUN_PARENT_ID".into(), parent.as_str().into()));
     }
-    // A relative --config would mean another file in the agent's working folder.
+    // A relative --config would name another file from the agent's working folder.
     if let Some(config) = runner.config.source.as_ref().and_then(|p| std::path::absolute(p).ok()) {
         vars.push(("CONDUCTOR_CONFIG".into(), config.into()));
     }

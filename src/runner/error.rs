@@ -1,4 +1,4 @@
-//! What can go wrong between a submission and the end of its run.
+//! The errors between a submission and the end of its run.
 
 use std::path::PathBuf;
 
@@ -14,61 +14,61 @@ use crate::{
     },
 };
 
-/// Result of the runner.
+/// The result type of the runner.
 pub type Result<T> = std::result::Result<T, RunnerError>;
 
-/// A failure of the runner; a run that fails is none.
+/// A failure of the runner; a failing run is not one.
 #[derive(Debug, thiserror::Error)]
 pub enum RunnerError {
-    /// The tree.
+    /// An error of the tree.
     #[error(transparent)]
     Tree(#[from] TreeError),
-    /// The agent.
+    /// An error of the agent.
     #[error(transparent)]
     Agent(#[from] AgentError),
-    /// The task's own settings.
+    /// An error in the task's own settings.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The agent's working folder.
+    /// An unusable working folder.
     #[error("the working folder {} {problem}", path.display())]
     WorkFolder {
         /// The folder.
         path: PathBuf,
-        /// Fits after the path.
+        /// The problem, worded to follow the path.
         problem: String,
     },
-    /// The working folder that an accepted task has on record.
+    /// The recorded working folder of an accepted task, which is not usable any more.
     #[error("the working folder {} of the task {problem}", path.display())]
     TaskFolder {
         /// The folder.
         path: PathBuf,
-        /// Fits after the path.
+        /// The problem, worded to follow the path.
         problem: String,
         /// The file that names it.
         config: PathBuf,
     },
-    /// A task that is there already, asked for in another folder than its own.
+    /// An existing task was requested with another folder than its own.
     #[error("task {task} works in {}, not in {}", folder.display(), named.display())]
     OtherFolder {
         /// The task.
         task: TaskRef,
-        /// Where it works.
+        /// The task's folder.
         folder: PathBuf,
-        /// Where the caller wants it.
+        /// The folder that the caller named.
         named: PathBuf,
     },
-    /// A project that was meant for one folder and is the project of another.
+    /// A project was requested for one folder, but belongs to another.
     #[error("project {project} has another home than {}", home.display())]
     OtherHome {
         /// The project.
         project: ProjectId,
-        /// The folder that was meant.
+        /// The requested folder.
         home: PathBuf,
     },
-    /// A submission that cannot be meant.
+    /// A submission that cannot be executed.
     #[error("{0}")]
     Refused(String),
-    /// A message that no task can be made to answer.
+    /// A message of a type that no task may answer.
     #[error("message {message} is a {kind}: only a QUESTION or a FACT can be answered by a task")]
     Unanswerable {
         /// The message.
@@ -76,10 +76,10 @@ pub enum RunnerError {
         /// Its type.
         kind: MessageType,
     },
-    /// The name of a request that has asked for something else before.
+    /// The key of a request was used before, for another request.
     #[error("the Idempotency-Key '{}' was used before, for something else", key.escape_debug())]
     Reused {
-        /// The name.
+        /// The key.
         key: String,
     },
     /// Tasks that would wait for each other.
@@ -90,7 +90,7 @@ pub enum RunnerError {
     Shim {
         /// The program.
         program: PathBuf,
-        /// What the kernel said.
+        /// The error of the kernel.
         source: std::io::Error,
     },
 }
@@ -102,7 +102,7 @@ impl From<RecordError> for RunnerError {
 }
 
 impl RunnerError {
-    /// What to do about the agent, for those that have no words of their own for it.
+    /// The hint about the agent, for callers that have none of their own.
     #[must_use]
     pub fn agent_hint(&self) -> Option<String> {
         match self {

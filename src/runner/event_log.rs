@@ -1,4 +1,4 @@
-//! Keeps `events.jsonl` up with what the agent prints. Only the holder of the task's lock does.
+//! Keeps `events.jsonl` up to date with the agent's output. Only the holder of the task's lock does so.
 
 use super::{Runner, error::Result};
 use crate::{
@@ -11,9 +11,9 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct EventLog {
     dialect: Dialect,
-    /// Where they end; not looked up yet.
+    /// The position up to which they are written; `None` until it is looked up.
     follower: Option<Follower>,
-    /// What the agent waits out by itself.
+    /// The refusals that the agent waits out by itself.
     refusals: Refusals,
 }
 
@@ -22,12 +22,12 @@ impl EventLog {
         Self { dialect: Dialect::Text, follower: None, refusals: Refusals::default() }
     }
 
-    /// What the agent waits out by itself, as far as its events tell.
+    /// Returns the refusals that the agent waits out by itself, according to its events.
     pub(super) fn refusals(&self) -> &Refusals {
         &self.refusals
     }
 
-    /// Writes down what the agent has said since. At the end of the stream all of it is durable.
+    /// Writes the events of the agent's new output. At the end of the stream all of it is durable.
     pub(super) fn catch_up(
         &mut self,
         runner: &Runner,
@@ -52,7 +52,7 @@ impl EventLog {
             let mut lines = Vec::new();
             for event in &events {
                 self.refusals.add(event);
-                // Nothing in an event refuses to be JSON: keys are text, and numbers come from JSON.
+                // An event always converts to JSON: keys are strings, and numbers come from JSON.
                 lines.extend(serde_json::to_vec(event).unwrap_or_default());
                 lines.push(b'\n');
             }

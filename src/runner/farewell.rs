@@ -1,4 +1,4 @@
-//! What is said on the buses when a loop ends: once, whoever drives and however often.
+//! Posts the messages at the end of a loop: once, whichever driver posts them and however often it tries.
 
 use chrono::TimeDelta;
 
@@ -9,11 +9,11 @@ use crate::tree::{
     task_end::TaskEnd,
 };
 
-/// How far the clock may have jumped back since the run began.
+/// Maximum jump of the clock backwards since the run began.
 const CLOCK_SLACK: TimeDelta = TimeDelta::hours(24);
 
-/// Posts how the loop ended, whose last run that began is `info`: to the task's bus, and that it is done to the
-/// project's too.
+/// Posts the end of the loop to the task's bus, and to the project's bus too if the task is done. `info` is the last
+/// run that began.
 pub(super) fn post(runner: &Runner, info: &RunInfo, end: &TaskEnd, say: Say) -> Result<()> {
     let task = info.task_ref();
     let once = format!("task-end:{}", end.run_id);

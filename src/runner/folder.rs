@@ -12,15 +12,15 @@ use crate::{
     tree::{refs::TaskRef, task::TaskConfig},
 };
 
-/// The canonical path of a folder that a caller names, which an agent could work in.
+/// Returns the canonical path of a folder that a caller names, if an agent could work in it.
 ///
-/// # Errors
-/// [`RunnerError::WorkFolder`] if it is relative, gone, no folder, closed to us, or not spelled in UTF-8.
+/// # Errors [`RunnerError::WorkFolder`] if it is relative, missing, not a folder, inaccessible, or not spelled in
+/// UTF-8.
 pub fn usable(folder: &Path) -> Result<PathBuf> {
     check(folder).map_err(|problem| RunnerError::WorkFolder { path: folder.to_owned(), problem })
 }
 
-/// The same, with what is wrong with it.
+/// Returns the canonical path, or the problem of the folder.
 fn check(folder: &Path) -> std::result::Result<PathBuf, String> {
     if !folder.is_absolute() {
         return Err("is not an absolute path".to_owned());
@@ -36,7 +36,7 @@ fn check(folder: &Path) -> std::result::Result<PathBuf, String> {
     Ok(real)
 }
 
-/// The folder of a task that is about to be accepted; `None` stands for the task's own.
+/// Returns the folder of a task that is about to be accepted; `None` stands for the task's own folder.
 pub(super) fn of_new(runner: &Runner, task: &TaskRef, named: Option<&Path>) -> Result<Option<PathBuf>> {
     match named {
         Some(cwd) => usable(cwd).map(Some),
@@ -44,11 +44,10 @@ pub(super) fn of_new(runner: &Runner, task: &TaskRef, named: Option<&Path>) -> R
     }
 }
 
-/// The folder of a task that was accepted: the recorded one. A task of an older version has none on record: the folder of
-/// its oldest run counts then, else the project's home, else the task's own.
+/// Returns the recorded folder of an accepted task. A task of an older version has no recorded folder: then the
+/// folder of its oldest run counts, else the project's home, else the task's own folder.
 ///
-/// # Errors
-/// [`RunnerError::TaskFolder`] if it cannot be used any more.
+/// # Errors [`RunnerError::TaskFolder`] if it cannot be used any more.
 pub(super) fn of_task(runner: &Runner, task: &TaskRef, config: &TaskConfig) -> Result<PathBuf> {
     let root = runner.tree.root();
     let own = || root.absolute(task.dir().path());
@@ -70,10 +69,10 @@ pub(super) fn of_task(runner: &Runner, task: &TaskRef, config: &TaskConfig) -> R
     })
 }
 
-/// Where a run worked.
+/// The folder that a run worked in.
 enum Worked {
     In(PathBuf),
-    /// In its task's folder, wherever the tree lay then.
+    /// Its task's folder, wherever the tree was then.
     InItsOwn,
 }
 
@@ -86,15 +85,14 @@ fn of_oldest_run(runner: &Runner, task: &TaskRef) -> Result<Option<Worked>> {
     Ok(cwd.map(PathBuf::from).map(worked))
 }
 
-/// Whether a recorded folder is that of the task, in whichever tree.
+/// Returns true if a recorded folder is that of the task, in any tree.
 fn is_own(folder: &Path, task: &TaskRef) -> bool {
     folder.ends_with(Path::new(task.project.as_str()).join(task.task.as_str()))
 }
 
-/// Refuses a caller who asks for a task that is there already, and names another folder than the task's.
+/// Refuses a request for an existing task that names another folder than the task's.
 ///
-/// # Errors
-/// [`RunnerError::OtherFolder`]; [`RunnerError::WorkFolder`] if the named folder cannot be used.
+/// # Errors [`RunnerError::OtherFolder`]; [`RunnerError::WorkFolder`] if the named folder cannot be used.
 pub fn must_work_in(runner: &Runner, task: &TaskRef, named: Option<&Path>) -> Result<()> {
     let Some(named) = named else { return Ok(()) };
     let named = usable(named)?;

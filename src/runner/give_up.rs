@@ -1,4 +1,5 @@
-//! Gives up a loop of which a record cannot be read, so that it holds no place for ever: it is put right by a person.
+//! Gives up a loop with an unreadable record, so that it does not hold a place for ever. A user has to restore the
+//! record.
 
 use super::{
     Runner,
@@ -16,16 +17,16 @@ use crate::{
     view::run,
 };
 
-/// Ends the loop of a ticket whose drive met this error, if that is for good: a file is not what it should be, and none
-/// of the run's processes is there any more, whose end could still be told. `false`: it is not, and goes on.
+/// Ends the loop of a ticket after this error of its driver, if the error is permanent. That is the case if a file
+/// has invalid content, and none of the run's processes is alive to report an end. Returns false if the loop
+/// continues.
 ///
-/// # Errors
-/// If the end cannot be written.
+/// # Errors If the end cannot be written.
 pub fn give_up(runner: &Runner, lock: &TaskLock, ticket: &Ticket, error: &RunnerError) -> Result<bool> {
     let Some(fault) = lasting(error) else { return Ok(false) };
     let alive = match run::claim(&runner.tree, &ticket.run()) {
         Ok(claim) => claim.is_some_and(|c| liveness::of(&c) != Liveness::Gone),
-        // Nobody can say whose processes they would be.
+        // Without a readable claim the run's processes are unknown.
         Err(_) => false,
     };
     if alive {
@@ -41,7 +42,7 @@ pub fn give_up(runner: &Runner, lock: &TaskLock, ticket: &Ticket, error: &Runner
     };
     let text = format!("task {} failed: {}", lock.task().task, end.reason);
     let draft = Draft::new(MessageType::ERROR, runner.redactor.text(&text)).by_run(&end.run_id);
-    // A bus that takes no message must not keep the loop.
+    // A bus that accepts no message must not keep the loop alive.
     if let Err(e) = runner.tree.task_bus(lock.task()).post(&draft) {
         tracing::warn!(error = %e, task = %lock.task(), "the end of a loop cannot be posted");
     }
@@ -49,14 +50,14 @@ pub fn give_up(runner: &Runner, lock: &TaskLock, ticket: &Ticket, error: &Runner
     Ok(true)
 }
 
-/// The file at fault, if looking again in a moment does not help.
+/// Returns the file at fault, if the error is permanent.
 fn lasting(error: &RunnerError) -> Option<Fault> {
     match error {
         RunnerError::Tree(e @ TreeError::Record(_)) => e.fault(),
         RunnerError::Tree(TreeError::Fs(e)) if e.kind() == FsErrorKind::TooLarge => {
             Some(Fault { path: e.path.clone(), problem: format!("cannot be used: {}", e.source) })
         }
-        // The next run would work in no other folder.
+        // The next run would fail in the same way, because it works in no other folder.
         RunnerError::TaskFolder { path, problem, .. } => {
             Some(Fault { path: path.clone(), problem: problem.clone() })
         }

@@ -22,10 +22,10 @@ use crate::{
     tree::{FsErrorKind, TreeError, run_info::RunInfo, task::TaskConfig},
 };
 
-/// What an agent has in a variable with a secret name is looked for in its command line from this length on, in bytes.
+/// Minimum length in bytes of a secret variable's value that is masked in the agent's command line.
 const SHORTEST_GIVEN: usize = 8;
 
-/// What is known of a task's agent once it is found to be usable.
+/// The facts about a task's agent that was found to be usable.
 #[derive(Debug)]
 pub(super) struct Checked {
     pub(super) agent_type: AgentType,
@@ -42,19 +42,18 @@ pub(super) fn check(runner: &Runner, config: &TaskConfig, cwd: &Path) -> Result<
     Ok(Checked { agent_type: agent.agent_type })
 }
 
-/// How an agent would be called that is asked something in `cwd`.
+/// The call of an agent, as a run in some folder would make it.
 #[derive(Debug)]
 pub struct Rehearsal {
     /// The command, secrets redacted.
     pub argv: Vec<String>,
-    /// Names of the variables that are set for it beside the inherited ones.
+    /// The names of the variables that are set in addition to the inherited ones.
     pub variables: Vec<String>,
 }
 
-/// What an agent would log in with that is asked something in `cwd`.
+/// Returns the credentials that an agent would use in `cwd`.
 ///
-/// # Errors
-/// If there is no such agent.
+/// # Errors If the agent does not exist.
 pub fn credentials_of(runner: &Runner, agent: &str, cwd: &Path) -> Result<Credentials> {
     let all = runner.config_in(cwd)?;
     let settings = agents::find(&all, agent)?;
@@ -92,10 +91,9 @@ fn must_have_credentials(
     }
 }
 
-/// Builds the command of an agent as a run would have it, and starts nothing.
+/// Builds the command of an agent as a run would, and starts nothing.
 ///
-/// # Errors
-/// As a run would: an agent that is unknown, a program that is missing.
+/// # Errors As for a run: an unknown agent, a missing program.
 pub fn rehearse(runner: &Runner, agent: &str, cwd: &Path) -> Result<Rehearsal> {
     let all = runner.config_in(cwd)?;
     let settings = agents::find(&all, agent)?;
@@ -110,7 +108,7 @@ pub fn rehearse(runner: &Runner, agent: &str, cwd: &Path) -> Result<Rehearsal> {
     })
 }
 
-/// Starts the shim of a run. Whatever comes of it is in the run's folder afterwards.
+/// Starts the shim of a run. The result is in the run's folder afterwards.
 pub(super) fn start(runner: &Runner, info: &RunInfo) -> Result<()> {
     let run = info.run_ref();
     for (marker, reason) in [
@@ -123,7 +121,7 @@ pub(super) fn start(runner: &Runner, info: &RunInfo) -> Result<()> {
     }
     let Start { spec, env, file, record_changes, .. } = match spec(runner, info) {
         Ok(made) => made,
-        // What was fine on acceptance may be gone by now: that ends the run, not its driver.
+        // A folder or program may be gone since the acceptance: that ends the run, not its driver.
         Err(RunnerError::Tree(TreeError::Fs(e))) if e.kind() != FsErrorKind::TooLarge => return Err(e.into()),
         Err(e) => return never(runner, info, EndsAs::Failed, &e.to_string()),
     };
@@ -131,7 +129,7 @@ pub(super) fn start(runner: &Runner, info: &RunInfo) -> Result<()> {
         runner.tree.root().replace(&run.dir().path().join(file.name), file.content.as_bytes())?;
     }
     let local = Local { program: runner.program.clone() };
-    // The look at the work folder and the shim's own start take about as long.
+    // The snapshot of the working folder and the shim's own start take about as long, so they run at the same time.
     let look = || {
         if record_changes {
             changes::before(runner, info);
@@ -146,7 +144,7 @@ pub(super) fn start(runner: &Runner, info: &RunInfo) -> Result<()> {
     }
 }
 
-/// Claims a run so that it never starts. If a shim was faster, the run has started, and that holds.
+/// Claims a run so that it never starts. If a shim was faster, the run has started, and its claim holds.
 pub(super) fn never(runner: &Runner, info: &RunInfo, ends_as: EndsAs, reason: &str) -> Result<()> {
     let dir = info.run_ref().dir();
     let claim = Claim::by_driver(runner.tree.clock().now(), ends_as, reason);
@@ -154,20 +152,20 @@ pub(super) fn never(runner: &Runner, info: &RunInfo, ends_as: EndsAs, reason: &s
     Ok(())
 }
 
-/// All that a start takes.
+/// Everything that a start needs.
 struct Start {
     spec: LaunchSpec,
     env: BTreeMap<OsString, OsString>,
     file: Option<RunFile>,
-    /// The model that is asked for.
+    /// The requested model.
     model: Option<String>,
-    /// Whether what it changes is kept.
+    /// True if the changes are recorded.
     record_changes: bool,
 }
 
 fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> {
     let run = info.run_ref();
-    // An attempt may have another agent than the task began with.
+    // An attempt may have another agent than the first one.
     let config = TaskConfig { agent: info.agent.clone(), ..runner.tree.task_config(&run.task)? };
     let cwd = environment::cwd_of(info);
     let all = runner.config_in(&cwd)?;
@@ -177,7 +175,7 @@ fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> {
     let prompt_file = run.dir().prompt();
     let words = root.read_opt(&prompt_file, record::MAX_RECORD)?.unwrap_or_default();
     let words = String::from_utf8_lossy(&words);
-    // Before a run has begun, its record names the conversation that it is to go on with.
+    // Before a run has begun, its record names the conversation that it continues.
     let called = Called { agent, settings: &settings, resume: info.thread_id.as_deref() };
     let command = command(
         runner,
@@ -206,14 +204,14 @@ fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> {
     let mut env = environment::of_run(runner, info, agent, &settings, &command.env);
     if let Some(file) = &command.file {
         let path = root.absolute(&run.dir().path().join(file.name));
-        // Whoever has set it knows better.
+        // A value that the user has set takes precedence.
         env.entry(file.variable.into()).or_insert_with(|| path.into_os_string());
     }
     let record_changes = settings.defaults.record_changes;
     Ok(Start { spec, env, file: command.file, model: settings.model.clone(), record_changes })
 }
 
-/// Which agent is called, and what is asked of it beside the prompt.
+/// The called agent, and its parameters beside the prompt.
 struct Called<'a> {
     agent: &'a AgentSettings,
     settings: &'a TaskSettings,
@@ -244,9 +242,9 @@ fn command(
     Ok(agents::plan(&of, prompt)?)
 }
 
-/// Writes down how a run's agent was called, secrets redacted, and what is known of its program's version; nothing is asked.
+/// Records the command of a run's agent, secrets redacted, and the known version of its program. Starts nothing.
 pub(super) fn describe(runner: &Runner, info: &mut RunInfo) {
-    // The command that cannot be made any more did start: its record goes without these words.
+    // If the command cannot be built any more, it was still started: its record goes without these fields.
     let Ok(Start { spec, env, model, record_changes, .. }) = spec(runner, info) else { return };
     info.model = model;
     info.git = changes::skipped(runner, info, record_changes);

@@ -1,4 +1,4 @@
-//! Files that never got their name, since their writer was killed: nobody knows them, and nobody misses them.
+//! Removes stale files, which never got their final name because their writer was killed. No record refers to them.
 
 use super::error::Result;
 use crate::{
@@ -6,10 +6,9 @@ use crate::{
     view::fsck,
 };
 
-/// Removes what such writers have left in a folder.
+/// Removes the stale files of a folder.
 ///
-/// # Errors
-/// If the folder cannot be read, or the disk fails.
+/// # Errors If the folder cannot be read, or the disk fails.
 pub fn clear(tree: &Tree, folder: &RelPath) -> Result<()> {
     for entry in tree.root().list(folder)? {
         remove(tree, &folder.join(&entry.name))?;
@@ -17,7 +16,7 @@ pub fn clear(tree: &Tree, folder: &RelPath) -> Result<()> {
     Ok(())
 }
 
-/// Removes one such file. `false`: it is none, or its writer may still be at it.
+/// Removes a stale file. Returns false if the file is not stale, or its writer may still be alive.
 pub(super) fn remove(tree: &Tree, path: &RelPath) -> Result<bool> {
     Ok(fsck::is_left_behind(tree, path)? && tree.root().remove(path)?)
 }

@@ -1,8 +1,9 @@
-//! An agent of a loop that waits out a usage limit, or an overload, by itself: after `limit_patience` its run is
-//! ended, and the loop waits in its place, where everybody sees it and others may have its turn.
+//! Handles an agent of a loop that waits out a usage limit, or an overload, by itself. After `limit_patience` its run
+//! is ended. The loop then waits instead, which is visible to users and frees the place for others.
 //!
-//! 1. Nothing but refusals for so long, or one that names a longer wait: the run's shim is asked to end it.
-//! 2. A single run (`job`) is left alone: nobody would start it again.
+//! 1. If there were only refusals for that long, or one that names a longer wait, the run's shim is asked to end the
+//!    run.
+//! 2. A single run (`job`) is left alone, because no loop would start it again.
 
 use std::time::Duration;
 
@@ -16,10 +17,10 @@ use crate::{
     tree::{refs::RunRef, run_info::RunInfo},
 };
 
-/// So much of the end of standard error is looked at: an agent puts whole stacks there.
+/// Size of the end of standard error that is searched: an agent may print long stack traces there.
 const TAIL: u64 = 16 * 1024;
 
-/// What is known of a live run's waiting.
+/// The state of a live run that may be waiting.
 #[derive(Debug, Default)]
 pub(super) struct LimitWatch {
     waiting: Option<Waiting>,
@@ -29,16 +30,16 @@ pub(super) struct LimitWatch {
 /// An agent that waits.
 #[derive(Debug)]
 struct Waiting {
-    /// Since when it does nothing else.
+    /// The time since when it does nothing else.
     since: DateTime<Utc>,
     refusal: Failure,
-    /// When it told of that.
+    /// The time when the refusal was printed.
     said: DateTime<Utc>,
 }
 
 impl LimitWatch {
-    /// Looks, and asks for the end if it is time; without `patience` it never is. Returns how long nothing can change
-    /// without a hint; `None`: for ever.
+    /// Asks for the end of the run if it is time; without `patience` it never is. Returns the time during which
+    /// nothing can change without a hint; `None` if that is for ever.
     pub(super) fn look(
         &mut self,
         runner: &Runner,
@@ -53,7 +54,7 @@ impl LimitWatch {
         let now = runner.tree.clock().now();
         let before = self.waiting.take();
         let since = before.as_ref().map_or(now, |w| w.since);
-        // The same words again may be the same line.
+        // The same words again may be the same line, so the earlier time is kept.
         let said = before.filter(|w| w.refusal == refusal).map_or(now, |w| w.said);
         let told = refusal.not_before(runner.tree.clock().on_the_wall(said));
         self.waiting = Some(Waiting { since, refusal, said });
@@ -68,7 +69,7 @@ impl LimitWatch {
     }
 }
 
-/// How much longer an agent may wait, which does so `since` then and has told when it will try again.
+/// Returns the remaining time of an agent that has waited since `since` and has announced to try again at `told`.
 fn left(
     since: DateTime<Utc>,
     now: DateTime<Utc>,
@@ -83,7 +84,8 @@ fn left(
     (end - now).to_std().unwrap_or(Duration::ZERO)
 }
 
-/// What a run's agent is waiting out, by its stream, or by its standard error where it says so there alone.
+/// Returns the refusal that a run's agent is waiting out, from its stream, or from standard error for agents that
+/// report it only there.
 pub(super) fn refusal(
     runner: &Runner,
     run: &RunRef,
@@ -99,7 +101,7 @@ pub(super) fn refusal(
     }
     let root = runner.tree.root();
     let (said, errors) = (root.stat(&run.dir().stdout())?, root.stat(&run.dir().stderr())?);
-    // What it has said since is no refusal.
+    // Later output on stdout means that the agent is not waiting any more.
     let since = |errors: &Stat| said.as_ref().is_none_or(|s| s.modified_ns <= errors.modified_ns);
     let Some(len) = errors.filter(since).map(|e| e.len) else { return Ok(None) };
     let tail = root.open_read(&run.dir().stderr())?.read_range(len.saturating_sub(TAIL), len)?;
@@ -127,7 +129,7 @@ mod tests {
             let left = left(at(0), at(now), patience, told.map(at));
             assert_eq!(left, Duration::from_secs(expected), "{now} {patience:?} {told:?}");
         }
-        // So long that no calendar has it.
+        // A duration beyond the range of the calendar.
         assert!(left(at(0), at(9), Duration::MAX, None) > minute);
     }
 }

@@ -1,8 +1,7 @@
 //! Runs tasks: accepts them, starts their agents, watches them to the end, and commits that end.
 //!
-//! Everything it knows it reads from the tree, so any process that holds a
-//! task's lock goes on where the one before stopped. Whether a task may start
-//! is not its business (`planner`).
+//! All its knowledge comes from the tree, so any process that holds a task's lock continues where the previous one
+//! stopped. `planner` decides if a task may start.
 
 mod again;
 mod brakes;
@@ -73,25 +72,25 @@ use crate::{
     tree::Tree,
 };
 
-/// What running a task takes. Cheap to clone.
+/// Everything that running a task needs. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Runner {
     /// The tree.
     pub tree: Tree,
-    /// The settings as this process has them: of its tree, and of work in its own folder.
+    /// The settings of this process: for its tree, and for work in its own folder.
     pub config: Arc<Config>,
-    /// What the settings of work in other folders are made of.
+    /// The source of the settings for work in other folders.
     pub settings: Arc<Settings>,
-    /// The environment that agents inherit, less what is not theirs.
+    /// The environment from which agents inherit all but a few variables.
     pub environment: Arc<Environment>,
     /// The `run-agent` program, which is also the shim.
     pub program: PathBuf,
-    /// Takes secrets out of what we write down.
+    /// Removes secrets from everything that is recorded.
     pub redactor: Redactor,
 }
 
 impl Runner {
-    /// Where agents' programs are looked for: our own folder first, then `$PATH`.
+    /// Returns the folders in which agents' programs are searched: our own folder first, then `$PATH`.
     #[must_use]
     pub fn search_path(&self) -> std::ffi::OsString {
         environment::search_path(self)

@@ -1,4 +1,4 @@
-//! Making and discarding the folder of a run.
+//! Creates and discards the folder of a run.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// What a run is made of.
+/// The parameters of a new run.
 #[derive(Debug)]
 pub(super) struct NewRun<'a> {
     pub(super) agent: &'a str,
@@ -32,8 +32,8 @@ pub(super) struct NewRun<'a> {
     pub(super) words: &'a str,
 }
 
-/// Makes a run's folder with its record and its prompt, durable with all that is in the batch. A clash of names is
-/// seen, and a new name taken.
+/// Creates a run's folder with its record and its prompt, durable together with the batch. If the name is taken,
+/// another one is chosen.
 pub(super) fn make_run(
     runner: &Runner,
     lock: &TaskLock,
@@ -108,7 +108,7 @@ fn record(runner: &Runner, task: &TaskRef, new: NewRun<'_>) -> RunInfo {
     }
 }
 
-/// Removes the runs of a task that no ticket names and that nobody has started: a crash left them behind.
+/// Removes the runs of a task that no ticket names and that were never started. A crash left them behind.
 pub(super) fn discard_unaccepted(runner: &Runner, task: &TaskRef, ticket: Option<&Ticket>) -> Result<()> {
     for id in runner.tree.runs(task)? {
         discard_if_unaccepted(runner, &task.run(id), ticket)?;
@@ -116,7 +116,7 @@ pub(super) fn discard_unaccepted(runner: &Runner, task: &TaskRef, ticket: Option
     Ok(())
 }
 
-/// Removes a run, if it was never accepted. `false`: it was, or may have been.
+/// Removes a run that was never accepted. Returns false if it was, or may have been.
 pub(super) fn discard_if_unaccepted(runner: &Runner, run: &RunRef, ticket: Option<&Ticket>) -> Result<bool> {
     let root = runner.tree.root();
     let wanted = ticket.is_some_and(|t| t.run_id == run.run);
@@ -133,7 +133,7 @@ pub(super) fn discard_if_unaccepted(runner: &Runner, run: &RunRef, ticket: Optio
     Ok(unaccepted)
 }
 
-/// Whether a ticket is there that cannot be read: it may name any run.
+/// Returns true if there is an unreadable ticket, which may name any run.
 pub(super) fn some_ticket_is_unreadable(tree: &Tree) -> Result<bool> {
     for place in [Place::Queue, Place::Live] {
         if tree.tickets(place)?.iter().any(|file| file.ticket.is_err()) {
@@ -143,7 +143,7 @@ pub(super) fn some_ticket_is_unreadable(tree: &Tree) -> Result<bool> {
     Ok(false)
 }
 
-/// Moves a folder into the trash and removes it there, so that no reader meets half of it.
+/// Moves a folder into the trash and removes it there, so that no reader finds half of it.
 pub(super) fn discard(runner: &Runner, path: &RelPath) -> Result<()> {
     let root = runner.tree.root();
     let trash = top::trash();

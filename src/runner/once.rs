@@ -1,6 +1,7 @@
-//! A request that may be sent again, for its answer was lost, and is done once: to make a task, or to take one up again.
+//! Executes a repeated request once, in case the answer to its first attempt was lost: creating a task, or resuming
+//! one.
 //!
-//! TASK-CONFIG.yaml keeps the name of the request and a digest of what it asked for, so it holds across daemons. A name
+//! TASK-CONFIG.yaml keeps the key of the request and a digest of its content, so the rule holds across daemons. A key
 //! belongs to its task.
 
 use super::{
@@ -16,15 +17,14 @@ use crate::tree::{
     task::{Idempotency, Resumed, TaskConfig},
 };
 
-/// The longest name of a request.
+/// Maximum length of a key.
 const LONGEST: usize = 255;
-/// So many requests that took a task up again are remembered.
+/// Number of remembered requests that resumed a task.
 const REMEMBERED: usize = 16;
 
-/// Names a request and what it asks for.
+/// Builds the identity of a request from its key and its content.
 ///
-/// # Errors
-/// [`RunnerError::Refused`] if the name is empty, too long, or no visible ASCII.
+/// # Errors [`RunnerError::Refused`] if the key is empty, too long, or not visible ASCII.
 pub fn request(key: &str, asked: &[u8]) -> Result<Idempotency> {
     if key.is_empty() || key.len() > LONGEST || !key.bytes().all(|b| b.is_ascii_graphic()) {
         let text = format!("the Idempotency-Key is not 1 to {LONGEST} visible characters of ASCII");
@@ -33,10 +33,10 @@ pub fn request(key: &str, asked: &[u8]) -> Result<Idempotency> {
     Ok(Idempotency { key: key.to_owned(), digest: format!("{:016x}", fnv1a(asked)) })
 }
 
-/// The run that this very request has made, with the task or when it took it up again; `None`: it has made none.
+/// Returns the run that this very request has created, with the task or by resuming it; `None` if it has created
+/// none.
 ///
-/// # Errors
-/// [`RunnerError::Reused`] if a request of the same name has asked for something else.
+/// # Errors [`RunnerError::Reused`] if a request with the same key had another content.
 pub fn accepted_before(runner: &Runner, task: &TaskRef, asked: &Idempotency) -> Result<Option<RunRef>> {
     let config = match runner.tree.task_config(task) {
         Err(TreeError::NotFound { .. }) => return Ok(None),
@@ -59,7 +59,7 @@ pub fn accepted_before(runner: &Runner, task: &TaskRef, asked: &Idempotency) -> 
     Ok(run.map(|run| task.run(run)))
 }
 
-/// Writes down in a task's settings that a request has taken it up again.
+/// Records in a task's settings that a request has resumed the task.
 pub(super) fn remember(config: &mut TaskConfig, asked: &Idempotency, run: &RunId) {
     let Idempotency { key, digest } = asked.clone();
     config.resumed.retain(|resumed| resumed.key != key);
@@ -68,7 +68,7 @@ pub(super) fn remember(config: &mut TaskConfig, asked: &Idempotency, run: &RunId
     config.resumed.drain(..forgotten);
 }
 
-/// Whether a run was asked for by a ticket: it still is, or it has begun, or has been said to have ended.
+/// Returns true if a run was accepted: a ticket names it, or it has begun, or its end is recorded.
 fn was_accepted(runner: &Runner, run: &RunRef) -> Result<bool> {
     let tree = &runner.tree;
     if tree.ticket_of(&run.task)?.is_some_and(|(.., ticket)| ticket.run_id == run.run) {
@@ -78,7 +78,8 @@ fn was_accepted(runner: &Runner, run: &RunRef) -> Result<bool> {
     Ok(begun || tree.root().exists(&run.dir().claim())?)
 }
 
-/// FNV-1a, 64 bits: small and the same for ever; nobody gains by two requests of his own that look alike.
+/// FNV-1a, 64 bits: small, and the same in every version. A collision between two requests of one client harms only
+/// that client.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)

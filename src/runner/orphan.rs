@@ -1,4 +1,4 @@
-//! A run whose shim was killed: its processes are found by its claim and by their environment, and ended by whoever drives.
+//! Handles a run whose shim was killed: finds its processes by its claim and by their environment, and ends them.
 
 use std::time::{Duration, Instant};
 
@@ -17,28 +17,29 @@ use crate::{
 /// The parent of the first process.
 const EVERYTHING: i32 = 0;
 const LOOK: Duration = Duration::from_millis(50);
-/// When to stop waiting for what SIGKILL does not end.
+/// Time after which the driver stops waiting for processes that SIGKILL does not end.
 const GIVE_UP: Duration = Duration::from_secs(30);
-/// A process that we may not look at tells its exit status only when it is reaped, by whoever inherited it.
+/// Maximum time to wait for an exit status. That of a process which we may not inspect is available only after its new
+/// parent has reaped it.
 const REAPED_WITHIN: Duration = Duration::from_secs(2);
 
-/// Ends everything that a run left: SIGTERM, a grace, SIGKILL until nothing is there. Blocks that long.
+/// Ends all processes that a run left: SIGTERM, a grace, then SIGKILL until none is left. Blocks that long.
 pub(super) fn end_processes(run: &RunId, claim: &Claim, grace: Duration) {
     if !claim.is_of_this_boot() {
         return;
     }
     let Some(agent) = claim.agent else { return forget(run) };
-    // Dropped, and so removed, at the end.
+    // Dropping the group removes it at the end.
     let group = claim.cgroup.as_deref().and_then(RunGroup::of_claim);
     let began = Instant::now();
     let mut signal = Signal::SIGTERM;
     loop {
         let table = ProcTable::snapshot();
-        // An agent may have dropped its environment; what is below it is found all the same.
+        // An agent may have changed its environment; its descendants are found all the same.
         let mut left = table.of_run(run.as_str());
         left.extend(table.tree_of(agent));
         let passed = began.elapsed();
-        // What has dropped its environment is still in the group.
+        // A process that has changed its environment is still in the group.
         let none_left = left.is_empty() && group.as_ref().is_none_or(RunGroup::is_empty);
         if none_left || passed > grace + GIVE_UP {
             return;
@@ -56,17 +57,17 @@ pub(super) fn end_processes(run: &RunId, claim: &Claim, grace: Duration) {
     }
 }
 
-/// Removes the control group that a shim has made and not lived to claim the run.
+/// Removes the control group of a shim that died before it claimed the run.
 fn forget(run: &RunId) {
     let Some(group) = RunGroup::of_unclaimed(run.as_str()) else { return };
-    // The process in it that waited for its start ends with the shim.
+    // The process in the group, which waited for its start, ends together with the shim.
     let began = Instant::now();
     while !group.is_empty() && began.elapsed() < REAPED_WITHIN {
         std::thread::sleep(LOOK);
     }
 }
 
-/// The wait status of an agent that nobody of ours could wait for, if the kernel tells. Blocks a moment.
+/// Returns the wait status of an agent that is no child of ours, if the kernel reports it. Blocks for a moment.
 pub(super) fn exit_status(agent: &PidFd) -> Option<i32> {
     let began = Instant::now();
     loop {

@@ -1,5 +1,5 @@
-//! Puts the end of a run into the outbox, for whoever outside is to be told: before the end is committed, so that
-//! no end is forgotten, and never in the way of it.
+//! Puts the end of a run into the outbox, from which it is posted to the webhook. This happens before the end is
+//! committed, so that no end is lost, and it never prevents the commit.
 
 use super::{Runner, error::Result};
 use crate::tree::{
@@ -7,7 +7,8 @@ use crate::tree::{
     run_info::RunInfo,
 };
 
-/// Puts it there if the settings want it. A failure is logged: the end itself matters more.
+/// Puts the end into the outbox if the settings ask for it. A failure is only logged, because the end itself matters
+/// more.
 pub(super) fn announce_end(runner: &Runner, info: &RunInfo) {
     let webhook = &runner.config.webhook;
     let wanted = webhook.url.is_some() && webhook.events.iter().any(|e| e == RunStop::EVENT);

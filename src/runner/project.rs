@@ -1,5 +1,5 @@
-//! Projects and their homes. A home is the folder that `PROJECT-ROOT.txt` names, and a folder without a named project is
-//! found by it: by its canonical path, never by its name alone.
+//! Projects and their homes. A home is the folder that `PROJECT-ROOT.txt` names. The project of a folder is found by
+//! the folder's canonical path, never by its name alone.
 
 use std::path::Path;
 
@@ -17,14 +17,13 @@ use crate::{
     },
 };
 
-/// How many folders of one name get projects that are named after it.
+/// Maximum number of projects that are named after folders of one name.
 const SAME_NAME: u32 = 1000;
 
-/// Makes a project whose agents work in `home`; when this returns it is durable.
+/// Creates a project whose agents work in `home`; it is durable when this function returns.
 ///
-/// # Errors
-/// [`RunnerError::WorkFolder`] unless `home` is an absolute path of a usable folder outside the tree;
-/// [`TreeError::Exists`] if there is such a project.
+/// # Errors [`RunnerError::WorkFolder`] unless `home` is an absolute path of a usable folder outside the tree;
+/// [`TreeError::Exists`] if the project already exists.
 pub fn create_project(runner: &Runner, project: &ProjectId, home: &Path) -> Result<()> {
     check_home(runner, home)?;
     match publish(runner, project, home)? {
@@ -33,13 +32,14 @@ pub fn create_project(runner: &Runner, project: &ProjectId, home: &Path) -> Resu
     }
 }
 
-/// The project of a folder, given by its canonical path: the one whose home it is, else a free name for a new one.
-/// A folder inside the tree belongs to the project that it lies in. `None`: a project cannot be named after it.
+/// Returns the project of a folder, given by its canonical path: the one with this home, else a free name for a new
+/// one. A folder inside the tree belongs to the project that contains it. `None` if a project cannot be named after
+/// the folder.
 ///
-/// Nothing is made: [`super::accept`] makes the project, and refuses it should another folder have got the name.
+/// Nothing is created: [`super::accept`] creates the project, and refuses it if another folder has got the name
+/// meanwhile.
 ///
-/// # Errors
-/// If the tree cannot be read.
+/// # Errors If the tree cannot be read.
 pub fn project_of(runner: &Runner, folder: &Path) -> Result<Option<ProjectId>> {
     let (tree, root) = (&runner.tree, runner.tree.root());
     if let Ok(below) = folder.strip_prefix(fsx::resolve(root.path())?) {
@@ -50,7 +50,8 @@ pub fn project_of(runner: &Runner, folder: &Path) -> Result<Option<ProjectId>> {
     let mut found = None;
     for project in tree.projects()? {
         if is_home(runner, &project, folder)? {
-            // Several projects may have been given one home by hand: the one that bears its name is meant.
+            // Several projects may have been given one home by hand: the project named after the folder takes
+            // precedence.
             if Some(&project) == named.as_ref() {
                 return Ok(Some(project));
             }
@@ -60,7 +61,7 @@ pub fn project_of(runner: &Runner, folder: &Path) -> Result<Option<ProjectId>> {
     let Some(named) = named.filter(|_| found.is_none()) else { return Ok(found) };
     for n in 1..=SAME_NAME {
         let name = if n == 1 { named.clone() } else { named.numbered(n) };
-        // Another process may have made the project of this very folder since the look at all of them.
+        // Another process may have created the project of this very folder since the listing.
         if !root.exists(ProjectDir::new(&name).path())? || is_home(runner, &name, folder)? {
             return Ok(Some(name));
         }
@@ -68,14 +69,14 @@ pub fn project_of(runner: &Runner, folder: &Path) -> Result<Option<ProjectId>> {
     Ok(None)
 }
 
-/// Whether the home of a project is this folder, given by its canonical path.
+/// Returns true if the home of a project is this folder, given by its canonical path.
 pub(super) fn is_home(runner: &Runner, project: &ProjectId, folder: &Path) -> Result<bool> {
-    // A file that cannot be read names no folder; `doctor` shows it.
+    // An unreadable file names no folder; `doctor` reports it.
     let Ok(Some(home)) = runner.tree.project_home(project) else { return Ok(false) };
     Ok(home.is_absolute() && (home == folder || fsx::resolve(&home)? == folder))
 }
 
-/// Refuses a folder that cannot be a project's home.
+/// Fails if a folder cannot be a project's home.
 pub(super) fn check_home(runner: &Runner, home: &Path) -> Result<()> {
     let bad = |problem: &str| RunnerError::WorkFolder { path: home.to_owned(), problem: problem.to_owned() };
     let real = folder::usable(home)?;
@@ -88,26 +89,26 @@ pub(super) fn check_home(runner: &Runner, home: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether [`publish`] made the project.
+/// States if [`publish`] created the project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Published {
     Made,
     AlreadyThere,
 }
 
-/// Makes a project together with its home, durably: a reader finds no project, or the project with its home. Of several
-/// processes that want the name one makes it.
+/// Creates a project together with its home, durably: a reader finds either no project, or the project with its home.
+/// Of several processes that want the name, one creates it.
 pub(super) fn publish(runner: &Runner, project: &ProjectId, home: &Path) -> Result<Published> {
     let root = runner.tree.root();
     let dir = ProjectDir::new(project);
     if root.exists(dir.path())? {
         return Ok(Published::AlreadyThere);
     }
-    // Named as what is being deleted: `fsck` removes it, should this process die.
+    // Named like a deleted folder: `fsck` removes it if this process dies.
     let aside = top::trash().join(RunId::generate(runner.tree.clock().now()));
     root.ensure_dir(&aside)?;
     root.replace(&aside.join(dir.root_marker().name()), format!("{}\n", home.display()).as_bytes())?;
-    // A folder with something in it is not replaced by rename(2).
+    // rename(2) does not replace a folder that is not empty.
     let renamed = root.rename(&aside, dir.path());
     match renamed {
         Ok(()) => Ok(Published::Made),

@@ -1,4 +1,4 @@
-//! What an agent is told before its prompt: where it is, how to speak, how to end. Every command named here exists.
+//! The preamble of an agent's prompt: its run, how to post messages, how to finish. Every command named here exists.
 
 use super::Runner;
 use crate::tree::run_info::RunInfo;
@@ -6,7 +6,7 @@ use crate::tree::run_info::RunInfo;
 /// Stands between the preamble and the prompt of the task.
 pub const SEPARATOR: &str = "\n---\n\n";
 
-/// The whole text that an agent is given.
+/// Returns the whole text of an agent's prompt.
 pub(super) fn compose(runner: &Runner, info: &RunInfo, prompt: &str) -> String {
     let root = runner.tree.root();
     let run = info.run_ref();

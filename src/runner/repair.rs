@@ -1,6 +1,6 @@
-//! Mending what `fsck` finds, where nothing can be lost by it. What somebody drives is left to him.
+//! Repairs the findings of `fsck` that can be repaired without losing anything. A driven task is left to its driver.
 //!
-//! A finding is a moment old: each is looked at again, under the task's lock, before anything is done.
+//! A finding may be outdated: each one is checked again, under the task's lock, before the repair.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,15 +27,15 @@ use crate::{
     },
 };
 
-/// How long processes of an ended run have between SIGTERM and SIGKILL.
+/// Time between SIGTERM and SIGKILL for processes of an ended run.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// What came of a finding.
+/// The result of a repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repaired {
-    /// It is mended.
+    /// The finding is repaired.
     Yes,
-    /// It is not to be mended, is not there any more, or somebody is at it.
+    /// The finding is not to be repaired, is gone, or its task has a driver.
     No,
 }
 
@@ -45,10 +45,9 @@ impl From<bool> for Repaired {
     }
 }
 
-/// Mends one finding.
+/// Repairs one finding.
 ///
-/// # Errors
-/// If the disk fails, or a record that it takes cannot be read; nothing is lost by that.
+/// # Errors If the disk fails, or a record that the repair needs is unreadable; nothing is lost by that.
 pub fn repair(runner: &Runner, finding: &Finding) -> Result<Repaired> {
     if finding.severity != Severity::Mendable {
         return Ok(Repaired::No);
@@ -67,7 +66,7 @@ pub fn repair(runner: &Runner, finding: &Finding) -> Result<Repaired> {
     Ok(mended.into())
 }
 
-/// The lock of a task that nobody drives.
+/// Returns the lock of a task without a driver; `None` if it has one.
 fn free(tree: &Tree, task: &TaskRef) -> Result<Option<TaskLock>> {
     match tree.lock_task(task, &holder()) {
         Ok(lock) => Ok(Some(lock)),
@@ -79,7 +78,7 @@ fn free(tree: &Tree, task: &TaskRef) -> Result<Option<TaskLock>> {
 fn of_run(runner: &Runner, run: &RunRef, rule: Rule, lock: TaskLock) -> Result<bool> {
     let tree = &runner.tree;
     match rule {
-        // A ticket that cannot be read may be the one that accepted it.
+        // An unreadable ticket may have accepted this run.
         Rule::UnacceptedRun if some_ticket_is_unreadable(tree)? => Ok(false),
         Rule::UnacceptedRun => {
             let ticket = tree.ticket_of(&run.task)?.map(|(_, _, ticket)| ticket);
@@ -106,15 +105,15 @@ fn of_run(runner: &Runner, run: &RunRef, rule: Rule, lock: TaskLock) -> Result<b
     }
 }
 
-/// Removes a ticket that starts nothing any more.
+/// Removes a ticket that cannot start anything any more.
 fn void_ticket(tree: &Tree, place: Place, id: &TicketId, task: &TaskRef) -> Result<bool> {
     let exists = tree.root().exists(task.dir().path())?;
-    // A task without a folder has no lock, and nobody who drives it.
+    // A task without a folder has no lock and no driver.
     let lock = if exists { free(tree, task)? } else { None };
     if exists && lock.is_none() {
         return Ok(false);
     }
-    // Numbers come again: another task may have this one by now.
+    // Ticket numbers are reused: another task may have this one by now.
     let Some(ticket) = tree.ticket(place, id)?.filter(|t| t.task() == *task) else { return Ok(false) };
     let void = fsck::is_void(tree, &ticket)?;
     if void {

@@ -1,14 +1,14 @@
-//! What comes after a run has ended, decided from the facts on disk.
+//! Decides the next step after a run has ended, from the facts on disk.
 //!
 //! 1. A job ends with its run.
-//! 2. DONE: the task is complete when no child is alive; children that take longer than
-//!    `child_wait_timeout` make it fail, and go on themselves.
-//! 3. STOP: it is stopped. (STOP beats a restart, DONE beats STOP.)
-//! 4. A brake of `limits`: it stops with a question.
-//! 5. A usage limit: it waits for the reset, and that restart does not count.
-//! 6. `max_restarts` are used up: it fails.
-//! 7. Else it is started again after `restart_delay`, doubled for every run in a row
-//!    that failed quickly, up to `restart_delay_max`.
+//! 2. DONE: the task is complete when no child task is alive. If children take longer than `child_wait_timeout`, the
+//!    task fails, and the children go on.
+//! 3. STOP: the task is stopped. (STOP takes precedence over a restart, DONE over STOP.)
+//! 4. A limit of `limits` is reached: the task stops with a question.
+//! 5. A usage limit: the task waits for the reset, and that restart does not count.
+//! 6. `max_restarts` are used up: the task fails.
+//! 7. Else it is restarted after `restart_delay`, doubled for every run in a row that failed quickly, up to
+//!    `restart_delay_max`.
 
 use std::time::Duration;
 
@@ -22,14 +22,14 @@ use crate::{
 /// A run that failed in less time than this failed quickly.
 const QUICK: Duration = Duration::from_secs(30);
 
-/// A run that has ended, newest first in a list of them.
+/// An ended run; lists of them are sorted newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PastRun {
     pub(super) status: RunStatus,
     pub(super) took: Duration,
 }
 
-/// What the decision is made from.
+/// The facts behind the decision.
 #[derive(Debug, Clone)]
 pub(super) struct LoopFacts<'a> {
     pub(super) kind: TaskKind,
@@ -37,52 +37,52 @@ pub(super) struct LoopFacts<'a> {
     pub(super) stop: bool,
     /// The last runs of this loop, newest first; at least one.
     pub(super) past: &'a [PastRun],
-    /// One sentence on how the last one ended, where it did not succeed.
+    /// One sentence on the end of the last run, if it did not succeed.
     pub(super) summary: Option<&'a str>,
     pub(super) ended_at: DateTime<Utc>,
     pub(super) now: DateTime<Utc>,
-    /// Restarts that count, so far.
+    /// The number of restarts so far that count.
     pub(super) restarts: u32,
     pub(super) live_children: usize,
-    /// A brake that was hit, in one sentence.
+    /// The limit that was reached, in one sentence.
     pub(super) brake: Option<String>,
-    /// When the agent's usage limit ends, if the run ended on one.
+    /// The end of the agent's usage limit, if the run ended on one.
     pub(super) usage_limit_until: Option<DateTime<Utc>>,
     pub(super) settings: &'a Defaults,
 }
 
-/// What comes next.
+/// The next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Next {
     /// The loop has ended.
     Finish { status: EndStatus, reason: String, say: Say },
-    /// Children are alive; ask again when one ends, at this time at the latest.
+    /// Children are alive: decide again when one ends, at this time at the latest.
     AwaitChildren(DateTime<Utc>),
-    /// Another run, not before this time.
+    /// Start another run, not before this time.
     Restart { not_before: DateTime<Utc>, counts: Counts, reason: String },
 }
 
-/// What is said on the bus about an end.
+/// The message on the bus about an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Say {
-    /// Nothing beyond the run's own end.
+    /// None beyond the message about the run's own end.
     Nothing,
-    /// That the task is done.
+    /// The task is done.
     Done,
     /// An ERROR.
     Error,
-    /// A QUESTION: somebody has to decide.
+    /// A QUESTION: a user has to decide.
     Question,
 }
 
-/// Whether a restart counts against `max_restarts`.
+/// States if a restart counts against `max_restarts`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Counts {
     Yes,
     No,
 }
 
-/// Decides; the rules stand at the top of this file.
+/// Decides the next step, by the rules at the top of this file.
 pub(super) fn next(facts: &LoopFacts<'_>) -> Next {
     let last = facts.past.first().map_or(RunStatus::Crashed, |r| r.status);
     if facts.kind == TaskKind::Job {

@@ -1,4 +1,4 @@
-//! Taking up a task again that has ended.
+//! Resumes a task that has ended.
 
 use std::path::{Path, PathBuf};
 
@@ -16,21 +16,20 @@ use crate::{
     tree::{TreeError, refs::TaskRef, task::Idempotency, task_lock::TaskLock, ticket::Ticket},
 };
 
-/// What a caller says who wants a task taken up again.
+/// A request to resume a task.
 #[derive(Debug, Clone, Default)]
 pub struct ResumeRequest {
-    /// Which request it is, where it may be sent again.
+    /// The identity of the request, if it may be repeated.
     pub idempotency: Option<Idempotency>,
-    /// The folder that the caller takes for the task's.
+    /// The folder in which the caller expects the task to work.
     pub folder: Option<PathBuf>,
 }
 
-/// Takes up a task again: its markers go, and a new ticket comes.
+/// Resumes a task: removes its markers, and creates a new ticket.
 ///
-/// # Errors
-/// [`RunnerError::OtherFolder`] if the task works in another folder than the caller says;
-/// [`RunnerError::Refused`] if the task has neither DONE nor STOP and has not failed; [`TreeError::Locked`]
-/// while somebody drives it.
+/// # Errors [`RunnerError::OtherFolder`] if the task works in another folder than the caller expects;
+/// [`RunnerError::Refused`] if the task has neither DONE nor STOP and has not failed; [`TreeError::Locked`] while the
+/// task has a driver.
 pub fn resume(runner: &Runner, task: &TaskRef, request: &ResumeRequest) -> Result<Accepted> {
     let tree = &runner.tree;
     let root = tree.root();
@@ -46,7 +45,7 @@ pub fn resume(runner: &Runner, task: &TaskRef, request: &ResumeRequest) -> Resul
     let cwd = folder::of_task(runner, task, &config)?;
     launch::check(runner, &config, &cwd)?;
     discard_unaccepted(runner, task, None)?;
-    // The record of the end goes last: with it alone a crash in between can be resumed again.
+    // The record of the end is removed last: after a crash in between, the task can still be resumed because of it.
     root.remove(&done)?;
     root.remove(&stop)?;
     let accepted = new_loop(runner, lock, task, (&cwd, request.idempotency.as_ref()))?;
@@ -82,7 +81,8 @@ fn new_loop(
     let mut batch = tree.root().batch();
     let run = make_run(runner, &lock, &mut batch, run)?;
     if let Some(asked) = asked {
-        // Before the ticket: what is not accepted was not done, and is done when it is asked for again.
+        // Written before the ticket: a request that is not accepted has no effect, and takes effect when it is
+        // repeated.
         once::remember(&mut config, asked, &run.run);
         lock.write_config(tree, &config, &mut batch)?;
     }
@@ -105,23 +105,22 @@ fn new_loop(
     Ok(Accepted { ticket_id, ticket, lock })
 }
 
-/// Removes the runs of a task that no ticket wants and that nobody has started: a crash kept it from being accepted.
+/// Removes the runs of a task that no ticket names and that were never started. A crash prevented their acceptance.
 ///
-/// # Errors
-/// [`TreeError::Locked`] while somebody holds the task.
+/// # Errors [`TreeError::Locked`] while the task has a driver.
 pub fn discard_abandoned(runner: &Runner, task: &TaskRef) -> Result<()> {
     let _lock = runner.tree.lock_task(task, &holder())?;
-    // Under the lock: it may just have been accepted. A ticket that cannot be read may have accepted it long ago.
+    // Checked under the lock, because the task may just have been accepted. An unreadable ticket may have accepted it
+    // long ago.
     if runner.tree.ticket_of(task)?.is_none() && !some_ticket_is_unreadable(&runner.tree)? {
         discard_unaccepted(runner, task, None)?;
     }
     Ok(())
 }
 
-/// Refuses a task of which there is nothing to resume; also one that is at work.
+/// Fails if there is nothing to resume, or the task is active.
 ///
-/// # Errors
-/// [`RunnerError::Refused`] if the task has neither DONE nor STOP and has not failed.
+/// # Errors [`RunnerError::Refused`] if the task has neither DONE nor STOP and has not failed.
 pub fn must_be_resumable(runner: &Runner, task: &TaskRef) -> Result<()> {
     let (tree, dir) = (&runner.tree, task.dir());
     must_exist(runner, task)?;

@@ -1,19 +1,18 @@
-//! Asking a task to stop: a marker in its folder, and in those of the tasks that its runs have started.
+//! Asks a task to stop, by a marker in its folder and in those of the tasks that its runs have started.
 
 use super::{children::live_children, error::Result};
 use crate::tree::{Tree, TreeError, refs::TaskRef};
 
-/// What was asked to stop.
+/// The tasks that were asked to stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stopped {
     /// The task and its live descendants, in the order in which they were marked.
     pub tasks: Vec<TaskRef>,
 }
 
-/// Writes STOP into a task and into its live child tasks, theirs included.
+/// Writes STOP into a task and into all its live descendants.
 ///
-/// # Errors
-/// [`TreeError::NotFound`] if there is no such task.
+/// # Errors [`TreeError::NotFound`] if the task does not exist.
 pub fn request_stop(tree: &Tree, task: &TaskRef) -> Result<Stopped> {
     let root = tree.root();
     if !root.exists(task.dir().path())? {

@@ -30,7 +30,7 @@ use crate::tree::{
 use crate::view::dependency;
 use crate::{fsx::Batch, record};
 
-/// A task as somebody asks for it.
+/// A requested task.
 #[derive(Debug, Clone)]
 pub struct Submission {
     /// Its name.
@@ -39,60 +39,59 @@ pub struct Submission {
     pub kind: TaskKind,
     /// Name of the agent.
     pub agent: String,
-    /// What is to be done.
+    /// The prompt.
     pub prompt: String,
-    /// Working folder of the agent; without one, the project's home, else the task's own folder.
+    /// The working folder of the agent; without one, the project's home, else the task's own folder.
     pub cwd: Option<PathBuf>,
     /// Program and arguments, for an agent given on the command line.
     pub command: Vec<String>,
     /// Settings of this task alone.
     pub config: BTreeMap<String, Value>,
-    /// Tasks that must be done before.
+    /// Tasks that must be done first.
     pub depends_on: Vec<TaskId>,
-    /// The run whose agent asks.
+    /// The run whose agent makes the request.
     pub parent_run_id: Option<RunId>,
     /// The project's home.
     pub home: Home,
-    /// What it comes from.
+    /// The origin of the request.
     pub origin: Origin,
 }
 
-/// What a submission says of its project's home.
+/// The home of the project, according to a submission.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Home {
-    /// Nothing: a new project gets none.
+    /// Not stated: a new project gets no home.
     #[default]
     Unsaid,
-    /// A new project gets this one; one that is there keeps its own.
+    /// The home of the project if it is new; an existing project keeps its own.
     IfNew(PathBuf),
-    /// The project was looked up by this folder, and must be its.
+    /// The project was found by this folder, which must be its home.
     Exactly(PathBuf),
 }
 
-/// What a submission comes from.
+/// The origin of a submission.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
-    /// The message that the task is to answer.
+    /// The message that the task answers.
     pub thread: Option<ThreadParent>,
-    /// The request that asks for it.
+    /// The identity of the request.
     pub idempotency: Option<Idempotency>,
 }
 
-/// An accepted task. Its lock is still held by us.
+/// An accepted task, still locked by this process.
 #[derive(Debug)]
 pub struct Accepted {
-    /// Number of the ticket.
+    /// The number of the ticket.
     pub ticket_id: TicketId,
     /// The ticket.
     pub ticket: Ticket,
-    /// The right to drive it.
+    /// The right to drive the task.
     pub lock: TaskLock,
 }
 
-/// Accepts a task: when this returns, its files and its ticket are durable.
+/// Accepts a task: when this function returns, the task's files and its ticket are durable.
 ///
-/// # Errors
-/// Unknown agent, missing program or folder, a bad setting, a task that exists: nothing is written then.
+/// # Errors Unknown agent, missing program or folder, an invalid setting, an existing task: nothing is written then.
 pub fn accept(runner: &Runner, submission: &Submission) -> Result<Accepted> {
     let mut laid_out = lay_out(runner, submission)?;
     let RunRef { task, run } = laid_out.run.clone();
@@ -113,13 +112,13 @@ pub fn accept(runner: &Runner, submission: &Submission) -> Result<Accepted> {
     let (lock, _) = laid_out.commit(runner, submission)?;
     let ticket_id = runner.tree.planner()?.accept(new)?;
     if let Err(e) = thread::link_back(runner, &submission.task) {
-        // The task is accepted; whoever drives it on after a restart tries again.
+        // The task is accepted; the driver that takes over after a restart tries again.
         tracing::warn!(error = %e, task = %submission.task, "the answered message does not say who answers it");
     }
     Ok(Accepted { ticket_id, ticket, lock })
 }
 
-/// Everything of a task before its ticket; not durable yet.
+/// All files of a task before its ticket, which are not durable yet.
 pub(super) struct LaidOut<'a> {
     batch: Batch<'a>,
     lock: TaskLock,
@@ -128,7 +127,7 @@ pub(super) struct LaidOut<'a> {
 }
 
 impl LaidOut<'_> {
-    /// Makes it durable, and tells a task that it answers of it.
+    /// Makes the files durable. If the task answers a message, also posts the request to the task's bus.
     pub(super) fn commit(self, runner: &Runner, submission: &Submission) -> Result<(TaskLock, RunRef)> {
         self.batch.commit()?;
         if let Some(link) = &self.link {
@@ -138,7 +137,7 @@ impl LaidOut<'_> {
     }
 }
 
-/// Makes the task's folder and files, and those of its first run.
+/// Creates the task's folder and files, and those of its first run.
 pub(super) fn lay_out<'a>(runner: &'a Runner, submission: &Submission) -> Result<LaidOut<'a>> {
     if submission.prompt.trim().is_empty() {
         return Err(RunnerError::Refused("the prompt is empty".to_owned()));
@@ -161,16 +160,16 @@ pub(super) fn lay_out<'a>(runner: &'a Runner, submission: &Submission) -> Result
         return Err(RunnerError::Cycle(ring.iter().map(TaskId::as_str).collect::<Vec<_>>().join(" -> ")));
     }
     let folder = folder::of_new(runner, task, submission.cwd.as_deref())?;
-    // Its own folder is not on record: the task finds it wherever the tree lies.
+    // The task's own folder is not recorded, so that the tree may be moved.
     config.cwd = folder.as_ref().map(|folder| folder.display().to_string());
     let cwd = folder.unwrap_or_else(|| runner.tree.root().absolute(task.dir().path()));
     let checked = launch::check(runner, &config, &cwd)?;
     let home = home(runner, submission)?;
-    // Last: what is wrong with the request itself is said before what it refers to.
+    // Checked last: problems of the request itself are reported before problems of the things that it refers to.
     let link = submission.origin.thread.as_ref().map(|parent| thread::link(runner, parent)).transpose()?;
 
     let root = runner.tree.root();
-    // Nothing of it counts before the ticket does, and the ticket comes when all of it is durable.
+    // None of these files counts before the ticket does, and the ticket is renamed after all of them are durable.
     let mut batch = root.batch();
     if let Some(home) = &home {
         project::publish(runner, &task.project, home)?;
@@ -186,7 +185,7 @@ pub(super) fn lay_out<'a>(runner: &'a Runner, submission: &Submission) -> Result
     lock.write_config(&runner.tree, &config, &mut batch)?;
     match &link {
         Some(link) => record::write_in(&mut batch, root, &task.dir().thread_link(), link)?,
-        // What a crash may have left of another submission.
+        // A crash may have left the link of another submission.
         None => drop(root.remove(&task.dir().thread_link())?),
     }
     let run = make_run(
@@ -206,7 +205,8 @@ pub(super) fn lay_out<'a>(runner: &'a Runner, submission: &Submission) -> Result
     Ok(LaidOut { batch, lock, run, link })
 }
 
-/// The home for a project that is new, by its canonical path. Checks what the submission says of one that is there.
+/// Returns the home for a new project, by its canonical path. For an existing project, checks the submission against
+/// it.
 fn home(runner: &Runner, submission: &Submission) -> Result<Option<PathBuf>> {
     let (Home::IfNew(named) | Home::Exactly(named)) = &submission.home else { return Ok(None) };
     let home = folder::usable(named)?;
@@ -218,7 +218,7 @@ fn home(runner: &Runner, submission: &Submission) -> Result<Option<PathBuf>> {
     Ok(Some(home))
 }
 
-/// Refuses a project that was looked up by a folder, and belongs to another by now.
+/// Refuses a project that was found by a folder, but belongs to another folder by now.
 fn must_be_home(runner: &Runner, submission: &Submission, home: &Path) -> Result<()> {
     let project = &submission.task.project;
     if matches!(submission.home, Home::Exactly(_)) && !project::is_home(runner, project, home)? {
@@ -232,7 +232,7 @@ pub(super) fn holder() -> Holder {
     crate::process::identity::holder("run-agent")
 }
 
-/// A task folder that a crash left behind before its ticket was there is no task yet.
+/// Fails if the task exists. A task folder that a crash left behind before its ticket was written does not count.
 fn refuse_if_accepted_before(runner: &Runner, task: &TaskRef) -> Result<()> {
     if is_accepted(runner, task)? {
         return Err(TreeError::Exists { what: format!("task {task}") }.into());
@@ -240,7 +240,7 @@ fn refuse_if_accepted_before(runner: &Runner, task: &TaskRef) -> Result<()> {
     discard_unaccepted(runner, task, None)
 }
 
-/// Whether a task was accepted that has a folder.
+/// Returns true if a task with a folder was accepted.
 pub(super) fn is_accepted(runner: &Runner, task: &TaskRef) -> Result<bool> {
     let root = runner.tree.root();
     let ended = root.exists(&task.dir().done())? || root.exists(&task.dir().end())?;
@@ -258,6 +258,6 @@ pub(super) fn is_accepted(runner: &Runner, task: &TaskRef) -> Result<bool> {
             return Ok(true);
         }
     }
-    // A ticket that cannot be read may have accepted any run.
+    // An unreadable ticket may have accepted any run.
     Ok(!runs.is_empty() && some_ticket_is_unreadable(&runner.tree)?)
 }

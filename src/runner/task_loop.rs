@@ -1,7 +1,7 @@
-//! The loop of a task (the Ralph loop): run, look, and run again until it is done.
+//! The loop of a task (the Ralph loop): run, decide, and run again until the task is done.
 //!
-//! Where it stands is in its ticket and in its runs' records, so whoever holds the
-//! task's lock goes on with it. The decision is `restart`'s; here it is carried out.
+//! The state of the loop is in its ticket and in its runs' records, so any holder of the task's lock can continue it.
+//! `restart` makes the decision; this file carries it out.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -29,27 +29,26 @@ use crate::{
     watch::{Hints, Waiter},
 };
 
-/// How many runs back the delay before a restart looks.
+/// Number of earlier runs that determine the delay before a restart.
 const LOOK_BACK: usize = 20;
 
-/// How a loop's drive ended.
+/// The end of a loop's drive.
 #[derive(Debug)]
 pub enum LoopEnd {
     /// The loop has ended.
     Ended {
-        /// How.
+        /// The recorded end.
         end: TaskEnd,
         /// Its last run.
         info: Box<RunInfo>,
     },
-    /// We were told to go; the loop goes on with whoever drives it next.
+    /// The driver was told to detach; the next driver continues the loop.
     Detached,
 }
 
-/// Drives an admitted loop to its end. The lock says that nobody else does.
+/// Drives an admitted loop to its end. The lock guarantees that there is no other driver.
 ///
-/// # Errors
-/// If the tree cannot be read or written; a later drive goes on.
+/// # Errors If the tree cannot be read or written; a later drive continues.
 pub async fn drive_loop(
     runner: &Runner,
     lock: &Arc<TaskLock>,
@@ -74,7 +73,8 @@ pub async fn drive_loop(
         else {
             return Ok(LoopEnd::Detached);
         };
-        // A ticket goes when a child ends; one that goes while we decide is not missed.
+        // A child's ticket is removed when the child ends. Watching starts before the decision, so that no removal is
+        // missed.
         let [watched] = hints.watch_all([runner.tree.root().absolute(&top::live())]).await;
         let mut tickets = watched.waiter();
         loop {
@@ -94,14 +94,14 @@ pub async fn drive_loop(
     }
 }
 
-/// What ended a wait.
+/// The event that ended a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wait {
     Look,
     Detached,
 }
 
-/// Waits for a restart's time. DONE and STOP end the wait: the start that follows obeys them.
+/// Waits for the time of a restart. DONE and STOP end the wait, because the following start obeys them.
 async fn wait_until(
     runner: &Runner,
     lock: &TaskLock,
@@ -127,7 +127,7 @@ async fn wait_until(
     }
 }
 
-/// Waits until a ticket goes, which a child's may be.
+/// Waits until a ticket is removed, which may be a child's.
 async fn wait_for_children(
     runner: &Runner,
     until: DateTime<Utc>,
@@ -151,7 +151,7 @@ struct Turn {
     ticket: Ticket,
 }
 
-/// What was decided, and done, after a run.
+/// The decision after a run, already carried out.
 #[derive(Debug)]
 enum Decided {
     Ended(TaskEnd),
@@ -173,7 +173,7 @@ impl Turn {
     }
 
     fn decide(&mut self, info: &RunInfo) -> Result<Decided> {
-        // Whoever drove before us may have got this far.
+        // An earlier driver may have got this far.
         if let Some(end) = self.runner.tree.task_end(self.lock.task())?.filter(|e| e.run_id == info.run_id) {
             return Ok(Decided::Ended(end));
         }
@@ -213,7 +213,7 @@ impl Turn {
         let task = self.lock.task();
         let decided = tree.root().exists(&task.dir().done())? || tree.root().exists(&task.dir().stop())?;
         let config = match tree.task_config(task) {
-            // What was said counts, whatever the settings were.
+            // A decision that was already made holds, whatever the settings were.
             Err(e) if decided && e.fault().is_some() => BTreeMap::new(),
             config => config?.config,
         };
@@ -238,14 +238,15 @@ impl Turn {
         }))
     }
 
-    /// The run whose answer is the loop's: the last one, or the one before it where DONE or STOP came before its start.
+    /// Returns the run with the loop's answer: the last one, or the one before it if DONE or STOP came before the
+    /// last one's start.
     fn last_that_began(&self, info: &RunInfo) -> RunInfo {
         let past = self.past(info);
         let began = past.into_iter().take(2).find(|run| run.pid.is_some());
         began.unwrap_or_else(|| info.clone())
     }
 
-    /// The last runs of this loop, newest first.
+    /// Returns the last runs of this loop, newest first.
     fn past(&self, info: &RunInfo) -> Vec<RunInfo> {
         let mut past = vec![info.clone()];
         while past.len() < LOOK_BACK
@@ -253,7 +254,7 @@ impl Turn {
         {
             match self.runner.tree.run_info(&previous) {
                 Ok(info) => past.push(info),
-                // Deleted, or not readable: what came before it does not matter then.
+                // The run is deleted or unreadable; the runs before it do not matter then.
                 Err(_) => break,
             }
         }

@@ -1,7 +1,7 @@
-//! A task that answers a message of another task: which messages may be answered, and what both buses say of it.
+//! A task that answers a message of another task: checks the message, and posts the link to both buses.
 //!
-//! The child's bus begins with a `USER_REQUEST` that names the message; the parent's bus gets a message behind the
-//! answered one that names the child. Both are posted once, however often a crash makes us try.
+//! The child's bus begins with a `USER_REQUEST` that names the message. The parent's bus gets a message after the
+//! answered one that names the child. Both are posted once, however often a crash causes another attempt.
 
 use serde_json::json;
 
@@ -16,14 +16,13 @@ use crate::tree::{
     thread_link::{ThreadLink, ThreadParent},
 };
 
-/// The key below which a message says that it is posted once.
+/// The metadata key of a message that must be posted only once.
 const ONCE: &str = "once";
 
-/// Looks up the message that a task is to answer.
+/// Looks up the message that a task answers.
 ///
-/// # Errors
-/// [`TreeError::NotFound`] if task, run or message are not there; [`RunnerError::Unanswerable`] unless it is a
-/// question or a fact.
+/// # Errors [`TreeError::NotFound`] if task, run or message do not exist; [`RunnerError::Unanswerable`] unless the
+/// message is a question or a fact.
 pub(super) fn link(runner: &Runner, parent: &ThreadParent) -> Result<ThreadLink> {
     let tree = &runner.tree;
     let task = parent.task();
@@ -61,11 +60,10 @@ pub(super) fn post_request(runner: &Runner, child: &RunRef, link: &ThreadLink, w
     Ok(())
 }
 
-/// Posts the name of a task that answers a message to that message's bus, unless it stands there. A task that answers
-/// none is left alone.
+/// Posts the name of a task that answers a message to that message's bus, unless it is already there. Does nothing
+/// for a task that answers none.
 ///
-/// # Errors
-/// If the link or the bus cannot be read or written.
+/// # Errors If the link or the bus cannot be read or written.
 pub fn link_back(runner: &Runner, child: &TaskRef) -> Result<()> {
     let Some(link) = runner.tree.thread_link(child)? else { return Ok(()) };
     let parent = &link.parent;

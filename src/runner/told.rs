@@ -1,8 +1,9 @@
-//! What an agent has told of its run goes into the run's record: its conversation, its usage, why it failed.
+//! Copies the facts that an agent has reported into the run's record: its conversation, its usage, the reason for a
+//! failure.
 //!
-//! Totals over a conversation become the run's own figures by the difference to the run before it.
+//! Totals over a conversation are converted to the run's own figures by subtracting those of the run before it.
 //!
-//! A `command` agent tells of a usage limit by exit code 75 (`EX_TEMPFAIL`, sysexits.h: try again later) and may
+//! A `command` agent reports a usage limit by exit code 75 (`EX_TEMPFAIL`, sysexits.h: try again later), and may
 //! write the time of the reset, RFC 3339, into the file `retry-after` of its run's folder.
 
 use chrono::{DateTime, Utc};
@@ -21,10 +22,10 @@ use crate::{
 /// "Temporary failure", sysexits.h.
 const TEMPORARY_FAILURE: i32 = 75;
 
-/// So much of the words of a refusal stands in one sentence.
+/// Maximum length of a refusal's text in the summary, in bytes.
 const REASON_BYTES: usize = 400;
 
-/// Fills in what the agent has told. The status and the end are there already.
+/// Fills in the reported facts. The status and the end are already set.
 pub(super) fn fill_in(runner: &Runner, info: &mut RunInfo, account: Option<&Account>) -> Result<()> {
     let failed = matches!(info.status, RunStatus::Failed | RunStatus::Crashed);
     if info.agent_type == AgentType::Command && failed && info.exit_code == Some(TEMPORARY_FAILURE) {
@@ -39,7 +40,7 @@ pub(super) fn fill_in(runner: &Runner, info: &mut RunInfo, account: Option<&Acco
     } else if failed
         && let Some(refusal) = limited::refusal(runner, &info.run_ref(), info, &account.refusals)?
     {
-        // It was cut off while it waited.
+        // The run was ended while its agent waited.
         let ended = info.end_time.unwrap_or_else(|| runner.tree.clock().now());
         info.error_class = Some(refusal.class);
         info.retry_at = refusal.not_before(runner.tree.clock().on_the_wall(ended));
@@ -54,7 +55,7 @@ pub(super) fn fill_in(runner: &Runner, info: &mut RunInfo, account: Option<&Acco
         info.model.clone_from(&account.model);
     }
     if info.error_class == Some(ErrorClass::UnknownSession) {
-        // The next attempt begins a conversation of its own.
+        // The next attempt begins a new conversation.
         info.thread_id = None;
     } else if let Some(id) = account.thread_id.as_ref().filter(|id| is_a_name(id)) {
         info.thread_id = Some(id.clone());
@@ -67,7 +68,7 @@ pub(super) fn fill_in(runner: &Runner, info: &mut RunInfo, account: Option<&Acco
     Ok(())
 }
 
-/// Whether a conversation may be called so: the next attempt says this name on a command line, where it must be
+/// Returns true if the id of a conversation is safe. The next attempt passes it on a command line, where it must be
 /// neither a flag nor several words, whatever an agent prints.
 fn is_a_name(id: &str) -> bool {
     id.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -75,14 +76,14 @@ fn is_a_name(id: &str) -> bool {
         && id.chars().all(|c| c.is_ascii_alphanumeric() || "._:-".contains(c))
 }
 
-/// What the conversation had used when the run began.
+/// Returns the usage of the conversation before the run began.
 fn used_before(runner: &Runner, info: &RunInfo) -> Option<Usage> {
     let previous = info.previous_ref()?;
     let previous = runner.tree.run_info(&previous).ok()?;
     previous.thread_usage.filter(|_| previous.thread_id.is_some() && previous.thread_id == info.thread_id)
 }
 
-/// The figures that the agent counts by run, and beside them those that it counts by conversation.
+/// Combines the figures that the agent counts per run with those that it counts per conversation.
 fn together(run: Option<&Usage>, thread: Option<&Usage>) -> Option<Usage> {
     let (Some(run), Some(thread)) = (run, thread) else { return run.or(thread).cloned() };
     Some(Usage {

@@ -1,7 +1,8 @@
-//! Until when a loop waits whose run met a usage limit or an overloaded provider; such a restart does not count.
+//! The end of a loop's wait after a usage limit or an overloaded provider; such a restart does not count.
 //!
-//! The agent's own word holds. Where it tells no time the loop waits for `restart_delay_max`, twice
-//! that after the second such run in a row, and so on up to an hour: a limit of hours does not make hundreds of runs.
+//! A time that the agent reports takes precedence. Without one the loop waits for `restart_delay_max`, twice that
+//! after the second such run in a row, and so on up to an hour, so that a limit of hours does not cause hundreds of
+//! runs.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -13,10 +14,10 @@ use crate::{
     },
 };
 
-/// The longest wait for a limit of which no end is told.
+/// Maximum wait for a limit without a reported end.
 const LONGEST: TimeDelta = TimeDelta::hours(1);
 
-/// When to try again, of the last runs (newest first); `None` if the last one met no limit.
+/// Returns the time of the next attempt from the last runs (newest first); `None` if the last run met no limit.
 pub(super) fn until(past: &[RunInfo], settings: &Defaults, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let last = past.first().filter(|run| met_a_limit(run))?;
     if last.retry_at.is_some() {

@@ -1,4 +1,4 @@
-//! Waiting for the next thing that happens to a live run.
+//! Waits for the next event of a live run.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -10,19 +10,19 @@ use crate::{
     watch::{Hints, Waiter, Watched},
 };
 
-/// What ended a wait.
+/// The event that ended a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Woken {
-    /// Something may have changed: look.
+    /// Something may have changed: look again.
     Look,
-    /// Whoever waits is to go, and leave the run as it is.
+    /// The driver was told to detach, and to leave the run as it is.
     Detach,
 }
 
-/// The least time between two looks at a run whose agent writes all the time: its end is not waited for so long.
+/// Minimum time between two looks at a run whose agent writes constantly. The end of the run is noticed at once.
 const PACE: Duration = Duration::from_millis(50);
 
-/// Hints about one run's folder and its task's.
+/// Hints about the folders of one run and of its task.
 #[derive(Debug)]
 pub(super) struct RunWaiter {
     waiter: Waiter,
@@ -32,12 +32,12 @@ pub(super) struct RunWaiter {
 
 impl RunWaiter {
     pub(super) async fn new(hints: &Hints, folders: [PathBuf; 2]) -> Self {
-        // First the watch, then the waiter: a change from here on is not missed.
+        // The watch is set before the waiter is created, so that no change from here on is missed.
         let watched = hints.watch_all(folders).await;
         Self { waiter: hints.waiter_of(&watched), looked: None, _watched: watched }
     }
 
-    /// Waits for a hint, the end of a process, or leave to go; no longer than `limit`.
+    /// Waits for a hint, the end of a process, or the request to detach, for at most `limit`.
     pub(super) async fn next(
         &mut self,
         process: Option<&PidFd>,
@@ -63,7 +63,7 @@ impl RunWaiter {
     }
 }
 
-/// Returns when so long has passed; never, without a limit.
+/// Returns after this time; never without a limit.
 async fn passed(limit: Option<Duration>) {
     match limit {
         Some(limit) => tokio::time::sleep(limit).await,
@@ -71,7 +71,7 @@ async fn passed(limit: Option<Duration>) {
     }
 }
 
-/// Returns when the process has ended; never, without one.
+/// Returns when the process has ended; never without one.
 async fn ended(process: Option<&PidFd>) {
     match process {
         Some(process) => process.ended().await,

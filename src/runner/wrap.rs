@@ -1,6 +1,6 @@
-//! An agent at somebody's terminal, as a run like any other: recorded, compared with git, committed, and not queued.
+//! An agent at a user's terminal, as a run like any other: recorded, compared with git, committed, but not queued.
 //!
-//! It has no ticket: nobody drives it but whoever sits there, it takes no place, and it is not started again.
+//! It has no ticket: it has no driver but this process, takes no place, and is not restarted.
 
 use std::time::Duration;
 
@@ -23,10 +23,9 @@ use crate::{
     view::{answer::NOT_HEARD, outcome},
 };
 
-/// The whole command of an agent that is called with these arguments.
+/// Returns the whole command of an agent that is called with these arguments.
 ///
-/// # Errors
-/// If there is no such agent, or its program is not installed.
+/// # Errors If the agent does not exist, or its program is not installed.
 pub fn command_of(
     runner: &Runner,
     agent: &str,
@@ -62,10 +61,9 @@ pub struct Session {
     attended: Attended,
 }
 
-/// Records a session and starts its agent. `submission.command` is what runs. This process must have one thread.
+/// Records a session and starts its agent with `submission.command`. This process must have only one thread.
 ///
-/// # Errors
-/// If it cannot be recorded; nothing was started then.
+/// # Errors If the session cannot be recorded; nothing was started then.
 pub fn begin_session(runner: &Runner, submission: &Submission) -> Result<Session> {
     debug_assert_eq!(submission.kind, TaskKind::Job, "a session cannot be restarted");
     let (lock, run) = submit::lay_out(runner, submission)?.commit(runner, submission)?;
@@ -88,7 +86,7 @@ pub fn begin_session(runner: &Runner, submission: &Submission) -> Result<Session
     info.git = changes::skipped(runner, &info, settings.defaults.record_changes);
     let attended = foreground.start(runner.tree.root()).map_err(RunnerError::Refused)?;
     info.protocol = Protocol::Wrap;
-    // From here on the agent runs: what cannot be written now is written at the end.
+    // From here on the agent runs, so a record that cannot be written now is written at the end.
     if let Err(e) = commit::record_start(runner, &lock, &mut info, &attended.claim, History::Ours) {
         tracing::warn!(run = %run, error = %e, "cannot record the start of a session");
     }
@@ -96,7 +94,8 @@ pub fn begin_session(runner: &Runner, submission: &Submission) -> Result<Session
 }
 
 impl Session {
-    /// Waits for the end, and commits it. Returns the exit code that a shell would say, and whether the end is recorded.
+    /// Waits for the end, and commits it. Returns the exit code that a shell would report, and the result of
+    /// recording the end.
     pub fn wait(self) -> (u8, Result<()>) {
         let Self { runner, lock, run, foreground, attended } = self;
         let claim = attended.claim.clone();
@@ -105,7 +104,7 @@ impl Session {
             Err(e) => return (1, Err(e.into())),
         };
         if record.stop.is_some() {
-            // Whoever asked for the end meant all of it; what is left when the agent ends by itself may stay.
+            // A requested end applies to all processes. If the agent ends by itself, the others may stay.
             orphan::end_processes(&run.run, &claim, foreground.stop_grace);
         }
         let code = match &record.end {

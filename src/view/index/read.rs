@@ -80,7 +80,7 @@ pub(super) fn task(
     let ticket = match ticket {
         Some((place, id)) => match tree.ticket(place, &id) {
             Ok(ticket) => ticket.map(|ticket| (place, ticket)),
-            // An unreadable end leaves the task's end unknown.
+            // An unreadable ticket counts as none.
             Err(e) => {
                 faults.extend(e.fault());
                 None
