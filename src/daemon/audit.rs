@@ -1,4 +1,4 @@
-//! The log of accepted submissions: what was asked for, without secrets, in lines of bounded length.
+//! The log of accepted submissions: each request without secrets, in lines of bounded length.
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 use super::{core::Core, submitted::Submitted};
 use crate::{blocking, telemetry::Redactor, tree::audit::AuditEntry};
 
-/// So often the log is made durable while something is written to it.
+/// Interval in which the log is made durable while lines are added.
 const SYNC: Duration = Duration::from_secs(1);
-/// The longest text that is kept of a field, in bytes.
+/// Maximum length of a field's text that is kept, in bytes.
 const MAX_TEXT: usize = 4096;
-/// The longest payload that is kept, in bytes of JSON; a longer one is only told of.
+/// Maximum size of a payload that is kept, in bytes of JSON; of a longer one only the size is recorded.
 const MAX_PAYLOAD: usize = 64 * 1024;
 
 impl Core {
-    /// Makes what is written down durable, a moment later and until the way down begins: a submission is not held up
-    /// by the log of it.
+    /// Makes new lines of the log durable a moment later, until the shutdown begins. So the log does not delay a
+    /// submission.
     pub async fn keep_audit(self: Arc<Self>) {
         let noticed = async || {
             self.audited.notified().await;
@@ -30,7 +30,7 @@ impl Core {
         }
     }
 
-    /// Writes a submission down. A failure is logged and holds nobody up: what was asked for is done.
+    /// Adds a submission to the log. A failure is only logged, because the submission itself has been executed.
     pub async fn audit(self: &Arc<Self>, submitted: Submitted) {
         let core = self.clone();
         self.submissions.ask((), submitted, move |(), many| core.write_down(many)).await;
@@ -66,9 +66,9 @@ impl Core {
     }
 }
 
-/// The payload without secrets, its long texts cut.
+/// Returns the payload without secrets, its long texts truncated.
 fn sanitized(mut payload: Value, redactor: &Redactor) -> Value {
-    // Before anything is cut: half a secret is not recognised.
+    // Redacted before anything is truncated, because half a secret is not recognised.
     redactor.json(&mut payload);
     cut(&mut payload);
     match payload.to_string().len() {
@@ -83,7 +83,7 @@ fn cut(value: &mut Value) {
             let end = text.floor_char_boundary(MAX_TEXT);
             let left = text.len() - end;
             text.truncate(end);
-            // Writing to a String cannot fail.
+            // Writing to a `String` cannot fail.
             let _ = write!(text, "... [truncated {left} bytes]");
         }
         Value::Array(items) => items.iter_mut().for_each(cut),

@@ -1,4 +1,4 @@
-//! Reads of a bus for many who follow it: those who stand at the same place are served by one read.
+//! Reads a bus for many readers: all readers at the same position are served by one read.
 
 use std::sync::Arc;
 
@@ -8,16 +8,15 @@ use crate::tree::{
     bus::{Bus, Page},
 };
 
-/// So many messages are read at a time.
+/// Maximum number of messages that are read at once.
 const PAGE: usize = 128;
-/// So many bytes of them, with the one that goes beyond.
+/// Maximum number of bytes of messages, plus the rest of the last message.
 const PAGE_BYTES: u64 = 64 * 1024;
 
 impl Core {
-    /// Some messages of a bus from an offset, as they stand there after this was asked.
+    /// Returns some messages of a bus from an offset. The read begins after this call.
     ///
-    /// # Errors
-    /// As [`Bus::read_some`].
+    /// # Errors As [`Bus::read_some`].
     pub async fn read_bus(&self, bus: &Bus, offset: u64) -> Result<Arc<Page>> {
         let reader = bus.clone();
         let read = move |_: &_, readers: Vec<()>| {

@@ -1,4 +1,5 @@
-//! What others ask of the daemon. An answer means done; who hangs up cancels the wait and not the work.
+//! Commands to the daemon. An answer means that the command was executed; a client that disconnects cancels only the
+//! wait.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,12 +20,12 @@ use crate::{
     view::{index::Standing, scan},
 };
 
-/// How long an answer waits for the claim of a run that was admitted.
+/// Maximum time that an answer waits for the claim of an admitted run.
 const CLAIM: Duration = Duration::from_secs(10);
 
-/// How long it is remembered which request has posted a message.
+/// Time for which the request behind a posted message is remembered.
 const REMEMBERED: TimeDelta = TimeDelta::days(1);
-/// Where a message says which request has posted it, and what that asked for.
+/// The metadata of a message that name the request which posted it, and a digest of that request.
 const KEY: &str = "idempotency_key";
 const DIGEST: &str = "idempotency_digest";
 
@@ -33,37 +34,37 @@ const DIGEST: &str = "idempotency_digest";
 pub struct Submitted {
     /// Its first run.
     pub run: RunRef,
-    /// Where it stands now.
+    /// The state at the time of the answer.
     pub standing: StartStanding,
-    /// Whether it was accepted by this very request before.
+    /// States if this very request was accepted before.
     pub novelty: Novelty,
 }
 
-/// Whether something was done now.
+/// States if the request was executed now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Novelty {
-    /// It was.
+    /// It was executed now.
     New,
-    /// The same request was done before, and nothing was done again.
+    /// The same request was executed before, and nothing was done again.
     Repeated,
 }
 
-/// Where an accepted task stands when it is answered.
+/// The state of an accepted task at the time of the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StartStanding {
     /// Its run is claimed.
     Started,
     /// It waits for a place; 1 is the first in line.
     Queued(usize),
-    /// It waits for other tasks: why.
+    /// It waits for other tasks, for this reason.
     Blocked(String),
 }
 
 impl Core {
-    /// Accepts a task. When this returns its files and its ticket are durable, and it is started or queued.
+    /// Accepts a task. When this function returns, the task's files and its ticket are durable, and it is started or
+    /// queued.
     ///
-    /// # Errors
-    /// What cannot be accepted; nothing is written then.
+    /// # Errors If the task cannot be accepted; nothing is written then.
     pub async fn submit(self: &Arc<Self>, submission: Submission) -> Result<Submitted> {
         let core = self.clone();
         self.shutdown
@@ -75,17 +76,16 @@ impl Core {
                 let runner = core.runner.clone();
                 match blocking::run(move || runner::accept(&runner, &submission)).await {
                     Ok(accepted) => core.begin(accepted).await,
-                    // The same request may have been sent twice at a time.
+                    // The same request may have been sent twice at the same time.
                     Err(e) => core.accepted_before(&task, asked.as_ref()).await?.ok_or(e),
                 }
             })
             .await
     }
 
-    /// What became of the same request, sent before.
+    /// Returns the result of the same request, if it was sent before.
     ///
-    /// # Errors
-    /// If a request of the same name has asked for something else.
+    /// # Errors If a request with the same key had another content.
     pub async fn accepted_before(
         &self,
         task: &TaskRef,
@@ -98,10 +98,9 @@ impl Core {
         Ok(run.map(|run| Submitted { run, standing, novelty: Novelty::Repeated }))
     }
 
-    /// Takes up a task again that has ended; once, however often the same request is sent that says which it is.
+    /// Resumes a task that has ended. A request with a key is executed once, however often it is sent.
     ///
-    /// # Errors
-    /// If it has not ended, or is driven.
+    /// # Errors If the task has not ended, or has a driver.
     pub async fn resume(self: &Arc<Self>, task: TaskRef, request: ResumeRequest) -> Result<Submitted> {
         let core = self.clone();
         self.shutdown
@@ -112,13 +111,14 @@ impl Core {
                 }
                 let (runner, name) = (core.runner.clone(), task.clone());
                 let resume = move || {
-                    // Before the lock: of a task that is at work it is said that there is nothing to resume.
+                    // Checked before locking, so that the error for an active task says that there is nothing to
+                    // resume.
                     runner::must_be_resumable(&runner, &name)?;
                     runner::resume(&runner, &name, &request)
                 };
                 match blocking::run(resume).await {
                     Ok(accepted) => core.begin(accepted).await,
-                    // The same request may have been sent twice at a time.
+                    // The same request may have been sent twice at the same time.
                     Err(e) => core.accepted_before(&task, asked.as_ref()).await?.ok_or(e),
                 }
             })
@@ -127,8 +127,7 @@ impl Core {
 
     /// Asks a task and its live children to stop.
     ///
-    /// # Errors
-    /// If there is no such task.
+    /// # Errors If the task does not exist.
     pub async fn stop(self: &Arc<Self>, task: TaskRef) -> Result<Stopped> {
         let core = self.clone();
         self.shutdown
@@ -144,10 +143,9 @@ impl Core {
             .await
     }
 
-    /// Posts a message; it is as durable as the settings say when this returns.
+    /// Posts a message. When this function returns, the message is as durable as the settings require.
     ///
-    /// # Errors
-    /// If there is no such project or task, or the message cannot be stored.
+    /// # Errors If the project or task does not exist, or the message cannot be stored.
     pub async fn post(&self, owner: BusOwner, draft: Draft) -> Result<Message> {
         let (tree, index) = (self.runner.tree.clone(), self.index.clone());
         let post = move |owner: &BusOwner, drafts: Vec<Draft>| {
@@ -160,8 +158,8 @@ impl Core {
 
     /// Posts a message once, however often the same request is sent within a day.
     ///
-    /// # Errors
-    /// As [`Core::post`], and [`RunnerError::Reused`] if a request of the same name has posted something else.
+    /// # Errors As [`Core::post`], and [`RunnerError::Reused`] if a request with the same key has posted something
+    /// else.
     pub async fn post_once(
         self: &Arc<Self>,
         owner: BusOwner,
@@ -190,10 +188,9 @@ impl Core {
         self.shutdown.owned(blocking::run(work)).await
     }
 
-    /// Waits until a run has ended, at most `limit`. Returns its status by then.
+    /// Waits until a run has ended, at most `limit`. Returns its status at that time.
     ///
-    /// # Errors
-    /// If its record cannot be read.
+    /// # Errors If its record cannot be read.
     pub async fn wait_for_end(self: &Arc<Self>, run: &RunRef, limit: Duration) -> Result<RunStatus> {
         let folder = self.runner.tree.root().absolute(run.dir().path());
         let [watched] = self.hints.watch_all([folder]).await;
@@ -215,12 +212,12 @@ impl Core {
         }
     }
 
-    /// From acceptance to where the answer can say that it stands.
+    /// Starts an accepted task as far as the answer can report it.
     async fn begin(self: Arc<Self>, accepted: Accepted) -> Result<Submitted> {
         let run = accepted.ticket.run();
         let id = accepted.ticket_id;
         self.accepted(&id);
-        // The driver takes the lock anew: a queue of a thousand must not hold a thousand files open.
+        // The driver takes the lock again: a queue of a thousand tasks must not keep a thousand files open.
         drop(accepted.lock);
         self.pass_now().await;
         let tree = self.runner.tree.clone();
@@ -256,7 +253,7 @@ impl Core {
         }
     }
 
-    /// Brings what we have just changed into the index.
+    /// Brings a change of our own into the index.
     pub(super) async fn seen(self: &Arc<Self>, task: &TaskRef) -> Result<()> {
         let (core, task) = (self.clone(), task.clone());
         Ok(blocking::run(move || core.refresh(&task)).await?)

@@ -1,4 +1,4 @@
-//! The daemon's heart: one gate pass after another, and a drive for every live ticket that nobody else drives.
+//! The core of the daemon: one gate pass after another, and a drive for every live ticket without another driver.
 
 use std::{
     collections::HashSet,
@@ -34,44 +34,44 @@ use crate::{
     watch::{Hints, Watched},
 };
 
-/// How soon to look whether another driver has died, while there is one.
+/// Interval for checking if another driver has died, while there is one.
 const OTHERS: Duration = Duration::from_secs(1);
-/// How soon to take up a loop whose drive failed, on a full disk for example.
+/// Pause before a loop is driven again whose drive failed, for example because the disk was full.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// What the daemon works with. Shared by all its tasks.
+/// The shared state of the daemon's tasks.
 #[derive(Debug)]
 pub struct Core {
     /// Runs tasks.
     pub runner: Runner,
     /// Hints about the tree.
     pub hints: Hints,
-    /// The way down.
+    /// The shutdown.
     pub shutdown: Shutdown,
-    /// What is in the tree.
+    /// The content of the tree.
     pub index: Arc<Index>,
-    /// What of it cannot be read.
+    /// The unreadable files.
     pub faults: Faults,
-    /// Which file system this process sees; see [`file_system`].
+    /// The file system that this process sees; see [`file_system`].
     pub file_system: Option<String>,
     pub(super) updates: Updates,
-    /// The tasks that we drive, with the tickets that we accepted ourselves before we drove them.
+    /// The tasks that we drive, and the tickets that we accepted ourselves and do not drive yet.
     driving: Mutex<HashSet<TaskRef>>,
     fresh: Mutex<HashSet<TicketId>>,
     pass: tokio::sync::Mutex<()>,
     poke: Notify,
-    /// Messages on their way, by the bus that they are for.
+    /// Messages to be posted, by bus.
     pub(super) posts: Gathered<BusOwner, Draft, tree::Result<Message>>,
-    /// Those who read on from a place of a bus.
+    /// Readers of buses, by bus and position.
     pub(super) bus_reads: Gathered<(BusOwner, u64), (), tree::Result<Arc<Page>>>,
-    /// Submissions on their way to the audit log.
+    /// Submissions to be added to the audit log.
     pub(super) submissions: Gathered<(), Submitted, ()>,
-    /// Something was written to the audit log.
+    /// Notified after each line of the audit log.
     pub(super) audited: Notify,
     started: Instant,
 }
 
-/// Whether others drive tickets, so that we have to look again soon.
+/// States if other processes drive tickets, so that the daemon has to check again soon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Others {
     Drive,
@@ -79,7 +79,7 @@ enum Others {
 }
 
 impl Core {
-    /// A core that does nothing yet.
+    /// Creates a core, which does nothing yet.
     #[must_use]
     pub fn new(runner: Runner, hints: Hints, shutdown: Shutdown, seat: Seat) -> Arc<Self> {
         let incarnation = holder("daemon").to_string().replace(|c: char| !c.is_ascii_alphanumeric(), "");
@@ -110,27 +110,27 @@ impl Core {
         Limits { roots: defaults.max_concurrent_root_tasks, runs: defaults.max_concurrent_runs }
     }
 
-    /// How long the daemon has been up.
+    /// Returns the time since the start of the daemon.
     #[must_use]
     pub fn uptime(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// Says that something about the tickets has changed.
+    /// Wakes the gate after a change of the tickets.
     pub fn poke(&self) {
         self.poke.notify_one();
     }
 
-    /// Remembers that a ticket is our own, so that its drive need not look for what another may have done.
+    /// Remembers that a ticket is our own, so that its drive need not look for traces of another driver.
     pub(super) fn accepted(&self, id: &TicketId) {
         lock(&self.fresh).insert(id.clone());
     }
 
-    /// Passes the gate whenever something changes, until the way down begins.
+    /// Passes the gate after every change, until the shutdown begins.
     pub async fn run(self: Arc<Self>) {
         let core = self.clone();
         let watched = blocking::run(move || core.watch_tickets()).await;
-        // Of the tickets alone: what else lets one pass, the keeper says.
+        // Only tickets are watched here; the keeper reports all other changes that let a ticket pass.
         let mut waiter = self.hints.waiter_of(&watched);
         loop {
             let others = self.pass().await;
@@ -150,7 +150,7 @@ impl Core {
         }
     }
 
-    /// Watches the planner's folders, which are made first: a missing folder cannot be watched.
+    /// Watches the planner's folders. They are created first, because a missing folder cannot be watched.
     fn watch_tickets(&self) -> [Watched; 2] {
         if let Err(e) = self.runner.tree.planner() {
             tracing::error!(error = %e, "the planner's folders cannot be made");
@@ -159,7 +159,7 @@ impl Core {
         [top::queue(), top::live()].map(|dir| self.hints.watch(&root.absolute(&dir)))
     }
 
-    /// Admits what may start and drives what is live.
+    /// Admits tickets that may start, and drives the live ones.
     async fn pass(self: &Arc<Self>) -> std::result::Result<Others, ()> {
         let _one_at_a_time = self.pass.lock().await;
         if self.shutdown.token().is_cancelled() || !self.updates.may_drive() {
@@ -180,9 +180,9 @@ impl Core {
         }
     }
 
-    /// One pass, for whoever has just changed something and wants to see what came of it.
+    /// Makes one pass for a caller that has just changed something and needs the result.
     pub(super) async fn pass_now(self: &Arc<Self>) {
-        // A failure is logged, and tried again by the loop.
+        // A failure is logged, and the loop tries again.
         let _ = self.pass().await;
     }
 
@@ -198,7 +198,7 @@ impl Core {
             }
             match tree.lock_task(&task, &holder("daemon")) {
                 Ok(lock) => {
-                    // Under the lock: whoever had it may have moved on, or finished.
+                    // Read under the lock, because the previous holder may have advanced or finished the task.
                     if let Some(ticket) = tree.ticket(Place::Live, &id)? {
                         mine.push((id, ticket, lock));
                     }
@@ -226,10 +226,10 @@ impl Core {
         });
     }
 
-    /// Makes up for what a crash may have cut off right behind the acceptance.
+    /// Completes the step that a crash may have prevented directly after the acceptance.
     async fn link_back(&self, task: &TaskRef) {
         let (runner, name) = (self.runner.clone(), task.clone());
-        // A panic there must not end this drive.
+        // A panic on the other thread must not end this drive.
         if let Ok(Err(e)) = blocking::caught(move || runner::link_back(&runner, &name)).await {
             tracing::warn!(error = %e, task = %task, "the answered message does not say who answers it");
         }

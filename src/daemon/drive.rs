@@ -1,4 +1,5 @@
-//! Drives one ticket: through the gate, through its loop, to its removal. The same for a command line and a daemon.
+//! Drives one ticket: through the gate, through its loop, to its removal. A command line and the daemon share this
+//! code.
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
@@ -21,14 +22,13 @@ use crate::{
     watch::Hints,
 };
 
-/// How soon to look whether the driver of a child has died.
+/// Interval for checking if the driver of a child has died.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Drives a ticket whose task's lock we hold until its loop has ended and the ticket is gone, and
-/// meanwhile its children that nobody else drives.
+/// Drives a ticket, whose task's lock we hold, until its loop has ended and the ticket is removed. Meanwhile drives
+/// its children that have no other driver.
 ///
-/// # Errors
-/// If the tree cannot be read or written; the ticket stays then, for whoever takes over.
+/// # Errors If the tree cannot be read or written; the ticket then stays for the next driver.
 pub async fn drive_ticket(
     runner: &Runner,
     lock: TaskLock,
@@ -51,10 +51,9 @@ pub async fn drive_ticket(
     tokio::join!(drive, orphans).0
 }
 
-/// Drives a live ticket until its loop has ended and the ticket is gone.
+/// Drives a live ticket until its loop has ended and the ticket is removed.
 ///
-/// # Errors
-/// As [`drive_ticket`].
+/// # Errors As [`drive_ticket`].
 pub(super) async fn drive_admitted(
     runner: &Runner,
     lock: TaskLock,
@@ -87,10 +86,9 @@ fn is_over(runner: &Runner, lock: &TaskLock, id: &TicketId, driven: &Result<Loop
     }
 }
 
-/// Drives on what another driver left of a task; `None` if the task has no ticket.
+/// Continues a task that another driver left; `None` if the task has no ticket.
 ///
-/// # Errors
-/// [`TreeError::Locked`] if somebody drives it.
+/// # Errors [`TreeError::Locked`] if it has a driver.
 pub async fn take_over(
     runner: &Runner,
     task: &TaskRef,
@@ -101,14 +99,15 @@ pub async fn take_over(
     let (tree, name, holder) = (runner.tree.clone(), task.clone(), holder.clone());
     let taken = blocking::run(move || {
         let lock = tree.lock_task(&name, &holder)?;
-        // Read under the lock: the driver before may just have finished.
+        // Read under the lock, because the previous driver may just have finished.
         Ok::<_, TreeError>(tree.ticket_of(&name)?.map(|(id, _, ticket)| (lock, id, ticket)))
     });
     let Some((lock, id, ticket)) = taken.await? else { return Ok(None) };
     drive_ticket(runner, lock, (id, ticket), Begin::Resumed, hints, detach).await.map(Some)
 }
 
-/// Drives the children of a task that nobody drives: their command lines ended with the agent that called them.
+/// Drives the children of a task that have no driver, because their command lines ended with the agent that called
+/// them.
 async fn drive_orphans(runner: &Runner, parent: &TaskRef, hints: &Hints, detach: &CancellationToken) {
     let root = runner.tree.root();
     let watched = hints.watch_all([top::queue(), top::live()].map(|folder| root.absolute(&folder))).await;
@@ -120,7 +119,7 @@ async fn drive_orphans(runner: &Runner, parent: &TaskRef, hints: &Hints, detach:
         for (child, _) in children.iter().filter(|(_, driven)| *driven == Driven::No) {
             drives.spawn(drive_orphan(runner.clone(), child.clone(), hints.clone(), detach.clone()));
         }
-        // No watch tells of a driver that dies.
+        // No watch reports the death of a driver.
         let soon = async {
             if children.is_empty() { std::future::pending().await } else { tokio::time::sleep(LOOK).await }
         };
@@ -133,7 +132,7 @@ async fn drive_orphans(runner: &Runner, parent: &TaskRef, hints: &Hints, detach:
     while drives.join_next().await.is_some() {}
 }
 
-/// Tells for a child task if another process drives it.
+/// States if another process drives a child task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Driven {
     Yes,
@@ -189,7 +188,7 @@ async fn admitted(
     detach: &CancellationToken,
 ) -> Result<bool> {
     let root = runner.tree.root();
-    // Its own folder, too: STOP ends the wait.
+    // The ticket's own folder is watched, too, because STOP ends the wait.
     let folders = [top::queue(), top::live(), ticket.task().dir().path().clone()];
     let watched = hints.watch_all(folders.map(|folder| root.absolute(&folder))).await;
     let mut waiter = hints.waiter_of(&watched);

@@ -1,4 +1,4 @@
-//! Which files could not be read: each is told once in the log, and again only if it was put right in between.
+//! Unreadable files: each is logged once, and again only if it was readable in between.
 
 use std::{
     collections::BTreeSet,
@@ -11,20 +11,20 @@ use crate::{
     tree::{Fault, refs::TaskRef},
 };
 
-/// What the log has told of.
+/// The files that were logged.
 #[derive(Debug, Default)]
 pub struct Faults(Mutex<Told>);
 
 #[derive(Debug, Default)]
 struct Told {
-    /// By the index, which looks again and sees when they are put right.
+    /// Reported by the index, which notices when they are readable again.
     indexed: BTreeSet<PathBuf>,
-    /// By somebody who just came across them.
+    /// Reported by other readers.
     met: BTreeSet<PathBuf>,
 }
 
 impl Faults {
-    /// Tells of a file that somebody has just come across.
+    /// Logs a file that a reader could not read.
     pub fn tell(&self, fault: &Fault) {
         let mut told = self.told();
         if !told.indexed.contains(&fault.path) && told.met.insert(fault.path.clone()) {
@@ -32,7 +32,7 @@ impl Faults {
         }
     }
 
-    /// Takes in all that the index knows of.
+    /// Stores all unreadable files that the index knows.
     pub(super) fn settle(&self, now: Vec<Fault>) {
         let mut told = self.told();
         let before = std::mem::take(&mut told.indexed);
@@ -44,7 +44,7 @@ impl Faults {
         }
     }
 
-    /// Tells why something could not be done with a task: once, where that is the fault of a file.
+    /// Logs a failed operation on a task. A failure caused by an unreadable file is logged once.
     pub(super) fn complain(&self, task: &TaskRef, error: &RunnerError, what: &'static str) {
         match error {
             RunnerError::Tree(e) if let Some(fault) = e.fault() => self.tell(&fault),

@@ -1,5 +1,5 @@
-//! One piece of work for all who ask for it at the same time: whoever comes while it is under way is served with all
-//! others who came meanwhile. So a disk that is slow to sync serves many clients as soon as one.
+//! Combines equal requests: requests that arrive while the work is in progress are served together by the next round.
+//! So a disk that is slow to sync serves many clients as fast as one.
 
 use std::{
     collections::HashMap,
@@ -13,16 +13,16 @@ use tokio::sync::oneshot;
 
 use crate::blocking;
 
-/// So many are served at a time.
+/// Maximum number of requests that are served at once.
 const MOST: usize = 64;
 
 type Waiting<K, T, R> = Mutex<HashMap<K, Vec<Asked<T, R>>>>;
 
-/// Those who wait, by what they ask something of.
+/// The waiting requests, by their subject.
 #[derive(Debug)]
 pub(super) struct Gathered<K, T, R>(Arc<Waiting<K, T, R>>);
 
-/// What somebody asks, and where the answer goes.
+/// A request, and the channel for its answer.
 #[derive(Debug)]
 struct Asked<T, R> {
     item: T,
@@ -41,11 +41,11 @@ where
     T: Send + 'static,
     R: Send + 'static,
 {
-    /// Asks for something, off this thread. It is done even if whoever asked goes away meanwhile. `work` serves many who ask the same `of`, each in its turn, and answers in
-    /// the same order; that of whoever came first serves them all, so that it must be the same for all.
+    /// Makes a request, which is executed on another thread even if the caller goes away. `work` serves several
+    /// requests for the same `of`, each in its turn, and returns the answers in the same order. The `work` of the
+    /// first request serves them all, so it must be the same for all.
     ///
-    /// # Panics
-    /// If the work does.
+    /// # Panics If the work does.
     pub(super) async fn ask(
         &self,
         of: K,
@@ -70,7 +70,7 @@ where
     }
 }
 
-/// The turn of who came first, which lasts as long as somebody comes.
+/// The turn of the first request, which lasts as long as further requests arrive.
 struct Turn<K: Eq + Hash, T, R> {
     waiting: Arc<Waiting<K, T, R>>,
     of: K,
@@ -80,17 +80,17 @@ impl<K: Eq + Hash, T, R> Turn<K, T, R> {
     fn serve(self, work: impl Fn(&K, Vec<T>) -> Vec<R>) {
         while let Some(asked) = self.next() {
             let (items, answers): (Vec<T>, Vec<_>) = asked.into_iter().map(|a| (a.item, a.answer)).unzip();
-            // A panic, which was said where it happened, is that of those who are served just now: without an answer
-            // they end likewise. Those who wait are served all the same.
+            // A panic, which was logged where it happened, affects only the requests of this round: they get no
+            // answer and panic, too. The waiting requests are still served.
             let Ok(told) = catch_unwind(AssertUnwindSafe(|| work(&self.of, items))) else { continue };
             for (answer, told) in answers.into_iter().zip(told) {
-                // Whoever asked may be gone; what was asked for is done.
+                // The caller may be gone, but its request was executed.
                 let _ = answer.send(told);
             }
         }
     }
 
-    /// Those who are served next; with nobody left the turn is over.
+    /// Takes the next requests; without any the turn is over.
     fn next(&self) -> Option<Vec<Asked<T, R>>> {
         let mut waiting = lock(&self.waiting);
         let all = waiting.get_mut(&self.of)?;
@@ -131,7 +131,7 @@ mod tests {
         assert!(told.into_iter().eq((0..400).map(|n| n * 10)));
         let pieces = pieces.load(Ordering::SeqCst);
         assert!((8..200).contains(&pieces), "{pieces} pieces of work for 400");
-        // Nothing is kept of whom nobody asks any more, a moment after the last answer.
+        // A moment after the last answer nothing is kept of its subject.
         let began = std::time::Instant::now();
         while !lock(&gathered.0).is_empty() {
             assert!(began.elapsed() < std::time::Duration::from_secs(10));

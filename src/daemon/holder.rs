@@ -8,14 +8,13 @@ use crate::{
     tree::{Holder, Tree, TreeError, daemon_info::DaemonLock},
 };
 
-/// How long a killed daemon's lock may stay with a child that it was just making.
+/// Maximum time for which the lock of a killed daemon may stay with a child process that it was just creating.
 const LET_GO: Duration = Duration::from_secs(2);
 
-/// Becomes the daemon of a root. The lock of a daemon that is just being killed, or that it has left with a child of its
-/// own, which is about to become another program, is free in a moment: that is waited for.
+/// Becomes the daemon of a root. A daemon that is just being killed may still hold the lock, or a child of it that is
+/// about to become another program. Such a lock is free in a moment, so the function waits for it.
 ///
-/// # Errors
-/// [`TreeError::Locked`] says who is the daemon.
+/// # Errors [`TreeError::Locked`] names the present daemon.
 pub fn become_daemon(tree: &Tree) -> Result<DaemonLock> {
     let began = Instant::now();
     loop {

@@ -1,4 +1,5 @@
-//! Keeps the index: looks again at what hints name, at what the daemon itself has changed, and at everything on a period.
+//! Keeps the index: reads again the things that hints name or that the daemon has changed, and everything
+//! periodically.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -22,11 +23,11 @@ use crate::{
     watch::{Changed, Watched},
 };
 
-/// The pause after a burst of hints began: what follows within it is looked at together. Long enough for the files of a
-/// start, so that looking at them does not hold it up; what the daemon itself has changed is looked at at once.
+/// The pause after the first hint of a burst, so that the burst is read together. It is long enough for the files of
+/// a start, which reading must not delay. The daemon's own changes are read at once.
 const GATHER: Duration = Duration::from_millis(25);
 
-/// What an agent or its driver writes, and what says nothing of where a run stands.
+/// Files that an agent or its driver writes, and that do not affect the status of a run.
 const NOISE: [&str; 10] = [
     names::run::STDOUT,
     names::run::STDERR,
@@ -40,24 +41,24 @@ const NOISE: [&str; 10] = [
     names::run::LOCK,
 ];
 
-/// What may let a queued task pass the gate, its own or that of one that it waits for.
+/// Files that may let a queued task pass the gate: its own, or those of a task that it waits for.
 const MARKERS: [&str; 2] = [names::task::DONE, names::task::STOP];
 
-/// What a project says of its work folder.
+/// The file that names a project's home.
 const ROOT_MARKER: &str = names::project::ROOT_MARKER;
 
-/// What is to be looked at again.
+/// The things to be read again.
 #[derive(Debug, Default)]
 struct Todo {
     tickets: bool,
-    /// A DONE or a STOP came or went: where queued tasks stand may be different.
+    /// A DONE or a STOP was created or removed, which may change the positions of queued tasks.
     markers: bool,
     projects: BTreeSet<ProjectId>,
     all_projects: bool,
     tasks: BTreeSet<TaskRef>,
 }
 
-/// The keeper's own memory: what it watches.
+/// The keeper's own state: the watched folders.
 #[derive(Debug)]
 struct Keeper {
     core: Arc<Core>,
@@ -66,7 +67,7 @@ struct Keeper {
 }
 
 impl Core {
-    /// Builds the index and keeps it until the way down begins.
+    /// Builds the index and keeps it until the shutdown begins.
     pub async fn keep(self: Arc<Self>) {
         let collector = self.hints.collect(matters);
         let keeper = Keeper { core: self.clone(), watched: HashMap::new(), swept: Instant::now() };
@@ -84,7 +85,7 @@ impl Core {
         }
     }
 
-    /// Looks again at a task that we have just changed, so that whoever asks next sees it.
+    /// Reads a task again that we have just changed, so that the next reader sees the change.
     pub(super) fn refresh(&self, task: &TaskRef) -> Result<()> {
         let tree = &self.runner.tree;
         let moved = self.index.look_at_tickets(tree)?;
@@ -96,7 +97,7 @@ impl Core {
         self.restand()
     }
 
-    /// Decides anew where the queued tasks stand.
+    /// Determines the positions of the queued tasks again.
     fn restand(&self) -> Result<()> {
         let mut standings = BTreeMap::new();
         if !self.runner.tree.ticket_ids(Place::Queue)?.is_empty() {
@@ -115,7 +116,7 @@ impl Core {
 }
 
 impl Keeper {
-    /// The first look at everything; tried again until it succeeds.
+    /// Reads everything for the first time, and tries again until that succeeds.
     fn begun(mut self) -> Self {
         let root = self.core.runner.tree.root().clone();
         for folder in [root.path().to_owned(), root.absolute(&top::queue()), root.absolute(&top::live())] {
@@ -156,7 +157,8 @@ impl Keeper {
         self.settled(todo)
     }
 
-    /// What to look at on a period: all that is live; and all that there is, where hints come or the sweep is due.
+    /// Returns the things to be read periodically: the live tasks, or all tasks if the sweep is due. With native hints
+    /// the period is that of the sweep.
     fn everything(&self) -> Todo {
         let index = &self.core.index;
         let sweep = self.core.runner.config.watch.sweep;
@@ -167,20 +169,20 @@ impl Keeper {
         Todo { tickets: true, markers: true, all_projects: true, tasks, ..Todo::default() }
     }
 
-    /// Looks at what is to do, then watches what has become live, and looks at that once more.
+    /// Reads the due things, then watches newly live tasks, and reads these once more.
     fn settled(mut self, todo: Todo) -> Self {
         if self.swept.elapsed() >= self.core.runner.config.watch.sweep {
             self.swept = Instant::now();
         }
         if let Err(e) = self.settle(todo) {
-            // The next sweep looks again.
+            // The next sweep tries again.
             tracing::warn!(error = %e, "a part of the tree cannot be read");
         }
         self
     }
 
     fn settle(&mut self, mut todo: Todo) -> Result<()> {
-        // That costs as much as there is in the queue, and so is not done for nothing.
+        // The cost depends on the length of the queue, so this is done only if needed.
         let restand = todo.tickets || todo.markers;
         loop {
             let moved = if todo.tickets {
@@ -200,13 +202,13 @@ impl Keeper {
             if again.is_empty() {
                 break;
             }
-            // What was made between our look and our watch is seen now.
+            // Reads the changes between the first read and the start of the watch.
             todo = Todo { tasks: again, ..Todo::default() };
         }
         if restand { self.core.restand() } else { Ok(()) }
     }
 
-    /// Finds the tasks that have come or gone in the projects to look at.
+    /// Finds the created and removed tasks of the projects to be read.
     fn list(&mut self, todo: &mut Todo) -> Result<()> {
         let tree = self.core.runner.tree.clone();
         if todo.all_projects {
@@ -216,7 +218,7 @@ impl Keeper {
         for project in &todo.projects {
             self.core.index.look_at_project(&tree, project)?;
             let dir = ProjectDir::new(project);
-            // Watched before it is listed: what comes in between is seen twice, not never.
+            // Watched before it is listed: a change in between is then seen twice instead of never.
             if tree.root().exists(dir.path())? {
                 self.watch(tree.root().absolute(dir.path()));
             }
@@ -230,7 +232,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Watches the folders of what is live and no others; returns the tasks of which one is watched since now.
+    /// Watches the folders of live tasks and no others. Returns the tasks with a newly watched folder.
     fn watch_what_is_live(&mut self) -> BTreeSet<TaskRef> {
         let root = self.core.runner.tree.root().clone();
         let mut live: HashMap<PathBuf, TaskRef> = HashMap::new();
@@ -266,7 +268,7 @@ impl Keeper {
 }
 
 impl Todo {
-    /// What a changed path below the root means.
+    /// Adds the things that a changed path below the root affects.
     fn add(&mut self, path: &Path) {
         let mut names = path.components().filter_map(|c| c.as_os_str().to_str());
         let (project, task) = (names.next(), names.next());
@@ -289,13 +291,13 @@ impl Todo {
     }
 }
 
-/// Whether a change of this path can change what the index says.
+/// Returns true if a change of this path can affect the index.
 fn matters(path: &Path) -> bool {
     let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
     !name.starts_with('.') && !NOISE.contains(&name)
 }
 
-/// Removes runs that were made for tasks which a crash kept from being accepted.
+/// Removes runs whose acceptance a crash prevented.
 fn discard_abandoned(core: &Core) {
     for task in core.index.tasks(None) {
         let created = task.runs.iter().any(|r| r.status == Some(RunStatus::Created));
@@ -308,14 +310,14 @@ fn discard_abandoned(core: &Core) {
                     core.faults.complain(&task.task, &e.into(), "a task cannot be read");
                 }
             }
-            // Somebody is just accepting it.
+            // Another process is just accepting the task.
             Err(runner::RunnerError::Tree(TreeError::Locked { .. })) => {}
             Err(e) => core.faults.complain(&task.task, &e, "an abandoned run cannot be removed"),
         }
     }
 }
 
-/// Removes what killed daemons have left on its way to its name, in the folders that are daemons' own.
+/// Removes stale files of killed daemons in the folders that belong to daemons.
 fn clear_left_behind(core: &Core) {
     for folder in [top::daemon(), top::queue(), top::live()] {
         if let Err(e) = runner::clear_left_behind(&core.runner.tree, &folder) {

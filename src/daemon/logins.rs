@@ -1,8 +1,8 @@
-//! How a page in a browser comes to a key of its own: a code that is good once, for a short time, and that
-//! only those can make who may do everything anyway.
+//! Gives a page in a browser a key of its own, in exchange for a code. A code is valid once, for a short time, and
+//! only clients with full rights can create one.
 //!
-//! A code goes into a folder that only the user may write to, or is asked for with a key.
-//! The keys outlive the daemon, so that an upgrade logs nobody out; what is kept of them is their SHA-256.
+//! A code is a file in a folder that only the user can write to, or is requested with a key. The keys outlive the
+//! daemon, so that an upgrade signs no page out. Only their SHA-256 is stored.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,32 +17,32 @@ use crate::{
     },
 };
 
-/// How long a code waits to be exchanged.
+/// Time within which a code must be exchanged.
 const CODE_LIFE: TimeDelta = TimeDelta::minutes(2);
-/// How long a page's key is good.
+/// Lifetime of a page's key.
 const KEY_LIFE: TimeDelta = TimeDelta::days(7);
-/// So many pages hold keys; for one more, the oldest loses its own.
+/// Maximum number of pages with a key; one more invalidates the oldest key.
 const MOST: usize = 100;
-/// What logs call the key of `api.api_key`.
+/// The name of the key `api.api_key` in logs.
 const ONE_KEY: &str = "api_key";
 
-/// Who asks.
+/// The identity of a caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// The name of the key; absent where none is asked for.
+    /// The name of the key; absent if no key is required.
     pub name: Option<String>,
-    /// What it allows.
+    /// The granted rights.
     pub scope: Scope,
-    /// What shows that.
+    /// The proof of the identity.
     pub proof: Proof,
 }
 
-/// What shows who asks.
+/// The proof of a caller's identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
-    /// Nothing: no key is asked for here.
+    /// None: no key is required.
     None,
-    /// The kernel says that it is the user himself.
+    /// The kernel confirms that the caller is the user.
     Owner,
     /// A key of the configuration.
     Key(Digest),
@@ -50,16 +50,16 @@ pub enum Proof {
     Page(Digest),
 }
 
-/// A code or a key, as its owner gets it.
+/// A new code or key, as its owner receives it.
 #[derive(Debug, Clone)]
 pub struct NewKey {
-    /// The text; nobody else ever sees it.
+    /// The text, which is shown only to its owner.
     pub secret: Secret,
-    /// What logs call it; a code has no name.
+    /// The name in logs; a code has none.
     pub name: String,
-    /// What it allows.
+    /// The granted rights.
     pub scope: Scope,
-    /// Until when.
+    /// The end of its validity.
     pub expires_at: DateTime<Utc>,
 }
 
@@ -73,10 +73,9 @@ pub struct Logins {
     writing: Mutex<()>,
 }
 
-/// Makes a code that whoever serves this tree will exchange: it takes the right to write there.
+/// Creates a code that the daemon of this tree will exchange. Creating it requires write access to the tree.
 ///
-/// # Errors
-/// If the disk fails.
+/// # Errors If the disk fails.
 pub fn offer_code(tree: &Tree, scope: Scope) -> Result<NewKey> {
     offer(tree, scope, None)
 }
@@ -97,7 +96,7 @@ fn secret(kind: &str) -> Result<Secret> {
 }
 
 impl Logins {
-    /// The keys that are still good.
+    /// Reads the keys that are still valid.
     #[must_use]
     pub fn open(tree: &Tree, api: &config::Api) -> Self {
         let one = api.api_key.iter().map(|key| (ONE_KEY.to_owned(), key, Scope::Admin));
@@ -119,7 +118,7 @@ impl Logins {
         logins
     }
 
-    /// Who has this key. Every key is looked at, so that the time tells nothing.
+    /// Returns the owner of a key. Every key is compared, so that the time reveals nothing.
     #[must_use]
     pub fn identify(&self, key: &str) -> Option<Identity> {
         let given = Digest::of(key);
@@ -140,31 +139,29 @@ impl Logins {
         found
     }
 
-    /// Whether anybody is asked for a key.
+    /// Returns true if a key is required.
     #[must_use]
     pub fn are_required(&self) -> bool {
         !self.configured.is_empty()
     }
 
-    /// Makes a code for whoever asks; `None`: it is not his to make one.
+    /// Creates a code for a caller; `None` if the caller may not create one.
     ///
-    /// # Errors
-    /// If the disk fails.
+    /// # Errors If the disk fails.
     pub fn offer(&self, identity: &Identity, scope: Scope) -> Result<Option<NewKey>> {
         match (&identity.proof, &identity.name) {
             (Proof::Owner, _) => offer(&self.tree, scope, None).map(Some),
             (Proof::Key(key), Some(name)) => {
                 offer(&self.tree, scope.min(identity.scope), Some((name.clone(), *key))).map(Some)
             }
-            // A page makes no pages, and where no key is asked for there is nothing to show.
+            // A page may not create codes, and without required keys there is nothing to prove.
             _ => Ok(None),
         }
     }
 
-    /// Exchanges a code for a key; `None`: it is unknown, used or too old.
+    /// Exchanges a code for a key; `None` if the code is unknown, used or too old.
     ///
-    /// # Errors
-    /// If the disk fails; the code is used up nevertheless.
+    /// # Errors If the disk fails; the code is used up nevertheless.
     pub fn exchange(&self, code: &str) -> Result<Option<NewKey>> {
         let now = self.tree.clock().now();
         let taken = self.tree.take_login(&Digest::of(code).hex())?;
@@ -194,17 +191,16 @@ impl Logins {
         Ok(Some(new))
     }
 
-    /// The keys that pages hold, the oldest first: name, scope, and from when to when they are good.
+    /// The keys of pages, oldest first: name, scope, and validity.
     #[must_use]
     pub fn list(&self) -> Vec<BrowserKey> {
         let now = self.tree.clock().now();
         self.keys().iter().filter(|key| key.expires_at > now && self.scope(key).is_some()).cloned().collect()
     }
 
-    /// Makes the keys of these pages worthless. Returns how many that were.
+    /// Invalidates the keys of the selected pages. Returns their number.
     ///
-    /// # Errors
-    /// If the disk fails: the next daemon would know them again.
+    /// # Errors If the disk fails: the next daemon would accept the keys again.
     pub fn revoke(&self, is_meant: impl Fn(&BrowserKey) -> bool) -> Result<usize> {
         let mut revoked = 0;
         self.change(|keys| {
@@ -215,9 +211,9 @@ impl Logins {
         Ok(revoked)
     }
 
-    /// In memory first: what was revoked is so at once, whatever the disk says.
+    /// Changes the keys in memory first, so that a revocation takes effect at once, even if the disk fails.
     fn change(&self, change: impl FnOnce(&mut Vec<BrowserKey>)) -> Result<()> {
-        // So that of two changes the later one is what stands on the disk.
+        // Held while writing, so that the later one of two changes ends up on the disk.
         let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let now = {
             let mut keys = self.keys();
@@ -227,7 +223,7 @@ impl Logins {
         self.tree.remember_browser_keys(now)
     }
 
-    /// What a page's key allows now; `None`: the key behind it is gone.
+    /// Returns the current rights of a page's key; `None` if the key that created it is gone.
     fn scope(&self, key: &BrowserKey) -> Option<Scope> {
         let own = Scope::of(&key.scope)?;
         let Some(made_by) = &key.made_by else { return Some(own) };

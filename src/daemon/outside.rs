@@ -1,15 +1,15 @@
-//! What the daemon says to those outside: to webhooks how runs have ended, to the service manager how it does itself.
+//! Messages of the daemon to the outside: the ends of runs to webhooks, and its own state to the service manager.
 
 use std::{sync::Arc, time::Duration};
 
 use super::core::Core;
 use crate::{automations::webhook, process::notify::Manager};
 
-/// How often it is looked whether the daemon is ready.
+/// Interval for checking if the daemon is ready.
 const LOOK: Duration = Duration::from_millis(20);
 
 impl Core {
-    /// Posts what waits in the outbox, until the way down begins.
+    /// Posts the content of the outbox, until the shutdown begins.
     pub async fn tell_others(self: Arc<Self>) {
         let runner = &self.runner;
         let pause =
@@ -19,7 +19,7 @@ impl Core {
         webhook::run(tree, settings, pause, self.hints.clone(), self.shutdown.token().clone()).await;
     }
 
-    /// Tells the service manager that the daemon is ready, and from then on that it lives.
+    /// Notifies the service manager that the daemon is ready, and then regularly that it is alive.
     pub async fn tell_manager(self: Arc<Self>, manager: Manager, url: String) {
         let down = self.shutdown.token();
         while !(self.index.is_ready() && self.updates.may_drive()) {
@@ -28,7 +28,7 @@ impl Core {
                 () = tokio::time::sleep(LOOK) => {}
             }
         }
-        // The process may be another than the one that the manager has started, after an update.
+        // After an update the process may be another one than the manager has started.
         manager.tell(&format!("READY=1\nMAINPID={}\nSTATUS=serving {url}", std::process::id()));
         let Some(patience) = manager.watchdog else { return };
         loop {

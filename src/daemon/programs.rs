@@ -1,4 +1,4 @@
-//! Asks the agents' programs for their versions and remembers what they say, away from every launch.
+//! Asks the agents' programs for their versions and remembers the answers, independently of launches.
 
 use std::{path::Path, sync::Arc};
 
@@ -13,28 +13,28 @@ use crate::{
     },
 };
 
-/// Which programs are asked.
+/// The programs that are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ask<'a> {
-    /// Those that are new, or another file than before.
+    /// The programs that are new, or whose file has changed.
     Changed,
     /// All of them.
     All,
-    /// That of the agent with this name; of the others is told what is known.
+    /// The program of the agent with this name; for the others the known facts are returned.
     Only(&'a str),
 }
 
-/// What an agent's program says of itself.
+/// The facts about an agent's program.
 #[derive(Debug)]
 pub struct Looked<'a> {
     /// The agent and its program.
     pub agent: Installed<'a>,
-    /// Its version, where it is one to be asked; else our own, or nothing.
+    /// Its version, if the program can be asked; else our own version, or nothing.
     pub said: Option<Said>,
 }
 
 impl Looked<'_> {
-    /// The version, where the program has said one.
+    /// The version, if the program has reported one.
     #[must_use]
     pub fn version(&self) -> Option<&str> {
         match &self.said {
@@ -44,14 +44,13 @@ impl Looked<'_> {
     }
 }
 
-/// Finds the agents' programs, asks those that `ask` says, and writes down what is known of all.
+/// Finds the agents' programs, asks those that `ask` selects, and records the known facts about all.
 ///
-/// # Errors
-/// If the record cannot be written.
+/// # Errors If the record cannot be written.
 pub fn look_at_programs<'a>(runner: &'a Runner, ask: Ask<'_>) -> Result<Vec<Looked<'a>>> {
     let path = runner.search_path();
     let found = agents::installed(&runner.config, &runner.program, &path, Path::new("/"));
-    // What cannot be read is written anew.
+    // An unreadable record is replaced.
     let known = runner.tree.known_programs().unwrap_or_default();
     let mut next: Vec<KnownProgram> = Vec::new();
     let mut looked = Vec::new();
@@ -76,7 +75,7 @@ pub fn look_at_programs<'a>(runner: &'a Runner, ask: Ask<'_>) -> Result<Vec<Look
     Ok(looked)
 }
 
-/// Whether a program is asked again of which something is known.
+/// States if a known program is asked again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Anew {
     IfChanged,
@@ -95,11 +94,11 @@ fn said_by(
         Some(version) => Said::Version(version.clone()),
         None => Said::Nothing("does not print its version".to_owned()),
     };
-    // Two agents may have one program.
+    // Two agents may have the same program.
     if let Some(asked) = next.iter().find(|p| p.path == *program) {
         return Some(said_before(asked));
     }
-    // Before it is asked: should it be replaced meanwhile, it is asked again.
+    // The mark is taken before the program is asked: if the file is replaced meanwhile, it will be asked again.
     let Some(file) = agents::file_mark(program) else { return Some(Said::Nothing("is gone".to_owned())) };
     if let (Anew::IfChanged | Anew::Never, Some(before)) = (anew, known.of(program, file)) {
         next.push(before.clone());
@@ -119,7 +118,7 @@ fn said_by(
 }
 
 impl Core {
-    /// Looks at the agents' programs once, in the background: nothing waits for it, and it holds up no end.
+    /// Examines the agents' programs once, in the background. Nothing waits for it, and it delays no shutdown.
     pub async fn look_at_programs(self: Arc<Self>) {
         let core = self.clone();
         let look = blocking::run(move || look_at_programs(&core.runner, Ask::Changed).map(drop));

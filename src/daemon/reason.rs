@@ -1,4 +1,4 @@
-//! Why a task stands where it stands, with the planner's word on what is queued. For HTTP and the command line.
+//! Explains the status of a task, with the planner's decision about a queued ticket. For HTTP and the command line.
 
 use crate::{
     planner::{self, Limits, Standing},
@@ -7,10 +7,9 @@ use crate::{
     view::why::{self, Reason, Waits},
 };
 
-/// Says why a task stands where it stands, and which files say so.
+/// Explains the status of a task, and names the files that prove it.
 ///
-/// # Errors
-/// If there is no such task, or the planner's folders cannot be read.
+/// # Errors If the task does not exist, or the planner's folders cannot be read.
 pub fn reason(runner: &Runner, task: &TaskRef) -> Result<Reason> {
     let waits = match runner.tree.ticket_of(task)? {
         Some((_, Place::Queue, _)) => waits(runner, task)?,

@@ -1,4 +1,4 @@
-//! What the audit log is told of an accepted submission.
+//! The facts about an accepted submission for the audit log.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::tree::ids::{MsgId, ProjectId, RunId, TaskId};
 /// An accepted submission.
 #[derive(Debug, Clone, Default)]
 pub struct Submitted {
-    /// Names the request.
+    /// The id of the request.
     pub request_id: String,
     /// HTTP method.
     pub method: String,
@@ -15,18 +15,18 @@ pub struct Submitted {
     pub path: String,
     /// The route.
     pub endpoint: &'static str,
-    /// Where the client is.
+    /// The address of the client.
     pub remote_addr: Option<String>,
-    /// Name of the key that it came with.
+    /// The name of the key in the request.
     pub key_name: Option<String>,
     /// The project.
     pub project: Option<ProjectId>,
     /// The task.
     pub task: Option<TaskId>,
-    /// The run that was made.
+    /// The created run.
     pub run: Option<RunId>,
-    /// The message that was posted.
+    /// The posted message.
     pub message: Option<MsgId>,
-    /// What was sent.
+    /// The content of the request.
     pub payload: Value,
 }

@@ -1,4 +1,4 @@
-//! Making and deleting: projects, and what is at rest of tasks and runs. An answer means done.
+//! Creates and deletes: projects, and inactive tasks and runs. An answer means that the command was executed.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -14,45 +14,44 @@ use crate::{
     },
 };
 
-/// How long a deletion waits for a driver that has nothing more to do but to let go.
+/// Maximum time that a deletion waits for a driver that only has to release its lock.
 const LETTING_GO: Duration = Duration::from_secs(1);
-/// How often it looks.
+/// Interval for checking that.
 const LOOK: Duration = Duration::from_millis(10);
-/// How long a forced deletion waits for the tasks that it has stopped.
+/// Maximum time that a forced deletion waits for the tasks that it has stopped.
 const STOPPING: Duration = Duration::from_secs(20);
 
-/// Whether what is still wanted is stopped first.
+/// States if tasks with a ticket or a driver are stopped first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Force {
-    /// It is.
+    /// They are stopped.
     Stop,
-    /// It keeps its project.
+    /// They prevent the deletion.
     Refuse,
 }
 
-/// Whether old things are only counted.
+/// States if old things are only counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cleaning {
-    /// They go.
+    /// They are removed.
     Real,
     /// They are counted.
     Rehearsed,
 }
 
-/// What went.
+/// The removed runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Collected {
-    /// Runs.
+    /// Number of runs.
     pub runs: usize,
-    /// Bytes of their files.
+    /// Number of bytes of their files.
     pub bytes: u64,
 }
 
 impl Core {
-    /// Makes a project whose agents work in a folder.
+    /// Creates a project whose agents work in a folder.
     ///
-    /// # Errors
-    /// As [`runner::create_project`].
+    /// # Errors As [`runner::create_project`].
     pub async fn create_project(self: &Arc<Self>, project: ProjectId, home: PathBuf) -> Result<()> {
         let core = self.clone();
         let work = move || {
@@ -64,8 +63,7 @@ impl Core {
 
     /// Deletes a task that has ended.
     ///
-    /// # Errors
-    /// While it is wanted or driven.
+    /// # Errors While it is driven or has a ticket.
     pub async fn delete(self: &Arc<Self>, task: TaskRef) -> Result<()> {
         let name = task.clone();
         self.delete_at_rest(task, move |core| runner::delete(&core.runner, &name)).await
@@ -73,16 +71,14 @@ impl Core {
 
     /// Deletes a run that has ended.
     ///
-    /// # Errors
-    /// While it runs, or its task is driven.
+    /// # Errors While it runs, or its task has a driver.
     pub async fn delete_run(self: &Arc<Self>, run: RunRef) -> Result<()> {
         self.delete_at_rest(run.task.clone(), move |core| runner::delete_run(&core.runner, &run)).await
     }
 
     /// Deletes a project with all its tasks.
     ///
-    /// # Errors
-    /// While a task of it is wanted or driven, and nothing is deleted then.
+    /// # Errors While a task of it is driven or has a ticket, and nothing is deleted then.
     pub async fn delete_project(self: &Arc<Self>, project: ProjectId, force: Force) -> Result<Deleted> {
         let core = self.clone();
         let work = async move {
@@ -91,7 +87,7 @@ impl Core {
             }
             blocking::run(move || {
                 let deleted = runner::delete_project(&core.runner, &project);
-                // Also after a failure: some of it may be gone.
+                // Also after a failure, because some tasks may be gone.
                 for task in core.index.tasks(Some(&project)) {
                     core.refresh(&task.task)?;
                 }
@@ -105,8 +101,7 @@ impl Core {
 
     /// Removes the old runs of a project.
     ///
-    /// # Errors
-    /// If there is no such project, or something cannot be removed.
+    /// # Errors If the project does not exist, or something cannot be removed.
     pub async fn collect(
         self: &Arc<Self>,
         project: ProjectId,
@@ -135,7 +130,7 @@ impl Core {
         self.shutdown.owned(blocking::run(work)).await
     }
 
-    /// Deletes what belongs to a task. A driver that has seen its last run end is given a moment to let go.
+    /// Deletes a part of a task. A driver that has seen its last run end gets a moment to release the lock.
     async fn delete_at_rest(
         self: &Arc<Self>,
         task: TaskRef,
@@ -165,7 +160,7 @@ impl Core {
         self.shutdown.owned(work).await
     }
 
-    /// Whether no run of a task is at work or about to be.
+    /// Returns true if no run of a task is active or about to start.
     fn is_ending(&self, task: &TaskRef) -> bool {
         let open = |s: Option<RunStatus>| matches!(s, Some(RunStatus::Running | RunStatus::Created));
         self.index.task(task).is_some_and(|t| t.standing.is_none() && !t.runs.iter().any(|r| open(r.status)))
@@ -175,7 +170,7 @@ impl Core {
         let wanted = || self.index.wanted().into_iter().filter(|t| t.project == *project);
         for task in wanted() {
             match self.stop(task).await {
-                // It has gone meanwhile.
+                // The task is gone in the meantime.
                 Err(RunnerError::Tree(TreeError::NotFound { .. })) => {}
                 stopped => drop(stopped?),
             }

@@ -1,4 +1,4 @@
-//! Whether a candidate can take our place: it is asked to read what we read, and says what it understands.
+//! Checks if a candidate can replace this program: it reads the same files, and reports which formats it understands.
 
 use std::{
     collections::BTreeMap,
@@ -24,34 +24,34 @@ use crate::{
     },
 };
 
-/// The program that we take for one of ours.
+/// The name by which a program of ours is recognised.
 const PROGRAM: &str = "run-agent";
-/// How places are handed over; one that does it otherwise cannot follow us.
+/// The version of the handover protocol; a program with another version cannot take over.
 const HANDOFF: u64 = 1;
-/// The most that a candidate may say.
+/// Maximum size of a candidate's output, in bytes.
 const LONGEST: u64 = 64 * 1024;
-/// How long a program may be "busy" because a process that was just forked still has it open for writing.
+/// Maximum time for which a program may be "busy" because a process that was just forked still has it open for
+/// writing.
 const BUSY: Duration = Duration::from_secs(2);
 
-/// What a program says when it has checked itself: `run-agent self-check`.
+/// The report of a program's check of itself: `run-agent self-check`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SelfReport {
     /// `run-agent`.
     pub program: String,
     /// Its version.
     pub version: String,
-    /// How it takes a place over.
+    /// The version of the handover protocol.
     pub handoff: u64,
     /// The newest version of each file that it understands.
     pub formats: BTreeMap<String, u64>,
-    /// Live tasks that it has read.
+    /// Number of live tasks that it has read.
     pub live: usize,
 }
 
-/// Reads what a daemon reads at its start, and changes nothing.
+/// Reads the files that a daemon reads at its start, and changes nothing.
 ///
-/// # Errors
-/// What cannot be read.
+/// # Errors If one of them cannot be read.
 pub fn report(tree: &Tree) -> Result<SelfReport> {
     let mut live = 0;
     for place in [Place::Queue, Place::Live] {

@@ -1,4 +1,4 @@
-//! From a candidate that was asked for to the exec of its copy.
+//! Carries out a requested update, up to the exec of the candidate's copy.
 
 use std::{
     io,
@@ -29,12 +29,12 @@ use crate::{
     },
 };
 
-/// How often the live tasks are counted where no hint comes.
+/// Interval for counting the live tasks without a hint.
 const LOOK: Duration = Duration::from_secs(1);
-/// After so long tree and settings may be others than those that the candidate has read.
+/// Age of a check after which the tree and the settings may differ from those that the candidate has read.
 const STALE: TimeDelta = TimeDelta::minutes(1);
 
-/// Everything that the program needs which comes after us; whoever has it ends the daemon, and lets it [take over](Self::exec).
+/// Everything that the succeeding program needs. Its holder ends the daemon, and then calls [`exec`](Self::exec).
 #[derive(Debug)]
 pub struct Handover {
     handoff: Handoff,
@@ -52,7 +52,7 @@ impl Handover {
             Arrival::PutBack(why) => why.clone(),
             Arrival::OnTrial(wire) => {
                 if let Err(e) = wire.say(&Word::Exec) {
-                    // Nobody would put us back.
+                    // Without the guard no process could restore this program.
                     format!("the guard of the update has ended ({e})")
                 } else {
                     let e = handoff.exec(&file, &command);
@@ -65,7 +65,7 @@ impl Handover {
         back.exec(&handoff::own_image(), &command)
     }
 
-    /// Ends the guard: the daemon was asked to end, and nothing is to come after it.
+    /// Ends the guard: the daemon was asked to end, and no program is to follow it.
     pub fn call_off(self) {
         if let Arrival::OnTrial(wire) = &self.handoff.arrival {
             let _ = wire.say(&Word::Bye);
@@ -91,23 +91,21 @@ impl Core {
         }
     }
 
-    /// Says where the daemon listens, for the command line.
+    /// Records the daemon's addresses, for the command line.
     ///
-    /// # Errors
-    /// If the disk fails.
+    /// # Errors If the disk fails.
     pub fn announce(&self, info: &DaemonInfo) -> Result<(), RunnerError> {
         Ok(self.updates.seat.lock.announce(&self.runner.tree, info)?)
     }
 
-    /// Takes that back.
+    /// Removes the record of the addresses.
     ///
-    /// # Errors
-    /// If the disk fails.
+    /// # Errors If the disk fails.
     pub fn withdraw(&self) -> Result<(), RunnerError> {
         Ok(self.updates.seat.lock.withdraw(&self.runner.tree)?)
     }
 
-    /// Lets go of the listeners: whoever comes now is refused.
+    /// Closes the listeners: new connections are then refused.
     pub fn close_listeners(&self) {
         self.updates.seat.close();
     }
@@ -125,7 +123,7 @@ impl Core {
         };
         let carried = carried.await;
         if self.shutdown.token().is_cancelled() {
-            // The next start reads where it stood, and says so.
+            // The next start reads the state of the update from the record, and reports it.
             return;
         }
         if call_off.is_cancelled() {
@@ -159,7 +157,7 @@ impl Core {
             .map_err(UpdateError::Candidate)
     }
 
-    /// Waits until no root task is live. `false`: the update is not wanted any more.
+    /// Waits until no root task is live. Returns false if the update was cancelled.
     async fn roots_are_done(
         self: &Arc<Self>,
         staged: &Path,
@@ -182,7 +180,7 @@ impl Core {
         }
     }
 
-    /// Passes from `deferred` to `applying` if nothing is waited for.
+    /// Moves the update from `deferred` to `applying` if it has nothing more to wait for.
     fn may_apply(&self, staged: &Path) -> Result<bool, RunnerError> {
         let active = planner::live_roots(&self.runner.tree)?;
         let mut state = self.updates.state();
@@ -196,7 +194,7 @@ impl Core {
         Ok(ready)
     }
 
-    /// Starts the guard, and has whoever serves make room.
+    /// Starts the guard, and requests the handover from the serving loop.
     fn hand_over(&self, update: &SelfUpdate) -> Result<(), UpdateError> {
         let seat = &self.updates.seat;
         if self.runner.tree.clock().now() - update.requested_at > STALE {
@@ -219,7 +217,7 @@ impl Core {
         Ok(())
     }
 
-    /// Writes down why an update failed; what waited for it goes on.
+    /// Records the reason for a failed update; the tasks that waited for the update continue.
     pub(super) fn update_failed(&self, staged: &Path, why: &str) -> Result<(), RunnerError> {
         remove_copy(staged);
         let mut state = self.updates.state();
@@ -228,7 +226,7 @@ impl Core {
         update.state = UpdateState::Failed;
         update.last_error = Some(why.to_owned());
         update.ended_at = Some(self.runner.tree.clock().now());
-        // In memory it has failed whatever the disk says: nobody is held back any longer.
+        // In memory the update has failed even if the disk fails, so that no task is held up any longer.
         let recorded = self.updates.record(&self.runner.tree, update);
         drop(state);
         self.poke();
@@ -242,7 +240,7 @@ fn remove_copy(staged: &Path) {
     }
 }
 
-/// Why an update failed.
+/// The reason for a failed update.
 #[derive(Debug, thiserror::Error)]
 enum UpdateError {
     #[error("{0}: {why}", why = .0.source)]

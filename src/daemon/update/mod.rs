@@ -1,15 +1,18 @@
-//! The daemon replaces its own program, as `_daemon/self-update.yaml` has it step by step.
+//! The daemon replaces its own program; `_daemon/self-update.yaml` records each step.
 //!
-//! 1. **Asked for** (`request`): the candidate is looked at through one open file. The record is written under the planner's
-//!    lock: `deferred` is a drain from then on, for every gate.
-//! 2. **Proven** (`candidate`): it is copied beside our own program, and the copy checks itself: reads the settings and the tree.
-//! 3. **Handed over** (`carry`): once no root task is live (or at once, `live`) a guard gets a share of listeners and lock, the
-//!    daemon goes its way down and becomes the copy, in the same process. No connection is refused: the socket is never closed.
-//! 4. **Settled** (`settle`): the new daemon answers, but drives nothing. When the guard has seen it healthy it renames the copy
-//!    over our own program, keeps the old one as `….rollback`, and begins to drive. Until then the old program is what is installed.
+//! 1. **Requested** (`request`): the candidate is examined through one open file. The record is written under the
+//!    planner's lock: from then on `deferred` means a drain, for every gate.
+//! 2. **Proven** (`candidate`): it is copied beside our own program, and the copy checks itself: it reads the
+//!    settings and the tree.
+//! 3. **Handed over** (`carry`): once no root task is live (or at once, with `live`), a guard gets a share of
+//!    listeners and lock. Then the daemon shuts down and becomes the copy, in the same process. No connection is
+//!    refused, because the socket is never closed.
+//! 4. **Settled** (`settle`): the new daemon answers, but drives nothing. When the guard has seen it healthy, it
+//!    renames the copy over our own program, keeps the old one as `….rollback`, and begins to drive. Until then the
+//!    old program is the installed one.
 //!
-//! Whoever is killed in between: the guard puts a daemon back, a daemon without a guard settles by itself, and the next
-//! start reads from record and copy which of the two programs it is, and says so.
+//! Any of these processes may be killed in between: the guard puts a daemon back, a daemon without a guard settles by
+//! itself, and the next start determines from record and copy which of the two programs it is, and reports that.
 
 mod candidate;
 mod carry;
@@ -37,7 +40,7 @@ pub use request::{Refusal, UpdateStatus};
 pub use seat::Seat;
 use seat::beside;
 
-/// How long a candidate may take to check itself, and a new daemon to be healthy.
+/// Time limit for a candidate's check of itself, and for a new daemon to become healthy.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// The update of a daemon.
@@ -52,14 +55,14 @@ pub(super) struct Updates {
 #[derive(Debug, Default)]
 struct State {
     update: Option<SelfUpdate>,
-    /// On trial: nothing is driven.
+    /// True if the program is on trial and therefore drives nothing.
     on_trial: bool,
     call_off: CancellationToken,
     handover: Option<Handover>,
 }
 
 impl State {
-    /// The update that has this copy, while it is under way.
+    /// Returns the update with this copy, while it is in progress.
     fn pending(&mut self, staged: &Path) -> Option<&mut SelfUpdate> {
         self.update.as_mut().filter(|update| update.is_pending() && update.staged == staged)
     }
@@ -74,7 +77,7 @@ impl Updates {
         Self { seat, limit, state: Mutex::new(state), handed: Notify::new() }
     }
 
-    /// Whether tasks may be driven: not while the program is on trial.
+    /// Returns true if tasks may be driven, which a program on trial must not do.
     pub(super) fn may_drive(&self) -> bool {
         !self.state().on_trial
     }

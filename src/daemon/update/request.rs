@@ -1,4 +1,4 @@
-//! What is asked of the update: to begin, to be called off, and where it stands.
+//! The commands of an update: begin, cancel, and report its state.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -11,25 +11,25 @@ use crate::{
     tree::self_update::{SelfUpdate, UpdateMode, UpdateState},
 };
 
-/// Where the update stands.
+/// The state of the update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpdateStatus {
-    /// The last one that was asked for.
+    /// The last requested update.
     pub update: Option<SelfUpdate>,
-    /// Root tasks that are live.
+    /// Number of live root tasks.
     pub active_runs_now: usize,
 }
 
-/// Why an update does not begin, or cannot be called off.
+/// The reason that an update does not begin, or cannot be cancelled.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// Not this program.
+    /// The program is refused.
     #[error(transparent)]
     Candidate(#[from] FsError),
-    /// One is under way.
+    /// Another update is in progress.
     #[error("an update to {} is under way; a deferred one can be cancelled", .0.display())]
     Pending(PathBuf),
-    /// There is none, or it cannot be stopped any more.
+    /// There is no update, or it cannot be cancelled any more.
     #[error("no update is deferred")]
     NotDeferred,
     /// The tree cannot be read or written.
@@ -38,25 +38,24 @@ pub enum Refusal {
 }
 
 impl Core {
-    /// Where the update stands.
+    /// Returns the state of the update.
     ///
-    /// # Errors
-    /// If the planner's folders cannot be read.
+    /// # Errors If the planner's folders cannot be read.
     pub fn update_status(&self) -> Result<UpdateStatus, RunnerError> {
         let update = self.updates.state().update.clone();
         Ok(UpdateStatus { update, active_runs_now: planner::live_roots(&self.runner.tree)? })
     }
 
-    /// Whether an update is under way, for which no root task is taken.
+    /// Returns true if an update is in progress, during which no root task is accepted.
     #[must_use]
     pub fn refuses_roots(&self) -> bool {
         self.updates.state().update.as_ref().is_some_and(SelfUpdate::is_pending)
     }
 
-    /// Begins an update. When this returns no root task is admitted any more, unless the mode is [`UpdateMode::Live`].
+    /// Begins an update. When this function returns, no root task is admitted any more, unless the mode is
+    /// [`UpdateMode::Live`].
     ///
-    /// # Errors
-    /// If the program cannot be trusted or used, or an update is under way; nothing has changed then.
+    /// # Errors If the program cannot be trusted or used, or an update is in progress; nothing has changed then.
     pub async fn request_update(
         self: &Arc<Self>,
         binary_path: PathBuf,
@@ -73,10 +72,9 @@ impl Core {
         self.shutdown.owned(begin).await
     }
 
-    /// Calls a deferred update off.
+    /// Cancels a deferred update.
     ///
-    /// # Errors
-    /// If none is deferred.
+    /// # Errors If none is deferred.
     pub async fn call_update_off(self: &Arc<Self>) -> Result<UpdateStatus, Refusal> {
         {
             let mut state = self.updates.state();
@@ -101,7 +99,7 @@ impl Core {
     ) -> Result<(ProgramFile, SelfUpdate), Refusal> {
         let program = ProgramFile::open(&binary_path)?;
         let tree = &self.runner.tree;
-        // The gate is shut, or not, before anybody passes it again.
+        // The planner's lock is held, so that the gate is closed before any ticket passes it again.
         let planner = tree.planner().map_err(RunnerError::from)?;
         let mut state = self.updates.state();
         if let Some(pending) = state.update.as_ref().filter(|u| u.is_pending()) {

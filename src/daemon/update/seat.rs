@@ -1,4 +1,4 @@
-//! The place of a daemon: what it holds, and how another would be started in it.
+//! The place of a daemon: its lock and listeners, and the command that starts another daemon in its place.
 
 use std::{
     net::SocketAddr,
@@ -15,23 +15,23 @@ use crate::{
     tree::daemon_info::DaemonLock,
 };
 
-/// What makes this process the daemon, and how another would be started in its place.
+/// The resources that make this process the daemon, and the command that starts another one in its place.
 #[derive(Debug)]
 pub struct Seat {
     /// The root's lock.
     pub lock: DaemonLock,
-    /// Shares of the listeners.
+    /// Shared handles of the listeners.
     pub listeners: Mutex<Vec<OwnedFd>>,
-    /// Where it answers.
+    /// The address of the API.
     pub address: SocketAddr,
-    /// The program as it is installed, and the daemon's command line.
+    /// The installed program, and the daemon's command line.
     pub command: CommandSpec,
-    /// How it came by its place, if another has left it.
+    /// The circumstances of the handover, if another daemon left this place.
     pub arrival: Option<Arrival>,
 }
 
 impl Seat {
-    /// Lets go of the listeners, so that whoever comes on the way down is refused.
+    /// Closes the listeners, so that connections during the shutdown are refused.
     pub fn close(&self) {
         self.listeners().clear();
     }
@@ -43,13 +43,13 @@ impl Seat {
         }
     }
 
-    /// A share of everything, for the one that comes after us.
+    /// Returns shared handles of everything, for the succeeding program.
     pub(super) fn share(&self) -> std::io::Result<Place> {
         let listeners = self.listeners().iter().map(OwnedFd::try_clone).collect::<std::io::Result<_>>()?;
         Ok(Place { listeners, lock: self.lock.as_fd().try_clone_to_owned()? })
     }
 
-    /// Where the old program is kept once it was replaced.
+    /// Returns the path at which the old program is kept once it was replaced.
     pub(super) fn kept(&self) -> PathBuf {
         beside(&self.command.program, |name| format!("{name}.rollback"))
     }
@@ -59,7 +59,7 @@ impl Seat {
     }
 }
 
-/// A path beside another, with a name made of that one's.
+/// Returns a path beside another, with a name derived from the other's name.
 pub(super) fn beside(path: &Path, name: impl Fn(&str) -> String) -> PathBuf {
     path.with_file_name(name(&path.file_name().unwrap_or_default().to_string_lossy()))
 }

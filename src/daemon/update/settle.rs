@@ -1,4 +1,4 @@
-//! What a daemon makes of an update at its start, and how a new one takes its place for good.
+//! Settles an update at the start of a daemon: decides its result, and lets a new program take its place for good.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,23 +14,23 @@ use crate::{
     },
 };
 
-/// How long the wire is listened to at a time.
+/// Maximum time of one read of the wire.
 const LISTEN: Duration = Duration::from_millis(100);
-/// How often a daemon without a guard looks whether it is ready.
+/// Interval for checking if a daemon without a guard is ready.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// What became of an update that was under way.
+/// The result of an update that was in progress.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
-    /// We are the new program, and have to prove it.
+    /// This is the new program, which has to prove itself.
     OnTrial,
     /// The program was replaced.
     Succeeded,
-    /// The old program goes on: why.
+    /// The old program continues, for this reason.
     Failed(String),
 }
 
-/// How we came to be the daemon.
+/// The way in which this process became the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Came<'a> {
     Anew,
@@ -38,7 +38,7 @@ enum Came<'a> {
     PutBack(&'a str),
 }
 
-/// The copy is gone from beside the program exactly when it has taken the program's place.
+/// Judges by the copy: it is gone from beside the program exactly when it has taken the program's place.
 fn judge(update: &SelfUpdate, came: Came<'_>, copy_is_there: bool) -> Verdict {
     let replaced = update.state == UpdateState::Applying && update.to_version.is_some() && !copy_is_there;
     match came {
@@ -52,7 +52,7 @@ fn judge(update: &SelfUpdate, came: Came<'_>, copy_is_there: bool) -> Verdict {
     }
 }
 
-/// Reads what is known of an update, ends one that was cut off, and says so.
+/// Reads the record of an update, ends an interrupted one, and reports its result.
 pub(super) fn at_start(seat: &Seat, tree: &Tree) -> Option<SelfUpdate> {
     let known = seat.lock.last_update(tree).unwrap_or_else(|e| {
         tracing::warn!(error = %e, "what is known of an update cannot be read");
@@ -94,7 +94,8 @@ pub(super) fn at_start(seat: &Seat, tree: &Tree) -> Option<SelfUpdate> {
 }
 
 impl Core {
-    /// Proves a new program, if we are one: waits for the guard's word, takes the old one's place, and begins to drive.
+    /// Proves a new program, if this is one: waits for the guard's word, takes the old program's place, and begins to
+    /// drive.
     pub async fn settle(self: Arc<Self>) {
         if self.updates.may_drive() {
             return;
@@ -111,10 +112,10 @@ impl Core {
             let why = format!("the new program cannot be installed: {e}");
             tracing::error!(why);
             if self.say(&Word::Undo(why.clone())) {
-                // The guard ends us.
+                // The guard ends this process.
                 return;
             }
-            // Nobody could put the old one back: this one goes on, and says that it is not installed.
+            // No process could restore the old program, so this one continues, and reports that it is not installed.
             let staged = self.updates.state().update.as_ref().map(|u| u.staged.clone()).unwrap_or_default();
             let core = self.clone();
             let _ = blocking::run(move || core.update_failed(&staged, &why)).await;
@@ -124,7 +125,7 @@ impl Core {
         self.say(&Word::Done);
     }
 
-    /// Waits for the guard's word. `false`: we were asked to end.
+    /// Waits for the guard's word. Returns false if this process was asked to end.
     async fn is_told_to_go(self: &Arc<Self>) -> bool {
         let down = self.shutdown.token();
         while !down.is_cancelled() {
@@ -133,7 +134,7 @@ impl Core {
             match blocking::run(listen).await {
                 Some(Ok(Heard::Word(Word::Go))) => return true,
                 Some(Ok(Heard::Word(_) | Heard::Nothing)) => {}
-                // No guard any more: we are as good as we find ourselves.
+                // Without a guard the daemon judges its own health.
                 Some(Ok(Heard::Closed) | Err(_)) | None => {
                     while !self.index.is_ready() {
                         tokio::select! {
@@ -168,7 +169,7 @@ impl Core {
         Ok(())
     }
 
-    /// Says a word to the guard. `false`: nobody hears it.
+    /// Sends a word to the guard. Returns false if the guard is gone.
     fn say(&self, word: &Word) -> bool {
         self.updates.seat.wire().is_some_and(|wire| wire.say(word).is_ok())
     }
