@@ -1,6 +1,6 @@
-//! What the runner puts before a prompt, for the agents in this binary, which know where they are without it.
+//! Removes the runner's preamble from a prompt, for the agents in this binary, which know their run without it.
 
-/// The prompt itself. The preamble names the agent's environment and ends with a line of dashes.
+/// Returns the prompt itself. The preamble names the agent's environment and ends with a line of dashes.
 pub(super) fn without(prompt: &str) -> &str {
     match prompt.split_once("\n---\n") {
         Some((preamble, rest)) if preamble.contains("JRUN_") => rest.trim_start_matches('\n'),

@@ -1,7 +1,9 @@
-//! What the chunks of a chat completion mean: events while they come, and at the end whether the answer is whole.
+//! Decodes the chunks of a chat completion: events while they arrive, and at the end the verdict on whether the
+//! answer is complete.
 //!
-//! Chunks are those of OpenAI's `chat.completion.chunk`, which both services speak, with what each adds: Perplexity
-//! its sources (`search_results`, before that `citations`) and `usage.cost`, xAI `reasoning_content` and `citations`.
+//! Chunks are those of OpenAI's `chat.completion.chunk`, which both services speak, with their additions:
+//! Perplexity's sources (`search_results`, before that `citations`) and `usage.cost`, xAI's `reasoning_content` and
+//! `citations`.
 
 use std::fmt::Write as _;
 
@@ -13,16 +15,16 @@ use crate::tree::{
     usage::Usage,
 };
 
-/// What marks the end of a stream, beside the end itself.
+/// The data that marks the end of a stream, beside the end itself.
 const DONE: &str = "[DONE]";
 
-/// An answer that is being written.
+/// An answer in progress.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
     begun: bool,
-    /// Something was said that is not blank.
+    /// True if there was text that is not blank.
     said: bool,
-    /// Why the model has stopped, or that the stream says it is over.
+    /// The reason that the model stopped, or "stop" after the stream's end mark.
     finish: Option<String>,
     usage: Option<Usage>,
     sources: Vec<String>,
@@ -30,7 +32,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Takes the data of the next event; gives what it says.
+    /// Decodes the data of the next event.
     pub(super) fn take(&mut self, data: &str) -> Vec<What> {
         if data.trim() == DONE {
             self.finish.get_or_insert_with(|| "stop".to_owned());
@@ -53,7 +55,7 @@ impl Answer {
             what.push(What::Session { thread_id: None, model, agent_version: None });
         }
         let choice = &chunk["choices"][0];
-        // A server that does not stream sends the message whole.
+        // A server that does not stream sends the whole message at once.
         let delta = choice.get("delta").unwrap_or(&choice["message"]);
         let text = |name: &str| delta[name].as_str().filter(|t| !t.is_empty());
         if let Some(text) = text("reasoning_content") {
@@ -70,7 +72,7 @@ impl Answer {
         what
     }
 
-    /// Takes what stands beside the choices. Both services tell it again and more fully with later chunks.
+    /// Stores the fields beside the choices. Both services repeat them, more completely, in later chunks.
     fn note(&mut self, chunk: &Value) {
         let sources = sources(chunk);
         if !sources.is_empty() {
@@ -87,7 +89,7 @@ impl Answer {
         }
     }
 
-    /// Takes that the stream is over, `broken` if not by the service's own will.
+    /// Ends the answer. `broken` is the error if the service did not end the stream itself.
     pub(super) fn end(mut self, broken: Option<String>) -> (Vec<What>, TurnOutcome) {
         let mut what = Vec::new();
         match (self.finish.as_deref(), broken) {
@@ -109,7 +111,7 @@ impl Answer {
         if let Some(usage) = self.usage.take() {
             what.push(What::Usage { scope: UsageScope::Run, usage });
         }
-        // The answer stands in the messages: here it would be told twice.
+        // The end has no text, because the messages already contain the answer.
         let outcome = if self.failed { TurnOutcome::Failed } else { TurnOutcome::Completed };
         what.push(What::TurnEnd { outcome, message: None });
         (what, outcome)
@@ -129,7 +131,7 @@ impl Answer {
         }]
     }
 
-    /// The sources, to which the text refers by number.
+    /// Returns the list of sources, to which the text refers by number.
     fn bibliography(&self) -> Option<What> {
         if self.sources.is_empty() {
             return None;
@@ -178,7 +180,7 @@ mod tests {
         json!({"model": "m", "choices": [{"delta": {"content": text}, "finish_reason": finish}]})
     }
 
-    /// The text, the class of the error if one was told, and how it ended.
+    /// Returns the text, the class of a reported error, the outcome, and all events.
     fn read(chunks: &[Value], broken: Option<&str>) -> (String, Option<ErrorClass>, TurnOutcome, Vec<What>) {
         let mut answer = Answer::default();
         let mut all: Vec<What> = chunks
@@ -205,7 +207,7 @@ mod tests {
         let failed = TurnOutcome::Failed;
         for (chunks, broken, text, class, outcome) in [
             (vec![chunk("a ", None), chunk("b", Some("stop")), done.clone()], None, "a b", None, completed),
-            // Perplexity closes without [DONE], others never tell a reason.
+            // Perplexity closes without [DONE], other services never give a reason.
             (vec![chunk("a", Some("stop"))], None, "a", None, completed),
             (vec![chunk("a", Some("stop"))], Some("reset"), "a", None, completed),
             (vec![chunk("a", None), done.clone()], None, "a", None, completed),

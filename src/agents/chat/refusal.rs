@@ -1,14 +1,14 @@
-//! What it means when a service does not answer: a status, headers and a body become one error event.
+//! Converts a service's refusal, with its status, headers and body, to one error event.
 
 use chrono::DateTime;
 use serde_json::Value;
 
 use crate::tree::event::{ErrorClass, What};
 
-/// Longest text of a body that is no JSON.
+/// Maximum length of a body's text that is not JSON.
 const LONGEST: usize = 300;
 
-/// The error event of an answer with this status.
+/// Builds the error event of an answer with this status.
 pub(super) fn refusal(status: u16, retry_after: Option<&str>, body: &str) -> What {
     let said = message(body);
     let class = class(status, &said);
@@ -26,7 +26,7 @@ pub(super) fn refusal(status: u16, retry_after: Option<&str>, body: &str) -> Wha
     }
 }
 
-/// The error event of an `error` object within a stream.
+/// Builds the error event of an `error` object within a stream.
 pub(super) fn within(chunk: &Value) -> What {
     let said = message(&chunk.to_string());
     let number =
@@ -48,7 +48,7 @@ fn class(status: u16, said: &str) -> ErrorClass {
     let said = said.to_ascii_lowercase();
     match status {
         401 | 403 => ErrorClass::Auth,
-        // xAI's word on a wrong key.
+        // xAI's message about a wrong key.
         400 if said.contains("incorrect api key") => ErrorClass::Auth,
         402 | 429 => ErrorClass::UsageLimit,
         408 | 500..=599 => ErrorClass::Overload,
@@ -57,7 +57,7 @@ fn class(status: u16, said: &str) -> ErrorClass {
     }
 }
 
-/// The service's own words, wherever it puts them.
+/// Returns the service's own message, from any of the usual fields.
 fn message(body: &str) -> String {
     if let Ok(json) = serde_json::from_str::<Value>(body) {
         let places = ["/error/message", "/error", "/detail", "/message"];
@@ -66,7 +66,7 @@ fn message(body: &str) -> String {
         }
     }
     let body = body.trim();
-    // A page for people, of some proxy on the way, says no more than its status does.
+    // An HTML page of some proxy on the way says no more than its status does.
     if body.starts_with('<') { String::new() } else { body.chars().take(LONGEST).collect() }
 }
 

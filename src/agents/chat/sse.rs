@@ -1,8 +1,8 @@
-//! The framing of server-sent events, as far as chat completions use it: `data:` lines, ended by an empty one.
+//! The framing of server-sent events, as far as chat completions use it: `data:` lines, followed by an empty one.
 //!
 //! <https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation>
 
-/// The event that is being read.
+/// The event in progress.
 #[derive(Debug, Default)]
 pub struct Sse {
     data: Option<String>,
@@ -10,13 +10,13 @@ pub struct Sse {
 }
 
 impl Sse {
-    /// Takes the next line, without its end; gives the data of an event that it completes.
+    /// Parses the next line, without its end. Returns the data of an event that the line completes.
     pub fn line(&mut self, line: &str) -> Option<String> {
         if line.is_empty() {
             return self.data.take();
         }
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
-        // A comment, which keeps the connection alive, has an empty name; other fields are of no use here.
+        // A comment, which keeps the connection alive, has an empty name; other fields are not used here.
         let value = value.strip_prefix(' ').unwrap_or(value);
         if field == "id" && !value.contains('\0') {
             self.id = Some(value.to_owned());
@@ -33,13 +33,13 @@ impl Sse {
         None
     }
 
-    /// Name of the last event that has one: who reads on says it.
+    /// The id of the last event that has one; a client sends it to continue after that event.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
-    /// What stands there at the end of a stream that lacks its last empty line: some servers leave it out.
+    /// Returns the data at the end of a stream without its last empty line, which some servers omit.
     pub fn end(&mut self) -> Option<String> {
         self.data.take()
     }

@@ -1,4 +1,4 @@
-//! Putting what was found into words: one sentence, and the Markdown around it.
+//! Formulates the findings: one sentence, and the Markdown around it.
 
 use std::fmt::Write;
 
@@ -9,32 +9,32 @@ use super::{
     survey::{Count, LEFT_OUT, Survey},
 };
 
-/// The most names that a sentence lists.
+/// Maximum number of names that a sentence lists.
 const NAMED: usize = 8;
 
-/// What was found out, and where.
+/// The findings, and the place that they are about.
 #[derive(Debug)]
 pub struct Findings<'a> {
-    /// What was asked.
+    /// The question.
     pub question: &'a Question,
     /// The place, as a reader of the answer knows it: a folder's name, or a path in it.
     pub place: String,
     /// Paths in the prompt that do not exist here.
     pub missing: &'a [String],
-    /// Whose folder that is.
+    /// The owner of that folder.
     pub home: Home,
-    /// What is there.
+    /// The content of the place.
     pub survey: &'a Survey,
-    /// What a child task found out.
+    /// The answer of a child task.
     pub child: Option<ChildAnswer>,
 }
 
-/// Whose folder the agent works in.
+/// The owner of the folder that the agent works in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Home {
-    /// Somebody's work.
+    /// A user's work.
     Work,
-    /// The task's own, which holds the task's own files.
+    /// The task itself, with its own files in the folder.
     Task,
 }
 
@@ -135,7 +135,7 @@ impl Findings<'_> {
         }
     }
 
-    /// Most lines first.
+    /// The languages, most lines first.
     fn languages(&self) -> impl Iterator<Item = (&'static str, Count)> {
         let mut rows: Vec<_> = self.survey.languages.iter().map(|(name, count)| (*name, *count)).collect();
         rows.sort_by(|(a, x), (b, y)| y.lines.cmp(&x.lines).then_with(|| a.cmp(b)));
@@ -148,7 +148,7 @@ impl Findings<'_> {
         if named.is_empty() { "no language that I know".to_owned() } else { listed(&named) }
     }
 
-    /// The language of most lines, with its share.
+    /// The language with most lines, and its share.
     fn mostly(&self) -> String {
         let all = self.survey.total().lines;
         match self.languages().find(|(name, _)| *name != OTHER && *name != BINARY) {
@@ -182,7 +182,7 @@ fn plural(n: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
 }
 
-/// A number as people read it: 12,345.
+/// Formats a number with separators: 12,345.
 fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
@@ -203,14 +203,14 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-/// The same words with a capital letter, unless they begin with a path.
+/// Capitalises a sentence, unless it begins with a path.
 fn sentence(text: &str) -> String {
     let capital = ["the ", "there "].iter().any(|word| text.starts_with(word));
     if capital { format!("T{}", &text[1..]) } else { text.to_owned() }
 }
 
 fn line(text: &mut String, words: std::fmt::Arguments<'_>) {
-    // Writing to a String cannot fail.
+    // Writing to a `String` cannot fail.
     let _ = writeln!(text, "{words}");
 }
 

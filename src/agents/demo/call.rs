@@ -1,31 +1,30 @@
-//! Calling `run-agent`, found in PATH: how an agent speaks and delegates, as the preamble tells it.
+//! Calls `run-agent`, found in PATH, to post messages and to delegate, as the preamble explains.
 
 use std::{ffi::OsString, io};
 
 use crate::{config::Environment, process::command::CommandSpec};
 
-/// Why a call came to nothing.
+/// The failure of a call.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// There is no such program, or it cannot be run.
     #[error("cannot run run-agent, which should be in PATH")]
     NotStarted(#[source] io::Error),
-    /// It ran and refused.
+    /// It ran and failed.
     #[error("run-agent {verb} failed ({status}): {said}")]
     Refused {
-        /// What it was to do.
+        /// The verb.
         verb: String,
-        /// How it ended.
+        /// The exit status.
         status: std::process::ExitStatus,
-        /// The first line that it wrote to stderr: the error; hints come behind it.
+        /// The first line of its stderr: the error, after which hints follow.
         said: String,
     },
 }
 
-/// Runs `run-agent VERB ARGS` to its end and gives back what it printed.
+/// Runs `run-agent VERB ARGS` to its end and returns its output.
 ///
-/// # Errors
-/// If `run-agent` is not there or refuses.
+/// # Errors If `run-agent` does not exist or fails.
 pub fn call<A: Into<OsString>>(
     environment: &Environment,
     verb: &str,

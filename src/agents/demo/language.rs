@@ -1,11 +1,11 @@
-//! What a file is written in, by its name or its first line.
+//! The language of a file, by its name or its first line.
 
-/// Text that no name or first line tells more about.
+/// Text in an unknown language.
 pub const OTHER: &str = "other text";
-/// A file that is no text; its lines are not counted.
+/// A file that is not text; its lines are not counted.
 pub const BINARY: &str = "binary";
 
-/// File names that say it alone, lower-case.
+/// File names that determine the language, lower-case.
 const NAMES: &[(&str, &str)] = &[
     ("cargo.lock", "lock file"),
     ("cmakelists.txt", "CMake"),
@@ -71,7 +71,7 @@ const EXTENSIONS: &[(&str, &str)] = &[
     ("zsh", "Shell"),
 ];
 
-/// Programs that a first line may name, with what they read.
+/// Programs that a first line may name, with their languages.
 const INTERPRETERS: &[(&str, &str)] = &[
     ("bash", "Shell"),
     ("dash", "Shell"),
@@ -84,7 +84,7 @@ const INTERPRETERS: &[(&str, &str)] = &[
     ("zsh", "Shell"),
 ];
 
-/// The language of a file with this name that begins with these bytes.
+/// Returns the language of a file with this name and these first bytes.
 pub fn of(name: &str, head: &[u8]) -> &'static str {
     if head.contains(&0) {
         return BINARY;
@@ -96,12 +96,12 @@ pub fn of(name: &str, head: &[u8]) -> &'static str {
         .unwrap_or(OTHER)
 }
 
-/// The language that a person calls by this word, in any case of letters.
+/// Returns the language with this name, in any case of letters.
 pub fn called(word: &str) -> Option<&'static str> {
     EXTENSIONS.iter().map(|(_, language)| *language).find(|language| language.eq_ignore_ascii_case(word))
 }
 
-/// The program that a `#!` line names.
+/// Returns the program that a `#!` line names.
 fn interpreter(head: &[u8]) -> Option<&str> {
     let line = head.strip_prefix(b"#!")?.split(|b| *b == b'\n').next()?;
     let mut words = std::str::from_utf8(line).ok()?.split_whitespace();

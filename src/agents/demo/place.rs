@@ -1,4 +1,4 @@
-//! Where the agent is: what `JRUN_*` in its environment says.
+//! The agent's run, as `JRUN_*` in the environment describe it.
 
 use std::path::{Path, PathBuf};
 
@@ -11,18 +11,18 @@ use crate::{
     },
 };
 
-/// Why an environment is none of an agent.
+/// An environment that is not an agent's.
 #[derive(Debug, thiserror::Error)]
 pub enum BadPlace {
     /// A variable is missing.
     #[error("{0} is not set: this agent is started by `run-agent job` or `run-agent task`")]
     NotSet(&'static str),
-    /// A variable with something else in it.
+    /// A variable with an invalid value.
     #[error("{name} is wrong")]
     Wrong {
         /// The variable.
         name: &'static str,
-        /// What is wrong with it.
+        /// The error of the value.
         source: BadId,
     },
 }
@@ -36,9 +36,9 @@ pub struct AgentPlace {
     pub task: TaskId,
     /// The run.
     pub run: RunId,
-    /// Folder of the task: DONE goes there.
+    /// The folder of the task, for DONE.
     pub task_folder: PathBuf,
-    /// Folder of the run: output.md goes there.
+    /// The folder of the run, for output.md.
     pub run_folder: PathBuf,
 }
 
@@ -66,7 +66,7 @@ impl AgentPlace {
         TaskDir::new(&self.project, &self.task).done()
     }
 
-    /// The names in `cwd` that are the task's own files: some, if the task works in its own folder.
+    /// Returns the names in `cwd` that are the task's own files: some if the task works in its own folder, else none.
     #[must_use]
     pub fn own_files(&self, cwd: &Path) -> &'static [&'static str] {
         let same = |own: PathBuf| cwd.canonicalize().is_ok_and(|cwd| cwd == own);

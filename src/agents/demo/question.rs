@@ -1,26 +1,26 @@
-//! What a prompt asks for, as far as an agent without a model can tell.
+//! The question in a prompt, as far as an agent without a model can understand it.
 //!
-//! The rules, first match wins: "how many lines", "how many files"; "consists of" and
-//! its like ask for all; "which … largest", "which language"; else a report, if the prompt
-//! speaks of looking, counting or a tree at all; else it is beyond this agent.
+//! The rules, first match wins: "how many lines", "how many files"; "consists of" and similar words ask for
+//! everything; "which … largest", "which language"; else a report, if the prompt mentions looking, counting or a tree
+//! at all; else the question is beyond this agent.
 
 use super::language;
 use crate::agents::preamble;
 
-/// What is to be found out, and where.
+/// The question, and the places that it may be about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
-    /// The person's own words.
+    /// The user's own words.
     pub text: String,
-    /// What is to be found out.
+    /// The subject of the question.
     pub subject: Subject,
-    /// The only language that is asked about.
+    /// The language that the question is restricted to.
     pub language: Option<&'static str>,
-    /// What may be the name of a folder or file here, in order of appearance.
+    /// Words that may name a folder or file here, in order of appearance.
     pub places: Vec<Place>,
 }
 
-/// What is to be found out.
+/// The subject of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
     /// Number of lines.
@@ -31,27 +31,27 @@ pub enum Subject {
     Languages,
     /// The largest files.
     Largest,
-    /// All of this.
+    /// All of the above.
     Report,
-    /// Something that this agent cannot do.
+    /// A task that this agent cannot perform.
     Beyond,
 }
 
 /// A name in the prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// As it is written there, without quotes and punctuation.
+    /// The name as written, without quotes and punctuation.
     pub name: String,
-    /// How sure it is that this is a path.
+    /// The certainty that this is a path.
     pub spelling: Spelling,
 }
 
-/// How a name is written.
+/// The spelling of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spelling {
-    /// As only paths are: `./x`, `x/`, or quoted with a slash. Worth a word if it does not exist.
+    /// A certain path: `./x`, `x/`, or quoted with a slash. The answer mentions it if it does not exist.
     Path,
-    /// As a path may be: `a/b`, `x.rs`, `in src`. Just a word if it does not exist.
+    /// A possible path: `a/b`, `x.rs`, `in src`. Just a word if it does not exist.
     Word,
 }
 
@@ -74,16 +74,16 @@ const ABOUT: &[&str] = &[
     "folders", "inspect", "language", "languages", "largest", "lines", "look", "repo", "repository", "sources",
     "structure", "tour", "tree",
 ];
-/// Words that stand before the name of a place.
+/// Words before the name of a place.
 const BEFORE: &[&str] =
     &["at", "below", "file", "folder", "directory", "in", "inside", "into", "of", "under", "within"];
-/// Words that stand behind it.
+/// Words after it.
 const BEHIND: &[&str] = &["directory", "file", "folder"];
-/// Words that stand before or behind the name of a language.
+/// Words before or after the name of a language.
 const BESIDE_LANGUAGE: &[&str] = &["code", "file", "files", "in", "lines", "of", "source", "sources"];
 
 impl Question {
-    /// Understands a prompt, with or without the preamble that the runner puts before it.
+    /// Parses a prompt, with or without the preamble that the runner puts before it.
     #[must_use]
     pub fn of(prompt: &str) -> Self {
         let text = preamble::without(prompt).trim();
@@ -148,7 +148,7 @@ fn place(raw: &[&str], words: &[String], at: usize) -> Option<Place> {
     Some(Place { name: name.to_owned(), spelling })
 }
 
-/// A word without the quotes around it and the punctuation behind it.
+/// Returns a word without the quotes around it and the punctuation after it.
 fn bare(word: &str) -> &str {
     let word = word.trim_matches(|c: char| "`\"'()[]<>*".contains(c));
     word.trim_end_matches(|c: char| "`\"').,;:!?".contains(c))

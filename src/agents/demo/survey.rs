@@ -1,27 +1,27 @@
-//! Looking at a tree of files: how many of what, within limits, following no link.
+//! Surveys a tree of files: counts by language, within limits, without following links.
 
 use std::{collections::BTreeMap, ops::AddAssign};
 
 use super::language;
 use crate::fsx::{EntryKind, FsError, RelPath, Root};
 
-/// Folders that nobody wrote: left out where they are met, looked at when they are asked for.
+/// Folders with generated or foreign files: skipped within a survey, but surveyed if the prompt names them.
 pub const LEFT_OUT: &[&str] =
     &[".cache", ".git", ".hg", ".idea", ".svn", ".venv", "__pycache__", "node_modules", "target"];
-/// Files in the list of the largest.
+/// Number of files in the list of the largest.
 const LARGEST: usize = 10;
-/// Bytes at the start of a file that tell what it is.
+/// Number of bytes at the start of a file that determine its language.
 const HEAD: u64 = 8 * 1024;
 const BLOCK: u64 = 64 * 1024;
 
-/// How much is looked at before the survey ends as it stands.
+/// The amount after which the survey ends as it is.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Files.
+    /// Number of files.
     pub files: u64,
-    /// Bytes read.
+    /// Number of bytes read.
     pub bytes: u64,
-    /// Folders within each other.
+    /// Depth of nested folders.
     pub depth: usize,
 }
 
@@ -31,19 +31,19 @@ impl Default for Limits {
     }
 }
 
-/// Files and what is in them.
+/// Files and their content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Count {
-    /// Files.
+    /// Number of files.
     pub files: u64,
-    /// Lines; the last one counts without its newline, too.
+    /// Number of lines; a last line without a newline counts, too.
     pub lines: u64,
-    /// Bytes.
+    /// Number of bytes.
     pub bytes: u64,
 }
 
 impl Count {
-    /// What has been added since it was `before`.
+    /// Returns the difference to `before`.
     fn since(self, before: Self) -> Self {
         Self {
             files: self.files - before.files,
@@ -64,24 +64,24 @@ impl AddAssign for Count {
 /// One file of the list of the largest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LargeFile {
-    /// Path from the working folder.
+    /// The path from the working folder.
     pub path: String,
-    /// What it is written in.
+    /// Its language.
     pub language: &'static str,
-    /// Its lines.
+    /// The number of its lines.
     pub lines: u64,
 }
 
-/// What was found. Every list is in an order that does not depend on the disk.
+/// The result of a survey. Every list is in an order that does not depend on the disk.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Survey {
     /// By language.
     pub languages: BTreeMap<&'static str, Count>,
     /// The files with most lines, the longest first.
     pub largest: Vec<LargeFile>,
-    /// Folders that were left out.
+    /// The folders that were left out.
     pub left_out: Vec<String>,
-    /// What could not be read.
+    /// The files and folders that could not be read.
     pub unreadable: Vec<String>,
     /// Links, sockets and the like.
     pub not_files: u64,
@@ -90,7 +90,7 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// Everything together.
+    /// The total of all languages.
     #[must_use]
     pub fn total(&self) -> Count {
         let mut total = Count::default();
@@ -100,8 +100,8 @@ impl Survey {
         total
     }
 
-    /// Looks at a file, or at a folder with all below it but the names in `own` that stand directly in it.
-    /// `seen` is told of every folder that stands directly in it.
+    /// Surveys a file, or a folder with everything below it except the names in `own` directly in it. `seen` is
+    /// called for every folder directly in it.
     #[must_use]
     pub fn of(
         root: &Root,
@@ -199,15 +199,15 @@ fn keep_largest(files: &mut Vec<LargeFile>) {
     files.truncate(LARGEST);
 }
 
-/// What one file is.
+/// The result of reading one file.
 struct Reading {
     language: &'static str,
     count: Count,
-    /// Bytes that were looked at: of a binary file only the first.
+    /// Number of bytes read: of a binary file only the first ones.
     read: u64,
 }
 
-/// Counts a file's lines, as far as `most` bytes go. What is appended meanwhile does not count.
+/// Counts a file's lines, up to `most` bytes. Bytes that are appended meanwhile do not count.
 fn read(root: &Root, rel: &RelPath, most: u64) -> Result<Reading, FsError> {
     let file = root.open_read(rel)?;
     let size = file.size()?;
@@ -238,7 +238,7 @@ mod tests {
     use super::*;
     use crate::fsx::Durability;
 
-    /// A folder with these files in it.
+    /// Creates a folder with these files.
     fn folder(files: &[(&str, &str)]) -> (tempfile::TempDir, Root) {
         let dir = tempfile::tempdir().unwrap();
         let root = Root::open(dir.path(), Durability::Never).unwrap();

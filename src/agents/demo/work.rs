@@ -1,4 +1,4 @@
-//! The order of the demo agent's work, from the prompt to DONE.
+//! The steps of the demo agent's work, from the prompt to DONE.
 
 use std::{
     io::{self, Write},
@@ -20,12 +20,12 @@ use crate::{
     tree::paths::RunDir,
 };
 
-/// Folders that the log names one by one.
+/// Maximum number of folders that the log names one by one.
 const LOGGED: usize = 12;
-/// Characters of the prompt that the log repeats.
+/// Maximum number of characters of the prompt that the log repeats.
 const QUOTED: usize = 160;
 
-/// What the agent is started with.
+/// The input of the agent.
 #[derive(Debug, Clone)]
 pub struct Assignment {
     /// The prompt, as it came on stdin.
@@ -34,14 +34,14 @@ pub struct Assignment {
     pub cwd: PathBuf,
     /// The environment, with `JRUN_*` in it.
     pub environment: Environment,
-    /// Rest between two steps, so that a person can follow them.
+    /// The pause between two steps, so that a user can follow them.
     pub pace: Duration,
 }
 
-/// Why the work was not done.
+/// The reason that the work was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    /// It was not started as an agent.
+    /// The process was not started as an agent.
     #[error(transparent)]
     Place(#[from] BadPlace),
     /// A file or folder cannot be used.
@@ -52,10 +52,9 @@ pub enum DemoError {
     Log(#[from] io::Error),
 }
 
-/// Does the work; `out` is the log that people read.
+/// Does the work; `out` is the log for users.
 ///
-/// # Errors
-/// Then there is no DONE. A bus that cannot be reached is not such an error: it is said in the log.
+/// # Errors Then there is no DONE. An unreachable bus is not such an error; it is only logged.
 pub fn main(assignment: &Assignment, out: &mut dyn Write) -> Result<(), DemoError> {
     let place = AgentPlace::of(&assignment.environment)?;
     let mut agent = Agent { assignment, out };
@@ -103,7 +102,7 @@ impl Agent<'_> {
         }
     }
 
-    /// What is there, and the folder with most lines.
+    /// Returns the content of the place, and the folder with most lines.
     fn survey(
         &mut self,
         root: &Root,
@@ -128,7 +127,8 @@ impl Agent<'_> {
         Ok((survey, largest.map(|(folder, _)| folder)))
     }
 
-    /// Gives part of the work to a child task. The answer does not depend on it, so the work goes on without it.
+    /// Gives part of the work to a child task. The answer does not depend on the child, so the work goes on without
+    /// it.
     fn ask_child(&mut self, folder: Option<&RelPath>) -> io::Result<Option<ChildAnswer>> {
         let Assignment { environment, cwd, .. } = self.assignment;
         let Some(folder) = folder.filter(|_| child::may_ask(environment)) else { return Ok(None) };
@@ -145,7 +145,8 @@ impl Agent<'_> {
         }
     }
 
-    /// The answer first, then what tells of it: who sees DONE finds all the rest.
+    /// Writes the answer first, then the files and messages that refer to it, so that a reader that sees DONE finds
+    /// everything.
     fn finish(&mut self, place: &AgentPlace, findings: &Findings<'_>) -> Result<(), DemoError> {
         let run = Root::open(&place.run_folder, Durability::Always)?;
         let output = RunDir::new(&place.project, &place.task, &place.run).output();
@@ -160,14 +161,14 @@ impl Agent<'_> {
     }
 }
 
-/// Where to look.
+/// The place to survey.
 struct FoundPlaces {
     place: RelPath,
     name: String,
     missing: Vec<String>,
 }
 
-/// The first place of the prompt that exists; the whole folder, if none does.
+/// Returns the first place of the prompt that exists; the whole folder if none does.
 fn find_places(root: &Root, places: &[Place]) -> FoundPlaces {
     let mut missing = Vec::new();
     for Place { name, spelling } in places {
@@ -182,7 +183,7 @@ fn find_places(root: &Root, places: &[Place]) -> FoundPlaces {
     FoundPlaces { name: name_of(root, &place), place, missing }
 }
 
-/// A path as a person writes it, as one below the root.
+/// Converts a path as users write it to one below the root.
 fn below(root: &Root, name: &str) -> Option<RelPath> {
     let relative = match Path::new(name).strip_prefix(root.path()) {
         Ok(rest) => rest.to_str()?,

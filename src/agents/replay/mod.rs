@@ -1,7 +1,7 @@
-//! The replay agent: prints what another run's agent printed, when it printed it, and ends as it ended.
+//! The replay agent: repeats the output of another run's agent with its timing, and ends in the same way.
 //!
-//! A [`Recording`] is a folder with the streams of a run and the marks of their times. It lies in the task that
-//! plays it, so that nothing needs the run that it was made of.
+//! A [`Recording`] is a folder with the streams of a run and the marks of their times. It is stored in the task that
+//! replays it, so that the original run is not needed.
 
 mod play;
 mod recording;

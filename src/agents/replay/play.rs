@@ -1,4 +1,4 @@
-//! Playing a recording: printing, writing and ending as the agent did.
+//! Replays a recording: prints, writes and ends as the agent did.
 
 use std::{io::Write, path::Path};
 
@@ -17,14 +17,14 @@ use crate::{
     },
 };
 
-/// The largest file of marks that is read.
+/// Maximum size of the marks, in bytes.
 const MAX_MARKS: u64 = 256 * 1024 * 1024;
-/// The largest file that an agent's file is copied from.
+/// Maximum size of a copied file of the agent, in bytes.
 const MAX_WRITTEN: u64 = 64 * 1024 * 1024;
-/// So much is printed at a time.
+/// Number of bytes that are printed at once.
 const CHUNK: u64 = 256 * 1024;
 
-/// How the process is to end.
+/// The end of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finale {
     /// With this exit code.
@@ -34,13 +34,14 @@ pub enum Finale {
 }
 
 impl Finale {
-    /// Ends by a signal, if that is how it is; else the exit code.
+    /// Ends the process by a signal, or returns the exit code.
     #[must_use]
     pub fn end(self) -> u8 {
         match self {
             Self::Exit(code) => code,
             Self::Signal(number) => {
-                // One that is ignored, or is none of this machine's, leaves what a shell would say of it.
+                // A signal that is ignored or unknown on this machine is converted to the exit code that a shell
+                // would report.
                 let _ = Signal::try_from(number).map(raise);
                 u8::try_from(128 + number).unwrap_or(1)
             }
@@ -48,10 +49,9 @@ impl Finale {
     }
 }
 
-/// Plays the recording of the task that `run` is of, below `root`.
+/// Replays the recording of the task of `run`, below `root`.
 ///
-/// # Errors
-/// If there is no recording, or the streams cannot be written.
+/// # Errors If there is no recording, or the streams cannot be written.
 pub fn play(
     root: &Path,
     run: &RunRef,
@@ -97,7 +97,7 @@ fn open(root: &Root, rel: &RelPath) -> Result<Option<ReadFile>, RecordingError> 
     Ok(if root.exists(rel)? { Some(root.open_read(rel)?) } else { None })
 }
 
-/// The marks in their order; a line that is none is passed over.
+/// Returns the marks in order; an invalid line is skipped.
 fn marks(root: &Root, rel: &RelPath) -> Result<Vec<Mark>, RecordingError> {
     let bytes = root.read_opt(rel, MAX_MARKS)?.unwrap_or_default();
     Ok(bytes.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())

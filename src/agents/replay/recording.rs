@@ -1,4 +1,4 @@
-//! What is kept of a run to play it again, and where.
+//! The recording of a run, and its place.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// Files of a run that are played, or needed for it. What is not there is not copied.
+/// Files of a run that are replayed, or needed for that. A missing file is not copied.
 pub(super) const STDOUT: &str = names::run::STDOUT;
 pub(super) const STDERR: &str = names::run::STDERR;
 pub(super) const LOG_TIMES: &str = names::run::LOG_TIMES;
@@ -43,7 +43,7 @@ pub struct Recording {
     /// Its exit code, where it exited.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub exit_code: Option<i32>,
-    /// The signal that ended it; 9 where nobody saw how it ended.
+    /// The signal that ended it; 9 if the end was not seen.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub signal: Option<i32>,
     /// Its task was done when it had ended.
@@ -54,21 +54,21 @@ impl Record for Recording {
     const SPELLING: Spelling = Spelling::Json;
 }
 
-/// Why a run cannot be recorded or played.
+/// The reason that a run cannot be recorded or replayed.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
-    /// The disk said no.
+    /// The disk failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// A record cannot be used.
     #[error(transparent)]
     Tree(#[from] TreeError),
-    /// There is nothing to play.
+    /// The run has nothing to replay.
     #[error("run {run} cannot be played: {problem}")]
     Unplayable {
         /// The run.
         run: RunRef,
-        /// Why not.
+        /// The reason.
         problem: String,
     },
     /// Standard output or error cannot be written.
@@ -77,10 +77,9 @@ pub enum RecordingError {
 }
 
 impl Recording {
-    /// What a run that has ended would be played as.
+    /// Builds the recording of a run that has ended.
     ///
-    /// # Errors
-    /// If it has not ended, or never began.
+    /// # Errors If it has not ended, or never began.
     pub fn of(tree: &Tree, run: &RunRef) -> Result<Self, RecordingError> {
         let unplayable =
             |problem: &str| RecordingError::Unplayable { run: run.clone(), problem: problem.to_owned() };
@@ -118,10 +117,9 @@ impl Recording {
     }
 }
 
-/// The run whose recording a task plays; `None`: it plays none.
+/// Returns the run whose recording a task replays; `None` if it replays none.
 ///
-/// # Errors
-/// If its recording cannot be read.
+/// # Errors If its recording cannot be read.
 pub fn played_by(tree: &Tree, task: &TaskRef) -> Result<Option<RunId>, TreeError> {
     let recording: Option<Recording> = record::read(tree.root(), &folder(task).join(FILE))?;
     Ok(recording.map(|r| r.run_id))

@@ -1,16 +1,16 @@
-//! When which bytes are printed: the recorded times, quicker and without long pauses.
+//! The times at which bytes are printed: the recorded times, faster and without long pauses.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-/// How a recording is played.
+/// The pace of a replay.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pace {
-    /// How many times as fast as it was.
+    /// The factor by which the replay is faster than the run.
     pub speed: f64,
-    /// The longest pause, as it is played.
+    /// The maximum pause of the replay.
     pub max_pause: Option<Duration>,
 }
 
@@ -18,12 +18,12 @@ pub struct Pace {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Mark {
     pub(super) stream: Stream,
-    /// So many bytes were there.
+    /// The number of bytes at that time.
     pub(super) offset: u64,
     pub(super) time: DateTime<Utc>,
 }
 
-/// Where bytes are printed.
+/// The stream that bytes are printed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Stream {
@@ -40,8 +40,8 @@ pub(super) struct Step {
     pub(super) to: u64,
 }
 
-/// What is printed when, and the pause before the end. Every byte is printed once, in the order of its stream;
-/// what no mark speaks of comes at the end.
+/// Returns the steps and the pause before the end. Every byte is printed once, in the order of its stream. Bytes
+/// without a mark are printed at the end.
 pub(super) fn schedule(
     marks: &[Mark],
     (stdout, stderr): (u64, u64),
@@ -59,7 +59,7 @@ pub(super) fn schedule(
             Stream::Stdout => (0, stdout),
             Stream::Stderr => (1, stderr),
         };
-        // An agent that cut its own output begins anew; only what is left of it can be played.
+        // An agent that truncated its own output starts again; only the rest can be replayed.
         let to = mark.offset.min(size);
         if to > printed[stream] {
             steps.push(Step {
@@ -80,7 +80,7 @@ pub(super) fn schedule(
 }
 
 fn pause(from: DateTime<Utc>, to: DateTime<Utc>, pace: Pace) -> Duration {
-    // A clock that jumped back is no pause.
+    // A clock that jumped back causes no pause.
     let real = (to - from).to_std().unwrap_or_default();
     let played = Duration::try_from_secs_f64(real.as_secs_f64() / pace.speed).unwrap_or(Duration::MAX);
     pace.max_pause.map_or(played, |longest| played.min(longest))
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn odd_marks_lose_and_double_nothing() {
         use Stream::{Stderr, Stdout};
-        // A clock that went back, an offset that did, one behind the end of the file, and bytes without a mark.
+        // A clock that went back, an offset that did, one after the end of the file, and bytes without a mark.
         let marks = [mark(Stdout, 4, 5), mark(Stdout, 2, 3), mark(Stdout, 100, 6)];
         let (steps, end) = schedule(&marks, (8, 2), (at(0), at(6)), REAL);
         assert_eq!(steps, [step(5, Stdout, 0, 4), step(1, Stdout, 4, 8), step(0, Stderr, 0, 2)]);
