@@ -20,7 +20,8 @@ const QUESTIONS: usize = 3;
 /// Returns the agent of a task of `project` in `cwd` that names none. Prints the name if there is only one, and asks
 /// at a terminal if there are several.
 ///
-/// # Errors If the choice is not clear.
+/// # Errors
+/// If the choice is not clear.
 pub(super) fn default_agent(
     context: &Context,
     runner: &Runner,
@@ -46,7 +47,8 @@ pub(super) fn default_agent(
 
 /// Asks at a terminal which of several agents to use. The answer holds for the whole verb, so the user is asked once.
 ///
-/// # Errors [`AgentError::NoChoice`] if there is no terminal to ask at.
+/// # Errors
+/// [`AgentError::NoChoice`] if there is no terminal to ask at.
 pub(super) fn one_of(context: &Context, usable: Vec<String>, unusable: Vec<String>) -> CliResult<String> {
     if let Some(chosen) = context.chosen_agent.get() {
         return Ok(chosen.clone());

@@ -125,7 +125,8 @@ fn daemon_line(line: Vec<OsString>) -> Result<Option<(GlobalFlags, Flags)>, clap
 impl Command {
     /// Runs the verb.
     ///
-    /// # Errors Each with its exit code and hint.
+    /// # Errors
+    /// Each with its exit code and hint.
     pub fn run(self, context: &Context) -> CliResult<ExitCode> {
         match self {
             Self::Serve(args) => serve::run(&args, context),

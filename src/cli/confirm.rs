@@ -37,7 +37,8 @@ pub(super) enum Consent {
 impl YesFlag {
     /// Fails if `--yes` is missing and no terminal can be asked.
     ///
-    /// # Errors [`Kind::Usage`].
+    /// # Errors
+    /// [`Kind::Usage`].
     pub(super) fn required(self, form: Form) -> CliResult<()> {
         if self.yes || can_ask(form) {
             return Ok(());
@@ -69,7 +70,8 @@ impl YesFlag {
 
 /// Asks a yes-or-no question; only an explicit yes agrees. Call it only if [`can_ask`] returns true.
 ///
-/// # Errors If the terminal cannot be read.
+/// # Errors
+/// If the terminal cannot be read.
 pub(super) fn agrees(context: &Context, question: &str) -> CliResult<bool> {
     let answer = answer(context, &format!("{question} [y/N] "))?;
     Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
@@ -78,7 +80,8 @@ pub(super) fn agrees(context: &Context, question: &str) -> CliResult<bool> {
 /// Returns the user's answer of one line, which is empty at the end of input. Call it only if [`can_ask`] returns
 /// true.
 ///
-/// # Errors If the terminal cannot be read.
+/// # Errors
+/// If the terminal cannot be read.
 pub(super) fn answer(context: &Context, question: &str) -> CliResult<String> {
     context.printer().question(question);
     let mut answer = String::new();

@@ -87,14 +87,16 @@ impl Context {
 
     /// The settings, which are read on first use.
     ///
-    /// # Errors If they are invalid.
+    /// # Errors
+    /// If they are invalid.
     pub fn config(&self) -> CliResult<&Config> {
         Ok(&self.loaded()?.config)
     }
 
     /// The settings with the origin of each.
     ///
-    /// # Errors If they are invalid.
+    /// # Errors
+    /// If they are invalid.
     pub fn loaded(&self) -> CliResult<&Loaded> {
         if let Some(loaded) = self.loaded.get() {
             return Ok(loaded);
@@ -120,14 +122,16 @@ impl Context {
 
     /// The settings without those of projects.
     ///
-    /// # Errors If the user's file is invalid.
+    /// # Errors
+    /// If the user's file is invalid.
     pub(super) fn loader(&self) -> CliResult<Loader> {
         Ok(Loader::new(&self.flags(), &self.environment, &self.cwd()?)?)
     }
 
     /// The path of the configuration file. Its content is not read.
     ///
-    /// # Errors If the file was named explicitly and does not exist.
+    /// # Errors
+    /// If the file was named explicitly and does not exist.
     pub fn config_file(&self) -> CliResult<Option<PathBuf>> {
         Ok(config::locate(&self.flags(), &self.environment, &self.cwd()?)?)
     }
@@ -144,7 +148,8 @@ impl Context {
 
     /// The current folder.
     ///
-    /// # Errors If it was removed.
+    /// # Errors
+    /// If it was removed.
     pub fn cwd(&self) -> CliResult<PathBuf> {
         std::env::current_dir().map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => {
@@ -157,7 +162,8 @@ impl Context {
 
     /// All known secrets: those of the settings, and the values of variables with secret names.
     ///
-    /// # Errors If the settings are invalid.
+    /// # Errors
+    /// If the settings are invalid.
     pub fn secrets(&self) -> CliResult<Vec<String>> {
         let own = self.config()?.secrets().map(|secret| secret.expose().to_owned());
         let variables = self.environment.iter();
@@ -168,7 +174,8 @@ impl Context {
 
     /// A runner for this process's tree and settings.
     ///
-    /// # Errors If the settings are invalid or the root cannot be used.
+    /// # Errors
+    /// If the settings are invalid or the root cannot be used.
     pub fn runner(&self) -> CliResult<Runner> {
         let config = Arc::new(self.config()?.clone());
         let program = std::env::current_exe()
@@ -196,7 +203,8 @@ impl Context {
 
     /// A runtime for a verb that waits.
     ///
-    /// # Errors If the operating system refuses its resources.
+    /// # Errors
+    /// If the operating system refuses its resources.
     pub fn runtime(&self) -> CliResult<Runtime> {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -206,7 +214,8 @@ impl Context {
 
     /// Hints about changes of a tree, from the source that the settings select.
     ///
-    /// # Errors If the settings are invalid.
+    /// # Errors
+    /// If the settings are invalid.
     pub fn hints(&self, tree: &Tree) -> CliResult<Hints> {
         let settings = &self.config()?.watch;
         let source = match settings.mode {
@@ -219,7 +228,8 @@ impl Context {
 
     /// The tree, which must exist.
     ///
-    /// # Errors [`Kind::RootUnusable`] if it does not.
+    /// # Errors
+    /// [`Kind::RootUnusable`] if it does not.
     pub fn existing_tree(&self) -> CliResult<Tree> {
         let storage = &self.config()?.storage;
         Tree::open(&storage.runs_dir, storage.fsync, self.clock.clone()).map_err(CliError::of_root)
@@ -227,7 +237,8 @@ impl Context {
 
     /// The tree, created if it is missing.
     ///
-    /// # Errors [`Kind::RootUnusable`] if it cannot be a writable folder.
+    /// # Errors
+    /// [`Kind::RootUnusable`] if it cannot be a writable folder.
     pub fn tree(&self) -> CliResult<Tree> {
         let storage = &self.config()?.storage;
         Tree::create(&storage.runs_dir, storage.fsync, self.clock.clone()).map_err(CliError::of_root)

@@ -89,7 +89,8 @@ impl Printer {
     /// Prints an agent's output unchanged; on a terminal, without characters that would control it. Returns the
     /// number of bytes printed: on a terminal an incomplete character at the end is left for the next call.
     ///
-    /// # Errors If stdout cannot be written.
+    /// # Errors
+    /// If stdout cannot be written.
     pub fn foreign(&self, bytes: &[u8]) -> CliResult<usize> {
         if self.shown_on == Target::Elsewhere {
             self.bytes(bytes)?;
@@ -108,7 +109,8 @@ impl Printer {
 
     /// Prints one line of data; on a terminal, without characters that would control it.
     ///
-    /// # Errors If stdout cannot be written.
+    /// # Errors
+    /// If stdout cannot be written.
     pub fn line(&self, text: &str) -> CliResult<()> {
         self.bytes(format!("{}\n", self.shown(text)).as_bytes())
     }
@@ -123,7 +125,8 @@ impl Printer {
 
     /// Prints one JSON document as one line, for lists that grow.
     ///
-    /// # Errors If stdout cannot be written.
+    /// # Errors
+    /// If stdout cannot be written.
     pub fn jsonl(&self, value: &impl Serialize) -> CliResult<()> {
         self.line(&spelled(serde_json::to_string(value))?)
     }
@@ -138,7 +141,8 @@ impl Printer {
 
     /// Prints a message to the user on stderr, without characters that would control a terminal.
     ///
-    /// # Errors None today: a closed stderr must not end the work of a verb.
+    /// # Errors
+    /// None today: a closed stderr must not end the work of a verb.
     pub fn word(&self, text: &str) -> CliResult<()> {
         let _ = writeln!(io::stderr(), "{}", on(self.said_on, text));
         Ok(())

@@ -43,7 +43,8 @@ impl<'a> References<'a> {
 
     /// Resolves a project.
     ///
-    /// # Errors If the text is no valid id, or there is no name at all.
+    /// # Errors
+    /// If the text is no valid id, or there is no name at all.
     pub fn project(&self, text: Option<&str>) -> CliResult<ProjectId> {
         let Some(text) = text.or_else(|| self.environment.get("JRUN_PROJECT_ID")) else {
             return Err(nothing_named("a project", "PROJECT", "JRUN_PROJECT_ID"));
@@ -54,7 +55,8 @@ impl<'a> References<'a> {
 
     /// Resolves a task; a run stands for its task.
     ///
-    /// # Errors If no task has that name, or several have.
+    /// # Errors
+    /// If no task has that name, or several have.
     pub fn task(&self, text: Option<&str>) -> CliResult<TaskRef> {
         let Some(text) = text else {
             return self.own_task()?.ok_or_else(|| nothing_named("a task", "PROJECT/TASK", "JRUN_TASK_ID"));
@@ -68,7 +70,8 @@ impl<'a> References<'a> {
 
     /// Resolves a run; a task stands for its latest run.
     ///
-    /// # Errors If no run has that name, or several have.
+    /// # Errors
+    /// If no run has that name, or several have.
     pub fn run(&self, text: Option<&str>) -> CliResult<RunRef> {
         let Some(text) = text else {
             let own = (self.own_task()?, self.environment.get("JRUN_ID"));
@@ -89,7 +92,8 @@ impl<'a> References<'a> {
 
     /// Resolves any name. A bare name is a task before it is a run, and a run before it is a project.
     ///
-    /// # Errors If nothing has that name, or several things of one kind have.
+    /// # Errors
+    /// If nothing has that name, or several things of one kind have.
     pub fn named(&self, text: &str) -> CliResult<Named> {
         let parts: Vec<&str> = text.trim_end_matches('/').split('/').collect();
         match parts.as_slice() {

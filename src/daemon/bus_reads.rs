@@ -16,7 +16,8 @@ const PAGE_BYTES: u64 = 64 * 1024;
 impl Core {
     /// Returns some messages of a bus from an offset. The read begins after this call.
     ///
-    /// # Errors As [`Bus::read_some`].
+    /// # Errors
+    /// As [`Bus::read_some`].
     pub async fn read_bus(&self, bus: &Bus, offset: u64) -> Result<Arc<Page>> {
         let reader = bus.clone();
         let read = move |_: &_, readers: Vec<()>| {

@@ -64,7 +64,8 @@ impl Core {
     /// Accepts a task. When this function returns, the task's files and its ticket are durable, and it is started or
     /// queued.
     ///
-    /// # Errors If the task cannot be accepted; nothing is written then.
+    /// # Errors
+    /// If the task cannot be accepted; nothing is written then.
     pub async fn submit(self: &Arc<Self>, submission: Submission) -> Result<Submitted> {
         let core = self.clone();
         self.shutdown
@@ -85,7 +86,8 @@ impl Core {
 
     /// Returns the result of the same request, if it was sent before.
     ///
-    /// # Errors If a request with the same key had another content.
+    /// # Errors
+    /// If a request with the same key had another content.
     pub async fn accepted_before(
         &self,
         task: &TaskRef,
@@ -100,7 +102,8 @@ impl Core {
 
     /// Resumes a task that has ended. A request with a key is executed once, however often it is sent.
     ///
-    /// # Errors If the task has not ended, or has a driver.
+    /// # Errors
+    /// If the task has not ended, or has a driver.
     pub async fn resume(self: &Arc<Self>, task: TaskRef, request: ResumeRequest) -> Result<Submitted> {
         let core = self.clone();
         self.shutdown
@@ -127,7 +130,8 @@ impl Core {
 
     /// Asks a task and its live children to stop.
     ///
-    /// # Errors If the task does not exist.
+    /// # Errors
+    /// If the task does not exist.
     pub async fn stop(self: &Arc<Self>, task: TaskRef) -> Result<Stopped> {
         let core = self.clone();
         self.shutdown
@@ -145,7 +149,8 @@ impl Core {
 
     /// Posts a message. When this function returns, the message is as durable as the settings require.
     ///
-    /// # Errors If the project or task does not exist, or the message cannot be stored.
+    /// # Errors
+    /// If the project or task does not exist, or the message cannot be stored.
     pub async fn post(&self, owner: BusOwner, draft: Draft) -> Result<Message> {
         let (tree, index) = (self.runner.tree.clone(), self.index.clone());
         let post = move |owner: &BusOwner, drafts: Vec<Draft>| {
@@ -158,8 +163,8 @@ impl Core {
 
     /// Posts a message once, however often the same request is sent within a day.
     ///
-    /// # Errors As [`Core::post`], and [`RunnerError::Reused`] if a request with the same key has posted something
-    /// else.
+    /// # Errors
+    /// As [`Core::post`], and [`RunnerError::Reused`] if a request with the same key has posted something else.
     pub async fn post_once(
         self: &Arc<Self>,
         owner: BusOwner,
@@ -190,7 +195,8 @@ impl Core {
 
     /// Waits until a run has ended, at most `limit`. Returns its status at that time.
     ///
-    /// # Errors If its record cannot be read.
+    /// # Errors
+    /// If its record cannot be read.
     pub async fn wait_for_end(self: &Arc<Self>, run: &RunRef, limit: Duration) -> Result<RunStatus> {
         let folder = self.runner.tree.root().absolute(run.dir().path());
         let [watched] = self.hints.watch_all([folder]).await;

@@ -28,7 +28,8 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Drives a ticket, whose task's lock we hold, until its loop has ended and the ticket is removed. Meanwhile drives
 /// its children that have no other driver.
 ///
-/// # Errors If the tree cannot be read or written; the ticket then stays for the next driver.
+/// # Errors
+/// If the tree cannot be read or written; the ticket then stays for the next driver.
 pub async fn drive_ticket(
     runner: &Runner,
     lock: TaskLock,
@@ -53,7 +54,8 @@ pub async fn drive_ticket(
 
 /// Drives a live ticket until its loop has ended and the ticket is removed.
 ///
-/// # Errors As [`drive_ticket`].
+/// # Errors
+/// As [`drive_ticket`].
 pub(super) async fn drive_admitted(
     runner: &Runner,
     lock: TaskLock,
@@ -88,7 +90,8 @@ fn is_over(runner: &Runner, lock: &TaskLock, id: &TicketId, driven: &Result<Loop
 
 /// Continues a task that another driver left; `None` if the task has no ticket.
 ///
-/// # Errors [`TreeError::Locked`] if it has a driver.
+/// # Errors
+/// [`TreeError::Locked`] if it has a driver.
 pub async fn take_over(
     runner: &Runner,
     task: &TaskRef,

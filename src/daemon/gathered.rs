@@ -45,7 +45,8 @@ where
     /// requests for the same `of`, each in its turn, and returns the answers in the same order. The `work` of the
     /// first request serves them all, so it must be the same for all.
     ///
-    /// # Panics If the work does.
+    /// # Panics
+    /// If the work does.
     pub(super) async fn ask(
         &self,
         of: K,

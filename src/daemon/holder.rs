@@ -14,7 +14,8 @@ const LET_GO: Duration = Duration::from_secs(2);
 /// Becomes the daemon of a root. A daemon that is just being killed may still hold the lock, or a child of it that is
 /// about to become another program. Such a lock is free in a moment, so the function waits for it.
 ///
-/// # Errors [`TreeError::Locked`] names the present daemon.
+/// # Errors
+/// [`TreeError::Locked`] names the present daemon.
 pub fn become_daemon(tree: &Tree) -> Result<DaemonLock> {
     let began = Instant::now();
     loop {

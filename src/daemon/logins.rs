@@ -75,7 +75,8 @@ pub struct Logins {
 
 /// Creates a code that the daemon of this tree will exchange. Creating it requires write access to the tree.
 ///
-/// # Errors If the disk fails.
+/// # Errors
+/// If the disk fails.
 pub fn offer_code(tree: &Tree, scope: Scope) -> Result<NewKey> {
     offer(tree, scope, None)
 }
@@ -147,7 +148,8 @@ impl Logins {
 
     /// Creates a code for a caller; `None` if the caller may not create one.
     ///
-    /// # Errors If the disk fails.
+    /// # Errors
+    /// If the disk fails.
     pub fn offer(&self, identity: &Identity, scope: Scope) -> Result<Option<NewKey>> {
         match (&identity.proof, &identity.name) {
             (Proof::Owner, _) => offer(&self.tree, scope, None).map(Some),
@@ -161,7 +163,8 @@ impl Logins {
 
     /// Exchanges a code for a key; `None` if the code is unknown, used or too old.
     ///
-    /// # Errors If the disk fails; the code is used up nevertheless.
+    /// # Errors
+    /// If the disk fails; the code is used up nevertheless.
     pub fn exchange(&self, code: &str) -> Result<Option<NewKey>> {
         let now = self.tree.clock().now();
         let taken = self.tree.take_login(&Digest::of(code).hex())?;
@@ -200,7 +203,8 @@ impl Logins {
 
     /// Invalidates the keys of the selected pages. Returns their number.
     ///
-    /// # Errors If the disk fails: the next daemon would accept the keys again.
+    /// # Errors
+    /// If the disk fails: the next daemon would accept the keys again.
     pub fn revoke(&self, is_meant: impl Fn(&BrowserKey) -> bool) -> Result<usize> {
         let mut revoked = 0;
         self.change(|keys| {

@@ -46,7 +46,8 @@ impl Looked<'_> {
 
 /// Finds the agents' programs, asks those that `ask` selects, and records the known facts about all.
 ///
-/// # Errors If the record cannot be written.
+/// # Errors
+/// If the record cannot be written.
 pub fn look_at_programs<'a>(runner: &'a Runner, ask: Ask<'_>) -> Result<Vec<Looked<'a>>> {
     let path = runner.search_path();
     let found = agents::installed(&runner.config, &runner.program, &path, Path::new("/"));

@@ -9,7 +9,8 @@ use crate::{
 
 /// Explains the status of a task, and names the files that prove it.
 ///
-/// # Errors If the task does not exist, or the planner's folders cannot be read.
+/// # Errors
+/// If the task does not exist, or the planner's folders cannot be read.
 pub fn reason(runner: &Runner, task: &TaskRef) -> Result<Reason> {
     let waits = match runner.tree.ticket_of(task)? {
         Some((_, Place::Queue, _)) => waits(runner, task)?,

@@ -51,7 +51,8 @@ pub struct Collected {
 impl Core {
     /// Creates a project whose agents work in a folder.
     ///
-    /// # Errors As [`runner::create_project`].
+    /// # Errors
+    /// As [`runner::create_project`].
     pub async fn create_project(self: &Arc<Self>, project: ProjectId, home: PathBuf) -> Result<()> {
         let core = self.clone();
         let work = move || {
@@ -63,7 +64,8 @@ impl Core {
 
     /// Deletes a task that has ended.
     ///
-    /// # Errors While it is driven or has a ticket.
+    /// # Errors
+    /// While it is driven or has a ticket.
     pub async fn delete(self: &Arc<Self>, task: TaskRef) -> Result<()> {
         let name = task.clone();
         self.delete_at_rest(task, move |core| runner::delete(&core.runner, &name)).await
@@ -71,14 +73,16 @@ impl Core {
 
     /// Deletes a run that has ended.
     ///
-    /// # Errors While it runs, or its task has a driver.
+    /// # Errors
+    /// While it runs, or its task has a driver.
     pub async fn delete_run(self: &Arc<Self>, run: RunRef) -> Result<()> {
         self.delete_at_rest(run.task.clone(), move |core| runner::delete_run(&core.runner, &run)).await
     }
 
     /// Deletes a project with all its tasks.
     ///
-    /// # Errors While a task of it is driven or has a ticket, and nothing is deleted then.
+    /// # Errors
+    /// While a task of it is driven or has a ticket, and nothing is deleted then.
     pub async fn delete_project(self: &Arc<Self>, project: ProjectId, force: Force) -> Result<Deleted> {
         let core = self.clone();
         let work = async move {
@@ -101,7 +105,8 @@ impl Core {
 
     /// Removes the old runs of a project.
     ///
-    /// # Errors If the project does not exist, or something cannot be removed.
+    /// # Errors
+    /// If the project does not exist, or something cannot be removed.
     pub async fn collect(
         self: &Arc<Self>,
         project: ProjectId,

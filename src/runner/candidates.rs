@@ -19,7 +19,8 @@ pub struct Candidates {
 
 /// Examines the agents as a run in `cwd` would find them, without the demo agent. Starts nothing.
 ///
-/// # Errors If the settings of that folder are invalid.
+/// # Errors
+/// If the settings of that folder are invalid.
 pub fn candidates(runner: &Runner, cwd: &Path) -> Result<Candidates> {
     let path = runner.search_path();
     let all = runner.config_in(cwd)?;

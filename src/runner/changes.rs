@@ -172,7 +172,8 @@ fn compare(runner: &Runner, info: &RunInfo, run: &RunRef, before: WorkFolderBefo
 
 /// Returns the changes of an unfinished run so far, and their patch.
 ///
-/// # Errors [`RunnerError::Refused`] if there was no snapshot before the run, or there can be none now.
+/// # Errors
+/// [`RunnerError::Refused`] if there was no snapshot before the run, or there can be none now.
 pub fn so_far(tree: &Tree, environment: &Environment, info: &RunInfo) -> Result<(Changes, Vec<u8>)> {
     let (root, run) = (tree.root(), info.run_ref());
     let refused = |why: String| RunnerError::Refused(why);

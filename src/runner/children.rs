@@ -7,7 +7,8 @@ use crate::tree::{Tree, ids::RunId, refs::TaskRef, ticket::Place};
 
 /// Returns the tasks with a ticket that a run of this task started.
 ///
-/// # Errors If the planner's folders cannot be read.
+/// # Errors
+/// If the planner's folders cannot be read.
 pub fn live_children(tree: &Tree, task: &TaskRef) -> Result<Vec<TaskRef>> {
     let runs: HashSet<RunId> = tree.runs(task)?.into_iter().collect();
     let mut children = Vec::new();

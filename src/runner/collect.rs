@@ -96,7 +96,8 @@ pub struct Found {
 
 /// Returns the old runs and tasks of a project.
 ///
-/// # Errors If a folder cannot be read. A task with unreadable records is skipped.
+/// # Errors
+/// If a folder cannot be read. A task with unreadable records is skipped.
 pub fn old(tree: &Tree, project: &ProjectId, policy: &Policy) -> Result<Vec<Found>> {
     let needed = needed(tree)?;
     let mut found = Vec::new();
@@ -114,7 +115,8 @@ pub fn old(tree: &Tree, project: &ProjectId, policy: &Policy) -> Result<Vec<Foun
 
 /// Removes an old run or task. Returns false if it is not old any more, or its task has a driver.
 ///
-/// # Errors If it cannot be removed.
+/// # Errors
+/// If it cannot be removed.
 pub fn collect(runner: &Runner, old: &Old, policy: &Policy) -> Result<bool> {
     let tree = &runner.tree;
     let lock = match tree.lock_task(old.task(), &holder()) {
@@ -215,7 +217,8 @@ fn is_over(runs: &[Past], policy: &Policy) -> bool {
 
 /// Returns the bytes of the files in a folder, without following links.
 ///
-/// # Errors If a folder cannot be read.
+/// # Errors
+/// If a folder cannot be read.
 pub fn size(tree: &Tree, folder: &RelPath) -> Result<u64> {
     let root = tree.root();
     let mut bytes = 0;

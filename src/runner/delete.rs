@@ -24,7 +24,8 @@ pub struct Deleted {
 
 /// Deletes a task with all its runs. The task must have ended.
 ///
-/// # Errors [`TreeError::Locked`] or [`TreeError::Exists`] while it is driven or has a ticket: stop it first.
+/// # Errors
+/// [`TreeError::Locked`] or [`TreeError::Exists`] while it is driven or has a ticket: stop it first.
 pub fn delete(runner: &Runner, task: &TaskRef) -> Result<()> {
     must_exist(runner, task)?;
     let lock = lock_unwanted(runner, task)?;
@@ -35,8 +36,8 @@ pub fn delete(runner: &Runner, task: &TaskRef) -> Result<()> {
 
 /// Deletes a run. The run must have ended, and its task must have no driver.
 ///
-/// # Errors [`TreeError::NotFound`] if the run does not exist; [`TreeError::Locked`] while the run or its task is
-/// active.
+/// # Errors
+/// [`TreeError::NotFound`] if the run does not exist; [`TreeError::Locked`] while the run or its task is active.
 pub fn delete_run(runner: &Runner, run: &RunRef) -> Result<()> {
     let tree = &runner.tree;
     must_exist(runner, &run.task)?;
@@ -54,8 +55,9 @@ pub fn delete_run(runner: &Runner, run: &RunRef) -> Result<()> {
 
 /// Deletes a project with all its tasks, none of which may be driven or have a ticket.
 ///
-/// # Errors [`TreeError::NotFound`] if the project does not exist; [`TreeError::Locked`] or [`TreeError::Exists`]
-/// while one of its tasks is driven or has a ticket, and nothing is deleted then.
+/// # Errors
+/// [`TreeError::NotFound`] if the project does not exist; [`TreeError::Locked`] or [`TreeError::Exists`] while one of
+/// its tasks is driven or has a ticket, and nothing is deleted then.
 pub fn delete_project(runner: &Runner, project: &ProjectId) -> Result<Deleted> {
     let tree = &runner.tree;
     let dir = ProjectDir::new(project);

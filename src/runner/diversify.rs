@@ -36,7 +36,8 @@ impl Chosen {
 
 /// Returns the agent for a task that names none, in a project that has had `tasks` tasks.
 ///
-/// # Errors [`AgentError::NoChoice`] if the choice is not clear.
+/// # Errors
+/// [`AgentError::NoChoice`] if the choice is not clear.
 pub fn default_agent(runner: &Runner, cwd: &Path, tasks: usize) -> Result<Chosen> {
     if let Some(name) = choose(runner, cwd, tasks)? {
         return Ok(Chosen::BySettings(name));

@@ -48,7 +48,8 @@ pub enum Begin {
 
 /// Drives a run to its committed end. The lock guarantees that there is no other driver.
 ///
-/// # Errors If the tree cannot be read or written. The run itself goes on, and a later drive continues.
+/// # Errors
+/// If the tree cannot be read or written. The run itself goes on, and a later drive continues.
 pub async fn drive(
     runner: &Runner,
     lock: &Arc<TaskLock>,

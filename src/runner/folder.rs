@@ -14,8 +14,8 @@ use crate::{
 
 /// Returns the canonical path of a folder that a caller names, if an agent could work in it.
 ///
-/// # Errors [`RunnerError::WorkFolder`] if it is relative, missing, not a folder, inaccessible, or not spelled in
-/// UTF-8.
+/// # Errors
+/// [`RunnerError::WorkFolder`] if it is relative, missing, not a folder, inaccessible, or not spelled in UTF-8.
 pub fn usable(folder: &Path) -> Result<PathBuf> {
     check(folder).map_err(|problem| RunnerError::WorkFolder { path: folder.to_owned(), problem })
 }
@@ -47,7 +47,8 @@ pub(super) fn of_new(runner: &Runner, task: &TaskRef, named: Option<&Path>) -> R
 /// Returns the recorded folder of an accepted task. A task of an older version has no recorded folder: then the
 /// folder of its oldest run counts, else the project's home, else the task's own folder.
 ///
-/// # Errors [`RunnerError::TaskFolder`] if it cannot be used any more.
+/// # Errors
+/// [`RunnerError::TaskFolder`] if it cannot be used any more.
 pub(super) fn of_task(runner: &Runner, task: &TaskRef, config: &TaskConfig) -> Result<PathBuf> {
     let root = runner.tree.root();
     let own = || root.absolute(task.dir().path());
@@ -92,7 +93,8 @@ fn is_own(folder: &Path, task: &TaskRef) -> bool {
 
 /// Refuses a request for an existing task that names another folder than the task's.
 ///
-/// # Errors [`RunnerError::OtherFolder`]; [`RunnerError::WorkFolder`] if the named folder cannot be used.
+/// # Errors
+/// [`RunnerError::OtherFolder`]; [`RunnerError::WorkFolder`] if the named folder cannot be used.
 pub fn must_work_in(runner: &Runner, task: &TaskRef, named: Option<&Path>) -> Result<()> {
     let Some(named) = named else { return Ok(()) };
     let named = usable(named)?;

@@ -17,7 +17,8 @@ pub struct Settings {
 impl Runner {
     /// Returns the settings for work in `folder`, including its `conductor.yaml` if the user trusts that file.
     ///
-    /// # Errors If the trusted file conflicts with the user's settings.
+    /// # Errors
+    /// If the trusted file conflicts with the user's settings.
     pub fn config_in(&self, folder: &Path) -> Result<Arc<Config>> {
         match self.settings.loader.trusted_in(folder) {
             None => Ok(self.settings.base.clone()),

@@ -21,7 +21,8 @@ use crate::{
 /// has invalid content, and none of the run's processes is alive to report an end. Returns false if the loop
 /// continues.
 ///
-/// # Errors If the end cannot be written.
+/// # Errors
+/// If the end cannot be written.
 pub fn give_up(runner: &Runner, lock: &TaskLock, ticket: &Ticket, error: &RunnerError) -> Result<bool> {
     let Some(fault) = lasting(error) else { return Ok(false) };
     let alive = match run::claim(&runner.tree, &ticket.run()) {

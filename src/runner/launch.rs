@@ -53,7 +53,8 @@ pub struct Rehearsal {
 
 /// Returns the credentials that an agent would use in `cwd`.
 ///
-/// # Errors If the agent does not exist.
+/// # Errors
+/// If the agent does not exist.
 pub fn credentials_of(runner: &Runner, agent: &str, cwd: &Path) -> Result<Credentials> {
     let all = runner.config_in(cwd)?;
     let settings = agents::find(&all, agent)?;
@@ -93,7 +94,8 @@ fn must_have_credentials(
 
 /// Builds the command of an agent as a run would, and starts nothing.
 ///
-/// # Errors As for a run: an unknown agent, a missing program.
+/// # Errors
+/// As for a run: an unknown agent, a missing program.
 pub fn rehearse(runner: &Runner, agent: &str, cwd: &Path) -> Result<Rehearsal> {
     let all = runner.config_in(cwd)?;
     let settings = agents::find(&all, agent)?;

@@ -8,7 +8,8 @@ use crate::{
 
 /// Removes the stale files of a folder.
 ///
-/// # Errors If the folder cannot be read, or the disk fails.
+/// # Errors
+/// If the folder cannot be read, or the disk fails.
 pub fn clear(tree: &Tree, folder: &RelPath) -> Result<()> {
     for entry in tree.root().list(folder)? {
         remove(tree, &folder.join(&entry.name))?;

@@ -24,7 +24,8 @@ const REMEMBERED: usize = 16;
 
 /// Builds the identity of a request from its key and its content.
 ///
-/// # Errors [`RunnerError::Refused`] if the key is empty, too long, or not visible ASCII.
+/// # Errors
+/// [`RunnerError::Refused`] if the key is empty, too long, or not visible ASCII.
 pub fn request(key: &str, asked: &[u8]) -> Result<Idempotency> {
     if key.is_empty() || key.len() > LONGEST || !key.bytes().all(|b| b.is_ascii_graphic()) {
         let text = format!("the Idempotency-Key is not 1 to {LONGEST} visible characters of ASCII");
@@ -36,7 +37,8 @@ pub fn request(key: &str, asked: &[u8]) -> Result<Idempotency> {
 /// Returns the run that this very request has created, with the task or by resuming it; `None` if it has created
 /// none.
 ///
-/// # Errors [`RunnerError::Reused`] if a request with the same key had another content.
+/// # Errors
+/// [`RunnerError::Reused`] if a request with the same key had another content.
 pub fn accepted_before(runner: &Runner, task: &TaskRef, asked: &Idempotency) -> Result<Option<RunRef>> {
     let config = match runner.tree.task_config(task) {
         Err(TreeError::NotFound { .. }) => return Ok(None),

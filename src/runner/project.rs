@@ -22,7 +22,8 @@ const SAME_NAME: u32 = 1000;
 
 /// Creates a project whose agents work in `home`; it is durable when this function returns.
 ///
-/// # Errors [`RunnerError::WorkFolder`] unless `home` is an absolute path of a usable folder outside the tree;
+/// # Errors
+/// [`RunnerError::WorkFolder`] unless `home` is an absolute path of a usable folder outside the tree;
 /// [`TreeError::Exists`] if the project already exists.
 pub fn create_project(runner: &Runner, project: &ProjectId, home: &Path) -> Result<()> {
     check_home(runner, home)?;
@@ -39,7 +40,8 @@ pub fn create_project(runner: &Runner, project: &ProjectId, home: &Path) -> Resu
 /// Nothing is created: [`super::accept`] creates the project, and refuses it if another folder has got the name
 /// meanwhile.
 ///
-/// # Errors If the tree cannot be read.
+/// # Errors
+/// If the tree cannot be read.
 pub fn project_of(runner: &Runner, folder: &Path) -> Result<Option<ProjectId>> {
     let (tree, root) = (&runner.tree, runner.tree.root());
     if let Ok(below) = folder.strip_prefix(fsx::resolve(root.path())?) {

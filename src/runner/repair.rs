@@ -47,7 +47,8 @@ impl From<bool> for Repaired {
 
 /// Repairs one finding.
 ///
-/// # Errors If the disk fails, or a record that the repair needs is unreadable; nothing is lost by that.
+/// # Errors
+/// If the disk fails, or a record that the repair needs is unreadable; nothing is lost by that.
 pub fn repair(runner: &Runner, finding: &Finding) -> Result<Repaired> {
     if finding.severity != Severity::Mendable {
         return Ok(Repaired::No);

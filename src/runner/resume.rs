@@ -27,9 +27,9 @@ pub struct ResumeRequest {
 
 /// Resumes a task: removes its markers, and creates a new ticket.
 ///
-/// # Errors [`RunnerError::OtherFolder`] if the task works in another folder than the caller expects;
-/// [`RunnerError::Refused`] if the task has neither DONE nor STOP and has not failed; [`TreeError::Locked`] while the
-/// task has a driver.
+/// # Errors
+/// [`RunnerError::OtherFolder`] if the task works in another folder than the caller expects; [`RunnerError::Refused`]
+/// if the task has neither DONE nor STOP and has not failed; [`TreeError::Locked`] while the task has a driver.
 pub fn resume(runner: &Runner, task: &TaskRef, request: &ResumeRequest) -> Result<Accepted> {
     let tree = &runner.tree;
     let root = tree.root();
@@ -107,7 +107,8 @@ fn new_loop(
 
 /// Removes the runs of a task that no ticket names and that were never started. A crash prevented their acceptance.
 ///
-/// # Errors [`TreeError::Locked`] while the task has a driver.
+/// # Errors
+/// [`TreeError::Locked`] while the task has a driver.
 pub fn discard_abandoned(runner: &Runner, task: &TaskRef) -> Result<()> {
     let _lock = runner.tree.lock_task(task, &holder())?;
     // Checked under the lock, because the task may just have been accepted. An unreadable ticket may have accepted it
@@ -120,7 +121,8 @@ pub fn discard_abandoned(runner: &Runner, task: &TaskRef) -> Result<()> {
 
 /// Fails if there is nothing to resume, or the task is active.
 ///
-/// # Errors [`RunnerError::Refused`] if the task has neither DONE nor STOP and has not failed.
+/// # Errors
+/// [`RunnerError::Refused`] if the task has neither DONE nor STOP and has not failed.
 pub fn must_be_resumable(runner: &Runner, task: &TaskRef) -> Result<()> {
     let (tree, dir) = (&runner.tree, task.dir());
     must_exist(runner, task)?;

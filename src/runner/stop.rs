@@ -12,7 +12,8 @@ pub struct Stopped {
 
 /// Writes STOP into a task and into all its live descendants.
 ///
-/// # Errors [`TreeError::NotFound`] if the task does not exist.
+/// # Errors
+/// [`TreeError::NotFound`] if the task does not exist.
 pub fn request_stop(tree: &Tree, task: &TaskRef) -> Result<Stopped> {
     let root = tree.root();
     if !root.exists(task.dir().path())? {

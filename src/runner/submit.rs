@@ -91,7 +91,8 @@ pub struct Accepted {
 
 /// Accepts a task: when this function returns, the task's files and its ticket are durable.
 ///
-/// # Errors Unknown agent, missing program or folder, an invalid setting, an existing task: nothing is written then.
+/// # Errors
+/// Unknown agent, missing program or folder, an invalid setting, an existing task: nothing is written then.
 pub fn accept(runner: &Runner, submission: &Submission) -> Result<Accepted> {
     let mut laid_out = lay_out(runner, submission)?;
     let RunRef { task, run } = laid_out.run.clone();

@@ -48,7 +48,8 @@ pub enum LoopEnd {
 
 /// Drives an admitted loop to its end. The lock guarantees that there is no other driver.
 ///
-/// # Errors If the tree cannot be read or written; a later drive continues.
+/// # Errors
+/// If the tree cannot be read or written; a later drive continues.
 pub async fn drive_loop(
     runner: &Runner,
     lock: &Arc<TaskLock>,

@@ -21,8 +21,9 @@ const ONCE: &str = "once";
 
 /// Looks up the message that a task answers.
 ///
-/// # Errors [`TreeError::NotFound`] if task, run or message do not exist; [`RunnerError::Unanswerable`] unless the
-/// message is a question or a fact.
+/// # Errors
+/// [`TreeError::NotFound`] if task, run or message do not exist; [`RunnerError::Unanswerable`] unless the message is
+/// a question or a fact.
 pub(super) fn link(runner: &Runner, parent: &ThreadParent) -> Result<ThreadLink> {
     let tree = &runner.tree;
     let task = parent.task();
@@ -63,7 +64,8 @@ pub(super) fn post_request(runner: &Runner, child: &RunRef, link: &ThreadLink, w
 /// Posts the name of a task that answers a message to that message's bus, unless it is already there. Does nothing
 /// for a task that answers none.
 ///
-/// # Errors If the link or the bus cannot be read or written.
+/// # Errors
+/// If the link or the bus cannot be read or written.
 pub fn link_back(runner: &Runner, child: &TaskRef) -> Result<()> {
     let Some(link) = runner.tree.thread_link(child)? else { return Ok(()) };
     let parent = &link.parent;

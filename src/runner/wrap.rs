@@ -25,7 +25,8 @@ use crate::{
 
 /// Returns the whole command of an agent that is called with these arguments.
 ///
-/// # Errors If the agent does not exist, or its program is not installed.
+/// # Errors
+/// If the agent does not exist, or its program is not installed.
 pub fn command_of(
     runner: &Runner,
     agent: &str,
@@ -63,7 +64,8 @@ pub struct Session {
 
 /// Records a session and starts its agent with `submission.command`. This process must have only one thread.
 ///
-/// # Errors If the session cannot be recorded; nothing was started then.
+/// # Errors
+/// If the session cannot be recorded; nothing was started then.
 pub fn begin_session(runner: &Runner, submission: &Submission) -> Result<Session> {
     debug_assert_eq!(submission.kind, TaskKind::Job, "a session cannot be restarted");
     let (lock, run) = submit::lay_out(runner, submission)?.commit(runner, submission)?;

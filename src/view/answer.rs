@@ -29,7 +29,8 @@ pub fn has_answer(tree: &Tree, run: &RunRef) -> bool {
 
 /// Returns the newest run of a task that has an answer.
 ///
-/// # Errors If the folder of its runs cannot be read.
+/// # Errors
+/// If the folder of its runs cannot be read.
 pub fn last_answered(tree: &Tree, task: &TaskRef) -> Result<Option<RunRef>> {
     let newest_first = tree.runs(task)?.into_iter().rev().map(|id| task.run(id));
     Ok(newest_first.into_iter().find(|run| has_answer(tree, run)))

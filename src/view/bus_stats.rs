@@ -46,7 +46,8 @@ impl BusSizes {
     /// Returns the buses of a project with these tasks. Buses of `live` tasks are always read again, because other
     /// processes write to them.
     ///
-    /// # Errors If a folder cannot be read.
+    /// # Errors
+    /// If a folder cannot be read.
     pub fn of_project<'a>(
         &self,
         tree: &Tree,

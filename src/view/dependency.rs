@@ -28,7 +28,8 @@ pub enum Dependency {
 impl Dependency {
     /// Determines the state of a task that others depend on.
     ///
-    /// # Errors If its folder cannot be read.
+    /// # Errors
+    /// If its folder cannot be read.
     pub fn look(tree: &Tree, task: &TaskRef, wanted: &HashSet<TaskRef>) -> Result<Self> {
         let root = tree.root();
         let dir = task.dir();
@@ -78,7 +79,8 @@ impl Blockers {
 
     /// Returns the reason for which this ticket waits; `None` if all its dependencies are done.
     ///
-    /// # Errors If a folder cannot be read.
+    /// # Errors
+    /// If a folder cannot be read.
     pub fn of(&mut self, tree: &Tree, ticket: &Ticket) -> Result<Option<String>> {
         let mut complaints = Vec::new();
         for id in &ticket.depends_on {
@@ -97,7 +99,8 @@ impl Blockers {
 /// Returns the cycle that a task would close by depending on these tasks, first and last the same; `None` if there is
 /// none.
 ///
-/// # Errors If a task's settings cannot be read.
+/// # Errors
+/// If a task's settings cannot be read.
 pub fn cycle(tree: &Tree, task: &TaskRef, depends_on: &[TaskId]) -> Result<Option<Vec<TaskId>>> {
     let mut seen = HashSet::new();
     let mut todo: Vec<Vec<TaskId>> = depends_on.iter().map(|d| vec![task.task.clone(), d.clone()]).collect();
@@ -124,7 +127,8 @@ pub fn cycle(tree: &Tree, task: &TaskRef, depends_on: &[TaskId]) -> Result<Optio
 
 /// The readable tickets of a tree in one place, with their ids.
 ///
-/// # Errors If the planner's folders cannot be read.
+/// # Errors
+/// If the planner's folders cannot be read.
 pub fn readable_tickets(tree: &Tree, place: Place) -> Result<Vec<(crate::tree::ids::TicketId, Ticket)>> {
     Ok(tree.tickets(place)?.into_iter().filter_map(|f| Some((f.id, f.ticket.ok()?))).collect())
 }

@@ -7,7 +7,8 @@ use crate::{
 
 /// Returns the bytes of all files of a project.
 ///
-/// # Errors If a folder cannot be read.
+/// # Errors
+/// If a folder cannot be read.
 pub fn of_project(tree: &Tree, project: &ProjectId) -> Result<u64> {
     let mut bytes = 0;
     let mut folders: Vec<RelPath> = vec![ProjectDir::new(project).path().clone()];

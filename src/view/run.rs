@@ -47,21 +47,24 @@ pub enum RunState {
 
 /// Returns the claim of a run; `None` if the run is not claimed.
 ///
-/// # Errors If the claim is invalid.
+/// # Errors
+/// If the claim is invalid.
 pub fn claim(tree: &Tree, run: &RunRef) -> Result<Option<Claim>> {
     Ok(Claim::read(tree.root(), run.dir().path())?)
 }
 
 /// Returns the end of a run's process; `None` if it has not ended, or its end was not seen.
 ///
-/// # Errors If the record is invalid.
+/// # Errors
+/// If the record is invalid.
 pub fn exit(tree: &Tree, run: &RunRef) -> Result<Option<ExitRecord>> {
     Ok(ExitRecord::read(tree.root(), run.dir().path())?)
 }
 
 /// Returns the account of a run's stream; `None` if its agent prints only text for users.
 ///
-/// # Errors If the stream cannot be read.
+/// # Errors
+/// If the stream cannot be read.
 pub fn account(tree: &Tree, run: &RunRef, info: &RunInfo) -> Result<Option<Box<Account>>> {
     let dialect = Dialect::of_run(info);
     if !dialect.has_last_word() {
@@ -81,7 +84,8 @@ pub fn has_begun(info: &RunInfo, exit: Option<&ExitRecord>) -> bool {
 impl RunFacts {
     /// Reads the facts of a run.
     ///
-    /// # Errors If a file is invalid; this affects no other run.
+    /// # Errors
+    /// If a file is invalid; this affects no other run.
     pub fn read(tree: &Tree, run: &RunRef) -> Result<Self> {
         let info = tree.run_info(run)?;
         if info.status.is_final() {
@@ -147,7 +151,8 @@ pub enum Driven {
 impl Driven {
     /// Tests if a run's task has a driver.
     ///
-    /// # Errors If the lock file cannot be opened.
+    /// # Errors
+    /// If the lock file cannot be opened.
     pub fn of(tree: &Tree, run: &RunRef) -> Result<Self> {
         Ok(if tree.is_driven(&run.task)? { Self::Yes } else { Self::No })
     }

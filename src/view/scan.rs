@@ -48,7 +48,8 @@ pub struct Tickets(Vec<(Place, Ticket)>);
 impl Tickets {
     /// Reads the tickets; an unreadable one counts as none.
     ///
-    /// # Errors If the planner's folders cannot be read.
+    /// # Errors
+    /// If the planner's folders cannot be read.
     pub fn read(tree: &Tree) -> Result<Self> {
         let mut all = Vec::new();
         // Reads the queue first: a ticket that is admitted between the two listings is found in the second.
@@ -93,7 +94,8 @@ pub fn run(tree: &Tree, run: RunRef) -> RunEntry {
 
 /// Reads one task with its runs and its status.
 ///
-/// # Errors [`TreeError::NotFound`] if the task does not exist.
+/// # Errors
+/// [`TreeError::NotFound`] if the task does not exist.
 pub fn task(tree: &Tree, task: &TaskRef, tickets: &Tickets) -> Result<TaskEntry> {
     let root = tree.root();
     let dir = task.dir();
@@ -114,7 +116,8 @@ pub fn task(tree: &Tree, task: &TaskRef, tickets: &Tickets) -> Result<TaskEntry>
 /// Returns the status of a task whose ticket and runs are known, without regard to dependencies. `runs` are the shown
 /// statuses, oldest first.
 ///
-/// # Errors If its folder cannot be read.
+/// # Errors
+/// If its folder cannot be read.
 pub fn status(
     tree: &Tree,
     task: &TaskRef,

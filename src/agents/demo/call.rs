@@ -24,7 +24,8 @@ pub enum CallError {
 
 /// Runs `run-agent VERB ARGS` to its end and returns its output.
 ///
-/// # Errors If `run-agent` does not exist or fails.
+/// # Errors
+/// If `run-agent` does not exist or fails.
 pub fn call<A: Into<OsString>>(
     environment: &Environment,
     verb: &str,

@@ -54,7 +54,8 @@ pub enum DemoError {
 
 /// Does the work; `out` is the log for users.
 ///
-/// # Errors Then there is no DONE. An unreachable bus is not such an error; it is only logged.
+/// # Errors
+/// Then there is no DONE. An unreachable bus is not such an error; it is only logged.
 pub fn main(assignment: &Assignment, out: &mut dyn Write) -> Result<(), DemoError> {
     let place = AgentPlace::of(&assignment.environment)?;
     let mut agent = Agent { assignment, out };

@@ -51,7 +51,8 @@ impl Finale {
 
 /// Replays the recording of the task of `run`, below `root`.
 ///
-/// # Errors If there is no recording, or the streams cannot be written.
+/// # Errors
+/// If there is no recording, or the streams cannot be written.
 pub fn play(
     root: &Path,
     run: &RunRef,

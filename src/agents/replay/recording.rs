@@ -79,7 +79,8 @@ pub enum RecordingError {
 impl Recording {
     /// Builds the recording of a run that has ended.
     ///
-    /// # Errors If it has not ended, or never began.
+    /// # Errors
+    /// If it has not ended, or never began.
     pub fn of(tree: &Tree, run: &RunRef) -> Result<Self, RecordingError> {
         let unplayable =
             |problem: &str| RecordingError::Unplayable { run: run.clone(), problem: problem.to_owned() };
@@ -119,7 +120,8 @@ impl Recording {
 
 /// Returns the run whose recording a task replays; `None` if it replays none.
 ///
-/// # Errors If its recording cannot be read.
+/// # Errors
+/// If its recording cannot be read.
 pub fn played_by(tree: &Tree, task: &TaskRef) -> Result<Option<RunId>, TreeError> {
     let recording: Option<Recording> = record::read(tree.root(), &folder(task).join(FILE))?;
     Ok(recording.map(|r| r.run_id))

@@ -51,7 +51,8 @@ pub struct SelfReport {
 
 /// Reads the files that a daemon reads at its start, and changes nothing.
 ///
-/// # Errors If one of them cannot be read.
+/// # Errors
+/// If one of them cannot be read.
 pub fn report(tree: &Tree) -> Result<SelfReport> {
     let mut live = 0;
     for place in [Place::Queue, Place::Live] {

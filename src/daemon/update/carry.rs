@@ -93,14 +93,16 @@ impl Core {
 
     /// Records the daemon's addresses, for the command line.
     ///
-    /// # Errors If the disk fails.
+    /// # Errors
+    /// If the disk fails.
     pub fn announce(&self, info: &DaemonInfo) -> Result<(), RunnerError> {
         Ok(self.updates.seat.lock.announce(&self.runner.tree, info)?)
     }
 
     /// Removes the record of the addresses.
     ///
-    /// # Errors If the disk fails.
+    /// # Errors
+    /// If the disk fails.
     pub fn withdraw(&self) -> Result<(), RunnerError> {
         Ok(self.updates.seat.lock.withdraw(&self.runner.tree)?)
     }

@@ -40,7 +40,8 @@ pub enum Refusal {
 impl Core {
     /// Returns the state of the update.
     ///
-    /// # Errors If the planner's folders cannot be read.
+    /// # Errors
+    /// If the planner's folders cannot be read.
     pub fn update_status(&self) -> Result<UpdateStatus, RunnerError> {
         let update = self.updates.state().update.clone();
         Ok(UpdateStatus { update, active_runs_now: planner::live_roots(&self.runner.tree)? })
@@ -55,7 +56,8 @@ impl Core {
     /// Begins an update. When this function returns, no root task is admitted any more, unless the mode is
     /// [`UpdateMode::Live`].
     ///
-    /// # Errors If the program cannot be trusted or used, or an update is in progress; nothing has changed then.
+    /// # Errors
+    /// If the program cannot be trusted or used, or an update is in progress; nothing has changed then.
     pub async fn request_update(
         self: &Arc<Self>,
         binary_path: PathBuf,
@@ -74,7 +76,8 @@ impl Core {
 
     /// Cancels a deferred update.
     ///
-    /// # Errors If none is deferred.
+    /// # Errors
+    /// If none is deferred.
     pub async fn call_update_off(self: &Arc<Self>) -> Result<UpdateStatus, Refusal> {
         {
             let mut state = self.updates.state();

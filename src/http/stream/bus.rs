@@ -68,7 +68,8 @@ impl BusSource {
 
     /// Finds the start. Returns true if everything is sent again.
     ///
-    /// # Errors If there is no such bus, or no such message on it.
+    /// # Errors
+    /// If there is no such bus, or no such message on it.
     pub(in crate::http) async fn begin(&mut self) -> Result<bool> {
         let Some(begin) = self.begin.take() else { return Ok(false) };
         let bus = self.bus.clone();

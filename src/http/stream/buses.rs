@@ -75,7 +75,8 @@ impl BusesSource {
 
     /// Finds the start. Returns true if everything is sent again.
     ///
-    /// # Errors If there is no such project, or no such message on any of its buses.
+    /// # Errors
+    /// If there is no such project, or no such message on any of its buses.
     pub(in crate::http) async fn begin(&mut self) -> Result<bool> {
         let Some(begin) = self.begin.take() else { return Ok(false) };
         self.tasks = tasks(&self.index, &self.project);

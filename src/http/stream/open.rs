@@ -36,7 +36,8 @@ pub(super) struct Opened {
 
 /// Opens a topic.
 ///
-/// # Errors 404 if the named thing does not exist.
+/// # Errors
+/// 404 if the named thing does not exist.
 pub(super) async fn open(api: &Api, topic: &Topic, place: Option<String>) -> Result<Opened> {
     // These sources check their own position, and report a reset themselves.
     let says_itself = |source| Ok(Opened { source, reset: false });

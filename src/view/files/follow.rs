@@ -78,7 +78,8 @@ impl FromStr for FileCursor {
 /// Returns the offset of the first whole line within the last `bytes` bytes of a file. If the last line is longer and
 /// unfinished, returns the offset of its last `bytes` bytes.
 ///
-/// # Errors If the disk fails.
+/// # Errors
+/// If the disk fails.
 pub fn start_of_tail(tree: &Tree, rel: &RelPath, bytes: u64) -> Result<u64> {
     let file = match tree.root().open_read(rel) {
         Ok(file) => file,
@@ -103,7 +104,8 @@ impl FileReader {
 
     /// Returns the current length of the file; 0 if the file does not exist yet.
     ///
-    /// # Errors If the path is not a file, or the disk fails.
+    /// # Errors
+    /// If the path is not a file, or the disk fails.
     pub fn size(&self) -> Result<u64> {
         match self.tree.root().open_read(&self.rel) {
             Err(e) if e.kind() == FsErrorKind::NotFound => Ok(0),
@@ -120,7 +122,8 @@ impl FileReader {
     /// Returns true if the file was replaced since the last read, or became shorter. The reader then starts at its
     /// beginning.
     ///
-    /// # Errors If the disk fails.
+    /// # Errors
+    /// If the disk fails.
     pub fn has_been_replaced(&mut self) -> Result<bool> {
         let Some(stat) = self.tree.root().stat(&self.rel)? else { return Ok(false) };
         let other = self.at.inode.is_some_and(|inode| inode != stat.inode);
@@ -136,7 +139,8 @@ impl FileReader {
     /// Returns the next lines; `None` if there is nothing new. An unterminated line counts once the file cannot grow
     /// any more.
     ///
-    /// # Errors If the disk fails.
+    /// # Errors
+    /// If the disk fails.
     pub fn read(&mut self, growth: Growth) -> Result<Option<FilePiece>> {
         if self.file.is_none() {
             self.file = match self.tree.root().open_read(&self.rel) {

@@ -63,7 +63,8 @@ pub struct Matches {
 impl Opened {
     /// Counts the lines, and returns the offset of every `every`-th.
     ///
-    /// # Errors If the disk fails.
+    /// # Errors
+    /// If the disk fails.
     pub fn line_index(&self, every: u64) -> Result<LineIndex> {
         let mut index = LineIndex { lines: 0, end: 0, offsets: Vec::new() };
         let mut from = 0;
@@ -87,7 +88,8 @@ impl Opened {
     /// Returns at most `limit` complete lines from `offset` on, which must be the start of a line. Each line has its
     /// first `width` bytes.
     ///
-    /// # Errors If the disk fails.
+    /// # Errors
+    /// If the disk fails.
     pub fn lines(&self, offset: u64, limit: usize, width: u64) -> Result<Vec<ShownLine>> {
         let lines = LineReader::new(self.file()).keeping(width).forward(offset, self.size).take(limit);
         let shown = lines.map(|line| {
@@ -105,7 +107,8 @@ impl Opened {
 
     /// Returns the first `limit` lines that contain a text. The text must not be empty or contain a line end.
     ///
-    /// # Errors If the disk fails.
+    /// # Errors
+    /// If the disk fails.
     pub fn lines_with(&self, text: &str, case: Case, limit: usize) -> Result<Matches> {
         let mut needle = text.as_bytes().to_vec();
         if case == Case::Ignored {

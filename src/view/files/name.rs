@@ -84,7 +84,8 @@ impl RunFile {
 
     /// Returns the present files of a run, with their sizes.
     ///
-    /// # Errors If its folder cannot be read.
+    /// # Errors
+    /// If its folder cannot be read.
     pub fn there(tree: &Tree, run: &RunRef) -> Result<Vec<(Self, u64)>> {
         let mut there = Vec::new();
         for file in Self::ALL {

@@ -45,7 +45,8 @@ pub struct Opened {
 impl Opened {
     /// Opens a file.
     ///
-    /// # Errors [`TreeError::NotFound`] if it does not exist.
+    /// # Errors
+    /// [`TreeError::NotFound`] if it does not exist.
     pub fn open(tree: &Tree, rel: &RelPath) -> Result<Self> {
         let missing = || TreeError::NotFound { what: format!("file {}", rel.as_path().display()) };
         let file = match tree.root().open_read(rel) {
@@ -63,14 +64,16 @@ impl Opened {
 
     /// Returns the bytes of an extent, as far as they exist.
     ///
-    /// # Errors If the disk fails.
+    /// # Errors
+    /// If the disk fails.
     pub fn bytes(&self, extent: Extent) -> Result<Vec<u8>> {
         Ok(self.file.read_range(extent.from, extent.to.min(self.size))?)
     }
 
     /// Returns the text, or its last lines; at most the last [`MAX_SHOWN`] bytes.
     ///
-    /// # Errors If the disk fails.
+    /// # Errors
+    /// If the disk fails.
     pub fn text(&self, tail: Option<Tail>) -> Result<Part> {
         let mut from = self.size.saturating_sub(MAX_SHOWN);
         if let Some(tail) = tail {
@@ -86,7 +89,8 @@ impl Opened {
     /// Returns the offset of the last lines. Text after the last line end counts as a line. Lines that begin more
     /// than [`MAX_SHOWN`] bytes before the end are left out.
     ///
-    /// # Errors If the disk fails.
+    /// # Errors
+    /// If the disk fails.
     pub fn start_of_tail(&self, Tail(lines): Tail) -> Result<u64> {
         let reader = LineReader::new(&self.file);
         let complete = reader.complete_until(self.size)?;

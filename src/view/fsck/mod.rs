@@ -38,7 +38,8 @@ impl Look<'_> {
 
 /// Checks everything.
 ///
-/// # Errors Only if the root itself cannot be read.
+/// # Errors
+/// Only if the root itself cannot be read.
 pub fn check(tree: &Tree) -> Result<Report> {
     let projects = tree.projects()?;
     let mut report = Report::default();

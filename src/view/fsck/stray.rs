@@ -52,7 +52,8 @@ pub(super) fn run(tree: &Tree, run: &RunRef, report: &mut Report) {
 
 /// Returns true if a file was left under a temporary name, or in the trash, by a process that is gone.
 ///
-/// # Errors If the run's lock, or its claim, cannot be tested.
+/// # Errors
+/// If the run's lock, or its claim, cannot be tested.
 pub fn is_left_behind(tree: &Tree, rel: &RelPath) -> Result<bool> {
     let gone = |pid: i32| ProcStat::of(pid).is_none_or(|s| s.is_dead());
     if rel.parent() == top::trash() {

@@ -41,7 +41,8 @@ fn void(tree: &Tree, ticket: &Ticket) -> Result<Option<Rule>> {
 
 /// Returns true if a ticket cannot start anything any more: its run does not exist, or its loop has ended.
 ///
-/// # Errors If the files of its task cannot be read.
+/// # Errors
+/// If the files of its task cannot be read.
 pub fn is_void(tree: &Tree, ticket: &Ticket) -> Result<bool> {
     void(tree, ticket).map(|rule| rule.is_some())
 }

@@ -57,7 +57,8 @@ impl Index {
 
     /// Reads the whole tree.
     ///
-    /// # Errors If the root or the planner's folders cannot be read.
+    /// # Errors
+    /// If the root or the planner's folders cannot be read.
     pub fn build(&self, tree: &Tree) -> Result<()> {
         self.look_at_tickets(tree)?;
         let mut tasks = Vec::new();
@@ -93,7 +94,8 @@ impl Index {
 
     /// Reads one task and its runs again.
     ///
-    /// # Errors If its folder cannot be read.
+    /// # Errors
+    /// If its folder cannot be read.
     pub fn look_at(&self, tree: &Tree, task: &TaskRef) -> Result<()> {
         let looking = self.looking();
         let (known, ticket) = {
@@ -110,7 +112,8 @@ impl Index {
 
     /// Reads a project's own files again.
     ///
-    /// # Errors If its folder cannot be read.
+    /// # Errors
+    /// If its folder cannot be read.
     pub fn look_at_project(&self, tree: &Tree, project: &ProjectId) -> Result<()> {
         let looking = self.looking();
         let summary = read::project(tree, project)?;
@@ -123,7 +126,8 @@ impl Index {
 
     /// Reads the tickets again. Returns the tasks whose ticket is new, moved or gone.
     ///
-    /// # Errors If the planner's folders cannot be read.
+    /// # Errors
+    /// If the planner's folders cannot be read.
     pub fn look_at_tickets(&self, tree: &Tree) -> Result<Vec<TaskRef>> {
         let looking = self.looking();
         let (tickets, faults) = read::tickets(tree, &self.state().tickets())?;
@@ -153,7 +157,8 @@ impl Index {
     /// Returns the number and size of a project's buses. Messages that other processes post to the bus of an inactive
     /// task are counted when the task is read next.
     ///
-    /// # Errors If a folder cannot be read.
+    /// # Errors
+    /// If a folder cannot be read.
     pub fn bus_stats(&self, tree: &Tree, project: &ProjectId) -> Result<BusStats> {
         let (tasks, wanted) = (self.tasks(Some(project)), self.wanted());
         let live = wanted.iter().filter(|t| t.project == *project).map(|t| &t.task);

@@ -135,7 +135,8 @@ impl TaskSummary {
 impl RunQuery {
     /// Parses a cursor that [`RunSummary::cursor`] made.
     ///
-    /// # Errors If the text is not such a cursor.
+    /// # Errors
+    /// If the text is not such a cursor.
     pub fn cursor(text: &str) -> Result<RunRef, BadCursor> {
         let mut names = text.split('.');
         let (Some(run), Some(project), Some(task), None) =

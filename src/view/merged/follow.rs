@@ -62,7 +62,8 @@ impl BusesLog {
     /// Creates a reader of the buses of a project and of these tasks. Returns true if the position is unknown, and
     /// the reader starts again.
     ///
-    /// # Errors [`TreeError::NotFound`] without the project, or without the message to start after.
+    /// # Errors
+    /// [`TreeError::NotFound`] without the project, or without the message to start after.
     pub fn begin(
         tree: Tree,
         project: ProjectId,
@@ -101,7 +102,8 @@ impl BusesLog {
 
     /// Returns the next messages, each with the position after it; empty if there is nothing new.
     ///
-    /// # Errors [`TreeError::NotFound`] if the project is gone.
+    /// # Errors
+    /// [`TreeError::NotFound`] if the project is gone.
     pub fn read(&mut self, grown: &Grown) -> Result<Vec<(Message, BusesCursor)>> {
         let now = self.tree.clock().now();
         for one in &mut self.buses {

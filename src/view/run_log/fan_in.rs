@@ -97,7 +97,8 @@ impl TaskLog {
     /// Returns the cursor at which a task's stream has about `bytes` bytes left. These are the newest runs that
     /// together have printed no more, and the whole last lines of each file of the run before them, within the rest.
     ///
-    /// # Errors If the files cannot be read.
+    /// # Errors
+    /// If the files cannot be read.
     pub fn tail(tree: &Tree, task: &TaskSummary, bytes: u64) -> Result<TaskCursor> {
         let (mut left, mut cut) = (bytes, Vec::new());
         for run in task.runs.iter().rev() {
@@ -120,7 +121,8 @@ impl TaskLog {
 
     /// Returns the next events; empty if there is nothing new. `task` was read before the files.
     ///
-    /// # Errors If the files cannot be read.
+    /// # Errors
+    /// If the files cannot be read.
     pub fn read(&mut self, task: &TaskSummary) -> Result<Vec<TaskLogEvent>> {
         self.meet(task);
         let mut events = Vec::new();

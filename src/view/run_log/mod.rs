@@ -17,7 +17,8 @@ use crate::tree::{Result, Tree, refs::RunRef};
 
 /// Returns the last `most` bytes of a run's stdout, and true if there is more before them.
 ///
-/// # Errors If the file cannot be read; a run without output yet is no error.
+/// # Errors
+/// If the file cannot be read; a run without output yet is no error.
 pub fn stdout(tree: &Tree, run: &RunRef, most: u64) -> Result<(String, bool)> {
     let rel = run.dir().stdout();
     let Some(file) = marks::open(tree.root(), &rel)? else { return Ok((String::new(), false)) };

@@ -70,7 +70,8 @@ impl RunLog {
 
     /// Returns the cursor at which a run's stream has the whole lines of the last `bytes` bytes of each file left.
     ///
-    /// # Errors If the files cannot be read.
+    /// # Errors
+    /// If the files cannot be read.
     pub fn tail(tree: &Tree, run: &RunRef, bytes: u64) -> Result<Cursor> {
         let dir = run.dir();
         let start = |rel| start_of_tail(tree, &rel, bytes);
@@ -79,7 +80,8 @@ impl RunLog {
 
     /// Returns the current end of each file, without a status.
     ///
-    /// # Errors If the files cannot be read.
+    /// # Errors
+    /// If the files cannot be read.
     pub fn size(tree: &Tree, run: &RunRef) -> Result<Cursor> {
         let dir = run.dir();
         let size = |rel: RelPath| -> Result<u64> {
@@ -99,7 +101,8 @@ impl RunLog {
 
     /// Returns true if the cursor is at or after the end of a run that has ended.
     ///
-    /// # Errors If the files cannot be read.
+    /// # Errors
+    /// If the files cannot be read.
     pub fn is_over(&self) -> Result<bool> {
         let behind = |at: u64, size: u64| at > size;
         let root = self.tree.root();
@@ -111,7 +114,8 @@ impl RunLog {
     /// Returns the next events, each with the cursor after it; empty if there is nothing new. `shown` was read before
     /// the files.
     ///
-    /// # Errors If the files cannot be read.
+    /// # Errors
+    /// If the files cannot be read.
     pub fn read(&mut self, shown: Shown) -> Result<Vec<(LogEvent, Cursor)>> {
         let ended = shown.status.is_final();
         let mut events = Vec::new();

@@ -105,7 +105,8 @@ pub(super) struct Facts<'a> {
 impl Own {
     /// Reads a task's own files; its ticket and the run in question are known.
     ///
-    /// # Errors If its folder cannot be read.
+    /// # Errors
+    /// If its folder cannot be read.
     pub fn read(
         tree: &Tree,
         task: &TaskRef,

@@ -34,7 +34,8 @@ pub fn sentence(task: &TaskRef, own: &Own, around: &Around<'_>) -> String {
 
 /// Explains the status of a task from its files. `waits` is the planner's decision about a queued ticket.
 ///
-/// # Errors [`TreeError::NotFound`] if the task does not exist.
+/// # Errors
+/// [`TreeError::NotFound`] if the task does not exist.
 pub fn of_task(tree: &Tree, task: &TaskRef, waits: Waits) -> Result<Reason> {
     let root = tree.root();
     let dir = task.dir();
