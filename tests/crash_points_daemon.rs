@@ -1,5 +1,5 @@
-//! The daemon is killed by SIGKILL before each of its operations on the disk in turn, from its start over a POST to
-//! the end of the run. The next daemon must continue as if nothing had happened.
+//! The daemon is killed by SIGKILL before each of its operations on the disk in turn: at its start, during a POST,
+//! and until the end of the run. The next daemon must continue as if nothing had happened.
 
 #![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 

@@ -162,7 +162,7 @@ fn to_resume_is_to_run() {
     assert_eq!(daemon.task("t")["runs"][0]["run_id"], second);
 }
 
-/// Fault 15: over HTTP neither restarts nor times could be set, a restart knew nothing of the run before it, and an
+/// Fault 15: over HTTP neither restarts nor times could be set, and a restart knew nothing of the run before it. An
 /// agent that fell silent lost only its first process.
 #[test]
 fn a_task_sets_its_own_limits_and_a_restart_knows_what_was() {

@@ -1,5 +1,5 @@
-//! Webhooks against a real listener that fails, hangs and redirects. Every end of a run is posted at least once, also
-//! an end that no daemon has seen and across killed daemons, and no run waits for the listener.
+//! Webhooks against a real listener that fails, hangs and redirects. Every end of a run is posted at least once, even
+//! if no daemon has seen it or daemons are killed. No run waits for the listener.
 
 #![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 

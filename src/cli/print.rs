@@ -221,9 +221,9 @@ fn on(target: Target, text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns the text without characters that control a terminal (all control characters except newline and tab) or
-/// reorder its text (the bidirectional embeddings, overrides and isolates of UAX #9). Also returns how many bytes of
-/// the text are whole characters.
+/// Returns the text without characters that control a terminal or reorder its text. These are all control characters
+/// except newline and tab, and the bidirectional embeddings, overrides and isolates of UAX #9. Also returns how many
+/// bytes of the text are whole characters.
 fn harmless(bytes: &[u8]) -> (String, usize) {
     // Invalid bytes at the very end may be the beginning of a character.
     let rest = bytes.utf8_chunks().last().map_or(&[][..], |chunk| chunk.invalid());

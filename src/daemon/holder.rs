@@ -28,7 +28,7 @@ pub fn become_daemon(tree: &Tree) -> Result<DaemonLock> {
     }
 }
 
-/// Tells if the holder's process has ended or ends now. A holder without a known process may still be there.
+/// Returns true if the holder's process has ended or is ending. A holder without a known process may still be there.
 fn has_ended(holder: &Holder) -> bool {
     match (holder.pid, holder.started) {
         (Some(pid), Some(started)) => !ProcessId { pid, started }.goes_on(),

@@ -1,8 +1,7 @@
 //! The end of a loop's wait after a usage limit or an overloaded provider; such a restart does not count.
 //!
 //! A time that the agent reports takes precedence. Without one the loop waits for `restart_delay_max`, twice that
-//! after the second such run in a row, and so on up to an hour, so that a limit of hours does not cause hundreds of
-//! runs.
+//! after the second such run in a row, and so on up to an hour. So a limit of hours does not cause hundreds of runs.
 
 use chrono::{DateTime, TimeDelta, Utc};
 

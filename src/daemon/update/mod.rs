@@ -11,8 +11,8 @@
 //!    renames the copy over our own program, keeps the old one as `….rollback`, and begins to drive. Until then the
 //!    old program is the installed one.
 //!
-//! Any of these processes may be killed in between: the guard puts a daemon back, a daemon without a guard settles by
-//! itself, and the next start determines from record and copy which of the two programs it is, and reports that.
+//! Any of these processes may be killed in between. The guard puts a daemon back, and a daemon without a guard settles
+//! by itself. The next start determines from record and copy which of the two programs it is, and reports that.
 
 mod candidate;
 mod carry;

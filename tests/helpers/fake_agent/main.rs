@@ -4,8 +4,8 @@
 //! say:hello ignore-term sleep:5000 exit:3`. All steps are listed in `step.rs`; none is performed if one of them is
 //! misspelled (exit code 64). A step that fails ends the program with exit code 70 and a line on stderr.
 //!
-//! A failing test leaks nothing for long: no sleep is longer than two minutes, no process of this program lives
-//! longer than ten, and a process that stays behind is recognised by `leftover` as its first argument. With
+//! A failing test leaks nothing for long: no sleep is longer than two minutes, and no process of this program lives
+//! longer than ten. A process that stays behind is recognised by `leftover` as its first argument. With
 //! `FAKE_AGENT_PIDS=<file>` each of those appends its pid to that file.
 #![expect(
     clippy::disallowed_methods,
