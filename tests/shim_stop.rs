@@ -186,7 +186,8 @@ fn heavy_processes_that_only_live_for_a_moment_are_ended_too() {
         bench.stop();
         let exit = ended(&bench, &BY_TERM, StopBy::StopMarker, RunStatus::Stopped);
         assert_eq!(exit.survivors, []);
-        assert!(began.elapsed() < bench.spec.stop_grace + Duration::from_secs(2), "{:?}", began.elapsed());
+        // A walk of /proc that never meets these processes gives up after half a minute.
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     }
 }
 

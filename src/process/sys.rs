@@ -298,6 +298,23 @@ pub(super) fn pidfd_exit_status(fd: BorrowedFd<'_>) -> Option<i32> {
     (result == 0 && info.mask & u64::from(libc::PIDFD_INFO_EXIT) != 0).then_some(info.exit_code)
 }
 
+/// Sends SIGKILL to the process group that the process behind a pidfd leads, pidfd_send_signal(2). Fails with EINVAL on
+/// Linux before 6.9.
+pub(super) fn kill_group_of(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let info = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: the call takes numbers, and a null pointer where the kernel fills in the usual siginfo itself.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            fd.as_raw_fd(),
+            libc::SIGKILL,
+            info,
+            libc::PIDFD_SIGNAL_PROCESS_GROUP,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Registers a descriptor with the reactor, to wait until it is readable.
 pub(super) fn watch_readable(fd: BorrowedFd<'_>) -> io::Result<AsyncFd<BorrowedFd<'_>>> {
     // SAFETY: the borrow keeps the descriptor open and unchanged for as long as the registration lives.

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use super::{
     claim::Claim,
     identity::{ProcStat, ProcessId},
-    pidfd::PidFd,
+    pidfd::{Leader, PidFd},
 };
 use crate::fsx::{Durability, RelPath, Root};
 
@@ -70,6 +70,16 @@ impl ProcTable {
             }
         }
         below
+    }
+
+    /// Sends SIGKILL to the process group that an agent leads, unless a process that belongs to another run is in it.
+    ///
+    /// A walk of `/proc` may lose a race against processes that only live for a moment; this does not.
+    pub fn kill_group(&self, agent: &PidFd, leader: Leader, below: &Below<'_>) {
+        let of_another_run = |s: &ProcStat| s.group == agent.id().pid && below.others.contains(&s.id.pid);
+        if !self.all.iter().any(of_another_run) {
+            agent.kill_group(leader);
+        }
     }
 
     /// Returns a process and the processes below it that belong to the same run; empty if it has ended.

@@ -8,7 +8,7 @@ use crate::{
     process::{
         cgroup::RunGroup,
         claim::Claim,
-        pidfd::PidFd,
+        pidfd::{Leader, PidFd},
         tree::{ProcTable, signal_all},
     },
     tree::ids::RunId,
@@ -31,6 +31,7 @@ pub(super) fn end_processes(run: &RunId, claim: &Claim, grace: Duration) {
     let Some(agent) = claim.agent else { return forget(run) };
     // Dropping the group removes it at the end.
     let group = claim.cgroup.as_deref().and_then(RunGroup::of_claim);
+    let handle = PidFd::open(agent);
     let began = Instant::now();
     let mut signal = Signal::SIGTERM;
     loop {
@@ -49,8 +50,14 @@ pub(super) fn end_processes(run: &RunId, claim: &Claim, grace: Duration) {
         }
         if signal == Signal::SIGKILL || passed < LOOK {
             signal_all(&left, signal);
-            if let (Signal::SIGKILL, Some(group)) = (signal, &group) {
-                group.kill(&table.below(EVERYTHING).others);
+            if signal == Signal::SIGKILL {
+                let below = table.below(EVERYTHING);
+                if let Some(handle) = &handle {
+                    table.kill_group(handle, Leader::MayBeReaped, &below);
+                }
+                if let Some(group) = &group {
+                    group.kill(&below.others);
+                }
             }
         }
         std::thread::sleep(LOOK);

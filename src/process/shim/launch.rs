@@ -25,6 +25,7 @@ use super::{
         claim::Claim,
         exit::{self, ExitRecord, ProcessEnd, StopBy, StopRequest},
         identity::{ProcStat, ProcessId, holder},
+        pidfd::PidFd,
         spec::{LaunchSpec, StdinPlan},
         sys::{self, ExecFailure, ExecPlan, ExecStage, Held, Session},
     },
@@ -45,6 +46,8 @@ const LEAVE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Agent {
     pub(super) id: ProcessId,
+    /// Leads the agent's process group, also when the agent has been reaped.
+    pub(super) handle: Option<PidFd>,
     pub(super) files: RunFiles,
     /// The agent's control group, if one could be created. It is removed before the end is published.
     pub(super) group: Option<RunGroup>,
@@ -80,6 +83,7 @@ pub(super) fn launch(spec: &LaunchSpec) -> Result<Launched, String> {
     // Reserved before the claim, because a disk that is too full for the record is too full for the run.
     let reserved = root.reserve(&dir.join(names::run::EXIT), exit::RESERVED_BYTES).map_err(text)?;
     let id = ProcStat::of(held.pid).map(|s| s.id).ok_or("the forked process was gone at once")?;
+    let handle = PidFd::open(id);
     let cgroup = group.as_ref().map(|g| g.path().to_owned());
     let claim = Claim::by_shim(id, cgroup, Utc::now());
     if claim.publish(&root, &dir).map_err(text)? == Published::AlreadyThere {
@@ -94,7 +98,7 @@ pub(super) fn launch(spec: &LaunchSpec) -> Result<Launched, String> {
     }
     let started_at = Utc::now();
     match held.release() {
-        None => Ok(Launched::Running(Agent { id, files, group, started_at, signals, stdin })),
+        None => Ok(Launched::Running(Agent { id, handle, files, group, started_at, signals, stdin })),
         Some(failure) => Ok(Launched::Never(not_started(files, spec, failure))),
     }
 }

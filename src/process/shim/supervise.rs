@@ -16,6 +16,7 @@ use super::{
     super::{
         exit::{ExitRecord, Leftover, ProcessEnd, ResourceUsage, StopBy, StopRequest},
         identity::ProcStat,
+        pidfd::Leader,
         spec::LaunchSpec,
         sys::{self, Reap, Reaped},
         tree::{ProcTable, signal_all},
@@ -158,6 +159,11 @@ impl Supervisor<'_> {
             Step::Kill => {
                 self.we_killed = true;
                 signal_all(&below.own, Signal::SIGKILL);
+                if let Some(agent) = &self.agent.handle {
+                    // Reaped by this loop and by nothing else.
+                    let leader = if agent_ended { Leader::MayBeReaped } else { Leader::Unreaped };
+                    table.kill_group(agent, leader, &below);
+                }
                 if let Some(group) = &self.agent.group {
                     group.kill(&below.others);
                 }
