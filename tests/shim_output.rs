@@ -9,7 +9,7 @@ use crate::common::{
     processes::{status, until, until_true},
     shim::Bench,
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use serde::Deserialize;
 
 /// A line of `log-times.jsonl`.
@@ -22,7 +22,9 @@ struct Mark {
 
 fn marks(bench: &Bench) -> Vec<Mark> {
     let text = fs::read_to_string(bench.file("log-times.jsonl")).unwrap_or_default();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    // A line is there when it ends.
+    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    whole.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// The number of a process's context switches so far, voluntary or not.
@@ -70,27 +72,40 @@ fn heavy_a_flood_arrives_whole_and_costs_the_shim_little() {
 
 #[test]
 fn a_mark_tells_when_its_bytes_were_there() {
-    let bench = Bench::new(&["say:one", "sleep:500", "err:two", "sleep:500", "say:three"]);
-    let began = Utc::now();
-    bench.run();
-    let marks = marks(&bench);
-    let seen: Vec<(&str, u64)> = marks.iter().map(|m| (m.stream.as_str(), m.offset)).collect();
-    assert_eq!(seen, [("stdout", 4), ("stderr", 4), ("stdout", 10)]);
-    assert!(marks[0].time >= began);
-    for pair in marks.windows(2) {
-        let apart = (pair[1].time - pair[0].time).num_milliseconds();
-        assert!((100..5000).contains(&apart), "{apart} ms");
+    let steps = [("stdout", "say:one", 4), ("stderr", "err:two", 4), ("stdout", "say:three", 10)];
+    let bench = Bench::new(&[]);
+    let gates = [0, 1, 2].map(|n| bench.note(&format!("gate-{n}")));
+    let waits = gates.each_ref().map(|gate| format!("wait-for:{gate}"));
+    let script = waits.iter().zip(steps).flat_map(|(wait, (_, step, _))| [wait.as_str(), step]);
+    let bench = bench.doing(script);
+    bench.launch();
+    for (n, ((stream, _, offset), gate)) in steps.into_iter().zip(gates).enumerate() {
+        // A mark has whole microseconds.
+        let before = Utc::now().duration_trunc(TimeDelta::microseconds(1)).unwrap();
+        fs::write(gate, "").unwrap();
+        let mark = until("the mark", || marks(&bench).into_iter().nth(n));
+        assert_eq!((mark.stream.as_str(), mark.offset), (stream, offset));
+        assert!((before..=Utc::now()).contains(&mark.time), "{before}: {mark:?}");
     }
+    bench.end();
+    assert_eq!(marks(&bench).len(), steps.len());
 }
 
 #[test]
 fn an_agent_that_cuts_its_own_output_is_followed_from_there() {
-    let script = "echo a long line; sleep 0.2; echo x > /dev/stdout; sleep 0.2; echo y > /dev/stderr";
-    let bench = Bench::of_program(&["/bin/sh", "-c", script]);
-    bench.run();
-    let offsets: Vec<u64> = marks(&bench).iter().filter(|m| m.stream == "stdout").map(|m| m.offset).collect();
-    // There may be a mark between the truncation and the line, too.
-    assert!(matches!(offsets[..], [12, 2] | [12, 0, 2]), "{offsets:?}");
+    let gates = "until [ -e cut ]; do sleep 0.01; done; echo x > /dev/stdout; \
+                 until [ -e go ]; do sleep 0.01; done; echo y > /dev/stderr";
+    let bench = Bench::of_program(&["/bin/sh", "-c", &format!("echo a long line; {gates}")]);
+    let offsets =
+        || -> Vec<u64> { marks(&bench).iter().filter(|m| m.stream == "stdout").map(|m| m.offset).collect() };
+    bench.launch();
+    until_true("the mark of the line", || offsets() == [12]);
+    fs::write(bench.note("cut"), "").unwrap();
+    // Between the cut and the line there may be a mark, too.
+    until_true("the mark behind the cut", || matches!(offsets()[..], [12, 2] | [12, 0, 2]));
+    fs::write(bench.note("go"), "").unwrap();
+    bench.end();
+    assert!(matches!(offsets()[..], [12, 2] | [12, 0, 2]), "{:?}", offsets());
 }
 
 #[test]

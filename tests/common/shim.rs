@@ -78,6 +78,13 @@ impl Bench {
         Self { _cleanup: Cleanup::of(&mark).with_group(group), _folder: None, program, spec, env, mark }
     }
 
+    /// Gives the scripted agent other steps.
+    pub fn doing<'a>(mut self, script: impl IntoIterator<Item = &'a str>) -> Self {
+        self.spec.argv.truncate(1);
+        self.spec.argv.extend(script.into_iter().map(str::to_owned));
+        self
+    }
+
     /// Has the shim started by a shell that runs some commands first.
     pub fn started_after(mut self, shell: &str) -> Self {
         let program = self.note("starter");

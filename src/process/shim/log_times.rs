@@ -54,23 +54,17 @@ impl LogTimes {
 
     /// Marks new output.
     pub(super) fn last_mark(&mut self) {
-        let mut lines = String::new();
-        let time = rfc3339(Utc::now());
-        for stream in &mut self.streams {
-            let size = stream.file.as_ref().and_then(|f| f.size().ok()).unwrap_or(0);
-            // A smaller size means that the agent has truncated its own file, as `> /dev/stdout` does. Marks continue
-            // from there.
-            if size != stream.seen {
-                stream.seen = size;
-                let name = stream.name;
-                // Writing to a String cannot fail.
-                let _ = writeln!(lines, "{{\"stream\":\"{name}\",\"offset\":{size},\"time\":\"{time}\"}}");
-            }
-        }
-        if lines.is_empty() {
+        let grown: Vec<(&str, u64)> = self.streams.iter_mut().filter_map(Stream::changed).collect();
+        if grown.is_empty() {
             return;
         }
-        let now = Instant::now();
+        // Taken after the sizes, so that no mark is older than its bytes.
+        let (time, now) = (rfc3339(Utc::now()), Instant::now());
+        let mut lines = String::new();
+        for (name, size) in grown {
+            // Writing to a String cannot fail.
+            let _ = writeln!(lines, "{{\"stream\":\"{name}\",\"offset\":{size},\"time\":\"{time}\"}}");
+        }
         self.last_output = now;
         self.last_mark = Some(now);
         let written = self.out.as_ref().map(|out| rustix::io::write(out, lines.as_bytes()));
@@ -87,5 +81,17 @@ impl LogTimes {
     /// Returns the time until which growth is ignored, if a mark was written a moment ago.
     pub(super) fn muted_until(&self) -> Option<Instant> {
         self.last_mark.map(|at| at + RESOLUTION).filter(|until| *until > Instant::now())
+    }
+}
+
+impl Stream {
+    /// Returns the name and the new size of a stream whose size has changed since the last call.
+    ///
+    /// A smaller size means that the agent has truncated its own file, as `> /dev/stdout` does. Marks continue from there.
+    fn changed(&mut self) -> Option<(&'static str, u64)> {
+        let size = self.file.as_ref().and_then(|f| f.size().ok()).unwrap_or(0);
+        let changed = size != self.seen;
+        self.seen = size;
+        changed.then_some((self.name, size))
     }
 }
