@@ -93,6 +93,16 @@ impl Daemon {
         Ok(daemon)
     }
 
+    /// Ends the daemon with SIGKILL.
+    pub fn kill(mut self) {
+        // It is reaped when it is dropped.
+        let _ = self.child.kill();
+    }
+
+    pub fn pid(&self) -> Result<i32> {
+        Ok(i32::try_from(self.child.id())?)
+    }
+
     pub fn client(&self) -> Result<Client> {
         Client::new(self.port)
     }

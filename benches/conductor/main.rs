@@ -10,6 +10,7 @@
     reason = "no part of the product: starts programs, reads files and prints what it measured"
 )]
 
+mod adopt;
 mod append;
 mod bare;
 mod client;
@@ -60,7 +61,7 @@ impl Plan {
 
 type Section = (&'static str, fn(&Plan, &mut Table) -> Result<()>);
 
-const SECTIONS: [Section; 7] = [
+const SECTIONS: [Section; 8] = [
     ("bare", bare::measure),
     ("append", append::measure),
     ("read", read::measure),
@@ -68,6 +69,7 @@ const SECTIONS: [Section; 7] = [
     ("streams", streams::measure),
     ("start", start::measure),
     ("memory", memory::measure),
+    ("adopt", adopt::measure),
 ];
 
 fn main() -> Result<()> {
