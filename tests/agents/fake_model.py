@@ -30,6 +30,8 @@ offer no tools (session titles, routing, summaries) never get more than text; th
 that ask for JSON get a value fitting their schema.  Conductor's own chat agents never
 offer tools: to them every directive applies, and a model named sonar* gives sources.
 
+In the log, "served" is the number of input tokens that the reply's usage counts.
+
 Usage: fake_model.py [--port 0] [--log FILE.jsonl] [--port-file FILE] [--loopback-up]
 Prints "listening http://127.0.0.1:PORT" once ready.  --loopback-up is for a network
 namespace of its own, where even the loopback interface is down at first.
@@ -167,8 +169,12 @@ def tool_call(verb, arg, tools):
 # --- replies: each generator yields (event name or None, data) ----------------
 # reply = dict(text=..., think=..., call=(name, args) or None, words=[...], delay=s)
 
+def input_of(body):
+    return len(json.dumps(body)) // 4
+
+
 def usage_of(body, reply):
-    return len(json.dumps(body)) // 4, max(1, len(reply["text"]) // 4 + (20 if reply["call"] else 0))
+    return input_of(body), max(1, len(reply["text"]) // 4 + (20 if reply["call"] else 0))
 
 
 def out_responses(body, r):
@@ -421,7 +427,8 @@ class Handler(BaseHTTPRequestHandler):
             verb, arg = "say", json.dumps(sample(schema))
         elif not tools and verb != "say" and "conductor" not in self.headers.get("user-agent", ""):  # titles, summaries: plain text only
             verb, arg = "say", DEFAULT
-        self.note(post=self.path, step=[verb, arg], tools=sorted(map(str, tools)), body=body,
+        served = None if verb in ("hang", "error", "drop", "stall") else input_of(body)
+        self.note(post=self.path, step=[verb, arg], tools=sorted(map(str, tools)), served=served, body=body,
                   headers=dict(self.headers))
         if verb == "hang":
             time.sleep(600)
