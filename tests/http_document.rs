@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::common::{
     Sandbox,
     daemon::{Daemon, agents, until},
-    fake, skipped,
+    fake, tools,
 };
 use serde_json::{Value, json};
 
@@ -41,15 +41,7 @@ fn curl(daemon: &Daemon, snippet: &str, instead: &[(&str, &str)]) -> (u16, Strin
     (status.parse().unwrap_or_else(|_| panic!("{snippet}: {text}")), body.to_owned())
 }
 
-fn has_curl() -> bool {
-    let there = Command::new("curl").arg("--version").output().is_ok();
-    if !there {
-        skipped("there is no curl here; scripts/test installs it");
-    }
-    there
-}
-
-/// The example requests, in an order in which each finds its subject.
+/// The example requests, in an order in which each finds what it is about.
 const REQUESTS: [(&str, u16, &str); 24] = [
     (
         "curl http://localhost:14355/metrics",
@@ -149,7 +141,7 @@ const REQUESTS: [(&str, u16, &str); 24] = [
 
 #[test]
 fn the_example_requests_are_answered_as_they_stand() {
-    if !has_curl() {
+    if tools::program("curl").is_none() {
         return;
     }
     let sandbox = sandbox();
@@ -208,7 +200,7 @@ fn the_example_requests_are_answered_as_they_stand() {
 
 #[test]
 fn the_requests_with_a_key_are_answered_as_they_stand() {
-    if !has_curl() {
+    if tools::program("curl").is_none() {
         return;
     }
     let sandbox = sandbox();

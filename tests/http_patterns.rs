@@ -12,7 +12,7 @@ use std::{
 use crate::common::{
     Sandbox,
     daemon::{Daemon, PATIENCE, agents},
-    fake, skipped,
+    fake, tools,
 };
 use nix::{
     sys::signal::{Signal, killpg},
@@ -97,10 +97,7 @@ fi
 /// missing.
 fn lab() -> Option<(Sandbox, Daemon)> {
     for program in ["bash", "curl", "jq"] {
-        if Command::new(program).arg("--version").output().is_err() {
-            skipped(&format!("there is no {program} here; scripts/test installs it"));
-            return None;
-        }
+        tools::program(program)?;
     }
     let sandbox = Sandbox::new();
     let steps: [(&str, &[&str]); 2] =

@@ -21,7 +21,8 @@ fn schemathesis() -> Option<PathBuf> {
     let program = target.join("schemathesis/bin/schemathesis");
     let there = program.is_file();
     if !there {
-        crate::common::skipped(&format!("no {}: scripts/test installs it", program.display()));
+        let install = "scripts/test --prepare";
+        crate::common::tools::lacks(&program.display().to_string(), install);
     }
     there.then_some(program)
 }

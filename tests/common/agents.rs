@@ -24,6 +24,7 @@ use super::{
     Outcome, Sandbox, outcome,
     processes::{Cleanup, Marked, marked},
     skipped,
+    tools::lacks,
 };
 
 /// A real agent.
@@ -97,7 +98,7 @@ impl Lab {
     /// Creates a lab; `None`, with the reason on stderr, if the agent is not installed. `more` are lines of its
     /// settings.
     pub fn of(real: Real, more: &str) -> Option<Self> {
-        let folders = installed().as_ref().map_err(|why| skipped(why)).ok()?;
+        let folders = installed().as_ref().map_err(|why| lacks(why, "scripts/test --prepare")).ok()?;
         let sandbox = Sandbox::new();
         fs::create_dir(sandbox.path("tmp")).unwrap();
         let model = FakeModel::start(&sandbox);
@@ -237,19 +238,19 @@ fn installed() -> &'static Result<Vec<PathBuf>, String> {
         let there = fs::read(folder.join("installed-lock.json")).unwrap_or_default();
         if fs::read(wanted).unwrap() != there {
             return Err(format!(
-                "{} does not hold the agents of tests/agents/package-lock.json; scripts/test installs them",
+                "the agents of tests/agents/package-lock.json in {}, which holds other ones or none",
                 folder.display()
             ));
         }
         let modules = folder.join("node_modules");
         let path = std::env::var_os("PATH").unwrap_or_default();
         let mut nodes = std::env::split_paths(&path).filter(|dir| dir.join("node").is_file());
-        let node = nodes.next().ok_or("there is no node in $PATH")?;
+        let node = nodes.next().ok_or("node 20 or newer, and there is none in $PATH")?;
         let said = Command::new(node.join("node")).arg("--version").output().map_err(|e| e.to_string())?;
         let version = String::from_utf8_lossy(&said.stdout).trim().to_owned();
         let major = version.strip_prefix('v').and_then(|v| v.split('.').next()?.parse::<u32>().ok());
         if major.is_none_or(|major| major < 20) {
-            return Err(format!("the agents need node 20 or newer, and {} is {version:?}", node.display()));
+            return Err(format!("node 20 or newer, and {} is {version:?}", node.display()));
         }
         Ok(vec![modules.join(".bin"), modules.join("opencode-linux-x64/bin"), node])
     })

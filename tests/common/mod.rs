@@ -15,6 +15,7 @@ pub mod daemon;
 pub mod eventsource;
 pub mod strace;
 pub mod tasks;
+pub mod tools;
 pub mod tree;
 
 use std::{
@@ -140,10 +141,12 @@ pub fn skipped(reason: &str) {
     eprintln!("skipped: {reason}");
 }
 
+/// The command, leading the session of a terminal of its own, whose output comes to our stdout; `None` without script(1).
+#[track_caller]
 /// Wraps the command so that it leads the session of its own terminal, whose output goes to our stdout. `None`
 /// without script(1).
 pub fn in_terminal(command: &Command) -> Option<Command> {
-    Command::new("script").arg("--version").output().ok()?;
+    tools::program("script")?;
     let quoted = |word: &OsStr| format!("'{}'", word.to_str().unwrap().replace('\'', r"'\''"));
     let words = std::iter::once(command.get_program()).chain(command.get_args()).map(quoted);
     let line = format!("exec {}", words.collect::<Vec<_>>().join(" "));

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, process::Command, time::Duration};
 
-use super::{Sandbox, daemon::Daemon, outcome, skipped};
+use super::{Sandbox, daemon::Daemon, outcome, skipped, tools};
 
 /// A program that was traced with all processes that it started.
 pub struct Traced {
@@ -80,9 +80,10 @@ impl TracedDaemon {
 }
 
 fn strace(log: &std::path::Path, calls: &str) -> Option<Command> {
+    tools::program("strace")?;
     let works = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).output();
     if !works.is_ok_and(|o| o.status.success()) {
-        skipped("there is no strace here that may trace");
+        skipped("strace may not trace here");
         return None;
     }
     let mut command = Command::new("strace");
