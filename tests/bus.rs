@@ -1,6 +1,6 @@
 //! The message bus through its public functions: every posted message is stored whole, once and in order.
 
-#[path = "helpers/bus_flood/body.rs"]
+#[path = "helpers/helper/bus_flood/body.rs"]
 mod body;
 
 use std::{
@@ -486,8 +486,8 @@ impl Drop for Writers {
 }
 
 fn flooder(place: &Place, args: [&str; 2]) -> Command {
-    let mut command = Command::new(crate::common::fake::program("bus_flood"));
-    command.arg(place.dir.path()).args(["p", "t"]).args(args).stdin(Stdio::null());
+    let mut command = Command::new(crate::common::fake::helper());
+    command.arg("bus-flood").arg(place.dir.path()).args(["p", "t"]).args(args).stdin(Stdio::null());
     command
 }
 

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use crate::common::{
     Sandbox,
     daemon::{PATIENCE, until},
-    fake::program,
+    fake::helper,
     words,
 };
 
@@ -246,11 +246,11 @@ impl Service {
                 write!(file, "mark of {name}").expect("a mark");
             }
             Plan(plan) => {
-                fs::copy(program("candidate"), &path).expect("a copy");
+                fs::copy(helper(), &path).expect("a copy");
                 self.sandbox.write("plan", plan);
             }
             Foreign => {
-                fs::copy(program("candidate"), &path).expect("a copy");
+                fs::copy(helper(), &path).expect("a copy");
                 let file = fs::OpenOptions::new().read(true).write(true).open(&path).expect("the copy");
                 let mut machine = [0];
                 file.read_exact_at(&mut machine, 18).expect("a header");

@@ -342,12 +342,13 @@ fn held_to_its_revisions(events: &[(String, Value)]) {
 
 /// Posts to the bus of a task from a process of its own.
 fn flood(sandbox: &Sandbox, task: &str, count: usize) -> Child {
-    Command::new(fake::program("bus_flood"))
+    Command::new(fake::helper())
+        .arg("bus-flood")
         .arg(sandbox.root())
         .args(["p", task, "1", &count.to_string()])
         .stdout(Stdio::null())
         .spawn()
-        .expect("bus_flood can be started")
+        .expect("the helper can be started")
 }
 
 /// The ids on the bus of a task, or of the project.

@@ -1,22 +1,22 @@
-//! The paths of the helper programs, for every test that starts one.
+//! The path of the helper program, for every test that starts it.
 
 use std::{
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-/// The program built from `tests/helpers/<name>`, next to the calling test.
+/// The program built from `tests/helpers/helper`, next to the calling test.
 ///
 /// `cargo test` and `cargo nextest run` build it unless they are told to build one test only. A missing or outdated
-/// program is reported and not run.
-pub fn program(name: &str) -> PathBuf {
+/// program fails the test.
+pub fn helper() -> PathBuf {
     let test = std::env::current_exe().expect("a test has a file");
     let target = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
-    let program = target.join("examples").join(name);
-    let built = modified(&program).unwrap_or_else(|| panic!("no {name}: cargo build --examples"));
+    let program = target.join("examples/helper");
+    let built = modified(&program).expect("no helper: cargo build --examples");
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     // Cargo rebuilds examples with the library, whether or not they use it.
-    for sources in [here.join("tests/helpers").join(name), here.join("src")] {
+    for sources in [here.join("tests/helpers/helper"), here.join("src")] {
         refuse_newer(&sources, built);
     }
     program
@@ -39,6 +39,6 @@ fn modified(path: &Path) -> Option<SystemTime> {
 }
 
 /// The scripted agent.
-pub fn agent() -> std::path::PathBuf {
-    program("fake_agent")
+pub fn agent() -> PathBuf {
+    helper()
 }

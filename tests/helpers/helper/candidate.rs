@@ -1,21 +1,15 @@
-//! A fake new version of `run-agent`, which behaves as the file named by `$CANDIDATE_PLAN` says.
+//! A new version of `run-agent` that is broken: it does what stands in the file that `$CANDIDATE_PLAN` names.
 //!
 //! `check-fails`, `check-hangs`, `check-talks`: its self-check behaves so. `serve-dies`, `serve-hangs`: it passes
 //! that check, and fails as a daemon.
 
-#![expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "not part of the product: a program as a broken one would be, without our doors"
-)]
+use std::{path::Path, process::ExitCode, thread, time::Duration};
 
-use std::{process::ExitCode, thread, time::Duration};
+/// The variable with the file of the plan.
+pub const PLAN: &str = "CANDIDATE_PLAN";
 
-fn main() -> ExitCode {
-    let plan = std::env::var("CANDIDATE_PLAN").ok().and_then(|file| std::fs::read_to_string(file).ok());
-    let plan = plan.unwrap_or_default();
-    let checks = std::env::args().nth(1).is_some_and(|verb| verb == "self-check");
+pub fn main(plan: &Path, verb: Option<&str>) -> ExitCode {
+    let plan = std::fs::read_to_string(plan).unwrap_or_default();
     match plan.trim() {
         "check-fails" => {
             eprintln!("error: config.yaml:1: this version knows no such key");
@@ -25,7 +19,7 @@ fn main() -> ExitCode {
         "check-talks" => loop {
             println!("{}", "words ".repeat(1000));
         },
-        _ if checks => {
+        _ if verb == Some("self-check") => {
             let formats =
                 r#"{"daemon":9,"run-info":9,"self-update":9,"task-config":9,"task-end":9,"ticket":9}"#;
             println!(

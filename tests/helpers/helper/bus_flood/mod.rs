@@ -1,9 +1,9 @@
 //! Posts to a bus, for the tests of many processes at one file and of a full disk.
 //!
-//! `bus_flood <root> <project> <task> <writer> <count>` posts `count` messages with `meta` `writer` and `seq` and the
-//! body that [`body::of`] makes of them.
+//! `helper bus-flood <root> <project> <task> <writer> <count>` posts `count` messages with `meta` `writer` and `seq` and
+//! the body that [`body::of`] makes of them.
 //!
-//! `bus_flood <root> <project> <task> full <bytes>` posts until the file may not grow beyond `bytes`. It prints the
+//! `helper bus-flood <root> <project> <task> full <bytes>` posts until the file may not grow beyond `bytes`; it prints the
 //! ids, then the kind of the error.
 
 mod body;
@@ -24,9 +24,12 @@ use run_agent::{
     },
 };
 
-fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let [root, project, task, who, count] = &args[..] else { return fail("five arguments") };
+/// The first argument that asks for it.
+pub const VERB: &str = "bus-flood";
+
+/// Posts what the arguments behind the verb say.
+pub fn main(args: &[String]) -> ExitCode {
+    let [root, project, task, who, count] = args else { return fail("five arguments") };
     let (Ok(project), Ok(task), Ok(count)) = (project.parse(), task.parse(), count.parse()) else {
         return fail("not an id, or not a number");
     };
@@ -70,6 +73,6 @@ fn fill(bus: &Bus, bytes: u64) -> Result<(), String> {
 }
 
 fn fail(problem: &str) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "bus_flood: {problem}");
+    let _ = writeln!(std::io::stderr(), "bus-flood: {problem}");
     ExitCode::FAILURE
 }
