@@ -98,4 +98,43 @@ fn conductor_is_the_daemon_by_its_own_name() {
     let outcome =
         crate::common::outcome(command.current_dir(sandbox.work()).stdin(std::process::Stdio::null()));
     outcome.fails(16, "without a key", "--api-key");
+
+    // Under any name that leads to it, and with that name for its process.
+    let other = sandbox.path("cond");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_conductor"), &other).expect("a link");
+    let mut daemon = std::process::Command::new(&other)
+        .args(["--port", "0"])
+        .env_clear()
+        .env("HOME", sandbox.home())
+        .current_dir(sandbox.work())
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("conductor can be started");
+    let mut line = String::new();
+    let said = daemon.stdout.take().expect("its stdout");
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(said), &mut line).expect("its first line");
+    let name = std::fs::read_to_string(format!("/proc/{}/comm", daemon.id()));
+    daemon.kill().expect("the daemon is there");
+    daemon.wait().expect("its end");
+    assert!(line.starts_with("listening on http://"), "{line}");
+    assert_eq!(name.expect("a name"), "conductor\n");
+}
+
+#[test]
+fn the_launcher_needs_run_agent_beside_it_and_does_not_pass_for_it() {
+    let sandbox = Sandbox::new();
+    let copy = |name: &str| {
+        let path = sandbox.path(name);
+        std::fs::copy(env!("CARGO_BIN_EXE_conductor"), &path).expect("a copy");
+        path
+    };
+    let run = |program: &std::path::Path| {
+        crate::common::outcome(std::process::Command::new(program).arg("self-check").env_clear())
+    };
+    let alone = run(&copy("conductor"));
+    alone.fails(1, "cannot start ", "install run-agent beside conductor");
+    // As an update would try a new version that is only the launcher.
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_run-agent"), sandbox.path("run-agent")).expect("a link");
+    run(&copy(".run-agent.update-1")).fails(1, "under another name", "use the program run-agent");
 }

@@ -38,32 +38,23 @@ pub fn program() -> ExitCode {
         let _ = telemetry::init("info", telemetry::LogFormat::Text);
         return ExitCode::from(handoff::guard(args.collect(), std::env::vars_os().collect()));
     }
-    // After an update this program may run in place of `conductor`, under that name.
-    if is_conductor(&name) && !verb.as_ref().is_some_and(|verb| OWN_VERBS.iter().any(|own| verb == own)) {
-        return serve();
-    }
+    let own_verb = verb.as_ref().is_some_and(|verb| OWN_VERBS.iter().any(|own| verb == own));
+    // The launcher `conductor` has become this program, or an update has put this program in its place.
+    let serve = (is_conductor(&name) && !own_verb).then(|| {
+        // The kernel has named the process after the file.
+        handoff::name_process(&name);
+        OsString::from("serve")
+    });
     steps::arm(std::env::vars_os(), "CONDUCTOR_TEST_KILL_DRIVER");
     // A limit on file sizes is treated and reported like a full disk. Unblocked, SIGXFSZ would end the process.
     let _ = SigSet::from_iter([Signal::SIGXFSZ]).thread_block();
-    main(std::env::args_os(), Environment::capture())
+    let args = std::iter::once(name).chain(serve).chain(std::env::args_os().skip(1));
+    main(args, Environment::capture())
 }
 
 /// The verbs with which a daemon starts its own program.
 const OWN_VERBS: [&str; 7] =
     ["shim", "serve", "self-check", "update-guard", "demo-agent", "chat-agent", "replay-agent"];
-
-/// The entry point under the program's other name: `conductor` is `run-agent serve`.
-#[must_use]
-pub fn conductor() -> ExitCode {
-    let own = |verb: OsString| OWN_VERBS.iter().any(|own| verb == *own);
-    if std::env::args_os().nth(1).is_some_and(own) { program() } else { serve() }
-}
-
-fn serve() -> ExitCode {
-    let mut args: Vec<OsString> = std::env::args_os().collect();
-    args.insert(1.min(args.len()), "serve".into());
-    main(args, Environment::capture())
-}
 
 /// Runs one command line to its end. `docs/exit-codes.md` lists the exit codes.
 #[must_use]

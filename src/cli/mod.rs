@@ -62,7 +62,7 @@ mod wrap;
 pub use args::{Cli, Command};
 pub use colour::{ColorWhen, Colour, Style};
 pub use context::Context;
-pub use entry::{conductor, main, program};
+pub use entry::{main, program};
 pub use error::{CliError, CliResult, Kind};
 pub use flags::{GlobalFlags, JsonFlag};
 pub use print::{Form, Printer};

@@ -119,7 +119,8 @@ fn hold_signals(how: SigmaskHow) {
     let _ = sigprocmask(how, Some(&signals), None);
 }
 
-fn name_process(program: &OsStr) {
+/// Gives the process the name of a program, which need not be the name of its file.
+pub fn name_process(program: &OsStr) {
     let name = Path::new(program).file_name().unwrap_or(program);
     if let Ok(name) = c_string(name) {
         let _ = nix::sys::prctl::set_name(&name);

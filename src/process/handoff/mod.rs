@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use super::identity::ProcessId;
 
-pub use exec::{VARIABLE, heed_signals, own_image};
+pub use exec::{VARIABLE, heed_signals, name_process, own_image};
 pub use guard::{VERB, main as guard};
 pub use start::{activated, start_guard};
 pub use wire::{Heard, Wire, Word};
