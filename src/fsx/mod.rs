@@ -33,6 +33,7 @@ mod rel;
 mod reserve;
 mod root;
 mod socket;
+mod space;
 pub mod steps;
 
 pub use append::Tail;

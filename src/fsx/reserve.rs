@@ -2,13 +2,14 @@
 
 use std::{fs::File, os::unix::fs::FileExt};
 
-use rustix::fs::{AtFlags, FallocateFlags, OFlags};
+use rustix::fs::{AtFlags, OFlags};
 
 use super::{
     atomic::{Published, RESERVED_PREFIX},
     error::Result,
     rel::RelPath,
     root::Root,
+    space,
     steps::step,
 };
 
@@ -31,14 +32,7 @@ impl Root {
         step();
         let file = self.file("reserve room for", &hidden, OFlags::RDWR | OFlags::CREATE)?;
         step();
-        match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, len as u64) {
-            // File systems that cannot reserve space can at least store zeros.
-            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => file
-                .write_all_at(&vec![0; len], 0)
-                .and_then(|()| file.sync_data())
-                .map_err(|e| self.error("reserve room for", rel, e))?,
-            result => result.map_err(|e| self.error("reserve room for", rel, e))?,
-        }
+        space::take(&file, len).map_err(|e| self.error("reserve room for", rel, e))?;
         Ok(Reserved { root: self.clone(), hidden, file, len })
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -94,6 +94,11 @@ impl Root {
 
     pub(super) fn durability(&self) -> Durability {
         self.inner.durability
+    }
+
+    /// The open folder.
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.inner.fd.as_fd()
     }
 
     pub(super) fn error(&self, op: &'static str, rel: &RelPath, e: impl Into<io::Error>) -> FsError {
@@ -242,25 +247,5 @@ impl Root {
     #[must_use]
     pub fn file_system(&self) -> Option<u32> {
         u32::try_from(rustix::fs::fstatfs(&self.inner.fd).ok()?.f_type).ok()
-    }
-
-    /// Returns the number of bytes that an unprivileged user may still write on this file system.
-    ///
-    /// # Errors
-    /// If the kernel call fails.
-    pub fn free_bytes(&self) -> Result<u64> {
-        let stat = rustix::fs::fstatvfs(&self.inner.fd)
-            .map_err(|e| self.error("ask for free space of", &RelPath::top(), e))?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
-    }
-
-    /// Returns the total size of this file system in bytes.
-    ///
-    /// # Errors
-    /// If the kernel call fails.
-    pub fn total_bytes(&self) -> Result<u64> {
-        let stat = rustix::fs::fstatvfs(&self.inner.fd)
-            .map_err(|e| self.error("ask for the size of", &RelPath::top(), e))?;
-        Ok(stat.f_blocks.saturating_mul(stat.f_frsize))
     }
 }
