@@ -281,9 +281,39 @@ fn no_secret_is_shown() {
 }
 
 #[test]
+fn unknown_faces_and_settings_of_faces_are_refused_with_the_nearest_name() {
+    let sandbox = Sandbox::new();
+    for (faces, problem, hint) in [
+        (
+            "orbitdok: {listen: 'a:1'}",
+            "config.yaml:2: unknown key 'faces.orbitdok'",
+            "did you mean 'faces.orbitdock'?",
+        ),
+        (
+            "orbitdock: {listn: 'a:1'}",
+            "config.yaml:2: unknown key 'faces.orbitdock.listn'",
+            "'faces.orbitdock.listen'?",
+        ),
+        ("zebra: true", "config.yaml:2: unknown key 'faces.zebra'", ""),
+        (
+            "agent_runtime: {listen: a}",
+            "config.yaml:2: 'faces.agent_runtime.listen' must be a host and a port",
+            "",
+        ),
+        ("conductor_loop: {}", "config.yaml:2: 'faces.conductor_loop' takes", ""),
+        ("command_center: true", "config.yaml:2: 'faces.command_center' takes a section", ""),
+    ] {
+        sandbox.configure(format!("faces:\n  {faces}\n"));
+        let refused = sandbox.run("config show");
+        assert_eq!(refused.code, 12, "{faces}: {refused:?}");
+        assert!(refused.stderr.contains(problem) && refused.stderr.contains(hint), "{faces}: {refused:?}");
+    }
+}
+
+#[test]
 fn what_is_shown_can_be_loaded() {
     let sandbox = Sandbox::new();
-    sandbox.configure("agents: {mine: {command: [cat, -n], prompt: arg}}\nfaces: {x: {listen: a:1}}\n");
+    sandbox.configure("agents: {mine: {command: [cat, -n], prompt: arg}}\nfaces: {orbitdock: {listen: 'a:1'}, conductor_loop: true}\n");
     let first = sandbox.run("config show").succeeds();
     sandbox.write("work/shown.yaml", &first);
     assert_eq!(sandbox.run("config show --config shown.yaml").succeeds(), first);

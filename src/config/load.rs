@@ -9,6 +9,7 @@ use std::{
 use super::{
     environment::Environment,
     error::ConfigError,
+    face,
     node::Node,
     origin::Origin,
     project::{self, PROJECT_FILE, ProjectFile, ProjectUse},
@@ -284,7 +285,7 @@ fn read(reader: &mut Reader<'_>, node: Node, source: Option<PathBuf>) -> Config 
         storage: shape::storage(top.section("storage")),
         watch: shape::watch(top.section("watch")),
         webhook: shape::webhook(top.section("webhook")),
-        faces: shape::faces(top.section("faces")),
+        faces: face::faces(top.section("faces")),
         task_start: shape::task_start(&mut top),
         source,
     };

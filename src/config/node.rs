@@ -185,19 +185,6 @@ impl Node {
         self.at.line == 0 && !matches!(self.raw, Raw::Untyped(_))
     }
 
-    /// Returns the value without its positions.
-    pub fn to_json(&self) -> Value {
-        match &self.raw {
-            Raw::Null => Value::Null,
-            Raw::Bool(b) => Value::from(*b),
-            Raw::Whole(n) => Value::from(*n),
-            Raw::Number(n) => Value::from(*n),
-            Raw::Text(s) | Raw::Untyped(s) => Value::from(s.as_str()),
-            Raw::List(list) => list.iter().map(Self::to_json).collect(),
-            Raw::Map(map) => map.iter().map(|e| (e.key.clone(), e.node.to_json())).collect(),
-        }
-    }
-
     /// Describes the value for a message.
     pub fn describe(&self) -> String {
         match &self.raw {
@@ -310,6 +297,21 @@ impl<'de> Visitor<'de> for RawVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Node {
+        /// Returns the value without its positions.
+        fn to_json(&self) -> Value {
+            match &self.raw {
+                Raw::Null => Value::Null,
+                Raw::Bool(b) => Value::from(*b),
+                Raw::Whole(n) => Value::from(*n),
+                Raw::Number(n) => Value::from(*n),
+                Raw::Text(s) | Raw::Untyped(s) => Value::from(s.as_str()),
+                Raw::List(list) => list.iter().map(Self::to_json).collect(),
+                Raw::Map(map) => map.iter().map(|e| (e.key.clone(), e.node.to_json())).collect(),
+            }
+        }
+    }
 
     fn entry<'a>(node: &'a Node, key: &str) -> &'a Entry {
         let Raw::Map(entries) = &node.raw else { panic!("{node:?} is no map") };

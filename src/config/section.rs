@@ -267,12 +267,6 @@ impl<'r, 'a> Section<'r, 'a> {
         self.entries.iter().map(|e| e.key.clone()).collect()
     }
 
-    /// Returns a key with everything below it, uninterpreted.
-    pub fn free(&mut self, name: &str) -> Option<(Value, Origin)> {
-        let entry = self.take(name)?;
-        Some((entry.node.to_json(), self.reader.origin(entry.at)))
-    }
-
     /// Records a problem with a key of this section, which need not be present.
     pub fn reject(&mut self, key: &str, problem: impl Into<String>) {
         self.reader.bad_value(self.origin(), self.key(key), problem);

@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration};
 
-use serde_json::Value;
-
-use super::{agent::AgentSettings, secret::Secret, words::words};
+use super::{agent::AgentSettings, face::Faces, secret::Secret, words::words};
 use crate::fsx::Durability;
 
 /// Everything that is decided before the program begins to work.
@@ -24,8 +22,8 @@ pub struct Config {
     pub watch: Watch,
     /// Notification of ends of runs.
     pub webhook: Webhook,
-    /// Settings of the faces, by name. Each face interprets its own.
-    pub faces: BTreeMap<String, Value>,
+    /// APIs of other systems.
+    pub faces: Faces,
     /// Decides if the daemon starts tasks.
     pub task_start: TaskStart,
     /// The file that was read.

@@ -226,18 +226,6 @@ fn above_zero(section: &mut Section<'_, '_>, key: &str, duration: Duration) {
     }
 }
 
-/// Reads `faces`. Each face interprets its own settings.
-pub(super) fn faces(mut section: Section<'_, '_>) -> BTreeMap<String, Value> {
-    let mut faces = BTreeMap::new();
-    for name in section.names() {
-        if let Some((value, origin)) = section.free(&name) {
-            section.reader.note(section.key(&name), value.clone(), origin);
-            faces.insert(name, value);
-        }
-    }
-    faces
-}
-
 /// Reads the setting that only the environment can set.
 pub(super) fn task_start(top: &mut Section<'_, '_>) -> TaskStart {
     match top.reader.find_override::<bool>(DISABLE_TASK_START) {
