@@ -41,7 +41,7 @@ fn curl(daemon: &Daemon, snippet: &str, instead: &[(&str, &str)]) -> (u16, Strin
     (status.parse().unwrap_or_else(|_| panic!("{snippet}: {text}")), body.to_owned())
 }
 
-/// The example requests, in an order in which each finds what it is about.
+/// The example requests, in an order in which each finds its subject.
 const REQUESTS: [(&str, u16, &str); 24] = [
     (
         "curl http://localhost:14355/metrics",

@@ -18,7 +18,7 @@ use crate::common::{
     tools::program,
 };
 
-/// A systemctl that writes down how it is called.
+/// A systemctl that records its arguments.
 fn with_systemctl(sandbox: &Sandbox) -> String {
     let path = sandbox.write(
         "bin/systemctl",

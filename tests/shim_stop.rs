@@ -1,4 +1,4 @@
-//! Every way to end a run, and that nothing of it is left.
+//! Every way to end a run, after which nothing of the run is left.
 
 use std::{
     fs,
@@ -22,10 +22,10 @@ use run_agent::{
 
 const BY_TERM: ProcessEnd = ProcessEnd::Signaled { signal: 15, core_dumped: false };
 const BY_KILL: ProcessEnd = ProcessEnd::Signaled { signal: 9, core_dumped: false };
-/// What a stop may take beyond its grace.
+/// Maximum time of a stop beyond its grace.
 const SLACK: Duration = Duration::from_millis(500);
 
-/// An agent that is there, with what its script has started.
+/// Starts an agent and waits for it, with the processes of its script.
 fn up(script: &[&str]) -> Bench {
     let bench = Bench::new(&[script, &["say:up", "sleep:60000"]].concat());
     bench.launch();
@@ -90,7 +90,7 @@ fn an_agent_that_is_silent_for_too_long_is_ended() {
     bench.launch();
     let exit = ended(&bench, &BY_TERM, StopBy::IdleTimeout, RunStatus::Failed);
     let lived = (exit.ended_at - exit.started_at.unwrap()).num_milliseconds();
-    // Output of either kind puts it off.
+    // Output of either kind postpones the timeout.
     assert!(lived >= 780, "{lived} ms");
     assert_eq!(bench.stdout(), "1\n3\n");
 }
@@ -141,7 +141,7 @@ fn whatever_left_its_session_or_its_parent_is_ended_too() {
 fn what_an_agent_leaves_behind_is_ended_soon_and_named() {
     for left in ["hold-stdout:60000", "double-fork:60000", "setsid-child:60000"] {
         let mut bench = Bench::new(&[left, "say:last words"]);
-        // However long the grace of a stop is.
+        // Independent of the grace of a stop.
         bench.spec.stop_grace = Duration::from_mins(1);
         bench.launch();
         bench.says("last words");
@@ -154,10 +154,10 @@ fn what_an_agent_leaves_behind_is_ended_soon_and_named() {
     }
 }
 
-/// An agent that goes on as ever new processes, each of which lives for a moment.
+/// An agent that continues as ever new processes, each of which lives for a moment.
 fn hopping(bench: &mut Bench) {
     let hopper = bench.note("hopper");
-    // Ends with the test, should nothing else end it.
+    // The process ends with the test, if nothing else ends it.
     let text = format!("#!/bin/sh\ntrap '' TERM\n[ -d '{}' ] && \"$0\" &\n", bench.spec.root.display());
     fs::write(&hopper, text).unwrap();
     fs::set_permissions(&hopper, fs::Permissions::from_mode(0o755)).unwrap();
@@ -189,7 +189,7 @@ fn heavy_processes_that_only_live_for_a_moment_are_ended_too() {
 
 #[test]
 fn an_agent_has_a_control_group_that_ends_with_it() {
-    // A group of its own, with a process in it that nobody else would find, and an empty one beside.
+    // A control group of its own with a process in it that only the group reveals, and an empty group beside it.
     let script = "own=$(sed -n s,^0::,,p /proc/self/cgroup); for at in /sys/fs/cgroup /sys/fs/cgroup/unified; do \
                   [ -e $at/cgroup.controllers ] && mkdir -p $at$own/a/b $at$own/c; done; \
                   sh -c \"trap '' TERM; echo 0 > $at$own/a/b/cgroup.procs; echo in; sleep 60\" & wait";
@@ -210,10 +210,10 @@ fn an_agent_has_a_control_group_that_ends_with_it() {
     assert!(!group.exists());
 }
 
-/// Three generations, a session of its own and a process without parent, some of which ignore SIGTERM.
+/// Three generations, a session of its own and an orphan, some of which ignore SIGTERM.
 const TREE: [&str; 4] = ["ignore-term", "spawn-tree:3x2:60000", "setsid-child:60000", "double-fork:60000"];
 
-/// Stops one tree; how long it took beyond the grace.
+/// Stops one tree. Returns the time beyond the grace.
 fn stop_a_tree(group: Option<&Group>) -> Duration {
     let mut bench = Bench::new(&[&TREE[..], &["say:up", "sleep:60000"]].concat());
     if let Some(group) = group {
@@ -248,7 +248,7 @@ fn stop_trees(group: Option<&Group>) {
         let threads = [scope.spawn(stop_some), scope.spawn(stop_some)];
         threads.into_iter().map(|t| t.join().unwrap()).max().unwrap()
     });
-    // The half second is the design's, for a machine that does nothing else; a busy one gets ten times that.
+    // The design's half second applies to an idle machine; a busy one gets ten times that.
     let slack = if soak { SLACK } else { 10 * SLACK };
     assert!(slowest <= slack, "of {count} stops the slowest took {slowest:?} beyond its grace");
 }
