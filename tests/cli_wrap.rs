@@ -91,7 +91,7 @@ fn a_terminal_that_goes_away_ends_the_session_that_it_had() {
     let bench = Bench::new();
     // script(1) has SIGTERM sent to its child when script itself dies, which is not under test here.
     let agent = "trap '' TERM; trap 'echo told >hangup; exit 9' HUP; while :; do sleep 0.05; done";
-    // As `ssh -t` has it: `wrap` itself leads the terminal's session.
+    // As with `ssh -t`: `wrap` itself leads the terminal's session.
     let Some(mut script) = in_terminal(&wrap(&bench, "t", agent)) else { return };
     script.stdout(Stdio::null()).stderr(Stdio::null());
     let mut script = script.spawn().unwrap();

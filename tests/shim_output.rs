@@ -101,7 +101,7 @@ fn an_agent_that_cuts_its_own_output_is_followed_from_there() {
     bench.launch();
     until_true("the mark of the line", || offsets() == [12]);
     fs::write(bench.note("cut"), "").unwrap();
-    // Between the cut and the line there may be a mark, too.
+    // There may be a mark between the truncation and the line, too.
     until_true("the mark behind the cut", || matches!(offsets()[..], [12, 2] | [12, 0, 2]));
     fs::write(bench.note("go"), "").unwrap();
     bench.end();

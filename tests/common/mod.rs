@@ -141,7 +141,8 @@ pub fn skipped(reason: &str) {
     eprintln!("skipped: {reason}");
 }
 
-/// The command, leading the session of a terminal of its own, whose output comes to our stdout; `None` without script(1).
+/// Wraps the command so that it leads the session of its own terminal, whose output goes to our stdout. `None`
+/// without script(1).
 #[track_caller]
 /// Wraps the command so that it leads the session of its own terminal, whose output goes to our stdout. `None`
 /// without script(1).
