@@ -11,6 +11,8 @@ pub mod record;
 pub mod shutdown;
 pub mod telemetry;
 
+pub mod secret;
+
 pub mod tree;
 
 pub mod archive;
@@ -29,6 +31,8 @@ pub mod runner;
 pub mod automations;
 
 pub mod daemon;
+
+pub mod web;
 
 pub mod http;
 

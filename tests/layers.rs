@@ -31,11 +31,12 @@ const MODULES: &[Module] = &[
     module_on(0, "clock", &[]),
     module_on(0, "shutdown", &[]),
     module_on(0, "telemetry", &[]),
+    module_on(0, "secret", &["telemetry"]),
     // Facts.
     module_on(1, "tree", &["fsx", "names", "record", "clock"]),
     // Instruments.
     module_on(2, "archive", &["fsx", "names", "record", "clock", "telemetry", "tree"]),
-    module_on(2, "config", &["fsx", "telemetry", "tree"]),
+    module_on(2, "config", &["fsx", "telemetry", "secret", "tree"]),
     module_on(2, "process", &["fsx", "names", "record", "clock", "shutdown", "telemetry"]),
     module_on(2, "transcript", &["fsx", "tree"]),
     module_on(2, "watch", &["blocking", "fsx", "clock", "shutdown", "telemetry", "tree"]),
@@ -55,19 +56,21 @@ const MODULES: &[Module] = &[
     ]),
     // Assembly.
     module_on(6, "daemon", &[
-        "blocking", "fsx", "names", "record", "clock", "shutdown", "telemetry", "tree", "config", "process", "transcript", "watch", "agents", "view", "runner",
-        "planner", "approvals", "automations",
+        "blocking", "fsx", "names", "record", "clock", "shutdown", "telemetry", "secret", "tree", "config", "process", "transcript", "watch", "agents", "view",
+        "runner", "planner", "approvals", "automations",
     ]),
-    // The door.
-    module_on(7, "http", &[
+    // HTTP for any API: beside the daemon, and above the ground only.
+    module_on(7, "web", &["blocking", "clock", "shutdown", "secret"]),
+    // The native API.
+    module_on(8, "http", &[
         "blocking", "shutdown", "telemetry", "tree", "config", "transcript", "watch", "view", "runner", "planner", "approvals", "automations",
-        "daemon",
+        "daemon", "web",
     ]),
     // Other systems' dialects.
-    module_on(8, "faces", &["shutdown", "telemetry", "tree", "watch", "view", "approvals", "daemon", "http"]),
+    module_on(8, "faces", &["shutdown", "telemetry", "tree", "watch", "view", "approvals", "daemon", "web"]),
     // The shell. It reads files that a person names, and shows those of a run: hence fsx.
     module_on(9, "cli", &[
-        "blocking", "fsx", "record", "clock", "shutdown", "telemetry", "tree", "archive", "config", "process", "transcript", "watch", "agents", "view", "import", "runner", "planner",
+        "blocking", "fsx", "record", "clock", "shutdown", "telemetry", "secret", "tree", "archive", "config", "process", "transcript", "watch", "agents", "view", "import", "runner", "planner",
         "automations", "daemon", "http", "faces",
     ]),
 ];

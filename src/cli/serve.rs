@@ -25,7 +25,7 @@ use crate::{
     config::{Api, Flags, Port, ProjectLayer, TaskStart},
     daemon::{Core, Handover, Seat},
     fsx::{self, SocketName},
-    http::{self, Guard, Server},
+    http::{self, Server},
     process::{handoff, notify::Manager},
     runner::Runner,
     shutdown::Shutdown,
@@ -147,8 +147,8 @@ async fn serve(context: &Context, runner: Runner, place: Place) -> CliResult<End
         Some(path) => listen_in(path).map(|(socket, name)| (Some(socket), Some(name)))?,
         None => (None, None),
     };
-    let guard = Guard::new(&api, address.ip());
-    let server = Server { listener, socket, guard, places: places(), drain: DRAIN };
+    let guard = http::guard(&api, address.ip());
+    let server = Server { listener, socket, guard, connections: connections(), drain: DRAIN };
     let server = core.shutdown.spawn(http::serve(server, core.clone()));
     let settling = core.shutdown.spawn(core.clone().settle());
     let telling = core.shutdown.spawn(core.clone().tell_others());
@@ -257,8 +257,8 @@ fn listen_in(path: &Path) -> CliResult<(UnixListener, SocketName)> {
     Ok((socket, name))
 }
 
-/// Maximum number of connections: each takes a descriptor, and half of the descriptors are for files.
-fn places() -> usize {
+/// Returns the most connections: each takes a descriptor, and half of the descriptors are for files.
+fn connections() -> usize {
     let open_files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let half = open_files.map_or(usize::MAX, |files| usize::try_from(files / 2).unwrap_or(usize::MAX));
     half.min(CONNECTIONS)

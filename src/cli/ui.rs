@@ -23,6 +23,7 @@ use crate::{
     config::{Scope, Secret},
     daemon,
     process::command::CommandSpec,
+    secret,
     tree::Tree,
 };
 
@@ -145,7 +146,7 @@ fn open(browser: &str, url: &str, context: &Context) -> CliResult<()> {
     }
     // The file is useless once its code is used, so it is removed as soon as the page has exchanged the code.
     let began = Instant::now();
-    while began.elapsed() < READING && tree.login_waits(&daemon::Digest::of(code).hex())? {
+    while began.elapsed() < READING && tree.login_waits(&secret::Digest::of(code).hex())? {
         std::thread::sleep(Duration::from_millis(100));
     }
     Ok(tree.remove_login_page()?)

@@ -1,6 +1,7 @@
 //! Settings of one agent: the program and the way in which it is called.
 
-use super::{secret::Secret, words::words};
+use super::words::words;
+use crate::secret::Secret;
 
 words!(
     /// The type of an agent.

@@ -6,11 +6,10 @@ use serde_json::Value;
 
 use super::{
     node::{Node, Raw},
-    secret::Secret,
     units::{self, BadDuration},
     words::Word,
 };
-use crate::{fsx::Durability, telemetry::REDACTED};
+use crate::{fsx::Durability, secret::Secret, telemetry::REDACTED};
 
 /// The reason why a value is rejected.
 #[derive(Debug, PartialEq)]

@@ -12,7 +12,6 @@ mod load;
 mod node;
 mod origin;
 mod project;
-mod secret;
 mod section;
 mod settings;
 mod shape;
@@ -22,6 +21,7 @@ mod trust;
 mod units;
 mod words;
 
+pub use crate::secret::Secret;
 pub use agent::{AgentSettings, AgentType, Permissions, PromptDelivery};
 pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrorKind, Problem, What};
@@ -29,7 +29,6 @@ pub use face::{Face, Faces};
 pub use load::{Flags, Loaded, Loader, ProjectLayer, load, locate};
 pub use origin::Origin;
 pub use project::{PROJECT_FILE, ProjectFile, ProjectUse};
-pub use secret::Secret;
 pub use section::Setting;
 pub use settings::{
     Api, ApiKey, Config, Defaults, Diversification, Limits, Port, Scope, Storage, Strategy, TaskStart, Watch,

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration};
 
-use super::{agent::AgentSettings, face::Faces, secret::Secret, words::words};
-use crate::fsx::Durability;
+use super::{agent::AgentSettings, face::Faces, words::words};
+use crate::{fsx::Durability, secret::Secret};
 
 /// Everything that is decided before the program begins to work.
 #[derive(Debug, Clone, PartialEq)]

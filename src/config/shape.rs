@@ -8,14 +8,13 @@ use super::{
     agent::{AgentSettings, AgentType},
     decode::Size,
     origin::Origin,
-    secret::Secret,
     section::Section,
     settings::{
         Api, ApiKey, Defaults, Diversification, Limits, Port, Scope, Storage, TaskStart, Watch, Webhook,
     },
     token,
 };
-use crate::{fsx::Durability, tree::outbox::RunStop};
+use crate::{fsx::Durability, secret::Secret, tree::outbox::RunStop};
 
 /// The key that represents `$CONDUCTOR_DISABLE_TASK_START` among the overrides. The file has no such key.
 pub(super) const DISABLE_TASK_START: &str = "disable_task_start";

@@ -7,9 +7,10 @@ use std::{
 
 use serde_json::Value;
 
-use super::{error::What, origin::Origin, secret::Secret, section::Reader};
+use super::{error::What, origin::Origin, section::Reader};
 use crate::{
     fsx::{FsErrorKind, read_outside},
+    secret::Secret,
     telemetry::{REDACTED, Redactor},
 };
 

@@ -8,9 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::digest::{Digest, new_secret};
 use crate::{
-    config::{self, Scope, Secret},
+    config::{self, Scope},
+    secret::{Digest, Secret, new_secret},
     tree::{
         Result, Tree, TreeError,
         login::{BrowserKey, LoginCode, MadeBy},
@@ -140,7 +140,13 @@ impl Logins {
         found
     }
 
-    /// Returns true if a key is required.
+    /// Whether a digest is that of a key of the configuration.
+    #[must_use]
+    pub fn is_configured(&self, key: Digest) -> bool {
+        self.configured.iter().any(|(_, digest, _)| *digest == key)
+    }
+
+    /// Whether clients need a key.
     #[must_use]
     pub fn are_required(&self) -> bool {
         !self.configured.is_empty()

@@ -1,51 +1,39 @@
-//! HTTP: routes, wire types, streams, and access control.
+//! The native API: routes, wire types, streams, and the page.
 //!
-//! A route parses a request, asks `daemon` or `view`, and formats the answer. It opens no file, starts no process and
-//! contains no rule.
+//! A route reads a request, asks `daemon` or `view`, and spells the answer. It opens no file, starts no process and holds
+//! no rule. `web` has all that does not depend on tasks: listeners, guard, keys, declarations, event streams.
 
-mod auth;
-mod body;
-mod caller;
-mod caught;
-mod connection;
-mod cors;
-mod counters;
-mod door;
 mod embedded;
 mod endpoint;
 mod error;
-mod guard;
-mod headers;
-mod openapi;
+mod keys;
+mod manners;
 mod page;
-mod places;
 mod routes;
 mod server;
-mod sse;
 mod stream;
-mod streamed;
-mod tickets;
 mod wire;
 
-pub use guard::Guard;
-pub use server::{Server, serve};
+pub use server::{Server, guard, serve};
 
 use std::sync::{Arc, OnceLock};
 
-use crate::daemon::{Core, Logins};
-use auth::Keys;
-use counters::Counters;
+use crate::{
+    daemon::{Core, Logins},
+    web::{Keys, Live, openapi::Document},
+};
 use endpoint::Table;
-use openapi::Document;
+use keys::DaemonKeys;
 
-/// The shared state of the routes. Cheap to clone.
+/// The state that the routes work with. Cheap to clone.
 #[derive(Debug, Clone)]
 struct Api {
     core: Arc<Core>,
-    counters: Arc<Counters>,
+    live: Live,
+    logins: Arc<Logins>,
     keys: Keys,
     table: Arc<Table>,
-    /// Built on first use.
+    /// Made at the first request for it.
     document: Arc<OnceLock<Document>>,
 }
 
@@ -53,11 +41,12 @@ impl Api {
     fn new(core: Arc<Core>) -> Self {
         let logins = Arc::new(Logins::open(&core.runner.tree, &core.runner.config.api));
         Self {
-            core,
-            counters: Arc::default(),
-            keys: Keys { logins, tickets: Arc::default() },
+            live: Live::new(core.shutdown.clone(), core.runner.tree.clock().clone()),
+            keys: Keys::new(DaemonKeys(logins.clone())),
             table: Arc::new(routes::table()),
             document: Arc::default(),
+            logins,
+            core,
         }
     }
 }

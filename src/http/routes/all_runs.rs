@@ -3,7 +3,7 @@
 use warp::reply::Response;
 
 use crate::http::{
-    endpoint::{Call, Endpoint, LAST_EVENT_ID, Param, Serve, get, text},
+    endpoint::{Call, Endpoint, LAST_EVENT_ID, Param, READ, get, text},
     error::Result,
     stream::{AllRunsSource, follow as stream, spelled},
     wire,
@@ -11,9 +11,9 @@ use crate::http::{
 
 const AFTER: Param = text::<String>("after", "The id of an event: the stream begins behind it");
 
-pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get("/api/v1/runs/stream/all", "Follow what happens to any run")
+        get(READ, "/api/v1/runs/stream/all", "Follow what happens to any run")
             .params(&[AFTER])
             .events::<wire::RunChange>(
                 "What changes; first all runs that have not ended, or what has changed since",

@@ -7,14 +7,14 @@ use warp::reply::Response;
 
 use crate::{
     http::{
-        endpoint::{Call, Endpoint, Param, Serve, get, one_of, text},
+        endpoint::{Call, Endpoint, Param, READ, get, one_of, text},
         error::Result,
-        sse::{self, Event, Label},
         stream::{FileSource, Said, Told, follow as stream},
         wire,
     },
     tree::refs::RunRef,
     view::files::{FileCursor, RunFile},
+    web::sse::{self, Event, Label},
 };
 
 const NAME: Param = one_of("name", RunFile::NAMES, "Which file of the run").required();
@@ -22,10 +22,10 @@ const FORMAT: Param =
     one_of("format", &["text", "json"], "Texts of whole lines, or JSON with the exact text");
 const AFTER: Param = text::<String>("after", "The id of an event: the stream begins behind it");
 
-pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+pub(super) fn endpoints() -> Vec<Endpoint> {
     let path = "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}/stream";
     vec![
-        get(path, "Follow a file of a run")
+        get(READ, path, "Follow a file of a run")
             .params(&[NAME, FORMAT, AFTER])
             .events::<wire::FileEvent>("What the file has, what it grows by, and `done` at its end")
             .no_content("Everything was received, up to the end")
@@ -46,7 +46,7 @@ async fn follow(call: Call, run: RunRef) -> Result<Response> {
     api.run(&run)?;
     let file: RunFile = query.required(&NAME)?;
     let form = if query.one_of(&FORMAT)? == Some("json") { Form::Json } else { Form::Plain };
-    let (place, reset): (Option<FileCursor>, _) = call.place(&AFTER)?;
+    let (place, reset): (Option<FileCursor>, _) = call.cursor(&AFTER)?;
     let mut source = FileSource::new(api, &run, file, place.unwrap_or_default());
     if source.is_over().await? {
         return Ok(sse::over());

@@ -13,9 +13,8 @@ use warp::reply::Response;
 use crate::{
     blocking,
     http::{
-        endpoint::{Call, Endpoint, Param, RANGE, Serve, get, number, one_of},
+        endpoint::{Call, Endpoint, Param, RANGE, READ, get, number, one_of},
         error::{HttpError, Result, json},
-        streamed::streamed,
         wire,
     },
     tree::{
@@ -23,6 +22,7 @@ use crate::{
         refs::{RunRef, TaskRef},
     },
     view::files::{Extent, Opened, RunFile, Tail, TaskFile},
+    web::streamed,
 };
 
 /// Maximum number of bytes of a file in memory at once.
@@ -37,9 +37,9 @@ const TASK_FILE: Param = one_of("name", TaskFile::NAMES, "Which file of the task
 const TAIL: Param = number("tail", 0, MOST_LINES, "Only so many of the last lines");
 const FORMAT: Param = one_of("format", &["json", "raw"], "JSON with the text, or the bytes as they are");
 
-pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+pub(super) fn endpoints() -> Vec<Endpoint> {
     let file = |path, summary, name| {
-        get(path, summary)
+        get(READ, path, summary)
             .params(&[name, TAIL, FORMAT, RANGE])
             .json::<wire::FileText>(StatusCode::OK, "The text of the file")
             .text(StatusCode::OK, "The bytes of the file, with format=raw", PLAIN)
@@ -73,9 +73,7 @@ async fn show(call: &Call, name: &'static str, rel: RelPath) -> Result<Response>
     let tree = call.api.core.runner.tree.clone();
     let file =
         blocking::run(move || Opened::open(&tree, &rel)).await.map_err(|e| match HttpError::from(e) {
-            HttpError { status: StatusCode::NOT_FOUND, .. } => {
-                HttpError::not_found(format!("there is no {name} yet"))
-            }
+            e if e.status == StatusCode::NOT_FOUND => HttpError::not_found(format!("there is no {name} yet")),
             e => e,
         })?;
     match range.and_then(|text| Range::of(text, file.size)) {
@@ -143,7 +141,8 @@ fn bytes(file: Opened, name: &'static str, extent: Extent, status: StatusCode) -
 
 fn outside(size: u64) -> Response {
     let text = format!("the range lies outside the file, which has {size} bytes");
-    let mut response = HttpError::new(StatusCode::RANGE_NOT_SATISFIABLE, text).into_response();
+    let mut response =
+        json(StatusCode::RANGE_NOT_SATISFIABLE, &wire::Failure { error: &text, message: None });
     if let Ok(range) = HeaderValue::from_str(&format!("bytes */{size}")) {
         response.headers_mut().insert(header::CONTENT_RANGE, range);
     }

@@ -8,8 +8,8 @@ use warp::reply::Response;
 use crate::{
     http::{
         Api,
-        endpoint::{Endpoint, Serve, get},
-        error::{Result, json},
+        endpoint::{Endpoint, OPEN, READ, get},
+        error::{HttpError, Result, json},
         wire,
     },
     tree::run_info::RunStatus,
@@ -17,20 +17,20 @@ use crate::{
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get("/healthz", "Whether the daemon is ready, and for how long it has been up")
+        get(OPEN, "/healthz", "Whether the daemon is ready, and for how long it has been up")
             .json::<wire::Healthz>(StatusCode::OK, "It is ready")
             .errors(&[503])
             .map(|call, (): &()| healthz(&call.api)),
-        get("/api/v1/health", "Whether the daemon is ready")
+        get(OPEN, "/api/v1/health", "Whether the daemon is ready")
             .json::<wire::Health>(StatusCode::OK, "It is ready")
             .errors(&[503])
             .map(|call, (): &()| health(&call.api)),
-        get("/api/v1/version", "Version of the daemon")
+        get(OPEN, "/api/v1/version", "Version of the daemon")
             .json::<wire::Version>(StatusCode::OK, "The version")
-            .map(|_, (): &()| Ok(json(StatusCode::OK, &wire::Version { version: VERSION }))),
-        get("/api/v1/status", "What runs now, and which agents there are")
+            .map(|_, (): &()| Ok::<_, HttpError>(json(StatusCode::OK, &wire::Version { version: VERSION }))),
+        get(READ, "/api/v1/status", "What runs now, and which agents there are")
             .json::<wire::Status>(StatusCode::OK, "What the daemon is at")
             .errors(&[503])
             .map(|call, (): &()| status(&call.api)),

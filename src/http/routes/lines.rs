@@ -6,7 +6,7 @@ use warp::reply::Response;
 use crate::{
     blocking,
     http::{
-        endpoint::{Call, Endpoint, Param, Serve, bad, flag, get, number, one_of, opaque},
+        endpoint::{Call, Endpoint, Param, READ, bad, flag, get, number, one_of, opaque},
         error::{HttpError, Result, json},
         wire,
     },
@@ -31,9 +31,10 @@ const TEXT: Param =
     opaque("q", r"^[^\r\n]{1,1000}$", "What to look for: one line of at most 1000 characters").required();
 const CASE: Param = flag("case", "Whether `A` is not `a`");
 
-pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         get(
+            READ,
             "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}/lines/index",
             "Where the lines of a file of a run begin",
         )
@@ -42,6 +43,7 @@ pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
         .errors(&[404, 503])
         .then(index),
         get(
+            READ,
             "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}/lines/search",
             "The lines of a file of a run that hold a text",
         )
@@ -50,6 +52,7 @@ pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
         .errors(&[404, 503])
         .then(search),
         get(
+            READ,
             "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}/lines",
             "Some lines of a file of a run",
         )
@@ -67,7 +70,7 @@ async fn opened(call: &Call, run: &RunRef) -> Result<Option<Opened>> {
     let (tree, rel) = (call.api.core.runner.tree.clone(), file.of(run));
     match blocking::run(move || Opened::open(&tree, &rel)).await.map_err(HttpError::from) {
         Ok(file) => Ok(Some(file)),
-        Err(HttpError { status: StatusCode::NOT_FOUND, .. }) => Ok(None),
+        Err(e) if e.status == StatusCode::NOT_FOUND => Ok(None),
         Err(e) => Err(e),
     }
 }

@@ -6,14 +6,14 @@ use warp::reply::Response;
 use super::messages::{OWNER, SCOPE, Scope, owner, scope};
 use crate::{
     http::{
-        endpoint::{Call, Endpoint, LAST_EVENT_ID, Param, Serve, get, text},
+        endpoint::{Call, Endpoint, LAST_EVENT_ID, Param, READ, get, text},
         error::Result,
-        sse::Event,
         stream::{BusBegin, BusSource, BusesSource, follow as stream, spelled},
         wire,
     },
     tree::{bus::BusOwner, ids::ProjectId},
     view::merged::{BusesBegin, BusesCursor},
+    web::sse::Event,
 };
 
 const AFTER: Param = text::<String>(
@@ -21,9 +21,9 @@ const AFTER: Param = text::<String>(
     "The id of a message, or with scope=all of an event: the stream begins behind it",
 );
 
-pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+pub(super) fn endpoints() -> Vec<Endpoint> {
     let follows = |path, summary| {
-        get(path, summary)
+        get(READ, path, summary)
             .params(&[AFTER, SCOPE])
             .events::<wire::BusMessage>("The messages of the bus, and those that are posted to it")
             .errors(&[404, 503])

@@ -9,12 +9,12 @@ use crate::{
     daemon::Novelty,
     http::{
         Api,
-        caller::Caller,
         endpoint::{
-            Call, Endpoint, IDEMPOTENCY_KEY, Param, Query, Serve, bad, get, number, one_of, opaque, post,
-            text,
+            Call, Endpoint, IDEMPOTENCY_KEY, Param, Query, READ, RUN, Traces, bad, get, number, one_of,
+            opaque, post, text,
         },
         error::{HttpError, Result, json},
+        keys::audit_line,
         wire,
     },
     runner,
@@ -23,6 +23,7 @@ use crate::{
         ids::{MsgId, ProjectId, TaskId},
     },
     view::merged::{self, Merged, Span},
+    web::Caller,
 };
 
 const PROJECT: Param = text::<ProjectId>("project_id", "The project").required();
@@ -40,17 +41,18 @@ const LIMIT: Param = number("limit", 1, 5000, "The most messages of an answer; w
 /// The owner of the bus, if the path does not name it.
 pub(super) const OWNER: [Param; 2] = [PROJECT, TASK];
 
-pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+pub(super) fn endpoints() -> Vec<Endpoint> {
     let list = |path, summary| {
-        get(path, summary)
+        get(READ, path, summary)
             .params(&[AFTER, SINCE, BEFORE, LIMIT])
             .json::<wire::Messages>(StatusCode::OK, "Messages, oldest first")
             .errors(&[404, 503])
     };
     let create = |path, summary| {
-        post(path, summary)
+        post(RUN, path, summary)
             .params(&[IDEMPOTENCY_KEY])
             .json::<wire::Posted>(StatusCode::CREATED, "The message is on the disk")
+            .leaves(Traces::Quiet)
             .errors(&[404, 409, 422, 503, 507])
     };
     let (project, task) =
@@ -176,7 +178,7 @@ async fn all(api: &Api, owner: BusOwner, wanted: Wanted, most: usize) -> Result<
 async fn post_v1(call: Call) -> Result<Response> {
     let key = call.header(&IDEMPOTENCY_KEY)?.map(str::to_owned);
     let Call { api, caller, body, .. } = call;
-    let (new, sent) = body.json::<wire::NewMessage>(api.core.runner.config.api.max_body).await?;
+    let (new, sent) = body.json::<wire::NewMessage>().await?;
     let (owner, message) = new.split();
     store(api, (caller, key), owner, message, sent).await
 }
@@ -184,7 +186,7 @@ async fn post_v1(call: Call) -> Result<Response> {
 async fn post_to(call: Call, owner: BusOwner) -> Result<Response> {
     let key = call.header(&IDEMPOTENCY_KEY)?.map(str::to_owned);
     let Call { api, caller, body, .. } = call;
-    let (message, sent) = body.json(api.core.runner.config.api.max_body).await?;
+    let (message, sent) = body.json().await?;
     store(api, (caller, key), owner, message, sent).await
 }
 
@@ -199,9 +201,9 @@ async fn store(
         return Err(HttpError::bad_request("the body of the message is empty"));
     }
     let asked = key.map(|key| runner::request(&key, sent.to_string().as_bytes())).transpose()?;
-    let mut submitted = caller.submitted(sent);
-    submitted.project = Some(owner.project().clone());
-    submitted.task = owner.task().cloned();
+    let mut line = audit_line(&caller, sent);
+    line.project = Some(owner.project().clone());
+    line.task = owner.task().cloned();
     let draft = message.into_draft();
     let (message, novelty) = match asked {
         Some(asked) => api.core.post_once(owner, draft, asked).await?,
@@ -211,7 +213,7 @@ async fn store(
     if novelty == Novelty::Repeated {
         return Ok(replayed(json(StatusCode::CREATED, &posted)));
     }
-    submitted.message = Some(message.msg_id.clone());
-    api.core.audit(submitted).await;
+    line.message = Some(message.msg_id.clone());
+    api.core.audit(line).await;
     Ok(json(StatusCode::CREATED, &posted))
 }

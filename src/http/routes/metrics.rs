@@ -9,7 +9,8 @@ use super::exposition::{Exposition, Kind, labels, number};
 use crate::{
     http::{
         Api,
-        endpoint::{Endpoint, Serve, get},
+        endpoint::{Endpoint, OPEN, Traces, get},
+        error::HttpError,
     },
     tree::{bus, run_info::RunStatus},
     view::index::{DURATIONS, Tally},
@@ -18,11 +19,12 @@ use crate::{
 /// The media type that these tools expect.
 const PROMETHEUS: &str = "text/plain; version=0.0.4";
 
-pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get("/metrics", "Figures of the daemon, in the text format of Prometheus")
+        get(OPEN, "/metrics", "Figures of the daemon, in the text format of Prometheus")
             .text(StatusCode::OK, "The figures", PROMETHEUS)
-            .map(|call, (): &()| Ok(metrics(&call.api))),
+            .leaves(Traces::Uncounted)
+            .map(|call, (): &()| Ok::<_, HttpError>(metrics(&call.api))),
     ]
 }
 
@@ -69,7 +71,7 @@ fn documented(all: &mut Exposition, api: &Api, tallies: &BTreeMap<String, Tally>
     }
     let help = "Total message bus append operations";
     all.count("messagebus_appends_total", Kind::Counter, help, bus::posted());
-    let requests = api.counters.requests();
+    let requests = api.live.counters.requests();
     let samples = requests
         .iter()
         .map(|((method, status), n)| (labels(&[("method", method), ("status", &status.to_string())]), *n));
@@ -139,7 +141,7 @@ fn histogram(agent: &str, tally: &Tally) -> Vec<(String, f64)> {
 
 /// Adds the figures of the daemon itself.
 fn inside(all: &mut Exposition, api: &Api) {
-    let streams = api.counters.streams();
+    let streams = api.live.counters.streams();
     all.count("open_streams", Kind::Gauge, "Event streams that clients have open", streams.open);
     all.count(
         "stream_events_total",
@@ -155,7 +157,7 @@ fn inside(all: &mut Exposition, api: &Api) {
     all.count("watcher_native", Kind::Gauge, help, u64::from(watcher.native));
     all.count("watched_folders", Kind::Gauge, "Folders that are watched", watcher.folders as u64);
     all.count("watcher_hints_total", Kind::Counter, "Changes that the kernel has told of", watcher.hints);
-    all.count("panics_total", Kind::Counter, "Requests that met a bug", api.counters.panics());
+    all.count("panics_total", Kind::Counter, "Requests that met a bug", api.live.counters.panics());
     let version = labels(&[("version", env!("CARGO_PKG_VERSION"))]);
     all.counts("build_info", Kind::Gauge, "1, with the version of the daemon", [(version, 1)]);
 }

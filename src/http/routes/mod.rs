@@ -27,6 +27,8 @@ mod upkeep;
 
 use warp::reply::Response;
 
+pub(super) use crate::web::no_content;
+
 use super::endpoint::Table;
 
 /// Returns the table of all endpoints.
@@ -58,34 +60,25 @@ pub(super) fn table() -> Table {
     Table::new(files.into_iter().flat_map(|endpoints| endpoints()))
 }
 
-/// Returns method and path of every endpoint.
-#[cfg(test)]
-pub(super) fn listed() -> Vec<(&'static str, &'static str)> {
-    table().endpoints().map(|endpoint| (endpoint.method, endpoint.path)).collect()
-}
-
 /// Marks an answer as the answer of an earlier, identical request.
 fn replayed(mut response: Response) -> Response {
     response.headers_mut().insert("idempotency-replayed", http::HeaderValue::from_static("true"));
     response
 }
 
-/// Answers a successful request that has no result.
-fn no_content() -> Response {
-    let mut response = Response::new(Vec::new().into());
-    *response.status_mut() = http::StatusCode::NO_CONTENT;
-    response
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{super::endpoint::Found, *};
+    use super::{
+        super::endpoint::{ADMIN, Access, READ, RUN, Scope},
+        *,
+    };
+    use crate::web::Found;
 
     #[test]
     fn a_request_means_one_endpoint() {
         let table = table();
         let path = |method, path| match table.find(method, path) {
-            Found::Endpoint(endpoint, _) => endpoint.path.to_owned(),
+            Found::Endpoint(endpoint, _) => endpoint.declared().path.to_owned(),
             Found::WrongMethod(allow) | Found::Options(allow) => allow,
             Found::Nothing => "nothing".to_owned(),
         };
@@ -118,18 +111,51 @@ mod tests {
     fn every_declaration_is_whole() {
         let table = table();
         let mut seen = Vec::new();
-        for endpoint in table.endpoints() {
+        for endpoint in table.declared() {
             let name = format!("{} {}", endpoint.method, endpoint.path);
             assert!(!seen.contains(&name), "{name} twice");
             let braced = endpoint.path.split('/').filter_map(|s| s.strip_prefix('{')?.strip_suffix('}'));
             let named: Vec<&str> = endpoint.target.iter().map(|p| p.name).collect();
             assert_eq!(braced.collect::<Vec<_>>(), named, "{name}: what its path names");
-            assert!(!endpoint.answers.is_empty(), "{name} answers nothing");
+            assert!(!endpoint.replies.is_empty(), "{name} answers nothing");
             let texts = [endpoint.summary].into_iter().chain(endpoint.params.iter().map(|p| p.about));
             for text in texts {
                 assert!(!text.is_empty() && !text.ends_with('.'), "{name}: {text}");
             }
             seen.push(name);
+        }
+    }
+
+    #[test]
+    fn an_endpoint_that_changes_anything_needs_more_than_reading() {
+        let harmless =
+            ["/api/v1/tickets", "/api/v1/auth/keys", "/api/v1/auth/codes", "/api/v1/auth/keys/current"];
+        for endpoint in table().declared() {
+            let reads = matches!(endpoint.access, Access::Open | Access::Key(Scope::Read));
+            let name = format!("{} {}", endpoint.method, endpoint.path);
+            assert!(!reads || endpoint.method == "GET" || harmless.contains(&endpoint.path), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_needs_what_it_does() {
+        let table = table();
+        for (method, path, access) in [
+            ("GET", "/api/v1/health", Access::Open),
+            ("POST", "/api/v1/auth/keys", Access::Open),
+            ("GET", "/api/v1/tasks", READ),
+            ("GET", "/api/v1/runs/stream/all", READ),
+            ("POST", "/api/v1/tickets", READ),
+            ("POST", "/api/v1/tasks", RUN),
+            ("DELETE", "/api/v1/tasks/x", RUN),
+            ("POST", "/api/v1/messages", RUN),
+            ("POST", "/api/projects/x/gc", ADMIN),
+            ("DELETE", "/api/projects/x", ADMIN),
+            ("POST", "/api/v1/admin/self-update", ADMIN),
+            ("GET", "/api/v1/auth/keys", ADMIN),
+        ] {
+            let Found::Endpoint(endpoint, _) = table.find(method, path) else { panic!("{method} {path}") };
+            assert_eq!(endpoint.declared().access, access, "{method} {path}");
         }
     }
 }

@@ -4,15 +4,18 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 use warp::reply::Response;
 
-use crate::http::{
-    endpoint::{Call, Endpoint, IF_NONE_MATCH, Serve, get, page},
-    error::Result,
-    openapi::{Asset, CSS, Document, HTML},
+use crate::{
+    http::{
+        endpoint::{Call, Endpoint, IF_NONE_MATCH, OPEN, get, page},
+        error::Result,
+        manners::DESCRIPTION,
+    },
+    web::openapi::{Asset, CSS, Document, HTML},
 };
 
-pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get("/openapi.json", "The document of this API, OpenAPI 3.1")
+        get(OPEN, "/openapi.json", "The document of this API, OpenAPI 3.1")
             .params(&[IF_NONE_MATCH])
             .json::<Map<String, Value>>(StatusCode::OK, "The document")
             .empty(StatusCode::NOT_MODIFIED, "It is there already")
@@ -27,7 +30,7 @@ pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
 }
 
 fn send(call: &Call, which: impl Fn(&Document) -> &Asset) -> Result<Response> {
-    let asset = which(call.api.document.get_or_init(|| Document::of(&call.api.table)));
+    let asset = which(call.api.document.get_or_init(|| Document::of(&call.api.table, &DESCRIPTION)));
     let given = call.header(&IF_NONE_MATCH)?.unwrap_or_default();
     let known = given.split(',').any(|tag| tag.trim().trim_start_matches("W/") == asset.tag);
     let mut response = Response::new(if known { Vec::new().into() } else { asset.bytes.clone().into() });

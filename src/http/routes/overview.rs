@@ -10,7 +10,7 @@ use crate::{
     blocking,
     daemon::{self, Ask, Looked},
     http::{
-        endpoint::{Call, Endpoint, Param, Serve, bad, get, number, time},
+        endpoint::{Call, Endpoint, Param, READ, bad, get, number, time},
         error::{Result, json},
         wire,
     },
@@ -30,17 +30,17 @@ const SINCE: Param =
     time("since", "Which runs: those that ended then or later; within the last day without it");
 const STEP: Param = number("step", 60, 366 * 86_400, "How many seconds a step has; 3600 without it");
 
-pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get("/api/v1/agents", "The configured agents, and which of them are installed")
+        get(READ, "/api/v1/agents", "The configured agents, and which of them are installed")
             .json::<wire::Agents>(StatusCode::OK, "The agents by name")
             .then(|call, (): ()| agents(call)),
-        get("/api/v1/activity", "What runs came to over time")
+        get(READ, "/api/v1/activity", "What runs came to over time")
             .params(&[SINCE, STEP])
             .json::<wire::Activity>(StatusCode::OK, "The runs that ended, summed up in steps of time")
             .errors(&[503])
             .map(|call, (): &()| activity(call)),
-        get("/api/v1/disk", "How much of the disk is free, and what projects take of it")
+        get(READ, "/api/v1/disk", "How much of the disk is free, and what projects take of it")
             .json::<wire::Disk>(StatusCode::OK, "Bytes; every file was looked at")
             .errors(&[503])
             .then(|call, (): ()| disk(call)),

@@ -2,12 +2,14 @@
 
 use warp::reply::Response;
 
-use crate::http::{
-    endpoint::{Call, Endpoint, Param, Serve, bad, get, text},
-    error::{HttpError, Result},
-    sse,
-    stream::{Topic, page},
-    wire,
+use crate::{
+    http::{
+        endpoint::{Call, Endpoint, Param, READ, bad, get, text},
+        error::{HttpError, Result},
+        stream::{Topic, page},
+        wire,
+    },
+    web::sse,
 };
 
 /// Maximum number of topics of one stream.
@@ -20,9 +22,9 @@ const TOPICS: Param = text::<String>(
 .required();
 const AFTER: Param = text::<String>("after", "The id of an event: the stream begins behind it");
 
-pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get("/api/v1/stream", "Follow everything that a page shows, as one stream")
+        get(READ, "/api/v1/stream", "Follow everything that a page shows, as one stream")
             .params(&[TOPICS, AFTER])
             .events::<wire::TopicEvent>("What is there, and what happens to it")
             .errors(&[503])
@@ -40,6 +42,6 @@ fn follow(call: &Call) -> Result<Response> {
     if topics.len() > MOST {
         return Err(bad(&TOPICS, &format!("{} topics are more than {MOST}", topics.len())));
     }
-    let (cursor, reset) = call.place(&AFTER)?;
-    Ok(sse::respond(api, page(api, topics, cursor.unwrap_or_default(), reset)))
+    let (cursor, reset) = call.cursor(&AFTER)?;
+    Ok(sse::respond(&api.live, page(api, topics, cursor.unwrap_or_default(), reset)))
 }

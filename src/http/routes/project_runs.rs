@@ -14,7 +14,7 @@ use crate::{
     blocking,
     http::{
         Api,
-        endpoint::{Call, Endpoint, Param, Serve, delete, flag, get, number, post, text},
+        endpoint::{ADMIN, Call, Endpoint, Param, READ, RUN, delete, flag, get, number, post, text},
         error::{HttpError, Result, json},
         wire,
     },
@@ -39,29 +39,30 @@ const SELECTED_TASK: Param = text::<TaskId>(
 const SELECTED_LIMIT: Param = number("selected_task_limit", 0, SELECTED, "How many of them");
 const LATEST: Param = number("limit", 1, 10_000, "Only the latest so many; without it, all of them");
 
-pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get("/api/projects/{project_id}/runs/flat", "The runs of a project as one list, oldest first")
+        get(READ, "/api/projects/{project_id}/runs/flat", "The runs of a project as one list, oldest first")
             .params(&[ACTIVE_ONLY, SELECTED_TASK, SELECTED_LIMIT, LATEST])
             .json::<wire::FlatRuns>(StatusCode::OK, "Runs")
             .errors(&[404, 503])
             .map(flat),
-        get("/api/projects/{project_id}/tasks/{task_id}/runs", "List the runs of a task, newest first")
+        get(READ, "/api/projects/{project_id}/tasks/{task_id}/runs", "List the runs of a task, newest first")
             .params(&PAGE)
             .params(&SELECTION)
             .json::<wire::Listed<wire::ProjectRun>>(StatusCode::OK, "Runs")
             .errors(&[404, 503])
             .map(list),
-        get("/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}", "A run")
+        get(READ, "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}", "A run")
             .json::<wire::ProjectRun>(StatusCode::OK, "The run")
             .errors(&[404, 503])
             .then(show),
-        delete("/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}", "Delete a run")
+        delete(ADMIN, "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}", "Delete a run")
             .refuses_pages()
             .no_content("It is gone")
             .errors(&[404, 409, 503])
             .then(delete_run),
         post(
+            RUN,
             "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}/stop",
             "Ask a run and its task to stop",
         )

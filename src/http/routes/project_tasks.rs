@@ -13,7 +13,7 @@ use crate::{
     blocking, daemon,
     http::{
         Api,
-        endpoint::{Call, Endpoint, Param, Serve, delete, flag, get, post},
+        endpoint::{ADMIN, Call, Endpoint, Param, READ, RUN, delete, flag, get, post},
         error::{Result, json},
         wire,
     },
@@ -24,25 +24,25 @@ use crate::{
 
 const INCLUDE_FILES: Param = flag("include_files", "Whether the files of each run are listed, too");
 
-pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get("/api/projects/{project_id}/tasks", "List the tasks of a project")
+        get(READ, "/api/projects/{project_id}/tasks", "List the tasks of a project")
             .params(&PAGE)
             .params(&SELECTION)
             .json::<wire::Listed<wire::TaskItem>>(StatusCode::OK, "Tasks")
             .errors(&[404, 503])
             .map(list),
-        get("/api/projects/{project_id}/tasks/{task_id}", "A task with its runs")
+        get(READ, "/api/projects/{project_id}/tasks/{task_id}", "A task with its runs")
             .params(&[INCLUDE_FILES])
             .json::<wire::TaskDetail>(StatusCode::OK, "The task")
             .errors(&[404, 503])
             .then(show),
-        delete("/api/projects/{project_id}/tasks/{task_id}", "Delete a task with all its runs")
+        delete(ADMIN, "/api/projects/{project_id}/tasks/{task_id}", "Delete a task with all its runs")
             .refuses_pages()
             .no_content("It is gone")
             .errors(&[404, 409, 503])
             .then(delete_task),
-        post("/api/projects/{project_id}/tasks/{task_id}/resume", "Take a task up again")
+        post(RUN, "/api/projects/{project_id}/tasks/{task_id}/resume", "Take a task up again")
             .json::<wire::Resumed>(StatusCode::OK, "It goes on")
             .errors(&[404, 409, 503, 507])
             .then(resume),

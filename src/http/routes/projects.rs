@@ -7,8 +7,9 @@ use crate::{
     daemon::Force,
     http::{
         Api,
-        endpoint::{Call, Endpoint, Param, Serve, delete, flag, get, post},
+        endpoint::{ADMIN, Call, Endpoint, Param, READ, RUN, delete, flag, get, post},
         error::{HttpError, Result, json},
+        keys::audit_line,
         wire,
     },
     tree::ids::ProjectId,
@@ -19,26 +20,26 @@ const SUGGESTED: usize = 20;
 
 const FORCE: Param = flag("force", "Whether tasks that run are stopped first");
 
-pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get("/api/projects", "List projects")
+        get(READ, "/api/projects", "List projects")
             .json::<wire::Projects>(StatusCode::OK, "Projects")
             .errors(&[503])
             .map(|call, (): &()| list(&call.api)),
-        post("/api/projects", "Create a project")
+        post(RUN, "/api/projects", "Create a project")
             .takes::<wire::NewProject>()
             .json::<wire::Project>(StatusCode::CREATED, "The project")
             .errors(&[409, 503, 507])
             .then(|call, (): ()| create(call)),
-        get("/api/projects/home-dirs", "Folders that projects and runs work in")
+        get(READ, "/api/projects/home-dirs", "Folders that projects and runs work in")
             .json::<wire::Folders>(StatusCode::OK, "Folders")
             .errors(&[503])
             .map(|call, (): &()| folders(&call.api)),
-        get("/api/projects/{project_id}", "A project")
+        get(READ, "/api/projects/{project_id}", "A project")
             .json::<wire::Project>(StatusCode::OK, "The project")
             .errors(&[404, 503])
             .map(show),
-        delete("/api/projects/{project_id}", "Delete a project with all its tasks")
+        delete(ADMIN, "/api/projects/{project_id}", "Delete a project with all its tasks")
             .refuses_pages()
             .params(&[FORCE])
             .json::<wire::DeletedProject>(StatusCode::OK, "What was deleted")
@@ -64,9 +65,9 @@ fn folders(api: &Api) -> Result<Response> {
 
 async fn create(call: Call) -> Result<Response> {
     let Call { api, caller, body, .. } = call;
-    let (new, sent) = body.json::<wire::NewProject>(api.core.runner.config.api.max_body).await?;
+    let (new, sent) = body.json::<wire::NewProject>().await?;
     api.core.create_project(new.project_id.clone(), new.project_root).await?;
-    let mut submitted = caller.submitted(sent);
+    let mut submitted = audit_line(&caller, sent);
     submitted.project = Some(new.project_id.clone());
     api.core.audit(submitted).await;
     shown(&api, StatusCode::CREATED, &new.project_id)

@@ -5,20 +5,20 @@ use warp::reply::Response;
 use super::runs::find;
 use crate::{
     http::{
-        endpoint::{Call, Endpoint, Param, Serve, get, text},
+        endpoint::{Call, Endpoint, Param, READ, get, text},
         error::Result,
-        sse,
         stream::{RunSource, follow as stream, spelled},
         wire,
     },
     tree::ids::RunId,
+    web::sse,
 };
 
 const AFTER: Param = text::<String>("after", "The id of an event: the stream begins behind it");
 
-pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get("/api/v1/runs/{run_id}/stream", "Follow what a run prints")
+        get(READ, "/api/v1/runs/{run_id}/stream", "Follow what a run prints")
             .params(&[AFTER])
             .events::<wire::LogEvent>("What the run has printed, what it prints, and its end")
             .no_content("Everything was received, up to the end")
@@ -29,7 +29,7 @@ pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
 
 async fn follow(call: Call, id: RunId) -> Result<Response> {
     let run = find(&call.api, &id)?.run.clone();
-    let (place, reset) = call.place(&AFTER)?;
+    let (place, reset) = call.cursor(&AFTER)?;
     let mut source = RunSource::new(&call.api, &run, place.unwrap_or_default());
     if source.is_over().await? {
         return Ok(sse::over());

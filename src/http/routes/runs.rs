@@ -10,7 +10,8 @@ use crate::{
     http::{
         Api,
         endpoint::{
-            Call, Endpoint, Param, Query, Serve, bad, get, number, one_of, opaque, post, text, time, words,
+            Call, Endpoint, Param, Query, READ, RUN, bad, get, number, one_of, opaque, post, text, time,
+            words,
         },
         error::{HttpError, Result, json},
         wire::{self, RunWord},
@@ -46,23 +47,23 @@ const LIMIT: Param = number("limit", 1, 1000, "The most runs of an answer; witho
 /// The parameters that select runs for a list.
 pub(super) const SELECTION: [Param; 4] = [STATUS, SINCE, SORT, CURSOR];
 
-pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get("/api/v1/runs", "List runs, newest first")
+        get(READ, "/api/v1/runs", "List runs, newest first")
             .params(&[PROJECT, TASK, LIMIT])
             .params(&SELECTION)
             .json::<wire::Runs>(StatusCode::OK, "Runs")
             .errors(&[503])
             .map(|call, (): &()| list(call)),
-        get("/api/v1/runs/{run_id}", "A run with what it has printed")
+        get(READ, "/api/v1/runs/{run_id}", "A run with what it has printed")
             .json::<wire::RunDetail>(StatusCode::OK, "The run")
             .errors(&[404, 503])
             .then(show),
-        get("/api/v1/runs/{run_id}/info", "A run")
+        get(READ, "/api/v1/runs/{run_id}/info", "A run")
             .json::<wire::RunDetail>(StatusCode::OK, "The run, without its output")
             .errors(&[404, 503])
             .map(info),
-        post("/api/v1/runs/{run_id}/stop", "Stop a run and its task, and wait for the end")
+        post(RUN, "/api/v1/runs/{run_id}/stop", "Stop a run and its task, and wait for the end")
             .json::<wire::Stopped>(StatusCode::OK, "It has ended")
             .json::<wire::Stopped>(
                 StatusCode::ACCEPTED,

@@ -8,18 +8,18 @@ use crate::{
     daemon::Refusal,
     http::{
         Api,
-        endpoint::{Call, Endpoint, Serve, delete, get, post},
+        endpoint::{ADMIN, Call, Endpoint, delete, get, post},
         error::{HttpError, Result, json},
         wire,
     },
 };
 
-pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get("/api/v1/admin/self-update", "Where the update of the daemon stands")
+        get(ADMIN, "/api/v1/admin/self-update", "Where the update of the daemon stands")
             .json::<wire::SelfUpdate>(StatusCode::OK, "Where it stands")
             .then(|call, (): ()| status(call)),
-        post("/api/v1/admin/self-update", "Replace the daemon's own program")
+        post(ADMIN, "/api/v1/admin/self-update", "Replace the daemon's own program")
             .about(
                 "With mode `drain` it waits until no root task is live, and none is started meanwhile; with `live` it comes \
                  at once.",
@@ -29,7 +29,7 @@ pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
             .json::<wire::SelfUpdate>(StatusCode::ACCEPTED, "It is under way")
             .errors(&[409])
             .then(|call, (): ()| start(call)),
-        delete("/api/v1/admin/self-update", "Call a deferred update off")
+        delete(ADMIN, "/api/v1/admin/self-update", "Call a deferred update off")
             .refuses_pages()
             .json::<wire::SelfUpdate>(StatusCode::OK, "It was called off")
             .errors(&[409])
@@ -45,7 +45,7 @@ async fn status(call: Call) -> Result<Response> {
 
 async fn start(call: Call) -> Result<Response> {
     let Call { api, body, .. } = call;
-    let (wanted, _) = body.json::<wire::NewSelfUpdate>(api.core.runner.config.api.max_body).await?;
+    let (wanted, _) = body.json::<wire::NewSelfUpdate>().await?;
     let status = api.core.request_update(wanted.binary_path, wanted.mode).await?;
     Ok(json(StatusCode::ACCEPTED, &wire::SelfUpdate::from(&status)))
 }

@@ -4,7 +4,7 @@ use warp::reply::Response;
 
 use crate::{
     http::{
-        endpoint::{Call, Endpoint, Param, Serve, get, text},
+        endpoint::{Call, Endpoint, Param, READ, get, text},
         error::Result,
         stream::{TaskRunsSource, follow as stream, spelled},
         wire,
@@ -14,10 +14,10 @@ use crate::{
 
 const AFTER: Param = text::<String>("after", "The id of an event: the stream begins behind it");
 
-pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+pub(super) fn endpoints() -> Vec<Endpoint> {
     let path = "/api/projects/{project_id}/tasks/{task_id}/runs/stream";
     vec![
-        get(path, "Follow what all runs of a task print, those that are yet to come too")
+        get(READ, path, "Follow what all runs of a task print, those that are yet to come too")
             .params(&[AFTER])
             .events::<wire::TaskLogEvent>("What the runs have printed, and what they print")
             .errors(&[404, 503])
@@ -28,6 +28,6 @@ pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
 fn follow(call: &Call, task: &TaskRef) -> Result<Response> {
     let api = &call.api;
     api.task(task)?;
-    let (place, reset) = call.place(&AFTER)?;
+    let (place, reset) = call.cursor(&AFTER)?;
     Ok(stream(api, TaskRunsSource::new(api, task, place.unwrap_or_default()), reset, spelled))
 }

@@ -13,10 +13,11 @@ use crate::{
     http::{
         Api,
         endpoint::{
-            Call, Endpoint, IDEMPOTENCY_KEY, Param, Query, Serve, delete, get, number, one_of, opaque, post,
-            text, time, words,
+            Call, Endpoint, IDEMPOTENCY_KEY, Param, Query, READ, RUN, delete, get, number, one_of, opaque,
+            post, text, time, words,
         },
         error::{HttpError, Result, json},
+        keys::audit_line,
         wire,
     },
     runner::{self, Home, Origin, ResumeRequest, Submission},
@@ -50,15 +51,15 @@ const LIMIT: Param = number("limit", 1, 1000, "The most tasks of an answer; with
 /// The parameters that select tasks for a list.
 pub(super) const SELECTION: [Param; 4] = [STATUS, SINCE, SORT, CURSOR];
 
-pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get("/api/v1/tasks", "List tasks")
+        get(READ, "/api/v1/tasks", "List tasks")
             .params(&[OF_PROJECT, LIMIT])
             .params(&SELECTION)
             .json::<wire::Tasks>(StatusCode::OK, "Tasks with their runs")
             .errors(&[503])
             .map(|call, (): &()| list(call)),
-        post("/api/v1/tasks", "Create a task, attach to one, or take one up again")
+        post(RUN, "/api/v1/tasks", "Create a task, attach to one, or take one up again")
             .about(
                 "`attach_mode` says what becomes of a task that is there already: `create` refuses (409), `attach` \
                  answers with the run that its live loop is at, `resume` resumes it.\n\nThe agent works in `cwd`, else in \
@@ -71,12 +72,12 @@ pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
             .json::<wire::Started>(StatusCode::CREATED, "The task is accepted")
             .errors(&[404, 409, 422, 503, 507])
             .then(|call, (): ()| create(call)),
-        get("/api/v1/tasks/{task_id}", "A task with its runs")
+        get(READ, "/api/v1/tasks/{task_id}", "A task with its runs")
             .params(&[PROJECT])
             .json::<wire::Task>(StatusCode::OK, "The task")
             .errors(&[404, 503])
             .then(show),
-        delete("/api/v1/tasks/{task_id}", "Cancel a task")
+        delete(RUN, "/api/v1/tasks/{task_id}", "Cancel a task")
             .params(&[PROJECT])
             .json::<wire::Cancelled>(StatusCode::OK, "It ends, or has ended")
             .errors(&[404, 409, 503])
@@ -87,7 +88,7 @@ pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
 async fn create(call: Call) -> Result<Response> {
     let key = call.header(&IDEMPOTENCY_KEY)?.map(str::to_owned);
     let Call { api, caller, body, .. } = call;
-    let (new, sent) = body.json::<wire::NewTask>(api.core.runner.config.api.max_body).await?;
+    let (new, sent) = body.json::<wire::NewTask>().await?;
     may_start(&api)?;
     // A child task is accepted during an update, because the update waits for its root.
     if new.parent_run_id.is_none() {
@@ -157,7 +158,7 @@ async fn create(call: Call) -> Result<Response> {
     if submitted.novelty == Novelty::Repeated {
         return Ok(replayed(response));
     }
-    let mut audited = caller.submitted(sent);
+    let mut audited = audit_line(&caller, sent);
     audited.project = Some(task.project.clone());
     audited.task = Some(task.task.clone());
     audited.run = Some(submitted.run.run.clone());

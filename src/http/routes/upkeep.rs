@@ -10,7 +10,7 @@ use crate::{
     blocking, config,
     daemon::Cleaning,
     http::{
-        endpoint::{Call, Endpoint, Param, Serve, bad, flag, get, opaque, post},
+        endpoint::{ADMIN, Call, Endpoint, Param, READ, bad, flag, get, opaque, post},
         error::{Result, json},
         wire,
     },
@@ -29,13 +29,13 @@ const OLDER_THAN: Param = opaque(
 const KEEP_FAILED: Param = flag("keep_failed", "Whether runs that failed are kept");
 const DRY_RUN: Param = flag("dry_run", "Whether it is only told what would be deleted");
 
-pub(super) fn endpoints() -> Vec<Endpoint<Serve>> {
+pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get("/api/projects/{project_id}/stats", "What a project comes to")
+        get(READ, "/api/projects/{project_id}/stats", "What a project comes to")
             .json::<wire::Stats>(StatusCode::OK, "The figures")
             .errors(&[404, 503])
             .then(stats),
-        post("/api/projects/{project_id}/gc", "Delete old runs")
+        post(ADMIN, "/api/projects/{project_id}/gc", "Delete old runs")
             .refuses_pages()
             .params(&[OLDER_THAN, KEEP_FAILED, DRY_RUN])
             .json::<wire::Collected>(StatusCode::OK, "What was deleted")

@@ -20,10 +20,10 @@ use crate::{
     http::{
         Api,
         error::HttpError,
-        sse::{Event, Label},
         wire::{TopicEvent, TopicOwn, TopicSaid, WithRuns},
     },
     view::{index::Part, run_log::LogEvent},
+    web::sse::{Event, Label},
 };
 
 /// Pause before a topic that could not be read is tried again.

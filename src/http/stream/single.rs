@@ -7,12 +7,9 @@ use warp::reply::Response;
 
 use super::source::{Look, Said, Source, Told};
 use crate::{
-    http::{
-        Api,
-        sse::{self, Event, Label},
-        wire,
-    },
+    http::{Api, wire},
     view::run_log::LogEvent,
+    web::sse::{self, Event, Label},
 };
 
 /// Answers with the events of a source, until it ends or the followed thing is gone. `greeting` is sent before.
@@ -39,7 +36,7 @@ pub(in crate::http) fn follow(
             }
         }
     });
-    sse::respond(api, events)
+    sse::respond(&api.live, events)
 }
 
 /// Formats the events of all streams except those of files.

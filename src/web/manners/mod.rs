@@ -1,0 +1,92 @@
+//! The manners of a mount: all that differs from one API to another beside its endpoints.
+
+mod cors;
+mod headers;
+
+use http::{HeaderMap, Method, header};
+use warp::reply::Response;
+
+use super::{
+    error::{Error, Origin},
+    keys::KeyPlaces,
+    response::json,
+};
+
+pub(super) use cors::is_preflight;
+pub use cors::{AllowedHeaders, Cors};
+pub(super) use headers::{Finish, finish};
+
+/// The manners of a mount.
+#[derive(Debug, Clone)]
+pub struct Manners {
+    /// Spells the answer to a request that was refused or has failed, 404 and 405 included.
+    pub spell: fn(&Error, &Asked<'_>) -> Response,
+    /// The places where clients put their key.
+    pub key_places: KeyPlaces,
+    /// The `WWW-Authenticate` header of a 401.
+    pub challenge: &'static str,
+    /// The pages of other origins that may call.
+    pub cors: Cors,
+    /// The largest body in bytes, where an endpoint declares no other limit.
+    pub max_body: u64,
+    /// The pages for people that are served beside the endpoints.
+    pub pages: PageRules,
+}
+
+/// A request whose refusal is spelled.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Its method.
+    pub method: &'a Method,
+    /// Its path.
+    pub path: &'a str,
+    /// Its own name, as the log has it.
+    pub request_id: &'a str,
+}
+
+/// The pages for people that a mount serves: files of the program, which need no key.
+#[derive(Debug, Clone, Copy)]
+pub struct PageRules {
+    /// Whether a path is one of a page or of a part of one. A link from another site may lead there.
+    pub is_page: fn(&str) -> bool,
+    /// Answers a request for a page; none if it asks for something else.
+    pub answer: fn(&Method, &str, &HeaderMap) -> Option<Response>,
+}
+
+impl PageRules {
+    /// No pages.
+    pub const NONE: Self = Self { is_page: |_| false, answer: |_, _, _| None };
+}
+
+impl Manners {
+    /// The plainest manners: errors as `{"error": …}`, a key as `Authorization: Bearer`, no page of another origin.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self {
+            spell: |error, _| json(error.status, &serde_json::json!({ "error": error.message })),
+            key_places: KeyPlaces {
+                headers: &[],
+                query: None,
+                advice: "send it as 'Authorization: Bearer <key>'",
+            },
+            challenge: "Bearer",
+            cors: Cors::NONE,
+            max_body: 1024 * 1024,
+            pages: PageRules::NONE,
+        }
+    }
+
+    /// Spells a refusal, and logs it if it is a failure of ours.
+    pub(super) fn refuse(&self, error: &Error, asked: &Asked<'_>) -> Response {
+        if error.status.is_server_error() && error.status != http::StatusCode::SERVICE_UNAVAILABLE {
+            tracing::error!(status = error.status.as_u16(), error = %error.message, "a request failed");
+        }
+        let mut response = (self.spell)(error, asked);
+        if let Origin::WrongMethod(allow) = &error.origin
+            && let Ok(allow) = http::HeaderValue::from_str(allow)
+        {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+        response
+    }
+}

@@ -1,0 +1,35 @@
+//! HTTP for the APIs of this program: listeners, the guard before routing, keys and scopes, endpoints that declare
+//! themselves, event streams, and the OpenAPI document.
+//!
+//! Nothing here knows tasks, runs or sessions. An API is a [`Mount`]: a [`Table`] of endpoints over a state of its own,
+//! the [`Keys`] of its clients, and its [`Manners`]. A [`Listener`] serves one or several mounts, and its [`Guard`] sees
+//! every request before any of them.
+
+mod body;
+mod caller;
+mod counters;
+mod endpoint;
+mod error;
+mod keys;
+mod live;
+mod manners;
+pub mod openapi;
+mod response;
+mod server;
+mod stream;
+
+pub use body::Body;
+pub use caller::{Caller, Peer};
+pub use counters::{Counters, Streams};
+pub use endpoint::{
+    Audience, BodyType, Call, Content, Declared, Draft, Endpoint, Found, Kind, LAST_EVENT_ID, Location,
+    Pages, Param, PathTexts, Query, Reply, SchemaOf, Table, Target, Traces, bad, delete, flag, get, number,
+    one_of, opaque, page, post, text, time, words,
+};
+pub use error::{Error, Origin, Result};
+pub use keys::{Access, Identity, KeyPlaces, Keyring, Keys, Proof, Scope, TICKET_LIFE};
+pub use live::Live;
+pub use manners::{AllowedHeaders, Asked, Cors, Manners, PageRules};
+pub use response::{json, no_content};
+pub use server::{Guard, Io, Listener, Mount, Server, Site, serve};
+pub use stream::{sse, streamed};

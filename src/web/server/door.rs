@@ -1,0 +1,210 @@
+//! The door of a mount: the order of the checks that a request passes, and the headers of its answer.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use hyper::{
+    body::{Body as _, Incoming},
+    service::Service as _,
+};
+use hyper_util::service::TowerToHyperService;
+use warp::{Filter, Rejection, reply::Response};
+
+use super::{
+    super::{
+        caller::{self, Caller},
+        endpoint::{Arrival, Endpoint, Found, Pages, Traces},
+        error::{Error, Origin, Result},
+        keys::Access,
+        manners::{self, Asked, Finish},
+    },
+    guard::{self, Guard},
+    mount::{Asking, Mount, below},
+    panics,
+};
+
+/// A request that was let in.
+enum Entered<S> {
+    /// A browser asks what a page of another site may send.
+    Preflight,
+    /// A client asks for the methods of a path.
+    Options(String),
+    /// A person asks for a page.
+    Page(Response),
+    /// A client calls an endpoint.
+    Call(Arc<Endpoint<S>>, Box<Arrival<S>>),
+}
+
+/// Answers a request.
+pub(super) async fn answer<S: Clone + Send + Sync + 'static>(
+    mount: &Mount<S>,
+    guard: &Guard,
+    request: Request<Incoming>,
+    asking: &Asking,
+) -> Response {
+    let manners = &mount.manners;
+    let request_id = caller::request_id(request.headers(), mount.live.clock.now());
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let asked = Asked { method: &method, path: &path, request_id: &request_id };
+    let allowed = manners.cors.allowed(request.headers());
+    let has_body = !request.body().is_end_stream();
+    let mut traces = Traces::All;
+    let answered = match enter(mount, guard, &request, &request_id, asking) {
+        Ok(Entered::Preflight) => manners.cors.preflight(request.headers(), allowed.as_ref()),
+        Ok(Entered::Options(allow)) => Ok(options(&allow)),
+        Ok(Entered::Page(page)) => Ok(page),
+        Ok(Entered::Call(endpoint, arrival)) => {
+            traces = endpoint.declared().traces;
+            call(mount, &endpoint, *arrival, request).await
+        }
+        Err(refused) => {
+            let status = refused.status.as_u16();
+            tracing::debug!(request_id, peer = %asking.peer, %method, path, status, "a request was refused");
+            Err(refused)
+        }
+    };
+    let mut response = answered.unwrap_or_else(|error| manners.refuse(&error, &asked));
+    if method == Method::HEAD {
+        response = without_body(response);
+    }
+    let status = response.status();
+    let is_page = (manners.pages.is_page)(&path);
+    let finish = Finish { status, is_page, request_id: &request_id, challenge: manners.challenge, allowed };
+    manners::finish(response.headers_mut(), finish);
+    if has_body && status.is_client_error() {
+        // The rest of the body is not read, so no other request can follow it.
+        asking.unread.store(true, Ordering::Relaxed);
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    if traces != Traces::Uncounted {
+        mount.live.counters.count(&method, status);
+    }
+    response
+}
+
+/// Lets a request in that may come in and means something here.
+fn enter<S: Clone>(
+    mount: &Mount<S>,
+    guard: &Guard,
+    request: &Request<Incoming>,
+    request_id: &str,
+    asking: &Asking,
+) -> Result<Entered<S>> {
+    let Mount { manners, table, .. } = mount;
+    guard.check(request, asking.peer, manners)?;
+    let (method, path) = (request.method(), request.uri().path());
+    let found = table.find(method.as_str(), below(mount.prefix, path).unwrap_or(path));
+    let max_body = match &found {
+        Found::Endpoint(endpoint, _) => endpoint.declared().max_body.unwrap_or(manners.max_body),
+        _ => manners.max_body,
+    };
+    guard::check_body(request, max_body)?;
+    // A browser asks without a key whether it may send one.
+    if manners::is_preflight(request) {
+        return Ok(Entered::Preflight);
+    }
+    if let Some(page) = (manners.pages.answer)(method, path, request.headers()) {
+        return Ok(Entered::Page(page));
+    }
+    let identity = mount.keys.identify(request, asking.peer, &manners.key_places)?;
+    // A client without a key learns nothing, not even which routes there are.
+    if identity.is_none() && !is_open(&found, method, (manners.pages.is_page)(path)) {
+        return Err(Error::unauthorized());
+    }
+    let (endpoint, texts) = match found {
+        Found::Endpoint(endpoint, texts) => (endpoint, texts),
+        Found::Options(allow) => return Ok(Entered::Options(allow)),
+        Found::WrongMethod(allow) => return Err(Error::wrong_method(allow)),
+        Found::Nothing => return Err(Error::no_route()),
+    };
+    let declared = endpoint.declared();
+    let identity = declared.access.check(identity)?;
+    if declared.pages == Pages::Refused && guard::is_from_a_page(request.headers()) {
+        let text = "nothing is deleted from a page in a browser: use the command line, or another client";
+        return Err(Error::new(StatusCode::FORBIDDEN, text).from(Origin::Guard));
+    }
+    let caller = Caller {
+        request_id: request_id.to_owned(),
+        peer: asking.peer,
+        method: declared.method,
+        path: path.to_owned(),
+        endpoint: declared.path,
+        identity,
+    };
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let (api, manners) = (mount.api.clone(), manners.clone());
+    Ok(Entered::Call(endpoint, Box::new(Arrival { api, caller, texts, query, max_body, manners })))
+}
+
+/// Whether a request is answered without a key.
+fn is_open<S>(found: &Found<S>, method: &Method, is_page: bool) -> bool {
+    match found {
+        Found::Endpoint(endpoint, _) => endpoint.declared().access == Access::Open,
+        // It tells only which requests there are.
+        _ if *method == Method::OPTIONS => true,
+        // A part of a page that is gone, or was never there.
+        _ => is_page && (*method == Method::GET || *method == Method::HEAD),
+    }
+}
+
+async fn call<S: Clone + Send + Sync + 'static>(
+    mount: &Mount<S>,
+    endpoint: &Endpoint<S>,
+    arrival: Arrival<S>,
+    mut request: Request<Incoming>,
+) -> Result<Response> {
+    let caller = arrival.caller.clone();
+    request.extensions_mut().insert(arrival);
+    let (filter, manners) = (endpoint.filter(), mount.manners.clone());
+    let asked = (request.method().clone(), caller.path.clone(), caller.request_id.clone());
+    let filter = filter.or_else(move |_: Rejection| {
+        // The door has found the endpoint, so its filter has nothing to reject but a bug.
+        let text = "the request could not be handed to its endpoint";
+        let (method, path, request_id) = &asked;
+        let error = Error::new(StatusCode::INTERNAL_SERVER_ERROR, text);
+        let response = manners.refuse(&error, &Asked { method, path, request_id });
+        std::future::ready(Ok::<_, Rejection>((response,)))
+    });
+    let service = TowerToHyperService::new(warp::service(filter));
+    let answer = async {
+        match service.call(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    };
+    let response = panics::catch(&mount.live.counters, answer).await;
+    if caller.method != "GET" {
+        let status = response.as_ref().map_or_else(|e| e.status, Response::status);
+        log_change(&caller, status, endpoint.declared().traces);
+    }
+    response
+}
+
+fn log_change(caller: &Caller, status: StatusCode, traces: Traces) {
+    let Caller { request_id, method, endpoint, .. } = caller;
+    let (key, code) = (caller.key_name(), status.as_u16());
+    if status.is_success() && traces == Traces::Quiet {
+        tracing::debug!(request_id, method, endpoint, key, status = code, "a request changed something");
+    } else {
+        tracing::info!(request_id, method, endpoint, key, status = code, "a request to change something");
+    }
+}
+
+/// The answer to a question for the methods of a path.
+fn options(allow: &str) -> Response {
+    let mut response = Response::new(Vec::new().into());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    if let Ok(allow) = HeaderValue::from_str(allow) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+/// The answer to `HEAD`: the same, but that nothing is sent and no stream is left open.
+fn without_body(response: Response) -> Response {
+    let (mut head, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact().filter(|_| head.status != StatusCode::NO_CONTENT) {
+        head.headers.entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(length));
+    }
+    Response::from_parts(head, Vec::new().into())
+}

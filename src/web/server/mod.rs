@@ -1,0 +1,13 @@
+//! The server: listeners, the guard, and the way of a request from a connection to its endpoint.
+
+mod accept;
+mod connection;
+mod door;
+mod guard;
+mod mount;
+mod panics;
+mod slots;
+
+pub use accept::{Io, Listener, Server, serve};
+pub use guard::Guard;
+pub use mount::{Mount, Site};

@@ -1,0 +1,6 @@
+//! Answers that last: bodies in pieces, and server-sent events.
+
+mod chunks;
+pub mod sse;
+
+pub use chunks::streamed;
