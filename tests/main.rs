@@ -85,4 +85,5 @@ mod sse_load;
 mod task_loop;
 mod transcript;
 mod validate;
+mod web_server;
 mod webhook;

@@ -7,7 +7,10 @@ use warp::reply::Response;
 use super::{page, wire};
 use crate::{
     config,
-    web::{AllowedHeaders, Asked, Cors, Error, KeyPlaces, Manners, PageRules, json, openapi::Description},
+    web::{
+        AllowedHeaders, Asked, Cors, Error, KeyPlaces, Manners, PageRules, Slashes, json,
+        openapi::Description,
+    },
 };
 
 const KEY_PLACES: KeyPlaces = KeyPlaces {
@@ -36,6 +39,7 @@ pub(super) fn manners(api: &config::Api) -> Manners {
             ),
         },
         max_body: api.max_body,
+        slashes: Slashes::Strict,
         pages: PageRules { is_page: page::is_page, answer: page::answer },
     }
 }

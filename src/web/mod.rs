@@ -10,6 +10,7 @@ mod caller;
 mod counters;
 mod endpoint;
 mod error;
+mod field;
 mod keys;
 mod live;
 mod manners;
@@ -24,12 +25,13 @@ pub use counters::{Counters, Streams};
 pub use endpoint::{
     Audience, BodyType, Call, Content, Declared, Draft, Endpoint, Found, Kind, LAST_EVENT_ID, Location,
     Pages, Param, PathTexts, Query, Reply, SchemaOf, Table, Target, Traces, bad, delete, flag, get, number,
-    one_of, opaque, page, post, text, time, words,
+    one_of, opaque, page, patch, post, put, text, time, words,
 };
 pub use error::{Error, Origin, Result};
+pub use field::Field;
 pub use keys::{Access, Identity, KeyPlaces, Keyring, Keys, Proof, Scope, TICKET_LIFE};
 pub use live::Live;
-pub use manners::{AllowedHeaders, Asked, Cors, Manners, PageRules};
+pub use manners::{AllowedHeaders, Asked, Cors, Manners, PageRules, Slashes};
 pub use response::{json, no_content};
 pub use server::{Guard, Io, Listener, Mount, Server, Site, serve};
 pub use stream::{sse, streamed};

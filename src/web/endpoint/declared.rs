@@ -103,6 +103,16 @@ pub fn post(access: impl Into<Access>, path: &'static str, summary: &'static str
     Draft::new("POST", access.into(), path, summary)
 }
 
+/// Declares an endpoint for `PUT`.
+pub fn put(access: impl Into<Access>, path: &'static str, summary: &'static str) -> Draft {
+    Draft::new("PUT", access.into(), path, summary)
+}
+
+/// Declares an endpoint for `PATCH`. The fields of its body are best of type [`Field`](crate::web::Field).
+pub fn patch(access: impl Into<Access>, path: &'static str, summary: &'static str) -> Draft {
+    Draft::new("PATCH", access.into(), path, summary)
+}
+
 /// Declares an endpoint for `DELETE`.
 pub fn delete(access: impl Into<Access>, path: &'static str, summary: &'static str) -> Draft {
     Draft::new("DELETE", access.into(), path, summary)

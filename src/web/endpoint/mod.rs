@@ -13,7 +13,7 @@ mod target;
 
 pub(super) use call::Arrival;
 pub use call::Call;
-pub use declared::{Audience, BodyType, Declared, Draft, Pages, Traces, delete, get, page, post};
+pub use declared::{Audience, BodyType, Declared, Draft, Pages, Traces, delete, get, page, patch, post, put};
 pub use header::LAST_EVENT_ID;
 pub use param::{Kind, Location, Param, flag, number, one_of, opaque, text, time, words};
 pub use query::{Query, bad};

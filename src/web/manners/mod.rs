@@ -29,8 +29,21 @@ pub struct Manners {
     pub cors: Cors,
     /// The largest body in bytes, where an endpoint declares no other limit.
     pub max_body: u64,
+    /// The meaning of a slash behind a path.
+    pub slashes: Slashes,
     /// The pages for people that are served beside the endpoints.
     pub pages: PageRules,
+}
+
+/// The meaning of a slash behind a path that stands in the table without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slashes {
+    /// It is another path.
+    Strict,
+    /// It is the same path.
+    Ignored,
+    /// The client is sent to the path without it (307).
+    Redirected,
 }
 
 /// A request whose refusal is spelled.
@@ -72,6 +85,7 @@ impl Manners {
             challenge: "Bearer",
             cors: Cors::NONE,
             max_body: 1024 * 1024,
+            slashes: Slashes::Strict,
             pages: PageRules::NONE,
         }
     }

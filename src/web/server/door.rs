@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use hyper::{
     body::{Body as _, Incoming},
     service::Service as _,
@@ -13,10 +13,10 @@ use warp::{Filter, Rejection, reply::Response};
 use super::{
     super::{
         caller::{self, Caller},
-        endpoint::{Arrival, Endpoint, Found, Pages, Traces},
+        endpoint::{Arrival, Endpoint, Found, Pages, Table, Traces},
         error::{Error, Origin, Result},
         keys::Access,
-        manners::{self, Asked, Finish},
+        manners::{self, Asked, Finish, Slashes},
     },
     guard::{self, Guard},
     mount::{Asking, Mount, below},
@@ -29,6 +29,8 @@ enum Entered<S> {
     Preflight,
     /// A client asks for the methods of a path.
     Options(String),
+    /// The path stands in the table without its last slash: it is there.
+    Moved(String),
     /// A person asks for a page.
     Page(Response),
     /// A client calls an endpoint.
@@ -52,6 +54,7 @@ pub(super) async fn answer<S: Clone + Send + Sync + 'static>(
     let answered = match enter(mount, guard, &request, &request_id, asking) {
         Ok(Entered::Preflight) => manners.cors.preflight(request.headers(), allowed.as_ref()),
         Ok(Entered::Options(allow)) => Ok(options(&allow)),
+        Ok(Entered::Moved(location)) => Ok(moved(&location)),
         Ok(Entered::Page(page)) => Ok(page),
         Ok(Entered::Call(endpoint, arrival)) => {
             traces = endpoint.declared().traces;
@@ -93,7 +96,8 @@ fn enter<S: Clone>(
     let Mount { manners, table, .. } = mount;
     guard.check(request, asking.peer, manners)?;
     let (method, path) = (request.method(), request.uri().path());
-    let found = table.find(method.as_str(), below(mount.prefix, path).unwrap_or(path));
+    let Sought { found, moved } =
+        seek(table, manners.slashes, method, below(mount.prefix, path).unwrap_or(path));
     let max_body = match &found {
         Found::Endpoint(endpoint, _) => endpoint.declared().max_body.unwrap_or(manners.max_body),
         _ => manners.max_body,
@@ -115,6 +119,7 @@ fn enter<S: Clone>(
         Found::Endpoint(endpoint, texts) => (endpoint, texts),
         Found::Options(allow) => return Ok(Entered::Options(allow)),
         Found::WrongMethod(allow) => return Err(Error::wrong_method(allow)),
+        Found::Nothing if moved => return Ok(Entered::Moved(without_slash(request.uri()))),
         Found::Nothing => return Err(Error::no_route()),
     };
     let declared = endpoint.declared();
@@ -134,6 +139,32 @@ fn enter<S: Clone>(
     let query = request.uri().query().unwrap_or_default().to_owned();
     let (api, manners) = (mount.api.clone(), manners.clone());
     Ok(Entered::Call(endpoint, Box::new(Arrival { api, caller, texts, query, max_body, manners })))
+}
+
+/// The meaning of a request.
+struct Sought<S> {
+    found: Found<S>,
+    /// True if nothing was found, but would be without the slash behind the path.
+    moved: bool,
+}
+
+fn seek<S>(table: &Table<S>, slashes: Slashes, method: &Method, path: &str) -> Sought<S> {
+    let found = table.find(method.as_str(), path);
+    let bare = path.strip_suffix('/').filter(|_| matches!(found, Found::Nothing));
+    match (slashes, bare) {
+        (Slashes::Strict, _) | (_, None) => Sought { found, moved: false },
+        (Slashes::Ignored, Some(bare)) => Sought { found: table.find(method.as_str(), bare), moved: false },
+        (Slashes::Redirected, Some(bare)) => {
+            let moved = !matches!(table.find(method.as_str(), bare), Found::Nothing);
+            Sought { found, moved }
+        }
+    }
+}
+
+/// Returns a target without the slash behind its path.
+fn without_slash(uri: &Uri) -> String {
+    let path = uri.path().trim_end_matches('/');
+    uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))
 }
 
 /// Whether a request is answered without a key.
@@ -196,6 +227,15 @@ fn options(allow: &str) -> Response {
     *response.status_mut() = StatusCode::NO_CONTENT;
     if let Ok(allow) = HeaderValue::from_str(allow) {
         response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+fn moved(location: &str) -> Response {
+    let mut response = Response::new(Vec::new().into());
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    if let Ok(location) = HeaderValue::from_str(location) {
+        response.headers_mut().insert(header::LOCATION, location);
     }
     response
 }

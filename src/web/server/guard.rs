@@ -18,7 +18,7 @@ use super::super::{
 /// The longest target of a request, in bytes.
 const LONGEST_TARGET: usize = 8 * 1024;
 /// The methods that are named to a client that takes this for a proxy.
-const METHODS: &str = "GET, HEAD, POST, DELETE, OPTIONS";
+const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /// Decides which requests of a listener reach a route.
 #[derive(Debug, Clone)]

@@ -106,10 +106,13 @@ impl<S: Clone + Send + Sync + 'static> Answers for Mount<S> {
     }
 }
 
-/// Returns the rest of a path below a prefix.
+/// Returns the rest of a path below a prefix: at least a slash.
 pub(super) fn below<'a>(prefix: &str, path: &'a str) -> Option<&'a str> {
     let rest = path.strip_prefix(prefix)?;
-    (prefix.is_empty() || rest.is_empty() || rest.starts_with('/')).then_some(rest)
+    match rest {
+        "" => Some("/"),
+        rest => (prefix.is_empty() || rest.starts_with('/')).then_some(rest),
+    }
 }
 
 #[cfg(test)]
@@ -121,7 +124,7 @@ mod tests {
         for (prefix, path, rest) in [
             ("", "/a", Some("/a")),
             ("/faces/x", "/faces/x/a", Some("/a")),
-            ("/faces/x", "/faces/x", Some("")),
+            ("/faces/x", "/faces/x", Some("/")),
             ("/faces/x", "/faces/xy/a", None),
             ("/faces/x", "/a", None),
         ] {

@@ -1,0 +1,296 @@
+//! `web` by itself: a server with mounts that know nothing of tasks, and clients over real connections.
+
+#![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use run_agent::{
+    clock::Clock,
+    shutdown::Shutdown,
+    web::{
+        self, Access, Call, Error, Field, Guard, Identity, Io, KeyPlaces, Keyring, Keys, Listener, Live,
+        Manners, Mount, Origin, Proof, Scope, Server, Site, Slashes, Table, json,
+        openapi::{self, Description},
+    },
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// A state that is not the daemon's.
+#[derive(Debug, Clone)]
+struct Notes {
+    owner: &'static str,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Change {
+    #[serde(default)]
+    title: Field<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Changed {
+    owner: &'static str,
+    title: String,
+}
+
+/// One key, `secret`, which may read.
+#[derive(Debug)]
+struct OneKey;
+
+impl Keyring for OneKey {
+    fn is_required(&self) -> bool {
+        true
+    }
+
+    fn identify(&self, key: &str) -> Option<Identity> {
+        let name = Some("reader".to_owned());
+        (key == "secret").then_some(Identity { name, scope: Scope::Read, proof: Proof::None })
+    }
+}
+
+/// No key is asked for.
+#[derive(Debug)]
+struct NoKey;
+
+impl Keyring for NoKey {
+    fn is_required(&self) -> bool {
+        false
+    }
+
+    fn identify(&self, _: &str) -> Option<Identity> {
+        None
+    }
+}
+
+fn table() -> Table<Notes> {
+    let show = |call: &Call<Notes>, (): &()| {
+        let title =
+            call.query.text(&web::text::<String>("title", "The title"))?.unwrap_or("untitled").to_owned();
+        Ok::<_, Error>(json(StatusCode::OK, &Changed { owner: call.api.owner, title }))
+    };
+    let change = async |call: Call<Notes>, (): ()| {
+        let owner = call.api.owner;
+        let (change, _) = call.body.json::<Change>().await?;
+        let title = match change.title {
+            Field::Absent => "unchanged".to_owned(),
+            Field::Null => "cleared".to_owned(),
+            Field::Value(title) => title,
+        };
+        Ok::<_, Error>(json(StatusCode::OK, &Changed { owner, title }))
+    };
+    let replace = async |call: Call<Notes>, (): ()| {
+        let length = call.body.bytes().await?.len();
+        Ok::<_, Error>(json(StatusCode::OK, &length))
+    };
+    Table::new([
+        web::get(Access::Open, "/open", "Show a note").json::<Changed>(StatusCode::OK, "The note").map(show),
+        web::get(Scope::Read, "/note", "Show a note").json::<Changed>(StatusCode::OK, "The note").map(show),
+        web::patch(Scope::Read, "/note", "Change a note")
+            .takes::<Change>()
+            .json::<Changed>(StatusCode::OK, "The note")
+            .then(change),
+        web::put(Scope::Run, "/note", "Replace a note")
+            .takes::<Change>()
+            .max_body(20)
+            .json::<usize>(StatusCode::OK, "Its length")
+            .then(replace),
+    ])
+}
+
+/// Manners of another system: errors as `detail`, keys in a header of its own, redirects behind slashes.
+fn odd() -> Manners {
+    Manners {
+        spell: |error, asked| match error.origin {
+            Origin::NoRoute => json(error.status, &serde_json::json!({ "detail": "Not Found" })),
+            Origin::WrongMethod(_) => {
+                json(error.status, &serde_json::json!({ "detail": format!("no {} here", asked.method) }))
+            }
+            _ => json(error.status, &serde_json::json!({ "detail": error.message })),
+        },
+        key_places: KeyPlaces { headers: &["X-Odd-Key"], query: Some("token"), advice: "no" },
+        challenge: "Odd",
+        slashes: Slashes::Redirected,
+        max_body: 64,
+        ..Manners::plain()
+    }
+}
+
+fn mount(
+    prefix: &'static str,
+    owner: &'static str,
+    keys: Keys,
+    manners: Manners,
+    live: &Live,
+) -> Mount<Notes> {
+    let (table, manners, live) = (Arc::new(table()), Arc::new(manners), live.clone());
+    Mount { prefix, api: Notes { owner }, table, keys, manners, live }
+}
+
+/// Two listeners: `main` with a mount at its root and one below `/faces/odd`, and `odd` with the latter's like alone.
+struct Served {
+    main: u16,
+    odd: u16,
+    shutdown: Shutdown,
+}
+
+impl Served {
+    async fn start() -> Self {
+        let shutdown = Shutdown::default();
+        let live = Live::new(shutdown.clone(), Clock::default());
+        let address = std::net::IpAddr::from([127, 0, 0, 1]);
+        let guard = || Guard::new(address, ["served.example".to_owned()]);
+        let listen = || async { TcpListener::bind((address, 0)).await.expect("a port") };
+        let (first, second) = (listen().await, listen().await);
+        let port = |listener: &TcpListener| listener.local_addr().expect("an address").port();
+        let ports = (port(&first), port(&second));
+        let main = Site::new(guard(), mount("", "native", Keys::new(OneKey), Manners::plain(), &live))
+            .with(mount("/faces/odd", "below", Keys::new(OneKey), odd(), &live));
+        let alone = Site::new(guard(), mount("", "alone", Keys::new(NoKey), odd(), &live));
+        let listeners = vec![
+            Listener { name: "main".to_owned(), io: Io::Tcp(first), site: main },
+            Listener { name: "odd".to_owned(), io: Io::Tcp(second), site: alone },
+        ];
+        let drain = std::time::Duration::from_secs(3);
+        shutdown.spawn(web::serve(Server { listeners, connections: 64, drain }, shutdown.clone()));
+        Self { main: ports.0, odd: ports.1, shutdown }
+    }
+}
+
+/// Sends a request; its head ends with a blank line. Returns status, head and body of the answer.
+async fn ask(port: u16, head: &str, body: &str) -> (u16, String, Value) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
+    let host = if head.to_lowercase().contains("\nhost:") { "" } else { "Host: localhost\r\n" };
+    let head = head.replace('\n', "\r\n");
+    let request =
+        format!("{head}\r\n{host}Connection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    stream.write_all(request.as_bytes()).await.expect("room for the request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).expect("a status");
+    (status, head.to_lowercase(), serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
+const JSON: &str = "\nContent-Type: application/json";
+
+#[tokio::test]
+async fn each_mount_keeps_its_manners() {
+    let served = Served::start().await;
+    let (key, odd_key) = ("\nAuthorization: Bearer secret", "\nX-Odd-Key: secret");
+    for (target, headers, status, field, text) in [
+        ("GET /note", key, 200, "owner", "native"),
+        ("GET /open", "", 200, "owner", "native"),
+        ("GET /note", "", 401, "error", "unauthorized"),
+        ("GET /note", odd_key, 401, "error", "unauthorized"),
+        ("GET /absent", key, 404, "error", "there is no such route"),
+        ("GET /note/", key, 404, "error", "there is no such route"),
+        ("GET /faces/odd/note", odd_key, 200, "owner", "below"),
+        ("GET /faces/odd/note?token=secret", "", 200, "owner", "below"),
+        ("GET /faces/odd/absent", odd_key, 404, "detail", "Not Found"),
+        ("DELETE /faces/odd/note", odd_key, 405, "detail", "no DELETE here"),
+        ("GET /faces/odd/absent", "", 401, "detail", "unauthorized"),
+        ("GET /faces/oddity", key, 404, "error", "there is no such route"),
+    ] {
+        let (got, head, body) = ask(served.main, &format!("{target} HTTP/1.1{headers}"), "").await;
+        assert_eq!((got, body[field].as_str()), (status, Some(text)), "{target}{headers}: {head}");
+        if status == 401 {
+            let challenge = if field == "detail" { "odd" } else { "bearer" };
+            assert!(head.contains(&format!("www-authenticate: {challenge}")), "{head}");
+        }
+    }
+    let (status, _, body) = ask(served.main, "GET /note?token=secret HTTP/1.1", "").await;
+    assert_eq!((status, body["error"].as_str().map(|e| e.contains("URL"))), (400, Some(true)), "{body}");
+    let (status, head, _) = ask(served.odd, "GET /note/?title=a HTTP/1.1", "").await;
+    assert!(status == 307 && head.contains("location: /note?title=a"), "{head}");
+}
+
+#[tokio::test]
+async fn the_guard_holds_on_every_listener() {
+    let served = Served::start().await;
+    for port in [served.main, served.odd] {
+        for (headers, status) in [
+            ("", 200),
+            ("\nHost: served.example", 200),
+            ("\nHost: rebound.example", 421),
+            ("\nOrigin: http://evil.example", 403),
+            ("\nSec-Fetch-Site: cross-site", 403),
+        ] {
+            let (got, head, _) = ask(port, &format!("GET /open HTTP/1.1{headers}"), "").await;
+            assert_eq!(got, status, "{headers}: {head}");
+        }
+        let (status, head, _) = ask(port, "PATCH /note HTTP/1.1\nContent-Type: text/plain", "{}").await;
+        assert_eq!(status, 415, "{head}");
+    }
+    let (status, _, body) = ask(served.odd, "GET /note HTTP/1.1", "").await;
+    assert_eq!((status, body["owner"].as_str()), (200, Some("alone")), "no key is asked for there");
+    let (status, ..) = ask(served.odd, "GET /faces/odd/note HTTP/1.1", "").await;
+    assert_eq!(status, 404, "the other listener's mount is not there");
+}
+
+#[tokio::test]
+async fn null_is_told_from_absence_and_a_limit_is_the_endpoints_own() {
+    let served = Served::start().await;
+    for (body, title) in
+        [("{}", "unchanged"), (r#"{"title":null}"#, "cleared"), (r#"{"title":"new"}"#, "new")]
+    {
+        let (status, head, answer) = ask(served.odd, &format!("PATCH /note HTTP/1.1{JSON}"), body).await;
+        assert_eq!((status, answer["title"].as_str()), (200, Some(title)), "{head}");
+    }
+    let long = |n: usize| format!("{{\"title\":\"{}\"}}", "x".repeat(n));
+    for (method, length, status) in
+        [("PUT", 8, 200), ("PUT", 9, 413), ("PATCH", 9, 200), ("PATCH", 52, 200), ("PATCH", 53, 413)]
+    {
+        let (got, head, _) = ask(served.odd, &format!("{method} /note HTTP/1.1{JSON}"), &long(length)).await;
+        assert_eq!(got, status, "{method} {length}: {head}");
+    }
+    // The key reads only.
+    let key = "\nAuthorization: Bearer secret";
+    let (status, ..) = ask(served.main, &format!("PUT /note HTTP/1.1{JSON}{key}"), "{}").await;
+    assert_eq!(status, 403);
+}
+
+#[test]
+fn the_document_shows_methods_fields_and_access() {
+    let description = Description {
+        title: "Notes",
+        about: "Notes.",
+        server: "/faces/odd",
+        example: "http://localhost",
+        document: "/openapi.json",
+        style: "/style.css",
+        tags: &["Notes"],
+        tag: |_| "Notes",
+        error: |generator| generator.subschema_for::<Changed>(),
+        meanings: &[(400, "Bad")],
+        key_places: odd().key_places,
+    };
+    let document = openapi::value(&table(), &description);
+    let note = &document["paths"]["/note"];
+    assert_eq!(note["put"]["x-scope"], "run");
+    assert_eq!(note["patch"]["x-scope"], "read");
+    assert_eq!(document["paths"]["/open"]["get"]["security"], serde_json::json!([]));
+    let change = &document["components"]["schemas"]["Change"];
+    assert_eq!(change["properties"]["title"]["type"], serde_json::json!(["string", "null"]));
+    assert!(change["required"].is_null(), "{change}");
+    let schemes = &document["components"]["securitySchemes"];
+    assert_eq!((&schemes["key"]["name"], &schemes["key2"]["in"]), (&"X-Odd-Key".into(), &"query".into()));
+}
+
+#[tokio::test]
+async fn a_shutdown_lets_a_request_end_and_closes_the_listeners() {
+    let served = Served::start().await;
+    let (status, ..) = ask(served.main, "GET /open HTTP/1.1", "").await;
+    assert_eq!(status, 200);
+    served.shutdown.begin();
+    assert_eq!(served.shutdown.drain(std::time::Duration::from_secs(5)).await, 0);
+    for port in [served.main, served.odd] {
+        assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err(), "{port}");
+    }
+}
