@@ -8,7 +8,10 @@ use std::{
     fs,
     io::{ErrorKind, Read, Write},
     net::TcpStream,
-    os::unix::fs::{FileExt, MetadataExt},
+    os::{
+        fd::{AsFd, AsRawFd},
+        unix::fs::{FileExt, MetadataExt},
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -25,7 +28,7 @@ use crate::common::{
     Sandbox,
     daemon::{PATIENCE, until},
     fake::helper,
-    words,
+    outcome, words,
 };
 
 const PATH: &str = "/api/v1/admin/self-update";
@@ -595,4 +598,63 @@ fn what_others_may_have_written_is_no_candidate() {
         line(&format!("server update start --live --wait --json --binary '{}'", good.display()));
     assert!(code == Some(0) && said.contains("\"idle\""), "{code:?} {said}");
     assert!(service.installed_is("cli"));
+}
+
+#[test]
+fn a_candidate_that_knows_no_named_listeners_is_refused_before_anything_moves() {
+    let service = Service::start();
+    let pid = service.pid();
+    let candidate = service.candidate(Plan("takes-no-names"), "before");
+    assert_eq!(service.update(&candidate, "live").0, 202);
+    let state = service.until_state("failed");
+    let why = state["last_error"].as_str().unwrap_or_default();
+    assert!(why.contains("takes a place over in another way"), "{state}");
+    assert_eq!(service.pid(), pid, "the daemon went on");
+    service.settled();
+}
+
+#[test]
+fn a_place_of_the_version_before_is_taken_and_a_newer_one_is_refused() {
+    let sandbox = Sandbox::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let folder = sandbox.root().join("_daemon");
+    fs::create_dir_all(&folder).expect("a folder");
+    let lock = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(folder.join("daemon.lock"))
+        .expect("a lock");
+    // Left open for the program, as exec(2) does it.
+    let left = |fd: std::os::fd::BorrowedFd<'_>| {
+        rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty()).expect("an open descriptor");
+        fd.as_raw_fd()
+    };
+    let (socket, held) = (left(listener.as_fd()), left(lock.as_fd()));
+
+    let newer =
+        format!(r#"{{"version":3,"listeners":{{"main":{socket}}},"lock":{held},"put_back":"a test"}}"#);
+    let refused = outcome(sandbox.command(["serve"]).env("CONDUCTOR_HANDOFF", newer));
+    assert!(refused.stderr.contains("takes those up to version 2"), "{refused:?}");
+    assert_eq!(lock.metadata().expect("its length").len(), 0, "nothing was touched");
+
+    // Version 1, as the program of commit 2494e7a writes it.
+    let before = format!(r#"{{"listeners":[{socket}],"lock":{held},"put_back":"a test"}}"#);
+    let mut command = sandbox.command(["serve"]);
+    command.env("CONDUCTOR_HANDOFF", before).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("a daemon");
+    let answers = || {
+        let mut stream = TcpStream::connect(listener.local_addr().ok()?).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream
+            .write_all(b"GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        answer.starts_with("HTTP/1.1 200").then_some(())
+    };
+    until("the program answers at the socket that was left to it", || answers().is_some());
+    child.kill().expect("it lives");
+    child.wait().expect("it ends");
 }

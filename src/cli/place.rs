@@ -3,7 +3,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    os::fd::OwnedFd,
+    os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
@@ -15,7 +15,7 @@ use crate::{
     daemon,
     process::{
         command::CommandSpec,
-        handoff::{self, Arrival, Handoff},
+        handoff::{self, Arrival, Handoff, MAIN, NamedListener},
     },
     runner::Runner,
     tree::daemon_info::DaemonLock,
@@ -24,8 +24,8 @@ use crate::{
 /// The resources that make this process the daemon.
 pub(super) struct Place {
     pub(super) lock: DaemonLock,
-    /// The listening socket; `None` if it is still to be opened.
-    pub(super) listener: Option<OwnedFd>,
+    /// Sockets that are open already, by name.
+    listeners: Vec<NamedListener>,
     /// The circumstances of the handover, if another daemon left these resources.
     pub(super) arrival: Option<Arrival>,
 }
@@ -43,7 +43,7 @@ impl Place {
     pub(super) fn take(runner: &Runner, left: Option<Handoff>) -> CliResult<Self> {
         if let Some(Handoff { place, arrival }) = left {
             let lock = runner.tree.adopt_daemon_lock(place.lock, &daemon::holder("daemon"))?;
-            return Ok(Self { lock, listener: place.listeners.into_iter().next(), arrival: Some(arrival) });
+            return Ok(Self { lock, listeners: place.listeners, arrival: Some(arrival) });
         }
         let lock = daemon::become_daemon(&runner.tree).map_err(|e| {
             CliError::from(e).with_hint("use that daemon, stop it, or serve another folder with --root")
@@ -56,7 +56,21 @@ impl Place {
                 e,
             )
         })?;
-        Ok(Self { lock, listener: sockets.into_iter().next(), arrival: None })
+        let main = sockets.into_iter().next().map(|socket| NamedListener { name: MAIN.to_owned(), socket });
+        Ok(Self { lock, listeners: main.into_iter().collect(), arrival: None })
+    }
+
+    /// Takes the listener of this name out, if it is open already.
+    pub(super) fn listener(&mut self, name: &str) -> Option<OwnedFd> {
+        let at = self.listeners.iter().position(|listener| listener.name == name)?;
+        Some(self.listeners.swap_remove(at).socket)
+    }
+
+    /// Closes the listeners that nothing was configured for: else the kernel would queue connections for ever.
+    pub(super) fn close_rest(&mut self) {
+        for listener in self.listeners.drain(..) {
+            tracing::info!(listener = listener.name, "a listener is not configured any more");
+        }
     }
 }
 
@@ -88,6 +102,11 @@ pub(super) fn installed(image: &Path) -> PathBuf {
         Some(name) => image.with_file_name(name),
         None => image.to_owned(),
     }
+}
+
+/// Returns a share of a listener for the program that follows.
+pub(super) fn share(name: &str, listener: &TcpListener) -> std::io::Result<NamedListener> {
+    Ok(NamedListener { name: name.to_owned(), socket: listener.as_fd().try_clone_to_owned()? })
 }
 
 /// Adopts a socket that another process has opened.

@@ -2,7 +2,6 @@
 
 use std::{
     ffi::OsStr,
-    os::fd::AsFd,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, Mutex},
@@ -26,7 +25,10 @@ use crate::{
     daemon::{Core, Handover, Seat},
     fsx::{self, SocketName},
     http::{self, Server},
-    process::{handoff, notify::Manager},
+    process::{
+        handoff::{self, MAIN},
+        notify::Manager,
+    },
     runner::Runner,
     shutdown::Shutdown,
     tree::daemon_info::DaemonInfo,
@@ -114,15 +116,16 @@ enum End {
     HandedOver(Box<Handover>),
 }
 
-async fn serve(context: &Context, runner: Runner, place: Place) -> CliResult<End> {
+async fn serve(context: &Context, runner: Runner, mut place: Place) -> CliResult<End> {
     let api = runner.config.api.clone();
     let mut signals = Signals::listen()?;
     handoff::heed_signals();
     let failed = |e| CliError::caused(Kind::Failed, "cannot tell where the server listens", e);
-    let listener = match place.listener {
+    let listener = match place.listener(MAIN) {
         Some(left) => place::adopt(left).map_err(failed)?,
         None => listen(&api).await?,
     };
+    place.close_rest();
     let address = listener.local_addr().map_err(failed)?;
     // An inherited socket may listen on another address than the settings say.
     refuse_open_door(&Api { host: address.ip().to_string(), ..api.clone() })?;
@@ -130,7 +133,7 @@ async fn serve(context: &Context, runner: Runner, place: Place) -> CliResult<End
     let tree = runner.tree.clone();
     let seat = Seat {
         lock: place.lock,
-        listeners: Mutex::new(vec![listener.as_fd().try_clone_to_owned().map_err(failed)?]),
+        listeners: Mutex::new(vec![place::share(MAIN, &listener).map_err(failed)?]),
         address,
         command: place::command(&runner),
         arrival: place.arrival,

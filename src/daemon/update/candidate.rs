@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsStr,
     io,
+    ops::RangeInclusive,
     path::Path,
     time::{Duration, Instant},
 };
@@ -26,8 +27,8 @@ use crate::{
 
 /// The name by which a program of ours is recognised.
 const PROGRAM: &str = "run-agent";
-/// The version of the handover protocol; a program with another version cannot take over.
-const HANDOFF: u64 = 1;
+/// The version of the handover that a program up to 0.1.0 asks for by equality. This program takes that message, too.
+const FIRST_HANDOFF: u64 = 1;
 /// Maximum size of a candidate's output, in bytes.
 const LONGEST: u64 = 64 * 1024;
 /// Maximum time for which a program may be "busy" because a process that was just forked still has it open for
@@ -41,8 +42,11 @@ pub struct SelfReport {
     pub program: String,
     /// Its version.
     pub version: String,
-    /// The version of the handover protocol.
+    /// The version of the message that programs up to 0.1.0 hand their place over with, if it takes that one.
     pub handoff: u64,
+    /// The versions of that message that it takes; absent: the one above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handoffs: Option<RangeInclusive<u64>>,
     /// The newest version of each file that it understands.
     pub formats: BTreeMap<String, u64>,
     /// Number of live tasks that it has read.
@@ -69,7 +73,8 @@ pub fn report(tree: &Tree) -> Result<SelfReport> {
     Ok(SelfReport {
         program: PROGRAM.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        handoff: HANDOFF,
+        handoff: FIRST_HANDOFF,
+        handoffs: Some(handoff::OLDEST..=handoff::NEWEST),
         formats: formats(),
         live,
     })
@@ -135,7 +140,8 @@ fn judge(report: &SelfReport) -> std::result::Result<(), String> {
     if report.program != PROGRAM {
         return Err(format!("it is no run-agent but {}", report.program));
     }
-    if report.handoff != HANDOFF {
+    let takes = report.handoffs.clone().unwrap_or(report.handoff..=report.handoff);
+    if !takes.contains(&handoff::NEWEST) {
         return Err(format!(
             "version {} takes a place over in another way: stop this daemon and start that one",
             report.version
@@ -156,13 +162,15 @@ fn judge(report: &SelfReport) -> std::result::Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{clock::Clock, fsx};
 
     #[test]
     fn one_that_does_not_understand_our_files_is_refused() {
         let good = SelfReport {
             program: PROGRAM.into(),
             version: "2.0".into(),
-            handoff: HANDOFF,
+            handoff: FIRST_HANDOFF,
+            handoffs: Some(1..=handoff::NEWEST + 1),
             formats: formats().into_iter().map(|(name, version)| (name, version + 1)).collect(),
             live: 0,
         };
@@ -173,6 +181,18 @@ mod tests {
         old.formats.remove("ticket");
         assert!(judge(&old).is_err());
         assert!(judge(&SelfReport { program: "cp".into(), ..good.clone() }).is_err());
-        assert!(judge(&SelfReport { handoff: HANDOFF + 1, ..good }).is_err());
+        let unable = |handoffs| judge(&SelfReport { handoffs, ..good.clone() }).unwrap_err();
+        for handoffs in [None, Some(1..=1), Some(handoff::NEWEST + 1..=handoff::NEWEST + 2)] {
+            assert!(unable(handoffs).contains("takes a place over in another way"));
+        }
+    }
+
+    /// The program of commit 2494e7a takes a candidate only if its handoff is 1, and reads no field beside those.
+    #[test]
+    fn the_program_before_takes_this_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = Tree::create(folder.path(), fsx::Durability::Never, Clock::default()).unwrap();
+        let said = serde_json::to_value(report(&tree).unwrap()).unwrap();
+        assert_eq!((said["handoff"].as_u64(), said["program"].as_str()), (Some(1), Some("run-agent")));
     }
 }

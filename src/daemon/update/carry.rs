@@ -204,6 +204,7 @@ impl Core {
         }
         let place = seat.share().map_err(UpdateError::HandingOver)?;
         let watch = Watch {
+            listeners: place.listeners.iter().map(|listener| listener.name.clone()).collect(),
             daemon: ProcessId::current(),
             program: update.program.clone(),
             staged: update.staged.clone(),

@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::AsFd,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -10,7 +10,7 @@ use std::{
 use crate::{
     process::{
         command::CommandSpec,
-        handoff::{Arrival, Place, Wire},
+        handoff::{Arrival, NamedListener, Place, Wire},
     },
     tree::daemon_info::DaemonLock,
 };
@@ -21,7 +21,7 @@ pub struct Seat {
     /// The root's lock.
     pub lock: DaemonLock,
     /// Shared handles of the listeners.
-    pub listeners: Mutex<Vec<OwnedFd>>,
+    pub listeners: Mutex<Vec<NamedListener>>,
     /// The address of the API.
     pub address: SocketAddr,
     /// The installed program, and the daemon's command line.
@@ -45,7 +45,11 @@ impl Seat {
 
     /// Returns shared handles of everything, for the succeeding program.
     pub(super) fn share(&self) -> std::io::Result<Place> {
-        let listeners = self.listeners().iter().map(OwnedFd::try_clone).collect::<std::io::Result<_>>()?;
+        let share = |listener: &NamedListener| {
+            let socket = listener.socket.try_clone()?;
+            Ok(NamedListener { name: listener.name.clone(), socket })
+        };
+        let listeners = self.listeners().iter().map(share).collect::<std::io::Result<_>>()?;
         Ok(Place { listeners, lock: self.lock.as_fd().try_clone_to_owned()? })
     }
 
@@ -54,7 +58,7 @@ impl Seat {
         beside(&self.command.program, |name| format!("{name}.rollback"))
     }
 
-    fn listeners(&self) -> MutexGuard<'_, Vec<OwnedFd>> {
+    fn listeners(&self) -> MutexGuard<'_, Vec<NamedListener>> {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

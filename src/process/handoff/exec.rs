@@ -4,7 +4,7 @@ use std::{
     ffi::{CString, OsStr, OsString},
     io,
     os::{
-        fd::{AsFd, AsRawFd, RawFd},
+        fd::{AsFd, AsRawFd},
         unix::{
             ffi::{OsStrExt, OsStringExt},
             fs::MetadataExt,
@@ -15,26 +15,12 @@ use std::{
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use rustix::io::FdFlags;
-use serde::{Deserialize, Serialize};
 
 use super::{
     super::{command::CommandSpec, sys},
-    Arrival, Handoff, Place, Wire,
+    Arrival, Handoff, NamedListener, Place, Wire,
+    message::{Message, VARIABLE},
 };
-
-/// Variable that names the descriptors left open for the new program.
-pub const VARIABLE: &str = "CONDUCTOR_HANDOFF";
-
-/// The content of the variable.
-#[derive(Debug, Serialize, Deserialize)]
-struct Left {
-    listeners: Vec<RawFd>,
-    lock: RawFd,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    guard: Option<RawFd>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    put_back: Option<String>,
-}
 
 impl Handoff {
     /// Adopts the descriptors that the variable's text names. Names the process after `program`.
@@ -42,12 +28,12 @@ impl Handoff {
     /// # Errors
     /// If the text cannot be parsed, or names a descriptor that is not open.
     pub fn take(text: &str, program: &OsStr) -> Result<Self, String> {
-        let left: Left =
-            serde_json::from_str(text).map_err(|e| format!("{VARIABLE} is not understood: {e}"))?;
+        let Message { listeners, lock, guard, put_back } = Message::parse(text)?;
         let adopt = |fd| sys::adopt(fd).map_err(|e| format!("{VARIABLE} names what is not open: {e}"));
-        let listeners = left.listeners.into_iter().map(adopt).collect::<Result<_, _>>()?;
-        let place = Place { listeners, lock: adopt(left.lock)? };
-        let arrival = match (left.guard, left.put_back) {
+        let named = |(name, fd)| adopt(fd).map(|socket| NamedListener { name, socket });
+        let listeners = listeners.into_iter().map(named).collect::<Result<_, _>>()?;
+        let place = Place { listeners, lock: adopt(lock)? };
+        let arrival = match (guard, put_back) {
             (Some(guard), _) => Arrival::OnTrial(Wire::of(adopt(guard)?)),
             (None, why) => Arrival::PutBack(why.unwrap_or_else(|| "the update was undone".to_owned())),
         };
@@ -66,8 +52,9 @@ impl Handoff {
             Arrival::OnTrial(wire) => Some(wire.as_fd()),
             Arrival::PutBack(_) => None,
         };
-        let left = Left {
-            listeners: self.place.listeners.iter().map(AsRawFd::as_raw_fd).collect(),
+        let listeners = self.place.listeners.iter();
+        let message = Message {
+            listeners: listeners.map(|l| (l.name.clone(), l.socket.as_raw_fd())).collect(),
             lock: self.place.lock.as_raw_fd(),
             guard: guard.map(|fd| fd.as_raw_fd()),
             put_back: match &self.arrival {
@@ -77,9 +64,8 @@ impl Handoff {
         };
         let passed: Vec<_> = self.place.descriptors().into_iter().chain(guard).collect();
         let failure = || -> io::Result<io::Error> {
-            let text = serde_json::to_string(&left)?;
             let (file, args, env) =
-                (c_string(file.as_os_str())?, arguments(command)?, environment(command, &text)?);
+                (c_string(file.as_os_str())?, arguments(command)?, environment(command, &message.spell())?);
             hold_signals(SigmaskHow::SIG_BLOCK);
             for fd in &passed {
                 rustix::io::fcntl_setfd(fd, FdFlags::empty())?;

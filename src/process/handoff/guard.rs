@@ -19,7 +19,7 @@ use nix::{
 };
 
 use super::{
-    Arrival, Handoff, Place, Watch,
+    Arrival, Handoff, NamedListener, Place, Watch,
     health::{Health, Pulse},
     own_image,
     watch::{Seen, Stage, Step, next},
@@ -74,7 +74,9 @@ impl Guard {
         let watch: Watch = serde_json::from_slice(&text)?;
         let mut descriptors = descriptors.into_iter();
         let lock = descriptors.next().ok_or_else(|| io::Error::other("no lock came with the watch"))?;
-        let place = Place { listeners: descriptors.collect(), lock };
+        let named = watch.listeners.iter().cloned().zip(descriptors);
+        let listeners = named.map(|(name, socket)| NamedListener { name, socket }).collect();
+        let place = Place { listeners, lock };
         let signals: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect();
         sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), None)?;
         let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;

@@ -7,6 +7,7 @@
 mod exec;
 mod guard;
 mod health;
+mod message;
 mod start;
 mod watch;
 mod wire;
@@ -22,16 +23,29 @@ use serde::{Deserialize, Serialize};
 
 use super::identity::ProcessId;
 
-pub use exec::{VARIABLE, heed_signals, name_process, own_image};
+pub use exec::{heed_signals, name_process, own_image};
 pub use guard::{VERB, main as guard};
+pub use message::{NEWEST, OLDEST, VARIABLE};
 pub use start::{activated, start_guard};
 pub use wire::{Heard, Wire, Word};
+
+/// The name of the listener that every daemon has.
+pub const MAIN: &str = "main";
+
+/// A socket that accepts requests.
+#[derive(Debug)]
+pub struct NamedListener {
+    /// Its name, by which the next program finds it.
+    pub name: String,
+    /// The socket.
+    pub socket: OwnedFd,
+}
 
 /// The descriptors that make a process the daemon.
 #[derive(Debug)]
 pub struct Place {
     /// Sockets that accept requests.
-    pub listeners: Vec<OwnedFd>,
+    pub listeners: Vec<NamedListener>,
     /// The lock of the root.
     pub lock: OwnedFd,
 }
@@ -57,6 +71,8 @@ pub enum Arrival {
 /// The facts that a guard needs.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Watch {
+    /// The names of the listeners that come with this, in their order.
+    pub listeners: Vec<String>,
     /// The daemon's process.
     pub daemon: ProcessId,
     /// The program that the daemon was started from.
@@ -71,6 +87,7 @@ pub struct Watch {
 
 impl Place {
     fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        std::iter::once(self.lock.as_fd()).chain(self.listeners.iter().map(AsFd::as_fd)).collect()
+        let listeners = self.listeners.iter().map(|listener| listener.socket.as_fd());
+        std::iter::once(self.lock.as_fd()).chain(listeners).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! A new version of `run-agent` that is broken: it does what stands in the file that `$CANDIDATE_PLAN` names.
 //!
 //! `check-fails`, `check-hangs`, `check-talks`: its self-check behaves so. `serve-dies`, `serve-hangs`: it passes
-//! that check, and fails as a daemon.
+//! that check, and fails as a daemon. `takes-no-names`: it takes the first version of the handover only.
 
 use std::{path::Path, process::ExitCode, thread, time::Duration};
 
@@ -20,10 +20,12 @@ pub fn main(plan: &Path, verb: Option<&str>) -> ExitCode {
             println!("{}", "words ".repeat(1000));
         },
         _ if verb == Some("self-check") => {
+            let takes =
+                if plan.trim() == "takes-no-names" { "" } else { r#","handoffs":{"start":1,"end":9}"# };
             let formats =
                 r#"{"daemon":9,"run-info":9,"self-update":9,"task-config":9,"task-end":9,"ticket":9}"#;
             println!(
-                r#"{{"program":"run-agent","version":"99.0","handoff":1,"formats":{formats},"live":0}}"#
+                r#"{{"program":"run-agent","version":"99.0","handoff":1{takes},"formats":{formats},"live":0}}"#
             );
             ExitCode::SUCCESS
         }
