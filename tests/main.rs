@@ -86,4 +86,5 @@ mod task_loop;
 mod transcript;
 mod validate;
 mod web_server;
+mod web_sockets;
 mod webhook;

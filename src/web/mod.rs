@@ -1,5 +1,5 @@
 //! HTTP for the APIs of this program: listeners, the guard before routing, keys and scopes, endpoints that declare
-//! themselves, event streams, and the OpenAPI document.
+//! themselves, event streams, WebSockets, and the OpenAPI document.
 //!
 //! Nothing here knows tasks, runs or sessions. An API is a [`Mount`]: a [`Table`] of endpoints over a state of its own,
 //! the [`Keys`] of its clients, and its [`Manners`]. A [`Listener`] serves one or several mounts, and its [`Guard`] sees
@@ -17,6 +17,7 @@ mod manners;
 pub mod openapi;
 mod response;
 mod server;
+mod socket;
 mod stream;
 
 pub use body::Body;
@@ -34,4 +35,5 @@ pub use live::Live;
 pub use manners::{AllowedHeaders, Asked, Cors, Manners, PageRules, Slashes};
 pub use response::{json, no_content};
 pub use server::{Guard, Io, Listener, Mount, Server, Site, serve};
+pub use socket::{CloseCode, Closed, Socket, SocketLimits};
 pub use stream::{sse, streamed};

@@ -1,6 +1,10 @@
 //! A request as an endpoint gets it.
 
-use std::{fmt::Display, str::FromStr, sync::Arc};
+use std::{
+    fmt::Display,
+    str::FromStr,
+    sync::{Arc, Mutex},
+};
 
 use http::HeaderMap;
 
@@ -10,6 +14,7 @@ use crate::web::{
     caller::Caller,
     error::{Error, Result},
     manners::Manners,
+    socket::Upgrade,
     stream::sse::Event,
 };
 
@@ -24,6 +29,8 @@ pub(in crate::web) struct Arrival<S> {
     /// The largest body in bytes.
     pub(in crate::web) max_body: u64,
     pub(in crate::web) manners: Arc<Manners>,
+    /// The connection, if the endpoint opens a socket; taken once.
+    pub(in crate::web) upgrade: Arc<Mutex<Option<Upgrade>>>,
 }
 
 /// A request that was let in.

@@ -8,7 +8,7 @@ use super::{
     param::Param,
     reply::{Content, Reply, SchemaOf, schema_of},
 };
-use crate::web::keys::Access;
+use crate::web::{keys::Access, socket::SocketLimits};
 
 /// Whether a page in a browser may call an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pub struct Declared {
     pub body: Option<BodyType>,
     /// The largest body in bytes; without it, that of the mount.
     pub max_body: Option<u64>,
+    /// The limits of the socket that it opens.
+    pub socket: Option<SocketLimits>,
     /// Its answers in case of success.
     pub replies: Vec<Reply>,
     /// Its own errors, beside those that every endpoint has.
@@ -133,6 +135,7 @@ impl Draft {
             params: Vec::new(),
             body: None,
             max_body: None,
+            socket: None,
             replies: Vec::new(),
             errors: &[],
         })
@@ -203,6 +206,12 @@ impl Draft {
     /// Answers with a stream of events whose data is JSON of this type; a client that was cut off goes on where it was.
     pub fn events<T: JsonSchema>(self, when: &'static str) -> Self {
         self.params(&[LAST_EVENT_ID]).replies(StatusCode::OK, when, Content::Events(schema_of::<T>))
+    }
+
+    /// Opens a socket on which texts of JSON go: ours of the first type, the client's of the second.
+    pub fn frames<Sent: JsonSchema, Taken: JsonSchema>(self, when: &'static str) -> Self {
+        let content = Content::Frames { sent: schema_of::<Sent>, taken: schema_of::<Taken> };
+        self.replies(StatusCode::SWITCHING_PROTOCOLS, when, content)
     }
 
     fn replies(mut self, status: StatusCode, when: &'static str, content: Content) -> Self {

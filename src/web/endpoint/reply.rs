@@ -24,6 +24,13 @@ pub enum Content {
     Json(SchemaOf),
     /// Server-sent events whose data is JSON of a type.
     Events(SchemaOf),
+    /// A socket with texts of both sides, JSON of these types.
+    Frames {
+        /// The type of ours.
+        sent: SchemaOf,
+        /// The type of the client's.
+        taken: SchemaOf,
+    },
     /// Text of a media type.
     Text(&'static str),
     /// Nothing.

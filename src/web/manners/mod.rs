@@ -101,6 +101,11 @@ impl Manners {
         {
             response.headers_mut().insert(header::ALLOW, allow);
         }
+        if error.status == http::StatusCode::UPGRADE_REQUIRED {
+            let headers = response.headers_mut();
+            headers.insert(header::UPGRADE, http::HeaderValue::from_static("websocket"));
+            headers.insert(header::SEC_WEBSOCKET_VERSION, http::HeaderValue::from_static("13"));
+        }
         response
     }
 }

@@ -98,6 +98,11 @@ fn responses(endpoint: &Declared, schemas: &mut Schemas) -> Map<String, Value> {
                     json!({ "schema": { "type": "string" }, "x-event-data": schemas.sent(of) }),
                 ),
                 Content::Text(media) => (media, json!({ "schema": { "type": "string" } })),
+                Content::Frames { sent, taken } => {
+                    let frames = json!({ "sent": schemas.sent(sent), "taken": schemas.taken(taken) });
+                    response["x-frames"] = frames;
+                    continue;
+                }
                 Content::Nothing => continue,
             };
             response["content"][media] = content;

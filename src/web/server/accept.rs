@@ -146,14 +146,15 @@ async fn connection<S>(stream: S, peer: Peer, site: Site, slot: Arc<Slot>, closi
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let asking = Asking { peer, unread: Unread::default() };
-    let stream = Lingering::new(stream, asking.unread.clone());
+    let unread = Unread::default();
+    let stream = Lingering::new(stream, unread.clone());
     let busy = slot.clone();
     let service = hyper::service::service_fn(move |request| {
-        let (site, asking, turn) = (site.clone(), asking.clone(), busy.turn());
+        let (site, unread, turn) = (site.clone(), unread.clone(), Arc::new(busy.turn()));
         async move {
+            let asking = Asking { peer, unread, turn };
             let response = site.answer(request, &asking).await;
-            Ok::<_, Infallible>(response.map(|body| InTurn::new(body, turn)))
+            Ok::<_, Infallible>(response.map(|body| InTurn::new(body, asking.turn)))
         }
     });
     let mut http = http1::Builder::new();
@@ -161,7 +162,7 @@ where
         .header_read_timeout(HEAD)
         .max_buf_size(LARGEST_HEAD)
         .max_headers(MOST_HEADERS);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = slot.left() => return,

@@ -105,11 +105,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<S> {
 /// An answer, and the turn that lasts until it was sent.
 pub(super) struct InTurn<B> {
     body: B,
-    _turn: Turn,
+    _turn: Arc<Turn>,
 }
 
 impl<B> InTurn<B> {
-    pub(super) fn new(body: B, turn: Turn) -> Self {
+    pub(super) fn new(body: B, turn: Arc<Turn>) -> Self {
         Self { body, _turn: turn }
     }
 }

@@ -1,6 +1,6 @@
 //! The door of a mount: the order of the checks that a request passes, and the headers of its answer.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{Arc, PoisonError, atomic::Ordering};
 
 use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use hyper::{
@@ -17,6 +17,7 @@ use super::{
         error::{Error, Origin, Result},
         keys::Access,
         manners::{self, Asked, Finish, Slashes},
+        socket::Upgrade,
     },
     guard::{self, Guard},
     mount::{Asking, Mount, below},
@@ -58,7 +59,7 @@ pub(super) async fn answer<S: Clone + Send + Sync + 'static>(
         Ok(Entered::Page(page)) => Ok(page),
         Ok(Entered::Call(endpoint, arrival)) => {
             traces = endpoint.declared().traces;
-            call(mount, &endpoint, *arrival, request).await
+            call(mount, &endpoint, *arrival, request, asking).await
         }
         Err(refused) => {
             let status = refused.status.as_u16();
@@ -137,8 +138,9 @@ fn enter<S: Clone>(
         identity,
     };
     let query = request.uri().query().unwrap_or_default().to_owned();
-    let (api, manners) = (mount.api.clone(), manners.clone());
-    Ok(Entered::Call(endpoint, Box::new(Arrival { api, caller, texts, query, max_body, manners })))
+    let (api, manners, upgrade) = (mount.api.clone(), manners.clone(), Arc::default());
+    let arrival = Arrival { api, caller, texts, query, max_body, manners, upgrade };
+    Ok(Entered::Call(endpoint, Box::new(arrival)))
 }
 
 /// The meaning of a request.
@@ -183,7 +185,13 @@ async fn call<S: Clone + Send + Sync + 'static>(
     endpoint: &Endpoint<S>,
     arrival: Arrival<S>,
     mut request: Request<Incoming>,
+    asking: &Asking,
 ) -> Result<Response> {
+    if let Some(limits) = endpoint.declared().socket {
+        let upgrade =
+            Upgrade::of(&mut request, limits, &mount.live, asking.unread.clone(), asking.turn.clone())?;
+        *arrival.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
+    }
     let caller = arrival.caller.clone();
     request.extensions_mut().insert(arrival);
     let (filter, manners) = (endpoint.filter(), mount.manners.clone());

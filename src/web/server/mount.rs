@@ -12,6 +12,7 @@ use super::{
     connection::Unread,
     door,
     guard::Guard,
+    slots::Turn,
 };
 
 /// An API with the state `S`, below a prefix. Cheap to clone.
@@ -71,12 +72,14 @@ impl Site {
     }
 }
 
-/// The connection that a request came by.
-#[derive(Debug, Clone)]
+/// A request that is being answered, and the connection that it came by.
+#[derive(Debug)]
 pub(super) struct Asking {
     pub(super) peer: Peer,
     /// Set if the client may still be sending a body.
     pub(super) unread: Unread,
+    /// Keeps the connection's slot busy.
+    pub(super) turn: Arc<Turn>,
 }
 
 /// A mount whose state is not named.
