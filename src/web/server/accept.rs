@@ -13,7 +13,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     super::caller::Peer,
     connection::{InTurn, Lingering, Unread},
-    mount::{Asking, Site},
+    mount::Asking,
+    site::Site,
     slots::{Slot, Slots},
 };
 use crate::shutdown::Shutdown;

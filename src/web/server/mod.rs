@@ -6,8 +6,10 @@ mod door;
 mod guard;
 mod mount;
 mod panics;
+mod site;
 mod slots;
 
 pub use accept::{Io, Listener, Server, serve};
 pub use guard::Guard;
-pub use mount::{Mount, Site};
+pub use mount::Mount;
+pub use site::Site;

@@ -1,17 +1,10 @@
-//! Mounts: the APIs of a listener, each below a prefix of its own.
+//! A mount: an API below a prefix of its own.
 
-use std::{fmt, sync::Arc};
-
-use futures_util::future::BoxFuture;
-use http::Request;
-use hyper::body::Incoming;
-use warp::reply::Response;
+use std::sync::Arc;
 
 use super::{
     super::{caller::Peer, endpoint::Table, keys::Keys, live::Live, manners::Manners},
     connection::Unread,
-    door,
-    guard::Guard,
     slots::Turn,
 };
 
@@ -32,46 +25,6 @@ pub struct Mount<S> {
     pub live: Live,
 }
 
-/// The guard of a listener, and the mounts that its requests reach. Cheap to clone.
-#[derive(Clone)]
-pub struct Site {
-    guard: Arc<Guard>,
-    root: Arc<dyn Answers>,
-    below: Vec<Arc<dyn Answers>>,
-}
-
-impl fmt::Debug for Site {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let below: Vec<&str> = self.below.iter().map(|mount| mount.prefix()).collect();
-        f.debug_struct("Site").field("guard", &self.guard).field("below", &below).finish_non_exhaustive()
-    }
-}
-
-impl Site {
-    /// A site with one mount, which answers all requests that no other mount takes.
-    #[must_use]
-    pub fn new<S: Clone + Send + Sync + 'static>(guard: Guard, root: Mount<S>) -> Self {
-        Self { guard: Arc::new(guard), root: Arc::new(root), below: Vec::new() }
-    }
-
-    /// The same with another mount below its prefix.
-    #[must_use]
-    pub fn with<S: Clone + Send + Sync + 'static>(mut self, mount: Mount<S>) -> Self {
-        self.below.push(Arc::new(mount));
-        // Of two prefixes that fit, the longer one is meant.
-        self.below.sort_by_key(|mount| std::cmp::Reverse(mount.prefix().len()));
-        self
-    }
-
-    /// Answers a request.
-    pub(super) async fn answer(&self, request: Request<Incoming>, asking: &Asking) -> Response {
-        let path = request.uri().path();
-        let mount = self.below.iter().find(|mount| below(mount.prefix(), path).is_some());
-        let mount = mount.unwrap_or(&self.root).clone();
-        mount.answer(&self.guard, request, asking).await
-    }
-}
-
 /// A request that is being answered, and the connection that it came by.
 #[derive(Debug)]
 pub(super) struct Asking {
@@ -80,33 +33,6 @@ pub(super) struct Asking {
     pub(super) unread: Unread,
     /// Keeps the connection's slot busy.
     pub(super) turn: Arc<Turn>,
-}
-
-/// A mount whose state is not named.
-trait Answers: Send + Sync {
-    fn prefix(&self) -> &'static str;
-
-    fn answer<'a>(
-        &'a self,
-        guard: &'a Guard,
-        request: Request<Incoming>,
-        asking: &'a Asking,
-    ) -> BoxFuture<'a, Response>;
-}
-
-impl<S: Clone + Send + Sync + 'static> Answers for Mount<S> {
-    fn prefix(&self) -> &'static str {
-        self.prefix
-    }
-
-    fn answer<'a>(
-        &'a self,
-        guard: &'a Guard,
-        request: Request<Incoming>,
-        asking: &'a Asking,
-    ) -> BoxFuture<'a, Response> {
-        Box::pin(door::answer(self, guard, request, asking))
-    }
 }
 
 /// Returns the rest of a path below a prefix: at least a slash.
