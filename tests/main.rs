@@ -67,6 +67,7 @@ mod http_survival;
 mod http_threads;
 mod hung_disk;
 mod layers;
+mod lineage;
 mod notices;
 mod original_faults;
 mod pid_reuse;

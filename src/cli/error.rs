@@ -354,6 +354,11 @@ impl From<RunnerError> for CliError {
             e @ RunnerError::OtherHome { .. } => {
                 Self::wrap(Kind::Conflict, &e).with_hint("name another project with --project")
             }
+            e @ RunnerError::NoParent { .. } => Self::wrap(Kind::Refused, &e).with_hint(
+                "name a run that is at work; without --parent-run-id and $JRUN_ID the task is one of its own",
+            ),
+            e @ RunnerError::TooDeep { .. } => Self::wrap(Kind::Refused, &e)
+                .with_hint("let the agent do this work itself, or start the task from a higher level"),
             e @ RunnerError::Cycle(_) => {
                 Self::wrap(Kind::Conflict, &e).with_hint("remove one of the dependencies of this cycle")
             }

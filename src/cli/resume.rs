@@ -11,6 +11,7 @@ use super::{
     flags::JsonFlag,
     print::Form,
     reference::References,
+    submission::calling_run,
 };
 use crate::runner::{self, ResumeRequest};
 
@@ -46,7 +47,8 @@ struct Answer {
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
     let task = References::new(&runner.tree, context.environment()).task(Some(&args.name))?;
-    let accepted = runner::resume(&runner, &task, &ResumeRequest::default())?;
+    let parent_run_id = calling_run(context, &runner.tree)?;
+    let accepted = runner::resume(&runner, &task, &ResumeRequest { parent_run_id, ..Default::default() })?;
     if !args.no_wait {
         return attend::attend(context, &runner, accepted, Show::of(args.follow), args.json.form());
     }

@@ -19,7 +19,7 @@ use crate::{
     record::MAX_RECORD,
     runner::{self, Accepted, Home, Origin, Runner, Submission},
     tree::{
-        TreeError,
+        Tree, TreeError,
         ids::{ProjectId, RunId, TaskId},
         refs::TaskRef,
         task::TaskKind,
@@ -64,6 +64,14 @@ impl PlaceFlags {
         match self.named_project(context)? {
             Some(project) => Ok(project),
             None => project_of(runner, &context.cwd()?),
+        }
+    }
+
+    /// The run that starts the task as its child: the one that is named, else the one that we are called by.
+    pub(super) fn parent(&self, context: &Context, runner: &Runner) -> CliResult<Option<RunId>> {
+        match &self.parent_run_id {
+            Some(run) => Ok(Some(run.clone())),
+            None => calling_run(context, &runner.tree),
         }
     }
 
@@ -179,7 +187,6 @@ impl<'a> Wanted<'a> {
     }
 
     fn submission(self, context: &Context, runner: &Runner) -> CliResult<Submission> {
-        let environment = context.environment();
         let here = context.cwd()?;
         let named = self.place.named_project(context)?;
         // A project's home must lie outside the tree, because agents that work in it must not touch our files.
@@ -190,11 +197,7 @@ impl<'a> Wanted<'a> {
             _ => Home::Unsaid,
         };
         let project = named.map_or_else(|| project_of(runner, &here), Ok)?;
-        let parent_run_id = match (&self.place.parent_run_id, environment.get("JRUN_ID")) {
-            (Some(run), _) => Some(run.clone()),
-            (None, Some(id)) => Some(id.parse()?),
-            (None, None) => None,
-        };
+        let parent_run_id = self.place.parent(context, runner)?;
         // The folder is checked before an agent is chosen, because that choice may ask the user.
         let cwd =
             runner::usable_folder(&self.place.cwd.as_ref().map_or_else(|| here.clone(), |d| here.join(d)))?;
@@ -223,6 +226,19 @@ impl<'a> Wanted<'a> {
             origin: Origin::default(),
         })
     }
+}
+
+/// The run whose agent calls us, if it is one of this tree: an agent may well work on a tree of its own, as a test does.
+pub(super) fn calling_run(context: &Context, tree: &Tree) -> CliResult<Option<RunId>> {
+    let environment = context.environment();
+    let Some(run) = environment.get("JRUN_ID") else { return Ok(None) };
+    if let Some(folder) = environment.get_os("JRUN_TASK_FOLDER") {
+        let root = fsx::resolve(tree.root().path()).map_err(TreeError::from)?;
+        if !fsx::resolve(Path::new(folder)).map_err(TreeError::from)?.starts_with(root) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(run.parse()?))
 }
 
 /// Returns the project of a folder; the project may not exist yet.

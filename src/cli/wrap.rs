@@ -5,12 +5,12 @@ use std::{collections::BTreeMap, process::ExitCode};
 use super::{
     context::Context,
     error::{CliError, CliResult, Kind},
-    submission::{NewProject, PlaceFlags, Wanted},
+    submission::{NewProject, PlaceFlags, Wanted, calling_run},
 };
 use crate::{
     config::AgentType,
     process::command::CommandSpec,
-    runner::{self, Runner},
+    runner::{self, Runner, RunnerError},
     tree::{
         ids::{ProjectId, TaskId},
         task::TaskKind,
@@ -75,10 +75,20 @@ fn begin(args: &Args, context: &Context) -> CliResult<Begun> {
         Err(e) => return Ok(Begun::Unrecorded(e, as_written(args, context))),
     };
     let command = runner::command_of(&runner, &args.agent, &args.words, &cwd)?;
+    must_not_be_too_deep(context, &runner)?;
     match session(args, context, &runner, &command) {
         Ok(session) => Ok(Begun::Session(Box::new(session))),
         Err(e) if e.kind() == Kind::Usage || e.kind() == Kind::Conflict => Err(e),
         Err(e) => Ok(Begun::Unrecorded(e, command)),
+    }
+}
+
+/// Refuses an agent that starts itself without end. Any other problem of its parent costs the record, not the agent.
+fn must_not_be_too_deep(context: &Context, runner: &Runner) -> CliResult<()> {
+    let Some(parent) = calling_run(context, &runner.tree)? else { return Ok(()) };
+    match runner::check_parent(&runner.tree, &parent) {
+        Err(e @ RunnerError::TooDeep { .. }) => Err(e.into()),
+        _ => Ok(()),
     }
 }
 

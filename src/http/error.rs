@@ -84,9 +84,11 @@ impl From<RunnerError> for HttpError {
                 }
                 refused
             }
-            RunnerError::Config(_) | RunnerError::WorkFolder { .. } | RunnerError::Refused(_) => {
-                Self::caused(StatusCode::BAD_REQUEST, &error)
-            }
+            RunnerError::Config(_)
+            | RunnerError::WorkFolder { .. }
+            | RunnerError::Refused(_)
+            | RunnerError::NoParent { .. }
+            | RunnerError::TooDeep { .. } => Self::caused(StatusCode::BAD_REQUEST, &error),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     tree::{
         TreeError,
         bus::MessageType,
-        ids::{MsgId, ProjectId},
+        ids::{MsgId, ProjectId, RunId},
         refs::TaskRef,
     },
 };
@@ -81,6 +81,24 @@ pub enum RunnerError {
     Reused {
         /// The key.
         key: String,
+    },
+    /// A run that cannot be the parent of a task.
+    #[error("run {run} cannot be the parent of a task: {problem}")]
+    NoParent {
+        /// The run.
+        run: RunId,
+        /// Fits after the colon.
+        problem: &'static str,
+    },
+    /// A run whose task is at the deepest level already.
+    #[error(
+        "run {run} cannot start a child task: its task is {deepest} levels below a root task, and none may be deeper"
+    )]
+    TooDeep {
+        /// The run.
+        run: RunId,
+        /// The deepest level that is allowed.
+        deepest: usize,
     },
     /// Tasks that would wait for each other.
     #[error("dependency cycle: {0}")]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{
     Runner, again,
     error::{Result, RunnerError},
-    folder, launch,
+    folder, launch, lineage,
     new_run::{NewRun, discard_unaccepted, make_run, some_ticket_is_unreadable},
     once,
     submit::{Accepted, holder},
@@ -13,7 +13,14 @@ use super::{
 use crate::{
     agents,
     record::MAX_RECORD,
-    tree::{TreeError, refs::TaskRef, task::Idempotency, task_lock::TaskLock, ticket::Ticket},
+    tree::{
+        TreeError,
+        ids::RunId,
+        refs::TaskRef,
+        task::{Idempotency, TaskConfig},
+        task_lock::TaskLock,
+        ticket::Ticket,
+    },
 };
 
 /// A request to resume a task.
@@ -23,6 +30,8 @@ pub struct ResumeRequest {
     pub idempotency: Option<Idempotency>,
     /// The folder in which the caller expects the task to work.
     pub folder: Option<PathBuf>,
+    /// The run whose agent asks; it must be live.
+    pub parent_run_id: Option<RunId>,
 }
 
 /// Resumes a task: removes its markers, and creates a new ticket.
@@ -44,21 +53,39 @@ pub fn resume(runner: &Runner, task: &TaskRef, request: &ResumeRequest) -> Resul
     folder::must_work_in(runner, task, request.folder.as_deref())?;
     let cwd = folder::of_task(runner, task, &config)?;
     launch::check(runner, &config, &cwd)?;
+    let parent = parent(runner, &config, request)?;
     discard_unaccepted(runner, task, None)?;
     // The record of the end is removed last: after a crash in between, the task can still be resumed because of it.
     root.remove(&done)?;
     root.remove(&stop)?;
-    let accepted = new_loop(runner, lock, task, (&cwd, request.idempotency.as_ref()))?;
+    let accepted =
+        new_loop(runner, lock, task, NewLoop { cwd: &cwd, parent, asked: request.idempotency.as_ref() })?;
     accepted.lock.clear_end(tree)?;
     Ok(accepted)
 }
 
-fn new_loop(
-    runner: &Runner,
-    lock: TaskLock,
-    task: &TaskRef,
-    (cwd, asked): (&Path, Option<&Idempotency>),
-) -> Result<Accepted> {
+/// The parent of the new loop: the run whose agent asks, else the one that started the task. If that one has ended, the
+/// task is resumed as a root: a child waits for no place only while its parent waits for it.
+fn parent(runner: &Runner, config: &TaskConfig, request: &ResumeRequest) -> Result<Option<RunId>> {
+    if let Some(parent) = &request.parent_run_id {
+        lineage::check_parent(&runner.tree, parent)?;
+        return Ok(Some(parent.clone()));
+    }
+    match &config.parent_run_id {
+        Some(parent) if lineage::is_live(&runner.tree, parent)? => Ok(Some(parent.clone())),
+        _ => Ok(None),
+    }
+}
+
+/// The decisions about a resumed loop.
+struct NewLoop<'a> {
+    cwd: &'a Path,
+    parent: Option<RunId>,
+    asked: Option<&'a Idempotency>,
+}
+
+fn new_loop(runner: &Runner, lock: TaskLock, task: &TaskRef, new: NewLoop<'_>) -> Result<Accepted> {
+    let NewLoop { cwd, parent, asked } = new;
     let tree = &runner.tree;
     let mut config = tree.task_config(task)?;
     let agent_type = agents::find(&*runner.config_in(cwd)?, &config.agent)?.agent_type;
@@ -73,7 +100,7 @@ fn new_loop(
         agent: &config.agent,
         agent_type: agent_type.as_str(),
         cwd,
-        parent: config.parent_run_id.clone(),
+        parent: parent.clone(),
         previous: last.as_ref(),
         attempt: 1,
         words: &words,
@@ -92,7 +119,7 @@ fn new_loop(
         task_id: task.task.clone(),
         run_id: run.run,
         kind: config.kind,
-        parent_run_id: config.parent_run_id,
+        parent_run_id: parent,
         depends_on: config.depends_on,
         attempt: 1,
         restarts: 0,

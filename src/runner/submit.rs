@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{
     Runner,
     error::{Result, RunnerError},
-    folder, launch,
+    folder, launch, lineage,
     new_run::{NewRun, discard_unaccepted, make_run, some_ticket_is_unreadable},
     project, thread,
 };
@@ -166,7 +166,10 @@ pub(super) fn lay_out<'a>(runner: &'a Runner, submission: &Submission) -> Result
     let cwd = folder.unwrap_or_else(|| runner.tree.root().absolute(task.dir().path()));
     let checked = launch::check(runner, &config, &cwd)?;
     let home = home(runner, submission)?;
-    // Checked last: problems of the request itself are reported before problems of the things that it refers to.
+    // Last: a fault of the request itself is reported before a fault of what it refers to.
+    if let Some(parent) = &submission.parent_run_id {
+        lineage::check_parent(&runner.tree, parent)?;
+    }
     let link = submission.origin.thread.as_ref().map(|parent| thread::link(runner, parent)).transpose()?;
 
     let root = runner.tree.root();

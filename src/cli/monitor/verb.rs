@@ -190,7 +190,9 @@ fn work(args: &Args, context: &Context, runner: &Runner, item: &Item) -> CliResu
             end = Some(attend::to_the_end(context, runner, accepted, Show::of(args.place.follow))?.0.status);
         }
         Some(TaskStatus::Failed | TaskStatus::Stopped | TaskStatus::Idle) => {
-            let accepted = runner::resume(runner, &task, &ResumeRequest::default())?;
+            let parent_run_id = args.place.parent(context, runner)?;
+            let asked = ResumeRequest { parent_run_id, ..ResumeRequest::default() };
+            let accepted = runner::resume(runner, &task, &asked)?;
             end = Some(attend::to_the_end(context, runner, accepted, Show::of(args.place.follow))?.0.status);
         }
         // The task has a driver, or had one: wait for it, and drive it if it has none any more.

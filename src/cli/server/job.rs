@@ -22,7 +22,7 @@ use crate::{
     fsx,
     record::MAX_RECORD,
     tree::{
-        ids::{ProjectId, TaskId},
+        ids::{ProjectId, RunId, TaskId},
         refs::TaskRef,
     },
 };
@@ -135,7 +135,7 @@ fn submit(args: &Submit, call: &Call<'_>) -> CliResult<ExitCode> {
         "task_id": id, "prompt": prompt, "depends_on": args.depends_on,
         "agent_type": agent(place.agent.as_deref(), call)?, "attach_mode": args.attach_mode, "config": config,
     });
-    if let Some(parent) = &place.parent_run_id {
+    if let Some(parent) = parent(place.parent_run_id.as_ref(), call)? {
         body["parent_run_id"] = json!(parent);
     }
     for (key, value) in [("timeout", &place.timeout), ("max_run_time", &place.max_run_time)] {
@@ -182,6 +182,7 @@ fn batch(args: &Batch, call: &Call<'_>) -> CliResult<ExitCode> {
     let place = PlaceFlags { project: args.project.clone(), ..PlaceFlags::default() };
     let named = Named { cwd: args.cwd.as_deref(), project_root: None };
     let mut there = Destination::resolve(call, place.named_project(call.context)?, named)?;
+    let parent = parent(None, call)?;
     let mut tasks = Vec::new();
     for line in lines {
         let task = match line.task_id {
@@ -191,6 +192,7 @@ fn batch(args: &Batch, call: &Call<'_>) -> CliResult<ExitCode> {
         let agent = agent(line.agent_type.as_deref().or(args.agent.as_deref()), call)?;
         let body = json!({
             "task_id": task, "prompt": line.prompt, "agent_type": agent, "depends_on": line.depends_on,
+            "parent_run_id": parent,
         });
         let started = post(call, &mut there, named, body)?;
         tasks.push(accepted(&started)?);
@@ -222,6 +224,33 @@ fn post(call: &Call<'_>, there: &mut Destination, named: Named<'_>, mut body: Va
             result => return result,
         }
     }
+}
+
+/// The run that starts a task as its child: the one that is named, else the run whose agent calls us, if the daemon
+/// serves its tree. A daemon of another tree, perhaps on another machine, does not know the run.
+fn parent(named: Option<&RunId>, call: &Call<'_>) -> CliResult<Option<RunId>> {
+    if let Some(run) = named {
+        return Ok(Some(run.clone()));
+    }
+    let Some(run) = call.context.environment().get("JRUN_ID").map(str::parse::<RunId>).transpose()? else {
+        return Ok(None);
+    };
+    if serves_the_tree_of_our_run(call)? {
+        return Ok(Some(run));
+    }
+    match call.client.get(&format!("/api/v1/runs/{run}")) {
+        Ok(_) => Ok(Some(run)),
+        Err(e) if e.kind() == Kind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// Returns true if the daemon is known to serve the tree of the run whose agent calls us.
+fn serves_the_tree_of_our_run(call: &Call<'_>) -> CliResult<bool> {
+    let tree = call.context.tree()?;
+    let daemon = tree.daemon()?;
+    let ours = daemon.is_some_and(|daemon| daemon.listen.iter().any(|url| url == call.client.base()));
+    Ok(ours && submission::calling_run(call.context, &tree)?.is_some())
 }
 
 /// Returns the task that an answer is about.

@@ -22,7 +22,7 @@ use crate::{
     },
     runner::{self, Home, Origin, ResumeRequest, Submission},
     tree::{
-        ids::{ProjectId, TaskId},
+        ids::{ProjectId, RunId, TaskId},
         refs::{RunRef, TaskRef},
         task::TaskKind,
     },
@@ -110,10 +110,13 @@ async fn create(call: Call) -> Result<Response> {
         // holds even after the task has ended.
         wire::AttachMode::Attach if exists() => {
             let before = api.core.accepted_before(&task, idempotency.as_ref()).await?;
-            if let Some(before) = before { before } else { attached(&api, &task, folder).await? }
+            match before {
+                Some(before) => before,
+                None => attached(&api, &task, folder, new.parent_run_id).await?,
+            }
         }
         wire::AttachMode::Resume if exists() => {
-            let asked = ResumeRequest { idempotency, folder };
+            let asked = ResumeRequest { idempotency, folder, parent_run_id: new.parent_run_id };
             api.core.resume(task.clone(), asked).await?
         }
         _ => {
@@ -180,10 +183,21 @@ pub(super) fn may_start(api: &Api) -> Result<()> {
     Ok(())
 }
 
-/// Returns the state of a task that already has a ticket. If a folder is named, the task must work in it.
-async fn attached(api: &Api, task: &TaskRef, folder: Option<PathBuf>) -> Result<Submitted> {
+/// Where a task stands that is wanted already, in this folder if one is named.
+async fn attached(
+    api: &Api,
+    task: &TaskRef,
+    folder: Option<PathBuf>,
+    parent: Option<RunId>,
+) -> Result<Submitted> {
     let (runner, name) = (api.core.runner.clone(), task.clone());
-    blocking::run(move || runner::must_work_in(&runner, &name, folder.as_deref())).await?;
+    blocking::run(move || {
+        if let Some(parent) = &parent {
+            runner::check_parent(&runner.tree, parent)?;
+        }
+        runner::must_work_in(&runner, &name, folder.as_deref())
+    })
+    .await?;
     let ended = || {
         let text = format!("task {task} has ended; attach_mode resume takes it up again");
         HttpError::new(StatusCode::CONFLICT, text)
