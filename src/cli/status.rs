@@ -7,12 +7,13 @@ use serde::Serialize;
 use super::{context::Context, error::CliResult, flags::JsonFlag, print::Form, table::Table};
 use crate::{
     clock::rfc3339,
-    planner::{self, Limits, Standing},
+    planner::{self, Limits},
     tree::{
         Tree,
         daemon_info::DaemonInfo,
         ticket::{Place, Ticket},
     },
+    view::task::Standing,
 };
 
 /// Flags of the verb.
@@ -70,7 +71,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
         let (state, position, reason) = match standing {
             Standing::Position(at) => ("queued", Some(at), None),
             Standing::Blocked(why) => ("blocked", None, Some(why)),
-            Standing::Next => ("queued", None, None),
+            Standing::Next | Standing::Live => ("queued", None, None),
         };
         let row = row(&tree, &ticket, state, position)?;
         loops.push(Row { reason: reason.or(row.reason), ..row });

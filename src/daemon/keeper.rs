@@ -19,7 +19,7 @@ use crate::{
         run_info::RunStatus,
         ticket::Place,
     },
-    view::index::Standing,
+    view::task::Standing,
     watch::{Changed, Watched},
 };
 
@@ -102,12 +102,10 @@ impl Core {
         let mut standings = BTreeMap::new();
         if !self.runner.tree.ticket_ids(Place::Queue)?.is_empty() {
             for (_, ticket, standing) in planner::standings(&self.runner.tree, self.limits())? {
-                let standing = match standing {
-                    planner::Standing::Position(n) => Standing::Position(n),
-                    planner::Standing::Blocked(why) => Standing::Blocked(why),
-                    planner::Standing::Next => continue,
-                };
-                standings.insert(ticket.task(), standing);
+                // A ticket that is admitted in a moment does not wait, and would only change twice.
+                if standing != Standing::Next {
+                    standings.insert(ticket.task(), standing);
+                }
             }
         }
         self.index.put_standings(standings);

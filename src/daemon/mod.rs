@@ -18,7 +18,7 @@ mod update;
 mod upkeep;
 
 pub use crate::process::identity::holder;
-pub use commands::{Novelty, StartStanding, Submitted};
+pub use commands::{Existing, Novelty, StartError, Submitted, TaskRequest};
 pub use core::Core;
 pub use drive::{drive_ticket, take_over};
 pub use faults::Faults;

@@ -1,10 +1,13 @@
 //! Explains the status of a task, with the planner's decision about a queued ticket. For HTTP and the command line.
 
 use crate::{
-    planner::{self, Limits, Standing},
+    planner::{self, Limits},
     runner::{Result, Runner},
     tree::{refs::TaskRef, ticket::Place},
-    view::why::{self, Reason, Waits},
+    view::{
+        task::Standing,
+        why::{self, Reason},
+    },
 };
 
 /// Explains the status of a task, and names the files that prove it.
@@ -12,20 +15,17 @@ use crate::{
 /// # Errors
 /// If the task does not exist, or the planner's folders cannot be read.
 pub fn reason(runner: &Runner, task: &TaskRef) -> Result<Reason> {
-    let waits = match runner.tree.ticket_of(task)? {
-        Some((_, Place::Queue, _)) => waits(runner, task)?,
-        _ => Waits::ForDriver,
+    let standing = match runner.tree.ticket_of(task)? {
+        Some((_, Place::Queue, _)) => standing(runner, task)?,
+        _ => Standing::Live,
     };
-    Ok(why::of_task(&runner.tree, task, waits)?)
+    Ok(why::of_task(&runner.tree, task, standing)?)
 }
 
-fn waits(runner: &Runner, task: &TaskRef) -> Result<Waits> {
+/// Returns the gate's view of a queued task. A task that is no longer queued has been admitted.
+fn standing(runner: &Runner, task: &TaskRef) -> Result<Standing> {
     let limits = Limits::of(&runner.config.defaults);
     let standings = planner::standings(&runner.tree, limits)?;
     let own = standings.into_iter().find(|(_, ticket, _)| ticket.task() == *task);
-    Ok(match own {
-        Some((.., Standing::Position(at))) => Waits::ForPlace(at),
-        Some((.., Standing::Blocked(why))) => Waits::ForTasks(why),
-        Some((.., Standing::Next)) | None => Waits::ForDriver,
-    })
+    Ok(own.map_or(Standing::Live, |(.., standing)| standing))
 }

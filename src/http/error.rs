@@ -5,6 +5,7 @@ use std::{error::Error, fmt::Write as _, ops::Deref};
 use http::StatusCode;
 
 use crate::{
+    daemon::StartError,
     runner::RunnerError,
     telemetry::Redactor,
     tree::{FsErrorKind, TreeError, ids::BadId},
@@ -89,6 +90,20 @@ impl From<RunnerError> for HttpError {
             | RunnerError::Refused(_)
             | RunnerError::NoParent { .. }
             | RunnerError::TooDeep { .. } => Self::caused(StatusCode::BAD_REQUEST, &error),
+        }
+    }
+}
+
+impl From<StartError> for HttpError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Disabled => Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+            StartError::Updating => Self::new(
+                StatusCode::CONFLICT,
+                format!("{error}: send this again when GET /api/v1/admin/self-update says idle or failed"),
+            ),
+            StartError::Ended(_) => Self::new(StatusCode::CONFLICT, error.to_string()),
+            StartError::Runner(error) => error.into(),
         }
     }
 }

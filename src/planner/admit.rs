@@ -7,7 +7,10 @@ use crate::{
         ids::TicketId,
         ticket::{Place, Ticket},
     },
-    view::dependency::{Blockers, readable_tickets},
+    view::{
+        dependency::{Blockers, readable_tickets},
+        task::Standing,
+    },
 };
 
 /// Admits the tickets that may become live now. Unreadable tickets are left in place and hold no place.
@@ -21,17 +24,6 @@ pub fn admit(tree: &Tree, limits: Limits) -> Result<Decision> {
         planner.admit(id)?;
     }
     Ok(decision)
-}
-
-/// The standing of a queued ticket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
-    /// The ticket waits for a place; 1 is the first in line.
-    Position(usize),
-    /// The ticket waits for other tasks; with the reason.
-    Blocked(String),
-    /// The ticket would be admitted now.
-    Next,
 }
 
 /// Returns the standing of the queued tickets, oldest first. Changes nothing.

@@ -155,7 +155,7 @@ fn of_free_task(
     needed: &HashSet<TaskRef>,
 ) -> Result<Vec<Found>> {
     let tickets = Tickets::read(tree)?;
-    let wanted = tickets.place_of(task).is_some() || needed.contains(task);
+    let wanted = tickets.has(task) || needed.contains(task);
     if wanted || !live_children(tree, task)?.is_empty() {
         return Ok(Vec::new());
     }

@@ -17,4 +17,5 @@ pub mod run;
 pub mod run_log;
 pub mod scan;
 pub mod task;
+pub mod task_files;
 pub mod why;

@@ -5,15 +5,17 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    dependency::Blockers,
+    dependency::{Blockers, readable_tickets},
     run::{Driven, RunFacts},
-    task::{self, Dependencies, TaskFacts, TaskStatus},
+    task::{self, Standing, TaskStatus},
+    task_files::{self, Attempt, ShownRun},
 };
 use crate::tree::{
     Result, Tree, TreeError,
+    ids::{RunId, TicketId},
     refs::{RunRef, TaskRef},
     run_info::{RunInfo, RunStatus},
-    task::{TaskConfig, TaskKind},
+    task::TaskConfig,
     ticket::{Place, Ticket},
 };
 
@@ -43,7 +45,7 @@ pub struct TaskEntry {
 
 /// All tickets of a tree, read once for many tasks.
 #[derive(Debug, Default)]
-pub struct Tickets(Vec<(Place, Ticket)>);
+pub struct Tickets(Vec<(TicketId, Ticket)>);
 
 impl Tickets {
     /// Reads the tickets; an unreadable one counts as none.
@@ -51,32 +53,29 @@ impl Tickets {
     /// # Errors
     /// If the planner's folders cannot be read.
     pub fn read(tree: &Tree) -> Result<Self> {
-        let mut all = Vec::new();
         // Reads the queue first: a ticket that is admitted between the two listings is found in the second.
-        for place in [Place::Queue, Place::Live] {
-            all.extend(tree.tickets(place)?.into_iter().filter_map(|f| Some((place, f.ticket.ok()?))));
-        }
+        let mut all = readable_tickets(tree, Place::Queue)?;
+        all.extend(readable_tickets(tree, Place::Live)?);
         Ok(Self(all))
     }
 
-    /// Returns the place of a task's ticket.
+    /// Returns true if a task has a ticket.
     #[must_use]
-    pub fn place_of(&self, task: &TaskRef) -> Option<Place> {
-        self.of(task).map(|(place, _)| *place)
+    pub fn has(&self, task: &TaskRef) -> bool {
+        self.id_of(task).is_some()
     }
 
-    fn of(&self, task: &TaskRef) -> Option<&(Place, Ticket)> {
-        self.0.iter().rev().find(|(_, t)| t.task() == *task)
+    /// Returns the number of a task's ticket.
+    fn id_of(&self, task: &TaskRef) -> Option<TicketId> {
+        self.0.iter().rev().find(|(_, ticket)| ticket.task() == *task).map(|(id, _)| id.clone())
     }
 
-    /// Returns true if a task is in the queue and waits for other tasks.
-    fn is_blocked(&self, tree: &Tree, task: &TaskRef) -> Result<bool> {
-        match self.of(task) {
-            Some((Place::Queue, ticket)) if !ticket.depends_on.is_empty() => {
-                Ok(Blockers::new(self.0.iter().map(|(_, t)| t)).of(tree, ticket)?.is_some())
-            }
-            _ => Ok(false),
+    /// Returns the reason why a queued ticket waits for other tasks; `None` if it does not wait.
+    fn blocked(&self, tree: &Tree, ticket: &Ticket) -> Result<Option<String>> {
+        if ticket.depends_on.is_empty() {
+            return Ok(None);
         }
+        Blockers::new(self.0.iter().map(|(_, ticket)| ticket)).of(tree, ticket)
     }
 }
 
@@ -97,45 +96,42 @@ pub fn run(tree: &Tree, run: RunRef) -> RunEntry {
 /// # Errors
 /// [`TreeError::NotFound`] if the task does not exist.
 pub fn task(tree: &Tree, task: &TaskRef, tickets: &Tickets) -> Result<TaskEntry> {
-    let root = tree.root();
-    let dir = task.dir();
-    if !root.exists(dir.path())? {
-        return Err(TreeError::NotFound { what: format!("task {task}") });
+    let runs = |_: Option<&(Place, Ticket)>| {
+        let ids = tree.runs(task)?;
+        Ok(ids.into_iter().map(|id| run(tree, task.run(id))).collect::<Vec<_>>())
+    };
+    let not_found = || TreeError::NotFound { what: format!("task {task}") };
+    let mut look = task_files::look(tree, task, tickets.id_of(task), runs)?.ok_or_else(not_found)?;
+    // A run that is not over has a ticket mostly; it may have come since the tickets were listed.
+    let is_open = |run: &RunEntry| run.status().is_some_and(|status| !status.is_final());
+    if look.files.ticket.is_none()
+        && look.runs.iter().any(is_open)
+        && let Some((id, ..)) = tree.ticket_of(task)?
+    {
+        look = task_files::look(tree, task, Some(id), runs)?.ok_or_else(not_found)?;
     }
-    let config = tree.task_config(task);
-    let runs: Vec<RunEntry> = tree.runs(task)?.into_iter().map(|id| run(tree, task.run(id))).collect();
-    let known = || runs.iter().filter_map(|r| r.record.as_ref().ok());
-    let kind = config.as_ref().map_or(TaskKind::Task, |c| c.kind);
-    let status = status(tree, task, kind, tickets.place_of(task), &known().map(|(_, status)| *status))?;
-    let blocked = status == TaskStatus::Queued && tickets.is_blocked(tree, task)?;
-    let status = if blocked { TaskStatus::Blocked } else { status };
-    let last_activity = known().map(|(i, _)| i.end_time.unwrap_or(i.start_time)).max();
-    Ok(TaskEntry { task: task.clone(), status, config, runs, last_activity })
+    let standing = match &look.files.ticket {
+        Some((Place::Queue, ticket)) => tickets.blocked(tree, ticket)?.map(Standing::Blocked),
+        _ => None,
+    };
+    let status = task::status(&look.facts(), standing.as_ref());
+    let known = look.runs.iter().filter_map(|r| r.record.as_ref().ok());
+    let last_activity = known.map(|(i, _)| i.end_time.unwrap_or(i.start_time)).max();
+    Ok(TaskEntry { task: task.clone(), status, config: look.config, runs: look.runs, last_activity })
 }
 
-/// Returns the status of a task whose ticket and runs are known, without regard to dependencies. `runs` are the shown
-/// statuses, oldest first.
-///
-/// # Errors
-/// If its folder cannot be read.
-pub fn status(
-    tree: &Tree,
-    task: &TaskRef,
-    kind: TaskKind,
-    ticket: Option<Place>,
-    runs: &(impl Iterator<Item = RunStatus> + Clone),
-) -> Result<TaskStatus> {
-    let dir = task.dir();
-    let root = tree.root();
-    Ok(task::status(&TaskFacts {
-        kind,
-        ticket,
-        // An unreadable record counts as none; `fsck` names it.
-        end: tree.task_end(task).ok().flatten().map(|e| e.status),
-        done: root.exists(&dir.done())?,
-        stop: root.exists(&dir.stop())?,
-        last_run: runs.clone().last(),
-        any_running: runs.clone().any(|s| s == RunStatus::Running),
-        dependencies: Dependencies::Met,
-    }))
+impl ShownRun for RunEntry {
+    fn id(&self) -> &RunId {
+        &self.run.run
+    }
+
+    fn status(&self) -> Option<RunStatus> {
+        self.record.as_ref().ok().map(|(_, status)| *status)
+    }
+
+    fn attempt(&self) -> Option<Attempt> {
+        let (info, status) = self.record.as_ref().ok()?;
+        let (id, error) = (info.run_id.clone(), info.error_summary.clone());
+        Some(Attempt { id, start: info.start_time, status: *status, error })
+    }
 }

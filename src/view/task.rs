@@ -58,17 +58,21 @@ impl From<EndStatus> for TaskStatus {
     }
 }
 
-/// States if a queued task waits for others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dependencies {
-    /// All are done, or there are none.
-    Met,
-    /// At least one is not.
-    Unmet,
+/// The standing of a ticket, as the gate sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// The gate has admitted the ticket: its loop is live.
+    Live,
+    /// The ticket is queued, and the next look of the gate admits it.
+    Next,
+    /// The ticket is queued and waits for a place; 1 is the first in line.
+    Position(usize),
+    /// The ticket is queued and waits for other tasks; with the reason.
+    Blocked(String),
 }
 
-/// The facts that determine a task's status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The facts that determine a task's status, the state of other tasks aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TaskFacts {
     /// A loop or a single run.
     pub kind: TaskKind,
@@ -84,17 +88,16 @@ pub struct TaskFacts {
     pub last_run: Option<RunStatus>,
     /// True if any of its runs is shown as running.
     pub any_running: bool,
-    /// States if it waits for others.
-    pub dependencies: Dependencies,
 }
 
-/// Decides the status of a task, by the rules at the top of this file.
+/// Decides the status of a task, by the rules at the top of this file. `standing` is the gate's view of a queued ticket, if
+/// it is known.
 #[must_use]
-pub fn status(facts: &TaskFacts) -> TaskStatus {
+pub fn status(facts: &TaskFacts, standing: Option<&Standing>) -> TaskStatus {
     match (facts.ticket, facts.last_run) {
         _ if facts.any_running => TaskStatus::Running,
         (Some(Place::Live), _) => TaskStatus::Running,
-        (Some(Place::Queue), _) if facts.dependencies == Dependencies::Unmet => TaskStatus::Blocked,
+        (Some(Place::Queue), _) if matches!(standing, Some(Standing::Blocked(_))) => TaskStatus::Blocked,
         (Some(Place::Queue), _) => TaskStatus::Queued,
         _ if facts.end.is_some() => facts.end.map_or(TaskStatus::Idle, TaskStatus::from),
         _ if facts.done => TaskStatus::Completed,
@@ -110,38 +113,98 @@ pub fn status(facts: &TaskFacts) -> TaskStatus {
 mod tests {
     use super::*;
 
-    #[test]
-    fn each_rule_in_its_order() {
-        let base = TaskFacts {
-            kind: TaskKind::Task,
-            ticket: None,
-            end: None,
-            done: false,
-            stop: false,
-            last_run: None,
-            any_running: false,
-            dependencies: Dependencies::Met,
-        };
-        let last = |status| TaskFacts { last_run: Some(status), ..base };
-        for (facts, expected) in [
-            (base, TaskStatus::Idle),
-            (TaskFacts { any_running: true, done: true, ..base }, TaskStatus::Running),
-            (TaskFacts { ticket: Some(Place::Live), ..last(RunStatus::Failed) }, TaskStatus::Running),
-            (TaskFacts { ticket: Some(Place::Queue), done: true, ..base }, TaskStatus::Queued),
-            (
-                TaskFacts { ticket: Some(Place::Queue), dependencies: Dependencies::Unmet, ..base },
-                TaskStatus::Blocked,
-            ),
-            (TaskFacts { end: Some(EndStatus::Failed), done: true, ..base }, TaskStatus::Failed),
-            (TaskFacts { done: true, stop: true, ..last(RunStatus::Failed) }, TaskStatus::Completed),
-            (TaskFacts { stop: true, ..last(RunStatus::Completed) }, TaskStatus::Stopped),
-            (last(RunStatus::Completed), TaskStatus::Idle),
-            (TaskFacts { kind: TaskKind::Job, ..last(RunStatus::Completed) }, TaskStatus::Completed),
-            (last(RunStatus::Crashed), TaskStatus::Failed),
-            (last(RunStatus::Stopped), TaskStatus::Stopped),
-            (last(RunStatus::Created), TaskStatus::Idle),
-        ] {
-            assert_eq!(status(&facts), expected, "{facts:?}");
+    /// Facts, the gate's view, and the status that they come to.
+    type Row = (TaskFacts, Option<Standing>, TaskStatus);
+
+    #[track_caller]
+    fn each_is_decided(rows: impl IntoIterator<Item = Row>) {
+        for (facts, standing, expected) in rows {
+            assert_eq!(status(&facts, standing.as_ref()), expected, "{facts:?} {standing:?}");
         }
+    }
+
+    const IDLE: TaskFacts = TaskFacts {
+        kind: TaskKind::Task,
+        ticket: None,
+        end: None,
+        done: false,
+        stop: false,
+        last_run: None,
+        any_running: false,
+    };
+
+    fn last(status: RunStatus) -> TaskFacts {
+        TaskFacts { last_run: Some(status), ..IDLE }
+    }
+
+    #[test]
+    fn a_ticket_decides_before_markers_and_records() {
+        let all =
+            TaskFacts { end: Some(EndStatus::Failed), done: true, stop: true, ..last(RunStatus::Stopped) };
+        let (queued, live) = (Some(Place::Queue), Some(Place::Live));
+        let blocked = || Some(Standing::Blocked("task a is not done yet".to_owned()));
+        each_is_decided([
+            (TaskFacts { ticket: live, ..IDLE }, None, TaskStatus::Running),
+            (TaskFacts { ticket: live, ..all }, Some(Standing::Live), TaskStatus::Running),
+            // The gate has looked before the ticket was admitted.
+            (TaskFacts { ticket: live, ..all }, blocked(), TaskStatus::Running),
+            (TaskFacts { ticket: queued, ..IDLE }, None, TaskStatus::Queued),
+            (TaskFacts { ticket: queued, ..all }, Some(Standing::Next), TaskStatus::Queued),
+            (TaskFacts { ticket: queued, ..all }, Some(Standing::Position(2)), TaskStatus::Queued),
+            (TaskFacts { ticket: queued, ..all }, blocked(), TaskStatus::Blocked),
+            // The ticket is gone since the gate has looked.
+            (IDLE, blocked(), TaskStatus::Idle),
+        ]);
+    }
+
+    #[test]
+    fn a_run_that_is_there_makes_its_task_running() {
+        for ticket in [None, Some(Place::Queue), Some(Place::Live)] {
+            let facts = TaskFacts {
+                ticket,
+                any_running: true,
+                end: Some(EndStatus::Completed),
+                done: true,
+                stop: true,
+                ..last(RunStatus::Failed)
+            };
+            let standing = Standing::Blocked("task a is not done yet".to_owned());
+            each_is_decided([
+                (facts, None, TaskStatus::Running),
+                (facts, Some(standing), TaskStatus::Running),
+            ]);
+        }
+    }
+
+    #[test]
+    fn without_a_ticket_the_end_of_the_loop_decides_then_the_markers() {
+        for (end, status) in [
+            (EndStatus::Completed, TaskStatus::Completed),
+            (EndStatus::Failed, TaskStatus::Failed),
+            (EndStatus::Stopped, TaskStatus::Stopped),
+        ] {
+            let facts = TaskFacts { end: Some(end), done: true, stop: true, ..last(RunStatus::Crashed) };
+            each_is_decided([(facts, None, status)]);
+        }
+        each_is_decided([
+            (TaskFacts { done: true, stop: true, ..last(RunStatus::Failed) }, None, TaskStatus::Completed),
+            (TaskFacts { stop: true, ..last(RunStatus::Completed) }, None, TaskStatus::Stopped),
+        ]);
+    }
+
+    #[test]
+    fn without_anything_else_the_last_run_decides() {
+        let job = |facts| TaskFacts { kind: TaskKind::Job, ..facts };
+        each_is_decided([
+            (IDLE, None, TaskStatus::Idle),
+            (job(IDLE), None, TaskStatus::Idle),
+            (last(RunStatus::Created), None, TaskStatus::Idle),
+            (last(RunStatus::Completed), None, TaskStatus::Idle),
+            (job(last(RunStatus::Completed)), None, TaskStatus::Completed),
+            (last(RunStatus::Failed), None, TaskStatus::Failed),
+            (last(RunStatus::Crashed), None, TaskStatus::Failed),
+            (last(RunStatus::Stopped), None, TaskStatus::Stopped),
+            (job(last(RunStatus::Stopped)), None, TaskStatus::Stopped),
+        ]);
     }
 }

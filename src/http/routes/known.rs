@@ -39,6 +39,12 @@ impl Api {
         known.ok_or_else(|| HttpError::not_found(format!("there is no task {task}")))
     }
 
+    /// Why a task stands where it stands.
+    pub(super) fn reason(&self, task: &Arc<TaskSummary>) -> String {
+        let now = self.core.runner.tree.clock().now();
+        self.core.index.reasons(std::slice::from_ref(task), now).pop().unwrap_or_default()
+    }
+
     /// Returns an existing run.
     pub(super) fn run(&self, run: &RunRef) -> Result<Arc<RunSummary>> {
         let known = self.task(&run.task)?;

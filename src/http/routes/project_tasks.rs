@@ -7,17 +7,15 @@ use super::{
     no_content,
     page::{PAGE, window},
     project_runs::with_files,
-    tasks::{SELECTION, may_start, task_query, works_in},
+    tasks::{SELECTION, task_query},
 };
 use crate::{
-    blocking, daemon,
     http::{
         Api,
         endpoint::{ADMIN, Call, Endpoint, Param, READ, RUN, delete, flag, get, post},
         error::{Result, json},
         wire,
     },
-    runner::ResumeRequest,
     tree::{ids::ProjectId, refs::TaskRef},
     view::index::TaskSummary,
 };
@@ -75,15 +73,14 @@ fn item<'a>(api: &Api, task: &'a TaskSummary, reason: String) -> wire::TaskItem<
 async fn show(call: Call, task: TaskRef) -> Result<Response> {
     let Call { api, query, .. } = call;
     let known = api.task(&task)?;
-    let (runner, name) = (api.core.runner.clone(), known.task.clone());
-    let reason = blocking::run(move || daemon::reason(&runner, &name)).await?;
+    let reason = api.reason(&known);
     let with_their_files = query.flag(&INCLUDE_FILES)?;
     let mut runs = Vec::new();
     for run in known.runs.iter().rev() {
         let files = if with_their_files { Some(with_files(&api, run).await?) } else { None };
         runs.push(wire::ProjectRun::new(run, files));
     }
-    let detail = wire::TaskDetail { item: item(&api, &known, reason.sentence), state: known.status(), runs };
+    let detail = wire::TaskDetail { item: item(&api, &known, reason), state: known.status(), runs };
     Ok(json(StatusCode::OK, &detail))
 }
 
@@ -96,15 +93,14 @@ async fn delete_task(call: Call, task: TaskRef) -> Result<Response> {
 async fn resume(call: Call, task: TaskRef) -> Result<Response> {
     let api = call.api;
     api.task(&task)?;
-    may_start(&api)?;
-    let submitted = api.core.resume(task.clone(), ResumeRequest::default()).await?;
+    let submitted = api.core.resume(task.clone()).await?;
     let known = api.core.index.task(&task);
     let resumed = wire::Resumed {
         project_id: &task.project,
         task_id: &task.task,
         resumed: true,
         run_id: &submitted.run.run,
-        cwd: known.as_ref().and_then(|t| works_in(t, &submitted.run)),
+        cwd: known.as_ref().and_then(|t| t.folder_of(&submitted.run)),
     };
     Ok(json(StatusCode::OK, &resumed))
 }

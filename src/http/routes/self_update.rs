@@ -7,7 +7,6 @@ use crate::{
     blocking,
     daemon::Refusal,
     http::{
-        Api,
         endpoint::{ADMIN, Call, Endpoint, delete, get, post},
         error::{HttpError, Result, json},
         wire,
@@ -53,15 +52,6 @@ async fn start(call: Call) -> Result<Response> {
 async fn call_off(call: Call) -> Result<Response> {
     let status = call.api.core.call_update_off().await?;
     Ok(json(StatusCode::OK, &wire::SelfUpdate::from(&status)))
-}
-
-/// Refuses root tasks during an update, because it is undecided which of the two programs would start them.
-pub(super) fn may_take_roots(api: &Api) -> Result<()> {
-    if api.core.refuses_roots() {
-        let text = "the daemon is being updated: send this again when GET /api/v1/admin/self-update says idle or failed";
-        return Err(HttpError::new(StatusCode::CONFLICT, text));
-    }
-    Ok(())
 }
 
 impl From<Refusal> for HttpError {

@@ -1,17 +1,12 @@
 //! `/api/v1/tasks`.
 
-use std::path::PathBuf;
-
 use http::StatusCode;
 use warp::reply::Response;
 
-use super::{replayed, self_update::may_take_roots};
+use super::replayed;
 use crate::{
-    blocking,
-    config::TaskStart,
-    daemon::{self, Novelty, StartStanding, Submitted},
+    daemon::{Existing, Novelty, TaskRequest},
     http::{
-        Api,
         endpoint::{
             Call, Endpoint, IDEMPOTENCY_KEY, Param, Query, READ, RUN, delete, get, number, one_of, opaque,
             post, text, time, words,
@@ -20,13 +15,13 @@ use crate::{
         keys::audit_line,
         wire,
     },
-    runner::{self, Home, Origin, ResumeRequest, Submission},
+    runner::{self, Home, Origin, Submission},
     tree::{
-        ids::{ProjectId, RunId, TaskId},
-        refs::{RunRef, TaskRef},
-        task::TaskKind,
+        ids::{ProjectId, TaskId},
+        refs::TaskRef,
+        task::{Idempotency, TaskKind},
     },
-    view::index::{Sort, Standing, TaskFilter, TaskQuery, TaskSort, TaskSummary, Window},
+    view::index::{Sort, TaskFilter, TaskQuery, TaskSort, Window},
 };
 
 /// The project of a task.
@@ -76,7 +71,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .params(&[PROJECT])
             .json::<wire::Task>(StatusCode::OK, "The task")
             .errors(&[404, 503])
-            .then(show),
+            .map(show),
         delete(RUN, "/api/v1/tasks/{task_id}", "Cancel a task")
             .params(&[PROJECT])
             .json::<wire::Cancelled>(StatusCode::OK, "It ends, or has ended")
@@ -89,75 +84,12 @@ async fn create(call: Call) -> Result<Response> {
     let key = call.header(&IDEMPOTENCY_KEY)?.map(str::to_owned);
     let Call { api, caller, body, .. } = call;
     let (new, sent) = body.json::<wire::NewTask>().await?;
-    may_start(&api)?;
-    // A child task is accepted during an update, because the update waits for its root.
-    if new.parent_run_id.is_none() {
-        may_take_roots(&api)?;
-    }
     let idempotency = key.map(|key| runner::request(&key, sent.to_string().as_bytes())).transpose()?;
-    if new.thread_message_type.is_some() && new.thread_parent.is_none() {
-        return Err(HttpError::bad_request("thread_message_type goes with thread_parent"));
-    }
-    if new.home_must_match && new.project_root.is_none() {
-        return Err(HttpError::bad_request("home_must_match goes with project_root"));
-    }
-    // The agent works in `cwd`. If the caller names only the project's home, the agent works there.
-    let folder = new.cwd.or_else(|| new.project_root.clone());
-    let task = TaskRef { project: new.project_id, task: new.task_id };
-    let exists = || api.core.index.task(&task).is_some_and(|t| !t.runs.is_empty());
-    let submitted = match new.attach_mode {
-        // Attaching changes nothing. But an earlier, identical request may have created the task, and its answer
-        // holds even after the task has ended.
-        wire::AttachMode::Attach if exists() => {
-            let before = api.core.accepted_before(&task, idempotency.as_ref()).await?;
-            match before {
-                Some(before) => before,
-                None => attached(&api, &task, folder, new.parent_run_id).await?,
-            }
-        }
-        wire::AttachMode::Resume if exists() => {
-            let asked = ResumeRequest { idempotency, folder, parent_run_id: new.parent_run_id };
-            api.core.resume(task.clone(), asked).await?
-        }
-        _ => {
-            let submission = Submission {
-                task: task.clone(),
-                kind: TaskKind::Task,
-                agent: new.agent_type,
-                prompt: new.prompt,
-                cwd: folder,
-                command: Vec::new(),
-                config: new.config,
-                depends_on: new.depends_on,
-                parent_run_id: new.parent_run_id,
-                home: match new.project_root {
-                    Some(home) if new.home_must_match => Home::Exactly(home),
-                    Some(home) => Home::IfNew(home),
-                    None => Home::Unsaid,
-                },
-                origin: Origin { thread: new.thread_parent, idempotency },
-            };
-            api.core.submit(submission).await?
-        }
-    };
+    let request = request(new, idempotency)?;
+    let task = request.submission.task.clone();
+    let submitted = api.core.start(request).await?;
     let known = api.core.index.task(&task);
-    let depends_on = known.as_ref().map(|t| t.depends_on.clone()).unwrap_or_default();
-    let (status, queue_position, reason) = match &submitted.standing {
-        StartStanding::Started => ("started", 0, None),
-        StartStanding::Queued(n) => ("queued", *n, None),
-        StartStanding::Blocked(why) => ("queued", 0, Some(why.as_str())),
-    };
-    let started = wire::Started {
-        project_id: &task.project,
-        task_id: &task.task,
-        run_id: &submitted.run.run,
-        status,
-        queue_position,
-        depends_on: &depends_on,
-        cwd: known.as_ref().and_then(|t| works_in(t, &submitted.run)),
-        reason,
-    };
-    let response = json(StatusCode::CREATED, &started);
+    let response = json(StatusCode::CREATED, &wire::Started::new(&submitted, known.as_deref()));
     if submitted.novelty == Novelty::Repeated {
         return Ok(replayed(response));
     }
@@ -169,48 +101,38 @@ async fn create(call: Call) -> Result<Response> {
     Ok(response)
 }
 
-/// Returns the folder that the agent of a run works in.
-pub(super) fn works_in<'a>(task: &'a TaskSummary, run: &RunRef) -> Option<&'a str> {
-    task.runs.iter().rev().find(|r| r.run == *run)?.cwd.as_deref()
-}
-
-/// Fails if starting tasks is disabled.
-pub(super) fn may_start(api: &Api) -> Result<()> {
-    if api.core.runner.config.task_start == TaskStart::Disabled {
-        let text = "this daemon starts no tasks (--disable-task-start)";
-        return Err(HttpError::new(StatusCode::SERVICE_UNAVAILABLE, text));
+/// Translates the body of a request.
+fn request(new: wire::NewTask, idempotency: Option<Idempotency>) -> Result<TaskRequest> {
+    if new.thread_message_type.is_some() && new.thread_parent.is_none() {
+        return Err(HttpError::bad_request("thread_message_type goes with thread_parent"));
     }
-    Ok(())
-}
-
-/// Where a task stands that is wanted already, in this folder if one is named.
-async fn attached(
-    api: &Api,
-    task: &TaskRef,
-    folder: Option<PathBuf>,
-    parent: Option<RunId>,
-) -> Result<Submitted> {
-    let (runner, name) = (api.core.runner.clone(), task.clone());
-    blocking::run(move || {
-        if let Some(parent) = &parent {
-            runner::check_parent(&runner.tree, parent)?;
-        }
-        runner::must_work_in(&runner, &name, folder.as_deref())
-    })
-    .await?;
-    let ended = || {
-        let text = format!("task {task} has ended; attach_mode resume takes it up again");
-        HttpError::new(StatusCode::CONFLICT, text)
+    if new.home_must_match && new.project_root.is_none() {
+        return Err(HttpError::bad_request("home_must_match goes with project_root"));
+    }
+    let submission = Submission {
+        task: TaskRef { project: new.project_id, task: new.task_id },
+        kind: TaskKind::Task,
+        agent: new.agent_type,
+        prompt: new.prompt,
+        // The agent works in `cwd`. If the caller names only the project's home, the agent works there.
+        cwd: new.cwd.or_else(|| new.project_root.clone()),
+        command: Vec::new(),
+        config: new.config,
+        depends_on: new.depends_on,
+        parent_run_id: new.parent_run_id,
+        home: match new.project_root {
+            Some(home) if new.home_must_match => Home::Exactly(home),
+            Some(home) => Home::IfNew(home),
+            None => Home::Unsaid,
+        },
+        origin: Origin { thread: new.thread_parent, idempotency },
     };
-    let known = api.core.index.task(task).ok_or_else(ended)?;
-    let run = known.runs.last().ok_or_else(ended)?.run.clone();
-    api.core.index.place_of(task).ok_or_else(ended)?;
-    let standing = match &known.standing {
-        Some(Standing::Position(n)) => StartStanding::Queued(*n),
-        Some(Standing::Blocked(why)) => StartStanding::Blocked(why.clone()),
-        None => StartStanding::Started,
+    let existing = match new.attach_mode {
+        wire::AttachMode::Create => Existing::Refuse,
+        wire::AttachMode::Attach => Existing::Attach,
+        wire::AttachMode::Resume => Existing::Resume,
     };
-    Ok(Submitted { run, standing, novelty: Novelty::New })
+    Ok(TaskRequest { submission, existing })
 }
 
 fn list(call: &Call) -> Result<Response> {
@@ -243,15 +165,10 @@ pub(super) fn task_query(query: &Query, project: Option<ProjectId>, window: Wind
     })
 }
 
-async fn show(call: Call, task: TaskId) -> Result<Response> {
-    let Call { api, query, .. } = call;
-    let task = TaskRef { project: query.required(&PROJECT)?, task };
-    api.ready()?;
-    let known = api.core.index.task(&task);
-    let known = known.ok_or_else(|| HttpError::not_found(format!("there is no task {task}")))?;
-    let runner = api.core.runner.clone();
-    let reason = blocking::run(move || daemon::reason(&runner, &task)).await?;
-    Ok(json(StatusCode::OK, &wire::Task::new(&known, reason.sentence)))
+fn show(call: &Call, task: &TaskId) -> Result<Response> {
+    let task = TaskRef { project: call.query.required(&PROJECT)?, task: task.clone() };
+    let known = call.api.task(&task)?;
+    Ok(json(StatusCode::OK, &wire::Task::new(&known, call.api.reason(&known))))
 }
 
 async fn cancel(call: Call, task: TaskId) -> Result<Response> {

@@ -8,11 +8,15 @@ use serde_json::Value;
 
 use super::{runs::Run, time::Time};
 use crate::{
+    daemon::Submitted,
     tree::{
         ids::{ProjectId, RunId, TaskId},
         thread_link::ThreadParent,
     },
-    view::{index::TaskSummary, task::TaskStatus},
+    view::{
+        index::TaskSummary,
+        task::{Standing, TaskStatus},
+    },
 };
 
 /// A task.
@@ -116,17 +120,38 @@ pub(in crate::http) enum ThreadMessageType {
 /// The answer to `POST /api/v1/tasks`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct Started<'a> {
-    pub(in crate::http) project_id: &'a ProjectId,
-    pub(in crate::http) task_id: &'a TaskId,
-    pub(in crate::http) run_id: &'a RunId,
-    pub(in crate::http) status: &'static str,
-    pub(in crate::http) queue_position: usize,
-    pub(in crate::http) depends_on: &'a [TaskId],
+    project_id: &'a ProjectId,
+    task_id: &'a TaskId,
+    run_id: &'a RunId,
+    status: &'static str,
+    queue_position: usize,
+    depends_on: &'a [TaskId],
     /// The folder that the agent works in.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::http) cwd: Option<&'a str>,
+    cwd: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::http) reason: Option<&'a str>,
+    reason: Option<&'a str>,
+}
+
+impl<'a> Started<'a> {
+    /// The answer, with what the index knows of the task.
+    pub(in crate::http) fn new(submitted: &'a Submitted, known: Option<&'a TaskSummary>) -> Self {
+        let (status, queue_position, reason) = match &submitted.standing {
+            Standing::Live | Standing::Next => ("started", 0, None),
+            Standing::Position(n) => ("queued", *n, None),
+            Standing::Blocked(why) => ("queued", 0, Some(why.as_str())),
+        };
+        Self {
+            project_id: &submitted.run.task.project,
+            task_id: &submitted.run.task.task,
+            run_id: &submitted.run.run,
+            status,
+            queue_position,
+            depends_on: known.map(|task| task.depends_on.as_slice()).unwrap_or_default(),
+            cwd: known.and_then(|task| task.folder_of(&submitted.run)),
+            reason,
+        }
+    }
 }
 
 /// `DELETE /api/v1/tasks/{id}`.

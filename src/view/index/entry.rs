@@ -15,7 +15,11 @@ use crate::{
         ticket::Place,
         usage::Usage,
     },
-    view::{scan::RunEntry, task::TaskStatus, why::Own},
+    view::{
+        scan::RunEntry,
+        task::{self, Standing, TaskFacts, TaskStatus},
+        task_files::{Attempt, ShownRun, TaskFiles},
+    },
 };
 
 /// A run as lists show it.
@@ -141,13 +145,19 @@ impl RunSummary {
     }
 }
 
-/// The position of a queued task.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
-    /// Waits for a place; 1 is the first in line.
-    Position(usize),
-    /// Waits for other tasks, for this reason.
-    Blocked(String),
+impl ShownRun for Arc<RunSummary> {
+    fn id(&self) -> &RunId {
+        &self.run.run
+    }
+
+    fn status(&self) -> Option<RunStatus> {
+        self.status
+    }
+
+    fn attempt(&self) -> Option<Attempt> {
+        let (start, status) = (self.start_time?, self.status?);
+        Some(Attempt { id: self.run.run.clone(), start, status, error: self.error.clone() })
+    }
 }
 
 /// A task as lists show it.
@@ -155,9 +165,9 @@ pub enum Standing {
 pub struct TaskSummary {
     /// Its name.
     pub task: TaskRef,
-    /// The status according to its own files.
-    pub(super) status: TaskStatus,
-    /// The position in the queue.
+    /// The facts that determine its status.
+    pub(super) facts: TaskFacts,
+    /// The gate's view of its ticket, while it waits in the queue.
     pub standing: Option<Standing>,
     /// Name of its agent; empty if its settings cannot be read.
     pub agent: String,
@@ -173,24 +183,27 @@ pub struct TaskSummary {
     pub last_output: Option<u64>,
     /// Its unreadable files, and those of its runs.
     pub faults: Vec<Fault>,
-    /// The facts in its own files that explain its status.
-    pub(super) own: Own,
+    /// Its own files.
+    pub(super) files: TaskFiles,
 }
 
 impl TaskSummary {
     /// Returns the status.
     #[must_use]
     pub fn status(&self) -> TaskStatus {
-        match (self.status, &self.standing) {
-            (TaskStatus::Queued, Some(Standing::Blocked(_))) => TaskStatus::Blocked,
-            (status, _) => status,
-        }
+        task::status(&self.facts, self.standing.as_ref())
     }
 
     /// Returns true if DONE exists.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.own.done
+        self.files.done
+    }
+
+    /// Returns the folder that the agent of one of its runs works in.
+    #[must_use]
+    pub fn folder_of(&self, run: &RunRef) -> Option<&str> {
+        self.runs.iter().rev().find(|r| r.run == *run)?.cwd.as_deref()
     }
 
     /// Returns the time of its creation, as far as its runs show it.
@@ -224,7 +237,7 @@ impl TaskSummary {
     /// Returns the position in the queue; 1 is the first in line.
     #[must_use]
     pub fn position(&self) -> Option<usize> {
-        match (self.status, &self.standing) {
+        match (self.status(), &self.standing) {
             (TaskStatus::Queued, Some(Standing::Position(n))) => Some(*n),
             _ => None,
         }

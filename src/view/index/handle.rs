@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::{
     changes::{Since, TreeChange},
-    entry::{ProjectEntry, RunSummary, Standing, TaskSummary},
+    entry::{ProjectEntry, RunSummary, TaskSummary},
     list::{self, Page, RunQuery, TaskQuery},
     read,
     revisions::Part,
@@ -27,7 +27,7 @@ use crate::{
     },
     view::{
         bus_stats::{BusSizes, BusStats},
-        task::TaskStatus,
+        task::{Standing, TaskStatus},
     },
 };
 
@@ -67,8 +67,8 @@ impl Index {
             let ids = tree.tasks(&project)?;
             tasks.extend(ids.into_iter().map(|task| TaskRef { project: project.clone(), task }));
         }
-        let places = self.state().places();
-        let found = read::in_parallel(tree, &tasks, &places);
+        let tickets = self.state().ticket_ids();
+        let found = read::in_parallel(tree, &tasks, &tickets);
         let _looking = self.looking();
         let mut state = self.state_mut();
         for (task, summary) in found {
@@ -100,7 +100,7 @@ impl Index {
         let looking = self.looking();
         let (known, ticket) = {
             let state = self.state();
-            (state.task(task), state.ticket_of(task))
+            (state.task(task), state.ticket_of(task).map(|(_, id)| id))
         };
         let summary = read::task(tree, task, ticket, known.as_deref())?;
         self.state_mut().put(task, summary);

@@ -305,7 +305,7 @@ mod tests {
     use super::*;
     use crate::{
         tree::TreeError,
-        view::{scan::RunEntry, why::Own},
+        view::{scan::RunEntry, task::TaskFacts, task_files::TaskFiles},
     };
 
     const ALL: Window = Window { offset: 0, limit: usize::MAX };
@@ -318,7 +318,7 @@ mod tests {
         let run = RunSummary { status: Some(status), start_time: Some(at), ..RunSummary::of(entry, None) };
         TaskSummary {
             task,
-            status: TaskStatus::Completed,
+            facts: TaskFacts { done: true, ..TaskFacts::default() },
             standing: None,
             agent: String::new(),
             depends_on: Vec::new(),
@@ -327,7 +327,7 @@ mod tests {
             thread_parent: None,
             last_output: None,
             faults: Vec::new(),
-            own: Own::default(),
+            files: TaskFiles::default(),
         }
     }
 

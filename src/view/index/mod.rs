@@ -14,7 +14,7 @@ mod state;
 mod tally;
 
 pub use changes::{Change, ChangeKind, Now, Since, TreeChange};
-pub use entry::{ProjectEntry, ProjectSummary, RunSummary, Standing, TaskSummary};
+pub use entry::{ProjectEntry, ProjectSummary, RunSummary, TaskSummary};
 pub use handle::Index;
 pub use list::{BadCursor, Page, RunQuery, Sort, TaskFilter, TaskQuery, TaskSort, Window};
 pub use revisions::Part;

@@ -17,14 +17,12 @@ use crate::{
         ids::{ProjectId, RunId, TicketId},
         paths::ProjectDir,
         refs::TaskRef,
-        run_info::RunStatus,
-        task::TaskKind,
-        ticket::Place,
+        thread_link::ThreadParent,
+        ticket::{Place, Ticket},
     },
     view::{
         scan,
-        task::{self, Dependencies, TaskFacts},
-        why::{Attempt, Own},
+        task_files::{self, TaskLook},
     },
 };
 
@@ -45,18 +43,48 @@ pub(super) struct Known {
 pub(super) fn task(
     tree: &Tree,
     name: &TaskRef,
-    ticket: Option<(Place, TicketId)>,
+    ticket: Option<TicketId>,
     known: Option<&TaskSummary>,
 ) -> Result<Option<TaskSummary>> {
-    if !tree.root().exists(name.dir().path())? {
-        return Ok(None);
-    }
-    let place = ticket.as_ref().map(|(place, _)| *place);
-    let config = tree.task_config(name);
-    let mut faults: Vec<Fault> = config.as_ref().err().and_then(TreeError::fault).into_iter().collect();
-    let config = config.ok();
-    let mut runs = Vec::new();
-    for id in tree.runs(name)? {
+    let mut faults: Vec<Fault> = Vec::new();
+    let read_runs = |ticket: Option<&(Place, Ticket)>| {
+        faults.clear();
+        runs(tree, name, ticket.map(|(place, _)| *place), known, &mut faults)
+    };
+    let Some(look) = task_files::look(tree, name, ticket, read_runs)? else { return Ok(None) };
+    let facts = look.facts();
+    let TaskLook { files, config, runs, faults: own_faults, .. } = look;
+    faults.extend(own_faults);
+    let (agent, depends_on) = config.map(|c| (c.agent, c.depends_on)).unwrap_or_default();
+    let last_output = match runs.last() {
+        Some(run) => tree.root().stat(&run.run.dir().output())?.map(|s| s.len),
+        None => None,
+    };
+    Ok(Some(TaskSummary {
+        task: name.clone(),
+        facts,
+        standing: None,
+        agent,
+        depends_on,
+        last_activity: runs.iter().filter_map(|r| r.end_time.or(r.start_time)).max(),
+        runs,
+        thread_parent: thread_parent(tree, name, known, &mut faults),
+        last_output,
+        faults,
+        files,
+    }))
+}
+
+/// Reads the runs of a task, oldest first. A run that is known to have ended is not read again.
+fn runs(
+    tree: &Tree,
+    task: &TaskRef,
+    place: Option<Place>,
+    known: Option<&TaskSummary>,
+    faults: &mut Vec<Fault>,
+) -> Result<Vec<Arc<RunSummary>>> {
+    let mut runs: Vec<Arc<RunSummary>> = Vec::new();
+    for id in tree.runs(task)? {
         // Both lists are sorted oldest first.
         let place_of = |k: &TaskSummary| k.runs.binary_search_by(|r| r.run.run.cmp(&id)).ok();
         let before = known.and_then(|k| k.runs.get(place_of(k)?));
@@ -64,78 +92,39 @@ pub(super) fn task(
             runs.push(run.clone());
             continue;
         }
-        let entry = scan::run(tree, name.run(id));
+        let entry = scan::run(tree, task.run(id));
         // A folder without a record belongs to a run that is just being created.
         if !matches!(entry.record, Err(TreeError::NotFound { .. })) {
             faults.extend(entry.record.as_ref().err().and_then(TreeError::fault));
             let mut run = RunSummary::of(entry, place);
             // Runs of one task mostly work in one folder, so they share its name.
-            if let Some(same) = runs.last().map(|r: &Arc<RunSummary>| &r.cwd).filter(|cwd| **cwd == run.cwd) {
+            if let Some(same) = runs.last().map(|r| &r.cwd).filter(|cwd| **cwd == run.cwd) {
                 run.cwd.clone_from(same);
             }
             runs.push(Arc::new(run));
         }
     }
-    let kind = config.as_ref().map_or(TaskKind::Task, |c| c.kind);
-    let ticket = match ticket {
-        Some((place, id)) => match tree.ticket(place, &id) {
-            Ok(ticket) => ticket.map(|ticket| (place, ticket)),
-            // An unreadable ticket counts as none.
-            Err(e) => {
-                faults.extend(e.fault());
-                None
-            }
-        },
-        None => None,
-    };
-    let about = ticket.as_ref().and_then(|(_, t)| runs.iter().find(|r| r.run.run == t.run_id));
-    let attempt = about.or(runs.last()).and_then(|run| {
-        let (start, status) = (run.start_time?, run.status?);
-        Some(Attempt { id: run.run.run.clone(), start, status, error: run.error.clone() })
-    });
-    let own = Own::read(tree, name, kind, ticket, attempt)?;
-    faults.extend(own.fault.clone());
-    let status = task::status(&TaskFacts {
-        kind,
-        ticket: place,
-        end: own.end.as_ref().map(|e| e.status),
-        done: own.done,
-        stop: own.stop,
-        last_run: runs.iter().filter_map(|r| r.status).next_back(),
-        any_running: runs.iter().any(|r| r.status == Some(RunStatus::Running)),
-        dependencies: Dependencies::Met,
-    });
-    let last_activity = runs.iter().filter_map(|r| r.end_time.or(r.start_time)).max();
-    let (agent, depends_on) = config.map(|c| (c.agent, c.depends_on)).unwrap_or_default();
-    // The link is written before the task is accepted, and never changes.
-    let thread_parent = match known.filter(|k| k.thread_parent.is_some() || !k.runs.is_empty()) {
-        Some(known) => known.thread_parent.clone(),
-        None => match tree.thread_link(name) {
-            Ok(link) => link.map(|link| Arc::new(link.parent)),
-            // An unreadable link counts as none.
-            Err(e) => {
-                faults.extend(e.fault());
-                None
-            }
-        },
-    };
-    let last_output = match runs.last() {
-        Some(run) => tree.root().stat(&run.run.dir().output())?.map(|s| s.len),
-        None => None,
-    };
-    Ok(Some(TaskSummary {
-        task: name.clone(),
-        status,
-        standing: None,
-        agent,
-        depends_on,
-        runs,
-        last_activity,
-        thread_parent,
-        last_output,
-        faults,
-        own,
-    }))
+    Ok(runs)
+}
+
+/// Returns the message that a task answers. The link is written before the task is accepted, and never changes.
+fn thread_parent(
+    tree: &Tree,
+    task: &TaskRef,
+    known: Option<&TaskSummary>,
+    faults: &mut Vec<Fault>,
+) -> Option<Arc<ThreadParent>> {
+    if let Some(known) = known.filter(|k| k.thread_parent.is_some() || !k.runs.is_empty()) {
+        return known.thread_parent.clone();
+    }
+    match tree.thread_link(task) {
+        Ok(link) => link.map(|link| Arc::new(link.parent)),
+        // An unreadable link counts as none.
+        Err(e) => {
+            faults.extend(e.fault());
+            None
+        }
+    }
 }
 
 /// Reads a project's own files; `None` if the project does not exist.
@@ -185,7 +174,7 @@ pub(super) fn tickets(tree: &Tree, known: &Tickets) -> Result<(Tickets, Vec<Faul
 pub(super) fn in_parallel(
     tree: &Tree,
     tasks: &[TaskRef],
-    tickets: &HashMap<TaskRef, (Place, TicketId)>,
+    tickets: &HashMap<TaskRef, TicketId>,
 ) -> Vec<(TaskRef, Option<TaskSummary>)> {
     let next = AtomicUsize::new(0);
     let found = Mutex::new(Vec::with_capacity(tasks.len()));

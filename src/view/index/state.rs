@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     changes::{History, Now, Since, TreeChange},
-    entry::{ProjectEntry, ProjectSummary, RunSummary, Standing, TaskSummary},
+    entry::{ProjectEntry, ProjectSummary, RunSummary, TaskSummary},
     read::{Known, Tickets},
     revisions::{Part, Revisions, Thing},
     tally::Tally,
@@ -21,7 +21,10 @@ use crate::{
         refs::TaskRef,
         ticket::Place,
     },
-    view::why::{self, Around, Served, Waits},
+    view::{
+        task::Standing,
+        why::{self, Around, Served},
+    },
 };
 
 /// The whole content of the index.
@@ -247,9 +250,9 @@ impl State {
         self.tickets.clone()
     }
 
-    /// Returns the places of the tasks' tickets.
-    pub(super) fn places(&self) -> HashMap<TaskRef, (Place, TicketId)> {
-        self.tickets.iter().map(|(id, t)| (t.task.clone(), (t.place, id.clone()))).collect()
+    /// Returns the numbers of the tasks' tickets.
+    pub(super) fn ticket_ids(&self) -> HashMap<TaskRef, TicketId> {
+        self.tickets.iter().map(|(id, t)| (t.task.clone(), id.clone())).collect()
     }
 
     pub(super) fn ticket_of(&self, task: &TaskRef) -> Option<(Place, TicketId)> {
@@ -262,20 +265,16 @@ impl State {
         let reason = |task: &Arc<TaskSummary>| {
             let ours =
                 |t: &&Known| t.parent.as_ref().is_some_and(|p| task.runs.iter().any(|r| r.run.run == *p));
-            let waits = match &task.standing {
-                Some(Standing::Position(n)) => Waits::ForPlace(*n),
-                Some(Standing::Blocked(why)) => Waits::ForTasks(why.clone()),
-                None => Waits::ForDriver,
-            };
+            let standing = task.standing.clone().unwrap_or(Standing::Next);
             // Only a task with a ticket waits for its children.
-            let children = if task.own.ticket.is_some() {
+            let children = if task.files.ticket.is_some() {
                 self.tickets.values().filter(ours).map(|t| t.task.clone()).collect()
             } else {
                 Vec::new()
             };
             // Only a daemon keeps an index, so a daemon serves this root.
-            let around = Around { waits, live: &live, children, daemon: Served::Yes, now };
-            why::sentence(&task.task, &task.own, &around)
+            let around = Around { standing, live: &live, children, daemon: Served::Yes, now };
+            why::sentence(&task.task, &task.files, &around)
         };
         tasks.iter().map(reason).collect()
     }

@@ -6,13 +6,16 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::facts::{Facts, Served, Source, Waits};
-use crate::tree::{
-    refs::TaskRef,
-    run_info::RunStatus,
-    task::TaskKind,
-    task_end::{EndStatus, TaskEnd},
-    ticket::{Place, Ticket},
+use super::facts::{Facts, Served, Source};
+use crate::{
+    tree::{
+        refs::TaskRef,
+        run_info::RunStatus,
+        task::TaskKind,
+        task_end::{EndStatus, TaskEnd},
+        ticket::{Place, Ticket},
+    },
+    view::task::Standing,
 };
 
 /// Maximum number of names that a sentence lists.
@@ -29,17 +32,17 @@ pub(super) fn decide(facts: &Facts<'_>) -> (String, Vec<Source>) {
 
 fn queued(facts: &Facts<'_>, ticket: &Ticket) -> (String, Vec<Source>) {
     let task = facts.task;
-    let waits = match &facts.around.waits {
+    let waits = match &facts.around.standing {
         _ if facts.own.stop => ("is to stop (STOP) before it has started".to_owned(), Source::Stop),
-        Waits::ForTasks(why) => (format!("is blocked: {why}"), Source::Config),
-        Waits::ForPlace(at) if facts.around.live.is_empty() => {
+        Standing::Blocked(why) => (format!("is blocked: {why}"), Source::Config),
+        Standing::Position(at) if facts.around.live.is_empty() => {
             (format!("is queued in position {at}: no new task may start now"), Source::LiveTickets)
         }
-        Waits::ForPlace(at) => {
+        Standing::Position(at) => {
             let behind = named(facts.around.live);
             (format!("is queued in position {at}: all places are taken by {behind}"), Source::LiveTickets)
         }
-        Waits::ForDriver => {
+        Standing::Next | Standing::Live => {
             (format!("is accepted and about to start (attempt {})", ticket.attempt), Source::Ticket)
         }
     };
@@ -162,7 +165,10 @@ mod tests {
     use super::*;
     use crate::{
         tree::Holder,
-        view::why::facts::{Around, Attempt, Own},
+        view::{
+            task_files::{Attempt, TaskFiles},
+            why::facts::Around,
+        },
     };
 
     const RUN: &str = "20260205-10000100001-1-0001";
@@ -210,11 +216,11 @@ mod tests {
 
     /// Checks the sentence without "task p/t " and the files, for facts that differ in this way from an idle task's.
     #[track_caller]
-    fn says<'a>(change: impl FnOnce(&mut Own, &mut Around<'a>), sentence: &str, files: &[Source]) {
-        let mut own = Own { driver: Some(Holder::named("me")), ..Own::default() };
+    fn says<'a>(change: impl FnOnce(&mut TaskFiles, &mut Around<'a>), sentence: &str, files: &[Source]) {
+        let mut own = TaskFiles { driver: Some(Holder::named("me")), ..TaskFiles::default() };
         let now = at("2026-02-05T10:00:00Z");
         let mut around =
-            Around { waits: Waits::ForDriver, live: &[], children: Vec::new(), daemon: Served::No, now };
+            Around { standing: Standing::Next, live: &[], children: Vec::new(), daemon: Served::No, now };
         change(&mut own, &mut around);
         let (said, sources) = decide(&Facts { task: &task("t"), own: &own, around: &around });
         assert_eq!((said.strip_prefix("task p/t "), sources.as_slice()), (Some(sentence), files));
@@ -225,14 +231,14 @@ mod tests {
         use Source::{Config, LiveTickets, Stop, Ticket as T};
         let two = [task("a"), task("b")];
         let seven: Vec<TaskRef> = (0..7).map(|n| task(&format!("t{n}"))).collect();
-        let queued = |f: &mut Own, a: &mut Around<'_>, waits| {
+        let queued = |f: &mut TaskFiles, a: &mut Around<'_>, standing| {
             f.ticket = Some((Place::Queue, ticket(None)));
-            a.waits = waits;
+            a.standing = standing;
         };
-        says(|f, a| queued(f, a, Waits::ForDriver), "is accepted and about to start (attempt 2)", &[T]);
+        says(|f, a| queued(f, a, Standing::Next), "is accepted and about to start (attempt 2)", &[T]);
         says(
             |f, a| {
-                queued(f, a, Waits::ForPlace(2));
+                queued(f, a, Standing::Position(2));
                 a.live = &two;
             },
             "is queued in position 2: all places are taken by p/a, p/b",
@@ -240,7 +246,7 @@ mod tests {
         );
         says(
             |f, a| {
-                queued(f, a, Waits::ForPlace(1));
+                queued(f, a, Standing::Position(1));
                 a.live = &seven;
                 f.driver = None;
             },
@@ -250,20 +256,20 @@ mod tests {
         );
         says(
             |f, a| {
-                queued(f, a, Waits::ForPlace(1));
+                queued(f, a, Standing::Position(1));
                 (f.driver, a.daemon) = (None, Served::Yes);
             },
             "is queued in position 1: no new task may start now",
             &[T, LiveTickets],
         );
         says(
-            |f, a| queued(f, a, Waits::ForTasks("task a failed; resume or remove it".to_owned())),
+            |f, a| queued(f, a, Standing::Blocked("task a failed; resume or remove it".to_owned())),
             "is blocked: task a failed; resume or remove it",
             &[T, Config],
         );
         says(
             |f, a| {
-                queued(f, a, Waits::ForPlace(1));
+                queued(f, a, Standing::Position(1));
                 f.stop = true;
             },
             "is to stop (STOP) before it has started",
@@ -274,7 +280,7 @@ mod tests {
     #[test]
     fn a_live_task_says_what_it_does() {
         use Source::{Done, Lock, RunInfo as R, Stop, Ticket as T};
-        let live = |f: &mut Own, status| {
+        let live = |f: &mut TaskFiles, status| {
             f.ticket = Some((Place::Live, ticket(Some("2026-02-05T11:00:00Z"))));
             f.run = Some(run(status, None));
         };

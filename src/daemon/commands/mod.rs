@@ -1,0 +1,30 @@
+//! Commands to the daemon, and their rules. An answer means that the command was executed; a client that disconnects
+//! cancels only the wait.
+
+mod post;
+mod start;
+mod stop;
+
+use std::sync::Arc;
+
+use super::core::Core;
+use crate::{blocking, runner::Result, tree::refs::TaskRef};
+
+pub use start::{Existing, StartError, Submitted, TaskRequest};
+
+/// States if the request was executed now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Novelty {
+    /// It was executed now.
+    New,
+    /// The same request was executed before, and nothing was done again.
+    Repeated,
+}
+
+impl Core {
+    /// Brings a change of our own into the index.
+    pub(super) async fn seen(self: &Arc<Self>, task: &TaskRef) -> Result<()> {
+        let (core, task) = (self.clone(), task.clone());
+        Ok(blocking::run(move || core.refresh(&task)).await?)
+    }
+}
