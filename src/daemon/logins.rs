@@ -140,13 +140,13 @@ impl Logins {
         found
     }
 
-    /// Whether a digest is that of a key of the configuration.
+    /// Returns true if a digest is that of a configured key.
     #[must_use]
     pub fn is_configured(&self, key: Digest) -> bool {
         self.configured.iter().any(|(_, digest, _)| *digest == key)
     }
 
-    /// Whether clients need a key.
+    /// Returns true if clients need a key.
     #[must_use]
     pub fn are_required(&self) -> bool {
         !self.configured.is_empty()

@@ -32,7 +32,7 @@ pub(super) type Endpoint = web::Endpoint<Api>;
 /// All endpoints.
 pub(super) type Table = web::Table<Api>;
 
-/// The refusal of a parameter that is not understood.
+/// The refusal of a parameter with an invalid value.
 pub(super) fn bad(param: &Param, why: &impl Display) -> HttpError {
     web::bad(param, why).into()
 }
@@ -45,11 +45,11 @@ pub(super) const IDEMPOTENCY_KEY: Param = opaque(
 )
 .in_header();
 
-/// The bytes that are asked for.
+/// The requested bytes.
 pub(super) const RANGE: Param =
     text::<String>("Range", "The bytes that are asked for, as in `bytes=0-1023`; one range only").in_header();
 
-/// The version that a client has already.
+/// The version that a client already has.
 pub(super) const IF_NONE_MATCH: Param =
     text::<String>("If-None-Match", "The `ETag` of what is there already: 304 if it is still the same")
         .in_header();

@@ -34,7 +34,7 @@ impl HttpError {
         Self(web::Error::not_found(message))
     }
 
-    /// An error with its causes, without the secrets that a path or a value may hold.
+    /// Builds an error with its causes, without the secrets that a path or a value may contain.
     fn caused(status: StatusCode, error: &dyn Error) -> Self {
         let mut message = error.to_string();
         let mut source = error.source();

@@ -44,7 +44,7 @@ pub(super) fn manners(api: &config::Api) -> Manners {
     }
 }
 
-/// `{"error": "…"}`, and advice with a 401.
+/// Formats an error: `{"error": "…"}`, and a hint with a 401.
 fn spell(error: &Error, _: &Asked<'_>) -> Response {
     let message = (error.status == StatusCode::UNAUTHORIZED).then_some("valid API key required");
     json(error.status, &wire::Failure { error: &error.message, message })

@@ -1,7 +1,8 @@
 //! The native API: routes, wire types, streams, and the page.
 //!
-//! A route reads a request, asks `daemon` or `view`, and spells the answer. It opens no file, starts no process and holds
-//! no rule. `web` has all that does not depend on tasks: listeners, guard, keys, declarations, event streams.
+//! A route parses a request, asks `daemon` or `view`, and formats the answer. It opens no file, starts no process and
+//! contains no rule. `web` has everything that does not depend on tasks: listeners, guard, keys, declarations, event
+//! streams.
 
 mod embedded;
 mod endpoint;
@@ -25,7 +26,7 @@ use crate::{
 use endpoint::Table;
 use keys::DaemonKeys;
 
-/// The state that the routes work with. Cheap to clone.
+/// The shared state of the routes. Cheap to clone.
 #[derive(Debug, Clone)]
 struct Api {
     core: Arc<Core>,
@@ -33,7 +34,7 @@ struct Api {
     logins: Arc<Logins>,
     keys: Keys,
     table: Arc<Table>,
-    /// Made at the first request for it.
+    /// Built at the first request for it.
     document: Arc<OnceLock<Document>>,
 }
 

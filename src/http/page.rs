@@ -13,12 +13,13 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 /// The answer at `/ui/` if the page was not built.
 const NOT_BUILT: &str = include_str!("page_not_built.html");
 
-/// Whether a path is one of a page of the program or of a part of one. They say nothing of the user's work.
+/// Returns true if a path is one of a page of the program or of a part of one. Pages reveal nothing of the user's
+/// work.
 pub(super) fn is_page(path: &str) -> bool {
     matches!(path, "/" | "/ui" | "/docs") || path.starts_with("/ui/") || path.starts_with("/docs/")
 }
 
-/// Answers a request for a page; none if it asks for something else.
+/// Answers a request for a page; `None` if the request is for something else.
 pub(super) fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Option<Response> {
     if *method != Method::GET && *method != Method::HEAD {
         return None;

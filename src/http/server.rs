@@ -18,11 +18,11 @@ pub struct Server {
     pub listener: TcpListener,
     /// The socket in the file system, for the user only.
     pub socket: Option<UnixListener>,
-    /// Decides which requests come in.
+    /// Decides which requests are let in.
     pub guard: Guard,
-    /// The most connections at a time.
+    /// Maximum number of concurrent connections.
     pub connections: usize,
-    /// How long a drain may take.
+    /// Time limit of a drain.
     pub drain: Duration,
 }
 
@@ -32,7 +32,7 @@ pub fn guard(api: &config::Api, address: IpAddr) -> Guard {
     Guard::new(address, std::iter::once(&api.host).chain(&api.allowed_hosts).cloned())
 }
 
-/// Serves until the way down begins, and then until every request has its answer or the drain's time is over.
+/// Serves until the shutdown begins, and then until every request has its answer or the drain's time is over.
 pub async fn serve(server: Server, core: Arc<Core>) {
     let shutdown = core.shutdown.clone();
     let manners = manners(&core.runner.config.api);

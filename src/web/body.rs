@@ -1,4 +1,4 @@
-//! Request bodies: JSON, up to a size, within a time, with errors that name line and column.
+//! Request bodies: JSON, with limits on size and time, and with errors that name line and column.
 
 use std::{
     pin::Pin,
@@ -15,14 +15,14 @@ use warp::{Filter, filters::BoxedFilter};
 
 use super::error::{Error, Result};
 
-/// How long a client may take to send a body.
+/// Time limit for sending a body.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A body that was not read yet.
 pub struct Body {
     /// A stream that only one thread polls; the lock, which is never waited for, lets threads share it.
     parts: Mutex<Pin<Box<Parts>>>,
-    /// The largest size in bytes.
+    /// Maximum size in bytes.
     most: u64,
 }
 
@@ -51,16 +51,16 @@ impl Body {
         Self { most, ..self }
     }
 
-    /// Reads the body as JSON of a type. Returns the JSON as it was sent, too.
+    /// Reads the body as JSON of a type. Also returns the JSON as it was sent.
     ///
     /// # Errors
-    /// 400 if it is no such JSON, 408 if it is late, 413 if it is too large.
+    /// 400 if the body is no such JSON, 408 if it is late, 413 if it is too large.
     pub async fn json<T: DeserializeOwned>(self) -> Result<(T, Value)> {
         let bytes = self.bytes().await?;
         Ok((understood(&bytes)?, understood(&bytes)?))
     }
 
-    /// The same for a body that may be missing: then the type's default is returned.
+    /// Reads a body that may be missing; then returns the type's default.
     ///
     /// # Errors
     /// As [`Body::json`].
@@ -93,7 +93,7 @@ impl Body {
     }
 }
 
-/// Reads the text itself, so that an error names line, column and field.
+/// Parses the text itself, so that an error names line, column and field.
 fn understood<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {

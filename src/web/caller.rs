@@ -13,7 +13,7 @@ use super::keys::Identity;
 /// The header that names a request.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The longest name of a request that is taken over.
+/// Maximum length of a client's name for a request.
 const LONGEST: usize = 128;
 
 /// The other end of a connection.
@@ -21,7 +21,7 @@ const LONGEST: usize = 128;
 pub enum Peer {
     /// A client at this address.
     At(SocketAddr),
-    /// The user, or root, at the socket of the file system: the kernel says so.
+    /// The user, or root, at the socket of the file system, as the kernel confirms.
     Owner,
 }
 
@@ -47,13 +47,13 @@ impl std::fmt::Display for Peer {
 /// A request that was let in.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The request's own name, as answer and log have it.
+    /// The request's own name, as in the answer and the log.
     pub request_id: String,
     /// The other end of the connection.
     pub peer: Peer,
     /// The method of the endpoint.
     pub method: &'static str,
-    /// The path as it was asked for.
+    /// The requested path.
     pub path: String,
     /// The path of the endpoint, with its parameters in braces.
     pub endpoint: &'static str,
@@ -69,7 +69,7 @@ impl Caller {
     }
 }
 
-/// Returns the name that a client gave to its request, if it can stand in a log, else a new one.
+/// Returns the name that a client gave to its request, if it is fit for a log, else a new one.
 pub(super) fn request_id(headers: &HeaderMap, now: DateTime<Utc>) -> String {
     let given = headers.get(REQUEST_ID).and_then(|v| v.to_str().ok()).map(str::trim);
     let fits = |id: &&str| !id.is_empty() && id.len() <= LONGEST && id.bytes().all(|b| b.is_ascii_graphic());

@@ -1,4 +1,4 @@
-//! A request that was refused or has failed. The manners of its mount spell the answer.
+//! A request that was refused or has failed. The manners of its mount format the answer.
 
 use http::StatusCode;
 use serde_json::Value;
@@ -11,7 +11,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub struct Error {
     /// The status of the answer.
     pub status: StatusCode,
-    /// What is wrong, and why.
+    /// The failure and its cause.
     pub message: String,
     /// A word for programs, in APIs that have such words.
     pub code: Option<&'static str>,
@@ -21,7 +21,7 @@ pub struct Error {
     pub origin: Origin,
 }
 
-/// The part of the server that refused a request, for manners that spell some refusals in a way of their own.
+/// The part of the server that refused a request, for manners that format some refusals in a way of their own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// The guard: host, site, or form of the request.
@@ -49,7 +49,7 @@ impl Error {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 
-    /// 404: what the path names is not there.
+    /// 404: the named thing does not exist.
     #[must_use]
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, message)
@@ -77,13 +77,13 @@ impl Error {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, message).from(Origin::WrongMethod(allow))
     }
 
-    /// The same with a word for programs.
+    /// Adds a word for programs.
     #[must_use]
     pub fn with_code(self, code: &'static str) -> Self {
         Self { code: Some(code), ..self }
     }
 
-    /// The same with more fields.
+    /// Adds more fields.
     #[must_use]
     pub fn with_details(self, details: Value) -> Self {
         Self { details: Some(details), ..self }

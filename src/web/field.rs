@@ -1,4 +1,4 @@
-//! A field of a body that tells `null` from absence, as `PATCH` needs it.
+//! A field of a body that distinguishes `null` from absence, as `PATCH` needs it.
 
 use std::borrow::Cow;
 
@@ -12,22 +12,22 @@ use serde_json::Value;
 /// taking absence for `null`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Field<T> {
-    /// The body does not have it: what it names stays as it is.
+    /// The body does not have it: the named value stays as it is.
     #[default]
     Absent,
-    /// It is `null`: what it names is cleared.
+    /// It is `null`: the named value is cleared.
     Null,
     /// It has a value.
     Value(T),
 }
 
 impl<T> Field<T> {
-    /// Returns whether the body does not have it.
+    /// Returns true if the body does not have it.
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }
 
-    /// Returns the change that it asks for: none, to nothing, or to a value.
+    /// Returns the requested change: none, to nothing, or to a value.
     pub fn change(self) -> Option<Option<T>> {
         match self {
             Self::Absent => None,

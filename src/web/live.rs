@@ -1,4 +1,4 @@
-//! The needs of every mount: the time, the way down of the process, and the server's own counts.
+//! The common needs of all mounts: the time, the shutdown of the process, and the server's own counts.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::{clock::Clock, shutdown::Shutdown};
 /// Shared by all mounts of a process. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Live {
-    /// The way down of the process: streams end when it begins.
+    /// The shutdown of the process; streams end when it begins.
     pub shutdown: Shutdown,
     /// The time.
     pub clock: Clock,
@@ -17,7 +17,7 @@ pub struct Live {
 }
 
 impl Live {
-    /// With counts that begin at zero.
+    /// Creates it with counts of zero.
     #[must_use]
     pub fn new(shutdown: Shutdown, clock: Clock) -> Self {
         Self { shutdown, clock, counters: Arc::default() }

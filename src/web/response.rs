@@ -15,7 +15,7 @@ pub fn json(status: StatusCode, value: &impl serde::Serialize) -> Response {
     response
 }
 
-/// The answer to a request that was done and has nothing to show.
+/// Answers a successful request that has no result.
 #[must_use]
 pub fn no_content() -> Response {
     let mut response = Response::new(Vec::new().into());

@@ -1,4 +1,4 @@
-//! A request as an endpoint gets it.
+//! A request, as its endpoint receives it.
 
 use std::{
     fmt::Display,
@@ -24,9 +24,9 @@ pub(in crate::web) struct Arrival<S> {
     pub(in crate::web) api: S,
     pub(in crate::web) caller: Caller,
     pub(in crate::web) texts: PathTexts,
-    /// The text behind the `?`.
+    /// The text after the `?`.
     pub(in crate::web) query: String,
-    /// The largest body in bytes.
+    /// Maximum size of the body in bytes.
     pub(in crate::web) max_body: u64,
     pub(in crate::web) manners: Arc<Manners>,
     /// The connection, if the endpoint opens a socket; taken once.
@@ -42,7 +42,7 @@ pub struct Call<S> {
     pub caller: Caller,
     /// The parameters of the query.
     pub query: Query,
-    /// The body, yet to be read.
+    /// The body, which is not read yet.
     pub body: Body,
     headers: HeaderMap,
 }
@@ -54,8 +54,8 @@ impl<S> Call<S> {
         Ok((Self { api, caller, query, body, headers }, texts))
     }
 
-    /// Returns the cursor at which a stream goes on: `Last-Event-ID`, else a parameter. An id that is no cursor is
-    /// answered with a reset event, and the stream begins anew.
+    /// Returns the cursor at which a stream continues: `Last-Event-ID`, else a parameter. For an id that is no
+    /// cursor, returns a reset event, and the stream starts again.
     ///
     /// # Errors
     /// 400 if the parameter is no cursor.

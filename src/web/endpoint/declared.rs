@@ -10,21 +10,21 @@ use super::{
 };
 use crate::web::{keys::Access, socket::SocketLimits};
 
-/// Whether a page in a browser may call an endpoint.
+/// States if a page in a browser may call an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pages {
-    /// It may.
+    /// The page may call it.
     Allowed,
-    /// It may not: the endpoint destroys something.
+    /// The page may not call it, because the endpoint destroys something.
     Refused,
 }
 
 /// The audience of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
-    /// Clients: the endpoint stands in the document of the API.
+    /// Clients: the endpoint is in the document of the API.
     Programs,
-    /// People with a browser: the endpoint is a page of the program, or a part of one.
+    /// Users with a browser: the endpoint is a page of the program, or a part of one.
     People,
 }
 
@@ -33,9 +33,9 @@ pub enum Audience {
 pub enum Traces {
     /// Each call is counted, and logged if it changes something.
     All,
-    /// Calls come by the thousand: those that succeed are logged at the level `debug`.
+    /// Calls come by the thousand: successful ones are logged only at the level `debug`.
     Quiet,
-    /// Calls come all the time, from tools that watch the counts: they are not counted.
+    /// Monitoring tools call it all the time: its calls are not counted.
     Uncounted,
 }
 
@@ -44,7 +44,7 @@ pub enum Traces {
 pub struct Declared {
     /// Its method.
     pub method: &'static str,
-    /// Its path below the mount's prefix; parameters stand in braces.
+    /// Its path below the mount's prefix, with parameters in braces.
     pub path: &'static str,
     /// The access that it needs.
     pub access: Access,
@@ -54,7 +54,7 @@ pub struct Declared {
     pub about: &'static str,
     /// Its audience.
     pub audience: Audience,
-    /// Whether a page in a browser may call it.
+    /// States if a page in a browser may call it.
     pub pages: Pages,
     /// The traces that its calls leave.
     pub traces: Traces,
@@ -64,7 +64,7 @@ pub struct Declared {
     pub params: Vec<Param>,
     /// The body that it takes.
     pub body: Option<BodyType>,
-    /// The largest body in bytes; without it, that of the mount.
+    /// Maximum size of the body in bytes; without it, the limit of the mount.
     pub max_body: Option<u64>,
     /// The limits of the socket that it opens.
     pub socket: Option<SocketLimits>,
@@ -79,11 +79,11 @@ pub struct Declared {
 pub struct BodyType {
     /// Its type.
     pub schema: SchemaOf,
-    /// True if it must be there.
+    /// True if it is required.
     pub required: bool,
 }
 
-/// A declaration that nothing answers yet: made by [`get`], [`post`] and their like, finished by [`Draft::map`] or
+/// A declaration without a handler: made by [`get`], [`post`] and similar functions, finished by [`Draft::map`] or
 /// [`Draft::then`].
 #[derive(Debug, Clone)]
 #[must_use]
@@ -110,7 +110,7 @@ pub fn put(access: impl Into<Access>, path: &'static str, summary: &'static str)
     Draft::new("PUT", access.into(), path, summary)
 }
 
-/// Declares an endpoint for `PATCH`. The fields of its body are best of type [`Field`](crate::web::Field).
+/// Declares an endpoint for `PATCH`. The fields of its body should be of type [`Field`](crate::web::Field).
 pub fn patch(access: impl Into<Access>, path: &'static str, summary: &'static str) -> Draft {
     Draft::new("PATCH", access.into(), path, summary)
 }
@@ -141,13 +141,13 @@ impl Draft {
         })
     }
 
-    /// Says more about it, in Markdown.
+    /// Adds a description, in Markdown.
     pub fn about(mut self, about: &'static str) -> Self {
         self.0.about = about;
         self
     }
 
-    /// Keeps pages in browsers away.
+    /// Refuses pages in browsers.
     pub fn refuses_pages(mut self) -> Self {
         self.0.pages = Pages::Refused;
         self
@@ -171,13 +171,13 @@ impl Draft {
         self
     }
 
-    /// Takes JSON of this type, or nothing.
+    /// Takes JSON of this type, or no body.
     pub fn may_take<T: JsonSchema>(mut self) -> Self {
         self.0.body = Some(BodyType { schema: schema_of::<T>, required: false });
         self
     }
 
-    /// Takes a body of at most so many bytes, instead of the mount's limit.
+    /// Takes a body of at most this many bytes, instead of the mount's limit.
     pub fn max_body(mut self, bytes: u64) -> Self {
         self.0.max_body = Some(bytes);
         self
@@ -203,7 +203,8 @@ impl Draft {
         self.empty(StatusCode::NO_CONTENT, when)
     }
 
-    /// Answers with a stream of events whose data is JSON of this type; a client that was cut off goes on where it was.
+    /// Answers with a stream of events whose data is JSON of this type. A client that was disconnected continues
+    /// after its last event.
     pub fn events<T: JsonSchema>(self, when: &'static str) -> Self {
         self.params(&[LAST_EVENT_ID]).replies(StatusCode::OK, when, Content::Events(schema_of::<T>))
     }

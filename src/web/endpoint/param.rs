@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 
 use super::reply::{SchemaOf, schema_of};
 
-/// A parameter of an endpoint. Endpoints read it through this declaration, so that the document is true.
+/// A parameter of an endpoint. Endpoints read it through this declaration, so that the document is correct.
 #[derive(Debug, Clone, Copy)]
 pub struct Param {
     /// Its name.
@@ -59,19 +59,19 @@ impl Param {
         Self { name, about, kind, location: Location::Query, required: false }
     }
 
-    /// The same, but required.
+    /// Makes the parameter required.
     #[must_use]
     pub const fn required(self) -> Self {
         Self { required: true, ..self }
     }
 
-    /// The same in the headers.
+    /// Moves the parameter to the headers.
     #[must_use]
     pub const fn in_header(self) -> Self {
         Self { location: Location::Header, ..self }
     }
 
-    /// The same in the path.
+    /// Moves the parameter to the path.
     #[must_use]
     pub const fn in_path(self) -> Self {
         Self { location: Location::Path, required: true, ..self }
@@ -108,7 +108,7 @@ pub const fn number(name: &'static str, least: usize, most: usize, about: &'stat
     Param::of(name, Kind::Number { least, most }, about)
 }
 
-/// Yes or no; its name alone is a yes.
+/// Yes or no; the name alone is a yes.
 #[must_use]
 pub const fn flag(name: &'static str, about: &'static str) -> Param {
     Param::of(name, Kind::Flag, about)

@@ -13,7 +13,7 @@ use crate::web::error::{Error, Result};
 pub struct Query(HashMap<String, Vec<String>>);
 
 impl Query {
-    /// Reads the text behind the `?` of a request.
+    /// Parses the text after the `?` of a request.
     pub(super) fn read(text: &str) -> Result<Self> {
         let mut given: HashMap<String, Vec<String>> = HashMap::new();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
@@ -28,13 +28,13 @@ impl Query {
         Ok(self.given(param)?.filter(|text| !text.is_empty()))
     }
 
-    /// Returns a parameter that must be there.
+    /// Returns a required parameter.
     pub fn required<T: FromStr<Err: Display>>(&self, param: &Param) -> Result<T> {
         let missing = || Error::bad_request(format!("the parameter {} is missing", param.name));
         self.optional(param)?.ok_or_else(missing)
     }
 
-    /// Returns a parameter that may be there.
+    /// Returns an optional parameter.
     pub fn optional<T: FromStr<Err: Display>>(&self, param: &Param) -> Result<Option<T>> {
         self.text(param)?.map(|text| text.parse().map_err(|e| bad(param, &e))).transpose()
     }
@@ -101,7 +101,7 @@ fn decoded(text: &str) -> Result<String> {
     Ok(text.into_owned())
 }
 
-/// The refusal of a parameter that is not understood.
+/// The refusal of a parameter with an invalid value.
 pub fn bad(param: &Param, why: &impl Display) -> Error {
     Error::bad_request(format!("the parameter {} is not understood: {why}", param.name))
 }

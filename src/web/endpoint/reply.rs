@@ -37,7 +37,7 @@ pub enum Content {
     Nothing,
 }
 
-/// Returns the schema of a type, by reference where the type has a name.
+/// Returns the schema of a type, by reference if the type has a name.
 pub(super) fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }

@@ -44,7 +44,7 @@ impl<S> Endpoint<S> {
 }
 
 impl Draft {
-    /// Is answered by a function that waits for nothing.
+    /// Finishes the endpoint with a handler that waits for nothing.
     pub fn map<S, T, E>(
         self,
         handler: impl Fn(&Call<S>, &T) -> Result<Response, E> + Clone + Send + Sync + 'static,
@@ -57,7 +57,7 @@ impl Draft {
         self.then(move |call, target| std::future::ready(handler(&call, &target)))
     }
 
-    /// Is answered by an asynchronous function.
+    /// Finishes the endpoint with an asynchronous handler.
     pub fn then<S, T, E, F>(
         self,
         handler: impl Fn(Call<S>, T) -> F + Clone + Send + Sync + 'static,
@@ -132,7 +132,7 @@ impl Draft {
     }
 }
 
-/// Spells the errors of one call.
+/// Formats the errors of one call.
 struct Refuse {
     manners: std::sync::Arc<Manners>,
     method: &'static str,

@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{declared::Declared, served::Endpoint, target::PathTexts};
 
-/// All endpoints of an API. Of two whose paths fit a request, the first one is meant.
+/// All endpoints of an API. Of two whose paths fit a request, the first one is called.
 #[derive(Debug)]
 pub struct Table<S>(Vec<Arc<Endpoint<S>>>);
 
@@ -15,7 +15,7 @@ pub struct Table<S>(Vec<Arc<Endpoint<S>>>);
 pub enum Found<S> {
     /// A call of this endpoint, with the texts of its path.
     Endpoint(Arc<Endpoint<S>>, PathTexts),
-    /// A question for the methods of a path: these, as the `Allow` header spells them.
+    /// A request for the methods of a path: these, as the `Allow` header spells them.
     Options(String),
     /// A method that the path does not have; it has these.
     WrongMethod(String),
@@ -81,7 +81,7 @@ fn fits(pattern: &'static str, path: &str) -> Option<PathTexts> {
     }
 }
 
-/// Returns the text of a segment. Bytes that are no UTF-8 become a character that no id has.
+/// Returns the text of a segment. Bytes that are not UTF-8 become a character that no id has.
 fn decoded(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
 }

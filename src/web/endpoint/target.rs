@@ -1,11 +1,11 @@
-//! The part of a request that its path names.
+//! The part of a request that is named by its path.
 
 use std::{fmt::Display, str::FromStr};
 
 use super::param::Param;
 use crate::web::error::{Error, Result};
 
-/// The texts that stand in a path for its parameters.
+/// The texts in a path for its parameters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PathTexts(pub(super) Vec<(&'static str, String)>);
 

@@ -5,7 +5,7 @@ use http::StatusCode;
 use super::super::error::{Error, Origin, Result};
 use crate::secret::Digest;
 
-/// What a key allows.
+/// The rights of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     /// Reading.
@@ -27,7 +27,7 @@ impl Scope {
         }
     }
 
-    /// Whether a key of this scope may call an endpoint that needs `needed`.
+    /// Returns true if a key of this scope may call an endpoint that needs `needed`.
     #[must_use]
     pub fn allows(self, needed: Self) -> bool {
         self >= needed
@@ -75,7 +75,7 @@ impl Access {
 /// The identity behind a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// The name of the key; absent where no key is required.
+    /// The name of the key; absent if no key is required.
     pub name: Option<String>,
     /// The scope of the key.
     pub scope: Scope,

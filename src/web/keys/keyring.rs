@@ -19,21 +19,21 @@ const KEY_NAMES: &[&str] = &["api_key", "apikey", "api-key", "x-api-key", "acces
 
 /// Knows the keys of an API's clients.
 pub trait Keyring: Debug + Send + Sync {
-    /// Whether clients need a key.
+    /// Returns true if clients need a key.
     fn is_required(&self) -> bool;
 
     /// Returns the identity behind a key, if the key is known.
     fn identify(&self, key: &str) -> Option<Identity>;
 }
 
-/// The places where clients of an API put their key.
+/// The places in which clients of an API put their key.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyPlaces {
-    /// Headers that hold a key and nothing else, beside `Authorization: Bearer`.
+    /// Headers that contain only a key, beside `Authorization: Bearer`.
     pub headers: &'static [&'static str],
     /// The parameter of a query that may hold a key, for clients that cannot set headers.
     pub query: Option<&'static str>,
-    /// The advice to a client that put a key into a query where none may be.
+    /// The hint for a client that put a key into a query where none is allowed.
     pub advice: &'static str,
 }
 
@@ -45,7 +45,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The keys that a keyring knows, and no tickets yet.
+    /// Creates the keys of a keyring, without tickets.
     #[must_use]
     pub fn new(keyring: impl Keyring + 'static) -> Self {
         Self { keyring: Arc::new(keyring), tickets: Arc::default() }

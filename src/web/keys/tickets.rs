@@ -1,4 +1,4 @@
-//! Tickets: they let a link or an `EventSource`, which send no header, ask once for one path.
+//! Tickets: they let a link or an `EventSource`, which send no header, make one request for one path.
 
 use std::{
     collections::HashMap,
@@ -11,9 +11,9 @@ use crate::secret::{Digest, Secret, new_secret};
 
 /// The parameter of a query that holds a ticket.
 pub(super) const PARAMETER: &str = "ticket";
-/// How long a ticket is good.
+/// Lifetime of a ticket.
 pub const TICKET_LIFE: Duration = Duration::from_secs(30);
-/// The most unused tickets; further ones are refused.
+/// Maximum number of unused tickets; further ones are refused.
 const MOST: usize = 4096;
 
 /// The unused tickets, by the digits of their SHA-256. They die with the process.

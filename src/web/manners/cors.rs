@@ -1,11 +1,11 @@
-//! The pages of other origins that may call an API, and the answers that tell their browsers so.
+//! The pages of other origins that may call an API, and the answers that permit it to their browsers.
 
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use warp::reply::Response;
 
 use super::super::error::{Error, Origin, Result};
 
-/// For how many seconds a browser remembers the answer to a preflight.
+/// The time in seconds for which a browser remembers the answer to a preflight.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
 /// The pages of other origins that may call.
@@ -28,7 +28,7 @@ pub struct Cors {
 pub enum AllowedHeaders {
     /// These, as a header spells them.
     These(&'static str),
-    /// Those that it asks for.
+    /// The requested ones.
     Requested,
 }
 
@@ -62,7 +62,7 @@ impl Cors {
         Error::new(status, text).from(Origin::Guard)
     }
 
-    /// Answers a preflight. It needs no key, since browsers send none with it.
+    /// Answers a preflight. It needs no key, because browsers send none with it.
     pub(in crate::web) fn preflight(
         &self,
         headers: &HeaderMap,
@@ -91,14 +91,14 @@ impl Cors {
 }
 
 impl Allowed {
-    /// Lets the page behind the origin read the answer.
+    /// Permits the page at the origin to read the answer.
     pub(in crate::web) fn mark(self, headers: &mut HeaderMap) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, self.origin);
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, self.exposed);
     }
 }
 
-/// Whether a browser asks what a page may send, before it sends it.
+/// Returns true if a browser asks if a page may send a request.
 pub(in crate::web) fn is_preflight<B>(request: &Request<B>) -> bool {
     request.method() == Method::OPTIONS
         && request.headers().contains_key(header::ORIGIN)

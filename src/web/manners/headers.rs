@@ -30,7 +30,7 @@ const ALWAYS: [(HeaderName, HeaderValue); 6] = [
 #[derive(Debug)]
 pub(in crate::web) struct Finish<'a> {
     pub(in crate::web) status: StatusCode,
-    /// Whether the answer is a page of the program, or a part of one.
+    /// True if the answer is a page of the program, or a part of one.
     pub(in crate::web) is_page: bool,
     pub(in crate::web) request_id: &'a str,
     /// The `WWW-Authenticate` header of a 401.

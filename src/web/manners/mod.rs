@@ -1,4 +1,4 @@
-//! The manners of a mount: all that differs from one API to another beside its endpoints.
+//! The manners of a mount: everything that differs between APIs beside their endpoints.
 
 mod cors;
 mod headers;
@@ -19,34 +19,34 @@ pub(super) use headers::{Finish, finish};
 /// The manners of a mount.
 #[derive(Debug, Clone)]
 pub struct Manners {
-    /// Spells the answer to a request that was refused or has failed, 404 and 405 included.
+    /// Formats the answer to a request that was refused or has failed, 404 and 405 included.
     pub spell: fn(&Error, &Asked<'_>) -> Response,
-    /// The places where clients put their key.
+    /// The places in which clients put their key.
     pub key_places: KeyPlaces,
     /// The `WWW-Authenticate` header of a 401.
     pub challenge: &'static str,
     /// The pages of other origins that may call.
     pub cors: Cors,
-    /// The largest body in bytes, where an endpoint declares no other limit.
+    /// Maximum size of a body in bytes, if an endpoint declares no other limit.
     pub max_body: u64,
-    /// The meaning of a slash behind a path.
+    /// The meaning of a slash after a path.
     pub slashes: Slashes,
-    /// The pages for people that are served beside the endpoints.
+    /// The pages for users that are served beside the endpoints.
     pub pages: PageRules,
 }
 
-/// The meaning of a slash behind a path that stands in the table without it.
+/// The meaning of a slash after a path that is in the table without it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slashes {
     /// It is another path.
     Strict,
     /// It is the same path.
     Ignored,
-    /// The client is sent to the path without it (307).
+    /// The client is redirected to the path without it (307).
     Redirected,
 }
 
-/// A request whose refusal is spelled.
+/// A request whose refusal is formatted.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
     /// Its method.
@@ -57,12 +57,12 @@ pub struct Asked<'a> {
     pub request_id: &'a str,
 }
 
-/// The pages for people that a mount serves: files of the program, which need no key.
+/// The pages for users that a mount serves: files of the program, which need no key.
 #[derive(Debug, Clone, Copy)]
 pub struct PageRules {
-    /// Whether a path is one of a page or of a part of one. A link from another site may lead there.
+    /// Returns true if a path is one of a page or of a part of one. A link from another site may lead there.
     pub is_page: fn(&str) -> bool,
-    /// Answers a request for a page; none if it asks for something else.
+    /// Answers a request for a page; `None` if the request is for something else.
     pub answer: fn(&Method, &str, &HeaderMap) -> Option<Response>,
 }
 
@@ -72,7 +72,7 @@ impl PageRules {
 }
 
 impl Manners {
-    /// The plainest manners: errors as `{"error": …}`, a key as `Authorization: Bearer`, no page of another origin.
+    /// The simplest manners: errors as `{"error": …}`, a key as `Authorization: Bearer`, no page of another origin.
     #[must_use]
     pub fn plain() -> Self {
         Self {
@@ -90,7 +90,7 @@ impl Manners {
         }
     }
 
-    /// Spells a refusal, and logs it if it is a failure of ours.
+    /// Formats a refusal, and logs it if it is an error of the server.
     pub(super) fn refuse(&self, error: &Error, asked: &Asked<'_>) -> Response {
         if error.status.is_server_error() && error.status != http::StatusCode::SERVICE_UNAVAILABLE {
             tracing::error!(status = error.status.as_u16(), error = %error.message, "a request failed");

@@ -11,7 +11,7 @@ pub struct Description {
     pub title: &'static str,
     /// Its purpose, in a sentence.
     pub about: &'static str,
-    /// The URL below which its paths stand.
+    /// The URL below which its paths are.
     pub server: &'static str,
     /// The URL at which examples call it.
     pub example: &'static str,
@@ -27,7 +27,7 @@ pub struct Description {
     pub error: SchemaOf,
     /// The meaning of each status of an error.
     pub meanings: &'static [(u16, &'static str)],
-    /// The places where its clients put their key.
+    /// The places in which its clients put their key.
     pub key_places: KeyPlaces,
 }
 

@@ -9,7 +9,7 @@ use super::{description::Description, errors, operation, page::page, schemas::Sc
 use crate::web::endpoint::{Audience, Table};
 
 const JSON: &str = "application/json";
-/// The media type of the page for people.
+/// The media type of the page for users.
 pub const HTML: &str = "text/html; charset=utf-8";
 /// The media type of its style.
 pub const CSS: &str = "text/css; charset=utf-8";
@@ -17,18 +17,18 @@ pub const CSS: &str = "text/css; charset=utf-8";
 /// The style of the page.
 const STYLE: &[u8] = include_bytes!("style.css");
 
-/// The document in all its spellings, made once.
+/// The document in all its formats, built once.
 #[derive(Debug)]
 pub struct Document {
     /// For programs.
     pub json: Asset,
-    /// For people.
+    /// For users.
     pub page: Asset,
     /// The style of the page.
     pub style: Asset,
 }
 
-/// Bytes that stay as they are while the process runs.
+/// Bytes that do not change while the process runs.
 #[derive(Debug)]
 pub struct Asset {
     /// The bytes.

@@ -1,13 +1,13 @@
-//! HTML, piece by piece: what is text is escaped, and what is an element is closed.
+//! HTML, piece by piece: texts are escaped, and elements are closed.
 
 use std::fmt::{Display, Write as _};
 
-/// HTML as it grows.
+/// HTML in progress.
 #[derive(Debug, Default)]
 pub(super) struct Html(String);
 
 impl Html {
-    /// Adds what is HTML already.
+    /// Adds text that is already HTML.
     pub(super) fn raw(&mut self, html: &str) {
         self.0.push_str(html);
     }
@@ -17,9 +17,9 @@ impl Html {
         self.0.push_str(&escaped(&text.to_string()));
     }
 
-    /// Adds an element with what `inner` adds. `open` is its name with its attributes.
+    /// Adds an element with the content that `inner` adds. `open` is its name with its attributes.
     pub(super) fn element(&mut self, open: &str, inner: impl FnOnce(&mut Self)) {
-        // Writing to a String cannot fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(self.0, "<{open}>");
         inner(self);
         let name = open.split(' ').next().unwrap_or(open);
@@ -31,14 +31,14 @@ impl Html {
         self.element(open, |html| html.text(text));
     }
 
-    /// Adds a text of ours in which `` `code` `` is marked.
+    /// Adds a text in which `` `code` `` is marked.
     pub(super) fn prose(&mut self, text: &str) {
         for (n, part) in text.split('`').enumerate() {
             if n % 2 == 1 { self.of("code", part) } else { self.text(part) }
         }
     }
 
-    /// Adds a path that is broken at its slashes where it is too long for a line.
+    /// Adds a path that may be broken at its slashes if it is too long for a line.
     pub(super) fn path(&mut self, path: &str) {
         for (n, part) in path.split('/').enumerate() {
             if n > 0 {
@@ -53,7 +53,7 @@ impl Html {
         self.of(&format!("a href=\"#{}\"", escaped(to)), text);
     }
 
-    /// All of it.
+    /// Returns the whole text.
     pub(super) fn finish(self) -> String {
         self.0
     }

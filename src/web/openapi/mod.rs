@@ -1,4 +1,5 @@
-//! The document of an API, OpenAPI 3.1: made of the declarations that are served; and the same as a page for people.
+//! The document of an API, OpenAPI 3.1, built from the same declarations as the endpoints; and a page of it for
+//! users.
 
 mod description;
 mod document;

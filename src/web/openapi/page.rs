@@ -1,4 +1,4 @@
-//! `/docs`: the document for people, as one page that needs nothing but its style.
+//! `/docs`: the document for users, as one page that needs nothing but its style.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use super::{
     shape::{properties, referred, say},
 };
 
-/// The page for a document.
+/// Returns the page for a document.
 pub(super) fn page(document: &Value, description: &Description) -> String {
     let mut html = Html::default();
     html.raw("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
@@ -186,7 +186,7 @@ impl Operation<'_> {
         });
     }
 
-    /// A call that can be pasted into a shell.
+    /// Returns a call that can be pasted into a shell.
     fn example(&self) -> String {
         let parameters = self.told["parameters"].as_array().into_iter().flatten();
         let query: Vec<String> = parameters
@@ -196,7 +196,7 @@ impl Operation<'_> {
         let path = self.path.replace('{', "<").replace('}', ">");
         let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
         let stream = !self.told["responses"]["200"]["content"]["text/event-stream"].is_null();
-        // Writing to a String cannot fail.
+        // Writing to a `String` cannot fail.
         let mut call = String::from(if stream { "curl -N" } else { "curl" });
         if self.method != "get" {
             call.push_str(" -X ");
@@ -215,7 +215,7 @@ impl Operation<'_> {
     }
 }
 
-/// What an answer sends.
+/// Adds the body of an answer.
 fn sent(html: &mut Html, media: &str, content: &Value) {
     match media {
         "application/json" => say(html, &content["schema"]),
@@ -227,7 +227,7 @@ fn sent(html: &mut Html, media: &str, content: &Value) {
     }
 }
 
-/// A value that could stand for a parameter.
+/// Returns an example value of a parameter.
 fn value(schema: &Value) -> String {
     let word = schema["enum"][0].as_str();
     word.map_or_else(|| "…".to_owned(), str::to_owned)
@@ -255,7 +255,7 @@ fn described(html: &mut Html, name: &str, schema: &Value, all: &Value) {
     });
 }
 
-/// A name, and whether it must be there.
+/// Adds a name, marked if it is optional.
 fn named(html: &mut Html, name: &str, required: bool) {
     html.element("td", |html| {
         html.of("code", name);

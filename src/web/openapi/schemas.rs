@@ -1,4 +1,4 @@
-//! The schemas of all types that go over the wire: as they are sent, and as they are taken.
+//! The schemas of all wire types, in answers and in requests.
 
 use schemars::{
     SchemaGenerator,
@@ -44,8 +44,8 @@ impl Schemas {
         of(&mut self.taken).to_value()
     }
 
-    /// Puts all that were referred to into a document. A type that is taken in another shape than it is sent has
-    /// both: as its name, and as that with `Given` before it.
+    /// Puts all referenced schemas into a document. A type whose requests differ from its answers has two schemas:
+    /// one with its name, and one with `Given` before it.
     pub(super) fn settle(mut self, mut document: Value) -> Value {
         let mut all = self.sent.take_definitions(true);
         let mut names = Vec::new();
@@ -60,7 +60,7 @@ impl Schemas {
     }
 }
 
-/// The same with references to where the schemas stand, by the names that they got.
+/// Replaces the temporary references by the final names of the schemas.
 fn settled(value: &Value, names: &[(String, String)]) -> Value {
     match value {
         Value::String(text) => match text.strip_prefix(TAKEN) {

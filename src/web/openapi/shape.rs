@@ -1,15 +1,15 @@
-//! What a schema says, in a few words with links.
+//! The meaning of a schema, in a few words with links.
 
 use serde_json::Value;
 
 use super::html::Html;
 
-/// The name that a schema is referred to by.
+/// Returns the name by which a schema is referenced.
 pub(super) fn referred(schema: &Value) -> Option<&str> {
     schema["$ref"].as_str()?.strip_prefix("#/components/schemas/")
 }
 
-/// Says what a value is.
+/// Adds the type of a value.
 pub(super) fn say(html: &mut Html, schema: &Value) {
     if let Some(name) = referred(schema) {
         return html.link(&format!("schema-{name}"), name);
@@ -71,7 +71,8 @@ fn one(html: &mut Html, kind: &str, schema: &Value) {
     }
 }
 
-/// The properties of a schema, with those that it takes over: name, schema, whether it is always there.
+/// Returns the properties of a schema, including inherited ones: name, schema, and true if the property is always
+/// present.
 pub(super) fn properties<'a>(schema: &'a Value, all: &'a Value) -> Vec<(&'a str, &'a Value, bool)> {
     let mut found = Vec::new();
     for part in schema["allOf"].as_array().into_iter().flatten() {

@@ -19,15 +19,15 @@ use super::{
 };
 use crate::shutdown::Shutdown;
 
-/// How long a client may take to send the head of a request.
+/// Time limit for sending the head of a request.
 const HEAD: Duration = Duration::from_secs(10);
-/// The largest head in bytes.
+/// Maximum size of a head in bytes.
 const LARGEST_HEAD: usize = 64 * 1024;
-/// The most headers in it.
+/// Maximum number of headers.
 const MOST_HEADERS: usize = 100;
-/// How long to wait when the machine has no descriptor left.
+/// Pause if the process has no descriptor left.
 const EXHAUSTED: Duration = Duration::from_millis(100);
-/// How long, on the way down, a request that is on its way may take to arrive.
+/// Time for which a shutdown waits for requests that are still arriving.
 const ARRIVING: Duration = Duration::from_millis(500);
 
 /// The answer to a client for which there is no slot.
@@ -35,7 +35,7 @@ const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 53\r\n\
     Retry-After: 1\r\nConnection: close\r\n\r\n{\"error\":\"there are too many connections; try again\"}";
 
-/// A place where requests come in, and the site that answers them.
+/// A socket for requests, and the site that answers them.
 #[derive(Debug)]
 pub struct Listener {
     /// Its name, for the log.
@@ -60,13 +60,13 @@ pub enum Io {
 pub struct Server {
     /// The listeners.
     pub listeners: Vec<Listener>,
-    /// The most connections at a time.
+    /// Maximum number of concurrent connections.
     pub connections: usize,
-    /// How long a drain may take.
+    /// Time limit of a drain.
     pub drain: Duration,
 }
 
-/// Serves until the way down begins, and then until every request has its answer or the drain's time is over.
+/// Serves until the shutdown begins, and then until every request has its answer or the drain's time is over.
 pub async fn serve(server: Server, shutdown: Shutdown) {
     let floor = Floor {
         slots: Slots::new(server.connections),
@@ -84,13 +84,13 @@ pub async fn serve(server: Server, shutdown: Shutdown) {
 struct Floor {
     slots: Arc<Slots>,
     tracker: TaskTracker,
-    /// Cancelled when no further request is taken.
+    /// Cancelled when no further request is accepted.
     closing: CancellationToken,
     shutdown: Shutdown,
 }
 
 impl Floor {
-    /// Accepts the connections of a listener until the way down begins, and closes it then.
+    /// Accepts the connections of a listener until the shutdown begins, and then closes it.
     async fn accept(&self, listener: Listener) {
         let down = self.shutdown.token();
         loop {
@@ -115,7 +115,7 @@ impl Floor {
     {
         let Some(slot) = self.slots.take(peer.ip()).map(Arc::new) else {
             self.shutdown.spawn(async move {
-                // A client whose buffer does not take this at once is not waited for.
+                // A client whose buffer cannot take this at once is not waited for.
                 let _ = tokio::time::timeout(Duration::from_secs(1), stream.write_all(FULL)).await;
             });
             return;
@@ -172,7 +172,7 @@ where
             tokio::select! { ended = connection => ended, () = slot.left() => return }
         }
     };
-    // A client may break off as it likes.
+    // A client may disconnect at any time.
     if let Err(e) = ended {
         tracing::debug!(error = %e, "a connection broke off");
     }
@@ -188,7 +188,7 @@ impl Io {
         match self {
             Self::Tcp(listener) => {
                 let (stream, remote) = listener.accept().await?;
-                // It fails only for a connection that is gone, which is found out soon.
+                // It fails only for a connection that is gone, which is noticed soon.
                 let _ = stream.set_nodelay(true);
                 Ok((Stream::Tcp(stream), Peer::At(remote)))
             }
@@ -197,7 +197,8 @@ impl Io {
     }
 }
 
-/// Accepts the user and root only. The mode of the socket keeps others out, but modes can be changed: the kernel is asked.
+/// Accepts the user and root only. The mode of the socket excludes others, but modes can be changed, so the kernel is
+/// asked.
 async fn accept_owner(socket: &UnixListener) -> io::Result<(Stream, Peer)> {
     loop {
         let (stream, _) = socket.accept().await?;

@@ -20,18 +20,18 @@ use tokio::{
 
 use super::slots::Turn;
 
-/// How long a client may go on sending a body that is not read.
+/// Time for which a client may continue to send a body that is not read.
 const LINGERING: Duration = Duration::from_secs(2);
-/// How much it may send then, in bytes.
+/// Maximum number of bytes that it may send during this time.
 const THROWN_AWAY: usize = 16 * 1024 * 1024;
 
-/// Whether a client is still sending a body that is not read.
+/// True while a client is still sending a body that is not read.
 pub(in crate::web) type Unread = Arc<AtomicBool>;
 
 /// The bytes of a connection.
 ///
-/// A socket that is closed while there is something to read resets the connection, and may take the answer from the
-/// client that is still sending. So the rest is read, for a while, and thrown away.
+/// If a socket is closed with unread data, the connection is reset, and a client that is still sending may lose the
+/// answer. Therefore the rest is read for a while, and discarded.
 pub(super) struct Lingering<S> {
     io: S,
     unread: Unread,
@@ -84,7 +84,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<S> {
             this.until.insert(Box::pin(tokio::time::sleep(LINGERING)))
         };
         let mut piece = [0; 16 * 1024];
-        // Not for ever at once, so that other connections have their turn.
+        // Limited, so that other connections have their turn.
         for _ in 0..64 {
             if until.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Ok(()));

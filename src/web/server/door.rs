@@ -30,9 +30,9 @@ enum Entered<S> {
     Preflight,
     /// A client asks for the methods of a path.
     Options(String),
-    /// The path stands in the table without its last slash: it is there.
+    /// The path exists in the table without its last slash.
     Moved(String),
-    /// A person asks for a page.
+    /// A user asks for a page.
     Page(Response),
     /// A client calls an endpoint.
     Call(Arc<Endpoint<S>>, Box<Arrival<S>>),
@@ -76,7 +76,7 @@ pub(super) async fn answer<S: Clone + Send + Sync + 'static>(
     let finish = Finish { status, is_page, request_id: &request_id, challenge: manners.challenge, allowed };
     manners::finish(response.headers_mut(), finish);
     if has_body && status.is_client_error() {
-        // The rest of the body is not read, so no other request can follow it.
+        // The rest of the body is not read, so no other request can follow on this connection.
         asking.unread.store(true, Ordering::Relaxed);
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -86,7 +86,7 @@ pub(super) async fn answer<S: Clone + Send + Sync + 'static>(
     response
 }
 
-/// Lets a request in that may come in and means something here.
+/// Admits a request that is allowed and known here.
 fn enter<S: Clone>(
     mount: &Mount<S>,
     guard: &Guard,
@@ -112,7 +112,7 @@ fn enter<S: Clone>(
         return Ok(Entered::Page(page));
     }
     let identity = mount.keys.identify(request, asking.peer, &manners.key_places)?;
-    // A client without a key learns nothing, not even which routes there are.
+    // A client without a key learns nothing, not even the existing routes.
     if identity.is_none() && !is_open(&found, method, (manners.pages.is_page)(path)) {
         return Err(Error::unauthorized());
     }
@@ -146,7 +146,7 @@ fn enter<S: Clone>(
 /// The meaning of a request.
 struct Sought<S> {
     found: Found<S>,
-    /// True if nothing was found, but would be without the slash behind the path.
+    /// True if nothing was found, but would be found without the slash after the path.
     moved: bool,
 }
 
@@ -163,19 +163,19 @@ fn seek<S>(table: &Table<S>, slashes: Slashes, method: &Method, path: &str) -> S
     }
 }
 
-/// Returns a target without the slash behind its path.
+/// Returns a target without the slash after its path.
 fn without_slash(uri: &Uri) -> String {
     let path = uri.path().trim_end_matches('/');
     uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))
 }
 
-/// Whether a request is answered without a key.
+/// Returns true if a request is answered without a key.
 fn is_open<S>(found: &Found<S>, method: &Method, is_page: bool) -> bool {
     match found {
         Found::Endpoint(endpoint, _) => endpoint.declared().access == Access::Open,
-        // It tells only which requests there are.
+        // The answer only lists the possible requests.
         _ if *method == Method::OPTIONS => true,
-        // A part of a page that is gone, or was never there.
+        // A part of a page that does not exist (any more).
         _ => is_page && (*method == Method::GET || *method == Method::HEAD),
     }
 }
@@ -197,7 +197,7 @@ async fn call<S: Clone + Send + Sync + 'static>(
     let (filter, manners) = (endpoint.filter(), mount.manners.clone());
     let asked = (request.method().clone(), caller.path.clone(), caller.request_id.clone());
     let filter = filter.or_else(move |_: Rejection| {
-        // The door has found the endpoint, so its filter has nothing to reject but a bug.
+        // The door has already found the endpoint, so a rejection by its filter is a bug.
         let text = "the request could not be handed to its endpoint";
         let (method, path, request_id) = &asked;
         let error = Error::new(StatusCode::INTERNAL_SERVER_ERROR, text);
@@ -229,7 +229,7 @@ fn log_change(caller: &Caller, status: StatusCode, traces: Traces) {
     }
 }
 
-/// The answer to a question for the methods of a path.
+/// Answers a request for the methods of a path.
 fn options(allow: &str) -> Response {
     let mut response = Response::new(Vec::new().into());
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -248,7 +248,7 @@ fn moved(location: &str) -> Response {
     response
 }
 
-/// The answer to `HEAD`: the same, but that nothing is sent and no stream is left open.
+/// Answers `HEAD`: like `GET`, except that no body is sent and no stream is left open.
 fn without_body(response: Response) -> Response {
     let (mut head, body) = response.into_parts();
     if let Some(length) = body.size_hint().exact().filter(|_| head.status != StatusCode::NO_CONTENT) {

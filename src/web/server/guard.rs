@@ -1,9 +1,15 @@
-//! The guard, before any route: is this request meant for this server, and from a page or program that may ask?
+//! The guard, before any route, checks that a request is meant for this server, and comes from a permitted page or
+//! program.
 //!
-//! Agents that may do anything stand behind this door, and every page in a browser on this machine can knock. So a request
-//! has exactly one `Host`, and it is one of ours (a foreign one is a rebound name); its `Origin`, if it has one, is our own;
-//! browsers do not call it cross-site; and its body is `application/json`, which no page can send elsewhere without a
-//! preflight. A request that is refused here is refused before its body is read.
+//! The agents behind this server may do anything, and every page in a browser on this machine can send requests to
+//! it. Therefore the guard demands of a request:
+//!
+//! - It has exactly one `Host`, which is one of ours. A foreign one may be a rebound name.
+//! - Its `Origin`, if it has one, is our own.
+//! - Browsers do not mark it as cross-site.
+//! - Its body is `application/json`, which no page can send to another origin without a preflight.
+//!
+//! A refused request is refused before its body is read.
 
 use std::net::IpAddr;
 
@@ -15,9 +21,9 @@ use super::super::{
     manners::Manners,
 };
 
-/// The longest target of a request, in bytes.
+/// Maximum length of a request's target, in bytes.
 const LONGEST_TARGET: usize = 8 * 1024;
-/// The methods that are named to a client that takes this for a proxy.
+/// The methods that are reported to a client that takes this server for a proxy.
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /// Decides which requests of a listener reach a route.
@@ -49,7 +55,7 @@ impl Guard {
             let text = format!("the address is longer than {LONGEST_TARGET} bytes");
             return Err(Error::new(StatusCode::URI_TOO_LONG, text).from(Origin::Guard));
         }
-        // No browser comes by a socket of the file system, and clients name it as they like.
+        // No browser uses a socket of the file system, and clients may use any host name with it.
         if peer != Peer::Owner {
             let host = self.host(request)?;
             site(request, host, manners)?;
@@ -70,7 +76,7 @@ impl Guard {
     }
 }
 
-/// Refuses a request of a page that may not ask.
+/// Refuses a request from a page that is not permitted.
 fn site<B>(request: &Request<B>, host: &str, manners: &Manners) -> Result<()> {
     let headers = request.headers();
     let foreign = || manners.cors.refuse();
@@ -87,7 +93,7 @@ fn site<B>(request: &Request<B>, host: &str, manners: &Manners) -> Result<()> {
     }
     let elsewhere = match site {
         Some(site) => matches!(site, "cross-site" | "same-site"),
-        // A browser that says nothing of sites, as to addresses that it does not trust, may name the page.
+        // A browser sends no site header to an address that it does not trust, but it may name the page.
         None => match (origin, only(headers, header::REFERER)) {
             (None, Ok(Some(referer))) => !is_at(referer, host),
             (_, Err(NotOne)) => true,
@@ -113,13 +119,13 @@ pub(super) fn check_body<B: hyper::body::Body>(request: &Request<B>, most: u64) 
     is_json(headers)
 }
 
-/// The header in which a browser says from which site a page asks.
+/// The header in which a browser states the site of a page.
 const SITE: &str = "sec-fetch-site";
 
-/// A header that is there several times, or is no text.
+/// A header that is repeated, or is not text.
 struct NotOne;
 
-/// The one value of a header, if it is there.
+/// Returns the only value of a header, if it is present.
 fn only(headers: &HeaderMap, name: impl header::AsHeaderName) -> Result<Option<&str>, NotOne> {
     let mut all = headers.get_all(name).iter();
     match (all.next(), all.next()) {
@@ -129,7 +135,7 @@ fn only(headers: &HeaderMap, name: impl header::AsHeaderName) -> Result<Option<&
     }
 }
 
-/// Whether a URL, or an origin, is of this host and port.
+/// Returns true if a URL or an origin has this host and port.
 fn is_at(url: &str, host: &str) -> bool {
     url.split_once("://").is_some_and(|(scheme, rest)| {
         let at = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -137,7 +143,7 @@ fn is_at(url: &str, host: &str) -> bool {
     })
 }
 
-/// Whether a person follows a link to a page of the program: the page is shown to that person only.
+/// Returns true if a user follows a link to a page of the program. The page is shown to that user only.
 fn is_visit<B>(request: &Request<B>, manners: &Manners) -> bool {
     let said = |name: &str, value: &str| {
         only(request.headers(), name).is_ok_and(|said| said.is_none_or(|said| said == value))
@@ -149,7 +155,7 @@ fn is_visit<B>(request: &Request<B>, manners: &Manners) -> bool {
         && said("sec-fetch-dest", "document")
 }
 
-/// Whether a page in a browser made a request, by the headers that browsers send.
+/// Returns true if a page in a browser made a request, according to the headers that browsers send.
 pub(super) fn is_from_a_page(headers: &HeaderMap) -> bool {
     let client = headers.get("x-conductor-client").map(http::HeaderValue::as_bytes);
     let said = ["sec-fetch-mode", "sec-fetch-site", "sec-fetch-dest", "origin", "referer"];
@@ -169,7 +175,7 @@ fn is_json(headers: &HeaderMap) -> Result<()> {
 
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
-        // The last colon of a bare IPv6 address stands before no port.
+        // The last colon of a bare IPv6 address is not followed by a port.
         Some((name, port)) if !port.ends_with(']') && port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,
     }

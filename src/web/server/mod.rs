@@ -1,4 +1,4 @@
-//! The server: listeners, the guard, and the way of a request from a connection to its endpoint.
+//! The server: listeners, the guard, and the path of a request from a connection to its endpoint.
 
 mod accept;
 mod connection;

@@ -11,7 +11,7 @@ use super::{
 /// An API with the state `S`, below a prefix. Cheap to clone.
 #[derive(Debug)]
 pub struct Mount<S> {
-    /// The path below which it stands: empty, or as in `/faces/other`.
+    /// The path below which it is mounted: empty, or as in `/faces/other`.
     pub prefix: &'static str,
     /// The state that its endpoints work with.
     pub api: S,
@@ -21,7 +21,7 @@ pub struct Mount<S> {
     pub keys: Keys,
     /// Its manners.
     pub manners: Arc<Manners>,
-    /// Counts, and the way down.
+    /// Counts, and the shutdown.
     pub live: Live,
 }
 

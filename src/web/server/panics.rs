@@ -1,4 +1,4 @@
-//! Panics: a request that meets a bug is answered and counted, and takes nothing with it.
+//! Panics: a request that meets a bug is answered and counted, and affects nothing else.
 
 use std::panic::AssertUnwindSafe;
 
@@ -13,7 +13,7 @@ use super::super::{
 
 /// Returns the answer, or 500 if making it panics. The hook of the process writes the panic itself to the log.
 pub(super) async fn catch(counters: &Counters, answer: impl Future<Output = Response>) -> Result<Response> {
-    // Requests share only what is behind locks that do not mind a panic.
+    // Requests share only state behind locks that tolerate a panic.
     if let Ok(response) = AssertUnwindSafe(answer).catch_unwind().await {
         return Ok(response);
     }

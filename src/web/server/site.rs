@@ -35,11 +35,11 @@ impl Site {
         Self { guard: Arc::new(guard), root: Arc::new(root), below: Vec::new() }
     }
 
-    /// The same with another mount below its prefix.
+    /// Adds another mount below its prefix.
     #[must_use]
     pub fn with<S: Clone + Send + Sync + 'static>(mut self, mount: Mount<S>) -> Self {
         self.below.push(Arc::new(mount));
-        // Of two prefixes that fit, the longer one is meant.
+        // Of two prefixes that fit, the longer one is chosen.
         self.below.sort_by_key(|mount| std::cmp::Reverse(mount.prefix().len()));
         self
     }

@@ -1,7 +1,7 @@
 //! Connection slots: the number of connections has a limit, and an idle connection makes room for a new one.
 //!
-//! A connection without a request costs its client nothing, so it is the first to go: a client that opens thousands of
-//! them takes slots from itself, and not from clients that ask for something.
+//! A connection without a request costs its client nothing, so it is closed first. A client that opens thousands of
+//! them takes slots from itself, and not from clients with requests.
 
 use std::{
     collections::BTreeMap,
@@ -32,7 +32,7 @@ struct Entry {
     leave: CancellationToken,
 }
 
-/// The slot of a connection, as long as this lives.
+/// The slot of a connection, held until this is dropped.
 #[derive(Debug)]
 pub(super) struct Slot {
     slots: Arc<Slots>,
@@ -96,7 +96,7 @@ impl Taken {
 }
 
 impl Slot {
-    /// Waits until the connection has to go.
+    /// Waits until the connection must close.
     pub(super) fn left(&self) -> tokio_util::sync::WaitForCancellationFuture<'_> {
         self.leave.cancelled()
     }

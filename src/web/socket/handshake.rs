@@ -23,7 +23,7 @@ use crate::web::{
 /// The bytes of a `Sec-WebSocket-Key`.
 const KEY: usize = 16;
 
-/// A request that asks for a socket, on its way to the endpoint.
+/// A request for a socket, on its way to the endpoint.
 #[derive(Debug)]
 pub(in crate::web) struct Upgrade {
     on: OnUpgrade,
@@ -60,8 +60,8 @@ fn is_key(key: &HeaderValue) -> bool {
 }
 
 impl Upgrade {
-    /// Takes the upgrade out of a request. `turn` is kept as long as the socket lives. `unread` is set when the socket
-    /// begins: at its end, bytes of the client that are not read must not take the reason from it.
+    /// Takes the upgrade out of a request. `turn` is kept as long as the socket lives. `unread` is set when the
+    /// socket opens: when it closes, unread bytes of the client must not keep the client from receiving the reason.
     pub(in crate::web) fn of<B>(
         request: &mut Request<B>,
         limits: SocketLimits,

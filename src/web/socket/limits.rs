@@ -7,11 +7,11 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 /// The limits of a socket.
 #[derive(Debug, Clone, Copy)]
 pub struct SocketLimits {
-    /// The largest message of a client, in bytes.
+    /// Maximum size of a client's message, in bytes.
     pub message: usize,
-    /// How often a client is pinged. One that is silent for twice as long is given up.
+    /// Interval of the pings. A client that is silent for twice this time is disconnected.
     pub ping: Duration,
-    /// How long a message to a client that does not read is waited for.
+    /// Maximum time that a message waits for a client that does not read.
     pub patience: Duration,
 }
 

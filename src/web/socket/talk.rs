@@ -23,7 +23,7 @@ use crate::{
     web::{counters::OpenStream, live::Live},
 };
 
-/// How long a client may take to answer a close.
+/// Maximum time that a client gets to answer a close.
 const FAREWELL: Duration = Duration::from_millis(500);
 
 /// The socket is closed: nothing can be sent, and nothing will be received.
@@ -32,8 +32,8 @@ pub struct Closed;
 
 /// One end of a WebSocket.
 ///
-/// The user waits in [`Socket::receive`] whenever it has nothing to send: there pings are sent and answered, and the way
-/// down of the process is noticed.
+/// Its user must wait in [`Socket::receive`] whenever there is nothing to send: there pings are sent and answered,
+/// and the shutdown of the process is noticed.
 #[derive(Debug)]
 pub struct Socket {
     stream: WebSocketStream<TokioIo<Upgraded>>,
@@ -41,7 +41,7 @@ pub struct Socket {
     shutdown: Shutdown,
     counted: OpenStream,
     ping: Interval,
-    /// When the client last sent anything.
+    /// The time when the client last sent anything.
     heard: Instant,
     is_open: bool,
 }
@@ -70,11 +70,11 @@ impl Socket {
         }
     }
 
-    /// Waits for the next text of the client. This wait may be given up at any time.
+    /// Waits for the next text of the client. This wait may be abandoned at any time.
     ///
     /// # Errors
-    /// [`Closed`] if the client has closed the socket or is gone, has sent a message that is too large or no text, or if
-    /// the process goes down. The client has been told the reason.
+    /// [`Closed`] if the client has closed the socket or is gone, has sent a message that is too large or not a text,
+    /// or if the process shuts down. The client was informed of the reason.
     pub async fn receive(&mut self) -> Result<String, Closed> {
         while self.is_open {
             let down = self.shutdown.token().clone();
@@ -134,7 +134,7 @@ impl Socket {
         let down = self.shutdown.token().clone();
         let written = tokio::select! {
             written = tokio::time::timeout(self.limits.patience, self.stream.send(message)) => written,
-            // A client that does not read holds up no way down.
+            // A client that does not read must not delay the shutdown.
             () = async { down.cancelled().await; tokio::time::sleep(FAREWELL).await } => Ok(Err(Error::AlreadyClosed)),
         };
         if !matches!(written, Ok(Ok(()))) {
@@ -154,7 +154,7 @@ impl Socket {
         }
     }
 
-    /// Tells the client why, and waits a little for its answer.
+    /// Informs the client of the reason, and waits a little for its answer.
     async fn finish(&mut self, code: CloseCode, reason: &str) {
         self.is_open = false;
         let reason = &reason[..reason.floor_char_boundary(123)];
@@ -162,7 +162,7 @@ impl Socket {
         let farewell = async {
             self.stream.send(Message::Close(Some(frame))).await?;
             while let Some(Ok(_)) = self.stream.next().await {}
-            // The rest of a message that was refused is read and thrown away, or the client would not see the reason.
+            // The rest of a refused message is read and discarded, otherwise the client would not see the reason.
             self.stream.get_mut().shutdown().await.map_err(Error::from)
         };
         if let Ok(Err(error)) = tokio::time::timeout(FAREWELL, farewell).await {

@@ -16,7 +16,8 @@ pub fn streamed(body: impl Stream<Item = Bytes> + Send + 'static) -> Response {
     warp::reply::stream(Shared(Mutex::new(Box::pin(body)))).into_response()
 }
 
-/// The server wants a stream that threads could share, and polls it from one: the lock is never waited for.
+/// The server requires a stream that threads can share, but polls it from one thread, so nothing ever waits for the
+/// lock.
 struct Shared(Mutex<Pin<Box<dyn Stream<Item = Bytes> + Send>>>);
 
 impl Stream for Shared {

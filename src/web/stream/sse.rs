@@ -1,4 +1,4 @@
-//! Server-sent events: pulled by the client's own pace, kept alive, ended on the way down.
+//! Server-sent events: pulled at the client's own pace, kept alive, and ended by the shutdown.
 
 use std::time::Duration;
 
@@ -10,24 +10,24 @@ use warp::reply::Response;
 
 use super::{super::live::Live, chunks::streamed};
 
-/// How often a silent stream says that it lives.
+/// Interval of the comments that keep a silent stream alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// An event as it goes over the wire.
+/// An event in wire format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event(Bytes);
 
 /// The fields of an event besides its data.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Label<'a> {
-    /// The cursor behind the event: a client that was cut off goes on there. It has no line breaks.
+    /// The cursor after the event, at which a disconnected client continues. It has no line breaks.
     pub id: Option<&'a str>,
     /// Its type, for those that are not plain messages.
     pub event: Option<&'static str>,
 }
 
 impl Event {
-    /// An event. Its data is always JSON on one line, so that a foreign text cannot forge a field.
+    /// Creates an event. Its data is always JSON on one line, so that a foreign text cannot forge a field.
     pub fn new(label: Label<'_>, data: &impl Serialize) -> Self {
         let data = serde_json::to_string(data).unwrap_or_else(|_| "null".to_owned());
         let mut text = String::with_capacity(data.len() + 64);
@@ -43,8 +43,8 @@ impl Event {
         Self(text.into())
     }
 
-    /// An event with a text for people. Each of its lines is a field of its own, whatever ends it: a client
-    /// gets the text back with `\n` between the lines, and without the end of the last one.
+    /// Creates an event with a text for users. Each of its lines is a field of its own, whatever ends the line. A
+    /// client gets the text back with `\n` between the lines, and without the end of the last one.
     #[must_use]
     pub fn text(label: Label<'_>, text: &str) -> Self {
         let mut event = String::with_capacity(text.len() + 64);
@@ -66,7 +66,7 @@ impl Event {
         Self(event.into())
     }
 
-    /// Tells a client to forget what it knows: its cursor is unknown.
+    /// Creates the event after which a client discards its state, because its cursor is unknown.
     #[must_use]
     pub fn reset(id: Option<&str>) -> Self {
         Self::new(Label { id, event: None }, &serde_json::json!({ "type": "reset" }))
@@ -77,7 +77,7 @@ impl Event {
     }
 }
 
-/// The answer that sends these events.
+/// Answers with these events.
 pub fn respond(live: &Live, events: impl Stream<Item = Event> + Send + 'static) -> Response {
     // The comment at once tells the client, and proxies on the way, that the stream is open.
     let opened = stream::iter([Event::comment("open")]);
@@ -98,7 +98,7 @@ pub fn respond(live: &Live, events: impl Stream<Item = Event> + Send + 'static) 
     response
 }
 
-/// The answer to a client that has received everything: an `EventSource` does not ask again.
+/// Answers a client that has received everything: after this an `EventSource` does not reconnect.
 #[must_use]
 pub fn over() -> Response {
     let mut response = Response::new(Vec::new().into());
@@ -106,7 +106,7 @@ pub fn over() -> Response {
     response
 }
 
-/// The same events, with a comment wherever there was none for a while.
+/// Adds a comment to the events after each silent interval.
 fn kept_alive(events: impl Stream<Item = Event> + Send + 'static) -> impl Stream<Item = Event> + Send {
     stream::unfold(Box::pin(events), async |mut events| {
         match tokio::time::timeout(KEEP_ALIVE, events.next()).await {
