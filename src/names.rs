@@ -113,6 +113,14 @@ pub mod run {
     pub const LOCK: &str = "run.lock";
     /// The end of the run's process, published once.
     pub const EXIT: &str = "exit.json";
+    /// The launch spec for a shim that another executor starts, secrets aside.
+    pub const LAUNCH: &str = "launch.json";
+    /// The secrets of that launch spec, until the run is claimed.
+    pub const LAUNCH_SECRETS: &str = "launch-secrets.json";
+    /// The executor's name for the run.
+    pub const JOB: &str = "job.json";
+    /// The file that a shim touches again and again to show that it is there.
+    pub const HEARTBEAT: &str = "heartbeat";
     /// The description of a recorded run, within [`super::task::RECORDING`].
     pub const RECORDING: &str = "recording.json";
 }

@@ -36,6 +36,7 @@ mod demo_agent;
 mod doctor;
 mod documents;
 mod events;
+mod executors;
 mod fake_agent;
 mod faults_bus;
 mod faults_cost;

@@ -23,6 +23,9 @@ use crate::{
 
 /// The largest file that goes into a bundle, in bytes.
 const MAX_FILE: u64 = 1024 * 1024 * 1024;
+/// Files that are of no use elsewhere, and the secrets of a launch, which never leave the tree.
+const PASSING: [&str; 4] =
+    [names::task::LOCK, names::run::LOCK, names::run::HEARTBEAT, names::run::LAUNCH_SECRETS];
 /// Deepest level of a task's own folders that is included.
 const DEEP: usize = 8;
 /// Number of bytes that are examined to decide if a file is text.
@@ -127,8 +130,7 @@ impl Found {
         let runs = selection.task.dir().runs();
         for entry in tree.root().list(folder)? {
             let rel = folder.join(&entry.name);
-            let passing = OnItsWay::of(&entry.name).is_some()
-                || [names::task::LOCK, names::run::LOCK].contains(&&*entry.name);
+            let passing = OnItsWay::of(&entry.name).is_some() || PASSING.contains(&&*entry.name);
             // Git's objects are compressed, so their content cannot be masked.
             let objects = entry.name == names::run::GIT && folder.parent() == runs;
             match entry.kind {

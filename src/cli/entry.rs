@@ -30,7 +30,7 @@ pub fn program() -> ExitCode {
     let (name, verb) = (args.next().unwrap_or_default(), args.next());
     if verb.as_ref().is_some_and(|verb| verb == "shim") {
         steps::arm(std::env::vars_os(), "CONDUCTOR_TEST_KILL_SHIM");
-        return ExitCode::from(process::shim::main());
+        return ExitCode::from(process::shim::main(args));
     }
     steps::arm_named(std::env::vars_os());
     if verb.as_ref().is_some_and(|verb| verb == handoff::VERB) {

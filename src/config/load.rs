@@ -9,7 +9,7 @@ use std::{
 use super::{
     environment::Environment,
     error::ConfigError,
-    face,
+    executor, face,
     node::Node,
     origin::Origin,
     project::{self, PROJECT_FILE, ProjectFile, ProjectUse},
@@ -286,9 +286,52 @@ fn read(reader: &mut Reader<'_>, node: Node, source: Option<PathBuf>) -> Config 
         watch: shape::watch(top.section("watch")),
         webhook: shape::webhook(top.section("webhook")),
         faces: face::faces(top.section("faces")),
+        executors: executor::executors(top.section("executors")),
         task_start: shape::task_start(&mut top),
         source,
     };
     top.finish();
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::ExecutorSettings;
+
+    fn read(text: &str) -> Result<BTreeMap<String, ExecutorSettings>, String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        crate::fsx::replace_outside(file.path(), text.as_bytes()).unwrap();
+        let flags = Flags { config: Some(file.path().to_owned()), ..Flags::default() };
+        let environment = Environment::from_iter([("HOME", "/proc/nonexistent")]);
+        load(&flags, &environment, Path::new("/"))
+            .map(|loaded| loaded.config.executors)
+            .map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn an_executor_has_three_commands() {
+        let all =
+            "executors:\n  box: {type: command, submit: [s, -x], find: [f], cancel: [c], poll: 200ms}\n";
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let settings = ExecutorSettings {
+            submit: words("s -x"),
+            find: words("f"),
+            cancel: words("c"),
+            poll: Duration::from_millis(200),
+        };
+        assert_eq!(read(all).unwrap(), BTreeMap::from([("box".to_owned(), settings)]));
+        assert_eq!(read("").unwrap(), BTreeMap::new());
+        for (text, problem) in [
+            ("executors: {box: {submit: [s], find: [f]}}", "'executors.box.cancel' is missing"),
+            ("executors: {local: {submit: [s], find: [f], cancel: [c]}}", "of run-agent itself"),
+            ("executors: {box: {type: slurm, submit: [s], find: [f], cancel: [c]}}", "'executors.box.type'"),
+            ("executors: {box: {submit: [s], find: [f], cancel: [c], pol: 1s}}", "did you mean"),
+        ] {
+            let said = read(text).unwrap_err();
+            assert!(said.contains(problem), "{text}: {said}");
+        }
+    }
 }

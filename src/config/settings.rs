@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration};
 
-use super::{agent::AgentSettings, face::Faces, words::words};
+use super::{agent::AgentSettings, executor::ExecutorSettings, face::Faces, words::words};
 use crate::{fsx::Durability, secret::Secret};
 
 /// Everything that is decided before the program begins to work.
@@ -24,6 +24,8 @@ pub struct Config {
     pub webhook: Webhook,
     /// APIs of other systems.
     pub faces: Faces,
+    /// Executors by name, beside the one of this machine.
+    pub executors: BTreeMap<String, ExecutorSettings>,
     /// Decides if the daemon starts tasks.
     pub task_start: TaskStart,
     /// The file that was read.

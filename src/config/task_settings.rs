@@ -23,6 +23,8 @@ pub struct TaskSettings {
     pub defaults: Defaults,
     /// The `limits`, with the task's own values.
     pub limits: Limits,
+    /// The executor of the task's runs; absent: the one of this machine.
+    pub executor: Option<String>,
     /// The model to request; absent: the agent's own choice.
     pub model: Option<String>,
     /// Variables for the agent's environment.
@@ -79,7 +81,8 @@ impl TaskSettings {
         shape::check_agents(top, &config.agents, &defaults);
         let limits = shape::limits(top, &config.limits);
         let model = top.get("model", agent.model.clone());
-        Self { defaults, limits, model, env }
+        let executor = executor(top, config);
+        Self { defaults, limits, executor, model, env }
     }
 }
 
@@ -111,6 +114,18 @@ pub fn unit_problem(key: &str, value: &Value) -> Option<BadDuration> {
         What::NoUnit { number, .. } => Some(BadDuration::NoUnit(number)),
         _ => None,
     })
+}
+
+/// Returns the name of the task's executor, if it is not the one of this machine.
+fn executor(top: &mut Section<'_, '_>, config: &Config) -> Option<String> {
+    let name: String = top.get("executor", String::new());
+    if name.is_empty() || name == "local" {
+        return None;
+    }
+    if !config.executors.contains_key(&name) {
+        top.reject("executor", format!("names an unknown executor '{name}'"));
+    }
+    Some(name)
 }
 
 /// Returns the text of `env.NAME`, if the task may set it.
@@ -200,6 +215,7 @@ mod tests {
             (json!({"timeout": "10x"}), "'timeout' takes a duration"),
             (json!({"agent": "cluade"}), "'agent' names an unknown agent 'cluade', did you mean 'claude'?"),
             (json!({"diversification": {"enable": true}}), "unknown key 'diversification.enable'"),
+            (json!({"executor": "cluster"}), "'executor' names an unknown executor 'cluster'"),
             (
                 json!({"env.PATH": "/tmp"}),
                 "'env.PATH' cannot be set by a task: it decides which programs run",

@@ -14,6 +14,7 @@ pub mod foreground;
 pub mod git;
 pub mod handoff;
 pub mod identity;
+pub mod launch_files;
 pub mod liveness;
 pub mod notify;
 pub mod pidfd;

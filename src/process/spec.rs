@@ -1,10 +1,14 @@
-//! The launch spec names the program that a shim runs, and its limits. It travels in memory, never through the disk.
+//! The launch spec names the program that a shim runs, and its limits. On this machine it travels in memory, never through
+//! the disk.
 
 use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::fsx::RelPath;
+
+/// The argument after the run's folder that makes a shim read its launch from there and stay in the foreground.
+pub const FROM_FOLDER: &str = "from-folder";
 
 /// The source of an agent's standard input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +43,9 @@ pub struct LaunchSpec {
     pub max_run_time: Option<Duration>,
     /// Time between SIGTERM and SIGKILL.
     pub stop_grace: Duration,
+    /// Time between two signs of life, for drivers that do not see the shim's process.
+    #[serde(default)]
+    pub heartbeat: Option<Duration>,
 }
 
 /// The shim's only answer, on its standard output, sent when the agent runs or never will.

@@ -29,6 +29,7 @@ pub(super) fn make_next_run(runner: &Runner, lock: &TaskLock, last: &RunInfo) ->
     let run = NewRun {
         agent: &agent,
         agent_type: agent_type.as_str(),
+        executor: last.executor.clone(),
         cwd: &cwd,
         parent: last.parent_run_id.clone(),
         previous: Some(last),

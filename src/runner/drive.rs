@@ -7,18 +7,20 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Runner,
     commit::{self, End, History},
+    elsewhere::{self, Verdict},
     environment::cwd_of,
     error::Result,
     event_log::EventLog,
-    launch, left_behind,
+    executors, left_behind,
     limited::{self, LimitWatch},
     orphan,
+    start::{self, Started},
     wait::{RunWaiter, Woken},
 };
 use crate::{
     blocking,
     config::{Defaults, TaskSettings},
-    process::{liveness::Liveness, pidfd::PidFd},
+    process::{launch_files, liveness::Liveness, pidfd::PidFd},
     transcript::Stream,
     tree::{refs::RunRef, run_info::RunInfo, run_info::RunStatus, task::TaskKind, task_lock::TaskLock},
     view::{
@@ -119,6 +121,10 @@ struct Driver {
     seen: Option<Seen>,
     events: EventLog,
     limit: LimitWatch,
+    elsewhere: elsewhere::Watch,
+    /// True if a run elsewhere was found to be gone.
+    lost: bool,
+    secrets_are_gone: bool,
 }
 
 /// The step after a look.
@@ -143,6 +149,9 @@ impl Driver {
             seen: None,
             events: EventLog::new(),
             limit: LimitWatch::default(),
+            elsewhere: elsewhere::Watch::default(),
+            lost: false,
+            secrets_are_gone: false,
         }
     }
 
@@ -154,9 +163,13 @@ impl Driver {
     /// Does everything that can be done now.
     fn advance(&mut self) -> Result<Next> {
         loop {
-            let facts = RunFacts::read(&self.runner.tree, &self.run)?;
+            let mut facts = RunFacts::read(&self.runner.tree, &self.run)?;
+            if self.lost {
+                facts.count_as_gone(&self.runner.tree, &self.run)?;
+            }
             let mut info = facts.info.clone();
             self.take_hold(&facts);
+            self.remove_secrets(&facts)?;
             let state = facts.state(self.seen);
             // A run may have begun, and even ended, before its start was recorded.
             if info.status == RunStatus::Created
@@ -165,7 +178,10 @@ impl Driver {
                 commit::record_start(&self.runner, &self.lock, &mut info, claim, self.history)?;
             }
             match state {
-                RunState::Created => launch::start(&self.runner, &info)?,
+                RunState::Created => match start::start(&self.runner, &info)? {
+                    Started::Claimed => {}
+                    Started::HandedOver(wait) => return Ok(Next::Wait(None, Some(wait))),
+                },
                 RunState::Ended(_) => return Ok(Next::Ended(Box::new(info))),
                 RunState::Ending(outcome) => {
                     if let (None, Some(claim)) = (&facts.exit, &facts.claim) {
@@ -178,6 +194,17 @@ impl Driver {
                     commit::commit_end(&self.runner, &self.lock, &mut info, &end, self.history)?;
                 }
                 RunState::Running(Liveness::Agent(_)) if self.obey_stop(&facts)? => {}
+                RunState::Running(Liveness::Elsewhere) => {
+                    self.events.catch_up(&self.runner, &self.run, &info, Stream::Open)?;
+                    let limit = self.watch_limit(&info)?;
+                    let grace = self.grace(&info);
+                    let (verdict, poll) = self.elsewhere.look(&self.runner, &self.run, &info, grace)?;
+                    if verdict != Verdict::Gone {
+                        self.followed = None;
+                        return Ok(Next::Wait(None, Some(limit.map_or(poll, |limit| limit.min(poll)))));
+                    }
+                    self.lose()?;
+                }
                 RunState::Running(liveness) => {
                     self.events.catch_up(&self.runner, &self.run, &info, Stream::Open)?;
                     let limit = self.watch_limit(&info)?;
@@ -187,6 +214,26 @@ impl Driver {
                 }
             }
         }
+    }
+
+    /// Takes the verdict that a run elsewhere is gone.
+    fn lose(&mut self) -> Result<()> {
+        self.lost = true;
+        self.stopped = self.runner.tree.root().exists(&self.run.task.dir().stop())?;
+        if self.agent.is_none() {
+            let at = self.runner.tree.clock().now();
+            self.seen = Some(Seen { wait_status: None, at, stopped: self.stopped });
+        }
+        Ok(())
+    }
+
+    /// Removes the secrets of a run that was handed over, once it is claimed: its shim may have been killed before it did.
+    fn remove_secrets(&mut self, facts: &RunFacts) -> Result<()> {
+        if facts.claim.is_some() && !self.secrets_are_gone && !executors::is_local(&facts.info.executor) {
+            launch_files::remove_secrets(self.runner.tree.root(), self.run.dir().path())?;
+            self.secrets_are_gone = true;
+        }
+        Ok(())
     }
 
     /// Opens a handle on the agent while it lives. If the agent ended without its shim, reads how it ended.

@@ -82,6 +82,12 @@ fn is_inherited(name: &OsStr, agent_type: AgentType) -> bool {
     !(foreign_key || token || NOT_INHERITED.contains(&name) || name.starts_with("JRUN_"))
 }
 
+/// Returns the environment of an executor's commands: ours, without any key of an agent.
+pub(super) fn of_executor(runner: &Runner) -> BTreeMap<OsString, OsString> {
+    let inherited = runner.environment.iter().filter(|(name, _)| is_inherited(name, AgentType::Command));
+    inherited.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
 /// Returns the variables that describe the run to its agent; with them `run-agent` needs no flags.
 fn place(runner: &Runner, info: &RunInfo) -> Vec<(OsString, OsString)> {
     let root = runner.tree.root();

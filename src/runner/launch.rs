@@ -2,24 +2,17 @@
 
 use std::{collections::BTreeMap, ffi::OsString, path::Path};
 
-use super::{
-    Runner, changes, environment,
-    error::{Result, RunnerError},
-};
+use super::{Runner, changes, environment, error::Result, executors};
 use crate::{
     agents::{
         self, AgentCommand, AgentError, Credentials, OnDisk, PlanFor, PromptSource, RunFile, Search, User,
     },
     config::{AgentSettings, AgentType, Environment, TaskSettings},
     fsx::RelPath,
-    process::{
-        claim::{Claim, EndsAs},
-        executor::Local,
-        spec::{LaunchSpec, ShimReport, StdinPlan},
-    },
+    process::spec::{LaunchSpec, StdinPlan},
     record,
     telemetry::is_secret_name,
-    tree::{FsErrorKind, TreeError, run_info::RunInfo, task::TaskConfig},
+    tree::{kinds::Executor, run_info::RunInfo, task::TaskConfig},
 };
 
 /// Minimum length in bytes of a secret variable's value that is masked in the agent's command line.
@@ -29,6 +22,8 @@ const SHORTEST_GIVEN: usize = 8;
 #[derive(Debug)]
 pub(super) struct Checked {
     pub(super) agent_type: AgentType,
+    /// The executor of the task's runs.
+    pub(super) executor: Executor,
 }
 
 /// Checks that a task's agent could be started in `cwd`, without starting it.
@@ -39,7 +34,8 @@ pub(super) fn check(runner: &Runner, config: &TaskConfig, cwd: &Path) -> Result<
     let called = Called { agent, settings: &settings, resume: None };
     command(runner, &config.agent, &config.command, &called, cwd, None)?;
     must_have_credentials(runner, config, &called, cwd)?;
-    Ok(Checked { agent_type: agent.agent_type })
+    let executor = settings.executor.as_deref().map_or(Executor::Local, Executor::from);
+    Ok(Checked { agent_type: agent.agent_type, executor })
 }
 
 /// The call of an agent, as a run in some folder would make it.
@@ -110,62 +106,19 @@ pub fn rehearse(runner: &Runner, agent: &str, cwd: &Path) -> Result<Rehearsal> {
     })
 }
 
-/// Starts the shim of a run. The result is in the run's folder afterwards.
-pub(super) fn start(runner: &Runner, info: &RunInfo) -> Result<()> {
-    let run = info.run_ref();
-    for (marker, reason) in [
-        (run.task.dir().done(), "the task was done before it started"),
-        (run.task.dir().stop(), "stopped before it started"),
-    ] {
-        if runner.tree.root().exists(&marker)? {
-            return never(runner, info, EndsAs::Stopped, reason);
-        }
-    }
-    let Start { spec, env, file, record_changes, .. } = match spec(runner, info) {
-        Ok(made) => made,
-        // A folder or program may be gone since the acceptance: that ends the run, not its driver.
-        Err(RunnerError::Tree(TreeError::Fs(e))) if e.kind() != FsErrorKind::TooLarge => return Err(e.into()),
-        Err(e) => return never(runner, info, EndsAs::Failed, &e.to_string()),
-    };
-    if let Some(file) = file {
-        runner.tree.root().replace(&run.dir().path().join(file.name), file.content.as_bytes())?;
-    }
-    let local = Local { program: runner.program.clone() };
-    // The snapshot of the working folder and the shim's own start take about as long, so they run at the same time.
-    let look = || {
-        if record_changes {
-            changes::before(runner, info);
-        }
-    };
-    match local.start(&spec, env, look) {
-        Ok(ShimReport::Claimed | ShimReport::AlreadyClaimed) => Ok(()),
-        Ok(ShimReport::Failed(why)) => {
-            never(runner, info, EndsAs::Failed, &format!("could not be started: {why}"))
-        }
-        Err(source) => Err(RunnerError::Shim { program: runner.program.clone(), source }),
-    }
-}
-
-/// Claims a run so that it never starts. If a shim was faster, the run has started, and its claim holds.
-pub(super) fn never(runner: &Runner, info: &RunInfo, ends_as: EndsAs, reason: &str) -> Result<()> {
-    let dir = info.run_ref().dir();
-    let claim = Claim::by_driver(runner.tree.clock().now(), ends_as, reason);
-    claim.publish(runner.tree.root(), dir.path())?;
-    Ok(())
-}
-
 /// Everything that a start needs.
-struct Start {
-    spec: LaunchSpec,
-    env: BTreeMap<OsString, OsString>,
-    file: Option<RunFile>,
+pub(super) struct Start {
+    pub(super) spec: LaunchSpec,
+    pub(super) env: BTreeMap<OsString, OsString>,
+    pub(super) file: Option<RunFile>,
     /// The requested model.
     model: Option<String>,
     /// True if the changes are recorded.
-    record_changes: bool,
+    pub(super) record_changes: bool,
 }
 
-fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> {
+/// Builds everything that the start of a run needs.
+pub(super) fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> {
     let run = info.run_ref();
     // An attempt may have another agent than the first one.
     let config = TaskConfig { agent: info.agent.clone(), ..runner.tree.task_config(&run.task)? };
@@ -202,6 +155,7 @@ fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> {
         idle_timeout: settings.defaults.timeout,
         max_run_time: settings.defaults.max_run_time,
         stop_grace: settings.defaults.stop_grace,
+        heartbeat: executors::heartbeat(runner, &info.executor),
     };
     let mut env = environment::of_run(runner, info, agent, &settings, &command.env);
     if let Some(file) = &command.file {

@@ -23,6 +23,7 @@ use crate::{
 pub(super) struct NewRun<'a> {
     pub(super) agent: &'a str,
     pub(super) agent_type: &'a str,
+    pub(super) executor: Executor,
     pub(super) cwd: &'a Path,
     pub(super) parent: Option<RunId>,
     /// The attempt before it.
@@ -75,7 +76,7 @@ fn record(runner: &Runner, task: &TaskRef, new: NewRun<'_>) -> RunInfo {
         agent_type: new.agent_type.into(),
         agent_version: None,
         protocol: Protocol::Exec,
-        executor: Executor::Local,
+        executor: new.executor,
         host: None,
         pid: None,
         pgid: None,

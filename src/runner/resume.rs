@@ -16,6 +16,7 @@ use crate::{
     tree::{
         TreeError,
         ids::RunId,
+        kinds::Executor,
         refs::TaskRef,
         task::{Idempotency, TaskConfig},
         task_lock::TaskLock,
@@ -52,14 +53,18 @@ pub fn resume(runner: &Runner, task: &TaskRef, request: &ResumeRequest) -> Resul
     let config = tree.task_config(task)?;
     folder::must_work_in(runner, task, request.folder.as_deref())?;
     let cwd = folder::of_task(runner, task, &config)?;
-    launch::check(runner, &config, &cwd)?;
+    let executor = launch::check(runner, &config, &cwd)?.executor;
     let parent = parent(runner, &config, request)?;
     discard_unaccepted(runner, task, None)?;
     // The record of the end is removed last: after a crash in between, the task can still be resumed because of it.
     root.remove(&done)?;
     root.remove(&stop)?;
-    let accepted =
-        new_loop(runner, lock, task, NewLoop { cwd: &cwd, parent, asked: request.idempotency.as_ref() })?;
+    let accepted = new_loop(
+        runner,
+        lock,
+        task,
+        NewLoop { cwd: &cwd, executor, parent, asked: request.idempotency.as_ref() },
+    )?;
     accepted.lock.clear_end(tree)?;
     Ok(accepted)
 }
@@ -80,12 +85,13 @@ fn parent(runner: &Runner, config: &TaskConfig, request: &ResumeRequest) -> Resu
 /// The decisions about a resumed loop.
 struct NewLoop<'a> {
     cwd: &'a Path,
+    executor: Executor,
     parent: Option<RunId>,
     asked: Option<&'a Idempotency>,
 }
 
 fn new_loop(runner: &Runner, lock: TaskLock, task: &TaskRef, new: NewLoop<'_>) -> Result<Accepted> {
-    let NewLoop { cwd, parent, asked } = new;
+    let NewLoop { cwd, executor, parent, asked } = new;
     let tree = &runner.tree;
     let mut config = tree.task_config(task)?;
     let agent_type = agents::find(&*runner.config_in(cwd)?, &config.agent)?.agent_type;
@@ -99,6 +105,7 @@ fn new_loop(runner: &Runner, lock: TaskLock, task: &TaskRef, new: NewLoop<'_>) -
     let run = NewRun {
         agent: &config.agent,
         agent_type: agent_type.as_str(),
+        executor,
         cwd,
         parent: parent.clone(),
         previous: last.as_ref(),

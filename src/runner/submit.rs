@@ -199,6 +199,7 @@ pub(super) fn lay_out<'a>(runner: &'a Runner, submission: &Submission) -> Result
         NewRun {
             agent: &submission.agent,
             agent_type: checked.agent_type.as_str(),
+            executor: checked.executor,
             cwd: &cwd,
             parent: submission.parent_run_id.clone(),
             previous: None,

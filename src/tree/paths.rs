@@ -183,4 +183,12 @@ files!(RunDir {
     lock = names::run::LOCK;
     /// Published once: the end of the process.
     exit = names::run::EXIT;
+    /// The launch spec for another executor, secrets aside.
+    launch = names::run::LAUNCH;
+    /// The secrets of that launch spec.
+    launch_secrets = names::run::LAUNCH_SECRETS;
+    /// The executor's name for the run.
+    job = names::run::JOB;
+    /// The sign of life of a shim elsewhere.
+    heartbeat = names::run::HEARTBEAT;
 });

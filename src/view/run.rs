@@ -2,7 +2,7 @@
 
 use crate::{
     process::{
-        claim::Claim,
+        claim::{Claim, ClaimBy},
         exit::ExitRecord,
         liveness::{self, Liveness},
     },
@@ -10,6 +10,7 @@ use crate::{
     transcript::{Account, Dialect},
     tree::{
         Result, Tree,
+        kinds::Executor,
         refs::RunRef,
         run_info::{ProcessOwnership, RunInfo, RunStatus},
     },
@@ -81,7 +82,30 @@ pub fn has_begun(info: &RunInfo, exit: Option<&ExitRecord>) -> bool {
     running || exit.is_some()
 }
 
+/// Returns the liveness of a run. Processes of another executor may be invisible here, in a container for example, so only
+/// that executor may call them gone.
+fn liveness_of(info: &RunInfo, claim: &Claim) -> Liveness {
+    match liveness::of(claim) {
+        Liveness::Gone if claim.by == ClaimBy::Shim && info.executor != Executor::Local => {
+            Liveness::Elsewhere
+        }
+        liveness => liveness,
+    }
+}
+
 impl RunFacts {
+    /// Counts the processes of a run elsewhere as gone, for a driver that has asked its executor.
+    ///
+    /// # Errors
+    /// If the run's stream cannot be read.
+    pub fn count_as_gone(&mut self, tree: &Tree, run: &RunRef) -> Result<()> {
+        if self.liveness == Liveness::Elsewhere {
+            self.liveness = Liveness::Gone;
+            self.account = account(tree, run, &self.info)?;
+        }
+        Ok(())
+    }
+
     /// Reads the facts of a run.
     ///
     /// # Errors
@@ -93,7 +117,7 @@ impl RunFacts {
         }
         let claim = claim(tree, run)?;
         // The processes are checked before exit.json is read: a shim that is gone has written everything by then.
-        let liveness = claim.as_ref().map_or(Liveness::Gone, liveness::of);
+        let liveness = claim.as_ref().map_or(Liveness::Gone, |claim| liveness_of(&info, claim));
         let exit = exit(tree, run)?;
         if claim.is_none() && has_begun(&info, exit.as_ref()) {
             let path = tree.root().absolute(&run.dir().claim());

@@ -11,10 +11,10 @@ use std::{
 };
 
 use run_agent::{
-    fsx::RelPath,
+    fsx::{Durability, RelPath, Root},
     process::{
         claim::Claim,
-        executor::Local,
+        executor::{Executor, Launch, Local, Submitted},
         exit::ExitRecord,
         spec::{LaunchSpec, ShimReport, StdinPlan},
     },
@@ -69,6 +69,7 @@ impl Bench {
             idle_timeout: None,
             max_run_time: None,
             stop_grace: Duration::from_millis(200),
+            heartbeat: None,
         };
         let mark = format!("JRUN_ID={run}");
         let env = [("JRUN_ID", run.as_str()), ("PATH", "/usr/bin:/bin")];
@@ -103,7 +104,12 @@ impl Bench {
     /// Starts a shim and returns its report.
     pub fn start(&self) -> ShimReport {
         let local = Local { program: self.program.clone() };
-        local.start(&self.spec, self.env.clone(), || {}).expect("the shim can be started")
+        let root = Root::open(&self.spec.root, Durability::Never).expect("the root of the test");
+        let launch = Launch { root: &root, spec: &self.spec, env: &self.env };
+        match local.submit(&launch, &mut || {}).expect("the shim can be started") {
+            Submitted::Reported(report) => report,
+            Submitted::HandedOver => panic!("a shim on this machine reports"),
+        }
     }
 
     /// Starts a shim that claims the run.

@@ -6,7 +6,7 @@ use super::{super::core::Core, Novelty};
 use crate::{
     blocking,
     config::TaskStart,
-    process::claim::Claim,
+    process::{claim::Claim, launch_files::JobRecord},
     runner::{self, Accepted, ResumeRequest, RunnerError, Submission},
     tree::{
         ids::RunId,
@@ -221,7 +221,7 @@ impl Core {
         let [watched] = self.hints.watch_all([folder]).await;
         let mut waiter = watched.waiter();
         let deadline = tokio::time::Instant::now() + CLAIM;
-        while !self.is_claimed(&run).await {
+        while !self.is_on_its_way(&run).await {
             tokio::select! {
                 () = self.shutdown.token().cancelled() => break,
                 woken = tokio::time::timeout_at(deadline, waiter.next()) => if woken.is_err() { break },
@@ -231,9 +231,14 @@ impl Core {
         Ok(Submitted { run, standing: Standing::Live, novelty: Novelty::New })
     }
 
-    async fn is_claimed(&self, run: &RunRef) -> bool {
+    /// Returns true if a run is claimed, or was handed over to its executor.
+    async fn is_on_its_way(&self, run: &RunRef) -> bool {
         let (root, dir) = (self.runner.tree.root().clone(), run.dir());
-        blocking::run(move || matches!(Claim::read(&root, dir.path()), Ok(Some(_)))).await
+        blocking::run(move || {
+            let claimed = matches!(Claim::read(&root, dir.path()), Ok(Some(_)));
+            claimed || matches!(JobRecord::read(&root, dir.path()), Ok(Some(_)))
+        })
+        .await
     }
 
     /// Returns the standing of an accepted task. The index has one only for tasks that wait.

@@ -25,12 +25,15 @@ use super::{
         claim::Claim,
         exit::{self, ExitRecord, ProcessEnd, StopBy, StopRequest},
         identity::{ProcStat, ProcessId, holder},
+        launch_files::{self, Env},
         pidfd::PidFd,
         spec::{LaunchSpec, StdinPlan},
         sys::{self, ExecFailure, ExecPlan, ExecStage, Held, Session},
     },
     ending::{RunEnd, RunFiles},
-    signals, text,
+    signals,
+    source::Source,
+    text,
 };
 use crate::{
     fsx::{Durability, Lock, LockAttempt, Published, RelPath, Root},
@@ -70,11 +73,11 @@ pub(super) enum Launched {
 }
 
 /// Claims the run and starts its agent. From the claim on, every failure is recorded in `exit.json`.
-pub(super) fn launch(spec: &LaunchSpec) -> Result<Launched, String> {
+pub(super) fn launch(spec: &LaunchSpec, env: Env, source: Source) -> Result<Launched, String> {
     let root = Root::open(&spec.root, Durability::Always).map_err(text)?;
     let dir = spec.run_dir.clone();
     let Some(lock) = take_lock(&root, &dir)? else { return Ok(Launched::AlreadyClaimed) };
-    let (plan, stdin) = plan(spec, &root, &dir)?;
+    let (plan, stdin) = plan(spec, env, &root, &dir)?;
     // Blocks SIGCHLD from here on, so that the agent's end cannot be missed.
     let signals = signals::take().map_err(text)?;
     // Bound in this order, so that the held process is dropped first and the group is empty when it is dropped.
@@ -91,7 +94,12 @@ pub(super) fn launch(spec: &LaunchSpec) -> Result<Launched, String> {
         return Ok(Launched::AlreadyClaimed);
     }
     let files = RunFiles { root, dir, reserved, lock };
-    wait_for_leave();
+    match source {
+        Source::Driver => wait_for_leave(),
+        // Before the agent starts: they are in its environment and its command line by then. A secret that cannot be
+        // removed here is removed by the driver.
+        Source::Folder => drop(launch_files::remove_secrets(&files.root, &files.dir)),
+    }
     // If this check fails, the shim repeats it as soon as the agent runs.
     if files.root.exists(&spec.stop_marker).unwrap_or(false) {
         return Ok(Launched::Never(stopped_before(files)));
@@ -157,10 +165,16 @@ fn take_lock(root: &Root, dir: &RelPath) -> Result<Option<Lock>, String> {
 }
 
 /// Opens the agent's files and prepares everything that exec needs.
-fn plan(spec: &LaunchSpec, root: &Root, dir: &RelPath) -> Result<(ExecPlan, Option<OwnedFd>), String> {
+fn plan(
+    spec: &LaunchSpec,
+    env: Env,
+    root: &Root,
+    dir: &RelPath,
+) -> Result<(ExecPlan, Option<OwnedFd>), String> {
     let c_string = |bytes: Vec<u8>| CString::new(bytes).map_err(|_| "a NUL byte in the command".to_owned());
     let argv = spec.argv.iter().map(|a| c_string(a.clone().into_bytes())).collect::<Result<Vec<_>, _>>()?;
-    let envp = std::env::vars_os()
+    let envp = env
+        .into_iter()
         .filter(|(name, _)| !name.as_bytes().starts_with(b"CONDUCTOR_TEST_"))
         .map(|(name, value)| c_string([name.into_vec(), value.into_vec()].join(&b'=')))
         .collect::<Result<Vec<_>, _>>()?;

@@ -1,53 +1,71 @@
 //! The shim: one small process per run that owns the run from the claim to `exit.json`.
 //!
 //! It has one thread, one poll loop and no runtime. It depends on no other process: the daemon and the command line may
-//! come and go. It writes `claim.json`, `exit.json` and `log-times.jsonl`, and nothing else. The driver decides the
-//! meaning of the end.
+//! come and go. It writes `claim.json`, `exit.json`, `log-times.jsonl` and, where it is asked to, `heartbeat`, and nothing
+//! else. The driver decides the meaning of the end.
 
 mod ending;
+mod heartbeat;
 mod ladder;
 mod launch;
 mod log_times;
 mod memory;
 mod pump;
 mod signals;
+mod source;
 mod supervise;
 mod watch;
 
 use std::{
+    ffi::OsString,
     fmt::Display,
-    io::Read as _,
     os::fd::{AsFd, OwnedFd},
+    path::Path,
 };
 
+use nix::errno::Errno;
 use rustix::fs::{Mode, OFlags};
 
 use super::{
     cgroup,
-    spec::{LaunchSpec, ShimReport},
+    launch_files::Env,
+    spec::{FROM_FOLDER, LaunchSpec, ShimReport},
     sys,
     tree::SHIM_NAME,
 };
+use source::Source;
 
-/// Runs the shim. It reads the launch spec from standard input and writes its report to standard output.
+/// Runs the shim, with the arguments that follow the verb: the run's folder, and [`FROM_FOLDER`] if an executor starts it.
+/// It reads the launch spec and writes its report to standard output.
 ///
-/// Returns the exit code of the process that was started. The shim itself continues as a child of that process.
+/// Returns the exit code of the process that was started. Started by a driver, the shim itself continues as a child of that
+/// process; started by an executor, it is that process, because the executor's job lasts as long as it.
 #[must_use]
-pub fn main() -> u8 {
+pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
     sys::close_inherited();
     sys::heed_children();
-    let spec = match read_spec() {
-        Ok(spec) => spec,
+    let mut args = args.into_iter();
+    let (run_dir, mode) = (args.next().unwrap_or_default(), args.next());
+    let source = if mode.is_some_and(|mode| mode == FROM_FOLDER) { Source::Folder } else { Source::Driver };
+    let (spec, env) = match source.read(Path::new(&run_dir)) {
+        Ok(Some(launch)) => launch,
+        Ok(None) => return report(&ShimReport::AlreadyClaimed),
         Err(why) => return report(&ShimReport::Failed(why)),
     };
-    if let Err(e) = sys::detach() {
+    if source == Source::Driver
+        && let Err(e) = sys::detach()
+    {
         return report(&ShimReport::Failed(format!("cannot fork: {e}")));
     }
-    let settled = settle();
-    match settled.and_then(|()| launch::launch(&spec)) {
+    run(&spec, env, source)
+}
+
+fn run(spec: &LaunchSpec, env: Env, source: Source) -> u8 {
+    let launched = settle().and_then(|()| launch::launch(spec, env, source));
+    match launched {
         Ok(launch::Launched::Running(agent)) => {
             report(&ShimReport::Claimed);
-            let end = supervise::supervise(&spec, agent);
+            let end = supervise::supervise(spec, agent);
             ending::publish(end)
         }
         Ok(launch::Launched::Never(end)) => {
@@ -55,15 +73,22 @@ pub fn main() -> u8 {
             report(&ShimReport::Claimed);
             code
         }
-        Ok(launch::Launched::AlreadyClaimed) => report(&ShimReport::AlreadyClaimed),
+        Ok(launch::Launched::AlreadyClaimed) => {
+            source.forget(spec);
+            report(&ShimReport::AlreadyClaimed)
+        }
         Err(why) => report(&ShimReport::Failed(why)),
     }
 }
 
 /// Makes this process independent of its parent, and the reaper of all processes that the agent leaves behind.
 fn settle() -> Result<(), String> {
-    let say = |what: &'static str| move |e: nix::errno::Errno| format!("cannot {what}: {e}");
-    nix::unistd::setsid().map_err(say("open a session"))?;
+    let say = |what: &'static str| move |e: Errno| format!("cannot {what}: {e}");
+    match nix::unistd::setsid() {
+        // An executor has made it the leader of a session or of a group already.
+        Ok(_) | Err(Errno::EPERM) => {}
+        Err(e) => return Err(say("open a session")(e)),
+    }
     nix::sys::prctl::set_child_subreaper(true).map_err(say("become subreaper"))?;
     let name = std::ffi::CString::new(SHIM_NAME).map_err(|e| e.to_string())?;
     nix::sys::prctl::set_name(&name).map_err(say("take a name"))?;
@@ -71,12 +96,6 @@ fn settle() -> Result<(), String> {
     rustix::stdio::dup2_stdin(&null).map_err(|e| e.to_string())?;
     cgroup::leave_run();
     Ok(())
-}
-
-fn read_spec() -> Result<LaunchSpec, String> {
-    let mut bytes = Vec::new();
-    std::io::stdin().read_to_end(&mut bytes).map_err(|e| format!("cannot read the launch spec: {e}"))?;
-    serde_json::from_slice(&bytes).map_err(|e| format!("the launch spec is not readable: {e}"))
 }
 
 /// Writes the report and releases standard output, because the parent may wait for it to be closed.

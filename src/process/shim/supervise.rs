@@ -22,6 +22,7 @@ use super::{
         tree::{ProcTable, signal_all},
     },
     ending::RunEnd,
+    heartbeat::Heartbeat,
     ladder::{Facts, Ladder, Step},
     launch::Agent,
     log_times::LogTimes,
@@ -36,6 +37,7 @@ struct Supervisor<'a> {
     agent: Agent,
     watch: Watch,
     log_times: LogTimes,
+    heartbeat: Heartbeat,
     pump: Option<Pump>,
     inbox: Inbox,
     memory: MemoryWatch,
@@ -55,6 +57,7 @@ pub(super) fn supervise(spec: &LaunchSpec, mut agent: Agent) -> RunEnd {
     let mut supervisor = Supervisor {
         watch: Watch::new(&files.root, &files.dir, &spec.stop_marker),
         log_times: LogTimes::new(&files.root, &files.dir),
+        heartbeat: Heartbeat::new(&files.root, &files.dir, spec.heartbeat),
         pump: agent.stdin.take().map(|pipe| Pump::new(&files.root, &files.dir, pipe)),
         inbox: Inbox::new(&files.root, &files.dir),
         memory: MemoryWatch::begin(agent.id.pid),
@@ -85,6 +88,7 @@ impl Supervisor<'_> {
         self.reap();
         self.watch.drain();
         self.log_times.mark();
+        self.heartbeat.beat();
         // Read before the lines, so that every line appended before an `end_of_input` is found in the file afterwards.
         self.inbox.read();
         if let Some(pump) = &mut self.pump {
@@ -181,10 +185,9 @@ impl Supervisor<'_> {
     /// Waits for the next event: a signal, a hint, room in the agent's input, or a deadline.
     fn wait(&mut self, until: Option<Instant>) {
         let now = Instant::now();
-        let deadline = [until, self.next_limit(), self.log_times.muted_until(), Some(self.watch.next_look())]
-            .into_iter()
-            .flatten()
-            .min();
+        let next_look = Some(self.watch.next_look());
+        let (muted, beat) = (self.log_times.muted_until(), self.heartbeat.next());
+        let deadline = [until, self.next_limit(), muted, next_look, beat].into_iter().flatten().min();
         // Adds a millisecond, because rounding down would make the loop spin through the last one.
         let timeout = deadline.map(|d| d.saturating_duration_since(now) + Duration::from_millis(1));
         let timeout =

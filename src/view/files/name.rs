@@ -171,7 +171,9 @@ mod tests {
             assert_eq!(file.name().parse(), Ok(file));
             assert_eq!(file.of(&run).name().parse(), Ok(file), "its name on disk");
         }
-        for bad in ["", "../TASK.md", "task.lock", "/etc/passwd", "output.md/", "claim.json"] {
+        for bad in
+            ["", "../TASK.md", "task.lock", "/etc/passwd", "output.md/", "claim.json", "launch-secrets.json"]
+        {
             assert!(bad.parse::<RunFile>().unwrap_err().contains("output.md, stdout"), "{bad}");
             assert!(bad.parse::<TaskFile>().is_err(), "{bad}");
         }

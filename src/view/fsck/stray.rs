@@ -68,6 +68,10 @@ pub fn is_left_behind(tree: &Tree, rel: &RelPath) -> Result<bool> {
             let claimed = tree.root().exists(&there(names::run::CLAIM))?;
             Ok(claimed && !tree.root().is_locked(&there(names::run::LOCK))?)
         }
+        // The secrets of a launch go with the claim.
+        None if rel.name() == names::run::LAUNCH_SECRETS => {
+            Ok(tree.root().exists(&rel.parent().join(names::run::CLAIM))?)
+        }
         None => Ok(false),
     }
 }
@@ -82,9 +86,14 @@ fn folder(tree: &Tree, rel: &RelPath, expected: Expected, report: &mut Report) {
     for (name, kind) in report.readable(list(tree, rel)).unwrap_or_default() {
         let path = rel.join(&name);
         let absolute = root.absolute(&path);
-        if OnItsWay::of(&name).is_some() {
+        let secrets = name == names::run::LAUNCH_SECRETS;
+        if secrets || OnItsWay::of(&name).is_some() {
             if report.readable(is_left_behind(tree, &path)) == Some(true) {
-                let what = "its writer died before it renamed the file";
+                let what = if secrets {
+                    "the run is claimed, so that these secrets of its launch are not needed any more"
+                } else {
+                    "its writer died before it renamed the file"
+                };
                 report.add(Rule::Leftover, absolute, what, Subject::Path);
             }
             continue;
