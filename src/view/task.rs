@@ -67,7 +67,7 @@ pub enum Standing {
     Next,
     /// The ticket is queued and waits for a place; 1 is the first in line.
     Position(usize),
-    /// The ticket is queued and waits for other tasks; with the reason.
+    /// The ticket is queued and waits for other tasks, for this reason.
     Blocked(String),
 }
 
@@ -113,7 +113,7 @@ pub fn status(facts: &TaskFacts, standing: Option<&Standing>) -> TaskStatus {
 mod tests {
     use super::*;
 
-    /// Facts, the gate's view, and the status that they come to.
+    /// Facts, the gate's view, and the resulting status.
     type Row = (TaskFacts, Option<Standing>, TaskStatus);
 
     #[track_caller]
@@ -146,13 +146,13 @@ mod tests {
         each_is_decided([
             (TaskFacts { ticket: live, ..IDLE }, None, TaskStatus::Running),
             (TaskFacts { ticket: live, ..all }, Some(Standing::Live), TaskStatus::Running),
-            // The gate has looked before the ticket was admitted.
+            // The gate's view is older than the admission of the ticket.
             (TaskFacts { ticket: live, ..all }, blocked(), TaskStatus::Running),
             (TaskFacts { ticket: queued, ..IDLE }, None, TaskStatus::Queued),
             (TaskFacts { ticket: queued, ..all }, Some(Standing::Next), TaskStatus::Queued),
             (TaskFacts { ticket: queued, ..all }, Some(Standing::Position(2)), TaskStatus::Queued),
             (TaskFacts { ticket: queued, ..all }, blocked(), TaskStatus::Blocked),
-            // The ticket is gone since the gate has looked.
+            // The ticket was removed after the gate looked.
             (IDLE, blocked(), TaskStatus::Idle),
         ]);
     }

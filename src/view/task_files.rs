@@ -1,8 +1,8 @@
-//! Where a task stands, read in one consistent look at its ticket, its markers and the records of its runs.
+//! The state of a task, read in one consistent look at its ticket, its markers and the records of its runs.
 //!
-//! A driver moves a task on while others read it: the end is committed, TASK-END.yaml is written, the ticket is removed.
-//! A reader that took the ticket from before and the end from after would contradict itself. So the ticket is read first
-//! and last, and the look is repeated when it has changed in between.
+//! A driver advances a task while others read it: the end is committed, TASK-END.yaml is written, the ticket is
+//! removed. A reader that combined an old ticket with a new end would contradict itself. So the ticket is read first
+//! and last, and the look is repeated if the ticket has changed in between.
 
 use chrono::{DateTime, Utc};
 
@@ -17,38 +17,38 @@ use crate::tree::{
     ticket::{Place, Ticket},
 };
 
-/// A look is repeated at most this often: a task that moves faster than it can be read is shown as it was seen last.
+/// Maximum number of looks: a task that changes faster than it can be read is shown in its last seen state.
 const LOOKS: usize = 4;
 
-/// The files of a task that say where it stands, the records of its runs aside.
+/// The files of a task that determine its status, without the records of its runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TaskFiles {
     /// A loop or a single run.
     pub kind: TaskKind,
-    /// Its ticket, and where it lies.
+    /// Its ticket, and the ticket's place.
     pub ticket: Option<(Place, Ticket)>,
     /// The process that holds the task's lock.
     pub driver: Option<Holder>,
-    /// DONE is there.
+    /// True if DONE exists.
     pub done: bool,
-    /// STOP is there.
+    /// True if STOP exists.
     pub stop: bool,
-    /// How its last loop ended.
+    /// The end of its last loop.
     pub end: Option<TaskEnd>,
     /// The run of the ticket, else the last one.
     pub run: Option<Attempt>,
 }
 
-/// A run, as far as the state of its task depends on it.
+/// The facts about a run that the state of its task depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// Its name.
     pub id: RunId,
     /// The time of its start.
     pub start: DateTime<Utc>,
-    /// The status that every reader is shown.
+    /// The status as shown to all readers.
     pub status: RunStatus,
-    /// One sentence on why it did not succeed.
+    /// One sentence on its failure.
     pub error: Option<String>,
 }
 
@@ -56,24 +56,24 @@ pub struct Attempt {
 pub trait ShownRun {
     /// Its name.
     fn id(&self) -> &RunId;
-    /// The status that every reader is shown; `None` if its record cannot be read.
+    /// The status as shown to all readers; `None` if its record cannot be read.
     fn status(&self) -> Option<RunStatus>;
-    /// What the state of its task depends on; `None` if its record cannot be read.
+    /// The facts that the state of its task depends on; `None` if its record cannot be read.
     fn attempt(&self) -> Option<Attempt>;
 }
 
-/// A task as one look found it.
+/// A task, as one look found it.
 #[derive(Debug)]
 pub struct TaskLook<R> {
     /// Its files.
     pub files: TaskFiles,
-    /// Its settings, or why they cannot be read.
+    /// Its settings, or the reason that they cannot be read.
     pub config: Result<TaskConfig>,
     /// The number of its ticket.
     pub ticket_id: Option<TicketId>,
     /// The runs that were read, oldest first.
     pub runs: Vec<R>,
-    /// The files that cannot be read, those of runs aside.
+    /// The unreadable files, without those of runs.
     pub faults: Vec<Fault>,
 }
 
