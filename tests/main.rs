@@ -37,6 +37,7 @@ mod doctor;
 mod documents;
 mod events;
 mod executors;
+mod extra_roots;
 mod fake_agent;
 mod faults_bus;
 mod faults_cost;

@@ -235,11 +235,23 @@ impl Context {
         Tree::open(&storage.runs_dir, storage.fsync, self.clock.clone()).map_err(CliError::of_root)
     }
 
-    /// The tree, created if it is missing.
+    /// The tree, created if it is missing, with the trees of `storage.extra_roots` in it.
     ///
     /// # Errors
     /// [`Kind::RootUnusable`] if it cannot be a writable folder.
     pub fn tree(&self) -> CliResult<Tree> {
+        let extra = &self.config()?.storage.extra_roots;
+        let (tree, failed) = self.own_tree()?.showing(extra)?;
+        for e in failed {
+            tracing::warn!(error = %e, source = %e.source, "a tree of storage.extra_roots is not shown");
+        }
+        Ok(tree)
+    }
+
+    /// The tree alone, created if it is missing.
+    ///
+    /// # Errors [`Kind::RootUnusable`] if it cannot be a writable folder.
+    pub fn own_tree(&self) -> CliResult<Tree> {
         let storage = &self.config()?.storage;
         Tree::create(&storage.runs_dir, storage.fsync, self.clock.clone()).map_err(CliError::of_root)
     }

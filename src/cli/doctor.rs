@@ -49,13 +49,14 @@ struct Answer<'a> {
 
 /// Makes the checks and prints them.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
-    let runner = context.runner()?;
+    let runner = Runner { tree: context.own_tree()?, ..context.runner()? };
     let noticing = match runner.config.watch.mode {
         WatchMode::Poll => Noticing::ByLooking,
         WatchMode::Auto if runner.tree.root().is_remote() => Noticing::ByLooking,
         WatchMode::Native | WatchMode::Auto => Noticing::ByTheKernel,
     };
     let mut checks = doctor::check(&runner.tree, noticing);
+    checks.extend(doctor::extra_roots(&runner.tree, &runner.config.storage.extra_roots));
     checks.push(doctor::git(context.environment().iter(), runner.config.defaults.record_changes));
     checks.push(daemon(&runner));
     checks.extend(webhook(&runner));

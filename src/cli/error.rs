@@ -281,7 +281,13 @@ impl From<TreeError> for CliError {
             TreeError::Exists { .. } | TreeError::Locked { .. } => Kind::Conflict,
             TreeError::Invalid(_) => Kind::Refused,
         };
-        Self::wrap(kind, &error)
+        let failure = Self::wrap(kind, &error);
+        match error {
+            TreeError::Fs(e) if e.kind() == FsErrorKind::OnlyShown => {
+                failure.with_hint("name its own tree with --root")
+            }
+            _ => failure,
+        }
     }
 }
 
@@ -291,6 +297,7 @@ fn kind_of_disk(kind: FsErrorKind) -> Kind {
         FsErrorKind::Full => Kind::DiskFull,
         FsErrorKind::Denied | FsErrorKind::NotAFolder | FsErrorKind::NotAFile => Kind::RootUnusable,
         FsErrorKind::Escapes | FsErrorKind::TooLarge => Kind::Corrupt,
+        FsErrorKind::OnlyShown => Kind::Refused,
         FsErrorKind::Other => Kind::Failed,
     }
 }

@@ -62,7 +62,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
         let looked = Looked { mended: Vec::new(), failures: Vec::new(), left: fsck::check(&bundle.tree)? };
         return conclude(args, context, &looked);
     }
-    let runner = context.runner()?;
+    let runner = runner::Runner { tree: context.own_tree()?, ..context.runner()? };
     let left = fsck::check(&runner.tree)?;
     let mut looked = Looked { mended: Vec::new(), failures: Vec::new(), left };
     if args.repair {

@@ -93,7 +93,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     if !args.dry_run {
         args.yes.required(form)?;
     }
-    let runner = context.runner()?;
+    let runner = Runner { tree: context.own_tree()?, ..context.runner()? };
     let policy = policy(args, context)?;
     let found = find(args, context, &runner, &policy)?;
     let preview: Vec<Removed> = found.iter().map(Removed::new).collect();

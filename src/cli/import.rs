@@ -43,7 +43,7 @@ pub struct Args {
 
 /// Imports the tree.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
-    let tree = context.tree()?;
+    let tree = context.own_tree()?;
     let redactor = Redactor::new(context.config()?.secrets().map(|s| s.expose().to_owned()));
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Import };
     let importer = Importer::open(&tree, &context.cwd()?.join(&args.from), &redactor, mode)?;

@@ -12,7 +12,7 @@ use super::core::Core;
 use crate::{
     blocking, names, planner, runner,
     tree::{
-        Result, TreeError,
+        RelPath, Result, TreeError,
         ids::{ProjectId, TaskId},
         paths::{ProjectDir, top},
         refs::TaskRef,
@@ -117,7 +117,8 @@ impl Keeper {
     /// Reads everything for the first time, and tries again until that succeeds.
     fn begun(mut self) -> Self {
         let root = self.core.runner.tree.root().clone();
-        for folder in [root.path().to_owned(), root.absolute(&top::queue()), root.absolute(&top::live())] {
+        let planner = [root.absolute(&top::queue()), root.absolute(&top::live())];
+        for folder in root.absolute_everywhere(&RelPath::top()).into_iter().chain(planner) {
             self.watch(folder);
         }
         if let Err(e) = self.core.index.build(&self.core.runner.tree) {
@@ -217,8 +218,8 @@ impl Keeper {
             self.core.index.look_at_project(&tree, project)?;
             let dir = ProjectDir::new(project);
             // Watched before it is listed: a change in between is then seen twice instead of never.
-            if tree.root().exists(dir.path())? {
-                self.watch(tree.root().absolute(dir.path()));
+            for folder in tree.root().absolute_everywhere(dir.path()) {
+                self.watch(folder);
             }
             let known = self.core.index.tasks(Some(project));
             let there = tree.tasks(project)?;
@@ -241,10 +242,13 @@ impl Keeper {
                 live.insert(root.absolute(&folder), name.clone());
             }
         }
-        let own = |folder: &Path| {
-            folder
-                .strip_prefix(root.path())
-                .is_ok_and(|rel| rel.components().count() < 2 || rel.starts_with(top::planner().as_path()))
+        let tops = root.absolute_everywhere(&RelPath::top());
+        let own = |folder: &PathBuf| {
+            let below = root.relative(folder);
+            let of_all = |rel: RelPath| {
+                rel.parent() == RelPath::top() || rel.as_path().starts_with(top::planner().as_path())
+            };
+            tops.contains(folder) || below.is_some_and(of_all)
         };
         self.watched.retain(|folder, _| own(folder) || live.contains_key(folder));
         let mut fresh = BTreeSet::new();
@@ -299,7 +303,8 @@ fn matters(path: &Path) -> bool {
 fn discard_abandoned(core: &Core) {
     for task in core.index.tasks(None) {
         let created = task.runs.iter().any(|r| r.status == Some(RunStatus::Created));
-        if !created || core.index.place_of(&task.task).is_some() {
+        let shown = core.runner.tree.root().is_only_shown(task.task.dir().path());
+        if !created || shown || core.index.place_of(&task.task).is_some() {
             continue;
         }
         match runner::discard_abandoned(&core.runner, &task.task) {

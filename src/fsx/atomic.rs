@@ -103,7 +103,7 @@ impl Root {
     /// # Errors
     /// The old content is kept if anything fails.
     pub fn replace(&self, rel: &RelPath, bytes: &[u8]) -> Result<()> {
-        let dir = self.dir("write", &rel.parent())?;
+        let dir = self.parent_to_change("write", rel)?;
         let (temp, _) = self.write_temp(&dir, rel, bytes, Sync::Now)?;
         self.rename_temp(&dir, &temp, rel)?;
         self.sync_dir(&dir, &rel.parent())
@@ -111,7 +111,7 @@ impl Root {
 
     /// Replaces or creates a complete file, and returns it so that the caller makes it durable.
     pub(super) fn replace_unsynced(&self, rel: &RelPath, bytes: &[u8]) -> Result<File> {
-        let dir = self.dir("write", &rel.parent())?;
+        let dir = self.parent_to_change("write", rel)?;
         let (temp, file) = self.write_temp(&dir, rel, bytes, Sync::Later)?;
         self.rename_temp(&dir, &temp, rel)?;
         Ok(file)
@@ -119,6 +119,7 @@ impl Root {
 
     /// Creates a complete file that will get a name in `folder`, and returns it so that the caller makes it durable.
     pub(super) fn write_unnamed(&self, folder: &RelPath, bytes: &[u8]) -> Result<(Unnamed, File)> {
+        self.may_change("write", folder)?;
         let dir = self.dir("write", folder)?;
         let (temp, file) = self.write_temp(&dir, &folder.join("unnamed"), bytes, Sync::Later)?;
         Ok((Unnamed { root: self.clone(), folder: folder.clone(), dir, temp: Some(temp) }, file))
@@ -137,7 +138,7 @@ impl Root {
     /// # Errors
     /// If the file cannot be written. No file exists then.
     pub fn publish(&self, rel: &RelPath, bytes: &[u8]) -> Result<Published> {
-        let dir = self.dir("write", &rel.parent())?;
+        let dir = self.parent_to_change("write", rel)?;
         let (temp, _) = self.write_temp(&dir, rel, bytes, Sync::Now)?;
         step();
         let linked = rustix::fs::linkat(&dir, &temp, &dir, rel.name(), AtFlags::empty());
@@ -158,7 +159,7 @@ impl Root {
     /// # Errors
     /// If it cannot be created.
     pub fn mark(&self, rel: &RelPath) -> Result<bool> {
-        let dir = self.dir("mark", &rel.parent())?;
+        let dir = self.parent_to_change("mark", rel)?;
         step();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         match rustix::fs::openat(&dir, rel.name(), flags, FILE_MODE) {
@@ -175,7 +176,7 @@ impl Root {
     /// # Errors
     /// If it is a folder or the disk fails.
     pub fn remove(&self, rel: &RelPath) -> Result<bool> {
-        let Some(dir) = found(self.dir("remove", &rel.parent()))? else { return Ok(false) };
+        let Some(dir) = found(self.parent_to_change("remove", rel))? else { return Ok(false) };
         step();
         match rustix::fs::unlinkat(&dir, rel.name(), AtFlags::empty()) {
             Ok(()) => {}
@@ -191,8 +192,8 @@ impl Root {
     /// # Errors
     /// If the source is missing, or the target is a folder that is not empty.
     pub fn rename(&self, from: &RelPath, to: &RelPath) -> Result<()> {
-        let source = self.dir("rename", &from.parent())?;
-        let target = self.dir("rename", &to.parent())?;
+        let source = self.parent_to_change("rename", from)?;
+        let target = self.parent_to_change("rename", to)?;
         step();
         rustix::fs::renameat(&source, from.name(), &target, to.name())
             .map_err(|e| self.error("rename", from, e))?;
@@ -205,7 +206,7 @@ impl Root {
     /// # Errors
     /// If a file in it cannot be removed. Other files may have been removed by then.
     pub fn remove_tree(&self, rel: &RelPath) -> Result<()> {
-        let dir = self.dir("remove", &rel.parent())?;
+        let dir = self.parent_to_change("remove", rel)?;
         step();
         match std::fs::remove_dir_all(self.absolute(rel)) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(self.error("remove", rel, e)),

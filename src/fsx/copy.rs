@@ -64,7 +64,7 @@ impl Root {
             return Ok(());
         }
         self.ensure_passing_dir(&rel.parent())?;
-        let parent = self.dir("create folder", &rel.parent())?;
+        let parent = self.parent_to_change("create folder", rel)?;
         step();
         match rustix::fs::mkdirat(&parent, rel.name(), DIR_MODE) {
             Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),

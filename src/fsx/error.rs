@@ -38,11 +38,19 @@ pub enum FsErrorKind {
     Escapes,
     /// The file is larger than its reader accepts.
     TooLarge,
+    /// The path lies in a further tree of the root, which is only shown.
+    OnlyShown,
     /// Anything else.
     Other,
 }
 
 impl FsError {
+    /// The refusal to change something in a further tree. Only this error has that kind without a number of the kernel.
+    pub(super) fn only_shown(op: &'static str, path: &Path) -> Self {
+        let why = "it lies in a tree that is only shown (storage.extra_roots)";
+        Self::new(op, path, io::Error::new(io::ErrorKind::ReadOnlyFilesystem, why))
+    }
+
     pub(super) fn new(op: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
         Self { op, path: path.to_owned(), source: Arc::new(source.into()) }
     }
@@ -63,6 +71,7 @@ impl FsError {
             None => match self.source.kind() {
                 io::ErrorKind::FileTooLarge => FsErrorKind::TooLarge,
                 io::ErrorKind::InvalidInput => FsErrorKind::NotAFile,
+                io::ErrorKind::ReadOnlyFilesystem => FsErrorKind::OnlyShown,
                 _ => FsErrorKind::Other,
             },
         }

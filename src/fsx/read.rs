@@ -1,6 +1,7 @@
 //! Reads whole small files, folders, and parts of large files.
 
 use std::{
+    collections::HashSet,
     fs::File,
     io,
     os::{
@@ -229,13 +230,21 @@ impl Root {
         rel: &RelPath,
         mut of: impl FnMut(&OwnedFd, &str, FileType) -> Result<Option<T>>,
     ) -> Result<Vec<T>> {
-        let Some(dir) = found(self.dir("list", rel))? else { return Ok(Vec::new()) };
         let mut made = Vec::new();
-        for entry in rustix::fs::Dir::read_from(&dir).map_err(|e| self.error("list", rel, e))? {
-            let entry = entry.map_err(|e| self.error("list", rel, e))?;
-            match entry.file_name().to_str() {
-                Ok("." | "..") | Err(_) => {}
-                Ok(name) => made.extend(of(&dir, name, entry.file_type())?),
+        let mut seen = HashSet::new();
+        for (n, dir) in self.listed(rel)?.iter().enumerate() {
+            for entry in rustix::fs::Dir::read_from(dir).map_err(|e| self.error("list", rel, e))? {
+                let entry = entry.map_err(|e| self.error("list", rel, e))?;
+                let name = match entry.file_name().to_str() {
+                    Ok("." | "..") | Err(_) => continue,
+                    Ok(name) => name,
+                };
+                if !self.shown().is_empty()
+                    && (n > 0 && !Self::belongs(dir, name) || !seen.insert(name.to_owned()))
+                {
+                    continue;
+                }
+                made.extend(of(dir, name, entry.file_type())?);
             }
         }
         Ok(made)

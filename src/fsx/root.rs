@@ -13,6 +13,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use super::{
     error::{FsError, Result},
     rel::RelPath,
+    shown::Shown,
     steps::step,
 };
 
@@ -42,6 +43,7 @@ struct Inner {
     fd: OwnedFd,
     path: PathBuf,
     durability: Durability,
+    shown: Vec<Shown>,
 }
 
 impl Root {
@@ -50,11 +52,20 @@ impl Root {
     /// # Errors
     /// If it is missing, not a folder or not readable.
     pub fn open(path: &Path, durability: Durability) -> Result<Self> {
+        Self::open_with(path, durability, Vec::new())
+    }
+
+    /// Opens a folder that exists, with further trees that appear in it.
+    pub(super) fn open_with(path: &Path, durability: Durability, shown: Vec<Shown>) -> Result<Self> {
         let path = std::path::absolute(path).map_err(|e| FsError::new("resolve", path, e))?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(&path, flags, Mode::empty())
             .map_err(|e| FsError::new("open folder", &path, e))?;
-        Ok(Self { inner: Arc::new(Inner { fd, path, durability }) })
+        Ok(Self { inner: Arc::new(Inner { fd, path, durability, shown }) })
+    }
+
+    pub(super) fn shown(&self) -> &[Shown] {
+        &self.inner.shown
     }
 
     /// Opens a folder, and creates it and its parents if they are missing.
@@ -83,13 +94,16 @@ impl Root {
     /// Returns the absolute path of `rel`, for messages and for other programs.
     #[must_use]
     pub fn absolute(&self, rel: &RelPath) -> PathBuf {
-        if *rel == RelPath::top() { self.path().to_owned() } else { self.path().join(rel.as_path()) }
+        let top = self.shown_in(rel).map_or(self.path(), Shown::path);
+        if *rel == RelPath::top() { top.to_owned() } else { top.join(rel.as_path()) }
     }
 
     /// Returns the path relative to this root, if the absolute path is below it.
     #[must_use]
     pub fn relative(&self, path: &Path) -> Option<RelPath> {
-        RelPath::new(path.strip_prefix(self.path()).ok()?).ok()
+        let tops = std::iter::once(self.path()).chain(self.shown().iter().map(Shown::path));
+        let mut below = tops.filter_map(|top| path.strip_prefix(top).ok());
+        below.find_map(|rel| RelPath::new(rel).ok())
     }
 
     pub(super) fn durability(&self) -> Durability {
@@ -107,39 +121,67 @@ impl Root {
 
     /// Opens a path below the root. Links are followed as long as they stay inside.
     pub(super) fn open_at(&self, op: &'static str, rel: &RelPath, flags: OFlags) -> Result<OwnedFd> {
+        if flags.intersects(OFlags::WRONLY | OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC) {
+            self.may_change(op, rel)?;
+        }
+        let top = self.shown_in(rel).map_or(self.fd(), Shown::fd);
+        self.open_in(top, op, rel, flags)
+    }
+
+    /// Opens below a top folder, which is the root or a further tree.
+    pub(super) fn open_in(
+        &self,
+        top: BorrowedFd<'_>,
+        op: &'static str,
+        rel: &RelPath,
+        flags: OFlags,
+    ) -> Result<OwnedFd> {
         let mode = if flags.contains(OFlags::CREATE) { FILE_MODE } else { Mode::empty() };
         let flags = flags | OFlags::CLOEXEC;
         let how = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
         let mut tries = 0;
         loop {
-            match rustix::fs::openat2(&self.inner.fd, rel.as_path(), flags, mode, how) {
+            match rustix::fs::openat2(top, rel.as_path(), flags, mode, how) {
                 // A rename elsewhere in the tree may race with the resolution. The kernel then asks for another try.
                 Err(rustix::io::Errno::AGAIN) if tries < 64 => tries += 1,
-                Err(rustix::io::Errno::NOSYS) => return self.walk(op, rel, flags, mode),
+                Err(rustix::io::Errno::NOSYS) => return self.walk(top, op, rel, flags, mode),
                 result => return result.map_err(|e| self.error(op, rel, e)),
             }
         }
     }
 
     /// Opens without openat2 (gVisor, kernels before 5.6): name by name, following no link at all.
-    fn walk(&self, op: &'static str, rel: &RelPath, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+    fn walk(
+        &self,
+        top: BorrowedFd<'_>,
+        op: &'static str,
+        rel: &RelPath,
+        flags: OFlags,
+        mode: Mode,
+    ) -> Result<OwnedFd> {
         let fail = |e: rustix::io::Errno| self.error(op, rel, e);
         let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut at: Option<OwnedFd> = None;
         let parent = rel.parent();
         if parent != RelPath::top() {
             for name in parent.as_path().components() {
-                let dir = at.as_ref().map_or(self.inner.fd.as_fd(), AsFd::as_fd);
+                let dir = at.as_ref().map_or(top, AsFd::as_fd);
                 at = Some(rustix::fs::openat(dir, name.as_os_str(), step, Mode::empty()).map_err(fail)?);
             }
         }
-        let dir = at.as_ref().map_or(self.inner.fd.as_fd(), AsFd::as_fd);
+        let dir = at.as_ref().map_or(top, AsFd::as_fd);
         rustix::fs::openat(dir, rel.name(), flags | OFlags::NOFOLLOW, mode).map_err(fail)
     }
 
     /// Returns an open handle on a folder, for operations on its entries.
     pub(super) fn dir(&self, op: &'static str, rel: &RelPath) -> Result<OwnedFd> {
         self.open_at(op, rel, OFlags::RDONLY | OFlags::DIRECTORY)
+    }
+
+    /// Returns an open handle on the folder that contains a path, to change what lies there.
+    pub(super) fn parent_to_change(&self, op: &'static str, rel: &RelPath) -> Result<OwnedFd> {
+        self.may_change(op, rel)?;
+        self.dir(op, &rel.parent())
     }
 
     pub(super) fn sync_dir(&self, dir: &OwnedFd, rel: &RelPath) -> Result<()> {
@@ -161,7 +203,7 @@ impl Root {
 
     /// Creates one folder. Returns true if it is new, and a handle on its parent.
     pub(super) fn make_dir(&self, rel: &RelPath) -> Result<(bool, OwnedFd)> {
-        let parent = self.dir("create folder", &rel.parent())?;
+        let parent = self.parent_to_change("create folder", rel)?;
         step();
         match rustix::fs::mkdirat(&parent, rel.name(), DIR_MODE) {
             Ok(()) => Ok((true, parent)),

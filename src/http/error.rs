@@ -116,6 +116,7 @@ impl From<TreeError> for HttpError {
             TreeError::Fs(e) if matches!(e.kind(), FsErrorKind::Escapes | FsErrorKind::NotAFile) => {
                 StatusCode::FORBIDDEN
             }
+            TreeError::Fs(e) if e.kind() == FsErrorKind::OnlyShown => StatusCode::FORBIDDEN,
             TreeError::Fs(_) | TreeError::Record(_) => StatusCode::INTERNAL_SERVER_ERROR,
             TreeError::BadId(_) | TreeError::BadPath(_) | TreeError::Invalid(_) => StatusCode::BAD_REQUEST,
             TreeError::NotFound { .. } => StatusCode::NOT_FOUND,

@@ -73,6 +73,10 @@ pub fn project_of(runner: &Runner, folder: &Path) -> Result<Option<ProjectId>> {
 
 /// Returns true if the home of a project is this folder, given by its canonical path.
 pub(super) fn is_home(runner: &Runner, project: &ProjectId, folder: &Path) -> Result<bool> {
+    // A project that is only shown takes no new task.
+    if runner.tree.root().is_only_shown(ProjectDir::new(project).path()) {
+        return Ok(false);
+    }
     // An unreadable file names no folder; `doctor` reports it.
     let Ok(Some(home)) = runner.tree.project_home(project) else { return Ok(false) };
     Ok(home.is_absolute() && (home == folder || fsx::resolve(&home)? == folder))

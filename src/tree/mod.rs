@@ -28,7 +28,7 @@ mod ticket_cache;
 pub mod usage;
 mod walk;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ticket_cache::TicketCache;
 
@@ -63,6 +63,19 @@ impl Tree {
     /// If there is no such folder.
     pub fn open(path: &Path, durability: Durability, clock: Clock) -> Result<Self> {
         Ok(Self { root: Root::open(path, durability)?, clock, ticket_cache: TicketCache::default() })
+    }
+
+    /// Returns this tree with the tasks of further trees, which are only shown, and the errors of those that are left
+    /// out.
+    ///
+    /// # Errors
+    /// If the root cannot be opened again.
+    pub fn showing(self, trees: &[PathBuf]) -> Result<(Self, Vec<FsError>)> {
+        if trees.is_empty() {
+            return Ok((self, Vec::new()));
+        }
+        let (root, failed) = self.root.showing(trees)?;
+        Ok((Self { root, ..self }, failed))
     }
 
     /// Returns the root folder of the tree.

@@ -65,6 +65,8 @@ fn resolved_text(path: &Path) -> CliResult<String> {
 pub(super) fn open(found: &Discovered, context: &Context) -> CliResult<(Tree, Bus)> {
     let durability = context.config().map_or(Durability::default(), |c| c.storage.fsync);
     let tree = Tree::open(&found.root, durability, context.clock().clone()).map_err(CliError::of_root)?;
+    let further = context.config().map_or(&[][..], |c| &c.storage.extra_roots);
+    let (tree, _) = tree.showing(further)?;
     let bus = tree.bus(found.owner.clone());
     Ok((tree, bus))
 }

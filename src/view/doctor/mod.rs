@@ -4,6 +4,7 @@
 
 mod check;
 mod clock;
+mod extra_roots;
 mod git;
 mod leftovers;
 mod machine;
@@ -12,6 +13,7 @@ mod place;
 use crate::{process::abilities::Abilities, tree::Tree};
 
 pub use check::{Check, State};
+pub use extra_roots::checks as extra_roots;
 pub use git::check as git;
 pub use place::Noticing;
 
