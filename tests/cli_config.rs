@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, path::Path, process::Stdio};
 
 use crate::common::{Outcome, Sandbox, outcome};
-use run_agent::config::{self, Environment, Flags, Loaded, Origin};
+use run_agent::{
+    agents::agent_types,
+    config::{self, Environment, Flags, Loaded, Origin},
+};
 use serde_json::Value;
 
 /// `config show --origin --json` as a map from key to value and origin.
@@ -18,7 +21,7 @@ fn shown(outcome: Outcome) -> BTreeMap<String, (Value, String)> {
 const SHOW: &str = "config show --origin --json";
 
 fn load_defaults(environment: &Environment) -> Loaded {
-    config::load(&Flags::default(), environment, Path::new("/proc/nonexistent"))
+    config::load(&Flags::default(), environment, Path::new("/proc/nonexistent"), agent_types())
         .expect("the defaults are right")
 }
 
@@ -27,8 +30,8 @@ fn the_sample_file_holds_every_key_with_its_default() {
     let environment = Environment::from_iter([("HOME", "/home/somebody")]);
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("config.yaml");
     let flags = Flags { config: Some(sample.clone()), ..Flags::default() };
-    let mut loaded =
-        config::load(&flags, &environment, Path::new("/proc/nonexistent")).expect("the sample is right");
+    let mut loaded = config::load(&flags, &environment, Path::new("/proc/nonexistent"), agent_types())
+        .expect("the sample is right");
     assert_eq!(loaded.config.source.take(), Some(sample));
     assert_eq!(loaded.config, load_defaults(&environment).config);
     for setting in loaded.settings.iter().filter(|s| !s.key.starts_with("agents.")) {

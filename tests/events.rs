@@ -7,7 +7,8 @@
 use std::{fs, path::PathBuf};
 
 use run_agent::{
-    transcript::{Dialect, events_of_line},
+    agents,
+    transcript::events_of_line,
     tree::{
         event::{ErrorClass, Event},
         run_info::{RunInfo, RunStatus},
@@ -56,9 +57,10 @@ fn events(bench: &Bench, n: usize) -> (Vec<Event>, Vec<Event>) {
     let raw = fs::read(bench.run_file("t", n, "agent-stdout.txt")).unwrap();
     let mut at = 0;
     let mut given = Vec::new();
+    let dialect = agents::of_word("claude").expect("an agent").dialect();
     for line in raw.split_inclusive(|b| *b == b'\n') {
         let bytes = line.strip_suffix(b"\n").unwrap_or(line);
-        given.extend(events_of_line(Dialect::Claude, at, line.len() as u64, bytes));
+        given.extend(events_of_line(dialect, at, line.len() as u64, bytes));
         at += line.len() as u64;
     }
     (kept, given)

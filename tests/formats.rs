@@ -10,10 +10,10 @@ use std::{
 };
 
 use run_agent::{
-    agents::replay::Recording,
+    agents::{self, replay::Recording},
     archive::Manifest,
     process::{claim::Claim, exit::ExitRecord},
-    transcript::{Dialect, events_of_line},
+    transcript::events_of_line,
     tree::{
         audit::AuditEntry,
         bus::Message,
@@ -241,9 +241,10 @@ fn the_sample_events_are_those_of_their_stream() {
     let stream = fs::read(run.join("agent-stdout.txt")).unwrap();
     let mut offset = 0;
     let mut made = Vec::new();
+    let dialect = agents::of_word("claude").expect("an agent").dialect();
     for line in stream.split_inclusive(|b| *b == b'\n') {
         let length = line.len() as u64;
-        made.extend(events_of_line(Dialect::Claude, offset, length, line.trim_ascii_end()));
+        made.extend(events_of_line(dialect, offset, length, line.trim_ascii_end()));
         offset += length;
     }
     let kept = records(&run.join("events.jsonl")).into_iter();

@@ -13,6 +13,7 @@ mod agent_choice;
 mod agents_chat;
 mod agents_limits;
 mod agents_real;
+mod agents_registry;
 mod bad_input;
 mod bus;
 mod cli_bus;

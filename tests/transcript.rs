@@ -14,6 +14,7 @@ use std::{
 use chrono::{DateTime, FixedOffset};
 use proptest::prelude::*;
 use run_agent::{
+    agents,
     transcript::{Account, Dialect, MOST_EVENTS, events_of_line},
     tree::{
         event::{ErrorClass, Event, RawReason, ToolStatus, TurnOutcome, What},
@@ -39,14 +40,9 @@ fn fixtures() -> PathBuf {
 }
 
 fn dialect(agent: &str) -> Dialect {
-    match agent {
-        "claude" => Dialect::Claude,
-        "codex" => Dialect::Codex,
-        "gemini" => Dialect::Gemini,
-        "opencode" => Dialect::Opencode,
-        "native" => Dialect::Native,
-        other => panic!("no such agent: {other}"),
-    }
+    // The agents that are APIs share one language.
+    let word = if agent == "native" { "xai" } else { agent };
+    agents::of_word(word).unwrap_or_else(|| panic!("no such agent: {agent}")).dialect()
 }
 
 /// `<agent>/<name>` of every stream, and its bytes.

@@ -1,6 +1,4 @@
 //! Fuzzes the reader of native streams.
 #![no_main]
 
-use run_agent::transcript::Dialect;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| run_agent_fuzz::stream(Dialect::Native, bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| run_agent_fuzz::stream("xai", bytes));

@@ -6,11 +6,14 @@
 use std::{fs, sync::OnceLock};
 
 use run_agent::{
-    agents::chat::{self, Body},
+    agents::{
+        self,
+        chat::{self, Body},
+    },
     archive,
     clock::Clock,
     fsx::Durability,
-    transcript::{Account, Dialect, MOST_EVENTS, events_of_line},
+    transcript::{Account, MOST_EVENTS, events_of_line},
     tree::{
         Tree,
         bus::{Bus, Message},
@@ -18,13 +21,14 @@ use run_agent::{
     },
 };
 
-/// Reads the bytes as an agent's stream. Checks that no line is fatal, that each line gives the same events again,
+/// Reads the bytes as the stream of the agent of that type. Checks that no line is fatal, that each line gives the same events again,
 /// and that the events survive a round trip to disk.
 ///
 /// # Panics
 ///
 /// If one of these does not hold.
-pub fn stream(dialect: Dialect, bytes: &[u8]) {
+pub fn stream(agent: &str, bytes: &[u8]) {
+    let dialect = agents::of_word(agent).expect("an agent").dialect();
     let mut account = Account::default();
     let mut offset = 0;
     for whole in bytes.split_inclusive(|b| *b == b'\n') {
@@ -109,7 +113,7 @@ pub fn chat(bytes: &[u8]) {
         assert!(spoke || outcome != TurnOutcome::Completed);
         for what in &said {
             let text = serde_json::to_string(what).expect("an event is JSON");
-            stream(Dialect::Native, text.as_bytes());
+            stream("xai", text.as_bytes());
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Which programs the configured agents are on this machine, and what they say of their version.
+//! The programs of the configured agents on this machine, and their versions.
 //!
-//! Finding is a look at `$PATH`; asking starts the program, which takes up to seconds, so it is done
-//! ahead of time and remembered ([`crate::tree::known_programs`]). Whoever launches only looks it up.
+//! Finding a program only searches `$PATH`. Asking for its version starts it, which takes up to seconds, so the answer is
+//! fetched ahead of time and remembered ([`crate::tree::known_programs`]); a launch only looks it up.
 
 use std::{
     collections::BTreeMap,
@@ -11,9 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::find::{AgentError, program};
+use super::{AGENTS, Program, error::AgentError, find::program, of_type};
 use crate::{
-    config::{AgentSettings, AgentType, Config, Environment},
+    config::{AgentSettings, Config, Environment},
     process::{
         bounded::{self, BoundedError, Bounds},
         command::{CommandSpec, Life},
@@ -25,18 +25,10 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The most that it may say.
 const LONGEST_ANSWER: u64 = 64 * 1024;
-/// What a program needs to know of us to say its version.
+/// The variables of our own environment that a program needs to print its version.
 const INHERITED: [&str; 5] = ["HOME", "PATH", "LANG", "LC_ALL", "TMPDIR"];
-/// Keeps agents from looking for newer versions of themselves, and from telling anybody that they were started.
-const QUIET: [(&str, &str); 7] = [
-    ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
-    ("DISABLE_AUTOUPDATER", "1"),
-    ("DISABLE_TELEMETRY", "1"),
-    ("NO_COLOR", "1"),
-    ("NO_UPDATE_NOTIFIER", "1"),
-    ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
-    ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
-];
+/// Keeps programs from looking for newer versions of themselves, beside what each agent says (`Agent::quiet`).
+const QUIET: [(&str, &str); 2] = [("NO_COLOR", "1"), ("NO_UPDATE_NOTIFIER", "1")];
 
 /// A configured agent, and its program as far as it was found.
 #[derive(Debug)]
@@ -50,19 +42,18 @@ pub struct Installed<'a> {
 }
 
 impl Installed<'_> {
-    /// Whether it is a `command` agent without a command: only who gives it one can call it.
+    /// Returns true if it is a `command` agent without a command, which only a task can give it.
     #[must_use]
     pub fn needs_command(&self) -> bool {
         matches!(self.program, Err(AgentError::NoCommand { .. }))
     }
 
-    /// Whether the program can be asked for its version: not ours, which we know, nor one of which nothing is known.
+    /// Returns true if the program can be asked for its version: not our own, whose version is known, nor an unknown program.
     #[must_use]
     pub fn answers(&self) -> bool {
-        use AgentType::{Claude, Codex, Gemini, Opencode};
+        let usual = of_type(self.settings.agent_type).program();
         // A wrapper with arguments of its own would take ours for its own, too.
-        matches!(self.settings.agent_type, Claude | Codex | Gemini | Opencode)
-            && self.settings.command.len() <= 1
+        matches!(usual, Program::Installed { .. }) && self.settings.command.len() <= 1
     }
 }
 
@@ -70,20 +61,19 @@ impl Installed<'_> {
 #[must_use]
 pub fn installed<'a>(config: &'a Config, own_program: &Path, path: &OsStr, cwd: &Path) -> Vec<Installed<'a>> {
     let locate = |name: &str, settings: &AgentSettings| {
-        use AgentType::{Command, Demo, Perplexity, Xai};
         let agent_type = settings.agent_type;
-        match (settings.command.first(), agent_type) {
+        match (settings.command.first(), of_type(agent_type).program()) {
             (Some(command), _) => program(name, agent_type, command, path, cwd),
-            (None, Demo | Perplexity | Xai) => Ok(own_program.to_owned()),
-            (None, Command) => Err(AgentError::NoCommand { agent: name.to_owned() }),
-            (None, _) => program(name, agent_type, agent_type.as_str(), path, cwd),
+            (None, Program::Own(_)) => Ok(own_program.to_owned()),
+            (None, Program::Any) => Err(AgentError::NoCommand { agent: name.to_owned() }),
+            (None, Program::Installed { .. }) => program(name, agent_type, agent_type.as_str(), path, cwd),
         }
     };
     let agents = config.agents.iter();
     agents.map(|(name, settings)| Installed { name, settings, program: locate(name, settings) }).collect()
 }
 
-/// What tells the program at `path` from the one that takes its place; `None` if there is none.
+/// The mark that tells the program at `path` from a later one in its place; `None` if there is none.
 #[must_use]
 pub fn file_mark(path: &Path) -> Option<FileMark> {
     let meta = path.metadata().ok()?;
@@ -99,20 +89,24 @@ pub fn version_of(tree: &Tree, program: &Path) -> Option<String> {
     tree.known_programs().ok()?.of(program, mark)?.program_version.clone()
 }
 
-/// What came of asking a program for its version.
+/// The answer of a program that was asked for its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said {
-    /// This is it.
+    /// Its version.
     Version(String),
-    /// Nothing that is a version: why not, fit for `the program …`.
+    /// No version, for this reason; fits after "the program".
     Nothing(String),
 }
 
-/// Starts a program with `--version` and waits for its word, at most 20 seconds.
+/// Starts a program with `--version` and waits for its answer, at most 20 seconds.
 #[must_use]
 pub fn ask_version(program: &Path, environment: &Environment) -> Said {
     let inherited = INHERITED.iter().filter_map(|&name| Some((name, environment.get_os(name)?)));
-    let quiet = QUIET.iter().map(|&(name, value)| (name, OsStr::new(value)));
+    let quiet = AGENTS
+        .iter()
+        .flat_map(|agent| agent.quiet())
+        .chain(&QUIET)
+        .map(|&(name, value)| (name, OsStr::new(value)));
     let env: BTreeMap<OsString, OsString> =
         inherited.chain(quiet).map(|(name, value)| (name.into(), value.into())).collect();
     let cwd = Some(Path::new("/").to_owned());

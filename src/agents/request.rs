@@ -1,4 +1,4 @@
-//! What an adapter is asked, and what it answers: arguments, variables, where the prompt goes.
+//! The question to an agent's folder, and its answer: arguments, variables, the place of the prompt.
 
 use std::{ffi::OsStr, path::Path};
 
@@ -7,49 +7,50 @@ use crate::config::AgentSettings;
 /// Longest single argument of a program on Linux (MAX_ARG_STRLEN: 32 pages), its end included; execve(2).
 pub(super) const LONGEST_ARGUMENT: usize = 32 * 4096;
 
-/// How the program is called.
+/// The call of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentCommand {
     /// Absolute path of the program, and its arguments.
     pub argv: Vec<String>,
-    /// Where the prompt comes from.
+    /// The place of the prompt.
     pub prompt: PromptSource,
-    /// Variables that the agent needs to be called like this.
+    /// Variables that belong to this call.
     pub env: Vec<(&'static str, String)>,
-    /// A file that the agent needs, where it takes a setting in no other way.
+    /// A file that the agent needs, if it takes a setting in no other way.
     pub file: Option<RunFile>,
 }
 
-/// A file of the run's folder that has to be there before the agent starts.
+/// A file of the run's folder that must exist before the agent starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunFile {
     /// Its name.
     pub name: &'static str,
-    /// All that is in it.
+    /// Its whole content.
     pub content: String,
-    /// The variable that is to hold its absolute path.
+    /// The variable that holds its absolute path.
     pub variable: &'static str,
 }
 
-/// Where an agent's program finds the prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The place where an agent's program finds the prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PromptSource {
     /// On standard input, which is the prompt's file.
+    #[default]
     Stdin,
     /// In its arguments; standard input is `/dev/null`.
     Arguments,
 }
 
-/// As whom the agent runs.
+/// The user that an agent runs as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum User {
-    /// As root, whom some agents refuse all permissions.
+    /// Root, which some agents refuse all permissions.
     Root,
-    /// As anybody else.
+    /// Any other user.
     Other,
 }
 
-/// What a plan is made for.
+/// The case that a plan is made for.
 #[derive(Debug, Clone, Copy)]
 pub struct PlanFor<'a> {
     /// Name of the agent.
@@ -60,26 +61,33 @@ pub struct PlanFor<'a> {
     pub command: &'a [String],
     /// Our own program.
     pub own_program: &'a Path,
-    /// Where programs are looked for.
+    /// The folders of programs, as in `$PATH`.
     pub path: &'a OsStr,
-    /// Against which relative programs are taken.
+    /// The folder that relative programs start at.
     pub cwd: &'a Path,
     /// The model to ask for; absent: the agent's own choice.
     pub model: Option<&'a str>,
-    /// The agent's own name of the conversation to go on with; absent: a new one.
+    /// The agent's own name of the conversation to resume; absent: a new one.
     pub resume: Option<&'a str>,
-    /// The variable with the agent's key that will be in its environment, if one is.
+    /// The variable of its environment that will hold the agent's key, if one does.
     pub key: Option<&'static str>,
-    /// As whom it will run.
+    /// The user that it will run as.
     pub user: User,
+    /// The file of the prompt and its words; absent: the command is only checked.
+    pub prompt: Option<(&'a Path, &'a str)>,
 }
 
-/// What an adapter puts behind its program.
+/// The answer of an agent's folder: the call without the program.
 #[derive(Debug, Default)]
-pub(super) struct Call {
-    pub(super) args: Vec<String>,
-    pub(super) env: Vec<(&'static str, String)>,
-    pub(super) file: Option<RunFile>,
+pub struct Call {
+    /// Arguments behind the program.
+    pub args: Vec<String>,
+    /// The place of the prompt.
+    pub prompt: PromptSource,
+    /// Variables that belong to this call.
+    pub env: Vec<(&'static str, String)>,
+    /// A file that the agent needs, if it takes a setting in no other way.
+    pub file: Option<RunFile>,
 }
 
 impl Call {
@@ -88,19 +96,19 @@ impl Call {
         Self { args: args.iter().map(|&a| a.to_owned()).collect(), ..Self::default() }
     }
 
-    /// More arguments.
+    /// Appends arguments.
     pub(super) fn args(&mut self, args: &[&str]) {
         self.args.extend(args.iter().map(|&a| a.to_owned()));
     }
 
-    /// A flag with a value, if there is one.
+    /// Appends a flag with its value, if there is one.
     pub(super) fn flag(&mut self, flag: &str, value: Option<&str>) {
         if let Some(value) = value {
             self.args(&[flag, value]);
         }
     }
 
-    /// One more variable.
+    /// Sets a variable.
     pub(super) fn variable(&mut self, name: &'static str, value: impl Into<String>) {
         self.env.push((name, value.into()));
     }

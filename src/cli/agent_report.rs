@@ -13,8 +13,8 @@ use super::{
     error::{CliError, CliResult, Kind},
 };
 use crate::{
-    agents::{Credentials, Said},
-    config::{AgentType, Loaded, Origin, Permissions},
+    agents::{self, Credentials, Program, Said},
+    config::{Loaded, Origin, Permissions},
     daemon::{self, Ask, Looked},
     runner::{self, Chosen, Rehearsal, Runner},
 };
@@ -112,14 +112,14 @@ fn report(looked: &Looked<'_>, rehearsal: CliResult<Rehearsal>, credentials: &Cr
             report.command = Some(rehearsal.argv);
             report.variables = rehearsal.variables;
         }
-        Err(_) if settings.agent_type == AgentType::Command && settings.command.is_empty() => {
+        Err(_) if settings.agent_type.is_any_program() && settings.command.is_empty() => {
             report.notes.push(
                 "runs the program that each task names: run-agent job --agent command -- PROGRAM".to_owned(),
             );
         }
         Err(e) => report.fails(e.kind(), e.chain(), e.hint()),
     }
-    match (&looked.said, settings.agent_type) {
+    match (&looked.said, agents::of_type(settings.agent_type).program()) {
         (Some(Said::Version(version)), _) => report.version = Some(version.clone()),
         (Some(Said::Nothing(why)), _) => {
             let text = format!("the program {why}");
@@ -129,7 +129,7 @@ fn report(looked: &Looked<'_>, rehearsal: CliResult<Rehearsal>, credentials: &Cr
                 Some("start it by hand; if it does not start, install it again"),
             );
         }
-        (None, AgentType::Demo | AgentType::Perplexity | AgentType::Xai) if settings.command.is_empty() => {
+        (None, Program::Own(_)) if settings.command.is_empty() => {
             report.version = Some(env!("CARGO_PKG_VERSION").to_owned());
         }
         (None, _) => {}
@@ -150,11 +150,8 @@ fn report(looked: &Looked<'_>, rehearsal: CliResult<Rehearsal>, credentials: &Cr
 fn notes(looked: &Looked<'_>, report: &Report, default: Option<&str>) -> Vec<String> {
     let settings = looked.agent.settings;
     let mut notes = Vec::new();
-    if report.variables.iter().any(|name| name == "IS_SANDBOX") {
-        notes.push(
-            "runs as root: IS_SANDBOX=1 is set, without which claude refuses root all permissions".to_owned(),
-        );
-    }
+    let agent = agents::of_type(settings.agent_type);
+    notes.extend(report.variables.iter().filter_map(|name| agent.explain(name)).map(str::to_owned));
     let is_cli = looked.agent.answers();
     if is_cli && settings.permissions == Permissions::Ask {
         notes.push(

@@ -7,16 +7,19 @@ use super::{
     error::{CliError, CliResult, Kind},
 };
 use crate::{
-    agents::chat::{Api, Came, Question, ask},
+    agents::{
+        self, AGENTS, Agent,
+        chat::{Api, Came, Question, ask},
+    },
     config::Secret,
 };
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// API to call: perplexity or xai
+    /// API to call: the type of an agent that is one
     #[arg(long, value_name = "NAME", value_parser = api)]
-    api: Api,
+    api: &'static Api,
     /// Model to use [default: the usual model of the API]
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
@@ -28,8 +31,11 @@ pub struct Args {
     patience: f64,
 }
 
-fn api(name: &str) -> Result<Api, String> {
-    Api::of_name(name).ok_or_else(|| format!("unknown API '{name}'; known are perplexity and xai"))
+fn api(name: &str) -> Result<&'static Api, String> {
+    agents::of_word(name).and_then(Agent::api).ok_or_else(|| {
+        let known = AGENTS.iter().filter_map(|agent| agent.api()).map(|api| api.agent_type.as_str());
+        format!("unknown API '{name}'; known are {}", known.collect::<Vec<_>>().join(" and "))
+    })
 }
 
 /// Reads the prompt from standard input, calls the API, and prints events.
@@ -39,7 +45,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
         .read_to_end(&mut prompt)
         .map_err(|e| CliError::caused(Kind::Failed, "cannot read the prompt", e))?;
     let environment = context.environment();
-    let key = args.api.agent_type().key_variables().iter().find_map(|name| environment.get(name));
+    let key = args.api.agent_type.key_variables().iter().find_map(|name| environment.get(name));
     let patience = Duration::try_from_secs_f64(args.patience)
         .map_err(|e| CliError::caused(Kind::Usage, "--patience takes a number of seconds", e))?;
     let question = Question {

@@ -18,6 +18,7 @@ use super::{
     error::{CliError, CliResult, Kind},
 };
 use crate::{
+    agents::agent_types,
     clock::Clock,
     config::{self, Environment, Flags, Loaded},
     fsx::Durability,
@@ -86,7 +87,7 @@ fn with_candidates(command: clap::Command) -> clap::Command {
 /// Returns the settings without flags, and the tree if one exists.
 fn place() -> Option<(Loaded, Option<Tree>)> {
     let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-    let loaded = config::load(&Flags::default(), &Environment::capture(), &cwd).ok()?;
+    let loaded = config::load(&Flags::default(), &Environment::capture(), &cwd, agent_types()).ok()?;
     let tree = Tree::open(&loaded.config.storage.runs_dir, Durability::Never, Clock::System).ok();
     Some((loaded, tree))
 }

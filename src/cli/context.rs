@@ -14,6 +14,7 @@ use super::{
     print::{Form, Printer},
 };
 use crate::{
+    agents,
     clock::Clock,
     config::{self, Config, Environment, Flags, Loaded, Loader, ProjectUse, WatchMode},
     runner::{Runner, Settings},
@@ -102,7 +103,7 @@ impl Context {
             return Ok(loaded);
         }
         let cwd = self.cwd()?;
-        let loaded = config::load(&self.flags(), &self.environment, &cwd)?;
+        let loaded = config::load(&self.flags(), &self.environment, &cwd, agents::agent_types())?;
         self.hint_at(&loaded.project)?;
         Ok(self.loaded.get_or_init(|| loaded))
     }
@@ -125,7 +126,7 @@ impl Context {
     /// # Errors
     /// If the user's file is invalid.
     pub(super) fn loader(&self) -> CliResult<Loader> {
-        Ok(Loader::new(&self.flags(), &self.environment, &self.cwd()?)?)
+        Ok(Loader::new(&self.flags(), &self.environment, &self.cwd()?, agents::agent_types())?)
     }
 
     /// The path of the configuration file. Its content is not read.

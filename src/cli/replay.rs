@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     agents::replay::{self, Recording},
-    config::{AgentType, Config},
+    config::Config,
     record::MAX_RECORD,
     runner::{self, Runner},
     tree::{
@@ -136,7 +136,7 @@ fn agent(config: &Config, recording: &Recording) -> String {
         return recording.agent.clone();
     }
     let named = config.agents.iter().find(|(_, a)| a.agent_type.as_str() == recording.agent_type.as_str());
-    named.map_or_else(|| AgentType::Command.as_str().to_owned(), |(name, _)| name.clone())
+    named.map_or_else(|| config.agent_types.any_program().as_str().to_owned(), |(name, _)| name.clone())
 }
 
 fn speed(text: &str) -> Result<f64, String> {

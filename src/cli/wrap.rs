@@ -8,7 +8,6 @@ use super::{
     submission::{NewProject, PlaceFlags, Wanted, calling_run},
 };
 use crate::{
-    config::AgentType,
     process::command::CommandSpec,
     runner::{self, Runner, RunnerError},
     tree::{
@@ -123,7 +122,7 @@ fn session(
 fn as_written(args: &Args, context: &Context) -> Vec<String> {
     let configured = context.config().ok().and_then(|config| config.agents.get(&args.agent));
     let mut words = configured.map(|agent| agent.command.clone()).unwrap_or_default();
-    if words.is_empty() && configured.is_none_or(|agent| agent.agent_type != AgentType::Command) {
+    if words.is_empty() && configured.is_none_or(|agent| !agent.agent_type.is_any_program()) {
         words.push(args.agent.clone());
     }
     words.extend(args.words.iter().cloned());

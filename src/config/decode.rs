@@ -204,13 +204,18 @@ impl Decode for Secret {
     }
 }
 
+/// The words as a sentence has them: "a, b or c".
+pub(super) fn one_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let words: Vec<&str> = words.collect();
+    match words.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => words.concat(),
+    }
+}
+
 impl<W: Word + PartialEq> Decode for W {
     fn expected() -> String {
-        let words: Vec<&str> = W::WORDS.iter().map(|(word, _)| *word).collect();
-        match words.split_last() {
-            Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-            _ => words.concat(),
-        }
+        one_of(W::WORDS.iter().map(|(word, _)| *word))
     }
     fn decode(node: &Node) -> Result<Self, Refused> {
         let (Raw::Text(text) | Raw::Untyped(text)) = &node.raw else { return Err(Refused::Type) };

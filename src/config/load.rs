@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    agent::AgentTypes,
     environment::Environment,
     error::ConfigError,
     executor, face,
@@ -70,6 +71,7 @@ pub struct Loader {
     flags: Flags,
     environment: Environment,
     cwd: PathBuf,
+    types: AgentTypes,
     user: Option<(Arc<Path>, Node)>,
 }
 
@@ -77,8 +79,13 @@ impl Loader {
     /// Reads the user's file, relative to the folder `cwd`.
     ///
     /// # Errors
-    /// If a file that was named is missing, or a file that was found is not YAML.
-    pub fn new(flags: &Flags, environment: &Environment, cwd: &Path) -> Result<Self, ConfigError> {
+    /// If a file that was named is missing, or one that was found is no YAML.
+    pub fn new(
+        flags: &Flags,
+        environment: &Environment,
+        cwd: &Path,
+        types: AgentTypes,
+    ) -> Result<Self, ConfigError> {
         let user = match find(flags, environment, cwd)? {
             Some((path, bytes)) => {
                 let node = Node::of_file(&path, &bytes)?;
@@ -86,7 +93,7 @@ impl Loader {
             }
             None => None,
         };
-        Ok(Self { flags: flags.clone(), environment: environment.clone(), cwd: cwd.to_owned(), user })
+        Ok(Self { flags: flags.clone(), environment: environment.clone(), cwd: cwd.to_owned(), types, user })
     }
 
     /// Returns the settings without those of any project.
@@ -160,7 +167,7 @@ impl Loader {
         }
         override_by_environment(&mut reader);
         override_by_flags(&mut reader, &self.flags);
-        let config = read(&mut reader, node, source.as_deref().map(Path::to_owned));
+        let config = read(&mut reader, node, source.as_deref().map(Path::to_owned), self.types);
         let settings = reader.finish()?;
         let project = project.map_or(ProjectUse::None, |file| ProjectUse::Used(file.path().to_owned()));
         Ok(Loaded { config, settings, project })
@@ -170,9 +177,14 @@ impl Loader {
 /// Loads the configuration, relative to the folder `cwd`.
 ///
 /// # Errors
-/// If a file that was named is missing, or a file that was found has problems. The error lists all problems.
-pub fn load(flags: &Flags, environment: &Environment, cwd: &Path) -> Result<Loaded, ConfigError> {
-    let loader = Loader::new(flags, environment, cwd)?;
+/// If a file that was named is missing, or one that was found is wrong; all that is wrong is told at once.
+pub fn load(
+    flags: &Flags,
+    environment: &Environment,
+    cwd: &Path,
+    types: AgentTypes,
+) -> Result<Loaded, ConfigError> {
+    let loader = Loader::new(flags, environment, cwd, types)?;
     match flags.project {
         ProjectLayer::Trusted => loader.in_folder(cwd),
         ProjectLayer::Ignored => loader.base(),
@@ -267,9 +279,9 @@ fn override_by_flags(reader: &mut Reader<'_>, flags: &Flags) {
     }
 }
 
-fn read(reader: &mut Reader<'_>, node: Node, source: Option<PathBuf>) -> Config {
+fn read(reader: &mut Reader<'_>, node: Node, source: Option<PathBuf>, types: AgentTypes) -> Config {
     let mut top = reader.top(node);
-    let agents = shape::agents(top.section("agents"));
+    let agents = shape::agents(top.section("agents"), types);
     let mut section = top.section("defaults");
     let defaults = shape::defaults(&mut section, Defaults::default());
     shape::check_agents(&mut section, &agents, &defaults);
@@ -278,6 +290,7 @@ fn read(reader: &mut Reader<'_>, node: Node, source: Option<PathBuf>) -> Config 
     let limits = shape::limits(&mut section, &Limits::default());
     section.finish();
     let config = Config {
+        agent_types: types,
         agents,
         defaults,
         limits,

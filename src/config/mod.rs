@@ -23,7 +23,9 @@ mod units;
 mod words;
 
 pub use crate::secret::Secret;
-pub use agent::{AgentSettings, AgentType, Permissions, PromptDelivery};
+pub use agent::{
+    AgentKind, AgentSettings, AgentType, AgentTypes, Permissions, ProgramOrigin, PromptDelivery,
+};
 pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrorKind, Problem, What};
 pub use executor::ExecutorSettings;

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, path::Path, path::PathBuf, sync::Arc};
 use serde_json::Value;
 
 use super::{
-    decode::{Decode, Refused},
+    decode::{Decode, Refused, one_of},
     environment::Environment,
     error::{ConfigError, Problem, What},
     node::{Entry, Node, Position, Raw},
@@ -214,7 +214,26 @@ impl<'r, 'a> Section<'r, 'a> {
         Some(value)
     }
 
-    /// Reads an absolute path: `~` is the home folder, and relative paths start at the folder of the file.
+    /// The same for a value that is one of these words, which the caller knows and no type does.
+    pub fn find_one_of<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
+        let path = self.key(key);
+        let entry = self.take(key)?;
+        let origin = self.reader.origin(entry.at);
+        let found = match &entry.node.raw {
+            Raw::Text(text) | Raw::Untyped(text) => words.iter().find(|(word, _)| word == text),
+            _ => None,
+        };
+        let Some((word, value)) = found else {
+            let expected = one_of(words.iter().map(|(word, _)| *word));
+            let what = What::WrongType { key: path, expected, found: entry.node.describe() };
+            self.reader.problem(origin, what);
+            return None;
+        };
+        self.reader.note(path, Value::from(*word), origin);
+        Some(*value)
+    }
+
+    /// An absolute path: `~` is the home folder, other relative ones start at the folder of the file.
     pub fn path(&mut self, key: &'static str, default: &str) -> PathBuf {
         let (text, origin) = self.read::<String>(key).unwrap_or((default.to_owned(), Origin::Default));
         let path = self.absolute(key, &text, &origin);

@@ -2,13 +2,20 @@
 
 use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration};
 
-use super::{agent::AgentSettings, executor::ExecutorSettings, face::Faces, words::words};
+use super::{
+    agent::{AgentSettings, AgentTypes},
+    executor::ExecutorSettings,
+    face::Faces,
+    words::words,
+};
 use crate::{fsx::Durability, secret::Secret};
 
 /// Everything that is decided before the program begins to work.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// Agents by name. The usual agents are included without being listed.
+    /// The types of agents that this program has.
+    pub agent_types: AgentTypes,
+    /// Agents by name; the usual ones are there without being listed.
     pub agents: BTreeMap<String, AgentSettings>,
     /// Defaults of a task.
     pub defaults: Defaults,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use serde_json::Value;
 
 use super::{
-    agent::{AgentSettings, AgentType},
+    agent::{AgentSettings, AgentType, AgentTypes},
     decode::Size,
     origin::Origin,
     section::Section,
@@ -233,10 +233,10 @@ pub(super) fn task_start(top: &mut Section<'_, '_>) -> TaskStart {
     }
 }
 
-/// Reads `agents`: the listed agents and the usual ones.
-pub(super) fn agents(mut section: Section<'_, '_>) -> BTreeMap<String, AgentSettings> {
+/// Reads `agents`: those that are listed, and the usual ones.
+pub(super) fn agents(mut section: Section<'_, '_>, types: AgentTypes) -> BTreeMap<String, AgentSettings> {
     let mut names = section.names();
-    for usual in AgentType::ALL {
+    for usual in types.all() {
         if !names.iter().any(|n| n == usual.as_str()) {
             names.push(usual.as_str().to_owned());
         }
@@ -247,17 +247,18 @@ pub(super) fn agents(mut section: Section<'_, '_>) -> BTreeMap<String, AgentSett
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
             section.reject(&name, "is not a valid agent name; letters, digits, '-' and '_' are");
         }
-        let settings = agent(section.section(&name), &name);
+        let settings = agent(section.section(&name), &name, types);
         agents.insert(name, settings);
     }
     agents
 }
 
-fn agent(mut section: Section<'_, '_>, name: &str) -> AgentSettings {
-    let usual = AgentType::of_name(name);
-    let typed = section.has("type");
-    let said = section.find::<AgentType>("type");
-    let agent_type = said.or(usual).unwrap_or(AgentType::Command);
+fn agent(mut section: Section<'_, '_>, name: &str, types: AgentTypes) -> AgentSettings {
+    let usual = types.of_name(name);
+    let has_type = section.has("type");
+    let words: Vec<_> = types.all().iter().map(|t| (t.as_str(), *t)).collect();
+    let said = section.find_one_of("type", &words);
+    let agent_type = said.or(usual).unwrap_or(types.any_program());
     if said.is_none() {
         section.reader.note(section.key("type"), Value::from(agent_type.as_str()), Origin::Default);
     }
@@ -278,10 +279,10 @@ fn agent(mut section: Section<'_, '_>, name: &str) -> AgentSettings {
         token,
         token_problem,
     };
-    // The agent named `command` may lack a command, because each task provides it.
-    let given_later = usual == Some(AgentType::Command);
-    if agent_type == AgentType::Command && read.command.is_empty() && !given_later {
-        let problem = if typed {
+    // The agent that is named after the type may be without one: each task gives its own.
+    let given_later = usual.is_some_and(AgentType::is_any_program);
+    if agent_type.is_any_program() && read.command.is_empty() && !given_later {
+        let problem = if has_type {
             "is missing; it is the program to start and its arguments".to_owned()
         } else {
             format!("is missing, and the type of '{name}' names no program")

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde_json::Value;
 
 use super::{
-    agent::{AgentSettings, AgentType},
+    agent::{AgentSettings, AgentType, AgentTypes},
     environment::Environment,
     error::{ConfigError, What},
     node::{Entry, Node, Position, Raw},
@@ -53,7 +53,9 @@ impl TaskSettings {
         for (key, value) in map {
             match key.strip_prefix("env.") {
                 Some(name) => {
-                    if let Some(text) = variable(&mut reader, agent, name, value) {
+                    if let Some(text) =
+                        variable(&mut reader, (config.agent_types, agent.agent_type), name, value)
+                    {
                         env.insert(name.to_owned(), text);
                     }
                 }
@@ -129,9 +131,14 @@ fn executor(top: &mut Section<'_, '_>, config: &Config) -> Option<String> {
 }
 
 /// Returns the text of `env.NAME`, if the task may set it.
-fn variable(reader: &mut Reader<'_>, agent: &AgentSettings, name: &str, value: &Value) -> Option<String> {
+fn variable(
+    reader: &mut Reader<'_>,
+    (types, agent): (AgentTypes, AgentType),
+    name: &str,
+    value: &Value,
+) -> Option<String> {
     let key = format!("env.{name}");
-    let what = match (forbidden(agent.agent_type, name), value) {
+    let what = match (forbidden(types, agent, name), value) {
         (Some(why), _) => What::NotYours { key, why },
         (None, Value::String(text)) if text.contains('\0') => {
             What::BadValue { key, problem: "holds a NUL byte".to_owned() }
@@ -148,10 +155,9 @@ fn variable(reader: &mut Reader<'_>, agent: &AgentSettings, name: &str, value: &
 
 /// Returns the reason why a task may not set a variable for an agent of this type; `None` if it may.
 ///
-/// The agent's PATH and the loader's variables decide which programs run. `JRUN_*` and `CONDUCTOR_*` carry Conductor's
-/// own values to the agent. A key belongs to the agent that it was configured for: a prompt must not be able to pass
-/// one agent's key to another.
-fn forbidden(agent: AgentType, name: &str) -> Option<&'static str> {
+/// The agent's PATH and the loader's variables decide which programs run. `JRUN_*` and `CONDUCTOR_*` are set by
+/// `run-agent` itself. A key belongs to one agent: a prompt must not make another agent spend its money.
+fn forbidden(types: AgentTypes, agent: AgentType, name: &str) -> Option<&'static str> {
     let mut characters = name.chars();
     let starts = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
     if !starts || !characters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
@@ -163,11 +169,7 @@ fn forbidden(agent: AgentType, name: &str) -> Option<&'static str> {
     if name.starts_with("JRUN_") || name.starts_with("CONDUCTOR_") {
         return Some("run-agent itself sets it");
     }
-    let foreign = AgentType::ALL.iter().any(|t| t.key_variables().contains(&name));
-    if foreign && !agent.key_variables().contains(&name) {
-        return Some("it is the key of another agent");
-    }
-    None
+    types.is_foreign_key(agent, name).then_some("it is the key of another agent")
 }
 
 #[cfg(test)]
@@ -177,11 +179,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::config::{Flags, load};
+    use crate::config::{
+        Flags,
+        agent::samples::{CODEX, DEMO, TYPES},
+        load,
+    };
 
     fn resolve(agent: AgentType, map: Value) -> Result<TaskSettings, String> {
         let environment = Environment::from_iter([("HOME", "/proc/nonexistent")]);
-        let config = load(&Flags::default(), &environment, Path::new("/proc/nonexistent")).unwrap().config;
+        let config =
+            load(&Flags::default(), &environment, Path::new("/proc/nonexistent"), TYPES).unwrap().config;
         let Value::Object(map) = map else { panic!("{map} is no map") };
         TaskSettings::resolve(&config, &AgentSettings::new(agent), &map.into_iter().collect())
             .map_err(|e| e.to_string())
@@ -190,7 +197,7 @@ mod tests {
     #[test]
     fn a_task_says_what_is_special_about_it() {
         let settings = resolve(
-            AgentType::Codex,
+            CODEX,
             json!({"timeout": "5m", "max_restarts": 3, "max_cost_usd": 2, "model": "gpt-5.5",
                    "env.OPENAI_API_KEY": "sk-mine", "env.RUST_LOG": "debug",
                    "diversification": {"enabled": true}}),
@@ -224,13 +231,12 @@ mod tests {
             (json!({"env.JRUN_ID": "x"}), "run-agent itself sets it"),
             (json!({"env.CONDUCTOR_ROOT": "x"}), "run-agent itself sets it"),
             (json!({"env.ANTHROPIC_API_KEY": "x"}), key),
-            (json!({"env.PERPLEXITY_API_KEY": "x"}), key),
             (json!({"env.": "x"}), "it is not the name of a variable"),
             (json!({"env.A=B": "x"}), "it is not the name of a variable"),
             (json!({"env.N": 5}), "'env.N' takes text, not the number 5"),
             (json!({"env.N": "a\0b"}), "holds a NUL byte"),
         ] {
-            let said = resolve(AgentType::Codex, map.clone()).unwrap_err();
+            let said = resolve(CODEX, map.clone()).unwrap_err();
             assert!(said.contains(error), "{map}: {said}");
             assert!(said.starts_with("the task's config: "), "{map}: {said}");
         }
@@ -238,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_number_is_seconds_in_a_map_and_not_in_a_flag() {
-        let settings = resolve(AgentType::Demo, json!({"timeout": 90, "restart_delay": "2"})).unwrap();
+        let settings = resolve(DEMO, json!({"timeout": 90, "restart_delay": "2"})).unwrap();
         assert_eq!(settings.defaults.timeout, Some(Duration::from_secs(90)));
         assert_eq!(settings.defaults.restart_delay, Duration::from_secs(2));
         let no_unit = |n: &str| Some(BadDuration::NoUnit(n.to_owned()));
@@ -257,7 +263,7 @@ mod tests {
 
     #[test]
     fn every_wrong_key_is_told_at_once() {
-        let said = resolve(AgentType::Demo, json!({"timout": 1, "env.PATH": "x"})).unwrap_err();
+        let said = resolve(DEMO, json!({"timout": 1, "env.PATH": "x"})).unwrap_err();
         assert_eq!(said.lines().count(), 2, "{said}");
     }
 }

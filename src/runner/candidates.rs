@@ -3,10 +3,7 @@
 use std::path::Path;
 
 use super::{Runner, error::Result, launch};
-use crate::{
-    agents::{self, Credentials, Installed},
-    config::AgentType,
-};
+use crate::agents::{self, Credentials, Installed};
 
 /// The configured agents, split by whether a run in some folder could use them.
 #[derive(Debug, Default)]
@@ -26,7 +23,7 @@ pub fn candidates(runner: &Runner, cwd: &Path) -> Result<Candidates> {
     let all = runner.config_in(cwd)?;
     let mut found = Candidates::default();
     for agent in agents::installed(&all, &runner.program, &path, cwd) {
-        if agent.settings.agent_type == AgentType::Demo || agent.needs_command() {
+        if !agents::of_type(agent.settings.agent_type).is_candidate() || agent.needs_command() {
             continue;
         }
         match problem(runner, &agent, cwd) {

@@ -8,14 +8,13 @@ use std::{
 
 use super::Runner;
 use crate::{
+    agents::{self, AGENTS},
     config::{AgentSettings, AgentType, TaskSettings},
     tree::run_info::RunInfo,
 };
 
-/// Variables of the daemon's service manager and of the shell that started us, and markers of an agent that we may
-/// run inside of.
-const NOT_INHERITED: [&str; 11] = [
-    "CLAUDECODE",
+/// Variables of the daemon's service manager, and of the shell that started us.
+const NOT_INHERITED: [&str; 10] = [
     "CONDUCTOR_API_KEY",
     "CONDUCTOR_HANDOFF",
     "LISTEN_FDNAMES",
@@ -44,9 +43,7 @@ pub(super) fn of_run(
         .collect();
     env.insert("PATH".into(), search_path(runner));
     if let (Some(token), Some(name)) = (&agent.token, agent.token_variable()) {
-        // Another inherited key could take precedence over the configured one. OpenCode has one key for each of its
-        // providers.
-        if agent.agent_type != AgentType::Opencode {
+        if agents::of_type(agent.agent_type).token_replaces_keys() {
             agent.agent_type.key_variables().iter().for_each(|key| drop(env.remove(OsStr::new(key))));
         }
         env.insert(name.into(), token.expose().into());
@@ -75,11 +72,10 @@ pub(super) fn search_path(runner: &Runner) -> OsString {
 
 fn is_inherited(name: &OsStr, agent_type: AgentType) -> bool {
     let Some(name) = name.to_str() else { return true };
-    let own = agent_type.key_variables();
-    let foreign_key =
-        !own.contains(&name) && AgentType::ALL.iter().any(|t| t.key_variables().contains(&name));
+    let foreign_key = agents::agent_types().is_foreign_key(agent_type, name);
     let token = name.starts_with("CONDUCTOR_AGENT_") && name.ends_with("_TOKEN");
-    !(foreign_key || token || NOT_INHERITED.contains(&name) || name.starts_with("JRUN_"))
+    let mark = AGENTS.iter().any(|agent| agent.marks().contains(&name));
+    !(foreign_key || token || mark || NOT_INHERITED.contains(&name) || name.starts_with("JRUN_"))
 }
 
 /// Returns the environment of an executor's commands: ours, without any key of an agent.
@@ -130,17 +126,18 @@ mod tests {
     #[test]
     fn only_the_agents_own_keys_are_inherited() {
         for (name, agent_type, inherited) in [
-            ("OPENAI_API_KEY", AgentType::Codex, true),
-            ("OPENAI_API_KEY", AgentType::Claude, false),
-            ("ANTHROPIC_API_KEY", AgentType::Command, false),
-            ("CONDUCTOR_AGENT_CODEX_TOKEN", AgentType::Codex, false),
-            ("CONDUCTOR_API_KEY", AgentType::Codex, false),
-            ("JRUN_ID", AgentType::Demo, false),
-            ("NOTIFY_SOCKET", AgentType::Demo, false),
-            ("CLAUDECODE", AgentType::Claude, false),
-            ("HOME", AgentType::Command, true),
-            ("GITHUB_TOKEN", AgentType::Command, true),
+            ("OPENAI_API_KEY", "codex", true),
+            ("OPENAI_API_KEY", "claude", false),
+            ("ANTHROPIC_API_KEY", "command", false),
+            ("CONDUCTOR_AGENT_CODEX_TOKEN", "codex", false),
+            ("CONDUCTOR_API_KEY", "codex", false),
+            ("JRUN_ID", "demo", false),
+            ("NOTIFY_SOCKET", "demo", false),
+            ("CLAUDECODE", "claude", false),
+            ("HOME", "command", true),
+            ("GITHUB_TOKEN", "command", true),
         ] {
+            let agent_type = agents::agent_types().of_name(agent_type).unwrap();
             assert_eq!(is_inherited(OsStr::new(name), agent_type), inherited, "{name} for {agent_type}");
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{Runner, error::Result};
 use crate::{
+    agents,
     fsx::FsError,
     transcript::{Dialect, Follower, Refusals, Stream, last_event},
     tree::{refs::RunRef, run_info::RunInfo},
@@ -37,7 +38,7 @@ impl EventLog {
     ) -> Result<()> {
         let (root, dir) = (runner.tree.root(), run.dir());
         if self.follower.is_none() {
-            self.dialect = Dialect::of_run(info);
+            self.dialect = agents::dialect_of(info);
             let last = last_event(root, &dir)?;
             self.follower = Some(
                 last.as_ref()

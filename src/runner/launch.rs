@@ -194,8 +194,9 @@ fn command(
         resume: called.resume,
         key: environment::key(runner, called.agent, called.settings),
         user: if rustix::process::geteuid().is_root() { User::Root } else { User::Other },
+        prompt,
     };
-    Ok(agents::plan(&of, prompt)?)
+    Ok(agents::plan(&of)?)
 }
 
 /// Records the command of a run's agent, secrets redacted, and the known version of its program. Starts nothing.

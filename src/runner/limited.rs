@@ -12,8 +12,9 @@ use serde_json::json;
 
 use super::{Runner, error::Result};
 use crate::{
+    agents,
     fsx::{FsError, Stat},
-    transcript::{Dialect, Failure, Refusals, refusal_on_stderr, refuses_on_stderr},
+    transcript::{Failure, Refusals, refusal_on_stderr},
     tree::{refs::RunRef, run_info::RunInfo},
 };
 
@@ -95,8 +96,8 @@ pub(super) fn refusal(
     if let Some(refusal) = refusals.last() {
         return Ok(Some(refusal.clone()));
     }
-    let dialect = Dialect::of_run(info);
-    if !refuses_on_stderr(dialect) {
+    let dialect = agents::dialect_of(info);
+    if !dialect.refuses_on_stderr() {
         return Ok(None);
     }
     let root = runner.tree.root();

@@ -13,8 +13,8 @@ use super::{
     submit::{self, Submission},
 };
 use crate::{
-    agents,
-    config::{AgentType, TaskSettings},
+    agents::{self, Program},
+    config::TaskSettings,
     process::{
         exit::ProcessEnd,
         foreground::{Attended, Foreground},
@@ -35,15 +35,15 @@ pub fn command_of(
 ) -> Result<Vec<String>> {
     let all = runner.config_in(cwd)?;
     let settings = agents::find(&all, agent)?;
-    let base = match settings.agent_type {
+    let base = match agents::of_type(settings.agent_type).program() {
         _ if !settings.command.is_empty() => settings.command.clone(),
-        AgentType::Command => Vec::new(),
-        AgentType::Demo | AgentType::Perplexity | AgentType::Xai => {
+        Program::Any => Vec::new(),
+        Program::Own(_) => {
             return Err(RunnerError::Refused(format!(
                 "agent '{agent}' has no program that wrap could start"
             )));
         }
-        named => vec![named.as_str().to_owned()],
+        Program::Installed { .. } => vec![settings.agent_type.as_str().to_owned()],
     };
     let mut words = base.into_iter().chain(args.iter().cloned());
     let name = words.next().ok_or_else(|| agents::AgentError::NoCommand { agent: agent.to_owned() })?;

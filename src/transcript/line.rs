@@ -3,11 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    claude, codex,
-    dialect::Dialect,
-    gemini,
-    heard::{self, Heard},
-    lenient, native, opencode,
+    dialect::{self, Dialect, LineContent},
+    lenient,
 };
 use crate::tree::event::{EVENT_VERSION, Event, RawReason, What};
 
@@ -25,10 +22,10 @@ const LONGEST_NAME: usize = 1024;
 #[must_use]
 pub fn events_of_line(dialect: Dialect, offset: u64, length: u64, bytes: &[u8]) -> Vec<Event> {
     let has_newline = length > bytes.len() as u64;
-    let heard = if length > LONGEST_LINE {
+    let content = if length > LONGEST_LINE {
         raw(RawReason::TooLong, bytes)
     } else if dialect == Dialect::Text || bytes.iter().all(u8::is_ascii_whitespace) {
-        Heard::default()
+        LineContent::default()
     } else {
         match lenient::parse(bytes) {
             Ok(line @ Value::Object(_)) => {
@@ -38,7 +35,7 @@ pub fn events_of_line(dialect: Dialect, offset: u64, length: u64, bytes: &[u8]) 
             Ok(_) | Err(_) => raw(RawReason::CutOff, bytes),
         }
     };
-    let Heard { time, within, mut what } = heard;
+    let LineContent { time, within, mut what } = content;
     let too_many = what.len() > MOST_EVENTS;
     what.truncate(MOST_EVENTS);
     let within = within.filter(|name| name.len() <= LONGEST_NAME);
@@ -60,20 +57,16 @@ pub fn events_of_line(dialect: Dialect, offset: u64, length: u64, bytes: &[u8]) 
     (1..).zip(what).map(event).collect()
 }
 
-/// Interprets a line; `None` if its type is unknown.
-fn understand(dialect: Dialect, line: &Value) -> Option<Heard> {
+/// The content of a line; `None` if its type is unknown.
+fn understand(dialect: Dialect, line: &Value) -> Option<LineContent> {
     match dialect {
         Dialect::Text => None,
-        Dialect::Claude => claude::hear(line),
-        Dialect::Codex => codex::hear(line),
-        Dialect::Gemini => gemini::hear(line),
-        Dialect::Opencode => opencode::hear(line),
-        Dialect::Native => native::hear(line),
+        Dialect::Lines(language) => (language.parse)(line),
     }
 }
 
-fn raw(reason: RawReason, bytes: &[u8]) -> Heard {
-    Heard::of([heard::raw(reason, bytes)])
+fn raw(reason: RawReason, bytes: &[u8]) -> LineContent {
+    LineContent::of([dialect::raw(reason, bytes)])
 }
 
 /// Cuts texts that are too long. Returns `true` if it cut any.
@@ -122,12 +115,32 @@ fn clip_value(input: &mut Value) -> bool {
     long
 }
 
+/// A language for the tests of this module.
+#[cfg(test)]
+pub(super) mod samples {
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::transcript::Language;
+
+    /// Lines that are events already, or lists of them under `all`.
+    pub(in crate::transcript) static EVENTS: Language = Language { name: "events", parse, refusal: None };
+
+    fn parse(line: &Value) -> Option<LineContent> {
+        let all = line.get("all").and_then(Value::as_array);
+        let Some(all) = all else { return Some(LineContent::of([What::deserialize(line).ok()?])) };
+        Some(LineContent::of(all.iter().map(|_| dialect::raw(RawReason::Unknown, b"?"))))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{samples::EVENTS, *};
 
-    fn events(dialect: Dialect, line: &str) -> Vec<Event> {
-        events_of_line(dialect, 100, line.len() as u64 + 1, line.as_bytes())
+    const LINES: Dialect = Dialect::Lines(&EVENTS);
+
+    fn events(line: &str) -> Vec<Event> {
+        events_of_line(LINES, 100, line.len() as u64 + 1, line.as_bytes())
     }
 
     fn reason(events: &[Event]) -> Option<RawReason> {
@@ -138,46 +151,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_kept_raw_and_says_why() {
-        use RawReason::{CutOff, NotJson, TooLong, Unknown};
-        let table = [
-            ("words for people", NotJson),
-            ("[1]", NotJson),
-            ("{\"type\":\"result\"", NotJson),
-            ("{}", Unknown),
-            ("{\"type\":7}", Unknown),
-            ("{\"type\":\"of the future\"}", Unknown),
-        ];
-        for dialect in [Dialect::Claude, Dialect::Codex, Dialect::Gemini, Dialect::Opencode, Dialect::Native]
-        {
-            for (line, expected) in table {
-                assert_eq!(reason(&events(dialect, line)), Some(expected), "{dialect:?} {line}");
-            }
-            let half = b"{\"type\":\"res";
-            assert_eq!(reason(&events_of_line(dialect, 0, half.len() as u64, half)), Some(CutOff));
-            assert_eq!(reason(&events_of_line(dialect, 0, LONGEST_LINE + 1, half)), Some(TooLong));
-            assert_eq!(events(dialect, " \r"), []);
-        }
-        assert_eq!(events(Dialect::Text, "words for people"), []);
-    }
-
-    #[test]
     fn deep_json_and_odd_bytes_are_no_trouble() {
         let deep = format!("{{\"type\":{}", "[".repeat(1_000_000));
-        assert_eq!(reason(&events(Dialect::Claude, &deep)), Some(RawReason::NotJson));
+        assert_eq!(reason(&events(&deep)), Some(RawReason::NotJson));
         let bytes = [b"{\"type\":\"".as_slice(), &[0xff, 0xfe, 0], b"\"}"].concat();
-        let events = events_of_line(Dialect::Codex, 0, bytes.len() as u64 + 1, &bytes);
+        let events = events_of_line(LINES, 0, bytes.len() as u64 + 1, &bytes);
         assert_eq!(reason(&events), Some(RawReason::NotJson));
+        assert_eq!(events_of_line(Dialect::Text, 0, 2, b"x"), []);
     }
 
     #[test]
     fn a_line_of_ten_megabytes_is_understood_and_its_text_is_clipped() {
         let text = "é".repeat(5 * 1024 * 1024);
-        let line = format!(
-            "{{\"type\":\"item.completed\",\"item\":{{\"type\":\"agent_message\",\"text\":\"{text}\"}}}}"
-        );
-        let events = events(Dialect::Codex, &line);
-        let [Event { what: What::Message { text, .. }, clipped: true, offset: 100, .. }] = &events[..] else {
+        let line = format!("{{\"type\":\"reasoning\",\"text\":\"{text}\"}}");
+        let events = events(&line);
+        let [Event { what: What::Reasoning { text }, clipped: true, offset: 100, .. }] = &events[..] else {
             panic!("{} events", events.len());
         };
         assert_eq!(text.len(), LONGEST_TEXT);
@@ -185,9 +173,8 @@ mod tests {
 
     #[test]
     fn a_line_gives_so_many_events_and_no_more() {
-        let blocks = vec!["0"; 3 * MOST_EVENTS].join(",");
-        let line = format!("{{\"type\":\"assistant\",\"message\":{{\"content\":[{blocks}]}}}}");
-        let events = events(Dialect::Claude, &line);
+        let line = format!("{{\"all\":[{}]}}", vec!["0"; 3 * MOST_EVENTS].join(","));
+        let events = events(&line);
         assert_eq!(events.len(), MOST_EVENTS);
         assert!(events[..MOST_EVENTS - 1].iter().all(|e| !e.clipped));
         assert!(events[MOST_EVENTS - 1].clipped);
@@ -195,20 +182,18 @@ mod tests {
 
     #[test]
     fn a_name_that_is_too_long_is_no_name() {
-        let line =
-            format!("{{\"type\":\"thread.started\",\"thread_id\":\"{}\"}}", "x".repeat(LONGEST_NAME + 1));
-        let events = events(Dialect::Codex, &line);
+        let name = "x".repeat(LONGEST_NAME + 1);
+        let line = format!("{{\"type\":\"session\",\"thread_id\":\"{name}\"}}");
+        let events = events(&line);
         let session = What::Session { thread_id: None, model: None, agent_version: None };
         assert_eq!(events.iter().map(|e| (&e.what, e.clipped)).collect::<Vec<_>>(), [(&session, true)]);
     }
 
     #[test]
     fn long_input_of_a_tool_becomes_its_beginning() {
-        let line = format!(
-            "{{\"type\":\"tool_use\",\"tool_name\":\"t\",\"parameters\":{{\"a\":\"{}\"}}}}",
-            "x".repeat(LONGEST_TEXT)
-        );
-        let events = events(Dialect::Gemini, &line);
+        let input = "x".repeat(LONGEST_TEXT);
+        let line = format!("{{\"type\":\"tool_call\",\"tool\":\"t\",\"input\":{{\"a\":\"{input}\"}}}}");
+        let events = events(&line);
         let [Event { what: What::ToolCall { input: Value::String(text), .. }, clipped: true, .. }] =
             &events[..]
         else {

@@ -1,22 +1,16 @@
 //! Interprets an agent's stream, for every agent: raw lines in, [events](crate::tree::event) out.
 //!
 //! Everything here is a pure function of the bytes. A line always produces the same events for every reader, so a new
-//! driver continues where `events.jsonl` ends. The `agents` module decides how an agent is called; `view` decides the
-//! meaning of its end for the run.
+//! driver continues where `events.jsonl` ends. The languages of the agents are in
+//! `agents`, one in each agent's folder; `view` decides the meaning of an agent's end for the run.
 
 mod account;
-mod claude;
-mod claude_tools;
-mod codex;
 mod dialect;
 mod failure;
+pub mod fields;
 mod follow;
-mod gemini;
-mod heard;
 mod lenient;
 mod line;
-mod native;
-mod opencode;
 mod refusal;
 mod retry;
 mod trouble;
@@ -24,8 +18,10 @@ mod wall_clock;
 mod words;
 
 pub use account::{Account, LastWord, difference};
-pub use dialect::Dialect;
+pub use dialect::{Dialect, Language, LineContent, raw};
 pub use failure::Failure;
 pub use follow::{Follower, Stream, all_events, last_event};
 pub use line::{LONGEST_LINE, LONGEST_TEXT, MOST_EVENTS, events_of_line};
-pub use refusal::{Refusals, refusal_on_stderr, refuses_on_stderr};
+pub use refusal::{Refusals, refusal_on_stderr};
+pub use retry::Retry;
+pub use trouble::Trouble;

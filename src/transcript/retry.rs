@@ -16,7 +16,7 @@ const LONGEST: f64 = 400.0 * DAY;
 
 /// The time of a retry, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Retry {
+pub struct Retry {
     /// At this time.
     pub at: Option<DateTime<Utc>>,
     /// After this number of seconds.
@@ -26,22 +26,25 @@ pub(super) struct Retry {
 }
 
 impl Retry {
-    /// Creates a retry after a number of seconds; unknown if the number is implausible.
-    pub(super) fn after(seconds: f64) -> Self {
+    /// After so many seconds; nothing if that is no sensible time.
+    #[must_use]
+    pub fn after(seconds: f64) -> Self {
         let after = (seconds.is_finite() && (0.0..=LONGEST).contains(&seconds)).then_some(seconds);
         Self { after, ..Self::default() }
     }
 
-    /// Creates a retry at a number of seconds, or milliseconds, since 1970; unknown if the number is implausible.
-    pub(super) fn at_epoch(number: i64) -> Self {
+    /// At so many seconds, or milliseconds, since 1970; nothing if that is no sensible time.
+    #[must_use]
+    pub fn at_epoch(number: i64) -> Self {
         let seconds = if number > 100_000_000_000 { number / 1000 } else { number };
         // From 2001 to 2286: ten digits.
         let sensible = (1_000_000_000..10_000_000_000).contains(&seconds);
         Self { at: sensible.then(|| DateTime::from_timestamp(seconds, 0)).flatten(), ..Self::default() }
     }
 
-    /// Parses an HTTP `retry-after`: seconds, or a date (RFC 9110, section 10.2.3).
-    pub(super) fn of_header(value: &str) -> Self {
+    /// The time of an HTTP `retry-after`: seconds, or a date (RFC 9110, section 10.2.3).
+    #[must_use]
+    pub fn of_header(value: &str) -> Self {
         match (value.trim().parse::<f64>(), DateTime::parse_from_rfc2822(value.trim())) {
             (Ok(seconds), _) => Self::after(seconds),
             (_, Ok(date)) => Self { at: Some(date.to_utc()), ..Self::default() },
@@ -57,8 +60,9 @@ impl Retry {
             .unwrap_or_default()
     }
 
-    /// Returns true if any time is known.
-    pub(super) fn is_known(&self) -> bool {
+    /// Returns true if a time is known.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
         self.at.is_some() || self.after.is_some() || self.clock.is_some()
     }
 }

@@ -10,7 +10,7 @@ use crate::tree::event::{ErrorClass, What};
 
 /// An error, as it is collected from a line.
 #[derive(Debug)]
-pub(super) struct Trouble {
+pub struct Trouble {
     message: String,
     words: Words,
     status: Option<u16>,
@@ -19,34 +19,40 @@ pub(super) struct Trouble {
 }
 
 impl Trouble {
-    /// Creates an error from the agent's message.
-    pub(super) fn new(message: &str) -> Self {
+    /// An error in the agent's own words.
+    #[must_use]
+    pub fn new(message: &str) -> Self {
         let (message, words) = (message.to_owned(), Words::new(message));
         Self { message, words, status: None, retry: Retry::default(), goes_on: false }
     }
 
-    /// Adds the provider's HTTP status, if the agent prints it separately.
-    pub(super) fn with_status(self, status: Option<u16>) -> Self {
+    /// Adds the provider's HTTP status, if the agent reports it separately.
+    #[must_use]
+    pub fn with_status(self, status: Option<u16>) -> Self {
         Self { status: status.or(self.status), ..self }
     }
 
-    /// Adds text for the classification, for example the name of the error. It is not repeated in the message.
-    pub(super) fn with_words(self, more: &str) -> Self {
+    /// Adds words that tell the class, such as the name of the error; the message does not repeat them.
+    #[must_use]
+    pub fn with_words(self, more: &str) -> Self {
         Self { words: Words::new(&format!("{} {more}", self.message)), ..self }
     }
 
-    /// Adds the time of a retry, if the agent prints it separately.
-    pub(super) fn with_retry(self, retry: Retry) -> Self {
+    /// Adds the time of a retry, if the agent reports it separately.
+    #[must_use]
+    pub fn with_retry(self, retry: Retry) -> Self {
         Self { retry, ..self }
     }
 
-    /// Marks the error as one that the agent retries by itself: the turn continues.
-    pub(super) fn that_passes(self) -> Self {
+    /// Marks an error in spite of which the agent continues.
+    #[must_use]
+    pub fn that_passes(self) -> Self {
         Self { goes_on: true, ..self }
     }
 
-    /// Creates the event.
-    pub(super) fn into_error(self) -> What {
+    /// The event.
+    #[must_use]
+    pub fn into_error(self) -> What {
         let http_status = self.status.or_else(|| status_in(&self.words));
         let class = class_of(&self.words, http_status);
         let passes = matches!(class, ErrorClass::UsageLimit | ErrorClass::Overload | ErrorClass::Connection);

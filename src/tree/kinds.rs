@@ -77,24 +77,13 @@ macro_rules! open_words {
 }
 
 open_words!(
-    /// The type of an agent in a record. `config::AgentType` lists the types that can be configured.
+    /// The type of an agent in a record.
+    ///
+    /// A record keeps the word and gives it no meaning, so every agent but the one below is an unknown word here. The
+    /// registry of `agents` knows which agent a word means (`agents::of_word`); a new agent changes no record.
     AgentType {
-        /// The agent inside this binary.
-        Demo = "demo",
-        /// Any program.
+        /// Any program. Its records differ: an exit code can be a refusal.
         Command = "command",
-        /// Claude Code.
-        Claude = "claude",
-        /// `OpenAI` Codex.
-        Codex = "codex",
-        /// Google Gemini CLI.
-        Gemini = "gemini",
-        /// `OpenCode`.
-        Opencode = "opencode",
-        /// The Perplexity API.
-        Perplexity = "perplexity",
-        /// The xAI API.
-        Xai = "xai",
     }
 );
 

@@ -1,13 +1,14 @@
 //! The state of a run, decided from its files and its processes.
 
 use crate::{
+    agents,
     process::{
         claim::{Claim, ClaimBy},
         exit::ExitRecord,
         liveness::{self, Liveness},
     },
     record::BadRecord,
-    transcript::{Account, Dialect},
+    transcript::Account,
     tree::{
         Result, Tree,
         kinds::Executor,
@@ -67,7 +68,7 @@ pub fn exit(tree: &Tree, run: &RunRef) -> Result<Option<ExitRecord>> {
 /// # Errors
 /// If the stream cannot be read.
 pub fn account(tree: &Tree, run: &RunRef, info: &RunInfo) -> Result<Option<Box<Account>>> {
-    let dialect = Dialect::of_run(info);
+    let dialect = agents::dialect_of(info);
     if !dialect.has_last_word() {
         return Ok(None);
     }

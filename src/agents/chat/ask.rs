@@ -25,7 +25,7 @@ const LONGEST: u64 = 16 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Question {
     /// The service.
-    pub api: Api,
+    pub api: &'static Api,
     /// The prompt, with or without the runner's preamble.
     pub prompt: String,
     /// The model; absent: the service's usual one.
@@ -107,9 +107,9 @@ fn send(question: &Question) -> Result<Response, ureq::Error> {
         .user_agent(concat!("conductor/", env!("CARGO_PKG_VERSION")))
         .build()
         .into();
-    let base = question.base_url.as_deref().unwrap_or(question.api.base_url());
+    let base = question.base_url.as_deref().unwrap_or(question.api.base_url);
     let url = format!("{}/chat/completions", base.trim_end_matches('/'));
-    let model = question.model.as_deref().unwrap_or(question.api.model());
+    let model = question.model.as_deref().unwrap_or(question.api.model);
     let body = question.api.request(model, preamble::without(&question.prompt));
     let mut request =
         agent.post(url).header("Content-Type", "application/json").header("Accept", "text/event-stream");
@@ -213,7 +213,7 @@ fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
 
 /// Why there was no answer at all.
 fn broken(error: &ureq::Error, question: &Question) -> String {
-    let base = question.base_url.as_deref().unwrap_or(question.api.base_url());
+    let base = question.base_url.as_deref().unwrap_or(question.api.base_url);
     match error {
         ureq::Error::Io(e) => format!("{base} cannot be reached: {}", silence(e, question)),
         ureq::Error::Timeout(_) => format!("{base} cannot be reached: {}", in_vain(question)),

@@ -1,67 +1,44 @@
-//! The two services: where they are, which model answers when none is asked for, what a request looks like.
-//!
-//! <https://docs.perplexity.ai/api-reference/chat-completions-post>, <https://docs.x.ai/docs/api-reference>.
+//! The facts about a service with chat completions, and the body of a request to it.
 
 use serde_json::{Value, json};
 
 use crate::config::AgentType;
 
-/// A service with chat completions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Api {
-    /// Searches the web and answers with its sources.
-    Perplexity,
-    /// Grok.
-    Xai,
+/// A service with chat completions. Each one is declared in the folder of its agent.
+#[derive(Debug)]
+pub struct Api {
+    /// The type of the agent that it is.
+    pub agent_type: AgentType,
+    /// Its own address.
+    pub base_url: &'static str,
+    /// The model that answers when none is asked for.
+    pub model: &'static str,
+    /// The condition under which it reports the use of tokens.
+    pub usage: UsageReport,
 }
 
-/// What the model is told about itself.
+/// The condition under which a service reports the use of tokens in a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UsageReport {
+    /// Always.
+    Unasked,
+    /// Only if the request asks for it.
+    OnRequest,
+}
+
+/// The instructions to the model.
 const SYSTEM: &str = "You answer unattended: no person can answer a question. You have no tools and no files; \
      your text is the whole answer. Write it in Markdown.";
 
 impl Api {
-    /// The service of a word.
-    #[must_use]
-    pub fn of_name(name: &str) -> Option<Self> {
-        [Self::Perplexity, Self::Xai].into_iter().find(|api| api.agent_type().as_str() == name)
-    }
-
-    /// The type of the agent that it is.
-    #[must_use]
-    pub fn agent_type(self) -> AgentType {
-        match self {
-            Self::Perplexity => AgentType::Perplexity,
-            Self::Xai => AgentType::Xai,
-        }
-    }
-
-    /// Its own address.
-    #[must_use]
-    pub fn base_url(self) -> &'static str {
-        match self {
-            Self::Perplexity => "https://api.perplexity.ai",
-            Self::Xai => "https://api.x.ai/v1",
-        }
-    }
-
-    /// The model that answers when none is asked for.
-    #[must_use]
-    pub fn model(self) -> &'static str {
-        match self {
-            Self::Perplexity => "sonar-pro",
-            Self::Xai => "grok-4",
-        }
-    }
-
     /// The body of a request.
-    pub(super) fn request(self, model: &str, words: &str) -> Value {
+    pub(super) fn request(&self, model: &str, words: &str) -> Value {
         let mut body = json!({
             "model": model,
             "messages": [{"role": "system", "content": SYSTEM}, {"role": "user", "content": words}],
             "stream": true,
         });
-        // Perplexity tells its usage unasked.
-        if self == Self::Xai {
+        if self.usage == UsageReport::OnRequest {
             body["stream_options"] = json!({"include_usage": true});
         }
         body

@@ -1,18 +1,23 @@
 //! Agents that are an API and no program: one question to `<base URL>/chat/completions`, one answer.
 //!
-//! Perplexity and xAI, as a process like any other agent (`run-agent chat-agent`), so that the shim
-//! keeps it alive, stops it and keeps what it prints: one event of [`crate::tree::event`] a line. Such an agent
-//! has no tools and no files: its text is the answer, and a complete answer finishes the task.
+//! Such an agent is a process like any other (`run-agent chat-agent`), so that the shim supervises it, stops it and
+//! keeps its output: one event of [`crate::tree::event`] a line. It has no tools and no files: its text is the answer, and
+//! a complete answer finishes the task.
 //!
-//! `endpoint` knows the two services, `sse` the framing, `answer` what the chunks mean, `refusal` what
-//! a status other than 200 means; `ask` is the order in which it happens.
+//! The services themselves are declared in the folders of their agents. `endpoint` has the facts about one, `sse` the
+//! framing, `answer` the meaning of the chunks, `refusal` that of a status other than 200, `stream` reads the events
+//! back. `ask` is the order in which it happens.
 
 mod answer;
 mod ask;
+mod call;
 mod endpoint;
 mod refusal;
 mod sse;
+mod stream;
 
 pub use ask::{Body, Came, ChatError, Question, ask, hear};
-pub use endpoint::Api;
+pub(super) use call::call;
+pub use endpoint::{Api, UsageReport};
 pub use sse::Sse;
+pub(super) use stream::LANGUAGE;

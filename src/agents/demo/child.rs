@@ -14,7 +14,7 @@ pub struct ChildAnswer {
     pub headline: String,
 }
 
-/// Whether we may ask one: who was asked himself works alone, so that there is no end of them.
+/// Returns true if we may ask one: who was asked himself works alone, so that there is no end of them.
 pub fn may_ask(environment: &Environment) -> bool {
     environment.get("JRUN_PARENT_ID").is_none()
 }

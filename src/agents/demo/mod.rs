@@ -10,6 +10,7 @@
 //! `question` understands the prompt, `survey` looks at the files, `answer` puts it into
 //! words; `work` is the order in which that happens.
 
+mod agent;
 mod answer;
 mod call;
 mod child;
@@ -19,4 +20,5 @@ mod question;
 mod survey;
 mod work;
 
+pub(super) use agent::Demo;
 pub use work::{Assignment, DemoError, main};

@@ -13,6 +13,7 @@ use super::{
     wait::{self, To},
 };
 use crate::{
+    agents::{self, Agent},
     cli::{
         agent_choice,
         error::{CliError, CliResult, Kind},
@@ -288,7 +289,11 @@ fn agent(named: Option<&str>, call: &Call<'_>) -> CliResult<String> {
     let is_usable = |agent: &&Value| {
         if agent["usable"].is_boolean() { is(agent, "usable") } else { is(agent, "installed") }
     };
-    let usable = told.iter().filter(|agent| agent["type"] != "demo" && !is(agent, "needs_command"));
+    let is_candidate = |agent: &Value| {
+        let known = agent["type"].as_str().and_then(agents::of_word);
+        known.is_none_or(Agent::is_candidate) && !is(agent, "needs_command")
+    };
+    let usable = told.iter().filter(|agent| is_candidate(agent));
     let mut usable: Vec<String> =
         usable.filter(is_usable).filter_map(|agent| agent["name"].as_str().map(str::to_owned)).collect();
     match usable.pop() {

@@ -1,6 +1,6 @@
 //! The verb itself: selects the shell and the file, and edits the file.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, sync::LazyLock};
 
 use clap::{Args as ClapArgs, Subcommand};
 
@@ -13,12 +13,19 @@ use super::{
     shell::Shell,
 };
 use crate::{
+    agents::{AGENTS, Program},
     fsx::{self, FsErrorKind},
     tree::TreeError,
 };
 
 /// Maximum size of a start-up file that is edited, in bytes.
 const MAX_RC: u64 = 16 * 1024 * 1024;
+
+/// The agents whose programs a person may start at a terminal, as `--agents` takes them.
+static INSTALLABLE: LazyLock<String> = LazyLock::new(|| {
+    let installable = AGENTS.iter().filter(|agent| matches!(agent.program(), Program::Installed { .. }));
+    installable.map(|agent| agent.agent_type().as_str()).collect::<Vec<_>>().join(",")
+});
 
 /// Flags of the verb.
 #[derive(Debug, ClapArgs)]
@@ -63,7 +70,7 @@ struct Which {
     #[arg(long, value_name = "FILE")]
     rc: Option<PathBuf>,
     /// Agents to record, separated by commas
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "claude,codex,gemini,opencode")]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = &**INSTALLABLE)]
     agents: Vec<String>,
 }
 

@@ -1,60 +1,31 @@
-//! The content of one raw line, and lookups in a line that may come from an unknown version.
+//! Lookups in a line that may come from an unknown version of its agent.
 //!
 //! A missing field, or a field of another type, counts as absent: no lookup fails.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::tree::event::{RawReason, What};
-
-/// Number of bytes of an uninterpreted line that its event repeats.
-const RAW_TEXT: usize = 1024;
-
-/// The content of one line, without the position of the line.
-#[derive(Debug, Default)]
-pub(super) struct Heard {
-    /// Time of the line, if it contains one.
-    pub time: Option<DateTime<Utc>>,
-    /// The conversation of the line, if it may be a sub-task's.
-    pub within: Option<String>,
-    /// The events in the line, in order.
-    pub what: Vec<What>,
-}
-
-impl Heard {
-    /// Creates the content of a line without a time.
-    pub(super) fn of(what: impl IntoIterator<Item = What>) -> Self {
-        Self { time: None, within: None, what: what.into_iter().collect() }
-    }
-
-    /// Creates the content of a known line that adds no information.
-    pub(super) fn nothing() -> Self {
-        Self::default()
-    }
-}
-
-/// Returns an event with the beginning of an uninterpreted line.
-pub(super) fn raw(reason: RawReason, bytes: &[u8]) -> What {
-    What::Raw { reason, text: String::from_utf8_lossy(&bytes[..bytes.len().min(RAW_TEXT)]).into_owned() }
-}
-
-/// Returns the text at a key.
-pub(super) fn text<'a>(of: &'a Value, key: &str) -> Option<&'a str> {
+/// The text at a key.
+#[must_use]
+pub fn text<'a>(of: &'a Value, key: &str) -> Option<&'a str> {
     of.get(key)?.as_str()
 }
 
-/// Returns the text at a key, as an owned value.
-pub(super) fn owned(of: &Value, key: &str) -> Option<String> {
+/// A copy of the text at a key.
+#[must_use]
+pub fn owned(of: &Value, key: &str) -> Option<String> {
     text(of, key).map(str::to_owned)
 }
 
-/// Returns the list at a key; empty if there is none.
-pub(super) fn list<'a>(of: &'a Value, key: &str) -> &'a [Value] {
+/// The list at a key; empty if there is none.
+#[must_use]
+pub fn list<'a>(of: &'a Value, key: &str) -> &'a [Value] {
     of.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// Returns the count at a key. Some programs write whole numbers with a fraction.
-pub(super) fn count(of: &Value, key: &str) -> Option<u64> {
+/// The number of things at a key; some programs write whole numbers with a fraction.
+#[must_use]
+pub fn count(of: &Value, key: &str) -> Option<u64> {
     let number = of.get(key)?;
     let whole = |n: f64| {
         #[expect(
@@ -67,20 +38,23 @@ pub(super) fn count(of: &Value, key: &str) -> Option<u64> {
     number.as_u64().or_else(|| whole(number.as_f64()?))
 }
 
-/// Returns the amount at a key; never negative.
-pub(super) fn amount(of: &Value, key: &str) -> Option<f64> {
+/// The amount at a key; never negative.
+#[must_use]
+pub fn amount(of: &Value, key: &str) -> Option<f64> {
     of.get(key)?.as_f64().filter(|n| n.is_finite() && *n >= 0.0)
 }
 
-/// Returns the HTTP status at a key. Some programs write it as text.
-pub(super) fn status(of: &Value, key: &str) -> Option<u16> {
+/// The HTTP status at a key, which some programs write as text.
+#[must_use]
+pub fn status(of: &Value, key: &str) -> Option<u16> {
     let number = of.get(key)?;
     let number = number.as_u64().or_else(|| number.as_str()?.parse().ok())?;
     u16::try_from(number).ok().filter(|n| (100..1000).contains(n))
 }
 
-/// Returns the time at a key: RFC 3339, or milliseconds since 1970.
-pub(super) fn time(of: &Value, key: &str) -> Option<DateTime<Utc>> {
+/// The time at a key: RFC 3339, or milliseconds since 1970.
+#[must_use]
+pub fn time(of: &Value, key: &str) -> Option<DateTime<Utc>> {
     match of.get(key)? {
         Value::String(text) => DateTime::parse_from_rfc3339(text).ok().map(|t| t.to_utc()),
         Value::Number(number) => DateTime::from_timestamp_millis(number.as_i64()?),
@@ -89,13 +63,15 @@ pub(super) fn time(of: &Value, key: &str) -> Option<DateTime<Utc>> {
     .filter(|t| (1970..=9999).contains(&chrono::Datelike::year(t)))
 }
 
-/// Returns the sum of the known figures; `None` if none is known.
-pub(super) fn sum<const N: usize>(counts: [Option<u64>; N]) -> Option<u64> {
+/// The sum of what is known; `None` if nothing is.
+#[must_use]
+pub fn sum<const N: usize>(counts: [Option<u64>; N]) -> Option<u64> {
     counts.into_iter().flatten().reduce(u64::saturating_add)
 }
 
-/// Returns a tool's output as text: from a string, from a list of blocks with texts, or else as JSON.
-pub(super) fn flat(output: Option<&Value>) -> String {
+/// The output of a tool as text: a text, a list of blocks with texts, or else the JSON itself.
+#[must_use]
+pub fn flat(output: Option<&Value>) -> String {
     let block = |b: &Value| match (b, text(b, "text")) {
         (Value::String(text), _) => text.clone(),
         (_, Some(text)) => text.to_owned(),

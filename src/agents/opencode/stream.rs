@@ -5,18 +5,22 @@
 
 use serde_json::Value;
 
-use super::{
-    heard::{Heard, amount, count, flat, owned, status, sum, text, time},
-    retry::Retry,
-    trouble::Trouble,
-};
-use crate::tree::{
-    event::{Change, Role, ToolStatus, TurnOutcome, UsageScope, What},
-    usage::Usage,
+use crate::{
+    transcript::{
+        Language, LineContent, Retry, Trouble,
+        fields::{amount, count, flat, owned, status, sum, text, time},
+    },
+    tree::{
+        event::{Change, Role, ToolStatus, TurnOutcome, UsageScope, What},
+        usage::Usage,
+    },
 };
 
-/// Interprets a line; `None` if its type is unknown.
-pub(super) fn hear(line: &Value) -> Option<Heard> {
+/// The language of these streams.
+pub(super) static LANGUAGE: Language = Language { name: "opencode", parse, refusal: Some(refusal) };
+
+/// The content of a line; `None` if its type is unknown.
+fn parse(line: &Value) -> Option<LineContent> {
     let part = line.get("part").unwrap_or(&Value::Null);
     let said = || owned(part, "text").unwrap_or_default();
     let what = match text(line, "type")? {
@@ -28,7 +32,7 @@ pub(super) fn hear(line: &Value) -> Option<Heard> {
         "error" => error(line),
         _ => return None,
     };
-    Some(Heard { time: time(line, "timestamp"), within: owned(line, "sessionID"), what })
+    Some(LineContent { time: time(line, "timestamp"), within: owned(line, "sessionID"), what })
 }
 
 fn session(line: &Value) -> What {
@@ -122,4 +126,32 @@ fn retry(headers: &Value) -> Retry {
     let milliseconds = text(headers, "retry-after-ms").and_then(|ms| ms.parse::<f64>().ok());
     let precise = milliseconds.map(|ms| Retry::after(ms / 1000.0)).filter(Retry::is_known);
     precise.or_else(|| text(headers, "retry-after").map(Retry::of_header)).unwrap_or_default()
+}
+
+/// `timestamp=… level=ERROR … message="stream error" … error.error="AI_APICallError: Rate limit reached…"`.
+fn refusal(line: &str) -> Option<String> {
+    if !line.contains("level=ERROR") || !line.contains("message=\"stream error\"") {
+        return None;
+    }
+    let (_, quoted) = line.split_once("error.error=")?;
+    let first = serde_json::Deserializer::from_str(quoted).into_iter::<Value>().next();
+    first.and_then(Result::ok).and_then(|v| v.as_str().map(str::to_owned)).or_else(|| Some(quoted.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        transcript::{Dialect, refusal_on_stderr},
+        tree::event::ErrorClass,
+    };
+
+    #[test]
+    fn a_refusal_is_read_from_the_log_on_standard_error() {
+        let refusal =
+            |tail: &str| refusal_on_stderr(Dialect::Lines(&LANGUAGE), tail).map(|f| (f.class, f.retry_after));
+        let limit = "timestamp=2026-11-30T10:29:01.804Z level=ERROR run=3510b06a message=\"stream error\" providerID=conductor modelID=fake-model small=false error.error=\"AI_APICallError: Rate limit reached for \\\"x\\\". Please try again in 7s.\"\n";
+        assert_eq!(refusal(limit), Some((ErrorClass::UsageLimit, Some(7.0))));
+        assert_eq!(refusal("level=ERROR message=\"another\"\n"), None);
+    }
 }

@@ -8,19 +8,24 @@
 
 use serde_json::Value;
 
-use super::{
-    claude_tools::{file_changes, tool_result},
-    heard::{Heard, amount, count, flat, list, owned, raw, status, sum, text, time},
-    retry::Retry,
-    trouble::Trouble,
-};
-use crate::tree::{
-    event::{RawReason, Role, TurnOutcome, UsageScope, What},
-    usage::Usage,
+use super::tools::{file_changes, tool_result};
+use crate::{
+    transcript::{
+        Language, LineContent, Retry, Trouble,
+        fields::{amount, count, flat, list, owned, status, sum, text, time},
+        raw,
+    },
+    tree::{
+        event::{RawReason, Role, TurnOutcome, UsageScope, What},
+        usage::Usage,
+    },
 };
 
-/// Interprets a line; `None` if its type is unknown.
-pub(super) fn hear(line: &Value) -> Option<Heard> {
+/// The language of these streams.
+pub(super) static LANGUAGE: Language = Language { name: "claude", parse, refusal: None };
+
+/// The content of a line; `None` if its type is unknown.
+fn parse(line: &Value) -> Option<LineContent> {
     let what = match text(line, "type")? {
         "system" => system(line)?,
         // The message has an unknown shape, so the line is kept raw.
@@ -33,7 +38,7 @@ pub(super) fn hear(line: &Value) -> Option<Heard> {
         "rate_limit_event" => rate_limit(line.get("rate_limit_info").unwrap_or(&Value::Null)),
         _ => return None,
     };
-    Some(Heard { time: time(line, "timestamp"), within: owned(line, "parent_tool_use_id"), what })
+    Some(LineContent { time: time(line, "timestamp"), within: owned(line, "parent_tool_use_id"), what })
 }
 
 fn has_content(line: &Value) -> bool {

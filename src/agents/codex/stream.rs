@@ -5,17 +5,22 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    heard::{Heard, count, flat, list, owned, text},
-    trouble::Trouble,
-};
-use crate::tree::{
-    event::{Change, Role, ToolStatus, TurnOutcome, UsageScope, What},
-    usage::Usage,
+use crate::{
+    transcript::{
+        Language, LineContent, Trouble,
+        fields::{count, flat, list, owned, text},
+    },
+    tree::{
+        event::{Change, Role, ToolStatus, TurnOutcome, UsageScope, What},
+        usage::Usage,
+    },
 };
 
-/// Interprets a line; `None` if its type is unknown.
-pub(super) fn hear(line: &Value) -> Option<Heard> {
+/// The language of these streams.
+pub(super) static LANGUAGE: Language = Language { name: "codex", parse, refusal: None };
+
+/// The content of a line; `None` if its type is unknown.
+fn parse(line: &Value) -> Option<LineContent> {
     let what = match text(line, "type")? {
         "thread.started" => {
             vec![What::Session {
@@ -24,7 +29,7 @@ pub(super) fn hear(line: &Value) -> Option<Heard> {
                 agent_version: None,
             }]
         }
-        "turn.started" => return Some(Heard::nothing()),
+        "turn.started" => return Some(LineContent::nothing()),
         "item.started" => item(line.get("item")?, Stage::Started)?,
         "item.updated" => item(line.get("item")?, Stage::Updated)?,
         "item.completed" => item(line.get("item")?, Stage::Completed)?,
@@ -45,7 +50,7 @@ pub(super) fn hear(line: &Value) -> Option<Heard> {
         }
         _ => return None,
     };
-    Some(Heard::of(what))
+    Some(LineContent::of(what))
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -5,17 +5,22 @@
 
 use serde_json::Value;
 
-use super::{
-    heard::{Heard, count, flat, owned, text, time},
-    trouble::Trouble,
-};
-use crate::tree::{
-    event::{Role, ToolStatus, TurnOutcome, UsageScope, What},
-    usage::Usage,
+use crate::{
+    transcript::{
+        Language, LineContent, Trouble,
+        fields::{count, flat, owned, text, time},
+    },
+    tree::{
+        event::{Role, ToolStatus, TurnOutcome, UsageScope, What},
+        usage::Usage,
+    },
 };
 
-/// Interprets a line; `None` if its type is unknown.
-pub(super) fn hear(line: &Value) -> Option<Heard> {
+/// The language of these streams.
+pub(super) static LANGUAGE: Language = Language { name: "gemini", parse, refusal: Some(refusal) };
+
+/// The content of a line; `None` if its type is unknown.
+fn parse(line: &Value) -> Option<LineContent> {
     let what = match text(line, "type")? {
         "init" => vec![What::Session {
             thread_id: owned(line, "session_id"),
@@ -33,7 +38,7 @@ pub(super) fn hear(line: &Value) -> Option<Heard> {
         "result" => result(line),
         _ => return None,
     };
-    Some(Heard { time: time(line, "timestamp"), ..Heard::of(what) })
+    Some(LineContent { time: time(line, "timestamp"), ..LineContent::of(what) })
 }
 
 fn message(line: &Value) -> What {
@@ -117,5 +122,37 @@ fn usage(stats: &Value) -> Usage {
         output_tokens: output.max(rest),
         cached_tokens: count(stats, "cached"),
         cost_usd: None,
+    }
+}
+
+/// `Attempt 3 failed with status 429. Retrying with backoff... _ApiError: {…}`, or
+/// `Attempt 3 failed: You exceeded your current quota…. Retrying after 38211ms...`.
+fn refusal(line: &str) -> Option<String> {
+    let rest = line.strip_prefix("Attempt ")?.trim_start_matches(|c: char| c.is_ascii_digit());
+    rest.starts_with(" failed").then(|| line.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use ErrorClass::{Overload, UsageLimit};
+
+    use super::*;
+    use crate::{
+        transcript::{Dialect, refusal_on_stderr},
+        tree::event::ErrorClass,
+    };
+
+    #[test]
+    fn a_refusal_is_read_from_standard_error() {
+        let refusal =
+            |tail: &str| refusal_on_stderr(Dialect::Lines(&LANGUAGE), tail).map(|f| (f.class, f.retry_after));
+        let limit = "YOLO mode is enabled.\nAttempt 2 failed with status 429. Retrying with backoff... _ApiError: {\"error\":{\"code\":429,\"message\":\"scripted error 429\",\"status\":\"INTERNAL\"}}\n    at throwErrorIfNotOK (file:///chunk.js:267833:24) {\n  status: 429\n}\n";
+        assert_eq!(refusal(limit), Some((UsageLimit, None)));
+        let delayed = "Attempt 1 failed: You exceeded your current quota. Retrying after 38211ms...\n";
+        assert_eq!(refusal(delayed), Some((UsageLimit, Some(38.211))));
+        let overload = "Attempt 1 failed with status 503. Retrying with backoff... _ApiError: {}\n";
+        assert_eq!(refusal(overload), Some((Overload, None)));
+        let network = "Attempt 1 failed. Retrying with backoff... TypeError: fetch failed\n";
+        assert_eq!(refusal(&format!("{limit}{network}")), None);
     }
 }

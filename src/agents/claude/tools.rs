@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
-use super::heard::{flat, list, owned, text};
-use crate::tree::event::{Change, ToolStatus, What};
+use crate::{
+    transcript::fields::{flat, list, owned, text},
+    tree::event::{Change, ToolStatus, What},
+};
 
 /// Returns the end of a tool, from its block and the rest of the line.
 pub(super) fn tool_result(line: &Value, block: &Value) -> What {

@@ -1,0 +1,102 @@
+//! Reasons why an agent cannot be used, and what to do about each.
+
+/// Why an agent cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The configuration has no such name.
+    #[error("there is no agent '{name}'; known are {}", known.join(", "))]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// The program is not on this machine.
+    #[error("the program '{program}' of agent '{agent}' {problem}")]
+    Missing {
+        /// The agent.
+        agent: String,
+        /// Its program.
+        program: String,
+        /// Fits after the program's name.
+        problem: String,
+        /// The way to install it.
+        hint: String,
+    },
+    /// Its token file cannot be used.
+    #[error("{problem}")]
+    BadToken {
+        /// The problem, and the line that names the file.
+        problem: String,
+    },
+    /// It has no credentials.
+    #[error(transparent)]
+    NoCredentials(#[from] MissingCredentials),
+    /// No agent is named, and it is not clear which is meant.
+    #[error("no agent is named, and {}", among(usable, unusable))]
+    NoChoice {
+        /// Those that could be used.
+        usable: Vec<String>,
+        /// The others that are installed or configured, each with its problem.
+        unusable: Vec<String>,
+    },
+    /// A `command` agent without a command.
+    #[error("agent '{agent}' has no command")]
+    NoCommand {
+        /// The agent.
+        agent: String,
+    },
+    /// The kernel takes no argument of that length.
+    #[error("a prompt of {bytes} bytes is too long to be an argument of agent '{agent}'")]
+    PromptTooLong {
+        /// The agent.
+        agent: String,
+        /// Length of the prompt, the preamble included.
+        bytes: usize,
+    },
+}
+
+impl AgentError {
+    /// The remedy, where it depends on the agent.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing { hint, .. } => Some(hint.clone()),
+            Self::NoCredentials(missing) => Some(missing.hint.clone()),
+            Self::NoChoice { usable, .. } if usable.is_empty() => Some(
+                "install one and log in, or try the built-in one with --agent demo; `run-agent validate` looks again"
+                    .to_owned(),
+            ),
+            Self::NoChoice { .. } => {
+                Some("name one with --agent NAME, or set defaults.agent in config.yaml".to_owned())
+            }
+            Self::NoCommand { agent } => {
+                Some(format!("give one after --, or set agents.{agent}.command in config.yaml"))
+            }
+            Self::PromptTooLong { agent, .. } => {
+                Some(format!("set agents.{agent}.prompt to stdin or file in config.yaml"))
+            }
+            Self::Unknown { .. } | Self::BadToken { .. } => None,
+        }
+    }
+}
+
+fn among(usable: &[String], unusable: &[String]) -> String {
+    match (usable, unusable) {
+        ([], []) => "none is installed here".to_owned(),
+        ([], unusable) => format!("none can be used here: {}", unusable.join("; ")),
+        (usable, _) => format!("{} can be used here: {}", usable.len(), usable.join(", ")),
+    }
+}
+
+/// The places that were searched in vain, and the remedy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("agent '{agent}' has no credentials: {looked}")]
+pub struct MissingCredentials {
+    /// The agent.
+    pub agent: String,
+    /// Each place that was searched.
+    pub looked: String,
+    /// The remedy.
+    pub hint: String,
+}

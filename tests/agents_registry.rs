@@ -1,0 +1,178 @@
+//! The agents behind their trait: what holds of each of them, and that a new one is one folder and its line in the registry.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use run_agent::{
+    agents::{AGENTS, Agent, Program, agent_types, of_type, of_word},
+    transcript::{Dialect, LONGEST_LINE, events_of_line},
+    tree::event::{Event, RawReason, What},
+};
+
+/// Places outside an agent's folder that name it, with the reason why each is no knowledge about an agent.
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    ("agents/error.rs", "demo", "the hint where no agent is installed names the one that always is"),
+    ("agents/opencode/call.rs", "xai", "a provider of OpenCode of the same name"),
+    ("agents/opencode/mod.rs", "gemini", "a provider of OpenCode of the same name"),
+    ("agents/opencode/mod.rs", "xai", "a provider of OpenCode of the same name"),
+    ("cli/args.rs", "demo", "the hidden verb that is the demo agent's process"),
+    ("cli/demo_agent.rs", "demo", "the hidden verb that is the demo agent's process"),
+    ("cli/entry.rs", "demo", "the hidden verb that is the demo agent's process"),
+    ("cli/mod.rs", "demo", "the hidden verb that is the demo agent's process"),
+    ("config/face.rs", "codex", "part of the name of a face"),
+    ("telemetry/shapes.rs", "xai", "the prefix of a kind of key, which logs leave out"),
+    ("view/doctor/machine.rs", "codex", "an example in the text of a finding"),
+];
+
+/// The names that are English words as well, so that no search finds the agent in the text.
+const WORDS: &[&str] = &["command"];
+
+#[test]
+fn a_new_agent_is_one_folder_and_its_line_in_the_registry() {
+    let mut found = BTreeSet::new();
+    for agent in AGENTS.iter().map(|agent| agent.agent_type().as_str()).filter(|name| !WORDS.contains(name)) {
+        let folder = format!("agents/{agent}/");
+        assert!(sources().iter().any(|(path, _)| *path == format!("{folder}mod.rs")), "{folder} is missing");
+        for (path, text) in sources().iter().filter(|(path, _)| !path.starts_with(&folder)) {
+            let (code, texts) =
+                taken_apart(text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default());
+            if path == "agents/mod.rs" {
+                // Its module and its entry.
+                let lines: Vec<&str> =
+                    code.lines().filter(|line| names(line, agent)).map(str::trim).collect();
+                assert_eq!(lines.len(), 2, "{agent}: {lines:?}");
+                assert!(lines[0].ends_with(&format!("mod {agent};")), "{lines:?}");
+                assert!(lines[1].starts_with(&format!("&{agent}::")), "{lines:?}");
+                continue;
+            }
+            // A help text of the command line may have an example: it has spaces where a list of names has none.
+            let is_example = |text: &&String| path.starts_with("cli/") && text.contains(' ');
+            let in_texts = texts.iter().filter(|text| !is_example(text)).any(|text| names(text, agent));
+            if names(&code, agent) || in_texts {
+                found.insert((path.clone(), agent));
+            }
+        }
+    }
+    let excepted = EXCEPTIONS.iter().map(|(path, agent, _)| ((*path).to_owned(), *agent)).collect();
+    assert_eq!(found, excepted, "places that name an agent, and those that may");
+}
+
+#[test]
+fn the_configuration_and_the_records_find_every_agent() {
+    for agent in AGENTS {
+        let agent_type = agent.agent_type();
+        assert_eq!(agent_types().of_name(agent_type.as_str()), Some(agent_type));
+        assert_eq!(of_type(agent_type).agent_type(), agent_type);
+        assert_eq!(of_word(agent_type.as_str()).map(Agent::agent_type), Some(agent_type));
+        assert_eq!(agent.program() == Program::Any, agent_type.is_any_program(), "{agent_type}");
+        assert_eq!(agent.login().is_some(), !agent_type.key_variables().is_empty(), "{agent_type}");
+    }
+    assert!(of_word("of the future").is_none());
+}
+
+#[test]
+fn what_is_not_understood_is_kept_raw_and_says_why() {
+    use RawReason::{CutOff, NotJson, TooLong, Unknown};
+    let reason = |events: &[Event]| match events {
+        [Event { what: What::Raw { reason, .. }, .. }] => Some(*reason),
+        _ => None,
+    };
+    for dialect in AGENTS.iter().map(|agent| agent.dialect()) {
+        let events = |line: &str| events_of_line(dialect, 100, line.len() as u64 + 1, line.as_bytes());
+        if dialect == Dialect::Text {
+            assert_eq!(events("words for people"), []);
+            continue;
+        }
+        for (line, expected) in [
+            ("words for people", NotJson),
+            ("[1]", NotJson),
+            ("{\"type\":\"result\"", NotJson),
+            ("{}", Unknown),
+            ("{\"type\":7}", Unknown),
+            ("{\"type\":\"of the future\"}", Unknown),
+        ] {
+            assert_eq!(reason(&events(line)), Some(expected), "{dialect:?} {line}");
+        }
+        let half = b"{\"type\":\"res";
+        assert_eq!(reason(&events_of_line(dialect, 0, half.len() as u64, half)), Some(CutOff));
+        assert_eq!(reason(&events_of_line(dialect, 0, LONGEST_LINE + 1, half)), Some(TooLong));
+        assert_eq!(events(" \r"), []);
+    }
+}
+
+/// Whether a text has the name in it as a word, or as a part of an identifier.
+fn names(text: &str, name: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text.match_indices(name).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + name.len()..].chars().next();
+        !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
+    })
+}
+
+/// The code without comments and texts, and the texts that stand in it.
+fn taken_apart(source: &str) -> (String, Vec<String>) {
+    let (mut code, mut texts) = (String::new(), Vec::new());
+    let mut rest = source;
+    while let Some(first) = rest.chars().next() {
+        let raw = rest.strip_prefix('r').map(|r| r.trim_start_matches('#')).filter(|r| r.starts_with('"'));
+        if rest.starts_with("//") {
+            rest = &rest[rest.find('\n').unwrap_or(rest.len())..];
+        } else if let Some(body) = rest.strip_prefix("'\"'").or_else(|| rest.strip_prefix("'\\\"'")) {
+            rest = body;
+        } else if let Some(body) = raw {
+            let end = format!("\"{}", "#".repeat(rest.len() - body.len() - 1));
+            let length = body[1..].find(&end).expect("the end of a raw text");
+            texts.push(body[1..=length].to_owned());
+            rest = &body[1 + length + end.len()..];
+        } else if let Some(body) = rest.strip_prefix('"') {
+            let mut escaped = false;
+            let is_end = |c: char| {
+                let ends = c == '"' && !escaped;
+                escaped = c == '\\' && !escaped;
+                ends
+            };
+            let length = body.find(is_end).expect("the end of a text");
+            texts.push(body[..length].to_owned());
+            rest = &body[length + 1..];
+        } else {
+            code.push(first);
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    (code, texts)
+}
+
+#[test]
+fn a_source_is_taken_apart() {
+    let source = "let a = \"b \\\" c\"; // d \"e\"\nf('\"', r#\"g \"h\" \"#);";
+    let (code, texts) = taken_apart(source);
+    assert_eq!(code, "let a = ; \nf(, );");
+    assert_eq!(texts, ["b \\\" c", "g \"h\" "]);
+    assert!(names("--agent claude", "claude") && names("claude_tools", "claude"));
+    assert!(!names("claudette", "claude"));
+}
+
+/// Every source file by its path below `src`.
+fn sources() -> Vec<(String, String)> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("a readable folder").flatten() {
+            match entry.path() {
+                path if path.is_dir() => walk(&path, found),
+                path => found.push(path),
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    walk(&root, &mut found);
+    found.sort();
+    let named = |path: &PathBuf| {
+        let text = fs::read_to_string(path).expect("a UTF-8 source");
+        (path.strip_prefix(&root).expect("below src").to_string_lossy().into_owned(), text)
+    };
+    found.iter().map(named).collect()
+}
