@@ -319,7 +319,7 @@ mod tests {
         crate::fsx::replace_outside(file.path(), text.as_bytes()).unwrap();
         let flags = Flags { config: Some(file.path().to_owned()), ..Flags::default() };
         let environment = Environment::from_iter([("HOME", "/proc/nonexistent")]);
-        load(&flags, &environment, Path::new("/"))
+        load(&flags, &environment, Path::new("/"), crate::config::agent::samples::TYPES)
             .map(|loaded| loaded.config.executors)
             .map_err(|e| e.to_string())
     }
