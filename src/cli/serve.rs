@@ -1,7 +1,6 @@
 //! `run-agent serve`, and `conductor`: the daemon of a root.
 
 use std::{
-    ffi::OsStr,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, Mutex},
@@ -22,16 +21,11 @@ use super::{
 };
 use crate::{
     config::{Api, Flags, Port, ProjectLayer, TaskStart},
-    daemon::{Core, Handover, Seat},
+    daemon::{Daemon, Handover, Seat},
     fsx::{self, SocketName},
     http::{self, Server},
-    process::{
-        handoff::{self, MAIN},
-        notify::Manager,
-    },
+    process::handoff::{self, MAIN},
     runner::Runner,
-    shutdown::Shutdown,
-    tree::daemon_info::DaemonInfo,
 };
 
 /// Number of ports that are tried if the user named none.
@@ -40,8 +34,6 @@ const PORTS: u16 = 100;
 const CONNECTIONS: usize = 4096;
 /// Time that requests get to be answered during a shutdown.
 const DRAIN: Duration = Duration::from_secs(3);
-/// Time that all other work gets after that.
-const REST: Duration = Duration::from_secs(1);
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
@@ -138,62 +130,22 @@ async fn serve(context: &Context, runner: Runner, mut place: Place) -> CliResult
         command: place::command(&runner),
         arrival: place.arrival,
     };
-    let environment = runner.environment.clone();
-    let successor = seat.arrival.is_some();
-    let manager = Manager::of(|name| environment.get_os(name).map(OsStr::to_owned), successor);
-    let core = Core::new(runner, context.hints(&tree)?, Shutdown::default(), seat);
-    let keeper = core.shutdown.spawn(core.clone().keep());
-    let planner = core.shutdown.spawn(core.clone().run());
-    let programs = core.shutdown.spawn(core.clone().look_at_programs());
-    let audit = core.shutdown.spawn(core.clone().keep_audit());
+    let mut daemon = Daemon::start(runner, context.hints(&tree)?, seat);
     let (socket, socket_name) = match &api.socket {
         Some(path) => listen_in(path).map(|(socket, name)| (Some(socket), Some(name)))?,
         None => (None, None),
     };
     let guard = http::guard(&api, address.ip());
     let server = Server { listener, socket, guard, connections: connections(), drain: DRAIN };
-    let server = core.shutdown.spawn(http::serve(server, core.clone()));
-    let settling = core.shutdown.spawn(core.clone().settle());
-    let telling = core.shutdown.spawn(core.clone().tell_others());
-    let reporting = core.shutdown.spawn(core.clone().tell_manager(manager.clone(), url.clone()));
-
-    let info = DaemonInfo {
-        version: 1,
-        pid: std::process::id(),
-        program_version: env!("CARGO_PKG_VERSION").to_owned(),
-        listen: std::iter::once(url.clone())
-            .chain(api.socket.iter().map(|s| format!("unix:{}", s.display())))
-            .collect(),
-        started_at: context.clock().now(),
-    };
-    core.announce(&info)?;
-    tracing::info!(root = %tree.root().path().display(), url, "the daemon serves");
-    // The parent process may not read our stdout; the daemon continues without it.
+    let server = http::serve(server, daemon.core().clone());
+    let socket_address = api.socket.iter().map(|s| format!("unix:{}", s.display()));
+    daemon.serve(server, std::iter::once(url.clone()).chain(socket_address).collect())?;
+    // The parent process may not read standard output; the daemon continues without.
     let _ = context.printer().line(&format!("listening on {url}"));
 
-    let handover = tokio::select! {
-        signal = signals.next() => {
-            tracing::info!(signal, "a signal ends the daemon; agents go on");
-            manager.tell("STOPPING=1");
-            core.close_listeners();
-            None
-        }
-        handover = core.handed_over() => {
-            tracing::info!("the daemon makes room for another program; agents go on");
-            manager.tell("STATUS=making room for another program");
-            Some(handover)
-        }
-    };
-    core.shutdown.begin();
-    let _ = server.await;
-    let left = core.shutdown.drain(REST).await;
-    if left > 0 {
-        tracing::warn!(left, "work was left at the end of the drain; the next daemon goes on with it");
-    }
-    drop((keeper, planner, programs, settling, telling, reporting, audit, socket_name));
-    if let Err(e) = tree.sync_audit() {
-        tracing::warn!(error = %e, "the audit log may not outlive a power cut");
-    }
+    let handover = daemon.ended(signals.next()).await;
+    daemon.shut_down().await;
+    drop(socket_name);
     if let Some(handover) = handover {
         match signals.next().now_or_never() {
             None => return Ok(End::HandedOver(Box::new(handover))),
@@ -203,8 +155,7 @@ async fn serve(context: &Context, runner: Runner, mut place: Place) -> CliResult
             }
         }
     }
-    core.withdraw()?;
-    tracing::info!("the daemon has ended");
+    daemon.withdraw()?;
     Ok(End::Asked)
 }
 

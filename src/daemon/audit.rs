@@ -3,9 +3,17 @@
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
-use super::{core::Core, submitted::Submitted};
-use crate::{blocking, telemetry::Redactor, tree::audit::AuditEntry};
+use super::{coalesce::Coalescer, parts::Parts};
+use crate::{
+    blocking,
+    telemetry::Redactor,
+    tree::{
+        audit::AuditEntry,
+        ids::{MsgId, ProjectId, RunId, TaskId},
+    },
+};
 
 /// Interval in which the log is made durable while lines are added.
 const SYNC: Duration = Duration::from_secs(1);
@@ -14,16 +22,57 @@ const MAX_TEXT: usize = 4096;
 /// Maximum size of a payload that is kept, in bytes of JSON; of a longer one only the size is recorded.
 const MAX_PAYLOAD: usize = 64 * 1024;
 
-impl Core {
+/// An accepted submission.
+#[derive(Debug, Clone, Default)]
+pub struct AuditedSubmission {
+    /// The id of the request.
+    pub request_id: String,
+    /// HTTP method.
+    pub method: String,
+    /// Path of the request.
+    pub path: String,
+    /// The route.
+    pub endpoint: &'static str,
+    /// The address of the client.
+    pub remote_addr: Option<String>,
+    /// The name of the key in the request.
+    pub key_name: Option<String>,
+    /// The project.
+    pub project: Option<ProjectId>,
+    /// The task.
+    pub task: Option<TaskId>,
+    /// The created run.
+    pub run: Option<RunId>,
+    /// The posted message.
+    pub message: Option<MsgId>,
+    /// The content of the request.
+    pub payload: Value,
+}
+
+/// The log of accepted submissions.
+#[derive(Debug)]
+pub struct AuditLog {
+    parts: Parts,
+    submissions: Coalescer<(), AuditedSubmission, ()>,
+    /// Something was written.
+    written: Notify,
+}
+
+impl AuditLog {
+    /// The log of the daemon's tree.
+    pub(super) fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self { parts, submissions: Coalescer::default(), written: Notify::new() })
+    }
+
     /// Makes new lines of the log durable a moment later, until the shutdown begins. So the log does not delay a
     /// submission.
-    pub async fn keep_audit(self: Arc<Self>) {
+    pub(super) async fn keep(self: Arc<Self>) {
         let noticed = async || {
-            self.audited.notified().await;
+            self.written.notified().await;
             tokio::time::sleep(SYNC).await;
         };
-        while self.shutdown.token().run_until_cancelled(noticed()).await.is_some() {
-            let tree = self.runner.tree.clone();
+        while self.parts.shutdown.token().run_until_cancelled(noticed()).await.is_some() {
+            let tree = self.parts.runner.tree.clone();
             if let Err(e) = blocking::run(move || tree.sync_audit()).await {
                 tracing::warn!(error = %e, "the audit log may not outlive a power cut");
             }
@@ -31,25 +80,25 @@ impl Core {
     }
 
     /// Adds a submission to the log. A failure is only logged, because the submission itself has been executed.
-    pub async fn audit(self: &Arc<Self>, submitted: Submitted) {
-        let core = self.clone();
-        self.submissions.ask((), submitted, move |(), many| core.write_down(many)).await;
+    pub async fn record(self: &Arc<Self>, submitted: AuditedSubmission) {
+        let log = self.clone();
+        self.submissions.ask((), submitted, move |(), many| log.write_down(many)).await;
     }
 
-    fn write_down(&self, submitted: Vec<Submitted>) -> Vec<()> {
+    fn write_down(&self, submitted: Vec<AuditedSubmission>) -> Vec<()> {
         let done = vec![(); submitted.len()];
         let entries: Vec<AuditEntry> = submitted.into_iter().map(|s| self.entry(s)).collect();
-        if let Err(e) = self.runner.tree.append_audit(&entries) {
+        if let Err(e) = self.parts.runner.tree.append_audit(&entries) {
             let requests: Vec<_> = entries.iter().map(|entry| entry.request_id.as_str()).collect();
             tracing::warn!(error = %e, ?requests, "submissions could not be written to the audit log");
         }
-        self.audited.notify_one();
+        self.written.notify_one();
         done
     }
 
-    fn entry(&self, submitted: Submitted) -> AuditEntry {
+    fn entry(&self, submitted: AuditedSubmission) -> AuditEntry {
         AuditEntry {
-            timestamp: self.runner.tree.clock().now(),
+            timestamp: self.parts.runner.tree.clock().now(),
             correlation_id: submitted.request_id.clone(),
             request_id: submitted.request_id,
             method: submitted.method,
@@ -61,7 +110,7 @@ impl Core {
             task_id: submitted.task,
             run_id: submitted.run,
             message_id: submitted.message,
-            payload: sanitized(submitted.payload, &self.runner.redactor),
+            payload: sanitized(submitted.payload, &self.parts.runner.redactor),
         }
     }
 }

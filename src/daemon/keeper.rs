@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::core::Core;
+use super::parts::Parts;
 use crate::{
     blocking, names, planner, runner,
     tree::{
@@ -60,85 +60,94 @@ struct Todo {
 
 /// The keeper's own state: the watched folders.
 #[derive(Debug)]
-struct Keeper {
-    core: Arc<Core>,
+struct Watching {
+    keeper: Arc<IndexKeeper>,
     watched: HashMap<PathBuf, Watched>,
     swept: Instant,
 }
 
-impl Core {
+/// Keeps the index of the daemon.
+#[derive(Debug)]
+pub(super) struct IndexKeeper(Parts);
+
+impl IndexKeeper {
+    /// A keeper that has not looked yet.
+    pub(super) fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self(parts))
+    }
+
     /// Builds the index and keeps it until the shutdown begins.
-    pub async fn keep(self: Arc<Self>) {
-        let collector = self.hints.collect(matters);
-        let keeper = Keeper { core: self.clone(), watched: HashMap::new(), swept: Instant::now() };
-        let mut keeper = blocking::run(move || keeper.begun()).await;
+    pub(super) async fn keep(self: Arc<Self>) {
+        let collector = self.0.hints.collect(matters);
+        let watching = Watching { keeper: self.clone(), watched: HashMap::new(), swept: Instant::now() };
+        let mut watching = blocking::run(move || watching.begun()).await;
         loop {
             let changed = tokio::select! {
-                () = self.shutdown.token().cancelled() => return,
+                () = self.0.shutdown.token().cancelled() => return,
                 changed = collector.next() => {
                     tokio::time::sleep(GATHER).await;
                     changed
                 }
-                () = tokio::time::sleep(self.hints.period()) => Changed::Everything,
+                () = tokio::time::sleep(self.0.hints.period()) => Changed::Everything,
             };
-            keeper = blocking::run(move || keeper.look_again(changed)).await;
+            watching = blocking::run(move || watching.look_again(changed)).await;
         }
     }
 
     /// Reads a task again that we have just changed, so that the next reader sees the change.
     pub(super) fn refresh(&self, task: &TaskRef) -> Result<()> {
-        let tree = &self.runner.tree;
-        let moved = self.index.look_at_tickets(tree)?;
+        let tree = &self.0.runner.tree;
+        let moved = self.0.index.look_at_tickets(tree)?;
         for other in moved.iter().filter(|m| *m != task) {
-            self.index.look_at(tree, other)?;
+            self.0.index.look_at(tree, other)?;
         }
-        self.index.look_at(tree, task)?;
-        self.index.look_at_project(tree, &task.project)?;
+        self.0.index.look_at(tree, task)?;
+        self.0.index.look_at_project(tree, &task.project)?;
         self.restand()
     }
 
     /// Determines the positions of the queued tasks again.
     fn restand(&self) -> Result<()> {
         let mut standings = BTreeMap::new();
-        if !self.runner.tree.ticket_ids(Place::Queue)?.is_empty() {
-            for (_, ticket, standing) in planner::standings(&self.runner.tree, self.limits())? {
+        if !self.0.runner.tree.ticket_ids(Place::Queue)?.is_empty() {
+            for (_, ticket, standing) in planner::standings(&self.0.runner.tree, self.0.limits())? {
                 // A ticket that is admitted in a moment does not wait, and would only change twice.
                 if standing != Standing::Next {
                     standings.insert(ticket.task(), standing);
                 }
             }
         }
-        self.index.put_standings(standings);
+        self.0.index.put_standings(standings);
         Ok(())
     }
 }
 
-impl Keeper {
+impl Watching {
     /// Reads everything for the first time, and tries again until that succeeds.
     fn begun(mut self) -> Self {
-        let root = self.core.runner.tree.root().clone();
+        let root = self.keeper.0.runner.tree.root().clone();
         let planner = [root.absolute(&top::queue()), root.absolute(&top::live())];
         for folder in root.absolute_everywhere(&RelPath::top()).into_iter().chain(planner) {
             self.watch(folder);
         }
-        if let Err(e) = self.core.index.build(&self.core.runner.tree) {
+        if let Err(e) = self.keeper.0.index.build(&self.keeper.0.runner.tree) {
             tracing::error!(error = %e, "the tree cannot be read; it is tried again");
             return self;
         }
-        discard_abandoned(&self.core);
-        clear_left_behind(&self.core);
-        let keeper = self.settled(Todo { tickets: true, all_projects: true, ..Todo::default() });
-        keeper.core.index.open();
-        keeper
+        discard_abandoned(&self.keeper.0);
+        clear_left_behind(&self.keeper.0);
+        let watching = self.settled(Todo { tickets: true, all_projects: true, ..Todo::default() });
+        watching.keeper.0.index.open();
+        watching
     }
 
     fn look_again(self, changed: Changed) -> Self {
-        if !self.core.index.is_ready() {
+        if !self.keeper.0.index.is_ready() {
             return self.begun();
         }
         let todo = match changed {
             Changed::Paths(paths) => {
-                let tree = &self.core.runner.tree;
+                let tree = &self.keeper.0.runner.tree;
                 let markers = paths.iter().any(|path| MARKERS.iter().any(|marker| path.ends_with(marker)));
                 let mut todo = Todo { markers, ..Todo::default() };
                 for path in &paths {
@@ -151,7 +160,7 @@ impl Keeper {
             Changed::Everything => self.everything(),
         };
         if todo.markers {
-            self.core.poke();
+            self.keeper.0.wake.up();
         }
         self.settled(todo)
     }
@@ -159,8 +168,8 @@ impl Keeper {
     /// Returns the things to be read periodically: the live tasks, or all tasks if the sweep is due. With native hints
     /// the period is that of the sweep.
     fn everything(&self) -> Todo {
-        let index = &self.core.index;
-        let sweep = self.core.runner.config.watch.sweep;
+        let index = &self.keeper.0.index;
+        let sweep = self.keeper.0.runner.config.watch.sweep;
         let due = self.swept.elapsed() >= sweep;
         let tasks =
             if due { index.tasks(None).iter().map(|t| t.task.clone()).collect() } else { index.wanted() };
@@ -170,7 +179,7 @@ impl Keeper {
 
     /// Reads the due things, then watches newly live tasks, and reads these once more.
     fn settled(mut self, todo: Todo) -> Self {
-        if self.swept.elapsed() >= self.core.runner.config.watch.sweep {
+        if self.swept.elapsed() >= self.keeper.0.runner.config.watch.sweep {
             self.swept = Instant::now();
         }
         if let Err(e) = self.settle(todo) {
@@ -185,18 +194,18 @@ impl Keeper {
         let restand = todo.tickets || todo.markers;
         loop {
             let moved = if todo.tickets {
-                self.core.index.look_at_tickets(&self.core.runner.tree)?
+                self.keeper.0.index.look_at_tickets(&self.keeper.0.runner.tree)?
             } else {
                 Vec::new()
             };
             todo.tasks.extend(moved);
             self.list(&mut todo)?;
             for task in &todo.tasks {
-                if let Err(e) = self.core.index.look_at(&self.core.runner.tree, task) {
-                    self.core.faults.complain(task, &e.into(), "a task cannot be read");
+                if let Err(e) = self.keeper.0.index.look_at(&self.keeper.0.runner.tree, task) {
+                    self.keeper.0.faults.complain(task, &e.into(), "a task cannot be read");
                 }
             }
-            self.core.faults.settle(self.core.index.faults());
+            self.keeper.0.faults.settle(self.keeper.0.index.faults());
             let again = self.watch_what_is_live();
             if again.is_empty() {
                 break;
@@ -204,24 +213,25 @@ impl Keeper {
             // Reads the changes between the first read and the start of the watch.
             todo = Todo { tasks: again, ..Todo::default() };
         }
-        if restand { self.core.restand() } else { Ok(()) }
+        if restand { self.keeper.restand() } else { Ok(()) }
     }
 
     /// Finds the created and removed tasks of the projects to be read.
     fn list(&mut self, todo: &mut Todo) -> Result<()> {
-        let tree = self.core.runner.tree.clone();
+        let tree = self.keeper.0.runner.tree.clone();
         if todo.all_projects {
             todo.projects.extend(tree.projects()?);
-            todo.projects.extend(self.core.index.projects().into_iter().map(|p| p.summary.project.clone()));
+            todo.projects
+                .extend(self.keeper.0.index.projects().into_iter().map(|p| p.summary.project.clone()));
         }
         for project in &todo.projects {
-            self.core.index.look_at_project(&tree, project)?;
+            self.keeper.0.index.look_at_project(&tree, project)?;
             let dir = ProjectDir::new(project);
             // Watched before it is listed: a change in between is then seen twice instead of never.
             for folder in tree.root().absolute_everywhere(dir.path()) {
                 self.watch(folder);
             }
-            let known = self.core.index.tasks(Some(project));
+            let known = self.keeper.0.index.tasks(Some(project));
             let there = tree.tasks(project)?;
             let came = there.iter().filter(|id| !known.iter().any(|k| k.task.task == **id));
             let named = |task: &TaskId| TaskRef { project: project.clone(), task: task.clone() };
@@ -233,10 +243,10 @@ impl Keeper {
 
     /// Watches the folders of live tasks and no others. Returns the tasks with a newly watched folder.
     fn watch_what_is_live(&mut self) -> BTreeSet<TaskRef> {
-        let root = self.core.runner.tree.root().clone();
+        let root = self.keeper.0.runner.tree.root().clone();
         let mut live: HashMap<PathBuf, TaskRef> = HashMap::new();
-        for name in self.core.index.wanted() {
-            let Some(task) = self.core.index.task(&name) else { continue };
+        for name in self.keeper.0.index.wanted() {
+            let Some(task) = self.keeper.0.index.task(&name) else { continue };
             let runs = task.runs.iter().filter(|r| !r.settled).map(|r| r.run.dir().path().clone());
             for folder in [name.dir().path().clone(), name.dir().runs()].into_iter().chain(runs) {
                 live.insert(root.absolute(&folder), name.clone());
@@ -263,7 +273,7 @@ impl Keeper {
 
     fn watch(&mut self, folder: PathBuf) {
         if !self.watched.contains_key(&folder) {
-            let watched = self.core.hints.watch(&folder);
+            let watched = self.keeper.0.hints.watch(&folder);
             self.watched.insert(folder, watched);
         }
     }
@@ -300,30 +310,30 @@ fn matters(path: &Path) -> bool {
 }
 
 /// Removes runs whose acceptance a crash prevented.
-fn discard_abandoned(core: &Core) {
-    for task in core.index.tasks(None) {
+fn discard_abandoned(parts: &Parts) {
+    for task in parts.index.tasks(None) {
         let created = task.runs.iter().any(|r| r.status == Some(RunStatus::Created));
-        let shown = core.runner.tree.root().is_only_shown(task.task.dir().path());
-        if !created || shown || core.index.place_of(&task.task).is_some() {
+        let shown = parts.runner.tree.root().is_only_shown(task.task.dir().path());
+        if !created || shown || parts.index.place_of(&task.task).is_some() {
             continue;
         }
-        match runner::discard_abandoned(&core.runner, &task.task) {
+        match runner::discard_abandoned(&parts.runner, &task.task) {
             Ok(()) => {
-                if let Err(e) = core.index.look_at(&core.runner.tree, &task.task) {
-                    core.faults.complain(&task.task, &e.into(), "a task cannot be read");
+                if let Err(e) = parts.index.look_at(&parts.runner.tree, &task.task) {
+                    parts.faults.complain(&task.task, &e.into(), "a task cannot be read");
                 }
             }
             // Another process is just accepting the task.
             Err(runner::RunnerError::Tree(TreeError::Locked { .. })) => {}
-            Err(e) => core.faults.complain(&task.task, &e, "an abandoned run cannot be removed"),
+            Err(e) => parts.faults.complain(&task.task, &e, "an abandoned run cannot be removed"),
         }
     }
 }
 
 /// Removes stale files of killed daemons in the folders that belong to daemons.
-fn clear_left_behind(core: &Core) {
+fn clear_left_behind(parts: &Parts) {
     for folder in [top::daemon(), top::queue(), top::live()] {
-        if let Err(e) = runner::clear_left_behind(&core.runner.tree, &folder) {
+        if let Err(e) = runner::clear_left_behind(&parts.runner.tree, &folder) {
             tracing::warn!(error = %e, %folder, "what a killed daemon left behind cannot be removed");
         }
     }

@@ -1,8 +1,8 @@
 //! Asks the agents' programs for their versions and remembers the answers, independently of launches.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
-use super::core::Core;
+use super::parts::Parts;
 use crate::{
     agents::{self, Installed, Said},
     blocking,
@@ -118,16 +118,14 @@ fn said_by(
     Some(said)
 }
 
-impl Core {
-    /// Examines the agents' programs once, in the background. Nothing waits for it, and it delays no shutdown.
-    pub async fn look_at_programs(self: Arc<Self>) {
-        let core = self.clone();
-        let look = blocking::run(move || look_at_programs(&core.runner, Ask::Changed).map(drop));
-        tokio::select! {
-            () = self.shutdown.token().cancelled() => {}
-            looked = look => if let Err(e) = looked {
-                tracing::warn!(error = %e, "what the agents' programs say of their versions cannot be written down");
-            }
+/// Looks at the agents' programs once, in the background. Nothing waits for it, and it does not delay the shutdown.
+pub(super) async fn look_in_background(parts: Parts) {
+    let runner = parts.runner.clone();
+    let look = blocking::run(move || look_at_programs(&runner, Ask::Changed).map(drop));
+    tokio::select! {
+        () = parts.shutdown.token().cancelled() => {}
+        looked = look => if let Err(e) = looked {
+            tracing::warn!(error = %e, "what the agents' programs say of their versions cannot be written down");
         }
     }
 }

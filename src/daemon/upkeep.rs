@@ -93,7 +93,7 @@ impl Core {
                 let deleted = runner::delete_project(&core.runner, &project);
                 // Also after a failure, because some tasks may be gone.
                 for task in core.index.tasks(Some(&project)) {
-                    core.refresh(&task.task)?;
+                    core.keeper.refresh(&task.task)?;
                 }
                 core.index.look_at_project(&core.runner.tree, &project)?;
                 deleted
@@ -125,7 +125,7 @@ impl Core {
                         continue;
                     }
                     let (Old::Task(task) | Old::Run(RunRef { task, .. })) = &found.old;
-                    core.refresh(task)?;
+                    core.keeper.refresh(task)?;
                 }
                 collected.runs += found.runs;
                 collected.bytes += found.bytes;
@@ -148,7 +148,7 @@ impl Core {
                 let (one, again, name) = (core.clone(), delete.clone(), task.clone());
                 let done = blocking::run(move || {
                     let done = again(&one);
-                    one.refresh(&name)?;
+                    one.keeper.refresh(&name)?;
                     done
                 })
                 .await;

@@ -24,7 +24,7 @@ pub enum Novelty {
 impl Core {
     /// Brings a change of our own into the index.
     pub(super) async fn seen(self: &Arc<Self>, task: &TaskRef) -> Result<()> {
-        let (core, task) = (self.clone(), task.clone());
-        Ok(blocking::run(move || core.refresh(&task)).await?)
+        let (keeper, task) = (self.keeper.clone(), task.clone());
+        Ok(blocking::run(move || keeper.refresh(&task)).await?)
     }
 }

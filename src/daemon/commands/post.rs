@@ -26,13 +26,7 @@ impl Core {
     /// # Errors
     /// If the project or task does not exist, or the message cannot be stored.
     pub async fn post(&self, owner: BusOwner, draft: Draft) -> Result<Message> {
-        let (tree, index) = (self.runner.tree.clone(), self.index.clone());
-        let post = move |owner: &BusOwner, drafts: Vec<Draft>| {
-            let posted = tree.bus(owner.clone()).post_all(&drafts);
-            index.posted_to(owner);
-            posted
-        };
-        Ok(self.posts.ask(owner, draft, post).await?)
+        Ok(self.mailboxes.post(owner, draft).await?)
     }
 
     /// Posts a message once, however often the same request is sent within a day.

@@ -80,7 +80,7 @@ impl Core {
         self.may_start()?;
         let TaskRequest { submission, existing } = request;
         // A child belongs to a root task, which an update waits for.
-        if submission.parent_run_id.is_none() && self.refuses_roots() {
+        if submission.parent_run_id.is_none() && self.updates.refuses_roots() {
             return Err(StartError::Updating);
         }
         let task = submission.task.clone();
@@ -207,10 +207,10 @@ impl Core {
     async fn begin(self: Arc<Self>, accepted: Accepted) -> runner::Result<Submitted> {
         let run = accepted.ticket.run();
         let id = accepted.ticket_id;
-        self.accepted(&id);
+        self.gate.accepted(&id);
         // The driver takes the lock again: a queue of a thousand tasks must not keep a thousand files open.
         drop(accepted.lock);
-        self.pass_now().await;
+        self.gate.pass_now().await;
         let tree = self.runner.tree.clone();
         if blocking::run(move || tree.ticket(Place::Queue, &id)).await?.is_some() {
             self.seen(&run.task).await?;

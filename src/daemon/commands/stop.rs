@@ -24,7 +24,7 @@ impl Core {
             .owned(async move {
                 let tree = core.runner.tree.clone();
                 let stopped = blocking::run(move || runner::request_stop(&tree, &task)).await?;
-                core.poke();
+                core.wake.up();
                 for task in &stopped.tasks {
                     core.seen(task).await?;
                 }

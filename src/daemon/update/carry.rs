@@ -1,28 +1,24 @@
 //! Carries out a requested update, up to the exec of the candidate's copy.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
-use super::{super::core::Core, Updates, candidate};
+use super::{
+    candidate,
+    state::{Handover, Updates, remove_copy},
+};
 use crate::{
     blocking,
     fsx::{self, ProgramFile, steps},
     planner,
     process::{
-        command::CommandSpec,
-        handoff::{self, Arrival, Handoff, Watch, Word},
+        handoff::{self, Arrival, Handoff, Watch},
         identity::ProcessId,
     },
     runner::RunnerError,
     tree::{
-        Tree,
         daemon_info::DaemonInfo,
         paths::top,
         self_update::{SelfUpdate, UpdateMode, UpdateState},
@@ -34,57 +30,12 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Age of a check after which the tree and the settings may differ from those that the candidate has read.
 const STALE: TimeDelta = TimeDelta::minutes(1);
 
-/// Everything that the succeeding program needs. Its holder ends the daemon, and then calls [`exec`](Self::exec).
-#[derive(Debug)]
-pub struct Handover {
-    handoff: Handoff,
-    file: PathBuf,
-    command: CommandSpec,
-}
-
-impl Handover {
-    /// Becomes the other program. Returns only if neither it nor our own can be started again.
-    #[must_use]
-    pub fn exec(self) -> io::Error {
-        steps::at("daemon-down");
-        let Self { handoff, file, command } = self;
-        let why = match &handoff.arrival {
-            Arrival::PutBack(why) => why.clone(),
-            Arrival::OnTrial(wire) => {
-                if let Err(e) = wire.say(&Word::Exec) {
-                    // Without the guard no process could restore this program.
-                    format!("the guard of the update has ended ({e})")
-                } else {
-                    let e = handoff.exec(&file, &command);
-                    let _ = wire.say(&Word::Bye);
-                    format!("the new program cannot be started: {e}")
-                }
-            }
-        };
-        let back = Handoff { place: handoff.place, arrival: Arrival::PutBack(why) };
-        back.exec(&handoff::own_image(), &command)
-    }
-
-    /// Ends the guard: the daemon was asked to end, and no program is to follow it.
-    pub fn call_off(self) {
-        if let Arrival::OnTrial(wire) = &self.handoff.arrival {
-            let _ = wire.say(&Word::Bye);
-        }
-    }
-}
-
 impl Updates {
-    pub(super) fn record(&self, tree: &Tree, update: &SelfUpdate) -> Result<(), RunnerError> {
-        Ok(self.seat.lock.record_update(tree, update)?)
-    }
-}
-
-impl Core {
     /// Waits until this daemon has to make room for another program.
     pub async fn handed_over(&self) -> Handover {
         loop {
-            let handed = self.updates.handed.notified();
-            if let Some(handover) = self.updates.state().handover.take() {
+            let handed = self.handed.notified();
+            if let Some(handover) = self.state().handover.take() {
                 return handover;
             }
             handed.await;
@@ -96,7 +47,7 @@ impl Core {
     /// # Errors
     /// If the disk fails.
     pub fn announce(&self, info: &DaemonInfo) -> Result<(), RunnerError> {
-        Ok(self.updates.seat.lock.announce(&self.runner.tree, info)?)
+        Ok(self.seat.lock.announce(&self.parts.runner.tree, info)?)
     }
 
     /// Removes the record of the addresses.
@@ -104,16 +55,16 @@ impl Core {
     /// # Errors
     /// If the disk fails.
     pub fn withdraw(&self) -> Result<(), RunnerError> {
-        Ok(self.updates.seat.lock.withdraw(&self.runner.tree)?)
+        Ok(self.seat.lock.withdraw(&self.parts.runner.tree)?)
     }
 
     /// Closes the listeners: new connections are then refused.
     pub fn close_listeners(&self) {
-        self.updates.seat.close();
+        self.seat.close();
     }
 
-    pub(super) async fn carry_update(self: Arc<Self>, program: ProgramFile, update: SelfUpdate) {
-        let call_off = self.updates.state().call_off.clone();
+    pub(super) async fn carry(self: Arc<Self>, program: ProgramFile, update: SelfUpdate) {
+        let call_off = self.state().call_off.clone();
         let (one, other, staged) = (self.clone(), self.clone(), update.staged.clone());
         let (for_stage, for_handover) = (update.clone(), update);
         let carried = async {
@@ -124,15 +75,15 @@ impl Core {
             Ok::<_, UpdateError>(())
         };
         let carried = carried.await;
-        if self.shutdown.token().is_cancelled() {
+        if self.parts.shutdown.token().is_cancelled() {
             // The next start reads the state of the update from the record, and reports it.
             return;
         }
         if call_off.is_cancelled() {
             remove_copy(&staged);
         } else if let Err(e) = carried {
-            let core = self.clone();
-            let failed = blocking::run(move || core.update_failed(&staged, &e.to_string())).await;
+            let updates = self.clone();
+            let failed = blocking::run(move || updates.failed(&staged, &e.to_string())).await;
             if let Err(e) = failed {
                 tracing::error!(error = %e, "it cannot be written down that the update failed");
             }
@@ -146,17 +97,16 @@ impl Core {
         program.copy_to(&update.staged, &permissions)?;
         steps::at("daemon-staged");
         let version = self.check(update)?;
-        if let Some(update) = self.updates.state().pending(&update.staged) {
+        if let Some(update) = self.state().pending(&update.staged) {
             update.to_version = Some(version);
-            self.updates.record(&self.runner.tree, update)?;
+            self.record(update)?;
         }
         steps::at("daemon-checked");
         Ok(())
     }
 
     fn check(&self, update: &SelfUpdate) -> Result<String, UpdateError> {
-        candidate::check(&update.staged, &self.updates.seat.command, self.updates.limit)
-            .map_err(UpdateError::Candidate)
+        candidate::check(&update.staged, &self.seat.command, self.limit).map_err(UpdateError::Candidate)
     }
 
     /// Waits until no root task is live. Returns false if the update was cancelled.
@@ -165,17 +115,17 @@ impl Core {
         staged: &Path,
         call_off: &CancellationToken,
     ) -> Result<bool, UpdateError> {
-        let root = self.runner.tree.root();
-        let [watched] = self.hints.watch_all([root.absolute(&top::live())]).await;
+        let root = self.parts.runner.tree.root();
+        let [watched] = self.parts.hints.watch_all([root.absolute(&top::live())]).await;
         let mut waiter = watched.waiter();
         loop {
-            let (core, name) = (self.clone(), staged.to_owned());
-            if blocking::run(move || core.may_apply(&name)).await? {
+            let (updates, name) = (self.clone(), staged.to_owned());
+            if blocking::run(move || updates.may_apply(&name)).await? {
                 return Ok(true);
             }
             tokio::select! {
                 () = call_off.cancelled() => return Ok(false),
-                () = self.shutdown.token().cancelled() => return Ok(false),
+                () = self.parts.shutdown.token().cancelled() => return Ok(false),
                 () = waiter.next() => {}
                 () = tokio::time::sleep(LOOK) => {}
             }
@@ -184,22 +134,22 @@ impl Core {
 
     /// Moves the update from `deferred` to `applying` if it has nothing more to wait for.
     fn may_apply(&self, staged: &Path) -> Result<bool, RunnerError> {
-        let active = planner::live_roots(&self.runner.tree)?;
-        let mut state = self.updates.state();
+        let active = planner::live_roots(&self.parts.runner.tree)?;
+        let mut state = self.state();
         let Some(update) = state.pending(staged) else { return Ok(false) };
         let ready = update.mode == UpdateMode::Live || active == 0;
         let next = if ready { UpdateState::Applying } else { UpdateState::Deferred };
         if update.state != next {
             update.state = next;
-            self.updates.record(&self.runner.tree, update)?;
+            self.record(update)?;
         }
         Ok(ready)
     }
 
     /// Starts the guard, and requests the handover from the serving loop.
     fn hand_over(&self, update: &SelfUpdate) -> Result<(), UpdateError> {
-        let seat = &self.updates.seat;
-        if self.runner.tree.clock().now() - update.requested_at > STALE {
+        let seat = &self.seat;
+        if self.parts.runner.tree.clock().now() - update.requested_at > STALE {
             self.check(update)?;
         }
         let place = seat.share().map_err(UpdateError::HandingOver)?;
@@ -209,37 +159,15 @@ impl Core {
             program: update.program.clone(),
             staged: update.staged.clone(),
             address: seat.address,
-            limit: self.updates.limit,
+            limit: self.limit,
         };
         let wire = handoff::start_guard(&seat.command, &place, &watch).map_err(UpdateError::HandingOver)?;
         steps::at("daemon-guarded");
         let handoff = Handoff { place, arrival: Arrival::OnTrial(wire) };
         let handover = Handover { handoff, file: update.staged.clone(), command: seat.command.clone() };
-        self.updates.state().handover = Some(handover);
-        self.updates.handed.notify_one();
+        self.state().handover = Some(handover);
+        self.handed.notify_one();
         Ok(())
-    }
-
-    /// Records the reason for a failed update; the tasks that waited for the update continue.
-    pub(super) fn update_failed(&self, staged: &Path, why: &str) -> Result<(), RunnerError> {
-        remove_copy(staged);
-        let mut state = self.updates.state();
-        let Some(update) = state.pending(staged) else { return Ok(()) };
-        tracing::error!(candidate = %update.binary_path.display(), why, "the update failed");
-        update.state = UpdateState::Failed;
-        update.last_error = Some(why.to_owned());
-        update.ended_at = Some(self.runner.tree.clock().now());
-        // In memory the update has failed even if the disk fails, so that no task is held up any longer.
-        let recorded = self.updates.record(&self.runner.tree, update);
-        drop(state);
-        self.poke();
-        recorded
-    }
-}
-
-fn remove_copy(staged: &Path) {
-    if let Err(e) = fsx::remove_outside(staged) {
-        tracing::warn!(error = %e, "the copy of the candidate is left");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{super::core::Core, beside};
+use super::{seat::beside, state::Updates};
 use crate::{
     blocking,
     fsx::{FsError, ProgramFile},
@@ -37,20 +37,20 @@ pub enum Refusal {
     Runner(#[from] RunnerError),
 }
 
-impl Core {
+impl Updates {
     /// Returns the state of the update.
     ///
     /// # Errors
     /// If the planner's folders cannot be read.
-    pub fn update_status(&self) -> Result<UpdateStatus, RunnerError> {
-        let update = self.updates.state().update.clone();
-        Ok(UpdateStatus { update, active_runs_now: planner::live_roots(&self.runner.tree)? })
+    pub fn status(&self) -> Result<UpdateStatus, RunnerError> {
+        let update = self.state().update.clone();
+        Ok(UpdateStatus { update, active_runs_now: planner::live_roots(&self.parts.runner.tree)? })
     }
 
     /// Returns true if an update is in progress, during which no root task is accepted.
     #[must_use]
     pub fn refuses_roots(&self) -> bool {
-        self.updates.state().update.as_ref().is_some_and(SelfUpdate::is_pending)
+        self.state().update.as_ref().is_some_and(SelfUpdate::is_pending)
     }
 
     /// Begins an update. When this function returns, no root task is admitted any more, unless the mode is
@@ -58,58 +58,54 @@ impl Core {
     ///
     /// # Errors
     /// If the program cannot be trusted or used, or an update is in progress; nothing has changed then.
-    pub async fn request_update(
+    pub async fn request(
         self: &Arc<Self>,
         binary_path: PathBuf,
         mode: UpdateMode,
     ) -> Result<UpdateStatus, Refusal> {
-        let core = self.clone();
+        let updates = self.clone();
         let begin = async move {
-            let (one, path) = (core.clone(), binary_path);
-            let begun = blocking::run(move || one.begin_update(path, mode)).await?;
+            let (one, path) = (updates.clone(), binary_path);
+            let begun = blocking::run(move || one.begin(path, mode)).await?;
             let (program, update) = begun;
-            drop(core.shutdown.spawn(core.clone().carry_update(program, update.clone())));
+            drop(updates.parts.shutdown.spawn(updates.clone().carry(program, update.clone())));
             Ok(UpdateStatus { active_runs_now: update.active_runs_at_request, update: Some(update) })
         };
-        self.shutdown.owned(begin).await
+        self.parts.shutdown.owned(begin).await
     }
 
     /// Cancels a deferred update.
     ///
     /// # Errors
     /// If none is deferred.
-    pub async fn call_update_off(self: &Arc<Self>) -> Result<UpdateStatus, Refusal> {
+    pub async fn call_off(self: &Arc<Self>) -> Result<UpdateStatus, Refusal> {
         {
-            let mut state = self.updates.state();
+            let mut state = self.state();
             let deferred = state.update.as_mut().filter(|u| u.state == UpdateState::Deferred);
             let Some(update) = deferred else { return Err(Refusal::NotDeferred) };
             update.state = UpdateState::Idle;
             update.to_version = None;
-            update.ended_at = Some(self.runner.tree.clock().now());
-            self.updates.record(&self.runner.tree, update)?;
+            update.ended_at = Some(self.parts.runner.tree.clock().now());
+            self.record(update)?;
             state.call_off.cancel();
         }
         tracing::info!("the update was called off");
-        self.poke();
-        let core = self.clone();
-        Ok(blocking::run(move || core.update_status()).await?)
+        self.parts.wake.up();
+        let updates = self.clone();
+        Ok(blocking::run(move || updates.status()).await?)
     }
 
-    fn begin_update(
-        &self,
-        binary_path: PathBuf,
-        mode: UpdateMode,
-    ) -> Result<(ProgramFile, SelfUpdate), Refusal> {
+    fn begin(&self, binary_path: PathBuf, mode: UpdateMode) -> Result<(ProgramFile, SelfUpdate), Refusal> {
         let program = ProgramFile::open(&binary_path)?;
-        let tree = &self.runner.tree;
+        let tree = &self.parts.runner.tree;
         // The planner's lock is held, so that the gate is closed before any ticket passes it again.
         let planner = tree.planner().map_err(RunnerError::from)?;
-        let mut state = self.updates.state();
+        let mut state = self.state();
         if let Some(pending) = state.update.as_ref().filter(|u| u.is_pending()) {
             return Err(Refusal::Pending(pending.binary_path.clone()));
         }
         let active = planner::live_roots(tree).map_err(RunnerError::from)?;
-        let installed = self.updates.seat.command.program.clone();
+        let installed = self.seat.command.program.clone();
         let now = tree.clock().now();
         let update = SelfUpdate {
             version: 1,
@@ -129,7 +125,7 @@ impl Core {
             last_error: None,
             ended_at: None,
         };
-        self.updates.record(tree, &update)?;
+        self.record(&update)?;
         state.update = Some(update.clone());
         state.call_off = tokio_util::sync::CancellationToken::new();
         drop((state, planner));

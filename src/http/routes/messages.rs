@@ -214,6 +214,6 @@ async fn store(
         return Ok(replayed(json(StatusCode::CREATED, &posted)));
     }
     line.message = Some(message.msg_id.clone());
-    api.core.audit(line).await;
+    api.core.audit.record(line).await;
     Ok(json(StatusCode::CREATED, &posted))
 }

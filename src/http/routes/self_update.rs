@@ -38,19 +38,19 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 async fn status(call: Call) -> Result<Response> {
     let core = call.api.core.clone();
-    let status = blocking::run(move || core.update_status()).await?;
+    let status = blocking::run(move || core.updates.status()).await?;
     Ok(json(StatusCode::OK, &wire::SelfUpdate::from(&status)))
 }
 
 async fn start(call: Call) -> Result<Response> {
     let Call { api, body, .. } = call;
     let (wanted, _) = body.json::<wire::NewSelfUpdate>().await?;
-    let status = api.core.request_update(wanted.binary_path, wanted.mode).await?;
+    let status = api.core.updates.request(wanted.binary_path, wanted.mode).await?;
     Ok(json(StatusCode::ACCEPTED, &wire::SelfUpdate::from(&status)))
 }
 
 async fn call_off(call: Call) -> Result<Response> {
-    let status = call.api.core.call_update_off().await?;
+    let status = call.api.core.updates.call_off().await?;
     Ok(json(StatusCode::OK, &wire::SelfUpdate::from(&status)))
 }
 

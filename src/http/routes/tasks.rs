@@ -97,7 +97,7 @@ async fn create(call: Call) -> Result<Response> {
     audited.project = Some(task.project.clone());
     audited.task = Some(task.task.clone());
     audited.run = Some(submitted.run.run.clone());
-    api.core.audit(audited).await;
+    api.core.audit.record(audited).await;
     Ok(response)
 }
 

@@ -87,7 +87,7 @@ impl BusSource {
             Err(e) => return Err(e),
         }
         while !self.caught_up || self.waiter.is_told() {
-            let page = match self.core.read_bus(&self.bus, self.offset).await {
+            let page = match self.core.mailboxes.read(&self.bus, self.offset).await {
                 Err(TreeError::NotFound { .. }) => return Ok(Look::Gone),
                 page => page?,
             };

@@ -20,7 +20,7 @@ type Waiting<K, T, R> = Mutex<HashMap<K, Vec<Asked<T, R>>>>;
 
 /// The waiting requests, by their subject.
 #[derive(Debug)]
-pub(super) struct Gathered<K, T, R>(Arc<Waiting<K, T, R>>);
+pub(super) struct Coalescer<K, T, R>(Arc<Waiting<K, T, R>>);
 
 /// A request, and the channel for its answer.
 #[derive(Debug)]
@@ -29,13 +29,13 @@ struct Asked<T, R> {
     answer: oneshot::Sender<R>,
 }
 
-impl<K, T, R> Default for Gathered<K, T, R> {
+impl<K, T, R> Default for Coalescer<K, T, R> {
     fn default() -> Self {
         Self(Arc::default())
     }
 }
 
-impl<K, T, R> Gathered<K, T, R>
+impl<K, T, R> Coalescer<K, T, R>
 where
     K: Eq + Hash + Clone + Send + 'static,
     T: Send + 'static,
@@ -117,7 +117,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_comes_meanwhile_is_served_together_and_each_gets_his_own_answer() {
-        let gathered = Gathered::default();
+        let gathered = Coalescer::default();
         let pieces = Arc::new(AtomicUsize::new(0));
         let ask = |n: usize| {
             let pieces = pieces.clone();
@@ -142,7 +142,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_told_to_those_it_concerns_and_to_nobody_later() {
-        let gathered = Gathered::default();
+        let gathered = Coalescer::default();
         let work = |(): &(), items: Vec<i32>| {
             if items.contains(&1) {
                 resume_unwind(Box::new("bad"));
