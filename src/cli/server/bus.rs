@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{
-    Call,
+    call::Call,
     client::Next,
     names::{escaped, project},
 };

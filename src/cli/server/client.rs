@@ -2,13 +2,13 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use serde_json::Value;
 
-use super::{ServerFlags, unix};
+use super::unix;
 use crate::{
     agents::chat::Sse,
     cli::{
@@ -26,6 +26,20 @@ const CONNECT: Duration = Duration::from_secs(10);
 const LONGEST: u64 = 256 * 1024 * 1024;
 /// Pause before a broken stream is requested again.
 const AGAIN: Duration = Duration::from_millis(500);
+
+/// Selects a daemon.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ServerFlags {
+    /// Daemon to use: http://HOST:PORT or unix:/PATH [default: $JRUN_CONDUCTOR_URL, the daemon of the root, http://127.0.0.1:14355]
+    #[arg(long, global = true, value_name = "URL")]
+    server: Option<String>,
+    /// API key; it is visible in `ps` [default: $CONDUCTOR_API_KEY, api.api_key]
+    #[arg(long, global = true, value_name = "KEY")]
+    api_key: Option<String>,
+    /// Read the API key from this file
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "api_key")]
+    api_key_file: Option<PathBuf>,
+}
 
 /// A client of one daemon.
 #[derive(Debug)]

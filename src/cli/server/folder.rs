@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::Call;
+use super::call::Call;
 use crate::{
     cli::error::{CliError, CliResult, Kind},
     fsx,

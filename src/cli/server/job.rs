@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Call,
+    call::Call,
     folder::{Destination, Named},
     names::task_path,
     wait::{self, To},

@@ -4,6 +4,7 @@
 //! with the exit code that the same refusal has locally.
 
 mod bus;
+mod call;
 mod client;
 mod folder;
 mod job;
@@ -16,26 +17,14 @@ mod update;
 mod wait;
 mod watch;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Subcommand;
 
 use super::{context::Context, error::CliResult, flags::JsonFlag, print::Form};
+use call::Call;
 pub(super) use client::Client;
-
-/// Selects a daemon.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub struct ServerFlags {
-    /// Daemon to use: http://HOST:PORT or unix:/PATH [default: $JRUN_CONDUCTOR_URL, the daemon of the root, http://127.0.0.1:14355]
-    #[arg(long, global = true, value_name = "URL")]
-    server: Option<String>,
-    /// API key; it is visible in `ps` [default: $CONDUCTOR_API_KEY, api.api_key]
-    #[arg(long, global = true, value_name = "KEY")]
-    api_key: Option<String>,
-    /// Read the API key from this file
-    #[arg(long, global = true, value_name = "FILE", conflicts_with = "api_key")]
-    api_key_file: Option<PathBuf>,
-}
+pub use client::ServerFlags;
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
@@ -91,13 +80,6 @@ impl Args {
     pub(super) fn form(&self) -> Form {
         JsonFlag { json: self.json.json }.form()
     }
-}
-
-/// The context of every verb below `server`.
-struct Call<'a> {
-    client: Client,
-    context: &'a Context,
-    form: Form,
 }
 
 /// Runs the verb.

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Call, client::Next, names::task_path};
+use super::{call::Call, client::Next, names::task_path};
 use crate::{
     cli::error::{CliError, CliResult, Kind},
     tree::refs::TaskRef,

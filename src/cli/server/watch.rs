@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use super::{Call, names, wait};
+use super::{call::Call, names, wait};
 use crate::{
     cli::{error::CliResult, flags::duration, print::Form},
     tree::ids::ProjectId,

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::CString,
+    fmt::Display,
     os::{
         fd::{AsFd, OwnedFd},
         unix::ffi::{OsStrExt, OsStringExt},
@@ -33,7 +34,6 @@ use super::{
     ending::{RunEnd, RunFiles},
     signals,
     source::Source,
-    text,
 };
 use crate::{
     fsx::{Durability, Lock, LockAttempt, Published, RelPath, Root},
@@ -234,4 +234,9 @@ fn exec_hint(errno: i32, program: &str) -> String {
         libc::E2BIG => "arguments and environment are too long: give the prompt by stdin or file".to_owned(),
         _ => format!("try to start {program} by hand"),
     }
+}
+
+/// Formats an error as the text of a report.
+fn text(e: impl Display) -> String {
+    e.to_string()
 }

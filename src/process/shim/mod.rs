@@ -18,7 +18,6 @@ mod watch;
 
 use std::{
     ffi::OsString,
-    fmt::Display,
     os::fd::{AsFd, OwnedFd},
     path::Path,
 };
@@ -112,9 +111,4 @@ fn report(report: &ShimReport) -> u8 {
 
 fn null() -> rustix::io::Result<OwnedFd> {
     rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
-}
-
-/// Formats an error as the text of a report.
-fn text(e: impl Display) -> String {
-    e.to_string()
 }

@@ -84,7 +84,7 @@ impl Tree {
     #[must_use]
     pub fn bus(&self, owner: BusOwner) -> Bus {
         let rel = owner.path();
-        Bus { root: self.root.clone(), clock: self.clock.clone(), owner, rel }
+        Bus { root: self.root().clone(), clock: self.clock().clone(), owner, rel }
     }
 
     /// Returns the bus of a project.

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{Look, Report, Rule, Subject, bus_rules::Ended};
+use super::{Report, Rule, Subject, bus_rules::Ended, context::Context};
 use crate::{
     names,
     tree::{kinds::Executor, refs::RunRef, run_info::RunInfo},
@@ -15,8 +15,8 @@ use crate::{
 /// Maximum time that a shim may live after its run's end.
 const SHIM_GOES_WITHIN: TimeDelta = TimeDelta::seconds(10);
 
-pub(super) fn check(look: &Look<'_>, run: &RunRef, facts: &RunFacts, report: &mut Report) -> Ended {
-    let root = look.tree.root();
+pub(super) fn check(context: &Context<'_>, run: &RunRef, facts: &RunFacts, report: &mut Report) -> Ended {
+    let root = context.tree.root();
     let info = &facts.info;
     let record = root.absolute(&run.dir().info());
     match info.end_time {
@@ -35,7 +35,7 @@ pub(super) fn check(look: &Look<'_>, run: &RunRef, facts: &RunFacts, report: &mu
         let what = format!("it says {}, {file} says {}", say(&of_record(info)), say(&outcome));
         report.note(Rule::ExitDisagrees, record.clone(), what);
     }
-    let alive = living(look, run, facts);
+    let alive = living(context, run, facts);
     if !alive.is_empty() {
         let what = format!("the run has ended, and of its processes {} are still there", alive.join(", "));
         report.add(Rule::LivingProcess, record, what, Subject::Run(run.clone()));
@@ -78,13 +78,13 @@ fn say(outcome: &Outcome) -> String {
 }
 
 /// Returns the live processes of the run, found by its claim and by their environment.
-fn living(look: &Look<'_>, run: &RunRef, facts: &RunFacts) -> Vec<String> {
+fn living(context: &Context<'_>, run: &RunRef, facts: &RunFacts) -> Vec<String> {
     let claim = facts.claim.as_ref().filter(|c| c.is_of_this_boot());
-    let late = facts.info.end_time.is_some_and(|end| look.tree.clock().now() - end > SHIM_GOES_WITHIN);
+    let late = facts.info.end_time.is_some_and(|end| context.tree.clock().now() - end > SHIM_GOES_WITHIN);
     let shim = claim.and_then(|c| c.shim).filter(|shim| late && shim.is_alive());
     let agent = claim.and_then(|c| c.agent).filter(|agent| agent.is_alive());
     let mut pids: Vec<i32> =
-        shim.into_iter().chain(agent).chain(look.marked.alive(&run.run)).map(|p| p.pid).collect();
+        shim.into_iter().chain(agent).chain(context.marked.alive(&run.run)).map(|p| p.pid).collect();
     pids.sort_unstable();
     pids.dedup();
     pids.into_iter().map(|pid| pid.to_string()).collect()

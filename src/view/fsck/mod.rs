@@ -5,6 +5,7 @@
 //! Repairs are left to `runner`.
 
 mod bus_rules;
+mod context;
 mod ended_rules;
 mod processes;
 mod report;
@@ -14,27 +15,14 @@ mod stray;
 mod task_rules;
 mod ticket_rules;
 
+use context::Context;
+
 use crate::tree::{Result, Tree, refs::TaskRef};
 
 pub use report::{Finding, Report, Subject};
 pub use rule::{Rule, Severity};
 pub use stray::is_left_behind;
 pub use ticket_rules::is_void;
-
-/// The facts about the whole tree while one task after the other is checked.
-#[derive(Debug)]
-struct Look<'a> {
-    tree: &'a Tree,
-    tickets: ticket_rules::KnownTickets,
-    marked: processes::Marked,
-}
-
-impl Look<'_> {
-    /// Returns true if a task has no driver. A lock that cannot be tested may be held.
-    fn is_unattended(&self, task: &TaskRef, report: &mut Report) -> bool {
-        report.readable(self.tree.is_driven(task)) == Some(false)
-    }
-}
 
 /// Checks everything.
 ///
@@ -45,12 +33,12 @@ pub fn check(tree: &Tree) -> Result<Report> {
     let mut report = Report::default();
     stray::top(tree, &mut report);
     let tickets = ticket_rules::check(tree, &mut report);
-    let look = Look { tree, tickets, marked: processes::Marked::look() };
+    let context = Context { tree, tickets, marked: processes::Marked::look() };
     for project in projects {
         stray::project(tree, &project, &mut report);
         bus_rules::check(tree, &tree.project_bus(&project), &[], &mut report);
         for task in report.readable(tree.tasks(&project)).unwrap_or_default() {
-            task_rules::check(&look, &TaskRef { project: project.clone(), task }, &mut report);
+            task_rules::check(&context, &TaskRef { project: project.clone(), task }, &mut report);
         }
     }
     Ok(report)

@@ -1,6 +1,6 @@
 //! Rules for one run that has not ended; `ended_rules` has the others.
 
-use super::{Look, Report, Rule, Subject, bus_rules::Ended, ended_rules, stray};
+use super::{Report, Rule, Subject, bus_rules::Ended, context::Context, ended_rules, stray};
 use crate::{
     process::liveness::{self, Liveness},
     tree::{RelPath, TreeError, refs::RunRef, run_info::RunStatus},
@@ -8,8 +8,8 @@ use crate::{
 };
 
 /// Checks a run. If it has ended, returns the facts that must be on its task's bus.
-pub(super) fn check(look: &Look<'_>, run: &RunRef, report: &mut Report) -> Option<Ended> {
-    let tree = look.tree;
+pub(super) fn check(context: &Context<'_>, run: &RunRef, report: &mut Report) -> Option<Ended> {
+    let tree = context.tree;
     stray::run(tree, run, report);
     // The record is read first, because the driver that commits an end writes the record last.
     let info = tree.run_info(run);
@@ -25,7 +25,7 @@ pub(super) fn check(look: &Look<'_>, run: &RunRef, report: &mut Report) -> Optio
         if claim.is_some() {
             report.note(Rule::MissingRecord, record, "the run was claimed, and has no record");
         } else {
-            unaccepted(look, run, "it has no record", report);
+            unaccepted(context, run, "it has no record", report);
         }
         return None;
     }
@@ -43,37 +43,37 @@ pub(super) fn check(look: &Look<'_>, run: &RunRef, report: &mut Report) -> Optio
     let account = report.readable(run::account(tree, run, &info))?;
     let facts = RunFacts { info, claim, exit, liveness, account };
     match facts.state(None) {
-        RunState::Ended(_) => return Some(ended_rules::check(look, run, &facts, report)),
+        RunState::Ended(_) => return Some(ended_rules::check(context, run, &facts, report)),
         RunState::Ending(outcome) => {
-            if look.is_unattended(&run.task, report) && is_still(look, run, facts.info.status) {
+            if context.is_unattended(&run.task, report) && is_still(context, run, facts.info.status) {
                 let (is, says) = (outcome.status.as_str(), facts.info.status.as_str());
                 let what = format!("the run is {is}, and its record says {says}");
                 report.add(Rule::UncommittedEnd, record, what, Subject::Run(run.clone()));
             }
         }
-        RunState::Created => created(look, run, report),
+        RunState::Created => created(context, run, report),
         RunState::Running(_) => {}
     }
     None
 }
 
 /// Checks a run without a claim.
-fn created(look: &Look<'_>, run: &RunRef, report: &mut Report) {
-    let tree = look.tree;
+fn created(context: &Context<'_>, run: &RunRef, report: &mut Report) {
+    let tree = context.tree;
     let held = report.readable(tree.root().is_locked(&run.dir().lock()).map_err(TreeError::from));
-    if held == Some(true) && look.is_unattended(&run.task, report) {
+    if held == Some(true) && context.is_unattended(&run.task, report) {
         let path = tree.root().absolute(&run.dir().lock());
         report.note(Rule::SilentShim, path, format!("run {} is not claimed", run.run));
     } else {
-        unaccepted(look, run, "it has no ticket and no claim", report);
+        unaccepted(context, run, "it has no ticket and no claim", report);
     }
 }
 
 /// Reports a run that was never accepted. It may have been accepted since the tickets were read: then it is driven,
 /// wanted, or over.
-fn unaccepted(look: &Look<'_>, run: &RunRef, what: &str, report: &mut Report) {
-    let tree = look.tree;
-    if look.tickets.may_want(run) || !look.is_unattended(&run.task, report) {
+fn unaccepted(context: &Context<'_>, run: &RunRef, what: &str, report: &mut Report) {
+    let tree = context.tree;
+    if context.tickets.may_want(run) || !context.is_unattended(&run.task, report) {
         return;
     }
     let wanted = tree.ticket_of(&run.task).map(|found| found.is_some_and(|(_, _, t)| t.run_id == run.run));
@@ -87,6 +87,6 @@ fn unaccepted(look: &Look<'_>, run: &RunRef, what: &str, report: &mut Report) {
 }
 
 /// Returns true if a run's record still has this status; a driver may have committed the end since.
-fn is_still(look: &Look<'_>, run: &RunRef, status: RunStatus) -> bool {
-    look.tree.run_info(run).is_ok_and(|info| info.status == status)
+fn is_still(context: &Context<'_>, run: &RunRef, status: RunStatus) -> bool {
+    context.tree.run_info(run).is_ok_and(|info| info.status == status)
 }

@@ -8,7 +8,8 @@ use crate::tree::{
     ids::TicketId,
     paths::top,
     refs::{RunRef, TaskRef},
-    ticket::{Place, Ticket, TicketFile},
+    ticket::{Place, Ticket},
+    ticket_folders::TicketFile,
 };
 
 /// The readable tickets, by task.
