@@ -9,17 +9,17 @@ use super::{
     context::Context,
     error::{CliError, CliResult, Kind},
     interrupt::{Interrupts, Wish},
-    log_follower::LogFollower,
-    print::Form,
+    print::{Form, Printer},
 };
 use crate::{
     daemon,
+    fsx::{ReadFile, RelPath},
     runner::{self, Accepted, Begin, LoopEnd, Runner, RunnerError},
     tree::{
-        TreeError,
+        Tree, TreeError,
         ids::{ProjectId, RunId, TaskId, TicketId},
         paths::top,
-        refs::TaskRef,
+        refs::{RunRef, TaskRef},
         run_info::{RunInfo, RunStatus},
         task::TaskKind,
         task_end::{EndStatus, TaskEnd},
@@ -281,5 +281,41 @@ pub(super) fn exit_code(end: EndStatus) -> ExitCode {
         EndStatus::Completed => ExitCode::SUCCESS,
         EndStatus::Stopped => ExitCode::from(Kind::Interrupted.code()),
         EndStatus::Failed => ExitCode::from(Kind::Failed.code()),
+    }
+}
+
+/// Maximum number of bytes read at once.
+const CHUNK: u64 = 256 * 1024;
+
+/// Positions in a run's stdout and stderr.
+#[derive(Debug)]
+struct LogFollower {
+    tree: Tree,
+    streams: [(RelPath, Option<ReadFile>, u64); 2],
+}
+
+impl LogFollower {
+    fn new(tree: &Tree, run: &RunRef) -> Self {
+        let dir = run.dir();
+        Self { tree: tree.clone(), streams: [(dir.stdout(), None, 0), (dir.stderr(), None, 0)] }
+    }
+
+    /// Prints the new output to stderr, because stdout carries the answer alone.
+    fn print(&mut self, printer: Printer) -> CliResult<()> {
+        for (path, file, offset) in &mut self.streams {
+            if file.is_none() {
+                *file = self.tree.root().open_read(path).ok();
+            }
+            let Some(file) = file else { continue };
+            loop {
+                let bytes = file.read_range(*offset, *offset + CHUNK).map_err(TreeError::from)?;
+                let shown = printer.foreign_word(&bytes);
+                if shown == 0 {
+                    break;
+                }
+                *offset += shown as u64;
+            }
+        }
+        Ok(())
     }
 }

@@ -31,7 +31,6 @@ mod import;
 mod interrupt;
 mod job;
 mod list;
-mod log_follower;
 mod man;
 mod monitor;
 mod output;

@@ -12,7 +12,6 @@ mod holder;
 mod keeper;
 mod logins;
 mod mailboxes;
-mod outside;
 mod parts;
 mod programs;
 mod reason;

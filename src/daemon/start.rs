@@ -6,10 +6,12 @@ use tokio::task::JoinHandle;
 
 use super::{
     core::Core,
-    outside, programs,
-    update::{Handover, Seat},
+    parts::Parts,
+    programs,
+    update::{Handover, Seat, Updates},
 };
 use crate::{
+    automations::webhook,
     process::notify::Manager,
     runner::{Result, Runner},
     shutdown::Shutdown,
@@ -25,7 +27,7 @@ const REST: Duration = Duration::from_secs(1);
 pub struct Daemon {
     core: Arc<Core>,
     manager: Manager,
-    /// The addresses at which it answers, once it does.
+    /// The server, once it answers.
     server: Option<JoinHandle<()>>,
 }
 
@@ -64,8 +66,8 @@ impl Daemon {
         let url = addresses.first().cloned().unwrap_or_default();
         self.server = Some(core.shutdown.spawn(server));
         core.shutdown.spawn(core.updates.clone().settle());
-        core.shutdown.spawn(outside::post_webhooks(core.updates.parts.clone()));
-        core.shutdown.spawn(outside::tell_manager(core.updates.clone(), self.manager.clone(), url.clone()));
+        core.shutdown.spawn(post_webhooks(core.updates.parts.clone()));
+        core.shutdown.spawn(tell_manager(core.updates.clone(), self.manager.clone(), url.clone()));
         core.updates.announce(&DaemonInfo {
             version: 1,
             pid: std::process::id(),
@@ -117,5 +119,39 @@ impl Daemon {
         self.core.updates.withdraw()?;
         tracing::info!("the daemon has ended");
         Ok(())
+    }
+}
+
+/// The interval at which the daemon checks if it is ready.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Posts the contents of the outbox, until the shutdown.
+async fn post_webhooks(parts: Parts) {
+    let runner = &parts.runner;
+    let pause = runner.environment.get("CONDUCTOR_TEST_WEBHOOK_PAUSE_MS").filter(|_| cfg!(debug_assertions));
+    let pause = pause.and_then(|ms| ms.parse().ok()).map_or(webhook::FIRST, Duration::from_millis);
+    let (tree, settings) = (runner.tree.clone(), runner.config.webhook.clone());
+    webhook::run(tree, settings, pause, parts.hints.clone(), parts.shutdown.token().clone()).await;
+}
+
+/// Tells the service manager that the daemon is ready, and from then on that it is alive.
+async fn tell_manager(updates: Arc<Updates>, manager: Manager, url: String) {
+    let parts = &updates.parts;
+    let down = parts.shutdown.token();
+    while !(parts.index.is_ready() && updates.may_drive()) {
+        tokio::select! {
+            () = down.cancelled() => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+    // After an update this process may be another than the one that the manager has started.
+    manager.tell(&format!("READY=1\nMAINPID={}\nSTATUS=serving {url}", std::process::id()));
+    let Some(patience) = manager.watchdog else { return };
+    loop {
+        manager.tell("WATCHDOG=1");
+        tokio::select! {
+            () = down.cancelled() => return,
+            () = tokio::time::sleep(patience / 3) => {}
+        }
     }
 }

@@ -14,7 +14,6 @@ mod line;
 mod refusal;
 mod retry;
 mod trouble;
-mod wall_clock;
 mod words;
 
 pub use account::{Account, LastWord, difference};

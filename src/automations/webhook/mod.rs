@@ -5,9 +5,6 @@
 //! with the same id.
 
 mod post;
-mod retry;
-mod sign;
 mod teller;
 
-pub use retry::FIRST;
-pub use teller::run;
+pub use teller::{FIRST, run};

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::{sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::{post, retry};
+use super::post;
 use crate::{
     blocking,
     config::Webhook,
@@ -87,7 +87,7 @@ impl Teller {
     /// Returns the notifications that are due now, and the time until the next ones.
     fn due(&self) -> Result<(Vec<String>, Duration)> {
         let now = self.tree.clock().now();
-        let (mut due, mut next) = (Vec::new(), retry::LONGEST);
+        let (mut due, mut next) = (Vec::new(), LONGEST);
         for id in self.tree.deliveries()? {
             let delivery = match self.tree.delivery(&id) {
                 Ok(Some(delivery)) => delivery,
@@ -98,7 +98,7 @@ impl Teller {
                     continue;
                 }
             };
-            if retry::is_too_old(&delivery, now) {
+            if is_too_old(&delivery, now) {
                 self.give_up(&delivery)?;
                 continue;
             }
@@ -121,7 +121,7 @@ impl Teller {
             Err(why) => {
                 let now = self.tree.clock().now();
                 delivery.attempts += 1;
-                let pause = retry::pause(self.backoff, delivery.attempts);
+                let pause = pause(self.backoff, delivery.attempts);
                 delivery.not_before = Some(now + TimeDelta::from_std(pause).unwrap_or(TimeDelta::hours(1)));
                 tracing::warn!(id, why, attempts = delivery.attempts, again_in = ?pause, "a webhook was not taken");
                 delivery.last_error = Some(why);
@@ -146,5 +146,33 @@ impl Teller {
 fn wait(delivery: &Delivery, now: DateTime<Utc>) -> Option<Duration> {
     // A clock that was set back must not delay it for longer than the longest pause.
     let left = (delivery.not_before? - now).to_std().ok()?;
-    (!left.is_zero()).then(|| left.min(retry::LONGEST))
+    (!left.is_zero()).then(|| left.min(LONGEST))
+}
+
+/// The first pause.
+pub const FIRST: Duration = Duration::from_secs(5);
+/// The longest pause.
+const LONGEST: Duration = Duration::from_hours(1);
+/// Age at which a notification is dropped, because it no longer matters.
+const TOO_OLD: TimeDelta = TimeDelta::days(3);
+
+/// Returns the pause after the nth failed attempt.
+fn pause(first: Duration, attempts: u32) -> Duration {
+    let doublings = attempts.saturating_sub(1).min(16);
+    first.saturating_mul(1 << doublings).min(LONGEST)
+}
+
+fn is_too_old(delivery: &Delivery, now: DateTime<Utc>) -> bool {
+    now - delivery.created_at > TOO_OLD
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_an_hour() {
+        let seconds = |n| pause(FIRST, n).as_secs();
+        assert_eq!([1, 2, 3, 4, 10, 11, 60, u32::MAX].map(seconds), [5, 10, 20, 40, 2560, 3600, 3600, 3600]);
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     ffi::CString,
-    fmt::Display,
     os::{
         fd::{AsFd, OwnedFd},
         unix::ffi::{OsStrExt, OsStringExt},
@@ -13,7 +12,10 @@ use std::{
 use chrono::Utc;
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::signalfd::SignalFd,
+    sys::{
+        signal::{SigSet, SigmaskHow, Signal, sigprocmask},
+        signalfd::{SfdFlags, SignalFd},
+    },
 };
 use rustix::{
     fs::{Mode, OFlags},
@@ -32,8 +34,7 @@ use super::{
         sys::{self, ExecFailure, ExecPlan, ExecStage, Held, Session},
     },
     ending::{RunEnd, RunFiles},
-    signals,
-    source::Source,
+    source::{Source, text},
 };
 use crate::{
     fsx::{Durability, Lock, LockAttempt, Published, RelPath, Root},
@@ -79,7 +80,7 @@ pub(super) fn launch(spec: &LaunchSpec, env: Env, source: Source) -> Result<Laun
     let Some(lock) = take_lock(&root, &dir)? else { return Ok(Launched::AlreadyClaimed) };
     let (plan, stdin) = plan(spec, env, &root, &dir)?;
     // Blocks SIGCHLD from here on, so that the agent's end cannot be missed.
-    let signals = signals::take().map_err(text)?;
+    let signals = take_signals().map_err(text)?;
     // Bound in this order, so that the held process is dropped first and the group is empty when it is dropped.
     let (group, held) = fork(&plan, &dir)?;
     drop(plan);
@@ -236,7 +237,12 @@ fn exec_hint(errno: i32, program: &str) -> String {
     }
 }
 
-/// Formats an error as the text of a report.
-fn text(e: impl Display) -> String {
-    e.to_string()
+/// The signals that a shim receives in its poll loop instead of a handler. SIGHUP is included so that it has no effect: a shim outlives every terminal.
+const TAKEN: [Signal; 4] = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
+
+/// Blocks the signals from now on, and opens the descriptor that delivers them.
+fn take_signals() -> nix::Result<SignalFd> {
+    let taken = TAKEN.into_iter().collect::<SigSet>();
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&taken), None)?;
+    SignalFd::with_flags(&taken, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
 }

@@ -11,7 +11,6 @@ mod launch;
 mod log_times;
 mod memory;
 mod pump;
-mod signals;
 mod source;
 mod supervise;
 mod watch;

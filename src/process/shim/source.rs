@@ -1,14 +1,11 @@
 //! The sources of a shim's launch: the driver that starts it, or the run's folder.
 
-use std::{io::Read as _, path::Path};
+use std::{fmt::Display, io::Read as _, path::Path};
 
-use super::{
-    super::{
-        claim::Claim,
-        launch_files::{self, Env},
-        spec::LaunchSpec,
-    },
-    text,
+use super::super::{
+    claim::Claim,
+    launch_files::{self, Env},
+    spec::LaunchSpec,
 };
 use crate::fsx::{Durability, RelPath, Root};
 
@@ -57,4 +54,9 @@ fn of_folder(run_dir: &Path) -> Result<Option<(LaunchSpec, Env)>, String> {
         return Ok(None);
     }
     launch.map(Some).ok_or_else(|| format!("there is no complete launch in {}", run_dir.display()))
+}
+
+/// Formats an error as the text of a report.
+pub(super) fn text(e: impl Display) -> String {
+    e.to_string()
 }
