@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::net::{TcpListener, UnixListener};
 
-use super::{Api, manners::manners};
+use super::{Api, manners::manners, routes};
 use crate::{
     config,
     daemon::Core,
@@ -36,7 +36,7 @@ pub fn guard(api: &config::Api, address: IpAddr) -> Guard {
 pub async fn serve(server: Server, core: Arc<Core>) {
     let shutdown = core.shutdown.clone();
     let manners = manners(&core.runner.config.api);
-    let api = Api::new(core);
+    let api = Api::new(core, routes::table());
     let mount = Mount {
         prefix: "",
         table: api.table.clone(),

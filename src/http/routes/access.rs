@@ -4,7 +4,6 @@ use chrono::TimeDelta;
 use http::StatusCode;
 use warp::reply::Response;
 
-use super::no_content;
 use crate::{
     blocking, config,
     daemon::{Identity, Proof},
@@ -16,7 +15,7 @@ use crate::{
         wire,
     },
     tree::login::BrowserKey,
-    web::{self, Found, TICKET_LIFE},
+    web::{self, Found, TICKET_LIFE, no_content},
 };
 
 pub(super) fn endpoints() -> Vec<Endpoint> {

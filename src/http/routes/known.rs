@@ -1,6 +1,8 @@
-//! Looks up the things that a path names, in the index.
+//! Looks up the things that a path names, in the index; and marks the answer of a request that is known already.
 
 use std::sync::Arc;
+
+use warp::reply::Response;
 
 use crate::{
     http::{
@@ -51,4 +53,10 @@ impl Api {
         let found = known.runs.iter().find(|r| r.run == *run).cloned();
         found.ok_or_else(|| HttpError::not_found(format!("there is no run {run}")))
     }
+}
+
+/// Marks an answer as the answer of an earlier, identical request.
+pub(super) fn replayed(mut response: Response) -> Response {
+    response.headers_mut().insert("idempotency-replayed", http::HeaderValue::from_static("true"));
+    response
 }

@@ -25,10 +25,6 @@ mod task_stream;
 mod tasks;
 mod upkeep;
 
-use warp::reply::Response;
-
-pub(super) use crate::web::no_content;
-
 use super::endpoint::Table;
 
 /// Returns the table of all endpoints.
@@ -58,12 +54,6 @@ pub(super) fn table() -> Table {
         overview::endpoints,
     ];
     Table::new(files.into_iter().flat_map(|endpoints| endpoints()))
-}
-
-/// Marks an answer as the answer of an earlier, identical request.
-fn replayed(mut response: Response) -> Response {
-    response.headers_mut().insert("idempotency-replayed", http::HeaderValue::from_static("true"));
-    response
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use http::StatusCode;
 use warp::reply::Response;
 
 use super::{
-    no_content,
     page::{PAGE, window},
     runs::{SELECTION, selected},
 };
@@ -26,6 +25,7 @@ use crate::{
         files::RunFile,
         index::{RunQuery, RunSummary, Sort, Window},
     },
+    web::no_content,
 };
 
 /// Maximum number of runs of the selected task in the flat list.

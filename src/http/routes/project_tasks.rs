@@ -4,7 +4,6 @@ use http::StatusCode;
 use warp::reply::Response;
 
 use super::{
-    no_content,
     page::{PAGE, window},
     project_runs::with_files,
     tasks::{SELECTION, task_query},
@@ -18,6 +17,7 @@ use crate::{
     },
     tree::{ids::ProjectId, refs::TaskRef},
     view::index::TaskSummary,
+    web::no_content,
 };
 
 const INCLUDE_FILES: Param = flag("include_files", "Whether the files of each run are listed, too");

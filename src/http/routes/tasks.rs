@@ -3,7 +3,7 @@
 use http::StatusCode;
 use warp::reply::Response;
 
-use super::replayed;
+use super::known::replayed;
 use crate::{
     daemon::{Existing, Novelty, TaskRequest},
     http::{
