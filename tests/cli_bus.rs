@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Stdio},
 };
 
@@ -235,11 +235,32 @@ fn follow_shows_what_comes_and_ends_on_ctrl_c() {
 }
 
 #[test]
+fn the_folder_that_a_project_works_in_finds_its_buses() {
+    let sandbox = sandbox();
+    let home = sandbox.work().join("home of p");
+    fs::create_dir_all(&home).unwrap();
+    fs::create_dir_all(sandbox.root().join("q/t")).unwrap();
+    sandbox.write("home/run-agent/p/PROJECT-ROOT.txt", &format!("{}\n", home.display()));
+    let bus = |folder: &Path, line: &str| {
+        let mut command = sandbox.command(["bus", "discover"]);
+        command.args(line.split_whitespace()).current_dir(folder);
+        outcome(&mut command)
+    };
+    let file = |path: &str| format!("{}\n", sandbox.root().join(path).display());
+    assert_eq!(bus(&home, "").succeeds(), file("p/PROJECT-MESSAGE-BUS.jsonl"));
+    assert_eq!(bus(&home, "--task t").succeeds(), file("p/t/TASK-MESSAGE-BUS.jsonl"), "p's, not its namesake in q");
+    // Elsewhere the id alone must be unambiguous.
+    bus(&sandbox.work(), "--task t").fails(2, "p/t", "q/t");
+    fs::remove_dir(sandbox.root().join("q/t")).unwrap();
+    assert_eq!(bus(&sandbox.work(), "--task t").succeeds(), file("p/t/TASK-MESSAGE-BUS.jsonl"));
+}
+
+#[test]
 fn what_cannot_be_meant_is_said_with_its_own_code() {
     let sandbox = sandbox();
     let name_it = "give --project for the bus of a project";
     sandbox.run("bus post --body x").fails(2, "no project is named", name_it);
-    sandbox.run("bus read --task t").fails(2, "task t is in no project that is known here", name_it);
+    sandbox.run("bus read --task nowhere").fails(3, "nowhere", "run-agent list");
     sandbox.run("bus post --project q --body x").fails(3, "there is no project q", "run-agent list");
     sandbox.run("bus read --project p --task u").fails(3, "there is no task p/u", "run-agent list");
     sandbox.run("bus read --project p --after MSG-1").fails(

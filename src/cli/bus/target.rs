@@ -6,11 +6,13 @@ use crate::{
     cli::{
         context::Context,
         error::{CliError, CliResult, Kind},
+        reference::References,
     },
     fsx::{self, Durability},
+    runner,
     tree::{
         Tree, TreeError,
-        bus::{Bus, Discovered, Hints, Undiscovered, discover},
+        bus::{Bus, Discovered, Hints, Undiscovered, Why, discover},
         ids::{ProjectId, TaskId},
     },
 };
@@ -39,6 +41,7 @@ impl Target {
             Err(_) if message_bus.is_some() => PathBuf::new(),
             Err(e) => return Err(e),
         };
+        let folder = resolve(&context.cwd()?)?;
         let found = discover(&Hints {
             project: self.project.as_ref(),
             task: self.task.as_ref(),
@@ -48,9 +51,38 @@ impl Target {
             project_id: env("JRUN_PROJECT_ID"),
             task_id: env("JRUN_TASK_ID"),
             run_id: env("JRUN_ID"),
-            folder: &resolve(&context.cwd()?)?,
+            folder: &folder,
         });
-        found.map_err(CliError::from)
+        match found {
+            Err(unnamed @ (Undiscovered::Nothing | Undiscovered::NoProject(_))) => {
+                self.in_working_folder(context, &folder)?.ok_or_else(|| unnamed.into())
+            }
+            found => found.map_err(CliError::from),
+        }
+    }
+
+    /// Finds the bus as the other verbs find their project or task: by the folder that agents of a project work in,
+    /// and for a task also by its id, if only one task of the tree has it.
+    fn in_working_folder(&self, context: &Context, folder: &Path) -> CliResult<Option<Discovered>> {
+        let runner = context.runner()?;
+        let tree = &runner.tree;
+        let project = match runner::project_of(&runner, folder)? {
+            Some(project) if tree.projects()?.contains(&project) => Some(project),
+            // The name is free: the folder has no project yet.
+            _ => None,
+        };
+        let owner = match (&self.task, project) {
+            (Some(task), Some(project)) if tree.tasks(&project)?.contains(task) => {
+                BusOwner::new(project, Some(task.clone()))
+            }
+            (Some(task), _) => {
+                BusOwner::Task(References::new(tree, context.environment()).task(Some(task.as_str()))?)
+            }
+            (None, Some(project)) => BusOwner::new(project, None),
+            (None, None) => return Ok(None),
+        };
+        let why = if self.task.is_some() { Why::Named } else { Why::Folder };
+        Ok(Some(Discovered { root: tree.root().path().to_owned(), owner, why, poster: None }))
     }
 }
 
