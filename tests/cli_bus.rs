@@ -248,7 +248,11 @@ fn the_folder_that_a_project_works_in_finds_its_buses() {
     };
     let file = |path: &str| format!("{}\n", sandbox.root().join(path).display());
     assert_eq!(bus(&home, "").succeeds(), file("p/PROJECT-MESSAGE-BUS.jsonl"));
-    assert_eq!(bus(&home, "--task t").succeeds(), file("p/t/TASK-MESSAGE-BUS.jsonl"), "p's, not its namesake in q");
+    assert_eq!(
+        bus(&home, "--task t").succeeds(),
+        file("p/t/TASK-MESSAGE-BUS.jsonl"),
+        "p's, not its namesake in q"
+    );
     // Elsewhere the id alone must be unambiguous.
     bus(&sandbox.work(), "--task t").fails(2, "p/t", "q/t");
     fs::remove_dir(sandbox.root().join("q/t")).unwrap();

@@ -29,6 +29,7 @@ mod cli_replay;
 mod cli_server;
 mod cli_trust;
 mod cli_wrap;
+mod comments;
 mod corrupt_files;
 mod crash_points;
 mod crash_points_daemon;
