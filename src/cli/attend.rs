@@ -9,17 +9,16 @@ use super::{
     context::Context,
     error::{CliError, CliResult, Kind},
     interrupt::{Interrupts, Wish},
+    log_follower::LogFollower,
     print::{Form, Printer},
 };
 use crate::{
     daemon,
-    fsx::{ReadFile, RelPath},
     runner::{self, Accepted, Begin, LoopEnd, Runner, RunnerError},
     tree::{
-        Tree, TreeError,
         ids::{ProjectId, RunId, TaskId, TicketId},
         paths::top,
-        refs::{RunRef, TaskRef},
+        refs::TaskRef,
         run_info::{RunInfo, RunStatus},
         task::TaskKind,
         task_end::{EndStatus, TaskEnd},
@@ -123,19 +122,29 @@ async fn watch_to_the_end(
     loop {
         tokio::select! {
             end = &mut drive => {
-                progress.print()?;
+                progress.print_rest()?;
                 return match end? {
                     LoopEnd::Ended { end, info } => Ok((end, info)),
-                    LoopEnd::Detached => Err(CliError::new(interrupts.kind(), "stopped following; the task continues")
-                        .with_hint(format!(
-                            "`run-agent drive {task}` continues it here; `run-agent stop {task}` stops it"
-                        ))),
+                    LoopEnd::Detached => Err(left(&interrupts, &task)),
                 };
             }
             wish = interrupts.next() => act(wish, context, runner, &task, &detach)?,
             () = &mut patience, if !progress.looked_at_queue => progress.say_if_queued()?,
             () = waiter.next() => progress.print()?,
         }
+    }
+}
+
+/// The error of a verb that leaves before the task has ended. It says what becomes of the task.
+fn left(interrupts: &Interrupts, task: &TaskRef) -> CliError {
+    if interrupts.asked_to_stop() {
+        // The shim obeys STOP on its own, so the stop goes on without this process.
+        CliError::new(interrupts.kind(), "left without waiting; the task is still being stopped")
+            .with_hint(format!("`run-agent why {task}` says how far it is"))
+    } else {
+        CliError::new(interrupts.kind(), "stopped following; the task continues").with_hint(format!(
+            "`run-agent drive {task}` continues it here; `run-agent stop {task}` stops it"
+        ))
     }
 }
 
@@ -158,6 +167,15 @@ impl<'a> Progress<'a> {
         Self { context, runner, id, task: run.task, run: run.run, follower, looked_at_queue: false }
     }
 
+    /// Prints what is left of the output after the end of the loop.
+    fn print_rest(&mut self) -> CliResult<()> {
+        self.print()?;
+        match &mut self.follower {
+            Some(follower) => follower.print_rest(*self.context.printer()),
+            None => Ok(()),
+        }
+    }
+
     /// Prints the new output of the agent and the news of the loop since the last call.
     fn print(&mut self) -> CliResult<()> {
         if let Some(follower) = &mut self.follower {
@@ -168,7 +186,8 @@ impl<'a> Progress<'a> {
             return Ok(());
         }
         self.run = ticket.run_id.clone();
-        if self.follower.is_some() {
+        if let Some(ended) = &mut self.follower {
+            ended.print_rest(*self.context.printer())?;
             self.follower = Some(LogFollower::new(&self.runner.tree, &ticket.run()));
         }
         let why = ticket.reason.unwrap_or_default();
@@ -184,7 +203,8 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// Ctrl-C stops the task; a second Ctrl-C, or the end of the terminal, leaves the task running.
+/// Ctrl-C stops the task, and a second Ctrl-C ends only the wait for the stop. The end of the terminal leaves the task
+/// running.
 pub(super) fn act(
     wish: Wish,
     context: &Context,
@@ -281,41 +301,5 @@ pub(super) fn exit_code(end: EndStatus) -> ExitCode {
         EndStatus::Completed => ExitCode::SUCCESS,
         EndStatus::Stopped => ExitCode::from(Kind::Interrupted.code()),
         EndStatus::Failed => ExitCode::from(Kind::Failed.code()),
-    }
-}
-
-/// Maximum number of bytes read at once.
-const CHUNK: u64 = 256 * 1024;
-
-/// Positions in a run's stdout and stderr.
-#[derive(Debug)]
-struct LogFollower {
-    tree: Tree,
-    streams: [(RelPath, Option<ReadFile>, u64); 2],
-}
-
-impl LogFollower {
-    fn new(tree: &Tree, run: &RunRef) -> Self {
-        let dir = run.dir();
-        Self { tree: tree.clone(), streams: [(dir.stdout(), None, 0), (dir.stderr(), None, 0)] }
-    }
-
-    /// Prints the new output to stderr, because stdout carries the answer alone.
-    fn print(&mut self, printer: Printer) -> CliResult<()> {
-        for (path, file, offset) in &mut self.streams {
-            if file.is_none() {
-                *file = self.tree.root().open_read(path).ok();
-            }
-            let Some(file) = file else { continue };
-            loop {
-                let bytes = file.read_range(*offset, *offset + CHUNK).map_err(TreeError::from)?;
-                let shown = printer.foreign_word(&bytes);
-                if shown == 0 {
-                    break;
-                }
-                *offset += shown as u64;
-            }
-        }
-        Ok(())
     }
 }

@@ -337,6 +337,11 @@ impl From<ConfigError> for CliError {
         let kind = match error.kind() {
             ConfigErrorKind::Invalid => Kind::BadConfig,
             ConfigErrorKind::Token => Kind::BadToken,
+            ConfigErrorKind::ApiKey => {
+                return Self::wrap(Kind::BadToken, &error).with_hint(
+                    "`(umask 077; openssl rand -hex 24 > FILE)` makes a key that only you can read",
+                );
+            }
         };
         Self::wrap(kind, &error)
     }

@@ -52,6 +52,11 @@ impl Interrupts {
         }
     }
 
+    /// Returns true if the task was asked to stop.
+    pub(super) fn asked_to_stop(&self) -> bool {
+        self.stops > 0
+    }
+
     /// The failure of a verb that has obeyed the last wish.
     pub(super) fn kind(&self) -> Kind {
         self.kind

@@ -27,7 +27,7 @@ pub struct Args {
     /// Return at once; a daemon or `run-agent drive` runs the task
     #[arg(long)]
     no_wait: bool,
-    /// Show the agent's output live on stderr
+    /// Show what the agent says and does, live on stderr
     #[arg(long, short)]
     follow: bool,
     #[command(flatten)]

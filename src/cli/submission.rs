@@ -17,7 +17,7 @@ use super::{
 use crate::{
     config, fsx,
     record::MAX_RECORD,
-    runner::{self, Accepted, Home, Origin, Runner, Submission},
+    runner::{self, Accepted, Home, Origin, Runner, RunnerError, Submission},
     tree::{
         Tree, TreeError,
         ids::{ProjectId, RunId, TaskId},
@@ -53,7 +53,7 @@ pub struct PlaceFlags {
     /// Run that starts this task as its child [default: $JRUN_ID]
     #[arg(long, value_name = "RUN")]
     pub parent_run_id: Option<RunId>,
-    /// Show the agent's output live on stderr
+    /// Show what the agent says and does, live on stderr
     #[arg(long, short)]
     pub follow: bool,
 }
@@ -150,7 +150,15 @@ impl<'a> Wanted<'a> {
     /// Accepts the task. If a made-up name is taken, another one is chosen.
     pub(super) fn accept(self, context: &Context, runner: &Runner) -> CliResult<Accepted> {
         self.by_free_name(context, runner, |submission| {
-            runner::accept(runner, submission).map_err(CliError::from)
+            runner::accept(runner, submission).map_err(|e| match e {
+                RunnerError::Tree(TreeError::Exists { .. }) => {
+                    let task = &submission.task;
+                    CliError::from(e).with_hint(format!(
+                        "`run-agent resume {task}` runs it again once it has ended; --task with another id starts a new task"
+                    ))
+                }
+                e => e.into(),
+            })
         })
     }
 

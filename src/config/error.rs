@@ -28,13 +28,21 @@ pub enum ConfigErrorKind {
     Invalid,
     /// Provide the token in the configured place.
     Token,
+    /// Make the file that a flag names for the API's key.
+    ApiKey,
 }
+
+/// Owner of the API's key in messages.
+pub(super) const THE_API: &str = "the API";
 
 impl ConfigError {
     /// Classifies the error by the possible reaction.
     #[must_use]
     pub fn kind(&self) -> ConfigErrorKind {
         match self {
+            Self::Invalid(problems) if problems.iter().all(Problem::is_about_the_api_key) => {
+                ConfigErrorKind::ApiKey
+            }
             Self::Invalid(problems) if problems.iter().all(Problem::is_about_a_token) => {
                 ConfigErrorKind::Token
             }
@@ -118,6 +126,10 @@ pub enum What {
 }
 
 impl Problem {
+    fn is_about_the_api_key(&self) -> bool {
+        matches!(&self.what, What::Token { owner, .. } if owner == THE_API)
+    }
+
     fn is_about_a_token(&self) -> bool {
         matches!(self.what, What::Token { .. })
     }

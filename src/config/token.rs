@@ -7,7 +7,11 @@ use std::{
 
 use serde_json::Value;
 
-use super::{error::What, origin::Origin, section::Reader};
+use super::{
+    error::{THE_API, What},
+    origin::Origin,
+    section::Reader,
+};
 use crate::{
     fsx::{FsErrorKind, read_outside},
     secret::Secret,
@@ -52,7 +56,7 @@ pub(super) fn of_agent(
 pub(super) fn of_flag(reader: &mut Reader<'_>, flag: &'static str, path: &Path) -> Option<Secret> {
     key_file(path)
         .map_err(|problem| {
-            let what = What::Token { owner: "the API".to_owned(), path: path.to_owned(), problem };
+            let what = What::Token { owner: THE_API.to_owned(), path: path.to_owned(), problem };
             reader.problem(Origin::Flag(flag), what);
         })
         .ok()

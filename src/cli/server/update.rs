@@ -62,15 +62,32 @@ pub(super) fn run(verb: &Verb, call: &Call<'_>) -> CliResult<ExitCode> {
                 .map_err(|e| CliError::caused(Kind::Usage, "this is no path", e))?;
             let mode = if *live { "live" } else { "drain" };
             let status = call.client.post(PATH, Some(&json!({ "binary_path": binary, "mode": mode })))?;
-            if *wait { until_over(call)? } else { status }
+            if *wait {
+                let status = until_over(call)?;
+                return print(call, &status, &outcome(&status));
+            }
+            status
         }
     };
+    print(call, &status, &words(&status))
+}
+
+fn print(call: &Call<'_>, status: &Value, words: &str) -> CliResult<ExitCode> {
     if call.form == Form::Json {
-        call.context.printer().json(&status)?;
+        call.context.printer().json(status)?;
     } else {
-        call.context.printer().word(&words(&status))?;
+        call.context.printer().word(words)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Describes an update that has just ended without a failure.
+fn outcome(status: &Value) -> String {
+    match (status["from_version"].as_str(), status["to_version"].as_str()) {
+        (Some(from), Some(to)) => format!("updated from {from} to {to}"),
+        // The update was cancelled in the meantime.
+        _ => words(status),
+    }
 }
 
 /// Waits for the end of an update, during which the daemon may be unreachable for a moment.

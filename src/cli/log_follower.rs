@@ -1,0 +1,95 @@
+//! Shows the output of a run while the run prints it: what a known agent says and does, the bytes of any other.
+
+use super::{error::CliResult, print::Printer, transcript_text::TranscriptText};
+use crate::{
+    agents,
+    fsx::{ReadFile, RelPath},
+    transcript::{Dialect, Follower, Stream},
+    tree::{Tree, TreeError, refs::RunRef},
+};
+
+/// Maximum number of bytes read at once.
+const CHUNK: u64 = 256 * 1024;
+
+/// Positions in a run's stdout and stderr.
+#[derive(Debug)]
+pub(super) struct LogFollower {
+    tree: Tree,
+    run: RunRef,
+    stdout: Option<Stdout>,
+    stderr: Bytes,
+}
+
+/// The stdout of a run, once its record says what the agent prints there.
+#[derive(Debug)]
+enum Stdout {
+    Text(Bytes),
+    Events(Follower, TranscriptText),
+}
+
+/// A position in a file that is shown byte for byte.
+#[derive(Debug)]
+struct Bytes {
+    path: RelPath,
+    file: Option<ReadFile>,
+    offset: u64,
+}
+
+impl LogFollower {
+    pub(super) fn new(tree: &Tree, run: &RunRef) -> Self {
+        let stderr = Bytes::new(run.dir().stderr());
+        Self { tree: tree.clone(), run: run.clone(), stdout: None, stderr }
+    }
+
+    /// Prints the new output to stderr, because stdout carries the answer alone.
+    pub(super) fn print(&mut self, printer: Printer) -> CliResult<()> {
+        self.print_of(printer, Stream::Open)
+    }
+
+    /// Prints the rest of the output of a run that has ended.
+    pub(super) fn print_rest(&mut self, printer: Printer) -> CliResult<()> {
+        self.print_of(printer, Stream::Ended)
+    }
+
+    fn print_of(&mut self, printer: Printer, stream: Stream) -> CliResult<()> {
+        if self.stdout.is_none() {
+            self.stdout = self.tree.run_info(&self.run).ok().map(|info| match agents::dialect_of(&info) {
+                Dialect::Text => Stdout::Text(Bytes::new(self.run.dir().stdout())),
+                dialect => Stdout::Events(Follower::start(dialect), TranscriptText::default()),
+            });
+        }
+        match &mut self.stdout {
+            None => {}
+            Some(Stdout::Text(bytes)) => bytes.print(&self.tree, printer)?,
+            Some(Stdout::Events(follower, text)) => {
+                while let Some(events) = follower.read(self.tree.root(), &self.run.dir(), stream)? {
+                    let shown: String = events.iter().map(|event| text.of(event)).collect();
+                    // The text is complete: nothing of it waits for further bytes.
+                    let _ = printer.foreign_word(shown.as_bytes());
+                }
+            }
+        }
+        self.stderr.print(&self.tree, printer)
+    }
+}
+
+impl Bytes {
+    fn new(path: RelPath) -> Self {
+        Self { path, file: None, offset: 0 }
+    }
+
+    fn print(&mut self, tree: &Tree, printer: Printer) -> CliResult<()> {
+        if self.file.is_none() {
+            self.file = tree.root().open_read(&self.path).ok();
+        }
+        let Some(file) = &self.file else { return Ok(()) };
+        loop {
+            let bytes = file.read_range(self.offset, self.offset + CHUNK).map_err(TreeError::from)?;
+            let shown = printer.foreign_word(&bytes);
+            if shown == 0 {
+                return Ok(());
+            }
+            self.offset += shown as u64;
+        }
+    }
+}
