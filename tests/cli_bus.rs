@@ -240,7 +240,7 @@ fn the_folder_that_a_project_works_in_finds_its_buses() {
     let home = sandbox.work().join("home of p");
     fs::create_dir_all(&home).unwrap();
     fs::create_dir_all(sandbox.root().join("q/t")).unwrap();
-    sandbox.write("home/run-agent/p/PROJECT-ROOT.txt", &format!("{}\n", home.display()));
+    sandbox.write("home/run-agent/p/PROJECT-ROOT.txt", format!("{}\n", home.display()));
     let bus = |folder: &Path, line: &str| {
         let mut command = sandbox.command(["bus", "discover"]);
         command.args(line.split_whitespace()).current_dir(folder);

@@ -16,6 +16,7 @@ use crate::{
     daemon,
     runner::{self, Accepted, Begin, LoopEnd, Runner, RunnerError},
     tree::{
+        TreeError,
         ids::{ProjectId, RunId, TaskId, TicketId},
         paths::top,
         refs::TaskRef,

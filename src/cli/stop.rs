@@ -17,6 +17,7 @@ use super::{
 use crate::{
     runner::{self, Runner},
     tree::refs::TaskRef,
+    view::task::TaskStatus,
 };
 
 /// Flags of the verb.
@@ -48,6 +49,9 @@ struct Answer {
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
     let task = References::new(&runner.tree, context.environment()).task(args.name.as_deref())?;
+    if let Some(status) = runner::has_ended(&runner.tree, &task)? {
+        return print_ended(args, context, &task, status);
+    }
     let stopped = runner::request_stop(&runner.tree, &task)?;
     let status = if args.no_wait {
         "stopping"
@@ -60,6 +64,16 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
         context.printer().json(&Answer { status, tasks })?;
     } else {
         context.printer().word(&format!("{status}: {}", tasks.join(", ")))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says that there was nothing to stop. That is no failure: the caller wants the task to be over, and it is.
+fn print_ended(args: &Args, context: &Context, task: &TaskRef, status: TaskStatus) -> CliResult<ExitCode> {
+    if args.json.form() == Form::Json {
+        context.printer().json(&Answer { status: "ended", tasks: Vec::new() })?;
+    } else {
+        context.printer().word(&format!("{task} has ended already: {}", status.as_str()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -42,11 +42,14 @@ fn whole(what: &What) -> String {
         What::Session { model, .. } => model
             .as_ref()
             .map_or_else(String::new, |model| format!("· the conversation begins, with {model}\n")),
-        What::Message { role: Role::User, .. } | What::Usage { .. } => String::new(),
-        What::Message { role: Role::Assistant, text, .. } => format!("{}\n", text.trim_end()),
-        What::Message { role: Role::System, text, .. } | What::Reasoning { text } => {
-            text.lines().map(|line| format!("· {line}\n")).collect()
+        // The answer of a turn that has finished is its last message.
+        What::Message { role: Role::User, .. }
+        | What::Usage { .. }
+        | What::TurnEnd { outcome: TurnOutcome::Completed, .. } => String::new(),
+        What::Message { role: Role::Assistant, text, .. } | What::Raw { text, .. } => {
+            format!("{}\n", text.trim_end())
         }
+        What::Message { role: Role::System, text, .. } | What::Reasoning { text } => aside(text),
         What::ToolCall { tool, input, .. } => format!("→ {tool} {}\n", summary(input)),
         What::ToolResult { status, output, exit_code, .. } => result(*status, output, *exit_code),
         What::FileChange { path, change, .. } => {
@@ -61,13 +64,19 @@ fn whole(what: &What) -> String {
             let then = if *retried { " (the agent tries again)" } else { "" };
             format!("! {}{then}\n", message.trim_end())
         }
-        // The answer of a turn that has finished is its last message.
-        What::TurnEnd { outcome: TurnOutcome::Completed, .. } => String::new(),
         What::TurnEnd { message, .. } => {
             format!("! {}\n", message.as_deref().unwrap_or("the turn has failed").trim_end())
         }
-        What::Raw { text, .. } => format!("{}\n", text.trim_end()),
     }
+}
+
+/// Marks each line as said beside the conversation.
+fn aside(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        out.extend(["· ", line, "\n"]);
+    }
+    out
 }
 
 /// The part of a tool's input that says most: its command, file or query; otherwise all of it.
@@ -102,10 +111,10 @@ fn result(status: ToolStatus, output: &str, exit_code: Option<i64>) -> String {
     };
     let lines: Vec<&str> = output.trim_end().lines().collect();
     for line in lines.iter().take(OUTPUT.0) {
-        text.push_str(&format!("  {}\n", clipped(line, OUTPUT.1)));
+        text.extend(["  ", &clipped(line, OUTPUT.1), "\n"]);
     }
     if lines.len() > OUTPUT.0 {
-        text.push_str(&format!("  … {} more lines\n", lines.len() - OUTPUT.0));
+        text.extend(["  … ", &(lines.len() - OUTPUT.0).to_string(), " more lines\n"]);
     }
     text
 }

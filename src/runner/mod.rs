@@ -30,7 +30,7 @@ pub use attempt::{changes::so_far, drive::Begin};
 pub use engine::{Runner, Settings};
 pub use error::{Result, RunnerError};
 pub use loops::{
-    children::{Stopped, live_children, request_stop},
+    children::{Stopped, has_ended, live_children, request_stop},
     give_up::give_up,
     task_loop::{LoopEnd, drive_loop},
 };

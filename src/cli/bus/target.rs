@@ -12,7 +12,7 @@ use crate::{
     runner,
     tree::{
         Tree, TreeError,
-        bus::{Bus, Discovered, Hints, Undiscovered, Why, discover},
+        bus::{Bus, BusOwner, Discovered, Hints, Undiscovered, Why, discover},
         ids::{ProjectId, TaskId},
     },
 };

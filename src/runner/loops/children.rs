@@ -6,6 +6,10 @@ use std::collections::HashSet;
 use crate::{
     runner::error::Result,
     tree::{Tree, TreeError, ids::RunId, refs::TaskRef, ticket::Place},
+    view::{
+        scan::{self, Tickets},
+        task::TaskStatus,
+    },
 };
 
 /// Returns the tasks with a ticket that a run of this task started.
@@ -55,4 +59,17 @@ pub fn request_stop(tree: &Tree, task: &TaskRef) -> Result<Stopped> {
         }
     }
     Ok(Stopped { tasks })
+}
+
+/// Returns the status of a task that has ended and whose child tasks have, too: there is nothing to stop. `None` if
+/// something may be left, which includes a run whose record cannot be read.
+///
+/// # Errors
+/// [`TreeError::NotFound`] if the task does not exist.
+pub fn has_ended(tree: &Tree, task: &TaskRef) -> Result<Option<TaskStatus>> {
+    let entry = scan::task(tree, task, &Tickets::read(tree)?)?;
+    let is_over = matches!(entry.status, TaskStatus::Completed | TaskStatus::Failed | TaskStatus::Stopped)
+        && entry.runs.iter().all(|run| run.record.is_ok())
+        && live_children(tree, task)?.is_empty();
+    Ok(is_over.then_some(entry.status))
 }
