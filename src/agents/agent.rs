@@ -20,18 +20,18 @@ use crate::{
 ///
 /// Nothing here starts a program or writes a file.
 pub trait Agent: fmt::Debug + Sync {
-    /// The facts that reading the configuration takes.
+    /// The facts that the configuration reader needs.
     fn agent_type(&self) -> AgentType;
 
-    /// The program that runs where the configuration names none.
+    /// The program that runs if the configuration names none.
     fn program(&self) -> Program;
 
-    /// The service, if the agent is an API and no program.
+    /// The service, if the agent calls an API instead of running a program.
     fn api(&self) -> Option<&'static Api> {
         None
     }
 
-    /// The arguments behind the program, the variables, and the place of the prompt.
+    /// The arguments after the program, the variables, and the place of the prompt.
     ///
     /// # Errors
     /// If the prompt cannot be given to the agent.
@@ -48,13 +48,14 @@ pub trait Agent: fmt::Debug + Sync {
         true
     }
 
-    /// A sign that the agent logs in with something that [`Login`] does not cover; fits after "no key and no login was
-    /// found, but".
+    /// A sign that the agent logs in by a way that [`Login`] does not cover; worded to follow "no key and no login
+    /// was found, but".
     fn another_way(&self, _of: &Search<'_>) -> Option<String> {
         None
     }
 
-    /// Returns true if a configured token replaces all keys of the environment, because another one might win.
+    /// Returns true if a configured token replaces all keys of the environment, because another key might take
+    /// precedence.
     fn token_replaces_keys(&self) -> bool {
         true
     }

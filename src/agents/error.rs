@@ -1,6 +1,6 @@
 //! Reasons why an agent cannot be used, and what to do about each.
 
-/// Why an agent cannot be used.
+/// The reason that an agent cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
     /// The configuration has no such name.
@@ -8,7 +8,7 @@ pub enum AgentError {
     Unknown {
         /// The name.
         name: String,
-        /// The names that there are.
+        /// The existing names.
         known: Vec<String>,
     },
     /// The program is not on this machine.
@@ -18,7 +18,7 @@ pub enum AgentError {
         agent: String,
         /// Its program.
         program: String,
-        /// Fits after the program's name.
+        /// The problem, worded to follow the program's name.
         problem: String,
         /// The way to install it.
         hint: String,
@@ -32,7 +32,7 @@ pub enum AgentError {
     /// It has no credentials.
     #[error(transparent)]
     NoCredentials(#[from] MissingCredentials),
-    /// No agent is named, and it is not clear which is meant.
+    /// No agent is named, and the choice is not clear.
     #[error("no agent is named, and {}", among(usable, unusable))]
     NoChoice {
         /// Those that could be used.
@@ -46,7 +46,7 @@ pub enum AgentError {
         /// The agent.
         agent: String,
     },
-    /// The kernel takes no argument of that length.
+    /// The kernel accepts no argument of this length.
     #[error("a prompt of {bytes} bytes is too long to be an argument of agent '{agent}'")]
     PromptTooLong {
         /// The agent.
@@ -57,7 +57,7 @@ pub enum AgentError {
 }
 
 impl AgentError {
-    /// The remedy, where it depends on the agent.
+    /// The hint, if it depends on the agent.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -89,7 +89,7 @@ fn among(usable: &[String], unusable: &[String]) -> String {
     }
 }
 
-/// The places that were searched in vain, and the remedy.
+/// The places that were searched in vain, and the hint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("agent '{agent}' has no credentials: {looked}")]
 pub struct MissingCredentials {
@@ -97,6 +97,6 @@ pub struct MissingCredentials {
     pub agent: String,
     /// Each place that was searched.
     pub looked: String,
-    /// The remedy.
+    /// The hint.
     pub hint: String,
 }

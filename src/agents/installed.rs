@@ -21,13 +21,14 @@ use crate::{
     tree::{Tree, known_programs::FileMark},
 };
 
-/// How long a program may take to say its version.
+/// Maximum time that a program gets to print its version.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// The most that it may say.
+/// Maximum size of its answer, in bytes.
 const LONGEST_ANSWER: u64 = 64 * 1024;
 /// The variables of our own environment that a program needs to print its version.
 const INHERITED: [&str; 5] = ["HOME", "PATH", "LANG", "LC_ALL", "TMPDIR"];
-/// Keeps programs from looking for newer versions of themselves, beside what each agent says (`Agent::quiet`).
+/// Keeps programs from looking for newer versions of themselves, in addition to each agent's own variables
+/// (`Agent::quiet`).
 const QUIET: [(&str, &str); 2] = [("NO_COLOR", "1"), ("NO_UPDATE_NOTIFIER", "1")];
 
 /// A configured agent, and its program as far as it was found.
@@ -52,7 +53,7 @@ impl Installed<'_> {
     #[must_use]
     pub fn answers(&self) -> bool {
         let usual = of_type(self.settings.agent_type).program();
-        // A wrapper with arguments of its own would take ours for its own, too.
+        // A wrapper with arguments of its own would also receive ours.
         matches!(usual, Program::Installed { .. }) && self.settings.command.len() <= 1
     }
 }
@@ -73,7 +74,8 @@ pub fn installed<'a>(config: &'a Config, own_program: &Path, path: &OsStr, cwd: 
     agents.map(|(name, settings)| Installed { name, settings, program: locate(name, settings) }).collect()
 }
 
-/// The mark that tells the program at `path` from a later one in its place; `None` if there is none.
+/// Returns the mark that distinguishes the program at `path` from a later one in its place; `None` if there is no
+/// program.
 #[must_use]
 pub fn file_mark(path: &Path) -> Option<FileMark> {
     let meta = path.metadata().ok()?;
@@ -85,7 +87,7 @@ pub fn file_mark(path: &Path) -> Option<FileMark> {
 #[must_use]
 pub fn version_of(tree: &Tree, program: &Path) -> Option<String> {
     let mark = file_mark(program)?;
-    // A record that cannot be read is none.
+    // An unreadable record counts as none.
     tree.known_programs().ok()?.of(program, mark)?.program_version.clone()
 }
 
@@ -94,7 +96,7 @@ pub fn version_of(tree: &Tree, program: &Path) -> Option<String> {
 pub enum Said {
     /// Its version.
     Version(String),
-    /// No version, for this reason; fits after "the program".
+    /// No version, for this reason; worded to follow "the program".
     Nothing(String),
 }
 
@@ -129,7 +131,7 @@ pub fn ask_version(program: &Path, environment: &Environment) -> Said {
     }
 }
 
-/// The first word that is a version: `codex-cli 0.169.0`, `2.1.330 (Claude Code)`, `v1.2`.
+/// Returns the first word that is a version: `codex-cli 0.169.0`, `2.1.330 (Claude Code)`, `v1.2`.
 fn version_in(text: &str) -> Option<String> {
     let is_version = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.');
     let words = text.split_whitespace().take(20).map(|word| word.strip_prefix('v').unwrap_or(word));

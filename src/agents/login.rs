@@ -13,11 +13,11 @@ const LONGEST_SETTINGS: u64 = 1024 * 1024;
 /// The login that an agent keeps for itself, as it documents it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Login {
-    /// The folder that the agent has for itself; `None` if it keeps no login.
+    /// The agent's own folder; `None` if it keeps no login.
     pub folder: Option<Folder>,
     /// The files in that folder, any of which is a login.
     pub files: &'static [&'static str],
-    /// The first half of the hint that tells how to log in: empty, or ends with a comma and a space.
+    /// The first half of the hint for logging in: empty, or ends with a comma and a space.
     pub hint: &'static str,
 }
 
@@ -33,9 +33,9 @@ impl Login {
 /// The folder that an agent has for itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Folder {
-    /// The variable that moves it.
+    /// The variable that names another folder.
     pub variable: &'static str,
-    /// Its usual place, below the home folder.
+    /// The default folder, below the home folder.
     pub below_home: &'static str,
     /// The part of the path below either of them.
     pub inside: &'static str,
@@ -53,9 +53,9 @@ impl Folder {
 
 /// Read access to the files of an agent's own settings.
 pub trait Files {
-    /// Returns true if the file exists, as far as can be told.
+    /// Returns true if the file exists, as far as this process can tell.
     fn exists(&self, path: &Path) -> bool;
-    /// Returns true if the file contains one of these words; also `true` for a file that exists and cannot be read.
+    /// Returns true if the file contains one of these words, or exists and cannot be read.
     fn mentions(&self, path: &Path, words: &[&str]) -> bool;
 }
 
@@ -97,7 +97,8 @@ pub struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// A variable that is set and may name a login, as [`another_way`](super::Agent::another_way) tells it.
+    /// Returns a variable that is set and may name a login, in the words of
+    /// [`another_way`](super::Agent::another_way).
     pub(super) fn variable(&self, is_sign: impl Fn(&str) -> bool) -> Option<String> {
         let mut set = self.environment.iter().filter(|(_, value)| !value.is_empty());
         let found = set.find_map(|(name, _)| name.to_str().filter(|name| is_sign(name)))?;

@@ -58,7 +58,7 @@ pub static AGENTS: &[&dyn Agent] = &[
     &xai::Xai,
 ];
 
-/// The agent whose name and settings tell no other type.
+/// The agent for names and settings that select no other type.
 const ANY_PROGRAM: command::Command = command::Command;
 
 /// The types of all agents, for [`crate::config::load`].
@@ -81,7 +81,7 @@ pub fn of_word(word: &str) -> Option<&'static dyn Agent> {
     AGENTS.iter().copied().find(|agent| agent.agent_type().as_str() == word)
 }
 
-/// The language of a run's standard output. A conversation at a person's terminal (`wrap`) is not recorded.
+/// The language of a run's standard output. A conversation at a user's terminal (`wrap`) is not recorded.
 #[must_use]
 pub fn dialect_of(info: &RunInfo) -> Dialect {
     match of_word(info.agent_type.as_str()) {

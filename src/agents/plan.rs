@@ -1,4 +1,4 @@
-//! The command line of an agent: its program, and the arguments that its folder puts behind it.
+//! The command line of an agent: its program, and the arguments from its folder.
 
 use std::path::Path;
 
@@ -28,7 +28,7 @@ pub fn plan(of: &PlanFor<'_>) -> Result<AgentCommand, AgentError> {
     Ok(AgentCommand { argv, prompt: call.prompt, env: call.env, file: call.file })
 }
 
-/// The program and its leading arguments: the task's command, `agents.NAME.command`, or the usual program.
+/// Returns the program and its leading arguments: the task's command, `agents.NAME.command`, or the default program.
 fn leading(of: &PlanFor<'_>, usual: Program) -> Result<Vec<String>, AgentError> {
     let command = if of.command.is_empty() { &of.settings.command } else { of.command };
     match (usual, command.split_first()) {
@@ -41,8 +41,8 @@ fn leading(of: &PlanFor<'_>, usual: Program) -> Result<Vec<String>, AgentError> 
     }
 }
 
-/// A command given for this task alone in place of the agent's own. It is called as it is written, with the prompt on
-/// its standard input, and its output is read as the agent's would be.
+/// Builds the call of a command that a task gives in place of the agent's own. The command is called as written, with
+/// the prompt on its standard input, and its output is parsed like the agent's.
 fn as_given(of: &PlanFor<'_>) -> Result<AgentCommand, AgentError> {
     let Some((name, rest)) = of.command.split_first() else {
         return Err(AgentError::NoCommand { agent: of.agent.to_owned() });

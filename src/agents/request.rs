@@ -1,10 +1,10 @@
-//! The question to an agent's folder, and its answer: arguments, variables, the place of the prompt.
+//! The request to an agent's folder, and its answer: arguments, variables, the place of the prompt.
 
 use std::{ffi::OsStr, path::Path};
 
 use crate::config::AgentSettings;
 
-/// Longest single argument of a program on Linux (MAX_ARG_STRLEN: 32 pages), its end included; execve(2).
+/// Maximum length of one argument of a program on Linux (MAX_ARG_STRLEN: 32 pages), its end included; execve(2).
 pub(super) const LONGEST_ARGUMENT: usize = 32 * 4096;
 
 /// The call of a program.
@@ -44,7 +44,7 @@ pub enum PromptSource {
 /// The user that an agent runs as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum User {
-    /// Root, which some agents refuse all permissions.
+    /// Root, for which some agents refuse to bypass permissions.
     Root,
     /// Any other user.
     Other,

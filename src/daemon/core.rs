@@ -51,7 +51,7 @@ pub struct Core {
 }
 
 impl Core {
-    /// A core that does nothing yet.
+    /// Creates a core, which does nothing yet.
     #[must_use]
     pub fn new(runner: Runner, hints: Hints, shutdown: Shutdown, seat: Seat) -> Arc<Self> {
         let incarnation = holder("daemon").to_string().replace(|c: char| !c.is_ascii_alphanumeric(), "");

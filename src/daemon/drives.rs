@@ -62,7 +62,7 @@ impl Drives {
     /// Completes a step that a crash may have cut off directly after the acceptance.
     async fn link_back(&self, task: &TaskRef) {
         let (runner, name) = (self.parts.runner.clone(), task.clone());
-        // A panic there must not end this drive.
+        // A panic on the other thread must not end this drive.
         if let Ok(Err(e)) = blocking::caught(move || runner::link_back(&runner, &name)).await {
             tracing::warn!(error = %e, task = %task, "the answered message does not say who answers it");
         }

@@ -80,7 +80,7 @@ impl Gate {
         }
     }
 
-    /// Watches the planner's folders, which are made first: a missing folder cannot be watched.
+    /// Watches the planner's folders. They are created first, because a missing folder cannot be watched.
     fn watch_tickets(&self) -> [Watched; 2] {
         let tree = &self.parts.runner.tree;
         if let Err(e) = tree.planner() {
@@ -91,11 +91,11 @@ impl Gate {
 
     /// One pass, for a caller that has just changed something and needs its effect.
     pub(super) async fn pass_now(self: &Arc<Self>) {
-        // A failure is logged, and tried again by the loop.
+        // A failure is logged, and the loop tries again.
         let _ = self.pass().await;
     }
 
-    /// Admits what may start and drives what is live.
+    /// Admits tickets that may start, and drives the live ones.
     async fn pass(self: &Arc<Self>) -> std::result::Result<Others, ()> {
         let _one_at_a_time = self.pass.lock().await;
         if self.parts.shutdown.token().is_cancelled() || !self.updates.may_drive() {

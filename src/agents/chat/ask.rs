@@ -1,4 +1,4 @@
-//! The order of it: the request, its answer as events while it comes, DONE behind a complete one.
+//! Sends the request and prints the answer: events while it arrives, and DONE after a complete answer.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -16,54 +16,54 @@ use crate::{
     tree::event::{TurnOutcome, What},
 };
 
-/// From the first packet to an open connection.
+/// Time limit for opening a connection.
 const CONNECT: Duration = Duration::from_secs(30);
-/// Longest line of a stream, and longest body of a refusal.
+/// Maximum size of a stream's line, and of a refusal's body, in bytes.
 const LONGEST: u64 = 16 * 1024 * 1024;
 
-/// What is asked, and whom.
+/// The question, and the service that answers it.
 #[derive(Debug, Clone)]
 pub struct Question {
     /// The service.
     pub api: &'static Api,
     /// The prompt, with or without the runner's preamble.
     pub prompt: String,
-    /// The model; absent: the service's usual one.
+    /// The model; absent: the service's default.
     pub model: Option<String>,
     /// The address; absent: the service's own.
     pub base_url: Option<String>,
-    /// The key; absent: the service will say what it thinks of that.
+    /// The key; absent: the service decides if it answers without one.
     pub key: Option<Secret>,
-    /// Longest silence of the service.
+    /// Maximum silence of the service.
     pub patience: Duration,
     /// The task's folder, which gets DONE.
     pub task_folder: Option<PathBuf>,
 }
 
-/// What came of it.
+/// The result of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Came {
     /// A complete answer.
     Answer,
-    /// Something else, which the events tell.
+    /// Anything else; the events state the reason.
     Nothing,
 }
 
-/// Why an agent could not do its work, beside what the service says.
+/// The reason that an agent could not do its work, apart from the service's own errors.
 #[derive(Debug, thiserror::Error)]
 pub enum ChatError {
-    /// Its own output is closed.
+    /// The agent's own output is closed.
     #[error("cannot print")]
     Print(#[from] io::Error),
-    /// The answer is there, but DONE cannot be made.
+    /// The answer is complete, but DONE cannot be created.
     #[error("cannot mark the task as done")]
     Done(#[from] FsError),
 }
 
-/// Asks, and prints one event a line to `out`.
+/// Asks the question, and prints one event per line to `out`.
 ///
 /// # Errors
-/// If `out` cannot be written, or DONE not be made. A service that fails is no such error: it is an event.
+/// If `out` cannot be written, or DONE cannot be created. A failure of the service is no such error: it is an event.
 pub fn ask(question: &Question, out: &mut dyn Write) -> Result<Came, ChatError> {
     let redactor = Redactor::new(question.key.iter().map(Secret::expose));
     let mut print = |what: &[What]| -> io::Result<()> {
@@ -99,7 +99,7 @@ type Response = ureq::http::Response<ureq::Body>;
 fn send(question: &Question) -> Result<Response, ureq::Error> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
-        // A key is for whom it was given for.
+        // A redirect could pass the key on to another server.
         .max_redirects(0)
         .timeout_connect(Some(CONNECT))
         .timeout_per_read(Some(question.patience))
@@ -119,7 +119,7 @@ fn send(question: &Question) -> Result<Response, ureq::Error> {
     request.send(body.to_string())
 }
 
-/// Reads the answer to its end, and prints it while it comes.
+/// Reads the answer to its end, and prints it while it arrives.
 fn listen(
     response: Response,
     question: &Question,
@@ -131,16 +131,17 @@ fn listen(
     hear(reader, body, |e| silence(e, question), print)
 }
 
-/// How an answer comes.
+/// The format of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Body {
-    /// As server-sent events, a chunk each.
+    /// Server-sent events, one chunk each.
     Stream,
-    /// As one JSON document.
+    /// One JSON document.
     Whole,
 }
 
-/// Reads the body of an answer to its end; gives `print` what it says while it comes. `why` says why nothing more came.
+/// Reads the body of an answer to its end, and passes its events to `print` while they arrive. `why` explains a read
+/// error.
 ///
 /// # Errors
 /// Those of `print`. A body that breaks off is no such error: it is an event.
@@ -182,7 +183,7 @@ pub fn hear(
     Ok(outcome)
 }
 
-/// The next line without its end; `None` at the end of the stream.
+/// Returns the next line without its end; `None` at the end of the stream.
 fn line(reader: &mut impl BufRead) -> io::Result<Option<String>> {
     let mut line = Vec::new();
     if reader.by_ref().take(LONGEST).read_until(b'\n', &mut line)? == 0 {
@@ -202,7 +203,7 @@ fn line(reader: &mut impl BufRead) -> io::Result<Option<String>> {
 fn refused(mut response: Response) -> What {
     let status = response.status().as_u16();
     let retry_after = header(&response, "retry-after").map(str::to_owned);
-    // What cannot be read says no more than the status.
+    // If the body is unreadable, the status alone must do.
     let body = response.body_mut().with_config().limit(LONGEST).read_to_string().unwrap_or_default();
     refusal(status, retry_after.as_deref(), &body)
 }
@@ -211,7 +212,7 @@ fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
     response.headers().get(name)?.to_str().ok()
 }
 
-/// Why there was no answer at all.
+/// Returns the reason that there was no answer at all.
 fn broken(error: &ureq::Error, question: &Question) -> String {
     let base = question.base_url.as_deref().unwrap_or(question.api.base_url);
     match error {
@@ -221,7 +222,7 @@ fn broken(error: &ureq::Error, question: &Question) -> String {
     }
 }
 
-/// Why nothing more came.
+/// Returns the reason that the answer broke off.
 fn silence(error: &io::Error, question: &Question) -> String {
     if error.kind() == io::ErrorKind::TimedOut { in_vain(question) } else { error.to_string() }
 }

@@ -2,7 +2,7 @@
 
 use crate::agents::request::{Call, PlanFor};
 
-/// The arguments behind `run-agent chat-agent --api <api>`.
+/// The arguments after `run-agent chat-agent --api <api>`.
 pub(in crate::agents) fn call(of: &PlanFor<'_>) -> Call {
     let mut call = Call::default();
     call.flag("--model", of.model);

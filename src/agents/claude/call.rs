@@ -1,6 +1,6 @@
-//! The call of Claude Code: `claude -p`, the prompt on stdin, one JSON object a line on stdout.
+//! The call of Claude Code: `claude -p`, the prompt on stdin, one JSON object per line on stdout.
 //!
-//! Flags and variables as `claude --help` of 2.1 and <https://code.claude.com/docs/en/cli-reference> have them. Without
+//! Flags and variables as in `claude --help` of 2.1 and <https://code.claude.com/docs/en/cli-reference>. Without
 //! `--dangerously-skip-permissions` a tool that Claude's own settings do not allow is denied, and the run continues.
 
 use crate::{

@@ -25,7 +25,7 @@ pub(super) fn call(of: &PlanFor<'_>) -> Call {
         provider(&mut call, url, of.key);
     }
     call.args.extend(of.settings.args.iter().cloned());
-    // Behind `resume` it no longer reads flags of `exec`.
+    // After `resume` it does not read flags of `exec` any more.
     call.flag("resume", of.resume);
     call.args(&["-"]);
     call
@@ -39,7 +39,7 @@ fn provider(call: &mut Call, url: &str, key: Option<&str>) {
         ("name", Some(PROVIDER)),
         ("base_url", Some(url)),
         ("wire_api", Some("responses")),
-        // A missing variable would be an error, and a provider on the own machine needs none.
+        // A missing variable would be an error, and a provider on this machine needs none.
         ("env_key", key),
     ];
     for (name, value) in settings {

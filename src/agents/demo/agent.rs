@@ -43,7 +43,7 @@ impl Agent for Demo {
         None
     }
 
-    /// It answers no question but one about the files of its folder.
+    /// It answers only questions about the files of its folder.
     fn is_candidate(&self) -> bool {
         false
     }

@@ -1,11 +1,11 @@
-//! Asking a child task: the part of the work that is given away, to a demo agent of its own.
+//! Asks a child task: gives part of the work to another demo agent.
 
 use std::{ffi::OsString, path::Path};
 
 use super::call::{CallError, call};
 use crate::{config::Environment, fsx::RelPath};
 
-/// What a child task found out.
+/// The answer of a child task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChildAnswer {
     /// The folder that it was asked about.
@@ -14,7 +14,7 @@ pub struct ChildAnswer {
     pub headline: String,
 }
 
-/// Returns true if we may ask one: who was asked himself works alone, so that there is no end of them.
+/// Returns true if this agent may ask a child. A child works alone, so that the chain of children ends.
 pub fn may_ask(environment: &Environment) -> bool {
     environment.get("JRUN_PARENT_ID").is_none()
 }
@@ -22,7 +22,7 @@ pub fn may_ask(environment: &Environment) -> bool {
 /// Asks a child task about a folder and waits for its answer.
 ///
 /// # Errors
-/// If `run-agent` is not there, or the child fails.
+/// If `run-agent` does not exist, or the child fails.
 pub fn ask(environment: &Environment, cwd: &Path, folder: &RelPath) -> Result<ChildAnswer, CallError> {
     let prompt = format!("How many lines are in `{folder}/`?");
     let args: [OsString; 6] =

@@ -1,14 +1,12 @@
-//! The built-in agent: no key, no account, no network, and real work all the same.
+//! The built-in agent, which needs no key, no account and no network, and still does real work.
 //!
-//! It is started like any other agent, as a program of its own (`run-agent demo-agent`),
-//! with the prompt on stdin and `JRUN_*` in its environment. It reports what the files of
-//! its folder consist of, keeps the bus informed through `run-agent bus post` as the
-//! preamble tells every agent, asks one child task about the largest folder (unless it
-//! is a child itself), writes output.md, and makes DONE last. SIGTERM ends it
-//! where it stands.
+//! It is started like any other agent, as a program of its own (`run-agent demo-agent`), with the prompt on stdin and
+//! `JRUN_*` in its environment. It reports the composition of its folder's files, and posts its progress through
+//! `run-agent bus post`, as the preamble asks every agent to. Unless it is a child itself, it asks one child task
+//! about the largest folder. It writes output.md, and makes DONE last. SIGTERM ends it at any point.
 //!
-//! `question` understands the prompt, `survey` looks at the files, `answer` puts it into
-//! words; `work` is the order in which that happens.
+//! `question` parses the prompt, `survey` counts the files, `answer` formulates the result, and `work` performs these
+//! steps in order.
 
 mod agent;
 mod answer;

@@ -1,7 +1,7 @@
 //! The call of Gemini CLI: the prompt on stdin, `-o stream-json` on stdout.
 //!
-//! Flags and variables as `gemini --help` of 0.61 and <https://geminicli.com/docs/reference/configuration/> have them. Without
-//! `--yolo` the tools that run commands and write files are not even offered to the model.
+//! Flags and variables as in `gemini --help` of 0.61 and <https://geminicli.com/docs/reference/configuration/>.
+//! Without `--yolo` the tools that run commands and write files are not even offered to the model.
 
 use serde_json::json;
 

@@ -1,7 +1,8 @@
 //! The call of OpenCode: `opencode run --format json`, the prompt on stdin.
 //!
-//! Flags, variables and the shape of the settings as `opencode run --help` of 1.18 and <https://opencode.ai/docs/config/>
-//! have them. It allows its tools everything unless told otherwise. `run` rejects everything that needs an approval.
+//! Flags, variables and the shape of the settings as in `opencode run --help` of 1.18 and
+//! <https://opencode.ai/docs/config/>. OpenCode allows its tools everything unless configured otherwise. `run`
+//! rejects everything that needs an approval.
 
 use serde_json::{Value, json};
 
@@ -10,16 +11,16 @@ use crate::{
     config::Permissions,
 };
 
-/// The name under which OpenCode knows the provider of `base_url`, where the model names none.
+/// The name under which OpenCode knows the provider of `base_url`, if the model names none.
 const PROVIDER: &str = "conductor";
 /// The variable with the key of the provider that the model names.
 pub(super) const KEY: &str = "OPENCODE_API_KEY";
-/// Providers that OpenCode knows how to speak to.
+/// Providers that OpenCode supports itself.
 const KNOWN: [&str; 6] = ["anthropic", "google", "openai", "opencode", "openrouter", "xai"];
 
 pub(super) fn call(of: &PlanFor<'_>) -> Call {
     let mut call = Call::of(&["run", "--format", "json"]);
-    // A refusal that it waits out stands only in its log, which therefore goes to standard error.
+    // A refusal that OpenCode waits out appears only in its log, which therefore goes to standard error.
     call.variable("OPENCODE_PRINT_LOGS", "1");
     call.variable("OPENCODE_LOG_LEVEL", "ERROR");
     match of.settings.permissions {
@@ -42,19 +43,20 @@ pub(super) fn call(of: &PlanFor<'_>) -> Call {
     call
 }
 
-/// The settings laid over OpenCode's own: where the provider of the model is, and its key.
+/// Returns the settings that override OpenCode's own: the address of the model's provider, and its key.
 fn settings(of: &PlanFor<'_>, url: Option<&str>, model: Option<&str>) -> Option<Value> {
     let (provider, model) = model.and_then(|m| m.split_once('/')).unwrap_or((PROVIDER, ""));
     let mut options = json!({});
     if let Some(url) = url {
         options["baseURL"] = url.into();
     }
-    // By the name of its variable, so that the value stands nowhere else. Keys of known providers are not for others.
+    // The key is given by the name of its variable, so that the value appears nowhere else. The key of a known
+    // provider must not go to another one.
     if of.key == Some(KEY) && (url.is_some() || of.settings.token.is_some()) {
         options["apiKey"] = format!("{{env:{KEY}}}").into();
     }
     if options == json!({}) || (url.is_none() && provider == PROVIDER) {
-        // There is nothing to say, or the provider is not known.
+        // There is nothing to configure, or the provider is unknown.
         return None;
     }
     let mut about = json!({"options": options});
@@ -92,7 +94,7 @@ mod tests {
         let at = r#""baseURL":"http://127.0.0.1:1/v1""#;
         let from = r#""apiKey":"{env:OPENCODE_API_KEY}""#;
         for (ask, model, content) in [
-            // A name alone is a model of the provider that the address stands for.
+            // A name alone is a model of the provider behind the address.
             (
                 opencode().with(url).with(model("m")),
                 "conductor/m",
@@ -118,7 +120,7 @@ mod tests {
             let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
             assert_eq!(value(settings), value(&content));
         }
-        // Only the model tells which provider the key is for.
+        // Only the model determines the provider of the key.
         opencode().with(key).is(bypass, &logs);
         opencode().comes_from("opencode-ai");
     }

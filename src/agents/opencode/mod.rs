@@ -58,7 +58,7 @@ impl Agent for Opencode {
         Some("it has models that need none".to_owned())
     }
 
-    /// Each of its providers has a key of its own, and none wins over another.
+    /// Each of its providers has a key of its own, and none takes precedence.
     fn token_replaces_keys(&self) -> bool {
         false
     }
