@@ -45,7 +45,7 @@ impl Box {
         let config = json!({
             "agents": {
                 "works": {"type": "command", "command": ["sh", "-c", format!(
-                    "echo \"key $KEY\"; ls \"$JRUN_RUN_FOLDER\" > \"$HOME/seen\"; echo started; {UNTIL_GO}; echo gone on")]},
+                    "echo \"key $KEY\"; ls \"$JRUN_RUN_FOLDER\" > \"$HOME/seen\"; echo started; {UNTIL_GO}; echo gone on; touch \"$JRUN_TASK_FOLDER/DONE\"")]},
             },
             "defaults": {"max_restarts": 0, "stop_grace": "1s"},
             "executors": {"box": {
@@ -103,12 +103,6 @@ impl Drop for Box {
     }
 }
 
-#[track_caller]
-fn die(daemon: Daemon) {
-    kill(Pid::from_raw(daemon.pid()), Signal::SIGKILL).unwrap();
-    drop(daemon);
-}
-
 #[test]
 fn a_run_is_queued_and_runs_elsewhere_over_two_killed_daemons() {
     let there = Box::new();
@@ -131,7 +125,7 @@ fn a_run_is_queued_and_runs_elsewhere_over_two_killed_daemons() {
     }
 
     // Killed while the job waits.
-    die(daemon);
+    daemon.kill();
     let daemon = Daemon::start(&there.bench.sandbox, &[]);
     until("the task is driven again", || daemon.task("t")["status"] == "running");
     there.open();
@@ -144,11 +138,11 @@ fn a_run_is_queued_and_runs_elsewhere_over_two_killed_daemons() {
     );
 
     // Killed while the agent works.
-    die(daemon);
+    daemon.kill();
     let daemon = Daemon::start(&there.bench.sandbox, &[]);
     there.bench.touch("go");
     until("the run has ended", || there.bench.runs("t")[0].status.is_final());
-    there.ends(&daemon, "t", "idle");
+    there.ends(&daemon, "t", "completed");
     let info = there.bench.runs("t").remove(0);
     assert_eq!((info.executor.as_str(), info.exit_code), ("box", Some(0)));
     assert_eq!(there.in_box("submitted").lines().count(), 1, "it was handed over once");
