@@ -10,7 +10,7 @@ use super::{
     error::{CliError, CliResult, Kind},
     interrupt::{Interrupts, Wish},
     log_follower::LogFollower,
-    print::{Form, Printer},
+    print::Form,
 };
 use crate::{
     daemon,

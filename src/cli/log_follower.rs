@@ -2,6 +2,7 @@
 
 use super::{error::CliResult, print::Printer, transcript_text::TranscriptText};
 use crate::{
+    agents,
     fsx::{ReadFile, RelPath},
     transcript::{Dialect, Follower, Stream},
     tree::{Tree, TreeError, refs::RunRef},
@@ -52,7 +53,7 @@ impl LogFollower {
 
     fn print_of(&mut self, printer: Printer, stream: Stream) -> CliResult<()> {
         if self.stdout.is_none() {
-            self.stdout = self.tree.run_info(&self.run).ok().map(|info| match Dialect::of_run(&info) {
+            self.stdout = self.tree.run_info(&self.run).ok().map(|info| match agents::dialect_of(&info) {
                 Dialect::Text => Stdout::Text(Bytes::new(self.run.dir().stdout())),
                 dialect => Stdout::Events(Follower::start(dialect), TranscriptText::default()),
             });
