@@ -25,6 +25,11 @@ fn load_defaults(environment: &Environment) -> Loaded {
         .expect("the defaults are right")
 }
 
+/// Returns true for the settings of agents and executors, which have the names that a user gives them.
+fn named(key: &str) -> bool {
+    key.starts_with("agents.") || key.starts_with("executors.")
+}
+
 #[test]
 fn the_sample_file_holds_every_key_with_its_default() {
     let environment = Environment::from_iter([("HOME", "/home/somebody")]);
@@ -48,12 +53,10 @@ fn the_page_lists_every_key_with_its_default() {
         .expect("the page");
     let environment = Environment::from_iter([("HOME", "~")]);
     let settings = load_defaults(&environment).settings;
-    // Agents and executors have the names that a user gives them.
-    let named = |text: &str| text.starts_with("agents.") || text.starts_with("executors.");
     let of_page = |line: &&str| line.strip_prefix("| `").is_some_and(|key| !named(key));
     let keys = page.lines().filter(of_page).filter(|l| !l.starts_with("| `$")).count();
     let mut expected = 0;
-    for setting in settings.iter().filter(|s| !s.key.starts_with("agents.")) {
+    for setting in settings.iter().filter(|s| !named(&s.key)) {
         let default = match setting.value.as_str() {
             Some("") => "\"\"".to_owned(),
             Some(path) => path.replace("/proc/nonexistent/", ""),

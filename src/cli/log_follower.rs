@@ -55,7 +55,9 @@ impl LogFollower {
         if self.stdout.is_none() {
             self.stdout = self.tree.run_info(&self.run).ok().map(|info| match agents::dialect_of(&info) {
                 Dialect::Text => Stdout::Text(Bytes::new(self.run.dir().stdout())),
-                dialect => Stdout::Events(Follower::start(dialect), TranscriptText::default()),
+                dialect @ Dialect::Lines(_) => {
+                    Stdout::Events(Follower::start(dialect), TranscriptText::default())
+                }
             });
         }
         match &mut self.stdout {
