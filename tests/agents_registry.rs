@@ -37,8 +37,7 @@ fn a_new_agent_is_one_folder_and_its_line_in_the_registry() {
         let folder = format!("agents/{agent}/");
         assert!(sources().iter().any(|(path, _)| *path == format!("{folder}mod.rs")), "{folder} is missing");
         for (path, text) in sources().iter().filter(|(path, _)| !path.starts_with(&folder)) {
-            let (code, texts) =
-                taken_apart(text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default());
+            let (code, texts) = taken_apart(without_tests(text));
             if path == "agents/mod.rs" {
                 // Its module and its entry.
                 let lines: Vec<&str> =
@@ -111,6 +110,14 @@ fn names(text: &str, name: &str) -> bool {
         let after = text[at + name.len()..].chars().next();
         !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
     })
+}
+
+/// Returns a source up to its first module of tests, or of samples for tests.
+fn without_tests(source: &str) -> &str {
+    let is_module = |behind: &str| behind.lines().next().is_some_and(|line| line.ends_with('{'));
+    let mark = "\n#[cfg(test)]\n";
+    let end = source.match_indices(mark).find(|(at, _)| is_module(&source[at + mark.len()..]));
+    &source[..end.map_or(source.len(), |(at, _)| at)]
 }
 
 /// The code without comments and texts, and the texts that stand in it.
