@@ -21,14 +21,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use run_agent::{
-    clock::Clock,
-    fsx::Durability,
-    tree::{
-        Tree,
-        bus::{Bus, Draft, MessageType},
-        refs::TaskRef,
-    },
+use base::{clock::Clock, fsx::Durability};
+use tree::{
+    Tree,
+    bus::{Bus, Draft, MessageType},
+    refs::TaskRef,
 };
 
 const ROUNDS: usize = 5;

@@ -4,8 +4,8 @@
 use std::{net::TcpListener, time::Instant};
 
 use crate::common::{agents::Lab, outcome, processes::until_true};
-use run_agent::tree::run_info::{RunInfo, RunStatus};
 use serde_json::Value;
+use tree::run_info::{RunInfo, RunStatus};
 
 /// The agent's output, one event per line.
 fn printed(lab: &Lab, task: &str) -> Vec<Value> {

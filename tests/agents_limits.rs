@@ -8,13 +8,11 @@ use std::{
 };
 
 use chrono::TimeDelta;
-use run_agent::{
-    process::exit::{ExitRecord, StopBy},
-    tree::{
-        event::ErrorClass::{self, Overload, UsageLimit},
-        run_info::{RunInfo, RunStatus},
-        ticket::{Place, Ticket},
-    },
+use process::exit::{ExitRecord, StopBy};
+use tree::{
+    event::ErrorClass::{self, Overload, UsageLimit},
+    run_info::{RunInfo, RunStatus},
+    ticket::{Place, Ticket},
 };
 
 use crate::common::{

@@ -7,11 +7,9 @@ use crate::common::{
     outcome,
     processes::{Marked, until, until_true, until_within},
 };
-use run_agent::{
-    process::{claim::Claim, exit::ExitRecord},
-    tree::run_info::{RunInfo, RunStatus},
-};
+use process::{claim::Claim, exit::ExitRecord};
 use serde_json::Value;
+use tree::run_info::{RunInfo, RunStatus};
 
 /// A program that works for minutes, as an agent's tool. Some agents refuse a plain `sleep`.
 const WORKS: &str = "touch begun; python3 -c 'import time; time.sleep(300)'";

@@ -1,15 +1,11 @@
 //! The agents behind their trait: what holds of each of them, and that a new one is one folder and its line in the registry.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fs, path::Path};
 
-use run_agent::{
-    agents::{AGENTS, Agent, Program, agent_types, of_type, of_word},
+use agents::{AGENTS, Agent, Program, agent_types, of_type, of_word};
+use tree::{
+    event::{Event, RawReason, What},
     transcript::{Dialect, LONGEST_LINE, events_of_line},
-    tree::event::{Event, RawReason, What},
 };
 
 /// Places outside an agent's folder that name it, with the reason why each is no knowledge about an agent.
@@ -23,7 +19,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("cli/entry.rs", "demo", "the hidden verb that is the demo agent's process"),
     ("cli/mod.rs", "demo", "the hidden verb that is the demo agent's process"),
     ("config/face.rs", "codex", "part of the name of a face"),
-    ("telemetry/shapes.rs", "xai", "the prefix of a kind of key, which logs leave out"),
+    ("base/telemetry/shapes.rs", "xai", "the prefix of a kind of key, which logs leave out"),
     ("view/doctor/machine.rs", "codex", "an example in the text of a finding"),
 ];
 
@@ -38,7 +34,7 @@ fn a_new_agent_is_one_folder_and_its_line_in_the_registry() {
         assert!(sources().iter().any(|(path, _)| *path == format!("{folder}mod.rs")), "{folder} is missing");
         for (path, text) in sources().iter().filter(|(path, _)| !path.starts_with(&folder)) {
             let (code, texts) = taken_apart(without_tests(text));
-            if path == "agents/mod.rs" {
+            if path == "agents/lib.rs" {
                 // Its module and its entry.
                 let lines: Vec<&str> =
                     code.lines().filter(|line| names(line, agent)).map(str::trim).collect();
@@ -163,23 +159,26 @@ fn a_source_is_taken_apart() {
     assert!(!names("claudette", "claude"));
 }
 
-/// Every source file by its path below `src`.
+/// Every source file: by its path below `src`, or by its crate and its path in the `src` of that crate.
 fn sources() -> Vec<(String, String)> {
-    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+    fn walk(root: &Path, folder: &Path, name: &str, found: &mut Vec<(String, String)>) {
         for entry in fs::read_dir(folder).expect("a readable folder").flatten() {
-            match entry.path() {
-                path if path.is_dir() => walk(&path, found),
-                path => found.push(path),
+            let path = entry.path();
+            if path.is_dir() {
+                walk(root, &path, name, found);
+            } else {
+                let below = path.strip_prefix(root).expect("below the root").to_string_lossy();
+                found.push((format!("{name}{below}"), fs::read_to_string(&path).expect("a UTF-8 source")));
             }
         }
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    walk(&root, &mut found);
+    walk(&here.join("src"), &here.join("src"), "", &mut found);
+    for entry in fs::read_dir(here.join("crates")).expect("a folder of crates").flatten() {
+        let root = entry.path().join("src");
+        walk(&root, &root, &format!("{}/", entry.file_name().to_string_lossy()), &mut found);
+    }
     found.sort();
-    let named = |path: &PathBuf| {
-        let text = fs::read_to_string(path).expect("a UTF-8 source");
-        (path.strip_prefix(&root).expect("below src").to_string_lossy().into_owned(), text)
-    };
-    found.iter().map(named).collect()
+    found
 }

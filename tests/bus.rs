@@ -11,19 +11,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base::{clock::Clock, fsx::Durability};
 use chrono::{TimeDelta, TimeZone, Utc};
 use proptest::prelude::*;
-use run_agent::{
-    clock::Clock,
-    fsx::Durability,
-    tree::{
-        Tree, TreeError,
-        bus::{Bus, BusOwner, Draft, LookBack, MAX_LINE, MAX_PAGE, Message, MessageType, Page, Posted},
-        ids::MsgId,
-        refs::TaskRef,
-    },
-};
 use tempfile::TempDir;
+use tree::{
+    Tree, TreeError,
+    bus::{Bus, BusOwner, Draft, LookBack, MAX_LINE, MAX_PAGE, Message, MessageType, Page, Posted},
+    ids::MsgId,
+    refs::TaskRef,
+};
 
 /// A tree with task `p/t`, and its bus.
 struct Place {
@@ -107,8 +104,8 @@ fn a_message_is_one_line_as_the_page_on_the_format_says() {
     place.clock.advance(TimeDelta::nanoseconds(123_456_789));
     let mut draft = Draft::new(MessageType::PROGRESS, "text").with_meta("k", "v");
     draft.run_id = Some("20260205-1000010000-1-0001".parse().unwrap());
-    draft.links.push(run_agent::tree::bus::Link { url: "https://x".into(), label: None });
-    draft.parents.push(run_agent::tree::bus::Parent { msg_id: "MSG-1".parse().unwrap(), kind: None });
+    draft.links.push(tree::bus::Link { url: "https://x".into(), label: None });
+    draft.parents.push(tree::bus::Parent { msg_id: "MSG-1".parse().unwrap(), kind: None });
     let posted = place.bus.post(&draft).unwrap();
     let id = format!("MSG-20260205-100001-123456789-PID{:05}-0001", std::process::id() % 100_000);
     let expected = format!(

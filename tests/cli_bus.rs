@@ -246,17 +246,18 @@ fn the_folder_that_a_project_works_in_finds_its_buses() {
         command.args(line.split_whitespace()).current_dir(folder);
         outcome(&mut command)
     };
+    let found = |folder: &Path, line: &str| {
+        let found = bus(folder, line);
+        assert_eq!(found.code, 0, "{found:?}");
+        found.stdout
+    };
     let file = |path: &str| format!("{}\n", sandbox.root().join(path).display());
-    assert_eq!(bus(&home, "").succeeds(), file("p/PROJECT-MESSAGE-BUS.jsonl"));
-    assert_eq!(
-        bus(&home, "--task t").succeeds(),
-        file("p/t/TASK-MESSAGE-BUS.jsonl"),
-        "p's, not its namesake in q"
-    );
+    assert_eq!(found(&home, ""), file("p/PROJECT-MESSAGE-BUS.jsonl"));
+    assert_eq!(found(&home, "--task t"), file("p/t/TASK-MESSAGE-BUS.jsonl"), "p's, not its namesake in q");
     // Elsewhere the id alone must be unambiguous.
-    bus(&sandbox.work(), "--task t").fails(2, "p/t", "q/t");
+    bus(&sandbox.work(), "--task t").fails(3, "'t' is the name of 2 tasks", "p/t, q/t");
     fs::remove_dir(sandbox.root().join("q/t")).unwrap();
-    assert_eq!(bus(&sandbox.work(), "--task t").succeeds(), file("p/t/TASK-MESSAGE-BUS.jsonl"));
+    assert_eq!(found(&sandbox.work(), "--task t"), file("p/t/TASK-MESSAGE-BUS.jsonl"));
 }
 
 #[test]

@@ -3,10 +3,8 @@
 use std::{collections::BTreeMap, path::Path, process::Stdio};
 
 use crate::common::{Outcome, Sandbox, outcome};
-use run_agent::{
-    agents::agent_types,
-    config::{self, Environment, Flags, Loaded, Origin},
-};
+use agents::agent_types;
+use config::{Environment, Flags, Loaded, Origin};
 use serde_json::Value;
 
 /// `config show --origin --json` as a map from key to value and origin.

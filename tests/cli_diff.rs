@@ -2,8 +2,8 @@
 
 use std::{path::Path, process::Command, time::Duration};
 
-use run_agent::tree::changes::NotRecorded;
 use serde_json::Value;
+use tree::changes::NotRecorded;
 
 use crate::common::{
     tasks::{Bench, DONE, UNTIL_GO, until},

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::common::Sandbox;
-use run_agent::tree::{bus::Message, run_info::RunStatus};
 use serde_json::Value;
+use tree::{bus::Message, run_info::RunStatus};
 
 const CART: &str = "shop/task-20260222-160000-cart";
 const HANG: &str = "shop/task-20260222-170000-hang";

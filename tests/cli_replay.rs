@@ -10,8 +10,8 @@ use crate::common::{
     outcome,
     tasks::{Bench, DONE},
 };
-use run_agent::tree::run_info::RunStatus;
 use serde_json::Value;
+use tree::run_info::RunStatus;
 
 const KEY: &str = "sk-ant-api03-Ab1Cd2Ef3Gh4Ij5Kl6";
 
@@ -287,7 +287,7 @@ fn a_bundle_that_lost_or_gained_a_byte_is_refused() {
     std::fs::create_dir(&temporary).unwrap();
     let open = |bytes: &[u8]| {
         let path = bench.sandbox.write("work/changed.tar.gz", bytes);
-        run_agent::archive::open(&path, &temporary)
+        tree::archive::open(&path, &temporary)
     };
     open(&whole).unwrap();
     // The bytes 5 to 10 of gzip hold the time, the compression level and the system, and do not affect the content.

@@ -11,7 +11,7 @@ use crate::common::{
     tasks::{Bench, Driver, UNTIL_GO, until},
 };
 use nix::sys::signal::Signal;
-use run_agent::tree::{kinds::Protocol, run_info::RunStatus};
+use tree::{kinds::Protocol, run_info::RunStatus};
 
 /// `run-agent wrap --agent command --project p --task NAME -- sh -c SCRIPT`.
 fn wrap(bench: &Bench, name: &str, script: &str) -> Command {

@@ -6,10 +6,8 @@ use std::{
     time::Duration,
 };
 
-use run_agent::{
-    agents::demo::{Assignment, DemoError, main},
-    config::Environment,
-};
+use agents::demo::{Assignment, DemoError, main};
+use config::Environment;
 use tempfile::TempDir;
 
 /// A project's folder and a task with a run; the posts are noted in `posted`.

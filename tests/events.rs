@@ -6,13 +6,10 @@
 
 use std::{fs, path::PathBuf};
 
-use run_agent::{
-    agents,
+use tree::{
+    event::{ErrorClass, Event},
+    run_info::{RunInfo, RunStatus},
     transcript::events_of_line,
-    tree::{
-        event::{ErrorClass, Event},
-        run_info::{RunInfo, RunStatus},
-    },
 };
 
 use crate::common::tasks::{Answer, Bench, DONE, Driver, UNTIL_GO, until};

@@ -7,7 +7,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use run_agent::process::claim::Claim;
+use process::claim::Claim;
 use serde_json::{Value, json};
 
 use crate::common::{

@@ -8,12 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use run_agent::{
-    clock::Clock,
-    fsx::Durability,
-    tree::{Tree, refs::TaskRef},
-};
+use base::{clock::Clock, fsx::Durability};
 use serde_json::{Value, json};
+use tree::{Tree, refs::TaskRef};
 
 use crate::common::{
     Outcome, Sandbox,

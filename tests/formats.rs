@@ -9,30 +9,28 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use run_agent::{
-    agents::{self, replay::Recording},
-    archive::Manifest,
-    process::{claim::Claim, exit::ExitRecord},
-    transcript::events_of_line,
-    tree::{
-        audit::AuditEntry,
-        bus::Message,
-        changes::Changes,
-        daemon_info::DaemonInfo,
-        event::Event,
-        kinds::Protocol,
-        known_programs::KnownPrograms,
-        login::{BrowserKeys, LoginCode},
-        outbox::{Delivery, RunStop},
-        run_info::RunInfo,
-        self_update::SelfUpdate,
-        task::TaskConfig,
-        task_end::TaskEnd,
-        thread_link::ThreadLink,
-        ticket::Ticket,
-    },
-};
+use agents::replay::Recording;
+use process::{claim::Claim, exit::ExitRecord};
 use serde_json::Value;
+use tree::{
+    archive::Manifest,
+    audit::AuditEntry,
+    bus::Message,
+    changes::Changes,
+    daemon_info::DaemonInfo,
+    event::Event,
+    kinds::Protocol,
+    known_programs::KnownPrograms,
+    login::{BrowserKeys, LoginCode},
+    outbox::{Delivery, RunStop},
+    run_info::RunInfo,
+    self_update::SelfUpdate,
+    task::TaskConfig,
+    task_end::TaskEnd,
+    thread_link::ThreadLink,
+    ticket::Ticket,
+    transcript::events_of_line,
+};
 
 use crate::common::Sandbox;
 

@@ -12,13 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use run_agent::{
+use base::{
     clock::Clock,
     fsx::{Durability, Holder, LockAttempt, RelPath, Root},
-    tree::{Tree, refs::TaskRef},
-    view::fsck::{Rule, Severity},
 };
 use serde_json::Value;
+use tree::{Tree, refs::TaskRef};
+use view::fsck::{Rule, Severity};
 
 use crate::common::Sandbox;
 

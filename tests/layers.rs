@@ -8,71 +8,44 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// One row of the map: a module, its floor, and the modules that it may import.
-struct Module {
+/// One row of the floor plan: a crate, the floor it stands on, and the crates of ours that it may depend on.
+struct Crate {
     floor: u8,
     name: &'static str,
     may: &'static [&'static str],
 }
 
-const fn module_on(floor: u8, name: &'static str, may: &'static [&'static str]) -> Module {
-    Module { floor, name, may }
+const fn crate_on(floor: u8, name: &'static str, may: &'static [&'static str]) -> Crate {
+    Crate { floor, name, may }
 }
 
-/// The map, floor by floor. A module may only name modules of lower floors, so it cannot be part of a cycle. The
-/// modules of floor 0 belong together: one of them may also name those before it in this list.
+/// The floor plan. A crate depends only on crates of lower floors, or on those before it on floor 3. The compiler holds
+/// what the manifests say; this table holds the manifests.
 #[rustfmt::skip]
-const MODULES: &[Module] = &[
-    // Ground.
-    module_on(0, "blocking", &[]),
-    module_on(0, "fsx", &[]),
-    module_on(0, "names", &[]),
-    module_on(0, "record", &["fsx"]),
-    module_on(0, "clock", &[]),
-    module_on(0, "shutdown", &[]),
-    module_on(0, "telemetry", &[]),
-    module_on(0, "secret", &["telemetry"]),
-    // Facts.
-    module_on(1, "tree", &["fsx", "names", "record", "clock"]),
-    // Instruments.
-    module_on(2, "archive", &["fsx", "names", "record", "clock", "telemetry", "tree"]),
-    module_on(2, "config", &["fsx", "telemetry", "secret", "tree"]),
-    module_on(2, "process", &["fsx", "names", "record", "clock", "shutdown", "telemetry"]),
-    module_on(2, "transcript", &["fsx", "tree"]),
-    module_on(2, "watch", &["blocking", "fsx", "clock", "shutdown", "telemetry", "tree"]),
-    // Lenses. The demo agent is a process of its own and works in its folder like any agent: hence fsx.
-    module_on(3, "agents", &["fsx", "names", "record", "clock", "telemetry", "tree", "config", "process", "transcript"]),
-    module_on(3, "view", &["fsx", "names", "record", "clock", "tree", "process", "transcript", "watch", "agents"]),
-    // Engines.
-    module_on(4, "runner", &[
-        "blocking", "fsx", "names", "record", "clock", "shutdown", "telemetry", "tree", "archive", "config", "process", "transcript", "watch", "agents", "view",
-    ]),
-    module_on(4, "import", &["fsx", "names", "record", "clock", "telemetry", "tree", "process"]),
-    module_on(4, "planner", &["fsx", "clock", "shutdown", "telemetry", "tree", "config", "view"]),
-    module_on(4, "approvals", &["fsx", "clock", "shutdown", "telemetry", "tree", "config"]),
-    // Services.
-    module_on(5, "automations", &[
-        "blocking", "fsx", "clock", "shutdown", "telemetry", "tree", "config", "watch", "view", "runner", "planner",
-    ]),
-    // Assembly.
-    module_on(6, "daemon", &[
-        "blocking", "fsx", "names", "record", "clock", "shutdown", "telemetry", "secret", "tree", "config", "process", "transcript", "watch", "agents", "view",
-        "runner", "planner", "approvals", "automations",
-    ]),
-    // HTTP for any API: beside the daemon, and above the ground only.
-    module_on(7, "web", &["blocking", "clock", "shutdown", "secret"]),
-    // The native API.
-    module_on(8, "http", &[
-        "blocking", "shutdown", "telemetry", "tree", "config", "transcript", "watch", "view", "runner", "planner", "approvals", "automations",
-        "daemon", "web",
-    ]),
-    // Other systems' dialects.
-    module_on(8, "faces", &["shutdown", "telemetry", "tree", "watch", "view", "approvals", "daemon", "web"]),
-    // The shell. It reads files that a person names, and shows those of a run: hence fsx.
-    module_on(9, "cli", &[
-        "blocking", "fsx", "record", "clock", "shutdown", "telemetry", "secret", "tree", "archive", "config", "process", "transcript", "watch", "agents", "view", "import", "runner", "planner",
-        "automations", "daemon", "http", "faces",
-    ]),
+const CRATES: &[Crate] = &[
+    crate_on(0, "base", &[]),
+    crate_on(1, "process", &["base"]),
+    crate_on(2, "tree", &["base"]),
+    crate_on(3, "config", &["base", "tree"]),
+    // The demo agent is a process of its own and works in its folder like any agent.
+    crate_on(3, "agents", &["base", "process", "tree", "config"]),
+    crate_on(3, "view", &["base", "process", "tree", "agents"]),
+    crate_on(5, "engine", &["base", "process", "tree", "config", "agents", "view"]),
+    crate_on(6, "daemon", &["base", "process", "tree", "config", "agents", "view", "engine", "web"]),
+    crate_on(4, "web", &["base"]),
+    crate_on(8, "api", &["base", "tree", "config", "view", "engine", "daemon", "web"]),
+    // The shell. It reads files that a person names, and shows those of a run: hence base.
+    crate_on(9, "run-agent", &["base", "process", "tree", "config", "agents", "view", "engine", "daemon", "web", "api"]),
+];
+/// The modules that share a crate and the floor plan of their own: each may name those before it only where it says so.
+const NEIGHBOURS: &[(&str, &[&str])] = &[
+    ("tree::transcript", &["tree"]),
+    ("tree::archive", &["tree"]),
+    ("view::watch", &[]),
+    ("engine::import", &[]),
+    ("engine::planner", &[]),
+    ("engine::runner", &[]),
+    ("engine::automations", &["engine::runner", "engine::planner"]),
 ];
 /// Lines of a file above its `#[cfg(test)]` module.
 const MAX_LINES: usize = 400;
@@ -98,63 +71,92 @@ fn every_file_has_a_header_and_fits() {
 }
 
 #[test]
-fn the_table_only_points_down() {
-    for (at, module) in MODULES.iter().enumerate() {
-        for other in module.may {
-            let is_below = |(n, m): (usize, &Module)| {
-                m.name == *other
-                    && (m.floor < module.floor
-                        || (matches!(module.floor, 0 | 3) && m.floor == module.floor && n < at))
+fn the_floor_plan_only_points_down() {
+    for (at, row) in CRATES.iter().enumerate() {
+        for other in row.may {
+            let is_below = |(n, c): (usize, &Crate)| {
+                c.name == *other && (c.floor < row.floor || (row.floor == 3 && c.floor == 3 && n < at))
             };
-            let below = MODULES.iter().enumerate().any(is_below);
-            assert!(below, "{} may import {other}, which does not stand on a lower floor", module.name);
+            let below = CRATES.iter().enumerate().any(is_below);
+            assert!(below, "{} may depend on {other}, which does not stand on a lower floor", row.name);
         }
     }
 }
 
 #[test]
-fn lib_rs_declares_the_modules_floor_by_floor() {
-    let (_, lib) = sources().into_iter().find(|(path, _)| path == "lib.rs").unwrap();
-    let mut reached = 0;
-    for name in lib.lines().filter_map(|l| l.strip_prefix("pub mod ")?.strip_suffix(';')) {
-        let module = MODULES.iter().find(|m| m.name == name);
-        let floor = module.unwrap_or_else(|| panic!("{name} is not in MODULES")).floor;
-        assert!(floor >= reached, "{name} of floor {floor} stands below floor {reached} on the page");
-        reached = floor;
+fn the_manifests_follow_the_floor_plan() {
+    let mut wrong = Vec::new();
+    let mut seen = BTreeSet::new();
+    for folder in crate_folders() {
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).expect("a manifest");
+        let name = crate_name(&folder);
+        let Some(row) = CRATES.iter().find(|c| c.name == name) else {
+            wrong.push(format!("{name} is not in CRATES"));
+            continue;
+        };
+        seen.insert(row.name);
+        for other in dependencies(&manifest).filter(|d| CRATES.iter().any(|c| c.name == *d)) {
+            if !row.may.contains(&other) {
+                wrong.push(format!("{name} depends on {other}, which the floor plan does not allow"));
+            }
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(seen.len(), CRATES.len(), "crates that exist: {seen:?}");
+}
+
+/// The names under `[dependencies]` of a manifest.
+fn dependencies(manifest: &str) -> impl Iterator<Item = &str> {
+    let section =
+        manifest.split("\n[").find_map(|part| part.strip_prefix("dependencies]\n")).unwrap_or_default();
+    section.lines().filter_map(|line| line.split(['.', ' ', '=']).next()).filter(|name| !name.is_empty())
 }
 
 #[test]
-fn imports_are_in_the_table() {
+fn modules_that_share_a_crate_keep_apart() {
     let mut wrong = Vec::new();
-    for (file, imports) in imports() {
-        let Some(own) = file.split("::").next().filter(|m| !m.is_empty() && *m != "bin") else {
-            continue;
-        };
-        let Some(module) = MODULES.iter().find(|m| m.name == own) else {
-            wrong.push(format!("{own} is not in MODULES"));
-            continue;
-        };
-        for to in imports.iter().filter_map(|i| i.split("::").next()) {
-            if to != own && !module.may.contains(&to) {
+    let (sources, imports) = (sources(), imports());
+    let crate_roots: BTreeSet<&str> = CRATES.iter().map(|c| c.name).collect();
+    // A unit of a crate: one of NEIGHBOURS, or else the crate's root with all the rest.
+    let unit = |file: &str| {
+        let named =
+            NEIGHBOURS.iter().find(|(name, _)| file == *name || file.starts_with(&format!("{name}::")));
+        named.map_or_else(
+            || file.split("::").next().unwrap_or_default().to_owned(),
+            |(name, _)| (*name).to_owned(),
+        )
+    };
+    for (file, imports) in &imports {
+        let own = unit(file);
+        for to in imports.iter().map(|i| unit(i)).filter(|to| *to != own) {
+            let may = NEIGHBOURS.iter().find(|(name, _)| *name == own).map(|(_, may)| *may);
+            let allowed = match may {
+                Some(may) => may.contains(&to.as_str()),
+                // The root of a crate stands below the modules that share its crate.
+                None => crate_roots.contains(to.as_str()),
+            };
+            if !allowed {
                 wrong.push(format!("{file} imports {to}, which {own} may not"));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for (name, _) in NEIGHBOURS {
+        assert!(sources.iter().any(|(path, _)| module(path) == *name), "there is no module {name}");
+    }
 }
 
 /// Words that are the name of a file and have another meaning as well, with the file that has that meaning.
-const NO_NAME_THERE: &[(&str, &str)] = &[("cli/monitor/verb.rs", "DONE")];
+const NO_NAME_THERE: &[(&str, &str)] = &[("run-agent/cli/monitor/verb.rs", "DONE")];
 
 #[test]
 fn only_one_file_spells_the_names_of_files() {
     let sources = sources();
-    let (_, spelled) = sources.iter().find(|(path, _)| path == "names.rs").expect("names.rs");
+    let (_, spelled) = sources.iter().find(|(path, _)| path == "base/names.rs").expect("base/names.rs");
     let names: BTreeSet<&str> = literals(spelled).collect();
     assert!(names.len() > 40 && names.contains("run-info.yaml"), "{names:?}");
     let mut wrong = Vec::new();
-    for (path, text) in sources.iter().filter(|(path, _)| path != "names.rs") {
+    for (path, text) in sources.iter().filter(|(path, _)| path != "base/names.rs") {
         let text = code(text.split("#[cfg(test)]").next().unwrap_or_default());
         for name in literals(&text).filter(|l| names.contains(l)) {
             // A plain word means the file only if it becomes part of a path.
@@ -307,7 +309,7 @@ fn code(text: &str) -> String {
 fn named_paths(code: &str) -> Vec<String> {
     let mut out = Vec::new();
     let mut rest = code;
-    while let Some(at) = ["crate::", "super::", "run_agent::"].iter().filter_map(|k| rest.find(k)).min() {
+    while let Some(at) = ["crate::", "super::"].iter().filter_map(|k| rest.find(k)).min() {
         rest = &rest[at..];
         spread(&mut rest, "", &mut out);
     }
@@ -338,8 +340,8 @@ fn spread(rest: &mut &str, prefix: &str, out: &mut Vec<String>) {
 
 /// Resolves a path named in `own` to a module path from the crate root.
 fn resolve(own: &str, name: &str) -> Option<String> {
-    if let Some(rest) = name.strip_prefix("crate::").or(name.strip_prefix("run_agent::")) {
-        return Some(rest.to_owned());
+    if let Some(rest) = name.strip_prefix("crate::") {
+        return Some(format!("{}::{rest}", own.split("::").next().unwrap_or_default()));
     }
     let mut base: Vec<&str> = own.split("::").collect();
     let mut rest = name;
@@ -354,10 +356,27 @@ fn resolve(own: &str, name: &str) -> Option<String> {
 }
 
 fn module(path: &str) -> String {
-    let p = path.trim_end_matches(".rs").trim_end_matches("/mod");
-    if p == "lib" || p == "main" { String::new() } else { p.replace('/', "::") }
+    path.trim_end_matches(".rs").trim_end_matches("/mod").replace('/', "::")
 }
 
+/// The folders of all crates: those below `crates/`, and the `run-agent` crate on top.
+fn crate_folders() -> Vec<PathBuf> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let below =
+        fs::read_dir(top.join("crates")).expect("a folder of crates").flatten().map(|entry| entry.path());
+    below.chain([top.to_owned()]).filter(|folder| folder.join("Cargo.toml").is_file()).collect()
+}
+
+fn crate_name(folder: &Path) -> String {
+    let is_top = folder == Path::new(env!("CARGO_MANIFEST_DIR"));
+    if is_top {
+        "run-agent".to_owned()
+    } else {
+        folder.file_name().expect("a name").to_string_lossy().into_owned()
+    }
+}
+
+/// All source files with their texts, each as CRATE/PATH. The root of a library counts as the `mod.rs` of its crate.
 fn sources() -> Vec<(String, String)> {
     fn walk(dir: &Path, out: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(dir).expect("readable source folder").flatten() {
@@ -369,18 +388,20 @@ fn sources() -> Vec<(String, String)> {
             }
         }
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    walk(&root, &mut files);
-    files.sort();
-    files
-        .into_iter()
-        .map(|p| {
-            let text = fs::read_to_string(&p).expect("utf-8 source");
-            let name = p.strip_prefix(&root).expect("under src").to_string_lossy().replace('\\', "/");
-            (name, text)
-        })
-        .collect()
+    let mut sources = Vec::new();
+    for folder in crate_folders() {
+        let (name, root) = (crate_name(&folder), folder.join("src"));
+        let mut files = Vec::new();
+        walk(&root, &mut files);
+        for file in files {
+            let text = fs::read_to_string(&file).expect("utf-8 source");
+            let path = file.strip_prefix(&root).expect("under src").to_string_lossy().replace('\\', "/");
+            let path = if path == "lib.rs" { "mod.rs".to_owned() } else { path };
+            sources.push((format!("{name}/{path}"), text));
+        }
+    }
+    sources.sort();
+    sources
 }
 
 #[test]
@@ -398,9 +419,9 @@ fn the_body_of_a_module_is_a_file_of_its_own() {
         ("a/mod.rs", "mod b;\nmod c;\npub use b::B;\npub(super) use c::c;\nstruct A;\nfn f() { b::g() }"),
         ("a/b.rs", "use super::A;"),
         ("a/c.rs", "use super::B;"),
-        ("d.rs", "use crate::a::{c, A};"),
+        ("a/d.rs", "use crate::{c, A};"),
     ];
     let sources = sources.map(|(path, text)| (path.to_owned(), text.to_owned()));
     let of = |file: &str| imports_of(&sources)[file].iter().cloned().collect::<Vec<_>>().join(" ");
-    assert_eq!([of("a"), of("a::b"), of("a::c"), of("d")], ["a::b", "a", "a::b", "a a::c"]);
+    assert_eq!([of("a"), of("a::b"), of("a::c"), of("a::d")], ["a::b", "a", "a::b", "a a::c"]);
 }

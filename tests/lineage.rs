@@ -6,13 +6,11 @@ use std::{
     process::{Child, Command},
 };
 
-use run_agent::{
-    clock::Clock,
-    process::{claim::Claim, identity::ProcStat},
-    runner::DEEPEST,
-    tree::{ids::RunId, refs::RunRef},
-};
+use base::clock::Clock;
+use engine::runner::DEEPEST;
+use process::{claim::Claim, identity::ProcStat};
 use serde_json::{Value, json};
+use tree::{ids::RunId, refs::RunRef};
 
 use crate::common::{
     Outcome,

@@ -90,7 +90,7 @@ fn crates() -> BTreeSet<Package> {
     found
 }
 
-/// The crates that a graph's root needs at run time, without the root itself.
+/// The crates that a graph's root needs at run time, without those of this workspace.
 fn linked(all: &Value) -> Vec<Package> {
     let by_id = |list: &Value| -> HashMap<String, Value> {
         let items = list.as_array().unwrap().iter();
@@ -110,7 +110,9 @@ fn linked(all: &Value) -> Vec<Package> {
             }
         }
     }
-    seen.remove(root);
+    for ours in all["workspace_members"].as_array().unwrap() {
+        seen.remove(ours.as_str().unwrap());
+    }
     let package = |id: &str| {
         let package = &packages[id];
         let text = |key: &str| package[key].as_str().unwrap_or_default().to_owned();

@@ -10,7 +10,7 @@ use std::{
 };
 
 use nix::sys::signal::Signal;
-use run_agent::process::{
+use process::{
     claim::Claim,
     identity::{ProcStat, ProcessId},
     liveness::{self, Liveness},

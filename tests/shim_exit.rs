@@ -8,14 +8,12 @@ use std::{
 };
 
 use crate::common::{Sandbox, cgroups::Group, shim::Bench};
-use run_agent::{
-    process::{
-        exit::{ProcessEnd, RESERVED_BYTES},
-        spec::ShimReport,
-    },
-    tree::run_info::RunStatus,
-    view::outcome,
+use process::{
+    exit::{ProcessEnd, RESERVED_BYTES},
+    spec::ShimReport,
 };
+use tree::run_info::RunStatus;
+use view::outcome;
 
 const EXITED_0: ProcessEnd = ProcessEnd::Exited { exit_code: 0 };
 

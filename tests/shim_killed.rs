@@ -8,7 +8,7 @@ use crate::common::{
     processes::{is_alive, signal, until, until_true},
 };
 use nix::sys::signal::Signal;
-use run_agent::tree::run_info::{RunInfo, RunStatus};
+use tree::run_info::{RunInfo, RunStatus};
 
 /// Returns true if the kernel reliably reports the end of a process that is not our child: Linux 6.15 and later.
 fn kernel_tells() -> bool {

@@ -12,13 +12,11 @@ use crate::common::{
     processes::{is_alive, until, until_true},
 };
 use nix::sys::signal::Signal;
-use run_agent::{
-    process::{
-        claim::Claim,
-        exit::{ExitRecord, ProcessEnd, StopBy},
-    },
-    tree::run_info::RunStatus,
+use process::{
+    claim::Claim,
+    exit::{ExitRecord, ProcessEnd, StopBy},
 };
+use tree::run_info::RunStatus;
 
 /// A job whose agent has started a job of its own, task `child`, in the background.
 struct Family {

@@ -3,16 +3,14 @@
 use std::{fs, io::Write as _, path::Path, process::Stdio};
 
 use crate::common::{Sandbox, processes::until_true, shim::Bench};
+use base::fsx::{Durability, Published, Root};
 use nix::sys::signal::Signal;
-use run_agent::{
-    fsx::{Durability, Published, Root},
-    process::{
-        claim::{Claim, EndsAs},
-        exit::{ProcessEnd, StopBy},
-        spec::ShimReport,
-    },
-    tree::run_info::RunStatus,
+use process::{
+    claim::{Claim, EndsAs},
+    exit::{ProcessEnd, StopBy},
+    spec::ShimReport,
 };
+use tree::run_info::RunStatus;
 
 #[test]
 fn of_many_shims_for_a_run_one_wins_and_the_agent_runs_once() {

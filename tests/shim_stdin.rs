@@ -7,10 +7,8 @@ use crate::common::{
     processes::{status, until, until_true},
     shim::Bench,
 };
-use run_agent::{
-    process::{exit::ProcessEnd, spec::StdinPlan},
-    tree::run_info::RunStatus,
-};
+use process::{exit::ProcessEnd, spec::StdinPlan};
+use tree::run_info::RunStatus;
 
 const END_OF_INPUT: &str = "{\"type\":\"end_of_input\"}\n";
 const EXITED_0: ProcessEnd = ProcessEnd::Exited { exit_code: 0 };

@@ -14,11 +14,9 @@ use crate::common::{
     shim::Bench,
 };
 use nix::sys::signal::Signal;
-use run_agent::{
-    process::exit::{ExitRecord, ProcessEnd, StopBy},
-    tree::run_info::RunStatus,
-    view::outcome,
-};
+use process::exit::{ExitRecord, ProcessEnd, StopBy};
+use tree::run_info::RunStatus;
+use view::outcome;
 
 const BY_TERM: ProcessEnd = ProcessEnd::Signaled { signal: 15, core_dumped: false };
 const BY_KILL: ProcessEnd = ProcessEnd::Signaled { signal: 9, core_dumped: false };

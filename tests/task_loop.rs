@@ -8,8 +8,8 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use run_agent::tree::{run_info::RunStatus, task_end::EndStatus};
 use tasks::{Bench, DONE, Driver, UNTIL_GO, until};
+use tree::{run_info::RunStatus, task_end::EndStatus};
 
 /// An agent that makes DONE in its third attempt.
 const THREE: &str = "[ $(ls \"$JRUN_RUNS_DIR\" | wc -l) -lt 3 ] || touch \"$JRUN_TASK_FOLDER\"/DONE";

@@ -13,15 +13,12 @@ use std::{
 
 use chrono::{DateTime, FixedOffset};
 use proptest::prelude::*;
-use run_agent::{
-    agents,
-    transcript::{Account, Dialect, MOST_EVENTS, events_of_line},
-    tree::{
-        event::{ErrorClass, Event, RawReason, ToolStatus, TurnOutcome, What},
-        usage::Usage,
-    },
-};
 use serde_json::Value;
+use tree::{
+    event::{ErrorClass, Event, RawReason, ToolStatus, TurnOutcome, What},
+    transcript::{Account, Dialect, MOST_EVENTS, events_of_line},
+    usage::Usage,
+};
 
 /// Types of lines whose content another line repeats.
 const SILENT: &[&str] = &[

@@ -3,8 +3,9 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use crate::common::{Outcome, Sandbox, daemon::Daemon, outcome, processes::until_true, words};
-use run_agent::{agents, clock::Clock, fsx::Durability, tree::Tree};
+use base::{clock::Clock, fsx::Durability};
 use serde_json::Value;
+use tree::Tree;
 
 /// A sandbox with a folder of programs in front of the usual ones.
 fn sandbox_with(programs: &[(&str, &str)]) -> Sandbox {

@@ -4,22 +4,19 @@
 
 use std::sync::Arc;
 
+use base::{clock::Clock, shutdown::Shutdown};
 use http::StatusCode;
-use run_agent::{
-    clock::Clock,
-    shutdown::Shutdown,
-    web::{
-        self, Access, Call, Error, Field, Guard, Identity, Io, KeyPlaces, Keyring, Keys, Listener, Live,
-        Manners, Mount, Origin, Proof, Scope, Server, Site, Slashes, Table, json,
-        openapi::{self, Description},
-    },
-};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+};
+use web::{
+    Access, Call, Error, Field, Guard, Identity, Io, KeyPlaces, Keyring, Keys, Listener, Live, Manners,
+    Mount, Origin, Proof, Scope, Server, Site, Slashes, Table, json,
+    openapi::{self, Description},
 };
 
 /// A state that is not the daemon's.

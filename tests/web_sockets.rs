@@ -4,19 +4,16 @@
 
 use std::{sync::Arc, time::Duration};
 
+use base::{clock::Clock, shutdown::Shutdown};
 use futures_util::{SinkExt, StreamExt};
-use run_agent::{
-    clock::Clock,
-    shutdown::Shutdown,
-    web::{
-        self, Access, Call, Error, Guard, Identity, Io, Keyring, Keys, Listener, Live, Manners, Mount, Proof,
-        Scope, Server, Site, Socket, SocketLimits, Table,
-    },
-};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{self, Message, client::IntoClientRequest, protocol::frame::coding::CloseCode},
+};
+use web::{
+    Access, Call, Error, Guard, Identity, Io, Keyring, Keys, Listener, Live, Manners, Mount, Proof, Scope,
+    Server, Site, Socket, SocketLimits, Table,
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);

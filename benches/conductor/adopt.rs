@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use run_agent::fsx::Holder;
+use base::fsx::Holder;
 
 use crate::{
     Plan, Result,

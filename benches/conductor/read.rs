@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use run_agent::{
-    clock::Clock,
-    fsx::Durability,
-    tree::{Tree, bus::BusOwner},
-};
+use ::tree::{Tree, bus::BusOwner};
+use base::{clock::Clock, fsx::Durability};
 
 use crate::{
     Plan, Result,

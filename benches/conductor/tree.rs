@@ -6,19 +6,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use base::{clock::Clock, fsx::Durability, record};
 use chrono::{DateTime, TimeDelta, Utc};
-use run_agent::{
-    clock::Clock,
-    fsx::Durability,
-    record,
-    tree::{
-        Tree,
-        bus::{BusOwner, Draft, MessageType},
-        ids::{RunId, TaskId},
-        refs::{RunRef, TaskRef},
-        run_info::RunInfo,
-        task_end::TaskEnd,
-    },
+use tree::{
+    Tree,
+    bus::{BusOwner, Draft, MessageType},
+    ids::{RunId, TaskId},
+    refs::{RunRef, TaskRef},
+    run_info::RunInfo,
+    task_end::TaskEnd,
 };
 
 use crate::{

@@ -5,21 +5,9 @@
 
 use std::{fs, sync::OnceLock};
 
-use run_agent::{
-    agents::{
-        self,
-        chat::{self, Body},
-    },
-    archive,
-    clock::Clock,
-    fsx::Durability,
-    transcript::{Account, MOST_EVENTS, events_of_line},
-    tree::{
-        Tree,
-        bus::{Bus, Message},
-        event::{Event, TurnOutcome, What},
-    },
-};
+use agents::chat::{self, Body};
+use tree::{archive, transcript::{Account, MOST_EVENTS, events_of_line}, Tree, bus::{Bus, Message}, event::{Event, TurnOutcome, What}};
+use base::{clock::Clock, fsx::Durability};
 
 /// Reads the bytes as the stream of the agent of that type. Checks that no line is fatal, that each line gives the same events again,
 /// and that the events survive a round trip to disk.

@@ -8,11 +8,9 @@ use super::{
     error::{CliError, CliResult},
     print::Form,
 };
-use crate::{
-    agents::AgentError,
-    runner::{self, Chosen, Runner, RunnerError},
-    tree::ids::ProjectId,
-};
+use agents::AgentError;
+use engine::runner::{self, Chosen, Runner, RunnerError};
+use tree::ids::ProjectId;
 
 /// Maximum number of times that a wrong answer is asked for again.
 const QUESTIONS: usize = 3;

@@ -12,12 +12,10 @@ use super::{
     context::Context,
     error::{CliError, CliResult, Kind},
 };
-use crate::{
-    agents::{self, Credentials, Program, Said},
-    config::{Loaded, Origin, Permissions},
-    daemon::{self, Ask, Looked},
-    runner::{self, Chosen, Rehearsal, Runner},
-};
+use agents::{Credentials, Program, Said};
+use config::{Loaded, Origin, Permissions};
+use daemon::{Ask, Looked};
+use engine::runner::{self, Chosen, Rehearsal, Runner};
 
 /// The facts about one agent.
 #[derive(Debug, Serialize)]

@@ -11,7 +11,7 @@ use super::{
     task, ui, validate, version, watch, why, wrap,
 };
 
-use crate::config::Flags;
+use ::config::Flags;
 
 /// The whole command line.
 #[derive(Debug, Parser)]

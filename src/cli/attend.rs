@@ -12,22 +12,18 @@ use super::{
     log_follower::LogFollower,
     print::Form,
 };
-use crate::{
-    daemon,
-    runner::{self, Accepted, Begin, LoopEnd, Runner, RunnerError},
-    tree::{
-        TreeError,
-        ids::{ProjectId, RunId, TaskId, TicketId},
-        paths::top,
-        refs::TaskRef,
-        run_info::{RunInfo, RunStatus},
-        task::TaskKind,
-        task_end::{EndStatus, TaskEnd},
-        ticket::Place,
-    },
-    view::task::TaskStatus,
-    watch::Hints,
+use engine::runner::{self, Accepted, Begin, LoopEnd, Runner, RunnerError};
+use tree::{
+    TreeError,
+    ids::{ProjectId, RunId, TaskId, TicketId},
+    paths::top,
+    refs::TaskRef,
+    run_info::{RunInfo, RunStatus},
+    task::TaskKind,
+    task_end::{EndStatus, TaskEnd},
+    ticket::Place,
 };
+use view::{task::TaskStatus, watch::Hints};
 
 /// A task that has not started after this time is reported as waiting.
 const PATIENCE: Duration = Duration::from_millis(300);

@@ -12,12 +12,9 @@ use super::{
     print::Form,
     submission::{NewProject, PlaceFlags, Wanted},
 };
-use crate::{
-    fsx,
-    record::MAX_RECORD,
-    runner::Runner,
-    tree::{ids::TaskId, task::TaskKind, task_end::EndStatus},
-};
+use base::{fsx, record::MAX_RECORD};
+use engine::runner::Runner;
+use tree::{ids::TaskId, task::TaskKind, task_end::EndStatus};
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]

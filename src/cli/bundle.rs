@@ -15,11 +15,14 @@ use super::{
     print::{Form, count},
     reference::{Named, References},
 };
-use crate::{
-    archive::{self, Bundle, LeftOut, Manifest, Selection},
+use base::{
     fsx::NewFile,
     telemetry::{Redactor, is_secret_name},
-    tree::{Tree, TreeError, refs::TaskRef},
+};
+use tree::{
+    Tree, TreeError,
+    archive::{self, Bundle, LeftOut, Manifest, Selection},
+    refs::TaskRef,
 };
 
 /// The minimum length in bytes of a task's `env.*` value that is masked. Shorter values occur by chance in other
@@ -52,7 +55,7 @@ pub struct Args {
 #[derive(Debug, Serialize)]
 struct Answer<'a> {
     file: Option<String>,
-    runs: &'a [crate::tree::ids::RunId],
+    runs: &'a [tree::ids::RunId],
     files: usize,
     bytes: u64,
     masked_bytes: u64,

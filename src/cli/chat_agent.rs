@@ -6,13 +6,11 @@ use super::{
     context::Context,
     error::{CliError, CliResult, Kind},
 };
-use crate::{
-    agents::{
-        self, AGENTS, Agent,
-        chat::{Api, Came, Question, ask},
-    },
-    config::Secret,
+use agents::{
+    AGENTS, Agent,
+    chat::{Api, Came, Question, ask},
 };
+use config::Secret;
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::config::Environment;
+use config::Environment;
 
 /// When to print in colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

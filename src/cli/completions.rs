@@ -17,13 +17,10 @@ use super::{
     context::Context,
     error::{CliError, CliResult, Kind},
 };
-use crate::{
-    agents::agent_types,
-    clock::Clock,
-    config::{self, Environment, Flags, Loaded},
-    fsx::Durability,
-    tree::{Tree, refs::TaskRef},
-};
+use agents::agent_types;
+use base::{clock::Clock, fsx::Durability};
+use config::{Environment, Flags, Loaded};
+use tree::{Tree, refs::TaskRef};
 
 /// The variable that a shell sets to ask for candidates.
 const VARIABLE: &str = "COMPLETE";

@@ -13,7 +13,7 @@ use super::{
     table::{Cell, Table, spelled},
     trust,
 };
-use crate::config::{Origin, Setting};
+use config::{Origin, Setting};
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]

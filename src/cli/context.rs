@@ -13,15 +13,14 @@ use super::{
     flags::GlobalFlags,
     print::{Form, Printer},
 };
-use crate::{
-    agents,
+use base::{
     clock::Clock,
-    config::{self, Config, Environment, Flags, Loaded, Loader, ProjectUse, WatchMode},
-    runner::{Runner, Settings},
     telemetry::{self, LogFormat, Redactor, is_secret_name},
-    tree::Tree,
-    watch::{Hints, Source},
 };
+use config::{Config, Environment, Flags, Loaded, Loader, ProjectUse, WatchMode};
+use engine::runner::{Runner, Settings};
+use tree::Tree;
+use view::watch::{Hints, Source};
 
 /// The context of every verb.
 #[derive(Debug)]

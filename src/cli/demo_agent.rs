@@ -6,7 +6,7 @@ use super::{
     context::Context,
     error::{CliError, CliResult, Kind},
 };
-use crate::agents::demo::{self, Assignment};
+use agents::demo::{self, Assignment};
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]

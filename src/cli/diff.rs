@@ -13,14 +13,13 @@ use super::{
     reference::References,
     table::{Cell, Table},
 };
-use crate::{
-    record, runner,
-    tree::{
-        Tree, TreeError,
-        changes::{ChangeKind, ChangedFile, Changes, GitInfo, NotRecorded},
-        refs::RunRef,
-        run_info::RunInfo,
-    },
+use base::record;
+use engine::runner;
+use tree::{
+    Tree, TreeError,
+    changes::{ChangeKind, ChangedFile, Changes, GitInfo, NotRecorded},
+    refs::RunRef,
+    run_info::RunInfo,
 };
 
 /// The largest patch that is shown, in bytes.

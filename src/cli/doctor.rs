@@ -12,12 +12,10 @@ use super::{
     print::Form,
     table::Table,
 };
-use crate::{
-    clock::rfc3339,
-    config::WatchMode,
-    runner::{self, Runner},
-    view::doctor::{self, Check, Noticing, State},
-};
+use base::clock::rfc3339;
+use config::WatchMode;
+use engine::runner::{self, Runner};
+use view::doctor::{self, Check, Noticing, State};
 
 /// The name of the line about an agent.
 const AGENT: &str = "agent";

@@ -10,13 +10,9 @@ use super::{
     interrupt::Interrupts,
     reference::References,
 };
-use crate::{
-    daemon,
-    runner::{LoopEnd, Runner, RunnerError},
-    tree::{Holder, TreeError, refs::TaskRef, ticket::Place},
-    view::dependency::readable_tickets,
-    watch::Hints,
-};
+use engine::runner::{LoopEnd, Runner, RunnerError};
+use tree::{Holder, TreeError, refs::TaskRef, ticket::Place};
+use view::{dependency::readable_tickets, watch::Hints};
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]

@@ -14,12 +14,9 @@ use super::{
     place::is_conductor,
     print::{self, Form, Printer},
 };
-use crate::{
-    config::Environment,
-    fsx::steps,
-    process::{self, handoff},
-    telemetry,
-};
+use base::{fsx::steps, telemetry};
+use config::Environment;
+use process::handoff;
 
 /// Runs the program; called by `main`.
 #[must_use]

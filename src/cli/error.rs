@@ -2,15 +2,11 @@
 
 use std::{error::Error, process::ExitCode};
 
-use crate::{
-    agents::{AgentError, replay::RecordingError},
-    archive::BundleError,
-    config::{ConfigError, ConfigErrorKind},
-    fsx::FsError,
-    record::BadRecord,
-    runner::RunnerError,
-    tree::{FsErrorKind, TreeError, ids::BadId},
-};
+use agents::{AgentError, replay::RecordingError};
+use base::{fsx::FsError, record::BadRecord};
+use config::{ConfigError, ConfigErrorKind};
+use engine::runner::RunnerError;
+use tree::{FsErrorKind, TreeError, archive::BundleError, ids::BadId};
 
 /// Result of a verb.
 pub type CliResult<T> = Result<T, CliError>;
@@ -426,7 +422,7 @@ mod tests {
         let cause = std::io::Error::other("the disk is gone");
         let error = CliError::caused(Kind::Failed, "cannot do it", cause);
         assert_eq!(error.chain(), "cannot do it: the disk is gone");
-        let error = CliError::from("a b".parse::<crate::tree::ids::TaskId>().unwrap_err());
+        let error = CliError::from("a b".parse::<tree::ids::TaskId>().unwrap_err());
         assert_eq!(error.kind(), Kind::BadId);
         assert_eq!(error.chain().matches("is not a valid task id").count(), 1, "{}", error.chain());
         assert_eq!(error.with_hint("do this").hint(), Some("do this"));

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 
 use super::{colour::ColorWhen, print::Form};
-use crate::{config, telemetry::LogFormat};
+use base::telemetry::LogFormat;
 
 /// Flags that every verb takes.
 #[derive(Debug, Clone, Default, Args)]

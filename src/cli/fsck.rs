@@ -12,10 +12,8 @@ use super::{
     print::Form,
     table::Table,
 };
-use crate::{
-    runner::{self, Repaired},
-    view::fsck::{self, Finding, Report, Severity},
-};
+use engine::runner::{self, Repaired};
+use view::fsck::{self, Finding, Report, Severity};
 
 /// Maximum number of repair rounds: one repair may uncover another finding.
 const ROUNDS: usize = 5;

@@ -15,7 +15,7 @@ use super::{
     reference::References,
     table::Table,
 };
-use crate::runner::{self, Failed, Found, Old, Policy, Runner, Scope};
+use engine::runner::{self, Failed, Found, Old, Policy, Runner, Scope};
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]

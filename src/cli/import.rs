@@ -10,11 +10,9 @@ use super::{
     print::Form,
     table::{Cell, Table},
 };
-use crate::{
-    import::{Importer, Mode, Outcome},
-    telemetry::Redactor,
-    tree::ids::ProjectId,
-};
+use base::telemetry::Redactor;
+use engine::import::{Importer, Mode, Outcome};
+use tree::ids::ProjectId;
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]

@@ -11,7 +11,7 @@ use super::{
     print::Form,
     submission::{SubmissionFlags, Wanted},
 };
-use crate::tree::task::TaskKind;
+use tree::task::TaskKind;
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]

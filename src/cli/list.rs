@@ -13,18 +13,16 @@ use super::{
     reference::{Named, References},
     table::Table,
 };
-use crate::{
-    clock::rfc3339,
-    tree::{
-        Tree,
-        ids::{ProjectId, RunId, TaskId},
-        refs::TaskRef,
-        run_info::RunStatus,
-    },
-    view::{
-        scan::{self, RunEntry, TaskEntry, Tickets},
-        task::TaskStatus,
-    },
+use base::clock::rfc3339;
+use tree::{
+    Tree,
+    ids::{ProjectId, RunId, TaskId},
+    refs::TaskRef,
+    run_info::RunStatus,
+};
+use view::{
+    scan::{self, RunEntry, TaskEntry, Tickets},
+    task::TaskStatus,
 };
 
 /// Flags of the verb.
@@ -91,7 +89,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
             .map_or_else(|_| references.named(name), |p| Ok(Named::Project(p)))?
         {
             Named::Project(project) => vec![project],
-            Named::Task(task) | Named::Run(crate::tree::refs::RunRef { task, .. }) => {
+            Named::Task(task) | Named::Run(tree::refs::RunRef { task, .. }) => {
                 return runs(args, context, &tree, &task);
             }
         },

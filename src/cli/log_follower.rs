@@ -1,11 +1,11 @@
 //! Shows the output of a run while the run prints it: what a known agent says and does, the bytes of any other.
 
 use super::{error::CliResult, print::Printer, transcript_text::TranscriptText};
-use crate::{
-    agents,
-    fsx::{ReadFile, RelPath},
+use base::fsx::{ReadFile, RelPath};
+use tree::{
+    Tree, TreeError,
+    refs::RunRef,
     transcript::{Dialect, Follower, Stream},
-    tree::{Tree, TreeError, refs::RunRef},
 };
 
 /// Maximum number of bytes read at once.

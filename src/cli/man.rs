@@ -9,10 +9,8 @@ use super::{
     context::Context,
     error::{CliError, CliResult, Kind},
 };
-use crate::{
-    fsx::{Durability, RelPath, Root},
-    tree::TreeError,
-};
+use base::fsx::{Durability, RelPath, Root};
+use tree::TreeError;
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]

@@ -11,13 +11,10 @@ use super::{
     interrupt::Interrupts,
     reference::{Named, References},
 };
-use crate::{
-    daemon,
-    fsx::{LineReader, ReadFile, RelPath},
-    runner::{Runner, RunnerError},
-    tree::{Tree, TreeError, refs::RunRef, run_info::RunStatus},
-    view::{answer, scan},
-};
+use base::fsx::{LineReader, ReadFile, RelPath};
+use engine::runner::{Runner, RunnerError};
+use tree::{Tree, TreeError, refs::RunRef, run_info::RunStatus};
+use view::{answer, scan};
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]

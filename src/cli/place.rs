@@ -10,16 +10,13 @@ use std::{
 use tokio::net::TcpListener;
 
 use super::error::{CliError, CliResult, Kind};
-use crate::{
-    config::Environment,
-    daemon,
-    process::{
-        command::CommandSpec,
-        handoff::{self, Arrival, Handoff, MAIN, NamedListener},
-    },
-    runner::Runner,
-    tree::daemon_info::DaemonLock,
+use config::Environment;
+use engine::runner::Runner;
+use process::{
+    command::CommandSpec,
+    handoff::{self, Arrival, Handoff, MAIN, NamedListener},
 };
+use tree::daemon_info::DaemonLock;
 
 /// The resources that make this process the daemon.
 pub(super) struct Place {

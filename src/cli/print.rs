@@ -15,7 +15,8 @@ use super::{
     error::{CliError, CliResult, Kind},
     table::Table,
 };
-use crate::{config::Environment, telemetry::Redactor};
+use base::telemetry::Redactor;
+use config::Environment;
 
 /// The audience of a verb's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -4,13 +4,11 @@
 //! Without a name, `JRUN_PROJECT_ID`, `JRUN_TASK_ID` and `JRUN_ID` select the surrounding project, task or run.
 
 use super::error::{CliError, CliResult, Kind};
-use crate::{
-    config::Environment,
-    tree::{
-        Tree,
-        ids::{ProjectId, RunId, TaskId},
-        refs::{RunRef, TaskRef},
-    },
+use config::Environment;
+use tree::{
+    Tree,
+    ids::{ProjectId, RunId, TaskId},
+    refs::{RunRef, TaskRef},
 };
 
 /// Maximum number of candidates that an error lists.
@@ -118,7 +116,7 @@ impl<'a> References<'a> {
 
     fn task_of(&self, project: &str, task: &str) -> CliResult<TaskRef> {
         let found = TaskRef { project: project.parse()?, task: task.parse()? };
-        if self.tree.root().exists(found.dir().path()).map_err(crate::tree::TreeError::from)? {
+        if self.tree.root().exists(found.dir().path()).map_err(tree::TreeError::from)? {
             Ok(found)
         } else {
             Err(absent("task", &found.to_string()))
@@ -209,7 +207,7 @@ fn nothing_named(what: &str, form: &str, variable: &str) -> CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Clock;
+    use base::clock::Clock;
 
     const OLD: &str = "20260205-10000100001-1-0001";
     const NEW: &str = "20260206-10000100001-1-0001";
@@ -217,7 +215,7 @@ mod tests {
     /// A tree with p/t of two runs, q/t of one, p/u of none, and the empty project r.
     fn tree() -> (tempfile::TempDir, Tree) {
         let folder = tempfile::tempdir().unwrap();
-        let tree = Tree::create(folder.path(), crate::fsx::Durability::Never, Clock::System).unwrap();
+        let tree = Tree::create(folder.path(), base::fsx::Durability::Never, Clock::System).unwrap();
         for (task, runs) in [("p/t", &[OLD, NEW][..]), ("q/t", &["20260207-1-1-1"]), ("p/u", &[])] {
             let task = task_ref(task);
             tree.root().ensure_dir(&task.dir().runs()).unwrap();
@@ -226,7 +224,7 @@ mod tests {
             }
         }
         let empty: ProjectId = "r".parse().unwrap();
-        tree.root().mkdir(crate::tree::paths::ProjectDir::new(&empty).path()).unwrap();
+        tree.root().mkdir(tree::paths::ProjectDir::new(&empty).path()).unwrap();
         (folder, tree)
     }
 

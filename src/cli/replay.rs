@@ -11,17 +11,15 @@ use super::{
     reference::References,
     submission::{NewProject, PlaceFlags, Wanted},
 };
-use crate::{
-    agents::replay::{self, Recording},
-    config::Config,
-    record::MAX_RECORD,
-    runner::{self, Runner},
-    tree::{
-        Tree, TreeError,
-        ids::{ProjectId, TaskId},
-        refs::RunRef,
-        task::TaskKind,
-    },
+use agents::replay::{self, Recording};
+use base::record::MAX_RECORD;
+use config::Config;
+use engine::runner::{self, Runner};
+use tree::{
+    Tree, TreeError,
+    ids::{ProjectId, TaskId},
+    refs::RunRef,
+    task::TaskKind,
 };
 
 /// Flags of the verb.

@@ -6,10 +6,8 @@ use super::{
     context::Context,
     error::{CliError, CliResult, Kind},
 };
-use crate::{
-    agents::replay::{self, Pace},
-    tree::refs::TaskRef,
-};
+use agents::replay::{self, Pace};
+use tree::refs::TaskRef;
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]

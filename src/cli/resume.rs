@@ -13,7 +13,7 @@ use super::{
     reference::References,
     submission::calling_run,
 };
-use crate::runner::{self, ResumeRequest};
+use engine::runner::{self, ResumeRequest};
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
@@ -55,7 +55,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let run_id = accepted.ticket.run_id.to_string();
     let cwd = runner.tree.run_info(&accepted.ticket.run()).ok().and_then(|info| info.cwd);
     drop(accepted.lock);
-    let reason = crate::daemon::reason(&runner, &task)?.sentence;
+    let reason = daemon::reason(&runner, &task)?.sentence;
     if args.json.form() == Form::Json {
         context.printer().json(&Answer { task: task.to_string(), run_id, reason, cwd })?;
     } else {

@@ -7,7 +7,7 @@ use super::{
     error::{CliError, CliResult, Kind},
     flags::GlobalFlags,
 };
-use crate::{config::Flags, daemon};
+use config::Flags;
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]

@@ -19,14 +19,13 @@ use super::{
     error::{CliError, CliResult, Kind},
     place::{self, Place},
 };
-use crate::{
-    config::{Api, Flags, Port, ProjectLayer, TaskStart},
-    daemon::{Daemon, Handover, Seat},
-    fsx::{self, SocketName},
-    http::{self, Server},
-    process::handoff::{self, MAIN},
-    runner::Runner,
-};
+use api as http;
+use api::Server;
+use base::fsx::{self, SocketName};
+use config::{Api, Flags, Port, ProjectLayer, TaskStart};
+use daemon::{Daemon, Handover, Seat};
+use engine::runner::Runner;
+use process::handoff::{self, MAIN};
 
 /// Number of ports that are tried if the user named none.
 const PORTS: u16 = 100;
@@ -266,7 +265,7 @@ mod tests {
 
     #[test]
     fn only_a_key_or_a_word_opens_the_door_to_others() {
-        let key = || Some(crate::config::Secret::new("a-key-of-some-length"));
+        let key = || Some(config::Secret::new("a-key-of-some-length"));
         for (host, api_key, allow_unauthenticated, opens) in [
             ("127.0.0.1", None, false, true),
             ("127.0.0.5", None, false, true),

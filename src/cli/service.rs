@@ -13,7 +13,10 @@ use super::{
     context::Context,
     error::{CliError, CliResult, Kind},
 };
-use crate::{config::Port, fsx, process::command::CommandSpec, tree::TreeError};
+use base::fsx;
+use config::Port;
+use process::command::CommandSpec;
+use tree::TreeError;
 
 const SERVICE: &str = "run-agent.service";
 const SOCKET: &str = "run-agent.socket";

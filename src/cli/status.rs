@@ -5,16 +5,14 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::{context::Context, error::CliResult, flags::JsonFlag, print::Form, table::Table};
-use crate::{
-    clock::rfc3339,
-    planner::{self, Limits},
-    tree::{
-        Tree,
-        daemon_info::DaemonInfo,
-        ticket::{Place, Ticket},
-    },
-    view::task::Standing,
+use base::clock::rfc3339;
+use engine::planner::{self, Limits};
+use tree::{
+    Tree,
+    daemon_info::DaemonInfo,
+    ticket::{Place, Ticket},
 };
+use view::task::Standing;
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]

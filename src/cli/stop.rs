@@ -14,11 +14,9 @@ use super::{
     print::Form,
     reference::References,
 };
-use crate::{
-    runner::{self, Runner},
-    tree::refs::TaskRef,
-    view::task::TaskStatus,
-};
+use engine::runner::{self, Runner};
+use tree::refs::TaskRef;
+use view::task::TaskStatus;
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]

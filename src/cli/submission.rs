@@ -14,16 +14,13 @@ use super::{
     error::{CHECK_PATH, CliError, CliResult, Kind},
     flags::duration_text,
 };
-use crate::{
-    config, fsx,
-    record::MAX_RECORD,
-    runner::{self, Accepted, Home, Origin, Runner, RunnerError, Submission},
-    tree::{
-        Tree, TreeError,
-        ids::{ProjectId, RunId, TaskId},
-        refs::TaskRef,
-        task::TaskKind,
-    },
+use base::{fsx, record::MAX_RECORD};
+use engine::runner::{self, Accepted, Home, Origin, Runner, RunnerError, Submission};
+use tree::{
+    Tree, TreeError,
+    ids::{ProjectId, RunId, TaskId},
+    refs::TaskRef,
+    task::TaskKind,
 };
 
 /// Maximum number of names tried in place of a made-up one that is taken.

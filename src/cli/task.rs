@@ -17,10 +17,8 @@ use super::{
     resume, stop,
     submission::{SubmissionFlags, Wanted},
 };
-use crate::{
-    runner::{self, Runner},
-    tree::{ids::TaskId, refs::TaskRef, task::TaskKind},
-};
+use engine::runner::{self, Runner};
+use tree::{ids::TaskId, refs::TaskRef, task::TaskKind};
 
 /// Maximum time that `delete --force` waits for the task to stop.
 const STOPS_WITHIN: Duration = Duration::from_mins(1);

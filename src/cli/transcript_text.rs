@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::tree::event::{Change, Event, Role, ToolStatus, TurnOutcome, What};
+use tree::event::{Change, Event, Role, ToolStatus, TurnOutcome, What};
 
 /// Largest number of characters of a tool's input that are shown.
 const INPUT: usize = 160;

@@ -16,10 +16,8 @@ use super::{
     print::Form,
     table::{Table, spelled},
 };
-use crate::{
-    clock::rfc3339,
-    config::{Loaded, Loader, Origin, PROJECT_FILE, ProjectFile, Setting, Trust, TrustError, Trusted},
-};
+use base::clock::rfc3339;
+use config::{Loaded, Loader, Origin, PROJECT_FILE, ProjectFile, Setting, Trust, TrustError, Trusted};
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]

@@ -19,13 +19,10 @@ use super::{
     error::{CliError, CliResult, Kind},
     server::{Client, ServerFlags},
 };
-use crate::{
-    config::{Scope, Secret},
-    daemon,
-    process::command::CommandSpec,
-    secret,
-    tree::Tree,
-};
+use base::secret;
+use config::{Scope, Secret};
+use process::command::CommandSpec;
+use tree::Tree;
 
 /// Maximum time that a browser gets to read the file that redirects to the page.
 const READING: Duration = Duration::from_secs(20);

@@ -14,7 +14,6 @@ use super::{
     print::Form,
     table::Table,
 };
-use crate::agents;
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]

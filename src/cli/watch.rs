@@ -15,14 +15,11 @@ use super::{
     print::Form,
     reference::References,
 };
-use crate::{
-    daemon,
-    runner::Runner,
-    tree::{Tree, TreeError, refs::TaskRef, ticket::Place},
-    view::{
-        scan::{self, Tickets},
-        task::TaskStatus,
-    },
+use engine::runner::Runner;
+use tree::{Tree, TreeError, refs::TaskRef, ticket::Place};
+use view::{
+    scan::{self, Tickets},
+    task::TaskStatus,
 };
 
 /// Flags of the verb.

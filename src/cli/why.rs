@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::{context::Context, error::CliResult, flags::JsonFlag, print::Form, reference::References};
-use crate::daemon;
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]

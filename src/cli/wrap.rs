@@ -7,13 +7,11 @@ use super::{
     error::{CliError, CliResult, Kind},
     submission::{NewProject, PlaceFlags, Wanted, calling_run},
 };
-use crate::{
-    process::command::CommandSpec,
-    runner::{self, Runner, RunnerError},
-    tree::{
-        ids::{ProjectId, TaskId},
-        task::TaskKind,
-    },
+use engine::runner::{self, Runner, RunnerError};
+use process::command::CommandSpec;
+use tree::{
+    ids::{ProjectId, TaskId},
+    task::TaskKind,
 };
 
 /// Flags of the verb.

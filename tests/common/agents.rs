@@ -13,12 +13,9 @@ use std::{
     sync::OnceLock,
 };
 
-use run_agent::{
-    clock::Clock,
-    fsx::Durability,
-    tree::{Tree, refs::TaskRef, run_info::RunInfo},
-};
+use base::{clock::Clock, fsx::Durability};
 use serde_json::{Value, json};
+use tree::{Tree, refs::TaskRef, run_info::RunInfo};
 
 use super::{
     Outcome, Sandbox, outcome,

@@ -16,7 +16,7 @@ pub fn helper() -> PathBuf {
     let built = modified(&program).expect("no helper: cargo build --examples");
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     // Cargo rebuilds examples with the library, whether or not they use it.
-    for sources in [here.join("tests/helpers/helper"), here.join("src")] {
+    for sources in ["tests/helpers/helper", "src", "crates"].map(|folder| here.join(folder)) {
         refuse_newer(&sources, built);
     }
     program

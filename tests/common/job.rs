@@ -7,12 +7,12 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use run_agent::{
+use base::{
     fsx::{Durability, Root},
-    process::{claim::Claim, exit::ExitRecord},
     record,
-    tree::run_info::{RunInfo, RunStatus},
 };
+use process::{claim::Claim, exit::ExitRecord};
+use tree::run_info::{RunInfo, RunStatus};
 
 use super::{
     Sandbox, cgroups, fake,

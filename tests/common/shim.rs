@@ -10,14 +10,12 @@ use std::{
     time::Duration,
 };
 
-use run_agent::{
-    fsx::{Durability, RelPath, Root},
-    process::{
-        claim::Claim,
-        executor::{Executor, Launch, Local, Submitted},
-        exit::ExitRecord,
-        spec::{LaunchSpec, ShimReport, StdinPlan},
-    },
+use base::fsx::{Durability, RelPath, Root};
+use process::{
+    claim::Claim,
+    executor::{Executor, Launch, Local, Submitted},
+    exit::ExitRecord,
+    spec::{LaunchSpec, ShimReport, StdinPlan},
 };
 use tempfile::TempDir;
 

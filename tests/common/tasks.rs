@@ -6,16 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base::{clock::Clock, fsx::Durability};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use run_agent::{
-    clock::Clock,
-    fsx::Durability,
-    tree::{Tree, refs::TaskRef, run_info::RunInfo, task_end::TaskEnd},
-};
 use serde_json::Value;
+use tree::{Tree, refs::TaskRef, run_info::RunInfo, task_end::TaskEnd};
 
 use crate::common::{Outcome, Sandbox, outcome};
 

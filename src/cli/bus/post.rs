@@ -5,17 +5,15 @@ use std::io::{IsTerminal, Read};
 use serde_json::Value;
 
 use super::target::{self, Target};
-use crate::{
-    cli::{
-        context::Context,
-        error::{CliError, CliResult, Kind},
-        flags::JsonFlag,
-        print::Form,
-    },
-    tree::{
-        bus::{Discovered, Draft, Link, MAX_LINE, MessageType, Parent},
-        ids::{BadId, RunId},
-    },
+use crate::cli::{
+    context::Context,
+    error::{CliError, CliResult, Kind},
+    flags::JsonFlag,
+    print::Form,
+};
+use tree::{
+    bus::{Discovered, Draft, Link, MAX_LINE, MessageType, Parent},
+    ids::{BadId, RunId},
 };
 
 /// Flags of the verb.

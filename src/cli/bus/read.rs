@@ -3,21 +3,19 @@
 use std::fmt::Write;
 
 use super::target::{self, Target};
-use crate::{
-    cli::{
-        colour::Style,
-        context::Context,
-        error::{CliError, CliResult},
-        flags::JsonFlag,
-        interrupt::Interrupts,
-        print::{Form, Printer},
-    },
-    clock::rfc3339,
-    tree::{
-        Tree,
-        bus::{Bus, Message, MessageType, Page},
-        ids::MsgId,
-    },
+use crate::cli::{
+    colour::Style,
+    context::Context,
+    error::{CliError, CliResult},
+    flags::JsonFlag,
+    interrupt::Interrupts,
+    print::{Form, Printer},
+};
+use base::clock::rfc3339;
+use tree::{
+    Tree,
+    bus::{Bus, Message, MessageType, Page},
+    ids::MsgId,
 };
 
 /// Maximum number of messages in memory at once.

@@ -2,19 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{
-    cli::{
-        context::Context,
-        error::{CliError, CliResult, Kind},
-        reference::References,
-    },
-    fsx::{self, Durability},
-    runner,
-    tree::{
-        Tree, TreeError,
-        bus::{Bus, BusOwner, Discovered, Hints, Undiscovered, Why, discover},
-        ids::{ProjectId, TaskId},
-    },
+use crate::cli::{
+    context::Context,
+    error::{CliError, CliResult, Kind},
+    reference::References,
+};
+use base::fsx::{self, Durability};
+use engine::runner;
+use tree::{
+    Tree, TreeError,
+    bus::{Bus, BusOwner, Discovered, Hints, Undiscovered, Why, discover},
+    ids::{ProjectId, TaskId},
 };
 
 /// Flags that name a bus. An agent needs none of them.

@@ -1,6 +1,6 @@
 //! Boxes in a text: `- [ ] this` is to be done, `1. [x] that` is done. Fenced code is ignored.
 
-use crate::tree::ids::{ProjectId, TaskId};
+use tree::ids::{ProjectId, TaskId};
 
 /// Maximum number of characters of an item in its task's name.
 const IN_NAME: usize = 40;

@@ -23,14 +23,12 @@ use super::{
     },
     todo::{self, Item},
 };
-use crate::{
-    fsx,
-    runner::{self, ResumeRequest, Runner},
-    tree::{TreeError, refs::TaskRef, task::TaskKind, task_end::EndStatus},
-    view::{
-        scan::{self, Tickets},
-        task::TaskStatus,
-    },
+use base::fsx;
+use engine::runner::{self, ResumeRequest, Runner};
+use tree::{TreeError, refs::TaskRef, task::TaskKind, task_end::EndStatus};
+use view::{
+    scan::{self, Tickets},
+    task::TaskStatus,
 };
 
 /// Maximum size of the list, in bytes.

@@ -10,16 +10,14 @@ use super::{
     client::Next,
     names::{escaped, project},
 };
-use crate::{
-    cli::{
-        error::{CliError, CliResult, Kind},
-        print::Form,
-    },
-    record::MAX_RECORD,
-    tree::{
-        bus::MessageType,
-        ids::{ProjectId, RunId, TaskId},
-    },
+use crate::cli::{
+    error::{CliError, CliResult, Kind},
+    print::Form,
+};
+use base::record::MAX_RECORD;
+use tree::{
+    bus::MessageType,
+    ids::{ProjectId, RunId, TaskId},
 };
 
 /// Names a bus.

@@ -9,14 +9,12 @@ use std::{
 use serde_json::Value;
 
 use super::unix;
-use crate::{
-    agents::chat::Sse,
-    cli::{
-        context::Context,
-        error::{CliError, CliResult, Kind},
-    },
-    config::{self, Secret},
+use crate::cli::{
+    context::Context,
+    error::{CliError, CliResult, Kind},
 };
+use agents::chat::Sse;
+use config::Secret;
 
 /// Default address of a daemon if nothing else names one.
 const USUAL: &str = "http://127.0.0.1:14355";

@@ -9,12 +9,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::call::Call;
-use crate::{
-    cli::error::{CliError, CliResult, Kind},
-    fsx,
-    process::identity::file_system,
-    tree::ids::ProjectId,
-};
+use crate::cli::error::{CliError, CliResult, Kind};
+use base::fsx;
+use process::identity::file_system;
+use tree::ids::ProjectId;
 
 /// Maximum number of projects that are named after folders of one name.
 const SAME_NAME: u32 = 1000;

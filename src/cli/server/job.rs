@@ -12,20 +12,17 @@ use super::{
     names::task_path,
     wait::{self, To},
 };
-use crate::{
-    agents::{self, Agent},
-    cli::{
-        agent_choice,
-        error::{CliError, CliResult, Kind},
-        print::Form,
-        submission::{self, PlaceFlags, SubmissionFlags},
-    },
-    fsx,
-    record::MAX_RECORD,
-    tree::{
-        ids::{ProjectId, RunId, TaskId},
-        refs::TaskRef,
-    },
+use crate::cli::{
+    agent_choice,
+    error::{CliError, CliResult, Kind},
+    print::Form,
+    submission::{self, PlaceFlags, SubmissionFlags},
+};
+use agents::Agent;
+use base::{fsx, record::MAX_RECORD};
+use tree::{
+    ids::{ProjectId, RunId, TaskId},
+    refs::TaskRef,
 };
 
 /// Maximum number of lookups of a project whose name another folder keeps taking.

@@ -1,10 +1,8 @@
 //! Names as spelled on a command line and in the path of a request.
 
 use super::call::Call;
-use crate::{
-    cli::error::{CliError, CliResult, Kind},
-    tree::{ids::ProjectId, refs::TaskRef},
-};
+use crate::cli::error::{CliError, CliResult, Kind};
+use tree::{ids::ProjectId, refs::TaskRef};
 
 /// Names a task.
 #[derive(Debug, Clone, clap::Args)]

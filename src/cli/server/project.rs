@@ -6,17 +6,15 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::{call::Call, names::escaped};
-use crate::{
-    cli::{
-        amount,
-        confirm::{Consent, YesFlag},
-        error::{CliResult, Kind},
-        gc,
-        print::{Form, count},
-        table::Table,
-    },
-    tree::ids::ProjectId,
+use crate::cli::{
+    amount,
+    confirm::{Consent, YesFlag},
+    error::{CliResult, Kind},
+    gc,
+    print::{Form, count},
+    table::Table,
 };
+use tree::ids::ProjectId;
 
 /// Verbs for projects.
 #[derive(Debug, Subcommand)]

@@ -10,15 +10,13 @@ use super::{
     names::{TaskName, project_path, task_path},
     wait::{self, To},
 };
-use crate::{
-    cli::{
-        confirm::{Consent, YesFlag},
-        error::{CliError, CliResult, Kind},
-        print::Form,
-        table::Table,
-    },
-    tree::{ids::ProjectId, refs::TaskRef},
+use crate::cli::{
+    confirm::{Consent, YesFlag},
+    error::{CliError, CliResult, Kind},
+    print::Form,
+    table::Table,
 };
+use tree::{ids::ProjectId, refs::TaskRef};
 
 /// Verbs for tasks.
 #[derive(Debug, Subcommand)]

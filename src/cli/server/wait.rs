@@ -8,10 +8,8 @@ use std::{
 use serde_json::Value;
 
 use super::{call::Call, client::Next, names::task_path};
-use crate::{
-    cli::error::{CliError, CliResult, Kind},
-    tree::refs::TaskRef,
-};
+use crate::cli::error::{CliError, CliResult, Kind};
+use tree::refs::TaskRef;
 
 /// Interval between two requests for the state of a task.
 const LOOK: Duration = Duration::from_millis(500);

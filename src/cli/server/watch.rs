@@ -3,10 +3,8 @@
 use std::{process::ExitCode, time::Duration};
 
 use super::{call::Call, names, wait};
-use crate::{
-    cli::{error::CliResult, flags::duration, print::Form},
-    tree::ids::ProjectId,
-};
+use crate::cli::{error::CliResult, flags::duration, print::Form};
+use tree::ids::ProjectId;
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, path::PathBuf};
 
 use clap::ValueEnum;
 
-use crate::config::Environment;
+use config::Environment;
 
 /// A supported shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

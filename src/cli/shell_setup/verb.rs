@@ -12,11 +12,9 @@ use super::{
     block,
     shell::Shell,
 };
-use crate::{
-    agents::{AGENTS, Program},
-    fsx::{self, FsErrorKind},
-    tree::TreeError,
-};
+use agents::{AGENTS, Program};
+use base::fsx::{self, FsErrorKind};
+use tree::TreeError;
 
 /// Maximum size of a start-up file that is edited, in bytes.
 const MAX_RC: u64 = 16 * 1024 * 1024;

@@ -10,18 +10,15 @@ mod body;
 
 use std::{io::Write, path::Path, process::ExitCode};
 
+use base::{clock::Clock, fsx::Durability};
 use nix::sys::{
     resource::{Resource, setrlimit},
     signal::{SigSet, Signal},
 };
-use run_agent::{
-    clock::Clock,
-    fsx::Durability,
-    tree::{
-        Tree, TreeError,
-        bus::{Bus, Draft, MessageType},
-        refs::TaskRef,
-    },
+use tree::{
+    Tree, TreeError,
+    bus::{Bus, Draft, MessageType},
+    refs::TaskRef,
 };
 
 /// The first argument that asks for it.

@@ -1,0 +1,23 @@
+//! Agents that call an API instead of running a program: one question to `<base URL>/chat/completions`, one answer.
+//!
+//! Such an agent is a process like any other (`run-agent chat-agent`), so that the shim supervises it, stops it and
+//! keeps its output: one event of [`tree::event`] per line. It has no tools and no files: its text is the
+//! answer, and a complete answer finishes the task.
+//!
+//! The services themselves are declared in the folders of their agents. `endpoint` has the facts about one, `sse` the
+//! framing, `answer` the meaning of the chunks, and `refusal` that of a status other than 200. `stream` reads the
+//! events back, and `ask` performs these steps in order.
+
+mod answer;
+mod ask;
+mod call;
+mod endpoint;
+mod refusal;
+mod sse;
+mod stream;
+
+pub use ask::{Body, Came, ChatError, Question, ask, hear};
+pub(super) use call::call;
+pub use endpoint::{Api, UsageReport};
+pub use sse::Sse;
+pub(super) use stream::LANGUAGE;

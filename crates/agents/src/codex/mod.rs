@@ -1,0 +1,55 @@
+//! Codex: `codex exec`.
+
+mod call;
+mod credentials;
+mod stream;
+
+use super::{
+    agent::{Agent, Program},
+    error::AgentError,
+    login::{Login, Search},
+    request::{Call, PlanFor},
+};
+use config::{AgentKind, AgentSettings, AgentType, ProgramOrigin};
+use tree::transcript::Dialect;
+
+/// The agent.
+#[derive(Debug)]
+pub(super) struct Codex;
+
+const TYPE: AgentType = AgentType::new(&AgentKind {
+    name: "codex",
+    key_variables: &["CODEX_API_KEY", credentials::OF_PROVIDERS],
+    token_variables: &[],
+    program: ProgramOrigin::Type,
+});
+
+impl Agent for Codex {
+    fn agent_type(&self) -> AgentType {
+        TYPE
+    }
+
+    fn program(&self) -> Program {
+        Program::Installed { install: "npm install -g @openai/codex" }
+    }
+
+    fn call(&self, of: &PlanFor<'_>) -> Result<Call, AgentError> {
+        Ok(call::call(of))
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Lines(&stream::LANGUAGE)
+    }
+
+    fn login(&self) -> Option<Login> {
+        Some(credentials::LOGIN)
+    }
+
+    fn reads_key(&self, variable: &str, settings: &AgentSettings) -> bool {
+        credentials::reads_key(variable, settings)
+    }
+
+    fn another_way(&self, of: &Search<'_>) -> Option<String> {
+        credentials::another_way(of)
+    }
+}

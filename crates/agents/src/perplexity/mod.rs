@@ -1,0 +1,80 @@
+//! Perplexity: searches the web and answers with its sources. <https://docs.perplexity.ai/api-reference/chat-completions-post>
+
+use super::{
+    agent::{Agent, Program},
+    chat::{self, Api, UsageReport},
+    error::AgentError,
+    login::Login,
+    request::{Call, PlanFor},
+};
+use config::{AgentKind, AgentType, ProgramOrigin};
+use tree::transcript::Dialect;
+
+/// The agent.
+#[derive(Debug)]
+pub(super) struct Perplexity;
+
+const TYPE: AgentType = AgentType::new(&AgentKind {
+    name: "perplexity",
+    key_variables: &["PERPLEXITY_API_KEY"],
+    token_variables: &[],
+    program: ProgramOrigin::Type,
+});
+
+static API: Api = Api {
+    agent_type: TYPE,
+    base_url: "https://api.perplexity.ai",
+    model: "sonar-pro",
+    usage: UsageReport::Unasked,
+};
+
+impl Agent for Perplexity {
+    fn agent_type(&self) -> AgentType {
+        TYPE
+    }
+
+    fn program(&self) -> Program {
+        Program::Own(&["chat-agent", "--api", "perplexity"])
+    }
+
+    fn api(&self) -> Option<&'static Api> {
+        Some(&API)
+    }
+
+    fn call(&self, of: &PlanFor<'_>) -> Result<Call, AgentError> {
+        Ok(chat::call(of))
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Lines(&chat::LANGUAGE)
+    }
+
+    fn login(&self) -> Option<Login> {
+        Some(Login::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        Credentials,
+        testing::{ask, search, settings, url},
+    };
+
+    #[test]
+    fn it_is_called() {
+        let own = || ask("perplexity").with(|a| a.settings.command.clear());
+        own().is("/own/run-agent chat-agent --api perplexity", &[]);
+        own()
+            .with(url)
+            .with(|a| a.model = Some("m"))
+            .is("/own/run-agent chat-agent --api perplexity --model m --base-url http://127.0.0.1:1/v1", &[]);
+    }
+
+    #[test]
+    fn missing_credentials_are_reported_with_the_remedy() {
+        let Credentials::Missing(missing) = search(&settings("perplexity"), None, &[], &[]) else { panic!() };
+        assert_eq!(missing.to_string(), "agent 'a' has no credentials: $PERPLEXITY_API_KEY is not set");
+        assert_eq!(missing.hint, "set $PERPLEXITY_API_KEY, or give agents.a.token_file in config.yaml");
+    }
+}

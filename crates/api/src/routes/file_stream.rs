@@ -1,0 +1,67 @@
+//! `…/runs/{r}/stream?name=`: a file of a run as it grows, and `event: done` after its end.
+//!
+//! Plain text by default, some whole lines per event. The text of an event cannot contain `\r`, which counts as the
+//! end of a line. With `format=json` each event has the exact text, and the offset of its first byte.
+
+use warp::reply::Response;
+
+use crate::{
+    endpoint::{Call, Endpoint, Param, READ, get, one_of, text},
+    error::Result,
+    stream::{FileSource, Said, Told, follow as stream},
+    wire,
+};
+use tree::refs::RunRef;
+use view::files::{FileCursor, RunFile};
+use web::sse::{self, Event, Label};
+
+const NAME: Param = one_of("name", RunFile::NAMES, "Which file of the run").required();
+const FORMAT: Param =
+    one_of("format", &["text", "json"], "Texts of whole lines, or JSON with the exact text");
+const AFTER: Param = text::<String>("after", "The id of an event: the stream begins behind it");
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let path = "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}/stream";
+    vec![
+        get(READ, path, "Follow a file of a run")
+            .params(&[NAME, FORMAT, AFTER])
+            .events::<wire::FileEvent>("What the file has, what it grows by, and `done` at its end")
+            .no_content("Everything was received, up to the end")
+            .errors(&[404, 503])
+            .then(follow),
+    ]
+}
+
+/// The format of a text in its event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Plain,
+    Json,
+}
+
+async fn follow(call: Call, run: RunRef) -> Result<Response> {
+    let Call { api, query, .. } = &call;
+    api.run(&run)?;
+    let file: RunFile = query.required(&NAME)?;
+    let form = if query.one_of(&FORMAT)? == Some("json") { Form::Json } else { Form::Plain };
+    let (place, reset): (Option<FileCursor>, _) = call.cursor(&AFTER)?;
+    let mut source = FileSource::new(api, &run, file, place.unwrap_or_default());
+    if source.is_over().await? {
+        return Ok(sse::over());
+    }
+    Ok(stream(api, source, reset, move |told| spelled(told, form)))
+}
+
+fn spelled(told: &Told, form: Form) -> Option<Event> {
+    let label = |event| Label { id: Some(told.place.as_str()), event };
+    Some(match (&told.said, form) {
+        (Said::Text(piece), Form::Plain) => Event::text(label(None), &piece.text),
+        (Said::Text(piece), Form::Json) => {
+            Event::new(label(None), &wire::FileEvent::Piece { offset: piece.from, text: &piece.text })
+        }
+        (Said::End, Form::Plain) => Event::text(label(Some("done")), "run completed"),
+        (Said::End, Form::Json) => Event::new(label(Some("done")), &wire::FileEvent::Done { kind: "done" }),
+        (Said::Reset, _) => Event::reset(Some(&told.place)),
+        _ => return None,
+    })
+}

@@ -1,0 +1,75 @@
+//! The daemon's health, version and status.
+
+use std::num::NonZeroU32;
+
+use http::StatusCode;
+use warp::reply::Response;
+
+use crate::{
+    Api,
+    endpoint::{Endpoint, OPEN, READ, get},
+    error::{HttpError, Result, json},
+    wire,
+};
+use tree::run_info::RunStatus;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        get(OPEN, "/healthz", "Whether the daemon is ready, and for how long it has been up")
+            .json::<wire::Healthz>(StatusCode::OK, "It is ready")
+            .errors(&[503])
+            .map(|call, (): &()| healthz(&call.api)),
+        get(OPEN, "/api/v1/health", "Whether the daemon is ready")
+            .json::<wire::Health>(StatusCode::OK, "It is ready")
+            .errors(&[503])
+            .map(|call, (): &()| health(&call.api)),
+        get(OPEN, "/api/v1/version", "Version of the daemon")
+            .json::<wire::Version>(StatusCode::OK, "The version")
+            .map(|_, (): &()| Ok::<_, HttpError>(json(StatusCode::OK, &wire::Version { version: VERSION }))),
+        get(READ, "/api/v1/status", "What runs now, and which agents there are")
+            .json::<wire::Status>(StatusCode::OK, "What the daemon is at")
+            .errors(&[503])
+            .map(|call, (): &()| status(&call.api)),
+    ]
+}
+
+fn health(api: &Api) -> Result<Response> {
+    api.ready()?;
+    Ok(json(StatusCode::OK, &wire::Health { status: "ok" }))
+}
+
+fn healthz(api: &Api) -> Result<Response> {
+    api.ready()?;
+    let uptime = format!("{}s", api.core.uptime().as_secs());
+    Ok(json(StatusCode::OK, &wire::Healthz { status: "ok", uptime }))
+}
+
+fn status(api: &Api) -> Result<Response> {
+    api.ready()?;
+    let running = api.core.index.unsettled();
+    let running: Vec<_> = running.iter().filter(|r| r.status == Some(RunStatus::Running)).collect();
+    let tasks = running.iter().map(|run| wire::RunningTask {
+        project_id: &run.run.task.project,
+        task_id: &run.run.task.task,
+        run_id: &run.run.run,
+        agent: &run.agent,
+        started: run.start_time.map(wire::Time),
+    });
+    let (queued_tasks_count, live_tasks_count) = api.core.index.tickets();
+    let limits = api.core.limits();
+    let status = wire::Status {
+        active_runs_count: running.len(),
+        uptime_seconds: api.core.uptime().as_secs_f64(),
+        configured_agents: api.core.runner.config.agents.keys().map(AsRef::as_ref).collect(),
+        version: VERSION,
+        file_system: api.core.file_system.as_deref(),
+        running_tasks: tasks.collect(),
+        queued_tasks_count,
+        live_tasks_count,
+        max_concurrent_root_tasks: limits.roots.map(NonZeroU32::get),
+        max_concurrent_runs: limits.runs.map(NonZeroU32::get),
+    };
+    Ok(json(StatusCode::OK, &status))
+}

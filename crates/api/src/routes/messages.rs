@@ -1,0 +1,217 @@
+//! Messages without their streams: `/api/v1/messages`, and those of a project and of a task.
+
+use http::StatusCode;
+use warp::reply::Response;
+
+use super::known::replayed;
+use crate::{
+    Api,
+    endpoint::{
+        Call, Endpoint, IDEMPOTENCY_KEY, Param, Query, READ, RUN, Traces, bad, get, number, one_of, opaque,
+        post, text,
+    },
+    error::{HttpError, Result, json},
+    keys::audit_line,
+    wire,
+};
+use base::blocking;
+use daemon::Novelty;
+use engine::runner;
+use tree::{
+    bus::{BusOwner, Page},
+    ids::{MsgId, ProjectId, TaskId},
+};
+use view::merged::{self, Merged, Span};
+use web::Caller;
+
+const PROJECT: Param = text::<ProjectId>("project_id", "The project").required();
+const TASK: Param = text::<TaskId>("task_id", "The task whose bus is meant; without it, that of the project");
+pub(super) const SCOPE: Param =
+    one_of("scope", &["own", "all"], "The bus of the project alone, or with those of its tasks merged in");
+const AFTER: Param = text::<MsgId>("after", "Only messages behind this one");
+const SINCE: Param =
+    opaque("since", SINCE_PATTERN, "Only messages since this time, or behind the one of this id");
+/// A time in RFC 3339 format, or the id of a message.
+const SINCE_PATTERN: &str = r"^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z|@[0-9]{1,19}|[A-Za-z0-9][A-Za-z0-9_-]{0,127})$";
+const BEFORE: Param = text::<MsgId>("before", "Only messages before this one");
+const LIMIT: Param = number("limit", 1, 5000, "The most messages of an answer; without it, all of them");
+
+/// The owner of the bus, if the path does not name it.
+pub(super) const OWNER: [Param; 2] = [PROJECT, TASK];
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let list = |path, summary| {
+        get(READ, path, summary)
+            .params(&[AFTER, SINCE, BEFORE, LIMIT])
+            .json::<wire::Messages>(StatusCode::OK, "Messages, oldest first")
+            .errors(&[404, 503])
+    };
+    let create = |path, summary| {
+        post(RUN, path, summary)
+            .params(&[IDEMPOTENCY_KEY])
+            .json::<wire::Posted>(StatusCode::CREATED, "The message is on the disk")
+            .leaves(Traces::Quiet)
+            .errors(&[404, 409, 422, 503, 507])
+    };
+    let (project, task) =
+        ("/api/projects/{project_id}/messages", "/api/projects/{project_id}/tasks/{task_id}/messages");
+    vec![
+        list("/api/v1/messages", "Messages of a project's or a task's bus")
+            .params(&OWNER)
+            .params(&[SCOPE])
+            .then(async |call, (): ()| show(&call, owner(&call.query)?).await),
+        create("/api/v1/messages", "Post a message")
+            .takes::<wire::NewMessage>()
+            .then(|call, (): ()| post_v1(call)),
+        list(project, "Messages of a project's bus")
+            .params(&[SCOPE])
+            .then(async |call, project| show(&call, BusOwner::Project(project)).await),
+        create(project, "Post a message to a project's bus")
+            .takes::<wire::NewBusMessage>()
+            .then(|call, project| post_to(call, BusOwner::Project(project))),
+        list(task, "Messages of a task's bus")
+            .then(async |call, task| show(&call, BusOwner::Task(task)).await),
+        create(task, "Post a message to a task's bus")
+            .takes::<wire::NewBusMessage>()
+            .then(|call, task| post_to(call, BusOwner::Task(task))),
+    ]
+}
+
+/// Returns the owner of the bus that a query names.
+pub(super) fn owner(query: &Query) -> Result<BusOwner> {
+    Ok(BusOwner::new(query.required(&PROJECT)?, query.optional(&TASK)?))
+}
+
+/// States if the buses of a project's tasks are included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    Own,
+    All,
+}
+
+pub(super) fn scope(query: &Query, owner: &BusOwner) -> Result<Scope> {
+    match (query.one_of(&SCOPE)?, owner) {
+        (Some("all"), BusOwner::Project(_)) => Ok(Scope::All),
+        (Some("all"), BusOwner::Task(_)) => Err(bad(&SCOPE, &"the bus of a task has no others below it")),
+        _ => Ok(Scope::Own),
+    }
+}
+
+/// The messages that a query selects.
+#[derive(Debug, PartialEq, Eq)]
+enum Wanted {
+    Span(Span),
+    Before(MsgId),
+    First,
+}
+
+fn wanted(query: &Query, limit: Option<usize>) -> Result<Wanted> {
+    let mut given = Vec::new();
+    for param in [&AFTER, &SINCE, &BEFORE] {
+        given.extend(query.text(param)?.map(|text| (param, text)));
+    }
+    Ok(match given.as_slice() {
+        // Without a limit the result is the same, but takes only one read.
+        [] if limit.is_none() => Wanted::First,
+        [] => Wanted::Span(Span::Last),
+        // The document's own script asks for `null` if there is no last message yet, because jq prints that.
+        [(param, "null")] if param.name == AFTER.name => Wanted::First,
+        [(param, _)] if param.name == BEFORE.name => Wanted::Before(query.required(&BEFORE)?),
+        [(param, text)] if param.name == SINCE.name && text.parse::<MsgId>().is_err() => {
+            match query.time(&SINCE)? {
+                Some(time) => Wanted::Span(Span::Since(time)),
+                None => Wanted::First,
+            }
+        }
+        [(param, _)] => Wanted::Span(Span::After(query.required(param)?)),
+        [_, (other, _), ..] => return Err(bad(other, &"after, since and before go alone")),
+    })
+}
+
+async fn show(call: &Call, owner: BusOwner) -> Result<Response> {
+    let Call { api, query, .. } = call;
+    let limit = query.number(&LIMIT)?;
+    let wanted = wanted(query, limit)?;
+    let most = limit.unwrap_or(usize::MAX);
+    let Merged { messages, more, faults } = match scope(query, &owner)? {
+        Scope::Own => own(api, owner, wanted, most).await?,
+        Scope::All => all(api, owner, wanted, most).await?,
+    };
+    for fault in &faults {
+        api.core.faults.tell(fault);
+    }
+    let messages: Vec<wire::BusMessage<'_>> = messages.iter().map(Into::into).collect();
+    Ok(json(StatusCode::OK, &wire::Messages { messages, more }))
+}
+
+async fn own(api: &Api, owner: BusOwner, wanted: Wanted, most: usize) -> Result<Merged> {
+    let bus = api.core.runner.tree.bus(owner);
+    let reader = bus.clone();
+    let page = blocking::run(move || match wanted {
+        Wanted::First => bus.after(None, most),
+        Wanted::Before(id) => bus.before(&id, most),
+        Wanted::Span(Span::Last) => bus.tail(most),
+        Wanted::Span(Span::After(id)) => bus.after(Some(&id), most),
+        Wanted::Span(Span::Since(time)) => bus.position_from(time).and_then(|at| bus.read_from(at, most)),
+    });
+    let page = page.await?;
+    let faults = page.fault(&reader).into_iter().collect();
+    let Page { messages, more, .. } = page;
+    Ok(Merged { messages, more, faults })
+}
+
+async fn all(api: &Api, owner: BusOwner, wanted: Wanted, most: usize) -> Result<Merged> {
+    let span = match wanted {
+        Wanted::Span(span) => span,
+        Wanted::First => Span::Since(chrono::DateTime::UNIX_EPOCH),
+        Wanted::Before(_) => return Err(bad(&BEFORE, &"it goes with one bus only")),
+    };
+    let project = owner.project().clone();
+    let tasks: Vec<TaskId> =
+        api.core.index.tasks(Some(&project)).iter().map(|t| t.task.task.clone()).collect();
+    let tree = api.core.runner.tree.clone();
+    Ok(blocking::run(move || merged::read(&tree, &project, &tasks, &span, most)).await?)
+}
+
+async fn post_v1(call: Call) -> Result<Response> {
+    let key = call.header(&IDEMPOTENCY_KEY)?.map(str::to_owned);
+    let Call { api, caller, body, .. } = call;
+    let (new, sent) = body.json::<wire::NewMessage>().await?;
+    let (owner, message) = new.split();
+    store(api, (caller, key), owner, message, sent).await
+}
+
+async fn post_to(call: Call, owner: BusOwner) -> Result<Response> {
+    let key = call.header(&IDEMPOTENCY_KEY)?.map(str::to_owned);
+    let Call { api, caller, body, .. } = call;
+    let (message, sent) = body.json().await?;
+    store(api, (caller, key), owner, message, sent).await
+}
+
+async fn store(
+    api: Api,
+    (caller, key): (Caller, Option<String>),
+    owner: BusOwner,
+    message: wire::NewBusMessage,
+    sent: serde_json::Value,
+) -> Result<Response> {
+    if message.body.is_empty() {
+        return Err(HttpError::bad_request("the body of the message is empty"));
+    }
+    let asked = key.map(|key| runner::request(&key, sent.to_string().as_bytes())).transpose()?;
+    let mut line = audit_line(&caller, sent);
+    line.project = Some(owner.project().clone());
+    line.task = owner.task().cloned();
+    let draft = message.into_draft();
+    let (message, novelty) = match asked {
+        Some(asked) => api.core.post_once(owner, draft, asked).await?,
+        None => (api.core.post(owner, draft).await?, Novelty::New),
+    };
+    let posted = wire::Posted { msg_id: &message.msg_id, timestamp: wire::Time(message.timestamp) };
+    if novelty == Novelty::Repeated {
+        return Ok(replayed(json(StatusCode::CREATED, &posted)));
+    }
+    line.message = Some(message.msg_id.clone());
+    api.core.audit.record(line).await;
+    Ok(json(StatusCode::CREATED, &posted))
+}

@@ -1,0 +1,116 @@
+//! Facts beyond single tasks: the agents, the activity of runs over time, and the disk.
+
+use std::path::Path;
+
+use chrono::TimeDelta;
+use http::StatusCode;
+use warp::reply::Response;
+
+use crate::{
+    endpoint::{Call, Endpoint, Param, READ, bad, get, number, time},
+    error::{Result, json},
+    wire,
+};
+use base::blocking;
+use daemon::{Ask, Looked};
+use engine::runner::{self, Runner};
+use tree::TreeError;
+use view::{activity, disk_use};
+
+/// Default of `since`: this long ago.
+const A_DAY: TimeDelta = TimeDelta::days(1);
+/// Default length of a step, in seconds.
+const AN_HOUR: usize = 3600;
+/// Maximum number of steps in an answer.
+const MOST: i64 = 2000;
+
+const SINCE: Param =
+    time("since", "Which runs: those that ended then or later; within the last day without it");
+const STEP: Param = number("step", 60, 366 * 86_400, "How many seconds a step has; 3600 without it");
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        get(READ, "/api/v1/agents", "The configured agents, and which of them are installed")
+            .json::<wire::Agents>(StatusCode::OK, "The agents by name")
+            .then(|call, (): ()| agents(call)),
+        get(READ, "/api/v1/activity", "What runs came to over time")
+            .params(&[SINCE, STEP])
+            .json::<wire::Activity>(StatusCode::OK, "The runs that ended, summed up in steps of time")
+            .errors(&[503])
+            .map(|call, (): &()| activity(call)),
+        get(READ, "/api/v1/disk", "How much of the disk is free, and what projects take of it")
+            .json::<wire::Disk>(StatusCode::OK, "Bytes; every file was looked at")
+            .errors(&[503])
+            .then(|call, (): ()| disk(call)),
+    ]
+}
+
+/// Lists the agents with their programs. No program is started, because that takes up to seconds: versions are the
+/// known ones.
+async fn agents(call: Call) -> Result<Response> {
+    let api = call.api;
+    let agents = blocking::run(move || {
+        let looked = daemon::look_at_programs(&api.core.runner, Ask::Only(""))?;
+        let told = looked.iter().map(|looked| agent(&api.core.runner, looked));
+        Ok::<_, TreeError>(told.collect::<Vec<_>>())
+    });
+    Ok(json(StatusCode::OK, &wire::Agents { agents: agents.await? }))
+}
+
+fn agent(runner: &Runner, looked: &Looked<'_>) -> wire::Agent {
+    let agent = &looked.agent;
+    // The folder of a future task is not known yet.
+    let problem = runner::agent_problem(runner, agent, Path::new("/"));
+    wire::Agent {
+        name: agent.name.to_owned(),
+        kind: agent.settings.agent_type.as_str(),
+        installed: agent.program.is_ok(),
+        needs_command: agent.needs_command(),
+        program: agent.program.as_ref().ok().map(|p| p.to_string_lossy().into_owned()),
+        version: looked.version().map(str::to_owned),
+        usable: problem.is_none(),
+        problem,
+    }
+}
+
+fn activity(call: &Call) -> Result<Response> {
+    let api = &call.api;
+    api.ready()?;
+    let now = api.core.runner.tree.clock().now();
+    let since = call.query.time(&SINCE)?.unwrap_or(now - A_DAY);
+    let seconds = call.query.number(&STEP)?.unwrap_or(AN_HOUR);
+    let step = TimeDelta::seconds(i64::try_from(seconds).unwrap_or(i64::MAX));
+    if (now - since).num_seconds() / step.num_seconds() > MOST {
+        return Err(bad(&STEP, &format!("that makes more than {MOST} steps; a longer one makes fewer")));
+    }
+    let steps = activity::steps(&api.core.index.runs(), since, step);
+    let shown = steps.into_iter().map(|s| wire::Step {
+        start: wire::Time(s.start),
+        ended: s.ended,
+        completed: s.completed,
+        unpriced: s.unpriced,
+        usage: s.usage,
+    });
+    let shown = wire::Activity { since: wire::Time(since), step: seconds, steps: shown.collect() };
+    Ok(json(StatusCode::OK, &shown))
+}
+
+async fn disk(call: Call) -> Result<Response> {
+    call.api.ready()?;
+    let projects = call.api.core.index.projects();
+    let tree = call.api.core.runner.tree.clone();
+    let shown = blocking::run(move || {
+        let mut shown = Vec::new();
+        for project in &projects {
+            let id = project.summary.project.clone();
+            shown.push(wire::DiskUse { bytes: disk_use::of_project(&tree, &id)?, id });
+        }
+        Ok::<_, TreeError>(wire::Disk {
+            root: tree.root().path().to_string_lossy().into_owned(),
+            free_bytes: tree.root().free_bytes()?,
+            total_bytes: tree.root().total_bytes()?,
+            projects: shown,
+        })
+    });
+    Ok(json(StatusCode::OK, &shown.await?))
+}

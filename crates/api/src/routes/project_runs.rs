@@ -1,0 +1,162 @@
+//! `/api/projects/{p}/…/runs`: the runs of a project and of a task.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use warp::reply::Response;
+
+use super::{
+    page::{PAGE, window},
+    runs::{SELECTION, selected},
+};
+use crate::{
+    Api,
+    endpoint::{ADMIN, Call, Endpoint, Param, READ, RUN, delete, flag, get, number, post, text},
+    error::{HttpError, Result, json},
+    wire,
+};
+use base::blocking;
+use tree::{
+    ids::{ProjectId, TaskId},
+    refs::{RunRef, TaskRef},
+};
+use view::{
+    files::RunFile,
+    index::{RunQuery, RunSummary, Sort, Window},
+};
+use web::no_content;
+
+/// Maximum number of runs of the selected task in the flat list.
+const SELECTED: usize = 200;
+
+const ACTIVE_ONLY: Param = flag("active_only", "Whether runs that have ended are left out");
+const SELECTED_TASK: Param = text::<TaskId>(
+    "selected_task_id",
+    "With active_only: the last runs of this task are listed all the same",
+);
+const SELECTED_LIMIT: Param = number("selected_task_limit", 0, SELECTED, "How many of them");
+const LATEST: Param = number("limit", 1, 10_000, "Only the latest so many; without it, all of them");
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        get(READ, "/api/projects/{project_id}/runs/flat", "The runs of a project as one list, oldest first")
+            .params(&[ACTIVE_ONLY, SELECTED_TASK, SELECTED_LIMIT, LATEST])
+            .json::<wire::FlatRuns>(StatusCode::OK, "Runs")
+            .errors(&[404, 503])
+            .map(flat),
+        get(READ, "/api/projects/{project_id}/tasks/{task_id}/runs", "List the runs of a task, newest first")
+            .params(&PAGE)
+            .params(&SELECTION)
+            .json::<wire::Listed<wire::ProjectRun>>(StatusCode::OK, "Runs")
+            .errors(&[404, 503])
+            .map(list),
+        get(READ, "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}", "A run")
+            .json::<wire::ProjectRun>(StatusCode::OK, "The run")
+            .errors(&[404, 503])
+            .then(show),
+        delete(ADMIN, "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}", "Delete a run")
+            .refuses_pages()
+            .no_content("It is gone")
+            .errors(&[404, 409, 503])
+            .then(delete_run),
+        post(
+            RUN,
+            "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}/stop",
+            "Ask a run and its task to stop",
+        )
+        .json::<wire::Signalled>(StatusCode::ACCEPTED, "It was asked to end")
+        .errors(&[404, 409, 503])
+        .then(stop),
+    ]
+}
+
+fn list(call: &Call, task: &TaskRef) -> Result<Response> {
+    let Call { api, query, .. } = call;
+    api.task(task)?;
+    let window = window(query)?;
+    let query = RunQuery { task: Some(task.clone()), ..selected(query, window)? };
+    let page = api.core.index.list_runs(&query);
+    let listed = wire::Listed {
+        items: page.items.iter().map(|r| wire::ProjectRun::new(r, None)).collect(),
+        total: page.total,
+        limit: window.limit,
+        offset: window.offset,
+        has_more: page.more,
+        next_cursor: page.items.last().filter(|_| page.more).map(|r| r.cursor()),
+    };
+    Ok(json(StatusCode::OK, &listed))
+}
+
+/// Lists runs, oldest first; with `active_only` the unfinished runs, and the last ones of the selected task.
+fn flat(call: &Call, project: &ProjectId) -> Result<Response> {
+    let Call { api, query, .. } = call;
+    api.project(project)?;
+    let latest = query.number(&LATEST)?;
+    let selected: Option<TaskId> = query.optional(&SELECTED_TASK)?;
+    let most = query.number(&SELECTED_LIMIT)?.unwrap_or(SELECTED);
+    let mut runs = match latest {
+        _ if query.flag(&ACTIVE_ONLY)? => active(api, project, selected.as_ref(), most),
+        Some(limit) => latest_runs(api, project, limit),
+        None => api.core.index.tasks(Some(project)).iter().flat_map(|task| task.runs.clone()).collect(),
+    };
+    runs.sort_by(|a, b| a.run.run.cmp(&b.run.run));
+    let passed_over = latest.map_or(0, |limit| runs.len().saturating_sub(limit));
+    let runs = runs[passed_over..].iter().map(wire::FlatRun::from).collect();
+    Ok(json(StatusCode::OK, &wire::FlatRuns { runs }))
+}
+
+/// Returns the unfinished runs, and at most `most` last runs of a task.
+fn active(api: &Api, project: &ProjectId, selected: Option<&TaskId>, most: usize) -> Vec<Arc<RunSummary>> {
+    let mut runs = Vec::new();
+    for task in api.core.index.tasks(Some(project)) {
+        let first = match selected {
+            Some(selected) if *selected == task.task.task => task.runs.len().saturating_sub(most),
+            _ => task.runs.len(),
+        };
+        let wanted = task.runs.iter().enumerate().filter(|(n, run)| *n >= first || !run.is_final());
+        runs.extend(wanted.map(|(_, run)| run.clone()));
+    }
+    runs
+}
+
+fn latest_runs(api: &Api, project: &ProjectId, limit: usize) -> Vec<Arc<RunSummary>> {
+    let query = RunQuery {
+        project: Some(project.clone()),
+        task: None,
+        status: Vec::new(),
+        since: None,
+        sort: Sort::Down,
+        after: None,
+        window: Window { offset: 0, limit },
+    };
+    api.core.index.list_runs(&query).items
+}
+
+async fn show(call: Call, run: RunRef) -> Result<Response> {
+    let run = call.api.run(&run)?;
+    let files = with_files(&call.api, &run).await?;
+    Ok(json(StatusCode::OK, &wire::ProjectRun::new(&run, Some(files))))
+}
+
+/// Returns the present files of a run.
+pub(super) async fn with_files(api: &Api, run: &RunSummary) -> Result<Vec<wire::File>> {
+    let (tree, name) = (api.core.runner.tree.clone(), run.run.clone());
+    let there = blocking::run(move || RunFile::there(&tree, &name)).await?;
+    Ok(there.into_iter().map(wire::File::from).collect())
+}
+
+async fn delete_run(call: Call, run: RunRef) -> Result<Response> {
+    call.api.run(&run)?;
+    call.api.core.delete_run(run).await?;
+    Ok(no_content())
+}
+
+async fn stop(call: Call, run: RunRef) -> Result<Response> {
+    let known = call.api.run(&run)?;
+    if known.is_final() {
+        return Err(HttpError::new(StatusCode::CONFLICT, format!("run {} is not running", run.run)));
+    }
+    call.api.core.stop(run.task.clone()).await?;
+    let answer = wire::Signalled { run_id: &run.run, message: "SIGTERM sent" };
+    Ok(json(StatusCode::ACCEPTED, &answer))
+}

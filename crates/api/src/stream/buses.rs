@@ -1,0 +1,229 @@
+//! Follows the bus of a project and those of its tasks as one stream, including the buses of future tasks.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::{sync::watch, time::Instant};
+
+use super::source::{Look, Reader, Said, Source, Told, until};
+use crate::{
+    Api,
+    error::{HttpError, Result},
+};
+use base::blocking;
+use tree::{
+    Tree, TreeError,
+    bus::BusOwner,
+    ids::{ProjectId, TaskId},
+};
+use view::{
+    index::Index,
+    merged::{BusesBegin, BusesCursor, BusesLog, Grown},
+    watch::{Changed, Collector, Hints, Watched},
+};
+
+/// Follows the buses of a project.
+pub(crate) struct BusesSource {
+    tree: Tree,
+    project: ProjectId,
+    index: Arc<Index>,
+    begin: Option<BusesBegin>,
+    log: Option<Reader<Following>>,
+    place: BusesCursor,
+    hints: Hints,
+    /// The tasks at the last look.
+    tasks: Vec<TaskId>,
+    grown: Grown,
+    changed: watch::Receiver<u64>,
+    collector: Collector,
+    /// The time of the last look at all buses.
+    swept: Instant,
+}
+
+/// The buses and their watched folders.
+struct Following {
+    buses: BusesLog,
+    hints: Hints,
+    watched: BTreeMap<Option<TaskId>, Watched>,
+}
+
+impl BusesSource {
+    /// Creates a reader of the buses of a project.
+    pub(crate) fn new(api: &Api, project: &ProjectId, begin: BusesBegin) -> Self {
+        let index = api.core.index.clone();
+        Self {
+            tree: api.core.runner.tree.clone(),
+            project: project.clone(),
+            begin: Some(begin),
+            log: None,
+            place: BusesCursor::default(),
+            hints: api.core.hints.clone(),
+            tasks: Vec::new(),
+            grown: Grown::Any,
+            changed: index.follow(),
+            collector: api.core.hints.collect(is_bus),
+            swept: Instant::now(),
+            index,
+        }
+    }
+
+    /// Finds the start. Returns true if everything is sent again.
+    ///
+    /// # Errors
+    /// If there is no such project, or no such message on any of its buses.
+    pub(crate) async fn begin(&mut self) -> Result<bool> {
+        let Some(begin) = self.begin.take() else { return Ok(false) };
+        self.tasks = tasks(&self.index, &self.project);
+        let (tree, project, tasks, hints) =
+            (self.tree.clone(), self.project.clone(), self.tasks.clone(), self.hints.clone());
+        let (log, reset) = blocking::run(move || {
+            // Watch before reading: a change in between is then seen twice instead of never.
+            let watched = BTreeMap::new();
+            let mut watching = Watching { tree: &tree, project: &project, hints: &hints, watched };
+            watching.watch(&tasks);
+            let watched = watching.watched;
+            let (buses, reset) = BusesLog::begin(tree, project, &tasks, begin)?;
+            Ok::<_, TreeError>((Following { buses, hints, watched }, reset))
+        })
+        .await?;
+        self.place = log.buses.place();
+        self.log = Some(Reader::new(log));
+        Ok(reset)
+    }
+
+    async fn read(&mut self) -> Result<Look> {
+        let mut told = Vec::new();
+        match self.begin().await {
+            Ok(true) => told.push(Told { said: Said::Reset, place: BusesCursor::default().to_string() }),
+            Ok(false) => {}
+            Err(e) if e.status == http::StatusCode::NOT_FOUND => return Ok(Look::Gone),
+            Err(e) => return Err(e),
+        }
+        self.changed.mark_unchanged();
+        let now = tasks(&self.index, &self.project);
+        let other_tasks = (now != self.tasks).then(|| now.clone());
+        self.tasks = now;
+        if self.swept.elapsed() >= self.hints.period() {
+            self.grown = Grown::Any;
+        }
+        if self.grown == Grown::Any {
+            self.swept = Instant::now();
+        }
+        let grown = std::mem::replace(&mut self.grown, Grown::These(BTreeSet::new()));
+        let (tree, project) = (self.tree.clone(), self.project.clone());
+        let log = self.log.as_mut().ok_or_else(|| HttpError::not_found("the buses were not found"))?;
+        let read = log.read(move |own| {
+            if let Some(tasks) = other_tasks {
+                let watched = std::mem::take(&mut own.watched);
+                let mut watching = Watching { tree: &tree, project: &project, hints: &own.hints, watched };
+                watching.watch(&tasks);
+                own.watched = watching.watched;
+                own.buses.meet(&tasks);
+            }
+            match own.buses.read(&grown) {
+                Err(TreeError::NotFound { .. }) => Ok(None),
+                read => read.map(|messages| Some((messages, own.buses.place()))),
+            }
+        });
+        let Some((messages, place)) = read.await? else { return Ok(Look::Gone) };
+        self.place = place;
+        let each = |(message, place): (_, BusesCursor)| Told {
+            said: Said::Message(message),
+            place: place.to_string(),
+        };
+        told.extend(messages.into_iter().map(each));
+        Ok(Look::Events(told))
+    }
+
+    /// Records the changed paths. Returns true if one of them is a bus of this project.
+    fn note(grown: &mut Grown, tree: &Tree, project: &ProjectId, changed: &Changed) -> bool {
+        let paths = match changed {
+            Changed::Everything => {
+                *grown = Grown::Any;
+                return true;
+            }
+            Changed::Paths(paths) => paths,
+        };
+        let ours =
+            paths.iter().filter_map(|path| bus_of(tree, project, path)).map(|owner| owner.task().cloned());
+        match grown {
+            Grown::Any => ours.count() > 0,
+            Grown::These(names) => {
+                let before = names.len();
+                names.extend(ours);
+                names.len() > before
+            }
+        }
+    }
+}
+
+/// Watches the folders of the buses of a project.
+struct Watching<'a> {
+    tree: &'a Tree,
+    project: &'a ProjectId,
+    hints: &'a Hints,
+    watched: BTreeMap<Option<TaskId>, Watched>,
+}
+
+impl Watching<'_> {
+    fn watch(&mut self, tasks: &[TaskId]) {
+        self.watched.retain(|task, _| task.as_ref().is_none_or(|task| tasks.binary_search(task).is_ok()));
+        for task in std::iter::once(None).chain(tasks.iter().cloned().map(Some)) {
+            self.watched.entry(task.clone()).or_insert_with(|| {
+                let folder = BusOwner::new(self.project.clone(), task).path().parent();
+                self.hints.watch(&self.tree.root().absolute(&folder))
+            });
+        }
+    }
+}
+
+/// Returns the tasks of a project, sorted by name.
+fn tasks(index: &Index, project: &ProjectId) -> Vec<TaskId> {
+    index.tasks(Some(project)).iter().map(|task| task.task.task.clone()).collect()
+}
+
+fn is_bus(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "jsonl")
+}
+
+/// Returns the owner of the bus at a path, if the bus belongs to the project.
+fn bus_of(tree: &Tree, project: &ProjectId, path: &Path) -> Option<BusOwner> {
+    let rel = tree.root().relative(path)?;
+    let mut names = rel.as_path().components().filter_map(|name| name.as_os_str().to_str());
+    if names.next() != Some(project.as_str()) {
+        return None;
+    }
+    let task = names.next().and_then(|name| name.parse().ok());
+    let owner = BusOwner::new(project.clone(), task);
+    (owner.path() == rel).then_some(owner)
+}
+
+impl Source for BusesSource {
+    fn look(&mut self) -> BoxFuture<'_, Result<Look>> {
+        self.read().boxed()
+    }
+
+    fn wait(&mut self) -> BoxFuture<'_, ()> {
+        let rest = self.hints.period().saturating_sub(self.swept.elapsed());
+        let (project, seen) = (&self.project, &self.tasks);
+        let changed = until(&self.index, &mut self.changed, move |index| tasks(index, project) != *seen);
+        let (grown, tree, collector) = (&mut self.grown, &self.tree, &self.collector);
+        async move {
+            let grew = async { while !Self::note(grown, tree, project, &collector.next().await) {} };
+            tokio::select! {
+                () = grew => {}
+                () = changed => {}
+                () = tokio::time::sleep(rest) => {}
+            }
+        }
+        .boxed()
+    }
+
+    fn place(&self) -> String {
+        self.place.to_string()
+    }
+}

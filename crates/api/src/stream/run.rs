@@ -1,0 +1,96 @@
+//! Follows the output of one run, and its status.
+
+use std::sync::Arc;
+
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::sync::watch;
+
+use super::source::{Look, Reader, Said, Source, Told, until};
+use crate::{Api, error::Result};
+use tree::refs::RunRef;
+use view::{
+    index::{Index, RunSummary},
+    run_log::{Cursor, LogEvent, Note, RunLog, Shown},
+    watch::{Waiter, Watched},
+};
+
+/// Follows a run.
+pub(crate) struct RunSource {
+    run: RunRef,
+    index: Arc<Index>,
+    log: Reader<RunLog>,
+    place: Cursor,
+    /// The run at the last look.
+    seen: Option<Arc<RunSummary>>,
+    changed: watch::Receiver<u64>,
+    waiter: Waiter,
+    _watched: Watched,
+}
+
+impl RunSource {
+    /// Creates a reader of a run from a position.
+    pub(crate) fn new(api: &Api, run: &RunRef, place: Cursor) -> Self {
+        let tree = api.core.runner.tree.clone();
+        let watched = api.core.hints.watch_soon(&tree.root().absolute(run.dir().path()));
+        let index = api.core.index.clone();
+        Self {
+            run: run.clone(),
+            log: Reader::new(RunLog::new(tree, run, place)),
+            place,
+            seen: None,
+            changed: index.follow(),
+            waiter: watched.waiter(),
+            _watched: watched,
+            index,
+        }
+    }
+
+    /// Returns true if everything was already sent by an earlier stream.
+    pub(crate) async fn is_over(&mut self) -> Result<bool> {
+        let ended = self.index.run_of(&self.run).is_some_and(|run| run.is_final());
+        Ok(ended && self.log.read(|log| log.is_over()).await?)
+    }
+
+    async fn read(&mut self) -> Result<Look> {
+        if self.place.note == Note::Done {
+            return Ok(Look::Over);
+        }
+        self.changed.mark_unchanged();
+        // The status is read before the files: once the status is final, they do not grow.
+        self.seen = self.index.run_of(&self.run);
+        let Some(run) = &self.seen else { return Ok(Look::Gone) };
+        // The status is unknown while the run's record cannot be read.
+        let Some(status) = run.status else { return Ok(Look::Events(Vec::new())) };
+        let shown = Shown { status, exit_code: run.exit_code };
+        let events = self.log.read(move |log| log.read(shown)).await?;
+        if let Some((_, place)) = events.last() {
+            self.place = *place;
+        }
+        let told =
+            |(event, place): (LogEvent, Cursor)| Told { said: Said::Log(event), place: place.to_string() };
+        Ok(Look::Events(events.into_iter().map(told).collect()))
+    }
+}
+
+impl Source for RunSource {
+    fn look(&mut self) -> BoxFuture<'_, Result<Look>> {
+        self.read().boxed()
+    }
+
+    fn wait(&mut self) -> BoxFuture<'_, ()> {
+        let (run, seen) = (&self.run, &self.seen);
+        let changed = until(&self.index, &mut self.changed, move |index| index.run_of(run) != *seen);
+        let waiter = &mut self.waiter;
+        async move {
+            tokio::select! {
+                () = waiter.next() => {}
+                () = changed => {}
+            }
+        }
+        .boxed()
+    }
+
+    fn place(&self) -> String {
+        self.place.to_string()
+    }
+}

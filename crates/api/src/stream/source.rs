@@ -1,0 +1,143 @@
+//! The building blocks of a stream: a source reports news with the position after it, and can be waited for.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::watch;
+
+use crate::error::{HttpError, Result};
+use base::blocking;
+use tree::{
+    bus::Message,
+    ids::{ProjectId, TaskId},
+    refs::TaskRef,
+};
+use view::{
+    files::FilePiece,
+    index::{ChangeKind, Index, ProjectEntry, RunSummary, TaskSummary},
+    run_log::LogEvent,
+};
+
+/// Follows one thing of the tree. A source that is created at the position of an earlier one continues after its
+/// events.
+pub(crate) trait Source: Send {
+    /// Looks for news: some events, with a limited number of bytes.
+    fn look(&mut self) -> BoxFuture<'_, Result<Look>>;
+
+    /// Returns when it is worth looking again. Changes since the last look count, and a wait may be abandoned.
+    fn wait(&mut self) -> BoxFuture<'_, ()>;
+
+    /// Returns the position, as one word of printable ASCII without `!`.
+    fn place(&self) -> String;
+}
+
+/// The result of a look.
+#[derive(Debug)]
+pub(crate) enum Look {
+    /// These events; if there are none, nothing is new.
+    Events(Vec<Told>),
+    /// Everything has been sent, and nothing will follow.
+    Over,
+    /// The followed thing no longer exists.
+    Gone,
+}
+
+/// An event of a source, and the position after it.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) said: Said,
+    pub(crate) place: String,
+}
+
+/// The content of a source's event.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// Earlier events are void: everything is sent again.
+    Reset,
+    /// A line or a change of a run.
+    Log(LogEvent),
+    /// A line or a change of one of a task's runs.
+    RunLog(Arc<RunSummary>, LogEvent),
+    /// A change of a run.
+    Run(ChangeKind, Arc<RunSummary>),
+    /// A posted message.
+    Message(Message),
+    /// The next piece of a file.
+    Text(FilePiece),
+    /// The end of a file.
+    End,
+    /// The current state of a project.
+    Project(ProjectEntry),
+    /// The current state of a task.
+    Task(TaskTold),
+    /// The project does not exist any more.
+    NoProject(ProjectId),
+    /// The task does not exist any more.
+    NoTask(TaskRef),
+}
+
+/// A task with the facts that only the whole index knows.
+#[derive(Debug)]
+pub(crate) struct TaskTold {
+    pub(crate) task: Arc<TaskSummary>,
+    pub(crate) reason: String,
+    pub(crate) blocked_by: Vec<TaskId>,
+    /// The task whose agent started this one.
+    pub(crate) parent: Option<TaskRef>,
+}
+
+/// A reader of the disk, which is moved to another thread while it reads.
+#[derive(Debug)]
+pub(super) struct Reader<T>(Option<T>);
+
+impl<T: Send + 'static> Reader<T> {
+    pub(super) fn new(reader: T) -> Self {
+        Self(Some(reader))
+    }
+
+    /// Calls `work` with the reader on a thread that may block.
+    pub(super) async fn read<R, E>(
+        &mut self,
+        work: impl FnOnce(&mut T) -> std::result::Result<R, E> + Send + 'static,
+    ) -> Result<R>
+    where
+        R: Send + 'static,
+        E: Send + 'static,
+        HttpError: From<E>,
+    {
+        let mut reader = self.0.take().ok_or_else(gone)?;
+        let work = move || {
+            let result = work(&mut reader);
+            (reader, result)
+        };
+        let (reader, result) = blocking::run(work).await;
+        self.0 = Some(reader);
+        Ok(result?)
+    }
+
+    /// The reader, while it is not reading.
+    pub(super) fn get(&self) -> Option<&T> {
+        self.0.as_ref()
+    }
+}
+
+/// The error after an abandoned read, which took the reader with it.
+fn gone() -> HttpError {
+    HttpError::new(http::StatusCode::INTERNAL_SERVER_ERROR, "the reader of a stream was lost")
+}
+
+/// Waits for a change of the index after which `differs` returns true.
+pub(super) async fn until(
+    index: &Index,
+    changed: &mut watch::Receiver<u64>,
+    differs: impl Fn(&Index) -> bool,
+) {
+    loop {
+        if changed.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        if differs(index) {
+            return;
+        }
+    }
+}

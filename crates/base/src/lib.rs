@@ -1,0 +1,10 @@
+//! Ground that everything stands on, and that knows nothing of projects, tasks or agents.
+
+pub mod blocking;
+pub mod clock;
+pub mod fsx;
+pub mod names;
+pub mod record;
+pub mod secret;
+pub mod shutdown;
+pub mod telemetry;

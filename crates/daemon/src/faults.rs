@@ -1,0 +1,86 @@
+//! Unreadable files: each is logged once, and again only if it was readable in between.
+
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use engine::runner::RunnerError;
+use tree::{Fault, refs::TaskRef};
+
+/// The files that were logged.
+#[derive(Debug, Default)]
+pub struct Faults(Mutex<Told>);
+
+#[derive(Debug, Default)]
+struct Told {
+    /// Reported by the index, which notices when they are readable again.
+    indexed: BTreeSet<PathBuf>,
+    /// Reported by other readers.
+    met: BTreeSet<PathBuf>,
+}
+
+impl Faults {
+    /// Logs a file that a reader could not read.
+    pub fn tell(&self, fault: &Fault) {
+        let mut told = self.told();
+        if !told.indexed.contains(&fault.path) && told.met.insert(fault.path.clone()) {
+            warn(fault);
+        }
+    }
+
+    /// Stores all unreadable files that the index knows.
+    pub(super) fn settle(&self, now: Vec<Fault>) {
+        let mut told = self.told();
+        let before = std::mem::take(&mut told.indexed);
+        for fault in now {
+            let known = told.met.remove(&fault.path) || before.contains(&fault.path);
+            if told.indexed.insert(fault.path.clone()) && !known {
+                warn(&fault);
+            }
+        }
+    }
+
+    /// Logs a failed operation on a task. A failure caused by an unreadable file is logged once.
+    pub(super) fn complain(&self, task: &TaskRef, error: &RunnerError, what: &'static str) {
+        match error {
+            RunnerError::Tree(e) if let Some(fault) = e.fault() => self.tell(&fault),
+            _ => tracing::error!(error = %error, task = %task, "{what}"),
+        }
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn warn(fault: &Fault) {
+    tracing::warn!(path = %fault.path.display(), problem = %fault.problem, "a file of the tree cannot be read as what it is; nothing else is affected");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_put_right_is_told_of_again() {
+        let faults = Faults::default();
+        let fault = |name: &str| Fault { path: name.into(), problem: "is empty".to_owned() };
+        let known = |faults: &Faults| {
+            let told = faults.told();
+            (told.indexed.len(), told.met.len())
+        };
+        faults.tell(&fault("a"));
+        faults.tell(&fault("a"));
+        assert_eq!(known(&faults), (0, 1));
+        faults.settle(vec![fault("a"), fault("b"), fault("b")]);
+        assert_eq!(known(&faults), (2, 0), "the index has it now");
+        faults.tell(&fault("b"));
+        assert_eq!(known(&faults), (2, 0));
+        faults.settle(vec![fault("b")]);
+        assert_eq!(known(&faults), (1, 0));
+        faults.tell(&fault("a"));
+        assert_eq!(known(&faults), (1, 1), "it was well in between");
+    }
+}

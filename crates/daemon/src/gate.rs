@@ -1,0 +1,138 @@
+//! The gate of the daemon: one pass after another, which admits what may start and hands what is live to the drives.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    drives::{Drives, RETRY},
+    parts::Parts,
+    update::Updates,
+};
+use base::blocking;
+use engine::{planner, runner::Result};
+use process::identity::holder;
+use tree::{
+    TreeError,
+    ids::TicketId,
+    paths::top,
+    task_lock::TaskLock,
+    ticket::{Place, Ticket},
+};
+use view::{dependency::readable_tickets, watch::Watched};
+
+/// The pause before the next look while another driver is alive, which may die.
+const OTHERS: Duration = Duration::from_secs(1);
+
+/// The gate of the daemon.
+#[derive(Debug)]
+pub(super) struct Gate {
+    parts: Parts,
+    updates: Arc<Updates>,
+    drives: Arc<Drives>,
+    pass: tokio::sync::Mutex<()>,
+}
+
+/// Tells if other processes drive tickets, so that the gate must look again soon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Others {
+    Drive,
+    DoNot,
+}
+
+/// A live ticket with the lock of its task.
+type Mine = (TicketId, Ticket, TaskLock);
+
+impl Gate {
+    /// A gate that nothing has passed yet.
+    pub(super) fn new(parts: Parts, updates: Arc<Updates>) -> Arc<Self> {
+        let drives = Drives::new(parts.clone());
+        Arc::new(Self { parts, updates, drives, pass: tokio::sync::Mutex::new(()) })
+    }
+
+    /// Notes a ticket of our own, so that its drive need not look for another driver's work.
+    pub(super) fn accepted(&self, id: &TicketId) {
+        self.drives.accepted(id);
+    }
+
+    /// Passes whenever something changes, until the shutdown.
+    pub(super) async fn run(self: Arc<Self>) {
+        let gate = self.clone();
+        let watched = blocking::run(move || gate.watch_tickets()).await;
+        // Only the tickets: the index keeper reports everything else that lets one pass.
+        let mut waiter = self.parts.hints.waiter_of(&watched);
+        loop {
+            let others = self.pass().await;
+            let soon = async {
+                match others {
+                    Ok(Others::DoNot) => std::future::pending().await,
+                    Ok(Others::Drive) => tokio::time::sleep(OTHERS).await,
+                    Err(()) => tokio::time::sleep(RETRY).await,
+                }
+            };
+            tokio::select! {
+                () = self.parts.shutdown.token().cancelled() => return,
+                () = waiter.next() => {}
+                () = self.parts.wake.wait() => {}
+                () = soon => {}
+            }
+        }
+    }
+
+    /// Watches the planner's folders. They are created first, because a missing folder cannot be watched.
+    fn watch_tickets(&self) -> [Watched; 2] {
+        let tree = &self.parts.runner.tree;
+        if let Err(e) = tree.planner() {
+            tracing::error!(error = %e, "the planner's folders cannot be made");
+        }
+        [top::queue(), top::live()].map(|dir| self.parts.hints.watch(&tree.root().absolute(&dir)))
+    }
+
+    /// One pass, for a caller that has just changed something and needs its effect.
+    pub(super) async fn pass_now(self: &Arc<Self>) {
+        // A failure is logged, and the loop tries again.
+        let _ = self.pass().await;
+    }
+
+    /// Admits tickets that may start, and drives the live ones.
+    async fn pass(self: &Arc<Self>) -> std::result::Result<Others, ()> {
+        let _one_at_a_time = self.pass.lock().await;
+        if self.parts.shutdown.token().is_cancelled() || !self.updates.may_drive() {
+            return Ok(Others::DoNot);
+        }
+        let gate = self.clone();
+        match blocking::run(move || gate.admit_and_lock()).await {
+            Ok((mine, others)) => {
+                for (id, ticket, lock) in mine {
+                    self.drives.start(id, ticket, lock);
+                }
+                Ok(others)
+            }
+            Err(e) => {
+                tracing::error!(error = %e, "the planner's folders cannot be used");
+                Err(())
+            }
+        }
+    }
+
+    fn admit_and_lock(&self) -> Result<(Vec<Mine>, Others)> {
+        let tree = &self.parts.runner.tree;
+        planner::admit(tree, self.parts.limits())?;
+        let (mut mine, mut others) = (Vec::new(), Others::DoNot);
+        for (id, ticket) in readable_tickets(tree, Place::Live)? {
+            let task = ticket.task();
+            if self.drives.has(&task) {
+                continue;
+            }
+            match tree.lock_task(&task, &holder("daemon")) {
+                Ok(lock) => {
+                    // Under the lock: the previous holder may have moved on, or finished.
+                    if let Some(ticket) = tree.ticket(Place::Live, &id)? {
+                        mine.push((id, ticket, lock));
+                    }
+                }
+                Err(TreeError::Locked { .. }) => others = Others::Drive,
+                Err(e) => self.parts.faults.complain(&task, &e.into(), "a task cannot be driven"),
+            }
+        }
+        Ok((mine, others))
+    }
+}

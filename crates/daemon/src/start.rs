@@ -1,0 +1,157 @@
+//! Assembly: the start of a daemon's nouns and loops, and their orderly end.
+
+use std::{ffi::OsStr, future::Future, sync::Arc, time::Duration};
+
+use tokio::task::JoinHandle;
+
+use super::{
+    core::Core,
+    parts::Parts,
+    programs,
+    update::{Handover, Seat, Updates},
+};
+use base::shutdown::Shutdown;
+use engine::{
+    automations::webhook,
+    runner::{Result, Runner},
+};
+use process::notify::Manager;
+use tree::daemon_info::DaemonInfo;
+use view::watch::Hints;
+
+/// The time that work other than requests may take during the shutdown.
+const REST: Duration = Duration::from_secs(1);
+
+/// A daemon that runs.
+#[derive(Debug)]
+pub struct Daemon {
+    core: Arc<Core>,
+    manager: Manager,
+    /// The server, once it answers.
+    server: Option<JoinHandle<()>>,
+}
+
+impl Daemon {
+    /// Puts the nouns together and starts their loops. It answers nothing yet.
+    #[must_use]
+    pub fn start(runner: Runner, hints: Hints, seat: Seat) -> Self {
+        let environment = runner.environment.clone();
+        let successor = seat.arrival.is_some();
+        let manager = Manager::of(|name| environment.get_os(name).map(OsStr::to_owned), successor);
+        let core = Core::new(runner, hints, Shutdown::default(), seat);
+        let parts = &core.updates.parts;
+        core.shutdown.spawn(core.keeper.clone().keep());
+        core.shutdown.spawn(core.gate.clone().run());
+        core.shutdown.spawn(programs::look_in_background(parts.clone()));
+        core.shutdown.spawn(core.audit.clone().keep());
+        Self { core, manager, server: None }
+    }
+
+    /// The nouns, for a server that answers with them.
+    #[must_use]
+    pub fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// Starts a server, and the loops that need one that answers. `addresses` are where it listens, the URL first.
+    ///
+    /// # Errors
+    /// If the addresses cannot be announced to the command line.
+    pub fn serve(
+        &mut self,
+        server: impl Future<Output = ()> + Send + 'static,
+        addresses: Vec<String>,
+    ) -> Result<()> {
+        let core = &self.core;
+        let url = addresses.first().cloned().unwrap_or_default();
+        self.server = Some(core.shutdown.spawn(server));
+        core.shutdown.spawn(core.updates.clone().settle());
+        core.shutdown.spawn(post_webhooks(core.updates.parts.clone()));
+        core.shutdown.spawn(tell_manager(core.updates.clone(), self.manager.clone(), url.clone()));
+        core.updates.announce(&DaemonInfo {
+            version: 1,
+            pid: std::process::id(),
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            listen: addresses,
+            started_at: core.runner.tree.clock().now(),
+        })?;
+        tracing::info!(root = %core.runner.tree.root().path().display(), url, "the daemon serves");
+        Ok(())
+    }
+
+    /// Waits for the end: a signal, whose name `signal` returns, or another program that takes over.
+    pub async fn ended(&self, signal: impl Future<Output = &'static str>) -> Option<Handover> {
+        tokio::select! {
+            signal = signal => {
+                tracing::info!(signal, "a signal ends the daemon; agents go on");
+                self.manager.tell("STOPPING=1");
+                self.core.updates.close_listeners();
+                None
+            }
+            handover = self.core.updates.handed_over() => {
+                tracing::info!("the daemon makes room for another program; agents go on");
+                self.manager.tell("STATUS=making room for another program");
+                Some(handover)
+            }
+        }
+    }
+
+    /// Shuts down: answers the requests under way, ends the loops, and makes the audit log durable.
+    pub async fn shut_down(&mut self) {
+        self.core.shutdown.begin();
+        if let Some(server) = self.server.take() {
+            let _ = server.await;
+        }
+        let left = self.core.shutdown.drain(REST).await;
+        if left > 0 {
+            tracing::warn!(left, "work was left at the end of the drain; the next daemon goes on with it");
+        }
+        if let Err(e) = self.core.runner.tree.sync_audit() {
+            tracing::warn!(error = %e, "the audit log may not outlive a power cut");
+        }
+    }
+
+    /// Withdraws the announcement, because no other program follows.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn withdraw(self) -> Result<()> {
+        self.core.updates.withdraw()?;
+        tracing::info!("the daemon has ended");
+        Ok(())
+    }
+}
+
+/// The interval at which the daemon checks if it is ready.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Posts the contents of the outbox, until the shutdown.
+async fn post_webhooks(parts: Parts) {
+    let runner = &parts.runner;
+    let pause = runner.environment.get("CONDUCTOR_TEST_WEBHOOK_PAUSE_MS").filter(|_| cfg!(debug_assertions));
+    let pause = pause.and_then(|ms| ms.parse().ok()).map_or(webhook::FIRST, Duration::from_millis);
+    let (tree, settings) = (runner.tree.clone(), runner.config.webhook.clone());
+    webhook::run(tree, settings, pause, parts.hints.clone(), parts.shutdown.token().clone()).await;
+}
+
+/// Tells the service manager that the daemon is ready, and from then on that it is alive.
+async fn tell_manager(updates: Arc<Updates>, manager: Manager, url: String) {
+    let parts = &updates.parts;
+    let down = parts.shutdown.token();
+    while !(parts.index.is_ready() && updates.may_drive()) {
+        tokio::select! {
+            () = down.cancelled() => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+    // After an update this process may be another than the one that the manager has started.
+    manager.tell(&format!("READY=1\nMAINPID={}\nSTATUS=serving {url}", std::process::id()));
+    let Some(patience) = manager.watchdog else { return };
+    loop {
+        manager.tell("WATCHDOG=1");
+        tokio::select! {
+            () = down.cancelled() => return,
+            () = tokio::time::sleep(patience / 3) => {}
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Imports a whole source: its projects, and the tasks in them.
+
+use std::path::Path;
+
+use super::{
+    bus,
+    report::{Imported, Kind, Outcome, Trouble},
+    source,
+    task::{self, Found},
+};
+use base::{
+    fsx::{Durability, RelPath, Root},
+    names,
+    telemetry::Redactor,
+};
+use tree::{
+    Result, Tree, TreeError,
+    bus::BusOwner,
+    ids::{ProjectId, RunId},
+    paths::{ProjectDir, top},
+    refs::TaskRef,
+};
+
+/// Decides if the import writes anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The import writes.
+    Import,
+    /// The import only reports what it would do.
+    DryRun,
+}
+
+/// Imports one source.
+#[derive(Debug)]
+pub struct Importer<'a> {
+    tree: &'a Tree,
+    from: Root,
+    redactor: &'a Redactor,
+    mode: Mode,
+}
+
+impl<'a> Importer<'a> {
+    /// Opens a source, which must not be the tree itself.
+    ///
+    /// # Errors
+    /// If the folder does not exist, or one of the two folders is inside the other.
+    pub fn open(tree: &'a Tree, from: &Path, redactor: &'a Redactor, mode: Mode) -> Result<Self> {
+        let from = base::fsx::resolve(from)?;
+        let own = base::fsx::resolve(tree.root().path())?;
+        if from.starts_with(&own) || own.starts_with(&from) {
+            return Err(TreeError::Invalid(format!("{} is, or holds, the tree itself", from.display())));
+        }
+        Ok(Self { tree, from: Root::open(&from, Durability::Never)?, redactor, mode })
+    }
+
+    /// Imports every project, or only one.
+    ///
+    /// # Errors
+    /// If the source's top folder cannot be read.
+    pub fn run(&self, only: Option<&ProjectId>) -> Result<Vec<Imported>> {
+        let mut all = Vec::new();
+        for name in source::folders(&self.from, &RelPath::top()).map_err(as_tree)? {
+            // Such a name belongs to the original's own folders, or to other programs.
+            if name.starts_with(['_', '.']) {
+                continue;
+            }
+            match name.parse::<ProjectId>() {
+                Ok(project) if only.is_none_or(|o| *o == project) => self.project(&project, &mut all),
+                Ok(_) => {}
+                Err(_) => {
+                    all.push(skipped(Kind::Folder, name.escape_debug().to_string(), "its name is no id"));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn project(&self, project: &ProjectId, all: &mut Vec<Imported>) {
+        let folder = RelPath::top().join(project);
+        let names = match source::folders(&self.from, &folder) {
+            Ok(names) => names,
+            Err(e) => return all.push(skipped(Kind::Project, project.to_string(), &e.chain())),
+        };
+        let mut tasks = Vec::new();
+        for name in names.into_iter().filter(|n| !n.starts_with(['_', '.'])) {
+            let place = folder.join(&name);
+            match name.parse() {
+                Ok(_) if !self.is_task(&place) => {
+                    tasks.push(skipped(
+                        Kind::Folder,
+                        format!("{project}/{name}"),
+                        "it holds nothing of a task",
+                    ));
+                }
+                Ok(id) => tasks.push(self.task(&place, TaskRef { project: project.clone(), task: id })),
+                Err(_) => {
+                    let name = format!("{project}/{}", name.escape_debug());
+                    tasks.push(skipped(Kind::Folder, name, "its name is no id"));
+                }
+            }
+        }
+        let own = [names::project::ROOT_MARKER, source::PROJECT_BUS];
+        if own.iter().any(|name| source::has(&self.from, &folder.join(*name))) {
+            all.push(
+                self.own_files(project, &folder)
+                    .unwrap_or_else(|e| skipped(Kind::Project, project.to_string(), &e.chain())),
+            );
+        }
+        all.extend(tasks);
+    }
+
+    fn is_task(&self, folder: &RelPath) -> bool {
+        let has = |name: &str| source::has(&self.from, &folder.join(name));
+        let runs =
+            source::folders(&self.from, &folder.join(names::task::RUNS)).is_ok_and(|runs| !runs.is_empty());
+        runs || [names::task::PROMPT, source::TASK_BUS, names::task::CONFIG].into_iter().any(has)
+    }
+
+    fn task(&self, folder: &RelPath, task: TaskRef) -> Imported {
+        let name = task.to_string();
+        match self.try_task(folder, task) {
+            Ok((outcome, notes)) => Imported { kind: Kind::Task, name, outcome, notes },
+            Err(e) => skipped(Kind::Task, name, &e.chain()),
+        }
+    }
+
+    fn try_task(
+        &self,
+        folder: &RelPath,
+        task: TaskRef,
+    ) -> std::result::Result<(Outcome, Vec<String>), Trouble> {
+        let root = self.tree.root();
+        if root.exists(task.dir().path())? {
+            let source = self.from.absolute(folder).display().to_string();
+            return match task::origin(self.tree, &task) {
+                Some(origin) if origin == source => Ok((Outcome::AlreadyThere, Vec::new())),
+                Some(origin) => Err(Trouble::Left(format!("a task of that name came from {origin}"))),
+                None => Err(Trouble::Left("there is another task of that name".to_owned())),
+            };
+        }
+        let found = Found::read(&self.from, folder, task, self.redactor)?;
+        let mut notes = vec![found.summary()];
+        notes.extend(found.notes.iter().cloned());
+        if self.mode == Mode::Import {
+            // Uses a name in the trash, so that `fsck` removes the folder if this process dies.
+            let aside = top::trash().join(RunId::generate(self.tree.clock().now()));
+            root.ensure_dir(&top::trash())?;
+            let written = found.write(&self.from, self.tree, &aside);
+            if let Err(e) = written {
+                root.remove_tree(&aside)?;
+                return Err(e);
+            }
+        }
+        Ok((Outcome::Imported, notes))
+    }
+
+    /// Imports the work folder and the bus of a project, if our project has none yet.
+    fn own_files(&self, project: &ProjectId, folder: &RelPath) -> std::result::Result<Imported, Trouble> {
+        let root = self.tree.root();
+        let dir = ProjectDir::new(project);
+        let owner = BusOwner::Project(project.clone());
+        let mut notes = Vec::new();
+        let home = source::text(&self.from, &folder.join(names::project::ROOT_MARKER))?;
+        let bus = source::bus(&self.from, &folder.join(source::PROJECT_BUS))?;
+        let bus = bus.map(|text| bus::understand(&text, &owner)).filter(|bus| bus.messages > 0);
+        let wanted = [
+            (dir.root_marker(), home.map(String::into_bytes)),
+            (dir.bus(), bus.as_ref().map(|bus| bus.lines.clone())),
+        ];
+        let mut written = 0;
+        for (rel, bytes) in wanted {
+            let Some(bytes) = bytes else { continue };
+            if root.exists(&rel)? {
+                notes.push(format!("{} already exists, and stays as it is", rel.name()));
+                continue;
+            }
+            written += 1;
+            if self.mode == Mode::Import {
+                root.ensure_dir(dir.path())?;
+                root.replace(&rel, &bytes)?;
+            }
+        }
+        let outcome = if written > 0 { Outcome::Imported } else { Outcome::AlreadyThere };
+        if let Some(bus) = bus.filter(|_| outcome == Outcome::Imported) {
+            notes.push(format!("{} messages", bus.messages));
+            notes.extend(bus.notes);
+        }
+        Ok(Imported { kind: Kind::Project, name: project.to_string(), outcome, notes })
+    }
+}
+
+fn skipped(kind: Kind, name: String, why: &str) -> Imported {
+    Imported { kind, name, outcome: Outcome::Skipped, notes: vec![why.to_owned()] }
+}
+
+fn as_tree(trouble: Trouble) -> TreeError {
+    match trouble {
+        Trouble::Fs(e) => e.into(),
+        Trouble::Tree(e) => e,
+        Trouble::Record(e) => e.into(),
+        Trouble::Left(why) => TreeError::Invalid(why),
+    }
+}

@@ -1,0 +1,218 @@
+//! From an accepted run to a shim: the agent's command, environment and limits.
+
+use std::{collections::BTreeMap, ffi::OsString, path::Path};
+
+use crate::runner::{
+    Runner,
+    agent::{environment, executors},
+    attempt::changes,
+    error::Result,
+};
+use agents::{AgentCommand, AgentError, Credentials, OnDisk, PlanFor, PromptSource, RunFile, Search, User};
+use base::{fsx::RelPath, record, telemetry::is_secret_name};
+use config::{AgentSettings, AgentType, Environment, TaskSettings};
+use process::spec::{LaunchSpec, StdinPlan};
+use tree::{kinds::Executor, run_info::RunInfo, task::TaskConfig};
+
+/// Minimum length in bytes of a secret variable's value that is masked in the agent's command line.
+const SHORTEST_GIVEN: usize = 8;
+
+/// The facts about a task's agent that was found to be usable.
+#[derive(Debug)]
+pub(in crate::runner) struct Checked {
+    pub(in crate::runner) agent_type: AgentType,
+    /// The executor of the task's runs.
+    pub(in crate::runner) executor: Executor,
+}
+
+/// Checks that a task's agent could be started in `cwd`, without starting it.
+pub(in crate::runner) fn check(runner: &Runner, config: &TaskConfig, cwd: &Path) -> Result<Checked> {
+    let all = runner.config_in(cwd)?;
+    let agent = agents::find(&all, &config.agent)?;
+    let settings = TaskSettings::resolve(&all, agent, &config.config)?;
+    let called = Called { agent, settings: &settings, resume: None };
+    command(runner, &config.agent, &config.command, &called, cwd, None)?;
+    must_have_credentials(runner, config, &called, cwd)?;
+    let executor = settings.executor.as_deref().map_or(Executor::Local, Executor::from);
+    Ok(Checked { agent_type: agent.agent_type, executor })
+}
+
+/// The call of an agent, as a run in some folder would make it.
+#[derive(Debug)]
+pub struct Rehearsal {
+    /// The command, secrets redacted.
+    pub argv: Vec<String>,
+    /// The names of the variables that are set in addition to the inherited ones.
+    pub variables: Vec<String>,
+}
+
+/// Returns the credentials that an agent would use in `cwd`.
+///
+/// # Errors
+/// If the agent does not exist.
+pub fn credentials_of(runner: &Runner, agent: &str, cwd: &Path) -> Result<Credentials> {
+    let all = runner.config_in(cwd)?;
+    let settings = agents::find(&all, agent)?;
+    let task = TaskSettings::resolve(&all, settings, &BTreeMap::new())?;
+    Ok(credentials(runner, agent, &Called { agent: settings, settings: &task, resume: None }, cwd))
+}
+
+fn credentials(runner: &Runner, agent: &str, called: &Called<'_>, cwd: &Path) -> Credentials {
+    let inherited = runner.environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let own = called.settings.env.iter().map(|(name, value)| (name.into(), value.into()));
+    let environment: Environment = inherited.chain(own).collect();
+    agents::credentials(&Search {
+        agent,
+        settings: called.agent,
+        key: environment::key(runner, called.agent, called.settings),
+        environment: &environment,
+        cwd,
+        files: &OnDisk,
+    })
+}
+
+/// Refuses an agent that cannot log in. A command that is given with the task may bring its own login.
+fn must_have_credentials(
+    runner: &Runner,
+    config: &TaskConfig,
+    called: &Called<'_>,
+    cwd: &Path,
+) -> Result<()> {
+    if !config.command.is_empty() {
+        return Ok(());
+    }
+    match credentials(runner, &config.agent, called, cwd) {
+        Credentials::Missing(missing) => Err(AgentError::NoCredentials(missing).into()),
+        _ => Ok(()),
+    }
+}
+
+/// Builds the command of an agent as a run would, and starts nothing.
+///
+/// # Errors
+/// As for a run: an unknown agent, a missing program.
+pub fn rehearse(runner: &Runner, agent: &str, cwd: &Path) -> Result<Rehearsal> {
+    let all = runner.config_in(cwd)?;
+    let settings = agents::find(&all, agent)?;
+    let task = TaskSettings::resolve(&all, settings, &BTreeMap::new())?;
+    let called = Called { agent: settings, settings: &task, resume: None };
+    let command = command(runner, agent, &[], &called, cwd, None)?;
+    let set = command.env.iter().map(|(name, _)| *name).chain(command.file.iter().map(|f| f.variable));
+    let token = settings.token_variable();
+    Ok(Rehearsal {
+        argv: runner.redactor.commandline(&command.argv),
+        variables: set.chain(token).map(str::to_owned).collect(),
+    })
+}
+
+/// Everything that a start needs.
+pub(in crate::runner) struct Start {
+    pub(in crate::runner) spec: LaunchSpec,
+    pub(in crate::runner) env: BTreeMap<OsString, OsString>,
+    pub(in crate::runner) file: Option<RunFile>,
+    /// The requested model.
+    model: Option<String>,
+    /// True if the changes are recorded.
+    pub(in crate::runner) record_changes: bool,
+}
+
+/// Builds everything that the start of a run needs.
+pub(in crate::runner) fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> {
+    let run = info.run_ref();
+    // An attempt may have another agent than the first one.
+    let config = TaskConfig { agent: info.agent.clone(), ..runner.tree.task_config(&run.task)? };
+    let cwd = environment::cwd_of(info);
+    let all = runner.config_in(&cwd)?;
+    let agent = agents::find(&all, &config.agent)?;
+    let settings = TaskSettings::resolve(&all, agent, &config.config)?;
+    let root = runner.tree.root();
+    let prompt_file = run.dir().prompt();
+    let words = root.read_opt(&prompt_file, record::MAX_RECORD)?.unwrap_or_default();
+    let words = String::from_utf8_lossy(&words);
+    // Before a run has begun, its record names the conversation that it continues.
+    let called = Called { agent, settings: &settings, resume: info.thread_id.as_deref() };
+    let command = command(
+        runner,
+        &config.agent,
+        &config.command,
+        &called,
+        &cwd,
+        Some((&root.absolute(&prompt_file), &words)),
+    )?;
+    must_have_credentials(runner, &config, &called, &cwd)?;
+    let stdin = match command.prompt {
+        PromptSource::Stdin => StdinPlan::File(RelPath::top().join(prompt_file.name())),
+        PromptSource::Arguments => StdinPlan::Null,
+    };
+    let spec = LaunchSpec {
+        root: root.path().to_owned(),
+        run_dir: run.dir().path().clone(),
+        argv: command.argv,
+        cwd,
+        stdin,
+        stop_marker: run.task.dir().stop(),
+        idle_timeout: settings.defaults.timeout,
+        max_run_time: settings.defaults.max_run_time,
+        stop_grace: settings.defaults.stop_grace,
+        heartbeat: executors::heartbeat(runner, &info.executor),
+    };
+    let mut env = environment::of_run(runner, info, agent, &settings, &command.env);
+    if let Some(file) = &command.file {
+        let path = root.absolute(&run.dir().path().join(file.name));
+        // A value that the user has set takes precedence.
+        env.entry(file.variable.into()).or_insert_with(|| path.into_os_string());
+    }
+    let record_changes = settings.defaults.record_changes;
+    Ok(Start { spec, env, file: command.file, model: settings.model.clone(), record_changes })
+}
+
+/// The called agent, and its parameters beside the prompt.
+struct Called<'a> {
+    agent: &'a AgentSettings,
+    settings: &'a TaskSettings,
+    resume: Option<&'a str>,
+}
+
+fn command(
+    runner: &Runner,
+    agent: &str,
+    own_command: &[String],
+    called: &Called<'_>,
+    cwd: &Path,
+    prompt: Option<(&Path, &str)>,
+) -> Result<AgentCommand> {
+    let path = runner.search_path();
+    let of = PlanFor {
+        agent,
+        settings: called.agent,
+        command: own_command,
+        own_program: &runner.program,
+        path: &path,
+        cwd,
+        model: called.settings.model.as_deref(),
+        resume: called.resume,
+        key: environment::key(runner, called.agent, called.settings),
+        user: if rustix::process::geteuid().is_root() { User::Root } else { User::Other },
+        prompt,
+    };
+    Ok(agents::plan(&of)?)
+}
+
+/// Records the command of a run's agent, secrets redacted, and the known version of its program. Starts nothing.
+pub(in crate::runner) fn describe(runner: &Runner, info: &mut RunInfo) {
+    // If the command cannot be built any more, it was still started: its record goes without these fields.
+    let Ok(Start { spec, env, model, record_changes, .. }) = spec(runner, info) else { return };
+    info.model = model;
+    info.git = changes::skipped(runner, info, record_changes);
+    let variables = env.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+    let given = variables.filter(|(name, _)| is_secret_name(name)).map(|(_, value)| value);
+    let redactor = runner.redactor.clone().and(given, SHORTEST_GIVEN);
+    let mut text = redactor.commandline(&spec.argv).join(" ");
+    if text.len() > 4096 {
+        text.truncate(text.floor_char_boundary(4096));
+        text.push('…');
+    }
+    info.commandline = Some(text);
+    info.agent_version =
+        spec.argv.first().and_then(|program| agents::version_of(&runner.tree, Path::new(program)));
+}

@@ -1,0 +1,89 @@
+//! The limits of a loop: money, tokens, runs that change nothing, and the limits that its agents meet.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::runner::{Runner, error::Result};
+use config::{Defaults, Limits};
+use tree::{
+    event::ErrorClass,
+    refs::TaskRef,
+    run_info::{RunInfo, RunStatus},
+};
+
+/// Maximum wait for a limit without a reported end.
+const LONGEST: TimeDelta = TimeDelta::hours(1);
+
+/// Returns the limit that was reached, in one sentence; `None` if none is set or reached.
+pub(in crate::runner) fn hit(runner: &Runner, task: &TaskRef, limits: &Limits) -> Result<Option<String>> {
+    if *limits == Limits::default() {
+        return Ok(None);
+    }
+    let mut runs = Vec::new();
+    for id in runner.tree.runs(task)? {
+        // An unreadable record adds nothing; `fsck` names it.
+        runs.extend(runner.tree.run_info(&task.run(id)));
+    }
+    // A replayed run costs nothing: its usage was paid for once.
+    let usage = || runs.iter().filter(|r| r.replay_of.is_none()).filter_map(|r| r.usage.as_ref());
+    let cost: f64 = usage().filter_map(|u| u.cost_usd).sum();
+    if let Some(max) = limits.max_cost_usd.filter(|max| cost >= *max) {
+        return Ok(Some(format!(
+            "its runs cost {cost:.2} USD of the {max:.2} that limits.max_cost_usd allows"
+        )));
+    }
+    let tokens: u64 = usage().map(|u| u.input_tokens.unwrap_or(0) + u.output_tokens.unwrap_or(0)).sum();
+    if let Some(max) = limits.max_tokens.filter(|max| tokens >= *max) {
+        return Ok(Some(format!("its runs used {tokens} tokens of the {max} that limits.max_tokens allows")));
+    }
+    match limits.no_progress_runs {
+        Some(max) if same_answers(runner, task, &runs)? >= max => {
+            Ok(Some(format!("its last {max} runs changed nothing (limits.no_progress_runs)")))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Counts the last runs in a row that left the same answer, without a progress note that is newer than them.
+fn same_answers(runner: &Runner, task: &TaskRef, runs: &[RunInfo]) -> Result<u32> {
+    let root = runner.tree.root();
+    let noted = root.stat(&task.dir().state())?.map_or(0, |s| s.modified_ns);
+    let mut same = 0;
+    let mut answer: Option<Vec<u8>> = None;
+    for run in runs.iter().rev() {
+        let output = root.read_opt(&run.run_ref().dir().output(), 1 << 20)?.unwrap_or_default();
+        let began = i128::from(run.start_time.timestamp_nanos_opt().unwrap_or(0));
+        if noted > began || answer.as_ref().is_some_and(|a| *a != output) {
+            break;
+        }
+        answer = Some(output);
+        same += 1;
+    }
+    Ok(same)
+}
+
+/// Returns the time of the next attempt after a usage limit or an overloaded provider, from the last runs (newest
+/// first); `None` if the last run met no limit. Such a restart does not count.
+///
+/// A time that the agent reports takes precedence. Without one the loop waits for `restart_delay_max`, twice that
+/// after the second such run in a row, and so on up to an hour, so that a limit of hours does not cause hundreds of
+/// runs.
+pub(in crate::runner) fn usage_limit_until(
+    past: &[RunInfo],
+    settings: &Defaults,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let last = past.first().filter(|run| met_a_limit(run))?;
+    if last.retry_at.is_some() {
+        return last.retry_at;
+    }
+    let untold = past.iter().take_while(|run| met_a_limit(run) && run.retry_at.is_none()).count();
+    let doublings = u32::try_from(untold - 1).unwrap_or(u32::MAX).min(20);
+    let first = TimeDelta::from_std(settings.restart_delay_max).unwrap_or(LONGEST);
+    let pause = first.checked_mul(1 << doublings).unwrap_or(LONGEST).min(LONGEST.max(first));
+    last.end_time.unwrap_or(now).checked_add_signed(pause)
+}
+
+fn met_a_limit(run: &RunInfo) -> bool {
+    matches!(run.status, RunStatus::Failed | RunStatus::Crashed)
+        && matches!(run.error_class, Some(ErrorClass::UsageLimit | ErrorClass::Overload))
+}

@@ -1,0 +1,97 @@
+//! `log-times.jsonl`: which part of the agent's output existed at which time, so that a replay has true timestamps.
+
+use std::{
+    fmt::Write as _,
+    os::fd::OwnedFd,
+    time::{Duration, Instant},
+};
+
+use chrono::Utc;
+
+use base::{
+    clock::rfc3339,
+    fsx::{ReadFile, RelPath, Root},
+    names,
+};
+
+/// Shortest time between two marks, so that an agent that floods its output does not cause a wake-up per write.
+const RESOLUTION: Duration = Duration::from_millis(25);
+
+/// Detects growth of the agent's output and writes marks about it.
+#[derive(Debug)]
+pub(super) struct LogTimes {
+    streams: [Stream; 2],
+    /// `None` after the disk refused a write: marks are only a help, and must not fail the run.
+    out: Option<OwnedFd>,
+    last_output: Instant,
+    last_mark: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Stream {
+    name: &'static str,
+    file: Option<ReadFile>,
+    seen: u64,
+}
+
+impl LogTimes {
+    pub(super) fn new(root: &Root, dir: &RelPath) -> Self {
+        let stream = |name, file: &str| Stream { name, file: root.open_read(&dir.join(file)).ok(), seen: 0 };
+        Self {
+            streams: [stream("stdout", names::run::STDOUT), stream("stderr", names::run::STDERR)],
+            out: root.open_append(&dir.join(names::run::LOG_TIMES)).ok(),
+            last_output: Instant::now(),
+            last_mark: None,
+        }
+    }
+
+    /// Marks new output, unless the last mark is too recent.
+    pub(super) fn mark(&mut self) {
+        if self.muted_until().is_none() {
+            self.last_mark();
+        }
+    }
+
+    /// Marks new output.
+    pub(super) fn last_mark(&mut self) {
+        let grown: Vec<(&str, u64)> = self.streams.iter_mut().filter_map(Stream::changed).collect();
+        if grown.is_empty() {
+            return;
+        }
+        // Taken after the sizes, so that no mark is older than its bytes.
+        let (time, now) = (rfc3339(Utc::now()), Instant::now());
+        let mut lines = String::new();
+        for (name, size) in grown {
+            // Writing to a String cannot fail.
+            let _ = writeln!(lines, "{{\"stream\":\"{name}\",\"offset\":{size},\"time\":\"{time}\"}}");
+        }
+        self.last_output = now;
+        self.last_mark = Some(now);
+        let written = self.out.as_ref().map(|out| rustix::io::write(out, lines.as_bytes()));
+        if !matches!(written, Some(Ok(n)) if n == lines.len()) {
+            self.out = None;
+        }
+    }
+
+    /// Returns the time of the agent's last output, or of its start if there is none.
+    pub(super) fn last_output(&self) -> Instant {
+        self.last_output
+    }
+
+    /// Returns the time until which growth is ignored, if a mark was written a moment ago.
+    pub(super) fn muted_until(&self) -> Option<Instant> {
+        self.last_mark.map(|at| at + RESOLUTION).filter(|until| *until > Instant::now())
+    }
+}
+
+impl Stream {
+    /// Returns the name and the new size of a stream whose size has changed since the last call.
+    ///
+    /// A smaller size means that the agent has truncated its own file, as `> /dev/stdout` does. Marks continue from there.
+    fn changed(&mut self) -> Option<(&'static str, u64)> {
+        let size = self.file.as_ref().and_then(|f| f.size().ok()).unwrap_or(0);
+        let changed = size != self.seen;
+        self.seen = size;
+        changed.then_some((self.name, size))
+    }
+}

@@ -1,0 +1,139 @@
+//! Watches for requests: STOP in the task's folder, and commands in the run's inbox.
+//!
+//! inotify only wakes the shim; the shim then reads the files. Without inotify (too many instances, a network file
+//! system) the shim reads the same files periodically.
+
+use std::{
+    os::fd::{AsFd, BorrowedFd},
+    time::{Duration, Instant},
+};
+
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use serde::Deserialize;
+
+use base::{
+    fsx::{LineReader, RelPath, Root},
+    names,
+};
+
+/// Largest part of a command that is read. The commands for the shim are short.
+const COMMAND_BYTES: u64 = 4096;
+/// Period of the checks without hints.
+const POLL: Duration = Duration::from_millis(250);
+/// Period of the checks with hints, in case a hint is lost.
+const SWEEP: Duration = Duration::from_secs(30);
+
+/// Hints about the folders of the run and the task.
+#[derive(Debug)]
+pub(super) struct Watch {
+    root: Root,
+    stop_marker: RelPath,
+    inotify: Option<Inotify>,
+    /// Result of the last check, which a hint or the sweep causes.
+    stop_seen: bool,
+    next_sweep: Instant,
+}
+
+impl Watch {
+    pub(super) fn new(root: &Root, dir: &RelPath, stop_marker: &RelPath) -> Self {
+        let inotify = if root.is_remote() { None } else { hints(root, dir, stop_marker).ok() };
+        let mut watch = Self {
+            root: root.clone(),
+            stop_marker: stop_marker.clone(),
+            inotify,
+            stop_seen: false,
+            next_sweep: Instant::now(),
+        };
+        watch.look();
+        watch
+    }
+
+    /// Drains the pending hints. Checks the marker if there were any, or if the sweep is due.
+    pub(super) fn drain(&mut self) {
+        let mut hinted = false;
+        while let Some(Ok(events)) = self.inotify.as_ref().map(Inotify::read_events) {
+            hinted |= !events.is_empty();
+        }
+        if hinted || Instant::now() >= self.next_sweep {
+            self.look();
+        }
+    }
+
+    pub(super) fn stop_marker_is_there(&self) -> bool {
+        self.stop_seen
+    }
+
+    pub(super) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.inotify.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Returns the time of the next check without a hint.
+    pub(super) fn next_look(&self) -> Instant {
+        self.next_sweep
+    }
+
+    fn look(&mut self) {
+        self.next_sweep = Instant::now() + if self.inotify.is_some() { SWEEP } else { POLL };
+        self.stop_seen = self.root.exists(&self.stop_marker).unwrap_or(self.stop_seen);
+    }
+}
+
+fn hints(root: &Root, dir: &RelPath, stop_marker: &RelPath) -> nix::Result<Inotify> {
+    let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
+    let names = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
+    inotify.add_watch(&root.absolute(&stop_marker.parent()), names)?;
+    // Each of our own marks causes one more wake-up, at most every 25 ms. Files in the folder may be created later, so
+    // watches on single files would miss some.
+    inotify.add_watch(&root.absolute(dir), names | AddWatchFlags::IN_MODIFY)?;
+    Ok(inotify)
+}
+
+/// The commands in `inbox.jsonl` that the shim obeys.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    root: Root,
+    path: RelPath,
+    offset: u64,
+    /// True if the run must end.
+    pub(super) stop: bool,
+    /// True if the run must end because its agent waits out a usage limit by itself.
+    pub(super) usage_limit: bool,
+    /// True if the agent's input must end.
+    pub(super) end_of_input: bool,
+}
+
+#[derive(Deserialize)]
+struct Command {
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+impl Inbox {
+    pub(super) fn new(root: &Root, dir: &RelPath) -> Self {
+        Self {
+            root: root.clone(),
+            path: dir.join(names::run::INBOX),
+            offset: 0,
+            stop: false,
+            usage_limit: false,
+            end_of_input: false,
+        }
+    }
+
+    /// Reads the commands that were appended since the last call.
+    pub(super) fn read(&mut self) {
+        let Ok(file) = self.root.open_read(&self.path) else { return };
+        let Ok(size) = file.size() else { return };
+        let lines = LineReader::new(&file).keeping(COMMAND_BYTES).forward(self.offset, size);
+        for line in lines.map_while(Result::ok) {
+            self.offset = line.end();
+            match serde_json::from_slice::<Command>(&line.bytes).map(|c| c.kind).as_deref() {
+                Ok("stop") => self.stop = true,
+                Ok("usage_limit") => self.usage_limit = true,
+                Ok("end_of_input") => self.end_of_input = true,
+                // The command is for the driver, or is unknown.
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Reads messages: the last ones, those after or before a message, or those from an offset.
+
+use super::{
+    handle::Bus,
+    line::{self, MAX_LINE},
+    message::Message,
+};
+use crate::{Fault, Result, ids::MsgId};
+use base::fsx::LineReader;
+
+/// Number of bytes of messages that make a page full, regardless of its limit: 64 MiB. One message always fits.
+pub const MAX_PAGE: u64 = 4 * MAX_LINE;
+
+/// A page of messages, in file order.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Page {
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// Offset after each message; filled only when reading forwards.
+    pub ends: Vec<u64>,
+    /// Offset after the last line that was read. [`Bus::read_from`] continues there.
+    pub next: u64,
+    /// Number of complete lines that were skipped because they are not messages.
+    pub skipped: usize,
+    /// True if more complete lines exist at `next`.
+    pub more: bool,
+}
+
+impl Bus {
+    /// Returns the last `limit` messages.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`](crate::TreeError::NotFound) if the project or task does not exist. A bus without
+    /// messages is empty, not an error.
+    pub fn tail(&self, limit: usize) -> Result<Page> {
+        self.tail_of(limit, |_| true)
+    }
+
+    /// Returns the last `limit` messages that `wanted` accepts. The others are not counted.
+    ///
+    /// # Errors
+    /// As [`Bus::tail`].
+    pub fn tail_of(&self, limit: usize, wanted: impl Fn(&Message) -> bool) -> Result<Page> {
+        let Some(file) = self.open()? else { return Ok(Page::default()) };
+        let lines = LineReader::new(&file).keeping(MAX_LINE);
+        let mut page = Page { next: lines.complete_until(file.size()?)?, ..Page::default() };
+        let mut bytes = 0;
+        for line in lines.backward(page.next) {
+            if page.messages.len() >= limit || bytes >= MAX_PAGE {
+                break;
+            }
+            let line = line?;
+            let message = line::read(&line, &self.owner);
+            if message.as_ref().is_none_or(&wanted) {
+                bytes += page.add(message, line.len);
+            }
+        }
+        page.messages.reverse();
+        Ok(page)
+    }
+
+    /// Returns at most `limit` messages after the one with this `id`, or from the first one.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`](crate::TreeError::NotFound) if no message has this id.
+    pub fn after(&self, id: Option<&MsgId>, limit: usize) -> Result<Page> {
+        let offset = id.map_or(Ok(0), |id| self.position_of(id))?;
+        self.read_from(offset, limit)
+    }
+
+    /// Returns the last `limit` messages before the one with this `id`.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`](crate::TreeError::NotFound) if no message has this id.
+    pub fn before(&self, id: &MsgId, limit: usize) -> Result<Page> {
+        let behind = self.position_of(id)?;
+        let Some(file) = self.open()? else { return Ok(Page::default()) };
+        let lines = LineReader::new(&file).keeping(MAX_LINE);
+        let mut page = Page { next: behind, ..Page::default() };
+        let mut bytes = 0;
+        // Backwards, the first line is the named message itself.
+        for line in lines.backward(behind).skip(1) {
+            if page.messages.len() >= limit || bytes >= MAX_PAGE {
+                page.more = true;
+                break;
+            }
+            let line = line?;
+            bytes += page.add(line::read(&line, &self.owner), line.len);
+        }
+        page.messages.reverse();
+        Ok(page)
+    }
+
+    /// Returns at most `limit` messages from an offset, which is [`Page::next`] of an earlier page.
+    ///
+    /// An offset inside a line skips that line. An offset after the end means the end.
+    ///
+    /// # Errors
+    /// As [`Bus::tail`].
+    pub fn read_from(&self, offset: u64, limit: usize) -> Result<Page> {
+        self.read_some(offset, limit, MAX_PAGE)
+    }
+
+    /// Reads as [`Bus::read_from`], but adds no further message once the page holds `bytes` bytes of messages.
+    ///
+    /// # Errors
+    /// As [`Bus::tail`].
+    pub fn read_some(&self, offset: u64, limit: usize, bytes: u64) -> Result<Page> {
+        let Some(file) = self.open()? else { return Ok(Page::default()) };
+        let lines = LineReader::new(&file).keeping(MAX_LINE);
+        let end = lines.complete_until(file.size()?)?;
+        let start = lines.start_from(offset.min(end), end)?.unwrap_or(end);
+        let mut page = Page { next: start, ..Page::default() };
+        let mut held = 0;
+        for line in lines.forward(start, end) {
+            if page.messages.len() >= limit || held >= bytes {
+                break;
+            }
+            let line = line?;
+            page.next = line.end();
+            let message = line::read(&line, &self.owner);
+            page.ends.extend(message.is_some().then_some(page.next));
+            held += page.add(message, line.len);
+        }
+        page.more = page.next < end;
+        Ok(page)
+    }
+}
+
+impl Page {
+    /// Returns the fault of the bus that the page was read from, if lines were skipped.
+    #[must_use]
+    pub fn fault(&self, bus: &Bus) -> Option<Fault> {
+        let problem = "has lines that are no messages; they are passed over (`run-agent fsck` says how many)";
+        (self.skipped > 0).then(|| Fault { path: bus.path(), problem: problem.to_owned() })
+    }
+
+    /// Adds the result of parsing a line of `len` bytes. Returns the number of bytes that the page now holds of it: a
+    /// skipped line does not fill the page, however long it is.
+    fn add(&mut self, message: Option<Message>, len: u64) -> u64 {
+        let Some(message) = message else {
+            self.skipped += 1;
+            return 0;
+        };
+        self.messages.push(message);
+        len
+    }
+}

@@ -1,0 +1,26 @@
+//! Interprets an agent's stream, for every agent: raw lines in, [events](crate::event) out.
+//!
+//! Everything here is a pure function of the bytes. A line always produces the same events for every reader, so a new
+//! driver continues where `events.jsonl` ends. The languages of the agents are in
+//! `agents`, one in each agent's folder; `view` decides the meaning of an agent's end for the run.
+
+mod account;
+mod dialect;
+mod failure;
+pub mod fields;
+mod follow;
+mod lenient;
+mod line;
+mod refusal;
+mod retry;
+mod trouble;
+mod words;
+
+pub use account::{Account, LastWord, difference};
+pub use dialect::{Dialect, Language, LineContent, raw};
+pub use failure::Failure;
+pub use follow::{Follower, Stream, all_events, last_event};
+pub use line::{LONGEST_LINE, LONGEST_TEXT, MOST_EVENTS, events_of_line};
+pub use refusal::{Refusals, refusal_on_stderr};
+pub use retry::Retry;
+pub use trouble::Trouble;

@@ -1,0 +1,141 @@
+//! A part of a file: by bytes, or its last lines.
+
+use chrono::{DateTime, Utc};
+
+use base::fsx::{FsErrorKind, LineReader, ReadFile, RelPath};
+use tree::{Result, Tree, TreeError};
+
+/// The maximum size of a file's text in one answer, 16 MiB; ranges and streams have the rest.
+pub const MAX_SHOWN: u64 = 16 << 20;
+
+/// The last lines, this many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tail(pub usize);
+
+/// Bytes from one offset up to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// The first byte.
+    pub from: u64,
+    /// The first byte after the extent.
+    pub to: u64,
+}
+
+/// A part of a file as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The text; bytes that are not UTF-8 are replaced.
+    pub text: String,
+    /// Offset of its first byte.
+    pub offset: u64,
+}
+
+/// An open file, with its size at that time.
+#[derive(Debug)]
+pub struct Opened {
+    file: ReadFile,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The time of its last change.
+    pub modified: DateTime<Utc>,
+}
+
+impl Opened {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`] if it does not exist.
+    pub fn open(tree: &Tree, rel: &RelPath) -> Result<Self> {
+        let missing = || TreeError::NotFound { what: format!("file {}", rel.as_path().display()) };
+        let file = match tree.root().open_read(rel) {
+            Err(e) if e.kind() == FsErrorKind::NotFound => return Err(missing()),
+            opened => opened?,
+        };
+        let modified = tree.root().stat(rel)?.ok_or_else(missing)?.modified_ns;
+        let modified = i64::try_from(modified).map(DateTime::from_timestamp_nanos).unwrap_or_default();
+        Ok(Self { size: file.size()?, file, modified })
+    }
+
+    pub(super) fn file(&self) -> &ReadFile {
+        &self.file
+    }
+
+    /// Returns the bytes of an extent, as far as they exist.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn bytes(&self, extent: Extent) -> Result<Vec<u8>> {
+        Ok(self.file.read_range(extent.from, extent.to.min(self.size))?)
+    }
+
+    /// Returns the text, or its last lines; at most the last [`MAX_SHOWN`] bytes.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn text(&self, tail: Option<Tail>) -> Result<Part> {
+        let mut from = self.size.saturating_sub(MAX_SHOWN);
+        if let Some(tail) = tail {
+            from = from.max(self.start_of_tail(tail)?);
+        }
+        let bytes = self.bytes(Extent { from, to: self.size })?;
+        // The rest of a character that was split at the front is left out.
+        let cut = bytes.iter().take(4).take_while(|b| from > 0 && **b & 0xC0 == 0x80).count();
+        let text = String::from_utf8_lossy(&bytes[cut..]).into_owned();
+        Ok(Part { text, offset: from + cut as u64 })
+    }
+
+    /// Returns the offset of the last lines. Text after the last line end counts as a line. Lines that begin more
+    /// than [`MAX_SHOWN`] bytes before the end are left out.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn start_of_tail(&self, Tail(lines): Tail) -> Result<u64> {
+        let reader = LineReader::new(&self.file);
+        let complete = reader.complete_until(self.size)?;
+        let mut from = complete;
+        let rest = usize::from(complete < self.size);
+        if lines == 0 {
+            return Ok(self.size);
+        }
+        for line in reader.keeping(0).backward(complete).take(lines - rest) {
+            from = line?.offset;
+            if self.size - from >= MAX_SHOWN {
+                break;
+            }
+        }
+        Ok(from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::{clock::Clock, fsx::Durability};
+
+    #[test]
+    fn the_last_lines_and_any_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = Tree::create(folder.path(), Durability::Never, Clock::System).unwrap();
+        let rel = RelPath::new("f").unwrap();
+        assert!(matches!(Opened::open(&tree, &rel), Err(TreeError::NotFound { .. })));
+        for (content, lines, text) in [
+            ("", 3, ""),
+            ("a\nb\nc\n", 2, "b\nc\n"),
+            ("a\nb\nc", 2, "b\nc"),
+            ("a\nb\nc", 1, "c"),
+            ("a\nb\nc\n", 9, "a\nb\nc\n"),
+            ("a\n\n\n", 2, "\n\n"),
+            ("a\nb\n", 0, ""),
+        ] {
+            tree.root().replace(&rel, content.as_bytes()).unwrap();
+            let part = Opened::open(&tree, &rel).unwrap().text(Some(Tail(lines))).unwrap();
+            assert_eq!(part.text, text, "{content:?} {lines}");
+            assert_eq!(part.offset, (content.len() - text.len()) as u64);
+        }
+        tree.root().replace(&rel, b"0123456789").unwrap();
+        let file = Opened::open(&tree, &rel).unwrap();
+        assert_eq!(file.bytes(Extent { from: 2, to: 5 }).unwrap(), b"234");
+        assert_eq!(file.bytes(Extent { from: 8, to: 99 }).unwrap(), b"89");
+        assert_eq!(file.text(None).unwrap().text, "0123456789");
+    }
+}

@@ -1,0 +1,108 @@
+//! Rules for a bus, checked line by line and without holding it in memory.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Report, Rule};
+use tree::{
+    Result, Tree,
+    bus::{Bus, Message, MessageType, Scanned},
+    ids::{MsgId, RunId},
+    refs::RunRef,
+};
+
+/// A run that has ended, whose start and end must be on its task's bus.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) run: RunRef,
+    /// True if it ever had a process, and therefore a start to report.
+    pub(super) began: bool,
+    /// True if it was imported: another program ran it, and kept its bus by rules of its own.
+    pub(super) imported: bool,
+}
+
+pub(super) fn check(tree: &Tree, bus: &Bus, ended: &[Ended], report: &mut Report) {
+    let mut seen = Seen::default();
+    seen.told.extend(ended.iter().map(|e| (e.run.run.clone(), (0, 0))));
+    if report.readable(seen.look(bus)).is_none() {
+        return;
+    }
+    for (rule, count, what) in [
+        (Rule::BusGarbage, seen.garbage, "line(s) that are no messages"),
+        (Rule::BusOrder, seen.disorder, "id(s) that are not larger than those before"),
+        (Rule::BusDuplicate, seen.duplicates, "id(s) that stand there more than once"),
+        (Rule::BusTorn, usize::from(seen.torn), "unfinished line at the end"),
+    ] {
+        if count > 0 {
+            report.note(rule, bus.path(), format!("has {count} {what}"));
+        }
+    }
+    for Ended { run, began, .. } in ended.iter().filter(|e| !e.imported) {
+        let (starts, ends) = seen.told.get(&run.run).copied().unwrap_or_default();
+        if ends != 1 || starts > 1 || (starts == 0 && *began) {
+            let what = format!("the bus has {starts} start(s) and {ends} end(s) of run {}", run.run);
+            report.note(Rule::BusDisagrees, tree.root().absolute(run.dir().path()), what);
+        }
+    }
+}
+
+/// The result of one pass over a bus.
+#[derive(Debug, Default)]
+struct Seen {
+    garbage: usize,
+    torn: bool,
+    disorder: usize,
+    duplicates: usize,
+    /// The number of start and end messages of each ended run.
+    told: HashMap<RunId, (u32, u32)>,
+}
+
+impl Seen {
+    fn look(&mut self, bus: &Bus) -> Result<()> {
+        let mut last: Option<MsgId> = None;
+        let (mut chosen, mut late) = (HashSet::new(), HashMap::new());
+        bus.scan(|scanned| match scanned {
+            Scanned::Garbage { .. } => self.garbage += 1,
+            Scanned::Torn { .. } => self.torn = true,
+            Scanned::Message(message) => {
+                self.count(&message);
+                let id = message.msg_id;
+                if id.offset().is_some() {
+                    // Such an id is the offset of the line and therefore unique.
+                } else if id.time().is_none() {
+                    // Lines written by hand have any id, in any order.
+                    self.duplicates += usize::from(!chosen.insert(id));
+                } else if last.as_ref().is_some_and(|last| id <= *last) {
+                    *late.entry(id).or_insert(0_usize) += 1;
+                } else {
+                    last = Some(id);
+                }
+            }
+        })?;
+        if late.is_empty() {
+            return Ok(());
+        }
+        // An id that is out of order may also be a repetition. There are few of them, so a second pass counts them.
+        let mut often: HashMap<MsgId, usize> = HashMap::new();
+        bus.scan(|scanned| {
+            if let Scanned::Message(message) = scanned
+                && late.contains_key(&message.msg_id)
+            {
+                *often.entry(message.msg_id).or_default() += 1;
+            }
+        })?;
+        let twice = |id: &MsgId| often.get(id).is_some_and(|n| *n > 1);
+        self.duplicates += late.keys().filter(|id| twice(id)).count();
+        self.disorder += late.iter().filter(|(id, _)| !twice(id)).map(|(_, n)| n).sum::<usize>();
+        Ok(())
+    }
+
+    fn count(&mut self, message: &Message) {
+        let run = message.run_id.as_ref().and_then(|run| self.told.get_mut(run));
+        let Some((starts, ends)) = run else { return };
+        if message.kind == MessageType::RUN_START {
+            *starts += 1;
+        } else if message.kind == MessageType::RUN_STOP || message.kind == MessageType::RUN_CRASH {
+            *ends += 1;
+        }
+    }
+}

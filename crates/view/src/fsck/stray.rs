@@ -1,0 +1,128 @@
+//! Rules for names in our folders: names that are no ids, files that never got their final name, open modes.
+//!
+//! Only folders that we create are checked: the files below a task's folder belong to its agent.
+
+use std::str::FromStr;
+
+use super::{Report, Rule, Subject};
+use base::names;
+use process::identity::ProcStat;
+use tree::{
+    EntryKind, OnItsWay, RelPath, Result, Tree,
+    ids::{ProjectId, RunId, TaskId, TicketId},
+    paths::{ProjectDir, top},
+    refs::{RunRef, TaskRef},
+};
+
+/// The names that are allowed in a folder.
+type Expected = fn(&str, EntryKind) -> bool;
+
+pub(super) fn top(tree: &Tree, report: &mut Report) {
+    // Names that begin with '_' belong to this program or to a later version of it.
+    folder(tree, &RelPath::top(), |n, kind| n.starts_with('_') || is_folder::<ProjectId>(n, kind), report);
+    for rel in [top::audit().parent(), top::planner(), top::daemon()] {
+        folder(tree, &rel, anything, report);
+    }
+    for rel in [top::queue(), top::live()] {
+        folder(tree, &rel, is_ticket, report);
+    }
+    let trash = top::trash();
+    for entry in report.readable(list(tree, &trash)).unwrap_or_default() {
+        let rel = trash.join(&entry.0);
+        if is_left_behind(tree, &rel).unwrap_or(false) {
+            report.add(Rule::Leftover, tree.root().absolute(&rel), "it was being deleted", Subject::Path);
+        }
+    }
+}
+
+pub(super) fn project(tree: &Tree, project: &ProjectId, report: &mut Report) {
+    folder(tree, ProjectDir::new(project).path(), is_folder::<TaskId>, report);
+}
+
+pub(super) fn task(tree: &Tree, task: &TaskRef, report: &mut Report) {
+    folder(tree, task.dir().path(), anything, report);
+    folder(tree, &task.dir().runs(), is_folder::<RunId>, report);
+}
+
+pub(super) fn run(tree: &Tree, run: &RunRef, report: &mut Report) {
+    folder(tree, run.dir().path(), anything, report);
+}
+
+/// Returns true if a file was left under a temporary name, or in the trash, by a process that is gone.
+///
+/// # Errors
+/// If the run's lock, or its claim, cannot be tested.
+pub fn is_left_behind(tree: &Tree, rel: &RelPath) -> Result<bool> {
+    let gone = |pid: i32| ProcStat::of(pid).is_none_or(|s| s.is_dead());
+    if rel.parent() == top::trash() {
+        // The names are those of runs: <date>-<time>-<pid>-<number>.
+        return Ok(rel.name().split('-').nth(2).and_then(|pid| pid.parse().ok()).is_none_or(gone));
+    }
+    match OnItsWay::of(rel.name()) {
+        Some(OnItsWay::Temporary(writer)) => Ok(gone(writer)),
+        // Before the claim another shim may come and use the same room.
+        Some(OnItsWay::Reserved) => {
+            let there = |name| rel.parent().join(name);
+            let claimed = tree.root().exists(&there(names::run::CLAIM))?;
+            Ok(claimed && !tree.root().is_locked(&there(names::run::LOCK))?)
+        }
+        // The secrets of a launch go with the claim.
+        None if rel.name() == names::run::LAUNCH_SECRETS => {
+            Ok(tree.root().exists(&rel.parent().join(names::run::CLAIM))?)
+        }
+        None => Ok(false),
+    }
+}
+
+fn folder(tree: &Tree, rel: &RelPath, expected: Expected, report: &mut Report) {
+    let root = tree.root();
+    let open = |rel: &RelPath| root.stat(rel).ok().flatten().is_some_and(|s| s.open_to_others);
+    let folder_is_open = open(rel);
+    if folder_is_open {
+        report.note(Rule::OpenMode, root.absolute(rel), "users other than its owner may list it");
+    }
+    for (name, kind) in report.readable(list(tree, rel)).unwrap_or_default() {
+        let path = rel.join(&name);
+        let absolute = root.absolute(&path);
+        let secrets = name == names::run::LAUNCH_SECRETS;
+        if secrets || OnItsWay::of(&name).is_some() {
+            if report.readable(is_left_behind(tree, &path)) == Some(true) {
+                let what = if secrets {
+                    "the run is claimed, so that these secrets of its launch are not needed any more"
+                } else {
+                    "its writer died before it renamed the file"
+                };
+                report.add(Rule::Leftover, absolute, what, Subject::Path);
+            }
+            continue;
+        }
+        if !expected(&name, kind) {
+            report.note(Rule::BadName, absolute.clone(), "the name is not an id, so it is ignored");
+        }
+        // In a folder that is closed to other users they cannot reach a file, whatever mode an agent gave it.
+        if folder_is_open && kind == EntryKind::File && open(&path) {
+            report.note(Rule::OpenMode, absolute, "users other than its owner may read it");
+        }
+    }
+}
+
+fn list(tree: &Tree, rel: &RelPath) -> Result<Vec<(String, EntryKind)>> {
+    Ok(tree.root().list(rel)?.into_iter().map(|e| (e.name, e.kind)).collect())
+}
+
+fn anything(_: &str, _: EntryKind) -> bool {
+    true
+}
+
+/// Returns true for a folder with a valid id. Plain files beside the folders belong to the user.
+fn is_folder<T: FromStr>(name: &str, kind: EntryKind) -> bool {
+    match kind {
+        EntryKind::Dir => name.parse::<T>().is_ok(),
+        EntryKind::File => true,
+        EntryKind::Other => false,
+    }
+}
+
+fn is_ticket(name: &str, kind: EntryKind) -> bool {
+    kind == EntryKind::File && name.strip_suffix(".yaml").is_some_and(|n| n.parse::<TicketId>().is_ok())
+}

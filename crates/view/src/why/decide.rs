@@ -1,0 +1,374 @@
+//! Decides the reason for a task's status from the facts.
+//!
+//! In this order: a queued ticket is blocked by tasks or waits for a place. An admitted ticket is stopping, waits for
+//! children, for a time, for its start, or runs. Without a ticket: a run that is still there, the end of the last
+//! loop, the markers, the last run, nothing.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use super::facts::{Facts, Served, Source};
+use crate::task::Standing;
+use tree::{
+    refs::TaskRef,
+    run_info::RunStatus,
+    task::TaskKind,
+    task_end::{EndStatus, TaskEnd},
+    ticket::{Place, Ticket},
+};
+
+/// Maximum number of names that a sentence lists.
+const NAMED: usize = 5;
+
+/// Returns the reason, in the order at the top of this file.
+pub(super) fn decide(facts: &Facts<'_>) -> (String, Vec<Source>) {
+    match &facts.own.ticket {
+        Some((Place::Queue, ticket)) => queued(facts, ticket),
+        Some((Place::Live, ticket)) => live(facts, ticket),
+        None => at_rest(facts),
+    }
+}
+
+fn queued(facts: &Facts<'_>, ticket: &Ticket) -> (String, Vec<Source>) {
+    let task = facts.task;
+    let waits = match &facts.around.standing {
+        _ if facts.own.stop => ("is to stop (STOP) before it has started".to_owned(), Source::Stop),
+        Standing::Blocked(why) => (format!("is blocked: {why}"), Source::Config),
+        Standing::Position(at) if facts.around.live.is_empty() => {
+            (format!("is queued in position {at}: no new task may start now"), Source::LiveTickets)
+        }
+        Standing::Position(at) => {
+            let behind = named(facts.around.live);
+            (format!("is queued in position {at}: all places are taken by {behind}"), Source::LiveTickets)
+        }
+        Standing::Next | Standing::Live => {
+            (format!("is accepted and about to start (attempt {})", ticket.attempt), Source::Ticket)
+        }
+    };
+    let (why, source) = waits;
+    let mut files = vec![Source::Ticket];
+    if source != Source::Ticket {
+        files.push(source);
+    }
+    (format!("task {task} {why}{}", undriven(facts)), files)
+}
+
+fn live(facts: &Facts<'_>, ticket: &Ticket) -> (String, Vec<Source>) {
+    let task = facts.task;
+    let attempt = ticket.attempt;
+    let run = &ticket.run_id;
+    let status = facts.own.run.as_ref().map_or(RunStatus::Created, |r| r.status);
+    let since = facts.own.run.as_ref().map(|r| when(r.start)).unwrap_or_default();
+    let before = ticket.not_before.filter(|t| *t > facts.around.now);
+    let (what, mut files) = match (status, before) {
+        (RunStatus::Running, _) if facts.own.stop => (
+            format!("was asked to stop (STOP); run {run} (attempt {attempt}) is being ended"),
+            vec![Source::Stop, Source::RunInfo],
+        ),
+        (RunStatus::Running, _) => {
+            (format!("runs since {since}: run {run} (attempt {attempt})"), vec![Source::RunInfo])
+        }
+        (RunStatus::Created, Some(time)) if !facts.own.stop && !facts.own.done => {
+            let why = ticket.reason.as_deref().map(|r| format!(": {r}")).unwrap_or_default();
+            (format!("waits until {} for attempt {attempt}{why}", when(time)), vec![])
+        }
+        (RunStatus::Created, _) => (format!("is about to start run {run} (attempt {attempt})"), vec![]),
+        _ if facts.own.done && !facts.around.children.is_empty() => (
+            format!("is done, and waits for its child tasks: {}", named(&facts.around.children)),
+            vec![Source::Done],
+        ),
+        (status, _) => (
+            format!("continues soon: run {run} (attempt {attempt}) ended as {}", status.as_str()),
+            vec![Source::RunInfo],
+        ),
+    };
+    files.push(Source::Ticket);
+    let driven = facts.own.driver.as_ref().map(|by| format!(", driven by {by}")).unwrap_or_default();
+    if facts.own.driver.is_some() {
+        files.push(Source::Lock);
+    }
+    (format!("task {task} {what}{driven}{}", undriven(facts)), files)
+}
+
+fn at_rest(facts: &Facts<'_>) -> (String, Vec<Source>) {
+    let task = facts.task;
+    let resume = format!("`run-agent task resume {task}` resumes it");
+    if let Some(run) = facts.own.run.as_ref().filter(|r| r.status == RunStatus::Running) {
+        let text = format!(
+            "task {task} has a run that is still there ({}, since {}), and no ticket: no driver restarts it",
+            run.id,
+            when(run.start)
+        );
+        return (text, vec![Source::RunInfo]);
+    }
+    if let Some(end) = &facts.own.end {
+        let TaskEnd { reason, attempt, ended_at, .. } = end;
+        let at = when(*ended_at);
+        let runs = if *attempt == 1 { "1 run".to_owned() } else { format!("{attempt} runs") };
+        return match end.status {
+            EndStatus::Completed => {
+                (format!("task {task} was completed at {at} after {runs}: {reason}"), vec![Source::End])
+            }
+            EndStatus::Failed => {
+                (format!("task {task} failed at {at} after {runs}: {reason}; {resume}"), vec![Source::End])
+            }
+            EndStatus::Stopped => {
+                let mut files = vec![Source::End];
+                files.extend(facts.own.stop.then_some(Source::Stop));
+                (format!("task {task} was stopped at {at} after {runs}: {reason}; {resume}"), files)
+            }
+        };
+    }
+    if facts.own.done {
+        return (format!("task {task} is completed: it has DONE"), vec![Source::Done]);
+    }
+    if facts.own.stop {
+        return (format!("task {task} is stopped: it has STOP; {resume}"), vec![Source::Stop]);
+    }
+    let Some(run) = &facts.own.run else {
+        return (format!("task {task} is idle: it has no ticket and no run"), vec![]);
+    };
+    let how = run.error.as_deref().map(|s| format!(": {s}")).unwrap_or_default();
+    let last = format!("its last run {} ended as {}{how}", run.id, run.status.as_str());
+    let state = match (run.status, facts.own.kind) {
+        (RunStatus::Completed, TaskKind::Job) => "is completed",
+        (RunStatus::Failed | RunStatus::Crashed, _) => "failed",
+        (RunStatus::Stopped, _) => "was stopped",
+        _ => "is idle: it has no ticket",
+    };
+    (format!("task {task} {state}; {last}"), vec![Source::RunInfo])
+}
+
+/// Returns the advice for a ticket without a driver.
+fn undriven(facts: &Facts<'_>) -> String {
+    if facts.own.driver.is_some() || facts.around.daemon == Served::Yes {
+        return String::new();
+    }
+    format!("; no driver runs it: start `run-agent serve` or `run-agent drive {}`", facts.task)
+}
+
+fn when(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+fn named(tasks: &[TaskRef]) -> String {
+    let mut text = tasks.iter().take(NAMED).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if tasks.len() > NAMED {
+        text = format!("{text} and {} more", tasks.len() - NAMED);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        task_files::{Attempt, TaskFiles},
+        why::facts::Around,
+    };
+    use tree::Holder;
+
+    const RUN: &str = "20260205-10000100001-1-0001";
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    fn task(name: &str) -> TaskRef {
+        TaskRef { project: "p".parse().unwrap(), task: name.parse().unwrap() }
+    }
+
+    fn ticket(not_before: Option<&str>) -> Ticket {
+        Ticket {
+            version: 1,
+            project_id: "p".parse().unwrap(),
+            task_id: "t".parse().unwrap(),
+            run_id: RUN.parse().unwrap(),
+            kind: TaskKind::Task,
+            parent_run_id: None,
+            depends_on: Vec::new(),
+            attempt: 2,
+            restarts: 1,
+            not_before: not_before.map(at),
+            reason: not_before.map(|_| "it is started again: exit code 3".to_owned()),
+        }
+    }
+
+    fn run(status: RunStatus, error: Option<&str>) -> Attempt {
+        let (id, start) = (RUN.parse().unwrap(), at("2026-02-05T10:00:00Z"));
+        Attempt { id, start, status, error: error.map(str::to_owned) }
+    }
+
+    fn end(status: EndStatus, reason: &str, attempt: u32) -> TaskEnd {
+        let ended_at = at("2026-02-05T10:00:00Z");
+        TaskEnd {
+            version: 1,
+            status,
+            reason: reason.to_owned(),
+            run_id: RUN.parse().unwrap(),
+            attempt,
+            ended_at,
+        }
+    }
+
+    /// Checks the sentence without "task p/t " and the files, for facts that differ in this way from an idle task's.
+    #[track_caller]
+    fn says<'a>(change: impl FnOnce(&mut TaskFiles, &mut Around<'a>), sentence: &str, files: &[Source]) {
+        let mut own = TaskFiles { driver: Some(Holder::named("me")), ..TaskFiles::default() };
+        let now = at("2026-02-05T10:00:00Z");
+        let mut around =
+            Around { standing: Standing::Next, live: &[], children: Vec::new(), daemon: Served::No, now };
+        change(&mut own, &mut around);
+        let (said, sources) = decide(&Facts { task: &task("t"), own: &own, around: &around });
+        assert_eq!((said.strip_prefix("task p/t "), sources.as_slice()), (Some(sentence), files));
+    }
+
+    #[test]
+    fn a_queued_task_says_what_it_waits_for() {
+        use Source::{Config, LiveTickets, Stop, Ticket as T};
+        let two = [task("a"), task("b")];
+        let seven: Vec<TaskRef> = (0..7).map(|n| task(&format!("t{n}"))).collect();
+        let queued = |f: &mut TaskFiles, a: &mut Around<'_>, standing| {
+            f.ticket = Some((Place::Queue, ticket(None)));
+            a.standing = standing;
+        };
+        says(|f, a| queued(f, a, Standing::Next), "is accepted and about to start (attempt 2)", &[T]);
+        says(
+            |f, a| {
+                queued(f, a, Standing::Position(2));
+                a.live = &two;
+            },
+            "is queued in position 2: all places are taken by p/a, p/b",
+            &[T, LiveTickets],
+        );
+        says(
+            |f, a| {
+                queued(f, a, Standing::Position(1));
+                a.live = &seven;
+                f.driver = None;
+            },
+            "is queued in position 1: all places are taken by p/t0, p/t1, p/t2, p/t3, p/t4 and 2 more; \
+             no driver runs it: start `run-agent serve` or `run-agent drive p/t`",
+            &[T, LiveTickets],
+        );
+        says(
+            |f, a| {
+                queued(f, a, Standing::Position(1));
+                (f.driver, a.daemon) = (None, Served::Yes);
+            },
+            "is queued in position 1: no new task may start now",
+            &[T, LiveTickets],
+        );
+        says(
+            |f, a| queued(f, a, Standing::Blocked("task a failed; resume or remove it".to_owned())),
+            "is blocked: task a failed; resume or remove it",
+            &[T, Config],
+        );
+        says(
+            |f, a| {
+                queued(f, a, Standing::Position(1));
+                f.stop = true;
+            },
+            "is to stop (STOP) before it has started",
+            &[T, Stop],
+        );
+    }
+
+    #[test]
+    fn a_live_task_says_what_it_does() {
+        use Source::{Done, Lock, RunInfo as R, Stop, Ticket as T};
+        let live = |f: &mut TaskFiles, status| {
+            f.ticket = Some((Place::Live, ticket(Some("2026-02-05T11:00:00Z"))));
+            f.run = Some(run(status, None));
+        };
+        let runs = format!("runs since 2026-02-05T10:00:00Z: run {RUN} (attempt 2)");
+        says(|f, _| live(f, RunStatus::Running), &format!("{runs}, driven by me"), &[R, T, Lock]);
+        says(
+            |f, _| {
+                live(f, RunStatus::Running);
+                f.driver = None;
+            },
+            &format!("{runs}; no driver runs it: start `run-agent serve` or `run-agent drive p/t`"),
+            &[R, T],
+        );
+        says(
+            |f, _| {
+                live(f, RunStatus::Running);
+                f.stop = true;
+            },
+            &format!("was asked to stop (STOP); run {RUN} (attempt 2) is being ended, driven by me"),
+            &[Stop, R, T, Lock],
+        );
+        says(
+            |f, _| live(f, RunStatus::Created),
+            "waits until 2026-02-05T11:00:00Z for attempt 2: it is started again: exit code 3, driven by me",
+            &[T, Lock],
+        );
+        says(
+            |f, a| {
+                live(f, RunStatus::Created);
+                a.now = at("2026-02-05T12:00:00Z");
+            },
+            &format!("is about to start run {RUN} (attempt 2), driven by me"),
+            &[T, Lock],
+        );
+        says(
+            |f, a| {
+                live(f, RunStatus::Completed);
+                f.done = true;
+                a.children = vec![task("c")];
+            },
+            "is done, and waits for its child tasks: p/c, driven by me",
+            &[Done, T, Lock],
+        );
+        says(
+            |f, _| live(f, RunStatus::Failed),
+            &format!("continues soon: run {RUN} (attempt 2) ended as failed, driven by me"),
+            &[R, T, Lock],
+        );
+    }
+
+    #[test]
+    fn a_task_at_rest_says_how_it_ended() {
+        use Source::{Done, End, RunInfo as R, Stop};
+        const AT: &str = "at 2026-02-05T10:00:00Z after";
+        const RESUME: &str = "`run-agent task resume p/t` resumes it";
+        says(
+            |f, _| f.end = Some(end(EndStatus::Completed, "the agent said DONE", 3)),
+            &format!("was completed {AT} 3 runs: the agent said DONE"),
+            &[End],
+        );
+        says(
+            |f, _| f.end = Some(end(EndStatus::Failed, "exit code 3", 1)),
+            &format!("failed {AT} 1 run: exit code 3; {RESUME}"),
+            &[End],
+        );
+        says(
+            |f, _| {
+                f.end = Some(end(EndStatus::Stopped, "stopped on request", 1));
+                f.stop = true;
+            },
+            &format!("was stopped {AT} 1 run: stopped on request; {RESUME}"),
+            &[End, Stop],
+        );
+        says(|f, _| f.done = true, "is completed: it has DONE", &[Done]);
+        says(|f, _| f.stop = true, &format!("is stopped: it has STOP; {RESUME}"), &[Stop]);
+        says(
+            |f, _| f.run = Some(run(RunStatus::Failed, Some("exit code 3"))),
+            &format!("failed; its last run {RUN} ended as failed: exit code 3"),
+            &[R],
+        );
+        says(
+            |f, _| f.run = Some(run(RunStatus::Completed, None)),
+            &format!("is idle: it has no ticket; its last run {RUN} ended as completed"),
+            &[R],
+        );
+        says(
+            |f, _| f.run = Some(run(RunStatus::Running, None)),
+            &format!(
+                "has a run that is still there ({RUN}, since 2026-02-05T10:00:00Z), and no ticket: no driver restarts it"
+            ),
+            &[R],
+        );
+        says(|_, _| {}, "is idle: it has no ticket and no run", &[]);
+    }
+}

@@ -1,0 +1,51 @@
+//! The facts behind the answer: those in a task's own files, and those around it.
+
+use chrono::{DateTime, Utc};
+
+use crate::{task::Standing, task_files::TaskFiles};
+use tree::refs::TaskRef;
+
+/// A file of a task, or of the run that the answer is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    Ticket,
+    LiveTickets,
+    Lock,
+    Config,
+    Done,
+    Stop,
+    End,
+    RunInfo,
+}
+
+/// The facts around a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Around<'a> {
+    /// The gate's view of the ticket. It matters only for a queued one.
+    pub standing: Standing,
+    /// The root tasks that are live.
+    pub live: &'a [TaskRef],
+    /// The tasks with a ticket that this task's runs started.
+    pub children: Vec<TaskRef>,
+    /// A daemon serves this root, and drives everything with a ticket.
+    pub daemon: Served,
+    /// The time.
+    pub now: DateTime<Utc>,
+}
+
+/// States if a daemon serves a root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Served {
+    /// A daemon serves the root.
+    Yes,
+    /// No daemon serves the root.
+    No,
+}
+
+/// All facts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Facts<'a> {
+    pub(super) task: &'a TaskRef,
+    pub(super) own: &'a TaskFiles,
+    pub(super) around: &'a Around<'a>,
+}

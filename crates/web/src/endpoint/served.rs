@@ -1,0 +1,158 @@
+//! An endpoint that is served: its declaration, and the filter that answers for it.
+
+use std::{fmt, future::Future, marker::PhantomData, sync::PoisonError};
+
+use http::{HeaderMap, Method};
+use warp::{Filter, filters::BoxedFilter, reply::Response};
+
+use super::{
+    call::{Arrival, Call},
+    declared::{Declared, Draft},
+    target::Target,
+};
+use crate::{
+    body::{Body, body},
+    error::{Error, Result},
+    manners::{Asked, Manners},
+    socket::{Socket, SocketLimits, Upgrade},
+};
+
+/// An endpoint of an API with the state `S`.
+pub struct Endpoint<S> {
+    declared: Declared,
+    filter: BoxedFilter<(Response,)>,
+    state: PhantomData<fn(S)>,
+}
+
+impl<S> fmt::Debug for Endpoint<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Endpoint").field(&self.declared).finish()
+    }
+}
+
+impl<S> Endpoint<S> {
+    /// Its declaration.
+    #[must_use]
+    pub fn declared(&self) -> &Declared {
+        &self.declared
+    }
+
+    /// The filter that answers a request which the door has found to be for this endpoint.
+    pub(crate) fn filter(&self) -> BoxedFilter<(Response,)> {
+        self.filter.clone()
+    }
+}
+
+impl Draft {
+    /// Finishes the endpoint with a handler that waits for nothing.
+    pub fn map<S, T, E>(
+        self,
+        handler: impl Fn(&Call<S>, &T) -> Result<Response, E> + Clone + Send + Sync + 'static,
+    ) -> Endpoint<S>
+    where
+        S: Clone + Send + Sync + 'static,
+        T: Target<S>,
+        E: Into<Error> + Send + 'static,
+    {
+        self.then(move |call, target| std::future::ready(handler(&call, &target)))
+    }
+
+    /// Finishes the endpoint with an asynchronous handler.
+    pub fn then<S, T, E, F>(
+        self,
+        handler: impl Fn(Call<S>, T) -> F + Clone + Send + Sync + 'static,
+    ) -> Endpoint<S>
+    where
+        S: Clone + Send + Sync + 'static,
+        T: Target<S>,
+        E: Into<Error> + Send + 'static,
+        F: Future<Output = Result<Response, E>> + Send + 'static,
+    {
+        self.serve(move |call, target, _| {
+            let answering = handler(call, target);
+            async move { answering.await.map_err(Into::into) }
+        })
+    }
+
+    /// Opens a socket. The handler may refuse the request; else it returns the conversation, which begins once the client
+    /// knows that the socket is open. The conversation is to end when [`Socket::receive`] or [`Socket::send`] fails.
+    pub fn socket<S, T, E, F, C, G>(
+        self,
+        limits: SocketLimits,
+        handler: impl Fn(Call<S>, T) -> F + Clone + Send + Sync + 'static,
+    ) -> Endpoint<S>
+    where
+        S: Clone + Send + Sync + 'static,
+        T: Target<S>,
+        E: Into<Error> + Send + 'static,
+        F: Future<Output = Result<C, E>> + Send + 'static,
+        C: FnOnce(Socket) -> G + Send + 'static,
+        G: Future<Output = ()> + Send + 'static,
+    {
+        let draft = Self(Declared { socket: Some(limits), ..self.0 });
+        draft.serve(move |call, target, upgrade| {
+            let beginning = handler(call, target);
+            async move {
+                let talk = beginning.await.map_err(Into::into)?;
+                // The door refuses a request for this endpoint that asks for no socket.
+                let upgrade = upgrade.ok_or_else(|| Error::bad_request("this path is a WebSocket"))?;
+                Ok(upgrade.begin(talk))
+            }
+        })
+    }
+
+    fn serve<S, T, F>(
+        self,
+        handler: impl Fn(Call<S>, T, Option<Upgrade>) -> F + Clone + Send + Sync + 'static,
+    ) -> Endpoint<S>
+    where
+        S: Clone + Send + Sync + 'static,
+        T: Target<S>,
+        F: Future<Output = Result<Response>> + Send + 'static,
+    {
+        let filter = warp::ext::get::<Arrival<S>>()
+            .and(warp::header::headers_cloned())
+            .and(body())
+            .then(move |arrival: Arrival<S>, headers: HeaderMap, body: Body| {
+                let refuse = Refuse::of(&arrival);
+                let upgrade = arrival.upgrade.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let read = Call::read(arrival, headers, body);
+                let begun = read.and_then(|(call, texts)| Ok(handler(call, T::read(&texts)?, upgrade)));
+                async move {
+                    let answered = match begun {
+                        Ok(answering) => answering.await,
+                        Err(e) => Err(e),
+                    };
+                    answered.unwrap_or_else(|e| refuse.spell(&e))
+                }
+            })
+            .boxed();
+        let declared = Declared { target: T::PARAMS, ..self.0 };
+        Endpoint { declared, filter, state: PhantomData }
+    }
+}
+
+/// Formats the errors of one call.
+struct Refuse {
+    manners: std::sync::Arc<Manners>,
+    method: &'static str,
+    path: String,
+    request_id: String,
+}
+
+impl Refuse {
+    fn of<S>(arrival: &Arrival<S>) -> Self {
+        let caller = &arrival.caller;
+        Self {
+            manners: arrival.manners.clone(),
+            method: caller.method,
+            path: caller.path.clone(),
+            request_id: caller.request_id.clone(),
+        }
+    }
+
+    fn spell(&self, error: &Error) -> Response {
+        let method = Method::from_bytes(self.method.as_bytes()).unwrap_or_default();
+        self.manners.refuse(error, &Asked { method: &method, path: &self.path, request_id: &self.request_id })
+    }
+}
