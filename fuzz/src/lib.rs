@@ -6,8 +6,13 @@
 use std::{fs, sync::OnceLock};
 
 use agents::chat::{self, Body};
-use tree::{archive, transcript::{Account, MOST_EVENTS, events_of_line}, Tree, bus::{Bus, Message}, event::{Event, TurnOutcome, What}};
 use base::{clock::Clock, fsx::Durability};
+use tree::{
+    Tree, archive,
+    bus::{Bus, Message},
+    event::{Event, TurnOutcome, What},
+    transcript::{Account, MOST_EVENTS, events_of_line},
+};
 
 /// Reads the bytes as the stream of the agent of that type. Checks that no line is fatal, that each line gives the same events again,
 /// and that the events survive a round trip to disk.
@@ -93,7 +98,8 @@ pub fn chat(bytes: &[u8]) {
             said.extend_from_slice(what);
             Ok(())
         };
-        let outcome = chat::hear(bytes, body, ToString::to_string, &mut print).expect("nothing is printed in vain");
+        let outcome =
+            chat::hear(bytes, body, ToString::to_string, &mut print).expect("nothing is printed in vain");
         let (last, before) = said.split_last().expect("it ends");
         assert!(matches!(last, What::TurnEnd { outcome: o, .. } if *o == outcome));
         assert!(!before.iter().any(|w| matches!(w, What::TurnEnd { .. })));
@@ -123,7 +129,8 @@ pub fn bundle(bytes: &[u8]) {
         fs::write(&file, bytes).expect("the bundle is written");
         drop(archive::open(&file, &inside));
         assert_eq!(fs::read_dir(&inside).expect("a folder").count(), 0);
-        let mut there: Vec<_> = fs::read_dir(place).expect("a folder").filter_map(|e| Some(e.ok()?.file_name())).collect();
+        let mut there: Vec<_> =
+            fs::read_dir(place).expect("a folder").filter_map(|e| Some(e.ok()?.file_name())).collect();
         there.sort();
         assert_eq!(there, ["b.tar.gz", "inside"]);
     }
