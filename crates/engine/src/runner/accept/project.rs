@@ -35,7 +35,7 @@ pub fn create_project(runner: &Runner, project: &ProjectId, home: &Path) -> Resu
 /// one. A folder inside the tree belongs to the project that contains it. `None` if a project cannot be named after
 /// the folder.
 ///
-/// Nothing is created: [`super::accept`] creates the project, and refuses it if another folder has got the name
+/// Nothing is created: [`crate::runner::accept()`] creates the project, and refuses it if another folder has got the name
 /// meanwhile.
 ///
 /// # Errors
