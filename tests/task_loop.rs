@@ -210,7 +210,9 @@ fn a_second_ctrl_c_leaves_a_task_that_takes_its_time() {
     task.signal(Signal::SIGINT);
     let outcome = task.wait().outcome;
     assert!(
-        outcome.code == 130 && outcome.stderr.contains("`run-agent drive p/t` continues it"),
+        outcome.code == 130
+            && outcome.stderr.contains("the task is still being stopped")
+            && outcome.stderr.contains("`run-agent drive p/t` waits for its end"),
         "{outcome:?}"
     );
     assert!(bench.end("t").is_none());

@@ -136,8 +136,9 @@ async fn watch_to_the_end(
 fn left(interrupts: &Interrupts, task: &TaskRef) -> CliError {
     if interrupts.asked_to_stop() {
         // The shim obeys STOP on its own, so the stop goes on without this process.
-        CliError::new(interrupts.kind(), "left without waiting; the task is still being stopped")
-            .with_hint(format!("`run-agent why {task}` says how far it is"))
+        CliError::new(interrupts.kind(), "left without waiting; the task is still being stopped").with_hint(
+            format!("`run-agent drive {task}` waits for its end and records it; a daemon does so by itself"),
+        )
     } else {
         CliError::new(interrupts.kind(), "stopped following; the task continues").with_hint(format!(
             "`run-agent drive {task}` continues it here; `run-agent stop {task}` stops it"

@@ -13,7 +13,7 @@ use tree::{
     task::Idempotency,
     ticket::Place,
 };
-use view::task::Standing;
+use view::task::{Standing, TaskStatus};
 
 /// Maximum time that an answer waits for the claim of an admitted run.
 const CLAIM: Duration = Duration::from_secs(10);
@@ -136,7 +136,10 @@ impl Core {
         let ended = || StartError::Ended(task.clone());
         let known = self.index.task(task).ok_or_else(ended)?;
         let run = known.runs.last().ok_or_else(ended)?.run.clone();
-        self.index.place_of(task).ok_or_else(ended)?;
+        // The status that every reader is shown decides: the index learns of a removed ticket a moment later.
+        if !matches!(known.status(), TaskStatus::Queued | TaskStatus::Blocked | TaskStatus::Running) {
+            return Err(ended());
+        }
         let standing = known.standing.clone().unwrap_or(Standing::Live);
         Ok(Submitted { run, standing, novelty: Novelty::New })
     }

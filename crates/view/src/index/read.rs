@@ -139,30 +139,23 @@ pub(super) fn project(tree: &Tree, project: &ProjectId) -> Result<Option<Project
     Ok(Some(ProjectSummary { project: project.clone(), home, marked_at }))
 }
 
-/// Reads the tickets. A known ticket is not read again, because a ticket never changes its task. Also returns the
-/// unreadable files.
+/// Reads the tickets, and returns the unreadable files, too. A ticket that was readable before still counts as it was.
+///
+/// The number alone does not identify a ticket: the number of a closed one may be given to another task at once. The
+/// tree caches the content by the version of the file, so a ticket that has not changed costs one stat.
 pub(super) fn tickets(tree: &Tree, known: &Tickets) -> Result<(Tickets, Vec<Fault>)> {
     let (mut found, mut faults) = (Tickets::new(), Vec::new());
     // Reads the queue first: a ticket that is admitted between the two listings is found in the second.
     for place in [Place::Queue, Place::Live] {
-        for id in tree.ticket_ids(place)? {
-            let ticket = match known.get(&id) {
-                Some(ticket) => Some(Known { place, ..ticket.clone() }),
-                None => match tree.ticket(place, &id) {
-                    Ok(ticket) => ticket.map(|ticket| {
-                        let task = ticket.task();
-                        Known { task, parent: ticket.parent_run_id, place }
-                    }),
-                    // An unreadable ticket counts as none.
-                    Err(e) => {
-                        faults.extend(e.fault());
-                        None
-                    }
-                },
+        for file in tree.tickets(place)? {
+            let ticket = match file.ticket {
+                Ok(ticket) => Some(Known { task: ticket.task(), parent: ticket.parent_run_id, place }),
+                Err(e) => {
+                    faults.extend(e.fault());
+                    known.get(&file.id).map(|ticket| Known { place, ..ticket.clone() })
+                }
             };
-            if let Some(ticket) = ticket {
-                found.insert(id, ticket);
-            }
+            found.extend(ticket.map(|ticket| (file.id, ticket)));
         }
     }
     Ok((found, faults))
