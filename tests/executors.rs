@@ -32,6 +32,10 @@ struct Box {
 
 impl Box {
     fn new() -> Self {
+        Self::with_start_timeout("24h")
+    }
+
+    fn with_start_timeout(start_timeout: &str) -> Self {
         let bench = Bench::new();
         let sandbox = &bench.sandbox;
         let folder = sandbox.path("box");
@@ -49,7 +53,7 @@ impl Box {
             },
             "defaults": {"max_restarts": 0, "stop_grace": "1s"},
             "executors": {"box": {
-                "type": "command", "poll": "100ms",
+                "type": "command", "poll": "100ms", "start_timeout": start_timeout,
                 "submit": [script("submit", SUBMIT)], "find": [script("find", FIND)],
                 "cancel": [script("cancel", CANCEL)],
             }},
@@ -114,11 +118,18 @@ fn a_run_is_queued_and_runs_elsewhere_over_two_killed_daemons() {
     let launch = fs::read_to_string(there.file("t", "launch.json")).unwrap();
     assert!(!launch.contains("sk-very-secret") && launch.contains("stop_grace"), "{launch}");
     assert!(!there.file("t", "claim.json").exists());
+    let waits = "is queued at executor 'box' since 20";
+    assert!(there.bench.why("t").contains(waits), "{}", there.bench.why("t"));
+    let run = there.bench.runs("t")[0].run_id.clone();
+    let shown = |daemon: &Daemon| daemon.get(&format!("/api/v1/runs/{run}/info")).json();
+    assert_eq!((&shown(&daemon)["status"], shown(&daemon).get("start_time")), (&json!("created"), None));
+    until("the daemon says so, too", || {
+        daemon.task("t")["reason"].as_str().is_some_and(|r| r.contains(waits))
+    });
     // A bundle that is made meanwhile, and the routes of files, have no secrets.
     let bundle = there.bench.sandbox.path("t.tar.gz");
     let made = there.bench.run(&format!("bundle p/t --output '{}' --json", bundle.display()));
     assert!(made.code == 0 && !made.stdout.contains("launch-secrets"), "{made:?}");
-    let run = there.bench.runs("t")[0].run_id.clone();
     for route in ["file?name=", "file/stream?name="] {
         let path = format!("/api/projects/p/tasks/t/runs/{run}/{route}launch-secrets.json");
         assert!(daemon.get(&path).status >= 400, "{path}");
@@ -131,6 +142,8 @@ fn a_run_is_queued_and_runs_elsewhere_over_two_killed_daemons() {
     there.open();
     there.until_started("t");
     assert!(!secrets.exists());
+    let heartbeat = there.file("t", "heartbeat");
+    until("its shim shows a sign of life", || heartbeat.exists());
     let seen = fs::read_to_string(there.bench.sandbox.home().join("seen")).unwrap();
     assert!(
         seen.contains("claim.json") && !seen.contains("launch-secrets"),
@@ -149,6 +162,27 @@ fn a_run_is_queued_and_runs_elsewhere_over_two_killed_daemons() {
     let stdout = fs::read_to_string(there.file("t", "agent-stdout.txt")).unwrap();
     assert_eq!(stdout, "key sk-very-secret\nstarted\ngone on\n");
     there.bench.nothing_is_missing_or_doubled("t");
+    until("the sign of life is removed", || !heartbeat.exists());
+    // A driver that is killed between the end and the removal leaves it to fsck.
+    fs::write(&heartbeat, "").unwrap();
+    let repaired = there.bench.run("fsck --repair");
+    assert!(!heartbeat.exists(), "{repaired:?}");
+}
+
+#[test]
+fn a_job_that_is_never_started_is_given_up_after_its_start_timeout() {
+    let there = Box::with_start_timeout("200ms");
+    let daemon = Daemon::start(&there.bench.sandbox, &[]);
+    there.submit(&daemon, "t");
+    there.ends(&daemon, "t", "failed");
+    let info = there.bench.runs("t").remove(0);
+    let why = info.error_summary.unwrap_or_default();
+    assert_eq!(why, "executor 'box' has not started it within 200ms (start_timeout)");
+    assert!(info.pid.is_none() && !there.file("t", "agent-stdout.txt").exists());
+    assert_eq!(there.in_box("cancelled").lines().count(), 1);
+    // The job would find the claim of the driver, if it were started after all.
+    there.open();
+    assert!(there.file("t", "claim.json").exists());
 }
 
 #[test]
@@ -193,7 +227,7 @@ fn a_job_that_is_gone_is_a_failure_before_its_start_and_a_crash_after_it() {
         kill(Pid::from_raw(process.pid), Signal::SIGKILL).unwrap();
     }
     there.ends(&daemon, "crashes", "failed");
-    assert!(there.file("crashes", "heartbeat").exists());
+    until("its sign of life is removed", || !there.file("crashes", "heartbeat").exists());
 }
 
 #[test]

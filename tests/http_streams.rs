@@ -103,6 +103,12 @@ fn all_runs_are_told_of_and_nothing_is_missed() {
     assert_eq!(kinds.last(), Some(&"run_updated"));
     assert!(seen.iter().all(|e| e.data["run_id"] == run.as_str() && e.data["task_id"] == "t"));
     assert_eq!(seen.last().expect("the end").data["exit_code"], 0);
+    // A run has no start before it starts, and one from then on.
+    let start = daemon.get(&format!("/api/v1/runs/{run}/info")).json()["start_time"].clone();
+    for event in &seen {
+        let before = event.data["status"] == "created";
+        assert_eq!(event.data.get("start_time"), Some(&start).filter(|_| !before), "{event:?}");
+    }
 
     let mut again = daemon.stream("/api/v1/runs/stream/all", seen[0].id.as_deref());
     assert_eq!(again.next().as_ref(), Some(&seen[1]));

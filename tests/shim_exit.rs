@@ -37,10 +37,9 @@ fn exit_codes_and_signals_arrive_as_they_are() {
         assert_eq!((info.status, info.exit_code, info.signal), (status, exit_code, signal), "{step}");
         let exit = job.exit();
         assert_eq!(exit.end, end, "{step}");
-        let started = exit.started_at.unwrap();
-        assert!(
-            started <= exit.ended_at && info.start_time == started && info.end_time == Some(exit.ended_at)
-        );
+        let (claimed, started) = (job.claim().claimed_at, exit.started_at.unwrap());
+        assert!(claimed <= started && started <= exit.ended_at);
+        assert_eq!((info.start_time, info.end_time), (claimed, Some(exit.ended_at)));
         assert_eq!((exit.stop, exit.out_of_memory), (None, None), "{step}");
         assert!(exit.leftovers.is_empty() && exit.survivors.is_empty());
     }

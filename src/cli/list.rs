@@ -178,7 +178,7 @@ fn runs(args: &Args, context: &Context, tree: &Tree, task: &TaskRef) -> CliResul
 }
 
 fn run_row(entry: RunEntry) -> RunRow {
-    let RunEntry { run, record } = entry;
+    let RunEntry { run, record, .. } = entry;
     let empty = RunRow {
         run_id: run.run,
         status: None,
@@ -193,7 +193,7 @@ fn run_row(entry: RunEntry) -> RunRow {
         Ok((info, status)) => RunRow {
             status: Some(status),
             agent: Some(info.agent),
-            start_time: Some(short(info.start_time)),
+            start_time: (status != RunStatus::Created).then(|| short(info.start_time)),
             end_time: info.end_time.map(short),
             exit_code: info.exit_code,
             error_summary: info.error_summary,

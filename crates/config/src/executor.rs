@@ -7,6 +7,10 @@ use super::section::Section;
 /// The names that records give to the executors of this program.
 const TAKEN: [&str; 2] = ["local", "imported"];
 
+/// The usual limit for the start of a job. A queue of a cluster may well take hours, and a job that has not started after a
+/// day is more likely lost, or asks for something that the cluster does not have.
+const START_TIMEOUT: Duration = Duration::from_hours(24);
+
 /// The only kind of executor so far: three commands submit, find and cancel a job.
 const COMMAND: &str = "command";
 
@@ -21,6 +25,8 @@ pub struct ExecutorSettings {
     pub cancel: Vec<String>,
     /// Time between two questions about a job.
     pub poll: Duration,
+    /// Maximum time from the submission of a job to the claim of its run; `None` for no limit.
+    pub start_timeout: Option<Duration>,
 }
 
 /// Reads `executors`.
@@ -49,6 +55,7 @@ fn executor(mut section: Section<'_, '_>) -> ExecutorSettings {
         find: section.find("find").unwrap_or_default(),
         cancel: section.find("cancel").unwrap_or_default(),
         poll: section.get("poll", Duration::from_secs(5)),
+        start_timeout: section.get("start_timeout", Some(START_TIMEOUT)),
     };
     for (key, command) in [("submit", &read.submit), ("find", &read.find), ("cancel", &read.cancel)] {
         if command.is_empty() {

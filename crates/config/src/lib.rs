@@ -42,4 +42,4 @@ pub use task_settings::TaskSettings;
 pub use task_settings::unit_problem;
 pub use token::key_file;
 pub use trust::{Trust, TrustError, Trusted};
-pub use units::{BadDuration, duration as parse_duration};
+pub use units::{BadDuration, duration as parse_duration, spell_duration};

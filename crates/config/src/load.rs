@@ -334,6 +334,7 @@ mod tests {
             find: words("f"),
             cancel: words("c"),
             poll: Duration::from_millis(200),
+            start_timeout: Some(Duration::from_hours(24)),
         };
         assert_eq!(read(all).unwrap(), BTreeMap::from([("box".to_owned(), settings)]));
         assert_eq!(read("").unwrap(), BTreeMap::new());

@@ -45,7 +45,8 @@ pub(super) fn size(text: &str) -> Option<u64> {
 }
 
 /// Spells a duration for [`duration`]. Parts below a millisecond are lost.
-pub(super) fn spell_duration(duration: Duration) -> String {
+#[must_use]
+pub fn spell_duration(duration: Duration) -> String {
     let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let mut text = String::new();
     // Days are parsed but not written: `36h` is easier to compare with other values.

@@ -114,6 +114,14 @@ open_words!(
     }
 );
 
+impl Executor {
+    /// Returns true if a driver on the run's machine starts the shim itself, and sees its process.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        matches!(self, Self::Local | Self::Imported)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

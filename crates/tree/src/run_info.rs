@@ -121,7 +121,7 @@ pub struct RunInfo {
     /// Number of the attempt in its loop; 1 is the first.
     #[serde(default = "first")]
     pub attempt: u32,
-    /// Time when the agent's process began; before that the time when the run was created.
+    /// Time when the run was claimed for its process; before that the time when the run was created.
     pub start_time: DateTime<Utc>,
     /// Time when the run ended.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -1,9 +1,11 @@
 //! The state of a run, decided from its files and its processes.
 
 use base::record::BadRecord;
+use chrono::{DateTime, Utc};
 use process::{
     claim::{Claim, ClaimBy},
     exit::ExitRecord,
+    launch_files::JobRecord,
     liveness::{self, Liveness},
 };
 use tree::{
@@ -21,6 +23,8 @@ use super::outcome::{self, Outcome, Seen};
 pub struct RunFacts {
     /// The record.
     pub info: RunInfo,
+    /// The executor's job, while the run waits there for its claim.
+    pub job: Option<JobRecord>,
     /// The owner of the run.
     pub claim: Option<Claim>,
     /// The end of its process.
@@ -58,6 +62,15 @@ pub fn claim(tree: &Tree, run: &RunRef) -> Result<Option<Claim>> {
 /// If the record is invalid.
 pub fn exit(tree: &Tree, run: &RunRef) -> Result<Option<ExitRecord>> {
     Ok(ExitRecord::read(tree.root(), run.dir().path())?)
+}
+
+/// Returns the job of a run that was handed over to its executor. An unreadable record is reported by its driver, and says
+/// nothing about the run to others.
+fn job(tree: &Tree, run: &RunRef, info: &RunInfo) -> Option<JobRecord> {
+    if info.executor.is_local() {
+        return None;
+    }
+    JobRecord::read(tree.root(), run.dir().path()).ok().flatten()
 }
 
 /// Returns the account of a run's stream; `None` if its agent prints only text for users.
@@ -111,7 +124,8 @@ impl RunFacts {
     pub fn read(tree: &Tree, run: &RunRef) -> Result<Self> {
         let info = tree.run_info(run)?;
         if info.status.is_final() {
-            return Ok(Self { info, claim: None, exit: None, liveness: Liveness::Gone, account: None });
+            let (job, claim, exit) = (None, None, None);
+            return Ok(Self { info, job, claim, exit, liveness: Liveness::Gone, account: None });
         }
         let claim = claim(tree, run)?;
         // The processes are checked before exit.json is read: a shim that is gone has written everything by then.
@@ -125,7 +139,8 @@ impl RunFacts {
         let ended =
             exit.is_some() || claim.as_ref().is_some_and(|c| c.agent.is_some() && liveness == Liveness::Gone);
         let account = if ended { account(tree, run, &info)? } else { None };
-        Ok(Self { info, claim, exit, liveness, account })
+        let job = if claim.is_none() { job(tree, run, &info) } else { None };
+        Ok(Self { info, job, claim, exit, liveness, account })
     }
 
     /// Decides the state of the run. `seen` is the observed end of an agent whose shim had been killed.
@@ -145,6 +160,17 @@ impl RunFacts {
         match self.liveness {
             Liveness::Gone => RunState::Ending(outcome::of_lost(seen, account)),
             alive => RunState::Running(alive),
+        }
+    }
+
+    /// Returns the time of the start, as all readers are shown it. The driver records it a moment after the claim, and until
+    /// then the record has the time of its own creation.
+    #[must_use]
+    pub fn start_time(&self) -> DateTime<Utc> {
+        let claim = self.claim.as_ref().filter(|c| c.agent.is_some());
+        match (self.info.status, claim) {
+            (RunStatus::Created, Some(claim)) => claim.claimed_at,
+            _ => self.info.start_time,
         }
     }
 

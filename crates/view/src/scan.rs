@@ -2,6 +2,8 @@
 //!
 //! An unreadable record is an entry that says so; it hides no other.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::{
@@ -10,6 +12,7 @@ use super::{
     task::{self, Standing, TaskStatus},
     task_files::{self, Attempt, ShownRun},
 };
+use process::launch_files::JobRecord;
 use tree::{
     Result, Tree, TreeError,
     ids::{RunId, TicketId},
@@ -26,6 +29,8 @@ pub struct RunEntry {
     pub run: RunRef,
     /// Its record and the status as shown to all readers, or the reason that it cannot be read.
     pub record: Result<(RunInfo, RunStatus)>,
+    /// The executor's job, while the run waits there for its claim.
+    pub job: Option<Arc<JobRecord>>,
 }
 
 /// A task as it is listed.
@@ -82,13 +87,16 @@ impl Tickets {
 /// Reads one run and its status.
 #[must_use]
 pub fn run(tree: &Tree, run: RunRef) -> RunEntry {
-    let record = RunFacts::read(tree, &run).and_then(|facts| {
+    let mut job = None;
+    let record = RunFacts::read(tree, &run).and_then(|mut facts| {
         // A driver matters only if the end is not committed yet.
         let driven = if facts.info.status.is_final() { Driven::No } else { Driven::of(tree, &run)? };
         let status = facts.shown_status(driven);
-        Ok((facts.info, status))
+        job = facts.job.take().map(Arc::new);
+        let start_time = facts.start_time();
+        Ok((RunInfo { start_time, ..facts.info }, status))
     });
-    RunEntry { run, record }
+    RunEntry { run, record, job }
 }
 
 /// Reads one task with its runs and its status.
@@ -132,6 +140,6 @@ impl ShownRun for RunEntry {
     fn attempt(&self) -> Option<Attempt> {
         let (info, status) = self.record.as_ref().ok()?;
         let (id, error) = (info.run_id.clone(), info.error_summary.clone());
-        Some(Attempt { id, start: info.start_time, status: *status, error })
+        Some(Attempt { id, start: info.start_time, status: *status, error, job: self.job.clone() })
     }
 }

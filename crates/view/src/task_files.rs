@@ -4,9 +4,12 @@
 //! removed. A reader that combined an old ticket with a new end would contradict itself. So the ticket is read first
 //! and last, and the look is repeated if the ticket has changed in between.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::task::TaskFacts;
+use process::launch_files::JobRecord;
 use tree::{
     Fault, Holder, Result, Tree, TreeError,
     ids::{RunId, TicketId},
@@ -44,12 +47,14 @@ pub struct TaskFiles {
 pub struct Attempt {
     /// Its name.
     pub id: RunId,
-    /// The time of its start.
+    /// The time of its start; before that the time when it was created.
     pub start: DateTime<Utc>,
     /// The status as shown to all readers.
     pub status: RunStatus,
     /// One sentence on its failure.
     pub error: Option<String>,
+    /// The executor's job, while the run waits there for its claim.
+    pub job: Option<Arc<JobRecord>>,
 }
 
 /// A run as one of the readers keeps it.
@@ -201,7 +206,13 @@ mod tests {
         }
 
         fn attempt(&self) -> Option<Attempt> {
-            Some(Attempt { id: self.0.clone(), start: DateTime::UNIX_EPOCH, status: self.1, error: None })
+            Some(Attempt {
+                id: self.0.clone(),
+                start: DateTime::UNIX_EPOCH,
+                status: self.1,
+                error: None,
+                job: None,
+            })
         }
     }
 

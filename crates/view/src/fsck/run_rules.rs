@@ -39,7 +39,7 @@ pub(super) fn check(context: &Context<'_>, run: &RunRef, report: &mut Report) ->
         return None;
     }
     let account = report.readable(run::account(tree, run, &info))?;
-    let facts = RunFacts { info, claim, exit, liveness, account };
+    let facts = RunFacts { info, job: None, claim, exit, liveness, account };
     match facts.state(None) {
         RunState::Ended(_) => return Some(ended_rules::check(context, run, &facts, report)),
         RunState::Ending(outcome) => {

@@ -5,13 +5,14 @@
 use std::str::FromStr;
 
 use super::{Report, Rule, Subject};
-use base::names;
+use base::{names, record};
 use process::identity::ProcStat;
 use tree::{
     EntryKind, OnItsWay, RelPath, Result, Tree,
     ids::{ProjectId, RunId, TaskId, TicketId},
     paths::{ProjectDir, top},
     refs::{RunRef, TaskRef},
+    run_info::RunInfo,
 };
 
 /// The names that are allowed in a folder.
@@ -48,7 +49,8 @@ pub(super) fn run(tree: &Tree, run: &RunRef, report: &mut Report) {
     folder(tree, run.dir().path(), anything, report);
 }
 
-/// Returns true if a file was left under a temporary name, or in the trash, by a process that is gone.
+/// Returns true if a file was left by a process that is gone: under a temporary name, in the trash, or beside a run that does
+/// not need it any more.
 ///
 /// # Errors
 /// If the run's lock, or its claim, cannot be tested.
@@ -70,7 +72,22 @@ pub fn is_left_behind(tree: &Tree, rel: &RelPath) -> Result<bool> {
         None if rel.name() == names::run::LAUNCH_SECRETS => {
             Ok(tree.root().exists(&rel.parent().join(names::run::CLAIM))?)
         }
+        None if rel.name() == names::run::HEARTBEAT => {
+            let info: Option<RunInfo> = record::read(tree.root(), &rel.parent().join(names::run::INFO))?;
+            Ok(info.is_some_and(|info| info.status.is_final()))
+        }
         None => Ok(false),
+    }
+}
+
+/// Returns the reason that a file may be removed if it is left behind; `None` for a file that stays.
+fn why_left_behind(name: &str) -> Option<&'static str> {
+    match name {
+        names::run::LAUNCH_SECRETS => {
+            Some("the run is claimed, so that these secrets of its launch are not needed any more")
+        }
+        names::run::HEARTBEAT => Some("the run has ended, and this sign of life was not removed"),
+        _ => OnItsWay::of(name).map(|_| "its writer died before it renamed the file"),
     }
 }
 
@@ -84,14 +101,8 @@ fn folder(tree: &Tree, rel: &RelPath, expected: Expected, report: &mut Report) {
     for (name, kind) in report.readable(list(tree, rel)).unwrap_or_default() {
         let path = rel.join(&name);
         let absolute = root.absolute(&path);
-        let secrets = name == names::run::LAUNCH_SECRETS;
-        if secrets || OnItsWay::of(&name).is_some() {
+        if let Some(what) = why_left_behind(&name) {
             if report.readable(is_left_behind(tree, &path)) == Some(true) {
-                let what = if secrets {
-                    "the run is claimed, so that these secrets of its launch are not needed any more"
-                } else {
-                    "its writer died before it renamed the file"
-                };
                 report.add(Rule::Leftover, absolute, what, Subject::Path);
             }
             continue;

@@ -132,7 +132,7 @@ mod tests {
         let task = tree::refs::TaskRef { project: "p".parse().unwrap(), task: "t".parse().unwrap() };
         let run = task.run("20260205-10000100001-1-0001".parse().unwrap());
         let record = Err(tree::TreeError::Invalid("x".to_owned()));
-        Arc::new(RunSummary { status, ..RunSummary::of(RunEntry { run, record }, None) })
+        Arc::new(RunSummary { status, ..RunSummary::of(RunEntry { run, record, job: None }, None) })
     }
 
     #[test]

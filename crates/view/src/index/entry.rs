@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use process::launch_files::JobRecord;
 
 use crate::{
     scan::RunEntry,
@@ -33,14 +34,18 @@ pub struct RunSummary {
     pub agent: String,
     /// The version that the agent's program reports.
     pub agent_version: Option<String>,
-    /// The time of its start.
+    /// The time of its start; `None` before that.
     pub start_time: Option<DateTime<Utc>>,
+    /// The time of its start; before that the time when it was created.
+    pub(super) made_or_started: Option<DateTime<Utc>>,
     /// The time of its end.
     pub end_time: Option<DateTime<Utc>>,
     /// Exit code, if the process exited.
     pub exit_code: Option<i32>,
     /// True if the agent's process is known to have started.
     pub(super) has_begun: bool,
+    /// The executor's job, while the run waits there for its claim.
+    pub(super) job: Option<Arc<JobRecord>>,
     /// True if the end is recorded, so that the run cannot change any more.
     pub settled: bool,
     /// The run whose agent started this one.
@@ -93,9 +98,9 @@ impl RunSummary {
         match entry.record {
             // While the task has a ticket, its driver will record the end with all its facts in a moment.
             Ok((info, status)) if status.is_final() && !info.status.is_final() && ticket.is_some() => {
-                Self::readable(entry.run, info, RunStatus::Running)
+                Self::readable(entry.run, info, RunStatus::Running, None)
             }
-            Ok((info, status)) => Self::readable(entry.run, info, status),
+            Ok((info, status)) => Self::readable(entry.run, info, status, entry.job),
             Err(e) => Self {
                 run: entry.run,
                 status: None,
@@ -103,9 +108,11 @@ impl RunSummary {
                 agent: String::new(),
                 agent_version: None,
                 start_time: None,
+                made_or_started: None,
                 end_time: None,
                 exit_code: None,
                 has_begun: false,
+                job: None,
                 settled: false,
                 parent: None,
                 previous: None,
@@ -119,17 +126,19 @@ impl RunSummary {
         }
     }
 
-    fn readable(run: RunRef, info: RunInfo, status: RunStatus) -> Self {
+    fn readable(run: RunRef, info: RunInfo, status: RunStatus, job: Option<Arc<JobRecord>>) -> Self {
         Self {
             run,
             status: Some(status),
             error: info.error_summary,
             agent: info.agent,
             agent_version: info.agent_version,
-            start_time: Some(info.start_time),
+            start_time: (status != RunStatus::Created).then_some(info.start_time),
+            made_or_started: Some(info.start_time),
             end_time: info.end_time,
             exit_code: info.exit_code,
             has_begun: info.pid.is_some(),
+            job,
             settled: info.status.is_final(),
             parent: info.parent_run_id,
             previous: info.previous_run_id,
@@ -153,8 +162,9 @@ impl ShownRun for Arc<RunSummary> {
     }
 
     fn attempt(&self) -> Option<Attempt> {
-        let (start, status) = (self.start_time?, self.status?);
-        Some(Attempt { id: self.run.run.clone(), start, status, error: self.error.clone() })
+        let (start, status) = (self.made_or_started?, self.status?);
+        let (id, error, job) = (self.run.run.clone(), self.error.clone(), self.job.clone());
+        Some(Attempt { id, start, status, error, job })
     }
 }
 
@@ -207,7 +217,7 @@ impl TaskSummary {
     /// Returns the time of its creation, as far as its runs show it.
     #[must_use]
     pub fn created(&self) -> Option<DateTime<Utc>> {
-        self.runs.iter().find_map(|r| r.start_time)
+        self.runs.iter().find_map(|r| r.made_or_started)
     }
 
     /// Returns the run whose agent started this task.

@@ -223,7 +223,9 @@ pub(super) fn runs(state: &State, query: &RunQuery) -> Page<RunSummary> {
     let wanted = |run: &RunSummary| {
         query.project.as_ref().is_none_or(|p| run.run.task.project == *p)
             && (query.status.is_empty() || run.status.is_some_and(|s| query.status.contains(&s)))
-            && query.since.is_none_or(|since| run.end_time.or(run.start_time).is_some_and(|at| at >= since))
+            && query
+                .since
+                .is_none_or(|since| run.end_time.or(run.made_or_started).is_some_and(|at| at >= since))
     };
     let behind = |run: &RunSummary| {
         query.after.as_ref().is_none_or(|after| directed(query.sort, key(&run.run).cmp(&key(after))))
@@ -310,7 +312,7 @@ mod tests {
         let task = TaskRef { project: "p".parse().unwrap(), task: name.parse().unwrap() };
         let at = DateTime::from_timestamp(minute * 60, 0).unwrap();
         let run = task.run(format!("20260205-1000{minute:02}0000-1-0001").parse().unwrap());
-        let entry = RunEntry { run, record: Err(TreeError::Invalid("x".to_owned())) };
+        let entry = RunEntry { run, record: Err(TreeError::Invalid("x".to_owned())), job: None };
         let run = RunSummary { status: Some(status), start_time: Some(at), ..RunSummary::of(entry, None) };
         TaskSummary {
             task,

@@ -64,7 +64,7 @@ pub(super) fn task(
         standing: None,
         agent,
         depends_on,
-        last_activity: runs.iter().filter_map(|r| r.end_time.or(r.start_time)).max(),
+        last_activity: runs.iter().filter_map(|r| r.end_time.or(r.made_or_started)).max(),
         runs,
         thread_parent: thread_parent(tree, name, known, &mut faults),
         last_output,

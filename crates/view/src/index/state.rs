@@ -165,7 +165,7 @@ impl State {
     pub(super) fn work_folders(&self) -> Vec<Arc<str>> {
         let mut used: HashMap<&Arc<str>, DateTime<Utc>> = HashMap::new();
         let homes = self.projects.values().filter_map(|p| Some((p.home.as_ref()?, p.marked_at)));
-        let runs = self.runs.values().flatten().filter_map(|r| Some((r.cwd.as_ref()?, r.start_time?)));
+        let runs = self.runs.values().flatten().filter_map(|r| Some((r.cwd.as_ref()?, r.made_or_started?)));
         for (folder, at) in homes.chain(runs) {
             let last = used.entry(folder).or_insert(at);
             *last = at.max(*last);

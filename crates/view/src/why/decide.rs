@@ -59,24 +59,35 @@ fn live(facts: &Facts<'_>, ticket: &Ticket) -> (String, Vec<Source>) {
     let status = facts.own.run.as_ref().map_or(RunStatus::Created, |r| r.status);
     let since = facts.own.run.as_ref().map(|r| when(r.start)).unwrap_or_default();
     let before = ticket.not_before.filter(|t| *t > facts.around.now);
-    let (what, mut files) = match (status, before) {
-        (RunStatus::Running, _) if facts.own.stop => (
+    // A run that is to stop is not started any more, whatever its executor says.
+    let unmarked = !facts.own.stop && !facts.own.done;
+    let job = facts.own.run.as_ref().and_then(|r| r.job.as_deref()).filter(|_| unmarked);
+    let (what, mut files) = match (status, before, job) {
+        (RunStatus::Running, ..) if facts.own.stop => (
             format!("was asked to stop (STOP); run {run} (attempt {attempt}) is being ended"),
             vec![Source::Stop, Source::RunInfo],
         ),
-        (RunStatus::Running, _) => {
+        (RunStatus::Running, ..) => {
             (format!("runs since {since}: run {run} (attempt {attempt})"), vec![Source::RunInfo])
         }
-        (RunStatus::Created, Some(time)) if !facts.own.stop && !facts.own.done => {
+        (RunStatus::Created, Some(time), _) if unmarked => {
             let why = ticket.reason.as_deref().map(|r| format!(": {r}")).unwrap_or_default();
             (format!("waits until {} for attempt {attempt}{why}", when(time)), vec![])
         }
-        (RunStatus::Created, _) => (format!("is about to start run {run} (attempt {attempt})"), vec![]),
+        (RunStatus::Created, _, Some(job)) => (
+            format!(
+                "is queued at executor '{}' since {}: run {run} (attempt {attempt})",
+                job.executor,
+                when(job.submitted_at)
+            ),
+            vec![Source::Job],
+        ),
+        (RunStatus::Created, ..) => (format!("is about to start run {run} (attempt {attempt})"), vec![]),
         _ if facts.own.done && !facts.around.children.is_empty() => (
             format!("is done, and waits for its child tasks: {}", named(&facts.around.children)),
             vec![Source::Done],
         ),
-        (status, _) => (
+        (status, ..) => (
             format!("continues soon: run {run} (attempt {attempt}) ended as {}", status.as_str()),
             vec![Source::RunInfo],
         ),
@@ -160,11 +171,14 @@ fn named(tasks: &[TaskRef]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{
         task_files::{Attempt, TaskFiles},
         why::facts::Around,
     };
+    use process::launch_files::JobRecord;
     use tree::Holder;
 
     const RUN: &str = "20260205-10000100001-1-0001";
@@ -195,7 +209,7 @@ mod tests {
 
     fn run(status: RunStatus, error: Option<&str>) -> Attempt {
         let (id, start) = (RUN.parse().unwrap(), at("2026-02-05T10:00:00Z"));
-        Attempt { id, start, status, error: error.map(str::to_owned) }
+        Attempt { id, start, status, error: error.map(str::to_owned), job: None }
     }
 
     fn end(status: EndStatus, reason: &str, attempt: u32) -> TaskEnd {
@@ -319,6 +333,24 @@ mod tests {
             },
             "is done, and waits for its child tasks: p/c, driven by me",
             &[Done, T, Lock],
+        );
+        says(
+            |f, _| {
+                live(f, RunStatus::Created);
+                let at = at("2026-02-05T10:00:00Z");
+                let job = JobRecord {
+                    version: 1,
+                    executor: "box".to_owned(),
+                    job: "17".to_owned(),
+                    submitted_at: at,
+                };
+                f.run.as_mut().unwrap().job = Some(Arc::new(job));
+                f.ticket = Some((Place::Live, ticket(None)));
+            },
+            &format!(
+                "is queued at executor 'box' since 2026-02-05T10:00:00Z: run {RUN} (attempt 2), driven by me"
+            ),
+            &[Source::Job, T, Lock],
         );
         says(
             |f, _| live(f, RunStatus::Failed),

@@ -16,6 +16,7 @@ pub(super) enum Source {
     Stop,
     End,
     RunInfo,
+    Job,
 }
 
 /// The facts around a task.

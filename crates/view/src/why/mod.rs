@@ -80,6 +80,7 @@ pub fn of_task(tree: &Tree, task: &TaskRef, standing: Standing) -> Result<Reason
             Source::Stop => Some(dir.stop()),
             Source::End => Some(dir.end()),
             Source::RunInfo => about.as_ref().map(|run| run.dir().info()),
+            Source::Job => about.as_ref().map(|run| run.dir().job()),
         };
         rel.map(|rel| root.absolute(&rel))
     };

@@ -15,13 +15,15 @@ pub(in crate::runner) struct Placed {
     pub(in crate::runner) executor: Box<dyn Executor>,
     /// Time between two questions.
     pub(in crate::runner) poll: Duration,
+    /// Maximum time from the submission of a job to the claim of its run.
+    pub(in crate::runner) start_timeout: Option<Duration>,
 }
 
 /// Returns the executor of a run; `None` if the configuration has none of that name any more.
 pub(in crate::runner) fn of(runner: &Runner, name: &kinds::Executor) -> Option<Placed> {
-    if is_local(name) {
+    if name.is_local() {
         let executor = Box::new(Local { program: runner.program.clone() });
-        return Some(Placed { executor, poll: FOREIGN });
+        return Some(Placed { executor, poll: FOREIGN, start_timeout: None });
     }
     let settings = runner.config.executors.get(name.as_str())?;
     let executor = Box::new(ByCommand {
@@ -32,16 +34,11 @@ pub(in crate::runner) fn of(runner: &Runner, name: &kinds::Executor) -> Option<P
         cancel: settings.cancel.clone(),
         env: environment::of_executor(runner),
     });
-    Some(Placed { executor, poll: settings.poll })
-}
-
-/// Returns true if a driver on the run's machine starts the shim itself, and sees its process.
-pub(in crate::runner) fn is_local(name: &kinds::Executor) -> bool {
-    matches!(name, kinds::Executor::Local | kinds::Executor::Imported)
+    Some(Placed { executor, poll: settings.poll, start_timeout: settings.start_timeout })
 }
 
 /// Time between two signs of life of a shim; `None` if its driver sees the process.
 pub(in crate::runner) fn heartbeat(runner: &Runner, name: &kinds::Executor) -> Option<Duration> {
-    let settings = runner.config.executors.get(name.as_str()).filter(|_| !is_local(name))?;
+    let settings = runner.config.executors.get(name.as_str()).filter(|_| !name.is_local())?;
     Some(settings.poll.clamp(Duration::from_secs(1), Duration::from_secs(30)))
 }

@@ -12,6 +12,7 @@ use crate::runner::{
     error::{Result, RunnerError},
 };
 use base::fsx::Published;
+use config::spell_duration;
 use process::{
     claim::{Claim, EndsAs},
     executor::{JobState, Launch, Submitted},
@@ -44,8 +45,8 @@ pub(in crate::runner) fn start(runner: &Runner, info: &RunInfo) -> Result<Starte
         let why = format!("executor '{}' is not configured", info.executor);
         return never(runner, info, EndsAs::Failed, &why);
     };
-    if JobRecord::read(root, run.dir().path())?.is_some() {
-        return await_claim(runner, info, &placed);
+    if let Some(job) = JobRecord::read(root, run.dir().path())? {
+        return await_claim(runner, info, &placed, &job);
     }
     let Start { spec, env, file, record_changes, .. } = match launch::spec(runner, info) {
         Ok(made) => made,
@@ -73,20 +74,29 @@ pub(in crate::runner) fn start(runner: &Runner, info: &RunInfo) -> Result<Starte
     }
 }
 
-/// Asks the executor for a run that was handed over and is not claimed yet.
-fn await_claim(runner: &Runner, info: &RunInfo, placed: &Placed) -> Result<Started> {
+/// Asks the executor for a run that was handed over and is not claimed yet. The wait has a limit, because a job that is
+/// queued for ever would hold its task's place for ever.
+fn await_claim(runner: &Runner, info: &RunInfo, placed: &Placed, job: &JobRecord) -> Result<Started> {
     match placed.executor.find(runner.tree.root(), info.run_ref().dir().path()) {
-        Ok(JobState::Queued | JobState::Running) => Ok(Started::HandedOver(placed.poll)),
+        Ok(JobState::Queued | JobState::Running) => {}
         // If the shim has claimed the run since it was looked at, that claim holds.
         Ok(JobState::Gone) => {
             let why = format!("executor '{}' has lost it before it started", info.executor);
-            never(runner, info, EndsAs::Failed, &why)
+            return never(runner, info, EndsAs::Failed, &why);
         }
         Err(e) => {
             tracing::warn!(run = %info.run_id, executor = %info.executor, error = %e, "an executor does not answer");
-            Ok(Started::HandedOver(placed.poll))
         }
     }
+    let Some(limit) = placed.start_timeout else { return Ok(Started::HandedOver(placed.poll)) };
+    let waited = (runner.tree.clock().now() - job.submitted_at).to_std().unwrap_or_default();
+    let left = limit.saturating_sub(waited);
+    if left.is_zero() {
+        let (executor, limit) = (&info.executor, spell_duration(limit));
+        let why = format!("executor '{executor}' has not started it within {limit} (start_timeout)");
+        return never(runner, info, EndsAs::Failed, &why);
+    }
+    Ok(Started::HandedOver(placed.poll.min(left)))
 }
 
 /// Claims a run so that it never starts. If a shim was faster, the run has started, and its claim holds.
@@ -94,7 +104,7 @@ fn never(runner: &Runner, info: &RunInfo, ends_as: EndsAs, reason: &str) -> Resu
     let (root, dir) = (runner.tree.root(), info.run_ref().dir());
     let claim = Claim::by_driver(runner.tree.clock().now(), ends_as, reason);
     let published = claim.publish(root, dir.path())?;
-    if published == Published::Ours && !executors::is_local(&info.executor) {
+    if published == Published::Ours && !info.executor.is_local() {
         launch_files::remove_secrets(root, dir.path())?;
         if let Some(Err(e)) =
             executors::of(runner, &info.executor).map(|p| p.executor.cancel(root, dir.path()))

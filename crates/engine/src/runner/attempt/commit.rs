@@ -10,6 +10,7 @@ use crate::runner::{
     agent::launch,
     attempt::{agent_facts, changes},
     error::Result,
+    tidy::stale_files,
 };
 use agents::replay;
 use process::claim::Claim;
@@ -98,10 +99,9 @@ pub(in crate::runner) fn commit_end(
     info.signal = outcome.signal;
     let summary = outcome.error_summary.as_ref();
     info.error_summary = summary.map(|words| runner.redactor.text(words).into_owned());
-    if let Some(started) = outcome.started_at {
-        info.start_time = started;
-    }
-    info.end_time = Some(outcome.ended_at.unwrap_or_else(|| runner.tree.clock().now()));
+    // The clock may have stepped back since the claim.
+    let ended_at = outcome.ended_at.unwrap_or_else(|| runner.tree.clock().now());
+    info.end_time = Some(ended_at.max(info.start_time));
     agent_facts::fill_in(runner, info, end.account)?;
     let untold = info.error_class.is_none()
         && end.account.is_some_and(|a| a.failure.is_none() && a.last_word.is_none());
@@ -127,6 +127,7 @@ pub(in crate::runner) fn commit_end(
     announce_end(runner, info);
     lock.write_run_info(&runner.tree, info)?;
     changes::forget(runner, info);
+    stale_files::forget_heartbeat(runner, info);
     Ok(())
 }
 

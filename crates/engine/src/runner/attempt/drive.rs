@@ -8,7 +8,6 @@ use crate::runner::{
     Runner,
     agent::{
         environment::cwd_of,
-        executors,
         start::{self, Started},
     },
     attempt::{
@@ -237,7 +236,7 @@ impl Driver {
 
     /// Removes the secrets of a run that was handed over, once it is claimed: its shim may have been killed before it did.
     fn remove_secrets(&mut self, facts: &RunFacts) -> Result<()> {
-        if facts.claim.is_some() && !self.secrets_are_gone && !executors::is_local(&facts.info.executor) {
+        if facts.claim.is_some() && !self.secrets_are_gone && !facts.info.executor.is_local() {
             launch_files::remove_secrets(self.runner.tree.root(), self.run.dir().path())?;
             self.secrets_are_gone = true;
         }
