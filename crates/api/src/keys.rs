@@ -52,9 +52,9 @@ pub(super) fn of_daemon(logins: &Logins, identity: &Identity) -> daemon::Identit
 /// Returns the line of the audit log for a submission, so far.
 pub(super) fn audit_line(caller: &Caller, payload: serde_json::Value) -> AuditedSubmission {
     AuditedSubmission {
-        request_id: caller.request_id.clone(),
+        request_id: caller.request_id.to_string(),
         method: caller.method.to_owned(),
-        path: caller.path.clone(),
+        path: caller.path.to_string(),
         endpoint: caller.endpoint,
         remote_addr: Some(caller.peer.to_string()),
         key_name: caller.key_name().map(str::to_owned),

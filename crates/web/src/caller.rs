@@ -3,6 +3,7 @@
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
 };
 
 use chrono::{DateTime, Utc};
@@ -45,16 +46,16 @@ impl std::fmt::Display for Peer {
 }
 
 /// A request that was let in.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Caller {
     /// The request's own name, as in the answer and the log.
-    pub request_id: String,
+    pub request_id: Arc<str>,
     /// The other end of the connection.
     pub peer: Peer,
     /// The method of the endpoint.
     pub method: &'static str,
     /// The requested path.
-    pub path: String,
+    pub path: Arc<str>,
     /// The path of the endpoint, with its parameters in braces.
     pub endpoint: &'static str,
     /// The identity behind the key; absent at an open endpoint that was called without one.
@@ -70,10 +71,10 @@ impl Caller {
 }
 
 /// Returns the name that a client gave to its request, if it is fit for a log, else a new one.
-pub(super) fn request_id(headers: &HeaderMap, now: DateTime<Utc>) -> String {
+pub(super) fn request_id(headers: &HeaderMap, now: DateTime<Utc>) -> Arc<str> {
     let given = headers.get(REQUEST_ID).and_then(|v| v.to_str().ok()).map(str::trim);
     let fits = |id: &&str| !id.is_empty() && id.len() <= LONGEST && id.bytes().all(|b| b.is_ascii_graphic());
-    given.filter(fits).map_or_else(|| new_id(now), str::to_owned)
+    given.filter(fits).map_or_else(|| new_id(now).into(), Arc::from)
 }
 
 /// `req-<nanoseconds>-<12 hexadecimal digits>`.
@@ -101,7 +102,7 @@ mod tests {
             headers.insert(REQUEST_ID, HeaderValue::from_str(value).unwrap());
             request_id(&headers, now)
         };
-        assert_eq!(of("abc-1"), "abc-1");
+        assert_eq!(&*of("abc-1"), "abc-1");
         for bad in ["", "a b", "ü", &"x".repeat(129)] {
             let id = of(bad);
             assert!(id.starts_with("req-1000000005-") && id.len() == "req-1000000005-".len() + 12, "{id}");

@@ -61,7 +61,8 @@ fn who(api: &Api, identity: Option<&web::Identity>) -> Response {
 async fn make_code(call: Call) -> Result<Response> {
     let Call { api, caller, body, .. } = call;
     let new: wire::NewCode = body.json_or_nothing().await?;
-    let identity = of_daemon(&api.logins, &caller.identity.ok_or_else(web::Error::unauthorized)?);
+    let identity = caller.identity.as_ref().ok_or_else(web::Error::unauthorized)?;
+    let identity = of_daemon(&api.logins, identity);
     let scope = match new.scope {
         None => identity.scope,
         Some(word) => config::Scope::of(&word).ok_or_else(|| {
@@ -104,7 +105,7 @@ fn list(api: &Api) -> Response {
 }
 
 async fn revoke_own(call: Call) -> Result<Response> {
-    let identity = call.caller.identity.map(|identity| of_daemon(&call.api.logins, &identity));
+    let identity = call.caller.identity.as_ref().map(|identity| of_daemon(&call.api.logins, identity));
     let Some(Identity { proof: Proof::Page(digest), .. }) = identity else {
         let text = "only the key of a page is revoked like this; others stand in the configuration";
         return Err(HttpError::new(StatusCode::CONFLICT, text));
@@ -121,7 +122,7 @@ async fn revoke(api: Api, is_meant: impl Fn(&BrowserKey) -> bool + Send + 'stati
 async fn make_ticket(call: Call) -> Result<Response> {
     let Call { api, caller, body, .. } = call;
     let (new, _) = body.json::<wire::NewTicket>().await?;
-    let identity = caller.identity.ok_or_else(web::Error::unauthorized)?;
+    let identity = caller.identity.clone().ok_or_else(web::Error::unauthorized)?;
     let path = new.path.split(['?', '#']).next().unwrap_or_default();
     let Found::Endpoint(endpoint, _) = api.table.find("GET", path) else {
         return Err(HttpError::not_found(

@@ -1,5 +1,7 @@
 //! Messages without their streams: `/api/v1/messages`, and those of a project and of a task.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use warp::reply::Response;
 
@@ -190,7 +192,7 @@ async fn post_to(call: Call, owner: BusOwner) -> Result<Response> {
 
 async fn store(
     api: Api,
-    (caller, key): (Caller, Option<String>),
+    (caller, key): (Arc<Caller>, Option<String>),
     owner: BusOwner,
     message: wire::NewBusMessage,
     sent: serde_json::Value,

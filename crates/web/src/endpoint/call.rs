@@ -3,12 +3,16 @@
 use std::{
     fmt::Display,
     str::FromStr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use http::HeaderMap;
 
-use super::{header::LAST_EVENT_ID, param::Param, query::Query, target::PathTexts};
+use super::{
+    param::{LAST_EVENT_ID, Param},
+    query::Query,
+    target::PathTexts,
+};
 use crate::{
     body::Body,
     caller::Caller,
@@ -19,18 +23,40 @@ use crate::{
 };
 
 /// A request on its way from the door to its endpoint.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Arrival<S> {
     pub(crate) api: S,
-    pub(crate) caller: Caller,
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) headers: HeaderMap,
     pub(crate) texts: PathTexts,
     /// The text after the `?`.
     pub(crate) query: String,
     /// Maximum size of the body in bytes.
     pub(crate) max_body: u64,
     pub(crate) manners: Arc<Manners>,
-    /// The connection, if the endpoint opens a socket; taken once.
-    pub(crate) upgrade: Arc<Mutex<Option<Upgrade>>>,
+    /// The connection, if the endpoint opens a socket.
+    pub(crate) upgrade: Option<Upgrade>,
+}
+
+/// An arrival among the extensions of its request. A filter can only clone an extension, so the arrival itself is shared
+/// and taken once.
+#[derive(Debug)]
+pub(crate) struct Handed<S>(Arc<Mutex<Option<Arrival<S>>>>);
+
+impl<S> Clone for Handed<S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<S> Handed<S> {
+    pub(crate) fn new(arrival: Arrival<S>) -> Self {
+        Self(Arc::new(Mutex::new(Some(arrival))))
+    }
+
+    pub(super) fn take(&self) -> Option<Arrival<S>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// A request that was let in.
@@ -39,7 +65,7 @@ pub struct Call<S> {
     /// The state of the API.
     pub api: S,
     /// The caller.
-    pub caller: Caller,
+    pub caller: Arc<Caller>,
     /// The parameters of the query.
     pub query: Query,
     /// The body, which is not read yet.
@@ -48,8 +74,8 @@ pub struct Call<S> {
 }
 
 impl<S> Call<S> {
-    pub(super) fn read(arrival: Arrival<S>, headers: HeaderMap, body: Body) -> Result<(Self, PathTexts)> {
-        let Arrival { api, caller, texts, query, max_body, .. } = arrival;
+    pub(super) fn read(arrival: Arrival<S>, body: Body) -> Result<(Self, PathTexts)> {
+        let Arrival { api, caller, headers, texts, query, max_body, .. } = arrival;
         let (query, body) = (Query::read(&query)?, body.limited(max_body));
         Ok((Self { api, caller, query, body, headers }, texts))
     }

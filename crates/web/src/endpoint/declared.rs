@@ -4,8 +4,7 @@ use http::StatusCode;
 use schemars::JsonSchema;
 
 use super::{
-    header::LAST_EVENT_ID,
-    param::Param,
+    param::{LAST_EVENT_ID, Param},
     reply::{Content, Reply, SchemaOf, schema_of},
 };
 use crate::{keys::Access, socket::SocketLimits};

@@ -3,7 +3,6 @@
 
 mod call;
 mod declared;
-mod header;
 mod param;
 mod query;
 mod reply;
@@ -11,11 +10,10 @@ mod served;
 mod table;
 mod target;
 
-pub(super) use call::Arrival;
 pub use call::Call;
+pub(super) use call::{Arrival, Handed};
 pub use declared::{Audience, BodyType, Declared, Draft, Pages, Traces, delete, get, page, patch, post, put};
-pub use header::LAST_EVENT_ID;
-pub use param::{Kind, Location, Param, flag, number, one_of, opaque, text, time, words};
+pub use param::{Kind, LAST_EVENT_ID, Location, Param, flag, number, one_of, opaque, text, time, words};
 pub use query::{Query, bad};
 pub use reply::{Content, Reply, SchemaOf};
 pub use served::Endpoint;

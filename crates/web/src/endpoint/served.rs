@@ -1,17 +1,18 @@
 //! An endpoint that is served: its declaration, and the filter that answers for it.
 
-use std::{fmt, future::Future, marker::PhantomData, sync::PoisonError};
+use std::{fmt, future::Future, marker::PhantomData, sync::Arc};
 
-use http::{HeaderMap, Method};
+use http::Method;
 use warp::{Filter, filters::BoxedFilter, reply::Response};
 
 use super::{
-    call::{Arrival, Call},
+    call::{Arrival, Call, Handed},
     declared::{Declared, Draft},
     target::Target,
 };
 use crate::{
     body::{Body, body},
+    caller::Caller,
     error::{Error, Result},
     manners::{Asked, Manners},
     socket::{Socket, SocketLimits, Upgrade},
@@ -110,13 +111,16 @@ impl Draft {
         T: Target<S>,
         F: Future<Output = Result<Response>> + Send + 'static,
     {
-        let filter = warp::ext::get::<Arrival<S>>()
-            .and(warp::header::headers_cloned())
+        let arrival = warp::ext::get::<Handed<S>>().and_then(|handed: Handed<S>| {
+            // The rejection is a bug, which the door reports.
+            std::future::ready(handed.take().ok_or_else(warp::reject::reject))
+        });
+        let filter = arrival
             .and(body())
-            .then(move |arrival: Arrival<S>, headers: HeaderMap, body: Body| {
+            .then(move |mut arrival: Arrival<S>, body: Body| {
                 let refuse = Refuse::of(&arrival);
-                let upgrade = arrival.upgrade.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let read = Call::read(arrival, headers, body);
+                let upgrade = arrival.upgrade.take();
+                let read = Call::read(arrival, body);
                 let begun = read.and_then(|(call, texts)| Ok(handler(call, T::read(&texts)?, upgrade)));
                 async move {
                     let answered = match begun {
@@ -134,25 +138,18 @@ impl Draft {
 
 /// Formats the errors of one call.
 struct Refuse {
-    manners: std::sync::Arc<Manners>,
-    method: &'static str,
-    path: String,
-    request_id: String,
+    manners: Arc<Manners>,
+    caller: Arc<Caller>,
 }
 
 impl Refuse {
     fn of<S>(arrival: &Arrival<S>) -> Self {
-        let caller = &arrival.caller;
-        Self {
-            manners: arrival.manners.clone(),
-            method: caller.method,
-            path: caller.path.clone(),
-            request_id: caller.request_id.clone(),
-        }
+        Self { manners: arrival.manners.clone(), caller: arrival.caller.clone() }
     }
 
     fn spell(&self, error: &Error) -> Response {
-        let method = Method::from_bytes(self.method.as_bytes()).unwrap_or_default();
-        self.manners.refuse(error, &Asked { method: &method, path: &self.path, request_id: &self.request_id })
+        let Caller { method, path, request_id, .. } = &*self.caller;
+        let method = Method::from_bytes(method.as_bytes()).unwrap_or_default();
+        self.manners.refuse(error, &Asked { method: &method, path, request_id })
     }
 }

@@ -37,14 +37,13 @@ impl<S> Table<S> {
     /// Looks for the endpoint of a request.
     #[must_use]
     pub fn find(&self, method: &str, path: &str) -> Found<S> {
-        let Some((first, texts)) = self.0.iter().find_map(|e| Some((e, fits(e.declared().path, path)?)))
-        else {
+        let Some(first) = self.0.iter().find(|e| fits(e.declared().path, path)) else {
             return Found::Nothing;
         };
         let same = || self.0.iter().filter(|e| e.declared().path == first.declared().path);
         let meant = if method == "HEAD" { "GET" } else { method };
         match same().find(|e| e.declared().method == meant) {
-            Some(endpoint) => Found::Endpoint(endpoint.clone(), texts),
+            Some(endpoint) => Found::Endpoint(endpoint.clone(), texts(endpoint.declared().path, path)),
             None if method == "OPTIONS" => Found::Options(allow(same().map(|e| e.declared()))),
             None => Found::WrongMethod(allow(same().map(|e| e.declared()))),
         }
@@ -63,22 +62,30 @@ fn allow<'a>(endpoints: impl Iterator<Item = &'a Declared>) -> String {
     methods.join(", ")
 }
 
-/// Returns the texts for the parameters of a pattern, if a path fits it.
-fn fits(pattern: &'static str, path: &str) -> Option<PathTexts> {
-    let mut texts = PathTexts::default();
+/// Returns true if a path fits a pattern. Every request asks this of many patterns, so it allocates nothing.
+fn fits(pattern: &str, path: &str) -> bool {
     let (mut names, mut segments) = (pattern.split('/'), path.split('/'));
     loop {
-        match (names.next(), segments.next()) {
-            (None, None) => return Some(texts),
-            (Some(name), Some(text)) => match name.strip_prefix('{').and_then(|n| n.strip_suffix('}')) {
-                Some(_) if text.is_empty() => return None,
-                Some(name) => texts.0.push((name, decoded(text).into_owned())),
-                None if name == text => {}
-                None => return None,
-            },
-            _ => return None,
+        let fits = match (names.next(), segments.next()) {
+            (None, None) => return true,
+            (Some(name), Some(text)) if parameter(name).is_some() => !text.is_empty(),
+            (name, text) => name == text,
+        };
+        if !fits {
+            return false;
         }
     }
+}
+
+/// Returns the texts for the parameters of a pattern that a path fits.
+fn texts(pattern: &'static str, path: &str) -> PathTexts {
+    let pairs = pattern.split('/').zip(path.split('/'));
+    PathTexts(pairs.filter_map(|(name, text)| Some((parameter(name)?, decoded(text).into_owned()))).collect())
+}
+
+/// Returns the name of a segment that is a parameter.
+fn parameter(segment: &str) -> Option<&str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
 }
 
 /// Returns the text of a segment. Bytes that are not UTF-8 become a character that no id has.

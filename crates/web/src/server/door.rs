@@ -1,8 +1,8 @@
 //! The door of a mount: the order of the checks that a request passes, and the headers of its answer.
 
-use std::sync::{Arc, PoisonError, atomic::Ordering};
+use std::sync::{Arc, atomic::Ordering};
 
-use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use hyper::{
     body::{Body as _, Incoming},
     service::Service as _,
@@ -13,7 +13,7 @@ use warp::{Filter, Rejection, reply::Response};
 use super::{
     super::{
         caller::{self, Caller},
-        endpoint::{Arrival, Endpoint, Found, Pages, Table, Traces},
+        endpoint::{Arrival, Endpoint, Found, Handed, Pages, Table, Traces},
         error::{Error, Origin, Result},
         keys::Access,
         manners::{self, Asked, Finish, Slashes},
@@ -38,6 +38,12 @@ enum Entered<S> {
     Call(Arc<Endpoint<S>>, Box<Arrival<S>>),
 }
 
+/// The texts of a request that its answer, its log lines and its endpoint share.
+struct Names {
+    request_id: Arc<str>,
+    path: Arc<str>,
+}
+
 /// Answers a request.
 pub(super) async fn answer<S: Clone + Send + Sync + 'static>(
     mount: &Mount<S>,
@@ -47,12 +53,13 @@ pub(super) async fn answer<S: Clone + Send + Sync + 'static>(
 ) -> Response {
     let manners = &mount.manners;
     let request_id = caller::request_id(request.headers(), mount.live.clock.now());
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, path) = (request.method().clone(), Arc::<str>::from(request.uri().path()));
     let asked = Asked { method: &method, path: &path, request_id: &request_id };
+    let names = Names { request_id: request_id.clone(), path: path.clone() };
     let allowed = manners.cors.allowed(request.headers());
     let has_body = !request.body().is_end_stream();
     let mut traces = Traces::All;
-    let answered = match enter(mount, guard, &request, &request_id, asking) {
+    let answered = match enter(mount, guard, &request, names, asking) {
         Ok(Entered::Preflight) => manners.cors.preflight(request.headers(), allowed.as_ref()),
         Ok(Entered::Options(allow)) => Ok(options(&allow)),
         Ok(Entered::Moved(location)) => Ok(moved(&location)),
@@ -63,7 +70,7 @@ pub(super) async fn answer<S: Clone + Send + Sync + 'static>(
         }
         Err(refused) => {
             let status = refused.status.as_u16();
-            tracing::debug!(request_id, peer = %asking.peer, %method, path, status, "a request was refused");
+            tracing::debug!(request_id = &*request_id, peer = %asking.peer, %method, path = &*path, status, "a request was refused");
             Err(refused)
         }
     };
@@ -91,7 +98,7 @@ fn enter<S: Clone>(
     mount: &Mount<S>,
     guard: &Guard,
     request: &Request<Incoming>,
-    request_id: &str,
+    names: Names,
     asking: &Asking,
 ) -> Result<Entered<S>> {
     let Mount { manners, table, .. } = mount;
@@ -129,17 +136,17 @@ fn enter<S: Clone>(
         let text = "nothing is deleted from a page in a browser: use the command line, or another client";
         return Err(Error::new(StatusCode::FORBIDDEN, text).from(Origin::Guard));
     }
-    let caller = Caller {
-        request_id: request_id.to_owned(),
+    let caller = Arc::new(Caller {
+        request_id: names.request_id,
         peer: asking.peer,
         method: declared.method,
-        path: path.to_owned(),
+        path: names.path,
         endpoint: declared.path,
         identity,
-    };
+    });
     let query = request.uri().query().unwrap_or_default().to_owned();
-    let (api, manners, upgrade) = (mount.api.clone(), manners.clone(), Arc::default());
-    let arrival = Arrival { api, caller, texts, query, max_body, manners, upgrade };
+    let (api, manners, headers) = (mount.api.clone(), manners.clone(), HeaderMap::new());
+    let arrival = Arrival { api, caller, headers, texts, query, max_body, manners, upgrade: None };
     Ok(Entered::Call(endpoint, Box::new(arrival)))
 }
 
@@ -183,25 +190,25 @@ fn is_open<S>(found: &Found<S>, method: &Method, is_page: bool) -> bool {
 async fn call<S: Clone + Send + Sync + 'static>(
     mount: &Mount<S>,
     endpoint: &Endpoint<S>,
-    arrival: Arrival<S>,
+    mut arrival: Arrival<S>,
     mut request: Request<Incoming>,
     asking: &Asking,
 ) -> Result<Response> {
     if let Some(limits) = endpoint.declared().socket {
-        let upgrade =
-            Upgrade::of(&mut request, limits, &mount.live, asking.unread.clone(), asking.turn.clone())?;
-        *arrival.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
+        let (unread, turn) = (asking.unread.clone(), asking.turn.clone());
+        arrival.upgrade = Some(Upgrade::of(&mut request, limits, &mount.live, unread, turn)?);
     }
     let caller = arrival.caller.clone();
-    request.extensions_mut().insert(arrival);
-    let (filter, manners) = (endpoint.filter(), mount.manners.clone());
-    let asked = (request.method().clone(), caller.path.clone(), caller.request_id.clone());
-    let filter = filter.or_else(move |_: Rejection| {
+    // The filter reads nothing but the body and the arrival, so the headers move instead of being copied.
+    arrival.headers = std::mem::take(request.headers_mut());
+    request.extensions_mut().insert(Handed::new(arrival));
+    let (method, manners, asked) = (request.method().clone(), mount.manners.clone(), caller.clone());
+    let filter = endpoint.filter().or_else(move |_: Rejection| {
         // The door has already found the endpoint, so a rejection by its filter is a bug.
         let text = "the request could not be handed to its endpoint";
-        let (method, path, request_id) = &asked;
+        let Caller { path, request_id, .. } = &*asked;
         let error = Error::new(StatusCode::INTERNAL_SERVER_ERROR, text);
-        let response = manners.refuse(&error, &Asked { method, path, request_id });
+        let response = manners.refuse(&error, &Asked { method: &method, path, request_id });
         std::future::ready(Ok::<_, Rejection>((response,)))
     });
     let service = TowerToHyperService::new(warp::service(filter));
@@ -220,7 +227,8 @@ async fn call<S: Clone + Send + Sync + 'static>(
 }
 
 fn log_change(caller: &Caller, status: StatusCode, traces: Traces) {
-    let Caller { request_id, method, endpoint, .. } = caller;
+    let Caller { method, endpoint, .. } = caller;
+    let request_id = &*caller.request_id;
     let (key, code) = (caller.key_name(), status.as_u16());
     if status.is_success() && traces == Traces::Quiet {
         tracing::debug!(request_id, method, endpoint, key, status = code, "a request changed something");

@@ -42,7 +42,7 @@ impl Guard {
             IpAddr::V6(v6) => format!("[{v6}]"),
         };
         let hosts = own.into_iter().chain([spelled]).chain(names);
-        Self { hosts: hosts.map(|h| h.to_ascii_lowercase()).collect() }
+        Self { hosts: hosts.collect() }
     }
 
     /// Refuses a request that must not reach a route.
@@ -69,10 +69,14 @@ impl Guard {
             return Err(misdirected("a request has exactly one Host header"));
         };
         let named_otherwise = request.uri().authority().is_some_and(|a| a.as_str() != host);
-        if named_otherwise || !self.hosts.contains(&without_port(host).to_ascii_lowercase()) {
+        if named_otherwise || !self.serves(without_port(host)) {
             return Err(misdirected("this host is not served here; api.allowed_hosts lists more"));
         }
         Ok(host)
+    }
+
+    fn serves(&self, name: &str) -> bool {
+        self.hosts.iter().any(|host| host.eq_ignore_ascii_case(name))
     }
 }
 
