@@ -51,8 +51,8 @@ pub static AGENTS: &[&dyn Agent] = &[
     &codex::Codex,
     &gemini::Gemini,
     &opencode::Opencode,
-    &perplexity::Perplexity,
-    &xai::Xai,
+    &perplexity::AGENT,
+    &xai::AGENT,
 ];
 
 /// The agent for names and settings that select no other type.

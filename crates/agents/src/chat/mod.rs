@@ -4,20 +4,18 @@
 //! keeps its output: one event of [`tree::event`] per line. It has no tools and no files: its text is the
 //! answer, and a complete answer finishes the task.
 //!
-//! The services themselves are declared in the folders of their agents. `endpoint` has the facts about one, `sse` the
-//! framing, `answer` the meaning of the chunks, and `refusal` that of a status other than 200. `stream` reads the
-//! events back, and `ask` performs these steps in order.
+//! The services themselves are declared in the folders of their agents. `agent` is the agent that each of them is, with its call and its language, `endpoint` has the facts about one, `sse` the
+//! framing, `answer` the meaning of the chunks, and `refusal` that of a status other than 200. `ask` performs
+//! these steps in order.
 
+mod agent;
 mod answer;
 mod ask;
-mod call;
 mod endpoint;
 mod refusal;
 mod sse;
-mod stream;
 
+pub(super) use agent::ChatAgent;
 pub use ask::{Body, Came, ChatError, Question, ask, hear};
-pub(super) use call::call;
 pub use endpoint::{Api, UsageReport};
 pub use sse::Sse;
-pub(super) use stream::LANGUAGE;

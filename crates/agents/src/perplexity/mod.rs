@@ -1,18 +1,7 @@
 //! Perplexity: searches the web and answers with its sources. <https://docs.perplexity.ai/api-reference/chat-completions-post>
 
-use super::{
-    agent::{Agent, Program},
-    chat::{self, Api, UsageReport},
-    error::AgentError,
-    login::Login,
-    request::{Call, PlanFor},
-};
+use super::chat::{Api, ChatAgent, UsageReport};
 use config::{AgentKind, AgentType, ProgramOrigin};
-use tree::transcript::Dialect;
-
-/// The agent.
-#[derive(Debug)]
-pub(super) struct Perplexity;
 
 const TYPE: AgentType = AgentType::new(&AgentKind {
     name: "perplexity",
@@ -28,31 +17,9 @@ static API: Api = Api {
     usage: UsageReport::Unasked,
 };
 
-impl Agent for Perplexity {
-    fn agent_type(&self) -> AgentType {
-        TYPE
-    }
-
-    fn program(&self) -> Program {
-        Program::Own(&["chat-agent", "--api", "perplexity"])
-    }
-
-    fn api(&self) -> Option<&'static Api> {
-        Some(&API)
-    }
-
-    fn call(&self, of: &PlanFor<'_>) -> Result<Call, AgentError> {
-        Ok(chat::call(of))
-    }
-
-    fn dialect(&self) -> Dialect {
-        Dialect::Lines(&chat::LANGUAGE)
-    }
-
-    fn login(&self) -> Option<Login> {
-        Some(Login::default())
-    }
-}
+/// The agent.
+pub(super) const AGENT: ChatAgent =
+    ChatAgent { api: &API, arguments: &["chat-agent", "--api", "perplexity"] };
 
 #[cfg(test)]
 mod tests {

@@ -1,18 +1,7 @@
 //! xAI: Grok. <https://docs.x.ai/docs/api-reference>
 
-use super::{
-    agent::{Agent, Program},
-    chat::{self, Api, UsageReport},
-    error::AgentError,
-    login::Login,
-    request::{Call, PlanFor},
-};
+use super::chat::{Api, ChatAgent, UsageReport};
 use config::{AgentKind, AgentType, ProgramOrigin};
-use tree::transcript::Dialect;
-
-/// The agent.
-#[derive(Debug)]
-pub(super) struct Xai;
 
 const TYPE: AgentType = AgentType::new(&AgentKind {
     name: "xai",
@@ -24,31 +13,8 @@ const TYPE: AgentType = AgentType::new(&AgentKind {
 static API: Api =
     Api { agent_type: TYPE, base_url: "https://api.x.ai/v1", model: "grok-4", usage: UsageReport::OnRequest };
 
-impl Agent for Xai {
-    fn agent_type(&self) -> AgentType {
-        TYPE
-    }
-
-    fn program(&self) -> Program {
-        Program::Own(&["chat-agent", "--api", "xai"])
-    }
-
-    fn api(&self) -> Option<&'static Api> {
-        Some(&API)
-    }
-
-    fn call(&self, of: &PlanFor<'_>) -> Result<Call, AgentError> {
-        Ok(chat::call(of))
-    }
-
-    fn dialect(&self) -> Dialect {
-        Dialect::Lines(&chat::LANGUAGE)
-    }
-
-    fn login(&self) -> Option<Login> {
-        Some(Login::default())
-    }
-}
+/// The agent.
+pub(super) const AGENT: ChatAgent = ChatAgent { api: &API, arguments: &["chat-agent", "--api", "xai"] };
 
 #[cfg(test)]
 mod tests {
