@@ -11,13 +11,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
 };
 use web::{
-    Access, Call, Error, Field, Guard, Identity, Io, KeyPlaces, Keyring, Keys, Listener, Live, Manners,
-    Mount, Origin, Proof, Scope, Server, Site, Slashes, Table, json,
+    Access, Call, Error, Field, Identity, KeyPlaces, Keyring, Keys, Live, Manners, Mount, Origin, Scope,
+    Site, Slashes, Table, json,
     openapi::{self, Description},
 };
+
+use crate::common::web::{OneKey, guard, listener, serve};
 
 /// A state that is not the daemon's.
 #[derive(Debug, Clone)]
@@ -35,21 +37,6 @@ struct Change {
 struct Changed {
     owner: &'static str,
     title: String,
-}
-
-/// One key, `secret`, which may read.
-#[derive(Debug)]
-struct OneKey;
-
-impl Keyring for OneKey {
-    fn is_required(&self) -> bool {
-        true
-    }
-
-    fn identify(&self, key: &str) -> Option<Identity> {
-        let name = Some("reader".to_owned());
-        (key == "secret").then_some(Identity { name, scope: Scope::Read, proof: Proof::None })
-    }
 }
 
 /// No key is asked for.
@@ -141,22 +128,14 @@ impl Served {
     async fn start() -> Self {
         let shutdown = Shutdown::default();
         let live = Live::new(shutdown.clone(), Clock::default());
-        let address = std::net::IpAddr::from([127, 0, 0, 1]);
-        let guard = || Guard::new(address, ["served.example".to_owned()]);
-        let listen = || async { TcpListener::bind((address, 0)).await.expect("a port") };
-        let (first, second) = (listen().await, listen().await);
-        let port = |listener: &TcpListener| listener.local_addr().expect("an address").port();
-        let ports = (port(&first), port(&second));
-        let main = Site::new(guard(), mount("", "native", Keys::new(OneKey), Manners::plain(), &live))
+        let guard = || guard(&["served.example"]);
+        let site = Site::new(guard(), mount("", "native", Keys::new(OneKey), Manners::plain(), &live))
             .with(mount("/faces/odd", "below", Keys::new(OneKey), odd(), &live));
-        let alone = Site::new(guard(), mount("", "alone", Keys::new(NoKey), odd(), &live));
-        let listeners = vec![
-            Listener { name: "main".to_owned(), io: Io::Tcp(first), site: main },
-            Listener { name: "odd".to_owned(), io: Io::Tcp(second), site: alone },
-        ];
-        let drain = std::time::Duration::from_secs(3);
-        shutdown.spawn(web::serve(Server { listeners, connections: 64, drain }, shutdown.clone()));
-        Self { main: ports.0, odd: ports.1, shutdown }
+        let (main, first) = listener("main", site).await;
+        let site = Site::new(guard(), mount("", "alone", Keys::new(NoKey), odd(), &live));
+        let (odd, second) = listener("odd", site).await;
+        serve(vec![first, second], 64, &shutdown);
+        Self { main, odd, shutdown }
     }
 }
 

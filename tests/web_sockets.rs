@@ -6,33 +6,18 @@ use std::{sync::Arc, time::Duration};
 
 use base::{clock::Clock, shutdown::Shutdown};
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{self, Message, client::IntoClientRequest, protocol::frame::coding::CloseCode},
 };
-use web::{
-    Access, Call, Error, Guard, Identity, Io, Keyring, Keys, Listener, Live, Manners, Mount, Proof, Scope,
-    Server, Site, Socket, SocketLimits, Table,
-};
+use web::{Access, Call, Error, Keys, Live, Manners, Mount, Scope, Site, Socket, SocketLimits, Table};
+
+use crate::common::web::{OneKey, guard, listener, serve};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The largest message that the test's endpoints take.
 const LARGEST: usize = 1024;
-
-/// The key `secret` opens `/private`.
-#[derive(Debug)]
-struct OneKey;
-
-impl Keyring for OneKey {
-    fn is_required(&self) -> bool {
-        true
-    }
-
-    fn identify(&self, key: &str) -> Option<Identity> {
-        (key == "secret").then_some(Identity { name: None, scope: Scope::Read, proof: Proof::None })
-    }
-}
 
 async fn echo(mut socket: Socket) {
     while let Ok(text) = socket.receive().await {
@@ -85,17 +70,12 @@ impl Served {
     async fn start() -> Self {
         let shutdown = Shutdown::default();
         let live = Live::new(shutdown.clone(), Clock::default());
-        let address = std::net::IpAddr::from([127, 0, 0, 1]);
-        let listener = TcpListener::bind((address, 0)).await.expect("a port");
-        let port = listener.local_addr().expect("an address").port();
         let (table, manners) = (Arc::new(table()), Arc::new(Manners::plain()));
         let mount =
             Mount { prefix: "", api: (), table, keys: Keys::new(OneKey), manners, live: live.clone() };
-        let site = Site::new(Guard::new(address, []), mount);
-        let listeners = vec![Listener { name: "main".to_owned(), io: Io::Tcp(listener), site }];
+        let (port, listener) = listener("main", Site::new(guard(&[]), mount)).await;
         // As few slots as there may be: a socket that did not give its slot back would be missed.
-        let server = Server { listeners, connections: 8, drain: Duration::from_secs(3) };
-        shutdown.spawn(web::serve(server, shutdown.clone()));
+        serve(vec![listener], 8, &shutdown);
         Self { port, live }
     }
 

@@ -17,6 +17,7 @@ pub mod strace;
 pub mod tasks;
 pub mod tools;
 pub mod tree;
+pub mod web;
 
 use std::{
     ffi::OsStr,

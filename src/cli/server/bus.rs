@@ -6,8 +6,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{
-    call::Call,
-    client::Next,
+    client::{Call, Next},
     names::{escaped, project},
 };
 use crate::cli::{

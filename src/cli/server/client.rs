@@ -12,6 +12,7 @@ use super::unix;
 use crate::cli::{
     context::Context,
     error::{CliError, CliResult, Kind},
+    print::Form,
 };
 use agents::chat::Sse;
 use config::Secret;
@@ -37,6 +38,13 @@ pub struct ServerFlags {
     /// Read the API key from this file
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "api_key")]
     api_key_file: Option<PathBuf>,
+}
+
+/// The context of every verb below `server`.
+pub(super) struct Call<'a> {
+    pub(super) client: Client,
+    pub(super) context: &'a Context,
+    pub(super) form: Form,
 }
 
 /// A client of one daemon.

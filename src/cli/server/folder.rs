@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::call::Call;
+use super::client::Call;
 use crate::cli::error::{CliError, CliResult, Kind};
 use base::fsx;
 use process::identity::file_system;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    call::Call,
+    client::Call,
     folder::{Destination, Named},
     names::task_path,
     wait::{self, To},

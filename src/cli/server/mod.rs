@@ -4,7 +4,6 @@
 //! with the exit code that the same refusal has locally.
 
 mod bus;
-mod call;
 mod client;
 mod folder;
 mod job;
@@ -22,7 +21,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::{context::Context, error::CliResult, flags::JsonFlag, print::Form};
-use call::Call;
+use client::Call;
 pub(super) use client::Client;
 pub use client::ServerFlags;
 

@@ -1,6 +1,6 @@
 //! Names as spelled on a command line and in the path of a request.
 
-use super::call::Call;
+use super::client::Call;
 use crate::cli::error::{CliError, CliResult, Kind};
 use tree::{ids::ProjectId, refs::TaskRef};
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::{call::Call, names::escaped};
+use super::{client::Call, names::escaped};
 use crate::cli::{
     amount,
     confirm::{Consent, YesFlag},

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{call::Call, task};
+use super::{client::Call, task};
 use crate::cli::{error::CliResult, print::Form};
 
 /// Prints the status.

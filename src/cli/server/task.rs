@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{
-    call::Call,
+    client::Call,
     names::{TaskName, project_path, task_path},
     wait::{self, To},
 };

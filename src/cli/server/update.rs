@@ -9,7 +9,7 @@ use std::{
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::call::Call;
+use super::client::Call;
 use crate::cli::{
     error::{CliError, CliResult, Kind},
     print::Form,

@@ -7,7 +7,10 @@ use std::{
 
 use serde_json::Value;
 
-use super::{call::Call, client::Next, names::task_path};
+use super::{
+    client::{Call, Next},
+    names::task_path,
+};
 use crate::cli::error::{CliError, CliResult, Kind};
 use tree::refs::TaskRef;
 

@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use super::{call::Call, names, wait};
+use super::{client::Call, names, wait};
 use crate::cli::{error::CliResult, flags::duration, print::Form};
 use tree::ids::ProjectId;
 

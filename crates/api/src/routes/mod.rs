@@ -1,7 +1,6 @@
 //! The endpoints, one file per noun: each file declares its endpoints and answers their requests.
 
 mod access;
-mod all_runs;
 mod exposition;
 mod file_stream;
 mod files;
@@ -18,10 +17,9 @@ mod page_stream;
 mod project_runs;
 mod project_tasks;
 mod projects;
-mod run_stream;
+mod run_streams;
 mod runs;
 mod self_update;
-mod task_stream;
 mod tasks;
 mod upkeep;
 
@@ -36,16 +34,16 @@ pub(super) fn table() -> Table {
         access::endpoints,
         tasks::endpoints,
         // Before the endpoints of a single run, which could take `stream` for a run id.
-        all_runs::endpoints,
+        run_streams::of_all_runs,
         runs::endpoints,
-        run_stream::endpoints,
+        run_streams::of_a_run,
         page_stream::endpoints,
         messages::endpoints,
         message_stream::endpoints,
         projects::endpoints,
         upkeep::endpoints,
         project_tasks::endpoints,
-        task_stream::endpoints,
+        run_streams::of_a_task,
         project_runs::endpoints,
         files::endpoints,
         file_stream::endpoints,

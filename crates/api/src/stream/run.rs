@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::watch;
 
-use super::source::{Look, Reader, Said, Source, Told, until};
+use super::source::{Look, Reader, Said, Source, Told, hint_or};
 use crate::{Api, error::Result};
 use tree::refs::RunRef;
 use view::{
@@ -79,15 +79,8 @@ impl Source for RunSource {
 
     fn wait(&mut self) -> BoxFuture<'_, ()> {
         let (run, seen) = (&self.run, &self.seen);
-        let changed = until(&self.index, &mut self.changed, move |index| index.run_of(run) != *seen);
-        let waiter = &mut self.waiter;
-        async move {
-            tokio::select! {
-                () = waiter.next() => {}
-                () = changed => {}
-            }
-        }
-        .boxed()
+        let differs = move |index: &Index| index.run_of(run) != *seen;
+        hint_or(&mut self.waiter, &self.index, &mut self.changed, differs).boxed()
     }
 
     fn place(&self) -> String {

@@ -16,6 +16,7 @@ use view::{
     files::FilePiece,
     index::{ChangeKind, Index, ProjectEntry, RunSummary, TaskSummary},
     run_log::LogEvent,
+    watch::Waiter,
 };
 
 /// Follows one thing of the tree. A source that is created at the position of an earlier one continues after its
@@ -124,6 +125,19 @@ impl<T: Send + 'static> Reader<T> {
 /// The error after an abandoned read, which took the reader with it.
 fn gone() -> HttpError {
     HttpError::new(http::StatusCode::INTERNAL_SERVER_ERROR, "the reader of a stream was lost")
+}
+
+/// Waits for a hint about the followed files, or for a change of the index after which `differs` returns true.
+pub(super) async fn hint_or(
+    waiter: &mut Waiter,
+    index: &Index,
+    changed: &mut watch::Receiver<u64>,
+    differs: impl Fn(&Index) -> bool,
+) {
+    tokio::select! {
+        () = waiter.next() => {}
+        () = until(index, changed, differs) => {}
+    }
 }
 
 /// Waits for a change of the index after which `differs` returns true.

@@ -7,7 +7,6 @@
 mod bus_rules;
 mod context;
 mod ended_rules;
-mod processes;
 mod report;
 mod rule;
 mod run_rules;
@@ -15,7 +14,7 @@ mod stray;
 mod task_rules;
 mod ticket_rules;
 
-use context::Context;
+use context::{Context, Marked};
 
 use tree::{Result, Tree, refs::TaskRef};
 
@@ -33,7 +32,7 @@ pub fn check(tree: &Tree) -> Result<Report> {
     let mut report = Report::default();
     stray::top(tree, &mut report);
     let tickets = ticket_rules::check(tree, &mut report);
-    let context = Context { tree, tickets, marked: processes::Marked::look() };
+    let context = Context { tree, tickets, marked: Marked::look() };
     for project in projects {
         stray::project(tree, &project, &mut report);
         bus_rules::check(tree, &tree.project_bus(&project), &[], &mut report);

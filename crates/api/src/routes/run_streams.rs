@@ -1,0 +1,76 @@
+//! The streams of runs: the output of one run, that of all runs of a task, and the changes of all runs.
+
+use warp::reply::Response;
+
+use super::runs::find;
+use crate::{
+    endpoint::{Call, Endpoint, LAST_EVENT_ID, Param, READ, get, text},
+    error::Result,
+    stream::{AllRunsSource, RunSource, TaskRunsSource, follow, spelled},
+    wire,
+};
+use tree::{ids::RunId, refs::TaskRef};
+use web::sse;
+
+const AFTER: Param = text::<String>("after", "The id of an event: the stream begins behind it");
+
+/// `/api/v1/runs/stream/all`: the changes of all runs.
+pub(super) fn of_all_runs() -> Vec<Endpoint> {
+    vec![
+        get(READ, "/api/v1/runs/stream/all", "Follow what happens to any run")
+            .params(&[AFTER])
+            .events::<wire::RunChange>(
+                "What changes; first all runs that have not ended, or what has changed since",
+            )
+            .errors(&[503])
+            .map(|call, (): &()| follow_all(call)),
+    ]
+}
+
+fn follow_all(call: &Call) -> Result<Response> {
+    let api = &call.api;
+    api.ready()?;
+    let place = call.header(&LAST_EVENT_ID)?.or(call.query.text(&AFTER)?);
+    Ok(follow(api, AllRunsSource::new(api, place), None, spelled))
+}
+
+/// `/api/v1/runs/{id}/stream`: the output of a run and its end, from the beginning or from a cursor.
+pub(super) fn of_a_run() -> Vec<Endpoint> {
+    vec![
+        get(READ, "/api/v1/runs/{run_id}/stream", "Follow what a run prints")
+            .params(&[AFTER])
+            .events::<wire::LogEvent>("What the run has printed, what it prints, and its end")
+            .no_content("Everything was received, up to the end")
+            .errors(&[404, 503])
+            .then(follow_run),
+    ]
+}
+
+async fn follow_run(call: Call, id: RunId) -> Result<Response> {
+    let run = find(&call.api, &id)?.run.clone();
+    let (place, reset) = call.cursor(&AFTER)?;
+    let mut source = RunSource::new(&call.api, &run, place.unwrap_or_default());
+    if source.is_over().await? {
+        return Ok(sse::over());
+    }
+    Ok(follow(&call.api, source, reset, spelled))
+}
+
+/// `…/tasks/{t}/runs/stream`: the output of all runs of a task, including future runs.
+pub(super) fn of_a_task() -> Vec<Endpoint> {
+    let path = "/api/projects/{project_id}/tasks/{task_id}/runs/stream";
+    vec![
+        get(READ, path, "Follow what all runs of a task print, those that are yet to come too")
+            .params(&[AFTER])
+            .events::<wire::TaskLogEvent>("What the runs have printed, and what they print")
+            .errors(&[404, 503])
+            .map(follow_task),
+    ]
+}
+
+fn follow_task(call: &Call, task: &TaskRef) -> Result<Response> {
+    let api = &call.api;
+    api.task(task)?;
+    let (place, reset) = call.cursor(&AFTER)?;
+    Ok(follow(api, TaskRunsSource::new(api, task, place.unwrap_or_default()), reset, spelled))
+}
