@@ -1,6 +1,7 @@
 //! `run-agent serve`, and `conductor`: the daemon of a root.
 
 use std::{
+    io::ErrorKind,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, Mutex},
@@ -18,6 +19,7 @@ use super::{
     context::Context,
     error::{CliError, CliResult, Kind},
     place::{self, Place},
+    print::Printer,
 };
 use api as http;
 use api::Server;
@@ -25,7 +27,10 @@ use base::fsx::{self, SocketName};
 use config::{Api, Flags, Port, ProjectLayer, TaskStart};
 use daemon::{Daemon, Handover, Seat};
 use engine::runner::Runner;
-use process::handoff::{self, MAIN};
+use process::{
+    handoff::{self, MAIN},
+    listening::listener_on,
+};
 
 /// Number of ports that are tried if the user named none.
 const PORTS: u16 = 100;
@@ -114,7 +119,7 @@ async fn serve(context: &Context, runner: Runner, mut place: Place) -> CliResult
     let failed = |e| CliError::caused(Kind::Failed, "cannot tell where the server listens", e);
     let listener = match place.listener(MAIN) {
         Some(left) => place::adopt(left).map_err(failed)?,
-        None => listen(&api).await?,
+        None => listen(&api, context.printer()).await?,
     };
     place.close_rest();
     let address = listener.local_addr().map_err(failed)?;
@@ -180,24 +185,42 @@ fn refuse_open_door(api: &Api) -> CliResult<()> {
     ))
 }
 
-async fn listen(api: &Api) -> CliResult<TcpListener> {
+/// Listens on the port of the settings, or on the next free one if the user insists on none. Says so if it is another
+/// one: commands that name the usual port would reach another program.
+async fn listen(api: &Api, printer: &Printer) -> CliResult<TcpListener> {
     let (first, count) = match api.port {
         Port::Exactly(port) => (port, 1),
         Port::FirstFree(port) => (port, PORTS),
     };
     let host = bare(&api.host);
-    let failed = |port: u16, e| {
-        CliError::caused(Kind::Conflict, format!("cannot listen on {host}:{port}"), e)
-            .with_hint("choose another address with --host and --port")
-    };
     let last = first.saturating_add(count - 1);
-    for port in first..last {
+    let mut port = first;
+    loop {
         match TcpListener::bind((host, port)).await {
-            Err(e) if e.kind() == std::io::ErrorKind::AddrInUse => {}
-            bound => return bound.map_err(|e| failed(port, e)),
+            Err(e) if e.kind() == ErrorKind::AddrInUse && port < last => port += 1,
+            Err(e) => return Err(cannot_listen(host, port, e)),
+            Ok(listener) if port == first => return Ok(listener),
+            Ok(listener) => {
+                printer.word(&format!("port {first} is taken{}; listening on {port}", taken_by(first)))?;
+                return Ok(listener);
+            }
         }
     }
-    TcpListener::bind((host, last)).await.map_err(|e| failed(last, e))
+}
+
+fn cannot_listen(host: &str, port: u16, e: std::io::Error) -> CliError {
+    if e.kind() != ErrorKind::AddrInUse {
+        return CliError::caused(Kind::Conflict, format!("cannot listen on {host}:{port}"), e)
+            .with_hint("choose another address with --host and --port");
+    }
+    let text = format!("cannot listen on {host}:{port}: the port is taken{}", taken_by(port));
+    CliError::new(Kind::Conflict, text)
+        .with_hint("stop that program, or choose another port with --port; --port 0 takes any free one")
+}
+
+/// Returns " by NAME (pid N)" for the process that listens on a port, if this process may see it.
+fn taken_by(port: u16) -> String {
+    listener_on(port).map(|by| format!(" by {} (pid {})", by.comm, by.id.pid)).unwrap_or_default()
 }
 
 fn listen_in(path: &Path) -> CliResult<(UnixListener, SocketName)> {

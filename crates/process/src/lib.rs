@@ -15,6 +15,7 @@ pub mod git;
 pub mod handoff;
 pub mod identity;
 pub mod launch_files;
+pub mod listening;
 pub mod liveness;
 pub mod notify;
 pub mod pidfd;

@@ -50,6 +50,11 @@ impl ProcTable {
         Self { all: pids.filter_map(ProcStat::of).collect() }
     }
 
+    /// Returns the processes themselves.
+    pub fn into_processes(self) -> impl Iterator<Item = ProcStat> {
+        self.all.into_iter()
+    }
+
     /// Returns the processes below `top`.
     #[must_use]
     pub fn below(&self, top: i32) -> Below<'_> {
