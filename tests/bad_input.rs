@@ -20,6 +20,19 @@ fn a_name_that_is_no_id_is_refused_before_anything_is_made() {
 }
 
 #[test]
+fn an_option_that_is_a_setting_is_said_to_be_one() {
+    let sandbox = Sandbox::new();
+    for line in ["task --prompt x --max-cost-usd 5 -- true", "job --max-cost-usd=5 --prompt x -- true"] {
+        sandbox.run(line).fails(2, "max_cost_usd is a setting of a task", "--config-key max_cost_usd=VALUE");
+    }
+    // clap's own suggestion stays for other words.
+    let near = sandbox.run("task --prompt x --max-restart 5 -- true");
+    assert!(near.code == 2 && near.stderr.contains("'--max-restarts'"), "{near:?}");
+    let help = sandbox.run("task --help").stdout;
+    assert!(help.contains("max_cost_usd=5") && help.contains("run-agent config show"), "{help}");
+}
+
+#[test]
 fn a_root_that_cannot_be_used_is_said() {
     let sandbox = Sandbox::new();
     let file = sandbox.write("file", "x");
@@ -82,6 +95,8 @@ fn an_agent_that_is_not_there_is_said_at_once() {
     let sandbox = Sandbox::new();
     sandbox.run("job --agent nobody --prompt x").fails(10, "'nobody'", "config show");
     sandbox.run("job --prompt x -- no-such-program").fails(11, "no-such-program", "install");
+    let work = sandbox.work().join("no-such").display().to_string();
+    sandbox.run("job --prompt x -- ./no-such").fails(11, "'./no-such'", &work);
     let script = sandbox.write("work/script", "#!/bin/sh\n");
     sandbox.run(&format!("job --prompt x -- '{}'", script.display())).fails(11, "not executable", "");
     sandbox.run("job --prompt x --cwd /no/such/folder -- true").fails(3, "/no/such/folder", "--cwd");

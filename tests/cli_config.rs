@@ -103,6 +103,8 @@ fn the_file_is_found_where_it_is_said_to_be() {
     let none = path(&[], "config path");
     assert_eq!((none.code, none.stdout.as_str()), (0, ""), "{none:?}");
     assert!(none.stderr.contains("no configuration file"), "{none:?}");
+    let usual = sandbox.home().join(".config/conductor/config.yaml");
+    assert!(none.stderr.contains(usual.to_str().expect("text")), "the path to create is named: {none:?}");
 
     let home = sandbox.write("home/.config/conductor/config.yaml", "");
     let is = |outcome: Outcome, file: &Path| {

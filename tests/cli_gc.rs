@@ -142,10 +142,14 @@ fn nothing_goes_unasked() {
     let (bench, answer, _) = resumed_and_stopped();
     assert_eq!(bench.run("resume p/t").code, 0);
     let line = "gc --older-than 0s";
-    for refused in [bench.run(line), bench.run("gc --older-than 0s --json")] {
-        assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{refused:?}");
-        assert!(refused.stderr.contains("--yes") && refused.stderr.contains("--dry-run"), "{refused:?}");
-    }
+    let refused = bench.run(line);
+    assert!(refused.code == 2 && refused.stdout.contains(&answer), "the preview is shown: {refused:?}");
+    assert!(refused.stderr.contains("add --yes to remove 2 runs, "), "{refused:?}");
+    let refused = bench.run("gc --older-than 0s --json");
+    assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{refused:?}");
+    assert!(refused.stderr.contains("add --yes to remove 2 runs, "), "{refused:?}");
+    bench.run("task delete t").fails(2, "nothing was removed: there is no terminal to ask on", "add --yes");
+    assert_eq!(bench.runs("t").len(), 3);
     let rehearsed = bench.run("gc --older-than 0s --dry-run");
     assert!(rehearsed.code == 0 && rehearsed.stderr.contains("would remove "), "{rehearsed:?}");
     for words in ["NAME", "ENDED", " ago", "SIZE", &answer] {
@@ -164,6 +168,24 @@ fn nothing_goes_unasked() {
     assert!(kept.contains("Delete task p/t with 1 run and all answers, "), "{kept}");
     assert!(bench.marker("t", "DONE").exists(), "{kept}");
     assert!(said("task delete p/t --yes", "").unwrap().contains("deleted: p/t"));
+    assert!(!bench.sandbox.root().join("p/t").exists());
+}
+
+/// The original documents this command line, and its scripts know no `--yes`.
+#[test]
+fn the_documented_spelling_of_delete_works_without_a_terminal() {
+    let bench = Bench::new();
+    assert_eq!(bench.task("t", "", DONE).outcome.code, 0);
+    for wrong in [
+        "task delete --task t",
+        "task delete --project p",
+        "task delete p/t --project p --task t",
+        "task delete",
+    ] {
+        assert_eq!(bench.run(wrong).code, 2, "{wrong}");
+    }
+    let deleted = bench.run("task delete --project p --task t");
+    assert!(deleted.code == 0 && deleted.stderr.contains("deleted: p/t"), "{deleted:?}");
     assert!(!bench.sandbox.root().join("p/t").exists());
 }
 

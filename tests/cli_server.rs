@@ -65,7 +65,118 @@ fn work_is_submitted_followed_and_answered() {
     ask(&sandbox, "job submit --project p --task t --prompt again").fails(4, "exists already", "");
     ask(&sandbox, "task status p/nobody").fails(3, "nobody", "");
     ask(&sandbox, "job submit --project p --task u --prompt x --agent nobody").fails(16, "nobody", "");
-    ask(&sandbox, "task status alone").fails(2, "the project must be named", "PROJECT/TASK");
+    ask(&sandbox, "job submit --project p --task u --prompt x --agent nobody").fails(
+        16,
+        "when it starts",
+        "",
+    );
+    // The project of the working folder is meant, as without a daemon.
+    assert!(ask(&sandbox, "task status t").stdout.starts_with("task p/t was completed"));
+    let elsewhere = outcome(sandbox.command(["server", "task", "status", "t"]).current_dir(sandbox.home()));
+    elsewhere.fails(2, "the project must be named", "PROJECT/TASK");
+}
+
+/// The demo agent prints a log and writes its answer into a file.
+#[test]
+fn what_is_submitted_and_followed_is_printed_as_job_prints_it() {
+    let sandbox = Sandbox::new();
+    sandbox.configure("agents: {demo: {args: [--pace, \"0\"]}}\n");
+    sandbox.write("work/src/main.rs", "fn main() {}\n");
+    let _daemon = Daemon::start(&sandbox, &[]);
+    let flags = "--project p --agent demo --prompt report --follow";
+    let (job, submitted) = (
+        sandbox.run(&format!("job --task a {flags}")),
+        ask(&sandbox, &format!("job submit --task b {flags}")),
+    );
+    for (task, done) in [("a", &job), ("b", &submitted)] {
+        assert_eq!((done.code, &done.stdout), (0, &sandbox.run(&format!("output p/{task}")).succeeds()));
+        assert!(done.stderr.contains("made DONE") && !done.stdout.contains("made DONE"), "{done:?}");
+    }
+}
+
+/// An agent whose stream is known is shown as text, and the loop is followed through its attempts.
+#[test]
+fn a_known_stream_is_followed_as_text_over_all_attempts() {
+    let sandbox = Sandbox::new();
+    let line =
+        r#"{"type":"assistant","message":{"role":"assistant","content":[{"type":"text","text":"I look."}]}}"#;
+    let script = format!(
+        "cat <<'X'\n{line}\nX\n[ $(ls \"$JRUN_TASK_FOLDER\"/runs | wc -l) -lt 2 ] || touch \"$JRUN_TASK_FOLDER\"/DONE"
+    );
+    let command = serde_json::to_string(&["sh", "-c", &script]).unwrap();
+    sandbox.configure(format!(
+        "defaults: {{restart_delay: 10ms, restart_delay_max: 10ms}}\nagents:\n  known: {{type: claude, command: {command}}}\n"
+    ));
+    let _daemon = Daemon::start_with(&sandbox, &[("ANTHROPIC_API_KEY", "k")], &[]);
+    let done = ask(&sandbox, "job submit --project p --task t --prompt do --agent known --follow");
+    assert_eq!(done.stderr.matches("I look.\n").count(), 2, "{done:?}");
+    assert!(!done.stderr.contains("\"assistant\""), "{done:?}");
+}
+
+#[test]
+fn a_stopped_task_ends_its_follower_with_the_code_of_a_stop() {
+    let sandbox = sandbox("");
+    let daemon = Daemon::start(&sandbox, &[]);
+    let words = [
+        "server",
+        "job",
+        "submit",
+        "--project",
+        "p",
+        "--task",
+        "t",
+        "--prompt",
+        "x",
+        "--agent",
+        "waits",
+        "--follow",
+    ];
+    let mut command = sandbox.command(words);
+    let follower = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut follower = Ended(follower);
+    until("it runs", || daemon.get("/api/v1/tasks/t?project_id=p").body.contains("runs since"));
+    assert_eq!(sandbox.run("stop p/t").code, 0);
+    assert_eq!(follower.0.wait().unwrap().code(), Some(130));
+}
+
+/// A process that ends with the test.
+struct Ended(std::process::Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_daemon_says_that_the_usual_port_is_taken_and_by_what() {
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = other.local_addr().unwrap().port();
+    let sandbox = sandbox(&format!("api: {{port: {port}}}\n"));
+    let mut command = sandbox.command(["serve"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut daemon = Ended(child);
+    let first_line = |from: &mut dyn std::io::Read| {
+        let mut line = String::new();
+        BufReader::new(from).read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    };
+    let listening = first_line(daemon.0.stdout.as_mut().unwrap());
+    let another = listening.rsplit_once(':').unwrap().1;
+    assert_ne!(another, port.to_string());
+    let (mut stderr, mut said) = (BufReader::new(daemon.0.stderr.as_mut().unwrap()).lines(), Vec::new());
+    let notice = stderr.by_ref().map(Result::unwrap).find(|line| {
+        said.push(line.clone());
+        line.starts_with(&format!("port {port} is taken"))
+    });
+    let notice = notice.unwrap_or_else(|| panic!("no notice: {said:?}"));
+    let holder = format!("(pid {}); listening on {another}", std::process::id());
+    assert!(notice.ends_with(&holder), "{notice}");
+    // A port that the user insists on is not replaced.
+    let root = sandbox.path("another root").display().to_string();
+    let insists = outcome(&mut sandbox.command(["serve", "--root", &root, "--port", &port.to_string()]));
+    insists.fails(4, &format!("cannot listen on 127.0.0.1:{port}: the port is taken by"), "--port 0");
 }
 
 #[test]
@@ -199,7 +310,7 @@ fn every_verb_works_where_a_key_is_asked_for() {
     let gc = |flags: &str| json(&keyed(&format!("project gc p --older-than 0s {flags} --json")));
     assert_eq!(gc("--dry-run --keep-failed")["deleted_runs"], 0, "the older run of b did not succeed");
     assert_eq!(gc("--dry-run")["deleted_runs"], 1);
-    keyed("project gc p --older-than 0s").fails(2, "", "--yes");
+    keyed("project gc p --older-than 0s").fails(2, "", "add --yes to remove 1 old run, ");
     assert_eq!((&gc("--yes")["deleted_runs"], &gc("--yes")["deleted_runs"]), (&1.into(), &0.into()));
     assert_eq!(keyed("task delete p/a").code, 0);
     keyed("task status p/a").fails(3, "p/a", "");

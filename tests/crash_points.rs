@@ -316,11 +316,11 @@ fn heavy_a_deletion_may_die_at_any_point() {
         let place = Place::new();
         let what = format!("deletion killed at {at}");
         place.submit(Agent::Answers, Kill::NOBODY);
-        place.run(&["task", "delete", "p/t"], Kill::driver(*at));
+        place.run(&["task", "delete", "p/t", "--yes"], Kill::driver(*at));
         if place.task().exists() {
             // The task is whole, as if it had never been asked to be deleted.
             place.check(Agent::Answers, Lost::Nothing, &what);
-            place.run(&["task", "delete", "p/t"], Kill::NOBODY);
+            place.run(&["task", "delete", "p/t", "--yes"], Kill::NOBODY);
         }
         assert!(!place.task().exists(), "{what}");
         place.repair(&what);

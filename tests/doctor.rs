@@ -103,7 +103,10 @@ fn an_agent_is_said_with_path_version_and_credentials_and_a_configured_one_has_t
             .contains("'/proc/nonexistent/claude' of agent 'claude' does not exist"),
         "{said:?}"
     );
-    assert!(claude["hint"].as_str().unwrap().contains("install"), "{said:?}");
+    assert!(
+        claude["hint"].as_str().unwrap().contains("check the path") && claude["subject"] == "claude",
+        "{said:?}"
+    );
     // If claude is the default agent, its failure is an error.
     sandbox.configure(format!("agents: {{{agents}}}\ndefaults: {{agent: claude}}\n"));
     let said = sandbox.run("doctor --json");

@@ -202,6 +202,42 @@ const WAYS: &[Way] = &[
     },
 ];
 
+/// Every verb that takes a name looks in the project of the folder first, and says so where another one has it.
+#[test]
+fn a_short_name_means_the_task_of_the_folder() {
+    let bench = Bench::new();
+    let job = |folder: &str, task: &str| {
+        let done = bench.at(folder, &["job", "--task", task, "--prompt", "x"]);
+        assert_eq!(done.code, 0, "{done:?}");
+    };
+    job("a/src", "both");
+    job("b/src", "both");
+    job("a/src", "one");
+    for verb in ["why", "output", "list", "diff", "stop", "bundle"] {
+        for (folder, project, other) in [("a/src", "src", "src-2"), ("b/src", "src-2", "src")] {
+            let said = bench.at(folder, &[verb, "both"]).stderr;
+            let note =
+                format!("note: this is {project}/both, of this folder's project; there is also {other}/both");
+            let runs = verb == "output" || verb == "diff";
+            assert!(
+                said.contains(&note) || runs && said.contains(&format!("{project}/both/")),
+                "{verb}: {said}"
+            );
+        }
+        let said = bench.at("b/src", &[verb, "one"]).stderr;
+        assert!(
+            said.contains("note: project src-2, of this folder, has no task 'one'; this is src/one"),
+            "{said}"
+        );
+    }
+    let why = bench.at("b/src", &["why", "both", "--json"]);
+    assert!(why.stdout.contains("\"src-2/both\"") && why.stderr.is_empty(), "{why:?}");
+    let full = bench.at("b/src", &["why", "src/both"]);
+    assert!(full.stdout.contains("task src/both") && full.stderr.is_empty(), "{full:?}");
+    let nowhere = bench.at("home", &["why", "both"]);
+    nowhere.fails(3, "'both' is the name of 2 tasks", "src/both, src-2/both");
+}
+
 #[test]
 fn every_way_in_works_in_its_folder_in_every_run() {
     let bench = Bench::new();

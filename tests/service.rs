@@ -39,6 +39,8 @@ fn a_machine_without_systemctl_is_said_to_be_one() {
         let said = run(line);
         assert!(said.code == 11 && said.stderr.contains(missing), "{said:?}");
         assert!(said.stderr.contains("hint: ") && said.stderr.contains("run-agent serve"), "{said:?}");
+        let files = if line.ends_with(" install") { "written" } else { "removed" };
+        assert!(said.stderr.contains(&format!("the unit files are {files}")), "{said:?}");
     }
     sandbox.write("home/.config/systemd/user/run-agent.service", "");
     assert!(run("service status").stderr.contains(missing));

@@ -143,7 +143,6 @@ fn a_usage_limit_is_waited_for_and_does_not_count() {
         "if grep -q 'Continue working' \"$JRUN_RUN_FOLDER\"/prompt.md; then {DONE}; else {limited}; fi"
     );
     let task = bench.start_only("t", "--max-restarts 0", &script);
-    until("it waits for the reset", || !bench.runs("t").is_empty() && bench.why("t").contains("usage limit"));
     // The wait for the limit does not count as a restart, otherwise none would be left.
     assert_eq!(task.wait().ended(), (0, "completed", "the agent said DONE"));
     let runs = bench.runs("t");
@@ -154,13 +153,52 @@ fn a_usage_limit_is_waited_for_and_does_not_count() {
 }
 
 #[test]
+fn a_wait_for_a_usage_limit_is_announced_when_it_begins() {
+    let bench = Bench::new();
+    let limited = r#"date -u -d '+2 hours' +%Y-%m-%dT%H:%M:%SZ > "$JRUN_RUN_FOLDER/retry-after"; exit 75"#;
+    let (task, log) = bench.start_logging("t", "", limited);
+    let announced = || {
+        let said = std::fs::read_to_string(&log).unwrap();
+        said.lines().find(|line| line.starts_with("the task waits until ")).map(str::to_owned)
+    };
+    until("it says that it waits", || announced().is_some());
+    let said = announced().unwrap();
+    for words in
+        [" (UTC+00:00) for attempt 2: the usage limit of command ends then", "; Ctrl-C stops the task"]
+    {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let why = bench.why("t");
+    assert!(why.contains("for attempt 2: the usage limit of command ends then (exit code 75"), "{why}");
+    assert_eq!(bench.run("stop p/t").code, 0);
+    assert_eq!(task.wait().outcome.code, 130);
+}
+
+/// An agent that runs the last command of its prompt, exactly as printed there. Its child does nothing more.
+#[test]
+fn a_program_that_the_task_names_delegates_as_its_prompt_says() {
+    let bench = Bench::new();
+    let script = r#"[ -z "$JRUN_PARENT_ID" ] || { echo "the child works"; exit; }
+        sed -n '/^---$/q; s/^- .\(run-agent job .*\). runs an agent.*/\1/p' >command
+        cat command >&2; sh command"#;
+    bench.sandbox.write("work/it's an agent.sh", script);
+    let job = ["job", "--project", "p", "--task", "t", "--prompt", "x", "--", "sh", "it's an agent.sh"];
+    let done = crate::common::outcome(&mut bench.sandbox.command(job));
+    assert_eq!((done.code, done.stdout.as_str()), (0, "the child works\n"), "{done:?}");
+    let tasks = bench.tree.tasks(&"p".parse().unwrap()).unwrap();
+    assert_eq!(tasks.len(), 2, "{tasks:?}");
+    let prompt = std::fs::read_to_string(bench.run_file("t", 0, "prompt.md")).unwrap();
+    assert!(prompt.contains(r#"`run-agent job --prompt "…" -- sh 'it'\''s an agent.sh'`"#), "{prompt}");
+}
+
+#[test]
 fn stop_ends_the_wait_for_a_restart() {
     let bench = Bench::new();
     let task = bench.start_only("t", "--restart-delay 1h", "exit 3");
     until("it is accepted", || !bench.runs("t").is_empty());
     until("it waits", || {
         let why = bench.why("t");
-        why.contains("waits until") && why.contains("for attempt 2: it is started again")
+        why.contains("waits until") && why.contains("for attempt 2: restart after: exit code 3")
     });
     assert_eq!(bench.run("stop p/t").code, 0);
     assert_eq!(task.wait().ended(), (130, "stopped", "stopped on request"));
@@ -265,12 +303,12 @@ fn an_ended_task_is_taken_up_again() {
 fn a_live_task_is_not_deleted_without_force() {
     let bench = Bench::new();
     let task = bench.start("t", "", UNTIL_GO);
-    bench.run("task delete p/t").fails(4, "held by run-agent (pid ", "--force");
-    assert_eq!(bench.run("task delete p/t --force").code, 0);
+    bench.run("task delete p/t --yes").fails(4, "held by run-agent (pid ", "--force");
+    assert_eq!(bench.run("task delete p/t --force --yes").code, 0);
     assert_eq!(task.wait().outcome.code, 130);
     assert!(!bench.marker("t", "").exists());
     bench.task("t", "", DONE);
-    assert_eq!(bench.run("task delete p/t").code, 0);
+    assert_eq!(bench.run("task delete p/t --yes").code, 0);
     bench.run("why p/t").fails(3, "there is no task", "");
 }
 
@@ -294,12 +332,21 @@ fn a_dependency_holds_a_task_back_until_it_is_done() {
 #[test]
 fn a_dependency_that_failed_or_is_gone_is_said() {
     let bench = Bench::new();
-    bench.task("a", "--max-restarts 0", "exit 3");
-    let blocked = bench.start_only("b", "--depends-on a", DONE);
+    let first = bench.start("a", "--max-restarts 0", &format!("{UNTIL_GO}; exit 3"));
+    let (blocked, log) = bench.start_logging("b", "--depends-on a", DONE);
+    let says = |words: &str| {
+        until(words, || bench.why("b").contains(words));
+        // The command line that waits says each new reason, too.
+        until(words, || std::fs::read_to_string(&log).unwrap().contains(words));
+    };
     until("b is accepted", || !bench.runs("b").is_empty());
-    until("b says why", || bench.why("b").contains("is blocked: task a failed; resume or remove it"));
-    assert_eq!(bench.run("task delete p/a").code, 0);
-    until("b says why", || bench.why("b").contains("is blocked: task a does not exist"));
+    says("is blocked: task a is not done yet");
+    bench.touch("go");
+    assert_eq!(first.wait().outcome.code, 1);
+    says("is blocked: task a failed, so it will not be done by itself: `run-agent resume p/a` runs it again");
+    assert_eq!(bench.run("task delete p/a --yes").code, 0);
+    let missing = "is blocked: task a does not exist: create it as p/a, or stop this task";
+    until("b says why", || bench.why("b").contains(missing));
     // A queued task can be stopped, too.
     assert_eq!(bench.run("stop p/b").code, 0);
     assert_eq!(blocked.wait().ended(), (130, "stopped", "stopped on request"));

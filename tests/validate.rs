@@ -72,7 +72,7 @@ fn what_is_wrong_with_an_agent_has_a_hint_and_a_code() {
         ("--agent gemini", 11, "'gemini' is not installed", "npm install -g @google/gemini-cli"),
         ("--agent codex", 1, "fails with --version: exit status: 3", "start it by hand"),
         ("--agent claude", 1, "does not print its version", "start it by hand"),
-        ("--agent mine", 11, "'/proc/nonexistent/x' of agent 'mine' does not exist", "install"),
+        ("--agent mine", 11, "'/proc/nonexistent/x' of agent 'mine' does not exist", "check the path"),
     ] {
         let said = validate(&sandbox, &[], flags);
         assert_eq!(said.code, code, "{flags}: {said:?}");

@@ -1,7 +1,8 @@
 //! Attends an accepted task: drives its loop to the end, obeys signals, and prints the result.
 
-use std::{process::ExitCode, time::Duration};
+use std::{fmt::Display, process::ExitCode, time::Duration};
 
+use chrono::{DateTime, Local, TimeDelta, TimeZone, Utc};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -21,12 +22,15 @@ use tree::{
     run_info::{RunInfo, RunStatus},
     task::TaskKind,
     task_end::{EndStatus, TaskEnd},
-    ticket::Place,
+    ticket::{Place, Ticket},
 };
 use view::{task::TaskStatus, watch::Hints};
 
 /// A task that has not started after this time is reported as waiting.
 const PATIENCE: Duration = Duration::from_millis(300);
+
+/// A wait that is not announced as one: the next attempt begins before anyone can act on it.
+const SHORT_WAIT: TimeDelta = TimeDelta::seconds(10);
 
 /// A driver whose task has ended releases its lock within this time.
 const LETS_GO: Duration = Duration::from_secs(1);
@@ -126,7 +130,7 @@ async fn watch_to_the_end(
                 };
             }
             wish = interrupts.next() => act(wish, context, runner, &task, &detach)?,
-            () = &mut patience, if !progress.looked_at_queue => progress.say_if_queued()?,
+            () = &mut patience, if progress.queue == Queue::NotLooked => progress.print_if_queued()?,
             () = waiter.next() => progress.print()?,
         }
     }
@@ -154,7 +158,18 @@ struct Progress<'a> {
     task: TaskRef,
     run: RunId,
     follower: Option<LogFollower>,
-    looked_at_queue: bool,
+    queue: Queue,
+}
+
+/// The knowledge about the task's place in the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Queue {
+    /// Nothing was printed, because a task usually starts at once.
+    NotLooked,
+    /// The task waits in the queue, for this printed reason.
+    Waits(String),
+    /// The task has left the queue.
+    Left,
 }
 
 impl<'a> Progress<'a> {
@@ -162,7 +177,7 @@ impl<'a> Progress<'a> {
         let run = accepted.ticket.run();
         let follower = (show == Show::Output).then(|| LogFollower::new(&runner.tree, &run));
         let id = accepted.ticket_id.clone();
-        Self { context, runner, id, task: run.task, run: run.run, follower, looked_at_queue: false }
+        Self { context, runner, id, task: run.task, run: run.run, follower, queue: Queue::NotLooked }
     }
 
     /// Prints what is left of the output after the end of the loop.
@@ -179,6 +194,9 @@ impl<'a> Progress<'a> {
         if let Some(follower) = &mut self.follower {
             follower.print(*self.context.printer())?;
         }
+        if matches!(self.queue, Queue::Waits(_)) {
+            self.print_if_queued()?;
+        }
         let Some(ticket) = self.runner.tree.ticket(Place::Live, &self.id)? else { return Ok(()) };
         if ticket.run_id == self.run {
             return Ok(());
@@ -188,16 +206,46 @@ impl<'a> Progress<'a> {
             ended.print_rest(*self.context.printer())?;
             self.follower = Some(LogFollower::new(&self.runner.tree, &ticket.run()));
         }
-        let why = ticket.reason.unwrap_or_default();
-        self.context.printer().word(&format!("attempt {} is run {}: {why}", ticket.attempt, self.run))
+        self.context.printer().word(&next_attempt(&ticket, self.context.clock().now(), &Local))
     }
 
-    fn say_if_queued(&mut self) -> CliResult<()> {
-        self.looked_at_queue = true;
+    /// Prints why the task waits in the queue, whenever the reason has changed: a dependency may fail meanwhile.
+    fn print_if_queued(&mut self) -> CliResult<()> {
         if self.runner.tree.ticket(Place::Queue, &self.id)?.is_none() {
+            self.queue = Queue::Left;
             return Ok(());
         }
-        self.context.printer().word(&daemon::reason(self.runner, &self.task)?.sentence)
+        let sentence = daemon::reason(self.runner, &self.task)?.sentence;
+        let reason = Queue::Waits(sentence.clone());
+        if self.queue == reason {
+            return Ok(());
+        }
+        self.queue = reason;
+        self.context.printer().word(&sentence)
+    }
+}
+
+/// Announces the next attempt of a loop: its start, or the wait before it. The time is that of the user's clock,
+/// because the user decides by it whether to stay.
+fn next_attempt<Tz: TimeZone>(ticket: &Ticket, now: DateTime<Utc>, zone: &Tz) -> String
+where
+    Tz::Offset: Display,
+{
+    let (attempt, run) = (ticket.attempt, &ticket.run_id);
+    let reason = ticket.reason.as_deref().unwrap_or("the task is not done");
+    match ticket.not_before.filter(|until| *until - now > SHORT_WAIT) {
+        None => format!("attempt {attempt} begins as run {run}: {reason}"),
+        Some(until) => {
+            let (until, now) = (until.with_timezone(zone), now.with_timezone(zone));
+            let day = if until.date_naive() == now.date_naive() { "" } else { "%Y-%m-%d " };
+            let form = format!("{day}%H:%M (UTC%:z)");
+            let until = until.format(&form);
+            format!(
+                "the task waits until {until} for attempt {attempt}: {reason}; Ctrl-C stops the task; if you \
+                 close the terminal, `run-agent drive {}` or a daemon continues it",
+                ticket.task()
+            )
+        }
     }
 }
 
@@ -299,5 +347,43 @@ pub(super) fn exit_code(end: EndStatus) -> ExitCode {
         EndStatus::Completed => ExitCode::SUCCESS,
         EndStatus::Stopped => ExitCode::from(Kind::Interrupted.code()),
         EndStatus::Failed => ExitCode::from(Kind::Failed.code()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::FixedOffset;
+
+    use super::*;
+
+    #[test]
+    fn a_long_wait_is_announced_with_its_end_on_the_clock_of_the_user() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let ticket = |not_before: &str| Ticket {
+            version: 1,
+            project_id: "p".parse().unwrap(),
+            task_id: "t".parse().unwrap(),
+            run_id: "20260205-10000100001-1-0001".parse().unwrap(),
+            kind: TaskKind::Task,
+            parent_run_id: None,
+            depends_on: Vec::new(),
+            attempt: 2,
+            restarts: 0,
+            not_before: Some(at(not_before)),
+            reason: Some("the usage limit of claude ends then".to_owned()),
+        };
+        let zone = FixedOffset::east_opt(2 * 3600).unwrap();
+        for (until, words) in [
+            (
+                "2026-02-05T14:30:00Z",
+                "the task waits until 16:30 (UTC+02:00) for attempt 2: the usage limit of claude",
+            ),
+            ("2026-02-05T22:30:00Z", "the task waits until 2026-02-06 00:30 (UTC+02:00) for attempt 2: "),
+            ("2026-02-05T10:00:01Z", "attempt 2 begins as run 20260205-10000100001-1-0001: the usage limit"),
+            ("2026-02-05T09:00:00Z", "attempt 2 begins as run "),
+        ] {
+            let said = next_attempt(&ticket(until), at("2026-02-05T10:00:00Z"), &zone);
+            assert!(said.starts_with(words), "{said}");
+        }
     }
 }

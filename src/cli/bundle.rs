@@ -93,7 +93,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
 }
 
 fn selection(args: &Args, context: &Context, tree: &Tree) -> CliResult<Selection> {
-    let references = References::new(tree, context.environment());
+    let references = References::of(context, tree);
     if let Some(name) = args.name.as_deref()
         && let Named::Run(run) = references.named(name)?
     {

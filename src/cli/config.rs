@@ -141,10 +141,15 @@ fn item(value: &mut Value, index: usize) -> &mut Value {
 }
 
 fn path(context: &Context) -> CliResult<()> {
-    match context.config_file()? {
-        Some(path) => context.printer().line(&path.display().to_string()),
-        None => context.printer().word("no configuration file; the defaults are used"),
+    if let Some(path) = context.config_file()? {
+        return context.printer().line(&path.display().to_string());
     }
+    let usual = config::usual_place(context.environment());
+    let usual = usual.map(|path| format!("{} if you create it", path.display()));
+    context.printer().word(&format!(
+        "no configuration file, so the defaults are used; run-agent reads {}",
+        usual.as_deref().unwrap_or("one that --config names")
+    ))
 }
 
 #[cfg(test)]

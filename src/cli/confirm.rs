@@ -1,8 +1,9 @@
 //! Asks the user at the terminal, above all before something is removed for good.
 //!
-//! A verb that removes a thing named by the user asks on a terminal, and removes it without asking elsewhere. A verb
-//! that selects what to remove needs `--yes` if there is no terminal, so that no script loses things that it did not
-//! name.
+//! A verb that removes things asks on a terminal, and elsewhere needs `--yes`: a short name may mean another task than
+//! the script's author thought of. The command lines of the original are the exception, because its scripts know no
+//! `--yes`: `task delete --project … --task …`, `server task delete` and `server project delete` name the whole of
+//! what they remove, and ask on a terminal only.
 
 use std::io::{self, IsTerminal};
 
@@ -44,7 +45,7 @@ impl YesFlag {
             return Ok(());
         }
         Err(CliError::new(Kind::Usage, "nothing was removed: there is no terminal to ask on")
-            .with_hint("give --yes to remove without being asked, or --dry-run to see what would go"))
+            .with_hint("add --yes to remove without being asked"))
     }
 
     /// Returns true if [`Self::ask`] will ask a question.

@@ -70,7 +70,7 @@ struct Known {
 /// Prints the changes.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let tree = context.tree()?;
-    let run = References::new(&tree, context.environment()).run(args.name.as_deref())?;
+    let run = References::of(context, &tree).run(args.name.as_deref())?;
     let info = tree.run_info(&run)?;
     let known = if info.status.is_final() {
         recorded(&tree, &run, &info)?

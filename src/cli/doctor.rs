@@ -109,7 +109,7 @@ fn agents(context: &Context, runner: &Runner) -> Vec<Check> {
     match reports {
         Ok((reports, cwd)) => {
             let default = agent_report::default_agent(runner, &cwd);
-            let each = reports.iter().filter_map(|r| agent(r, default.as_deref()));
+            let each = reports.iter().filter_map(|r| Some(agent(r, default.as_deref())?.of(&r.agent)));
             each.chain(no_default(runner, &cwd)).collect()
         }
         Err(e) => vec![Check::fail(AGENT, e.chain(), e.hint().unwrap_or(VALIDATE))],
@@ -166,7 +166,8 @@ fn print(args: &Args, context: &Context, checks: &[Check], ok: bool) -> CliResul
     printer.table(&table)?;
     for check in checks {
         if let Some(hint) = &check.hint {
-            printer.word(&format!("hint: {}: {hint}", check.name))?;
+            let subject = check.subject.as_ref().map(|subject| format!(" {subject}")).unwrap_or_default();
+            printer.word(&format!("hint: {}{subject}: {hint}", check.name))?;
         }
     }
     Ok(())

@@ -73,7 +73,7 @@ fn tasks(args: &Args, context: &Context, runner: &Runner) -> CliResult<Vec<TaskR
             tasks.extend(readable_tickets(&runner.tree, place)?.into_iter().map(|(_, ticket)| ticket.task()));
         }
     } else {
-        let references = References::new(&runner.tree, context.environment());
+        let references = References::of(context, &runner.tree);
         for name in &args.names {
             tasks.push(references.task(Some(name))?);
         }

@@ -90,9 +90,6 @@ impl Removed {
 /// Removes old runs.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let form = args.json.form();
-    if !args.dry_run {
-        args.yes.required(form)?;
-    }
     let runner = Runner { tree: context.own_tree()?, ..context.runner()? };
     let policy = policy(args, context)?;
     let found = find(args, context, &runner, &policy)?;
@@ -103,9 +100,12 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
         print(form, context, &answer)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if args.yes.asks(form) {
+    let required = args.yes.required(form);
+    // The list comes before the question, and before the refusal to remove without an answer.
+    if args.yes.asks(form) || (required.is_err() && form == Form::Text) {
         show(context, &preview)?;
     }
+    required.map_err(|e| e.with_hint(format!("add --yes to remove {}", total(&preview))))?;
     let question = format!("Remove {}?", total(&preview));
     let consent = args.yes.ask(context, form, &question)?;
     if consent == Consent::Refused {
@@ -122,7 +122,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
 
 fn find(args: &Args, context: &Context, runner: &Runner, policy: &Policy) -> CliResult<Vec<Found>> {
     let projects = match &args.project {
-        Some(name) => vec![References::new(&runner.tree, context.environment()).project(Some(name))?],
+        Some(name) => vec![References::of(context, &runner.tree).project(Some(name))?],
         None => runner.tree.projects()?,
     };
     let mut found = Vec::new();

@@ -18,7 +18,11 @@ use tree::task::TaskKind;
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    after_help = "Examples:
+    after_help = "\
+--config-key takes model, executor, env.NAME, and the keys that `run-agent config show` lists below `defaults` and \
+`limits`.
+
+Examples:
   run-agent job --prompt 'What does this source tree consist of?' --follow
   run-agent job --agent command --prompt-file task.md -- ./my-agent --fast
   git diff | run-agent job --prompt-file -

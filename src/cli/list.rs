@@ -80,7 +80,7 @@ struct RunRow {
 /// Prints the list.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let tree = context.tree()?;
-    let references = References::new(&tree, context.environment());
+    let references = References::of(context, &tree);
     let projects = match args.name.as_deref() {
         None => tree.projects()?,
         // A project is tried first, because this verb is mostly given the name of one.

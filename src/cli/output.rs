@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::ValueEnum;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -14,7 +13,7 @@ use super::{
 use base::fsx::{LineReader, ReadFile, RelPath};
 use engine::runner::{Runner, RunnerError};
 use tree::{Tree, TreeError, refs::RunRef, run_info::RunStatus};
-use view::{answer, scan};
+use view::{answer, files::RunFile, scan};
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
@@ -30,9 +29,9 @@ pub struct Args {
     /// PROJECT/TASK for its last answer, PROJECT/TASK/RUN, or an id alone [default: the current run]
     #[arg(value_name = "NAME")]
     name: Option<String>,
-    /// File to print
-    #[arg(long, value_enum, default_value_t)]
-    file: WhichFile,
+    /// File to print: output, stdout, stderr, prompt, events, changes or run-info, or its name on disk
+    #[arg(long, value_name = "FILE", value_parser = file, default_value = "output")]
+    file: RunFile,
     /// Print only the last N lines
     #[arg(long, value_name = "LINES")]
     tail: Option<usize>,
@@ -41,18 +40,16 @@ pub struct Args {
     follow: bool,
 }
 
-/// A file of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum WhichFile {
-    /// Answer of the agent (output.md).
-    #[default]
-    Output,
-    /// Standard output of the agent.
-    Stdout,
-    /// Standard error of the agent.
-    Stderr,
-    /// Prompt that the agent received.
-    Prompt,
+/// The word for a file: its name in requests, without an ending.
+fn short(file: RunFile) -> &'static str {
+    file.name().split_once('.').map_or(file.name(), |(stem, _)| stem)
+}
+
+/// Parses the name of a run's file: the word for it, or its name in the run's folder.
+fn file(text: &str) -> Result<RunFile, String> {
+    let found =
+        RunFile::ALL.into_iter().find(|file| [file.name(), file.file_name(), short(*file)].contains(&text));
+    found.ok_or_else(|| format!("a run has no such file; it has {}", RunFile::ALL.map(short).join(", ")))
 }
 
 const CHUNK: u64 = 256 * 1024;
@@ -62,26 +59,29 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
     let tree = &runner.tree;
     let run = wanted(args, context, tree)?;
-    let path = match args.file {
-        WhichFile::Output => run.dir().output(),
-        WhichFile::Stdout => run.dir().stdout(),
-        WhichFile::Stderr => run.dir().stderr(),
-        WhichFile::Prompt => run.dir().prompt(),
-    };
+    let path = args.file.of(&run);
     let mut position = Position { tree, path: &path, file: None, offset: 0 };
     if let Some(lines) = args.tail {
         position.skip_to_last(lines)?;
     }
     // The answer is written as a whole at the end, so there is nothing to print before.
-    if args.file != WhichFile::Output || !args.follow {
+    if args.file != RunFile::Output || !args.follow {
         position.print(context)?;
     }
     if args.follow {
         context.runtime()?.block_on(follow(context, &runner, &run, &mut position))?;
     }
     if position.file.is_none() {
-        return Err(CliError::new(Kind::NotFound, format!("run {run} has no {}", path.name()))
-            .with_hint("while it runs, `--file stdout --follow` shows what the agent prints"));
+        let hint = match args.file {
+            RunFile::Events => {
+                "agents with a known format have one; `--file stdout` shows what the agent printed"
+            }
+            RunFile::Patch => "`run-agent diff` says what is known of the changes",
+            _ => "while it runs, `--file stdout --follow` shows what the agent prints",
+        };
+        return Err(
+            CliError::new(Kind::NotFound, format!("run {run} has no {}", path.name())).with_hint(hint)
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -89,9 +89,9 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
 /// Returns the run whose file is printed. A task stands for its latest run. If that run has no answer and the answer
 /// is wanted, the task stands for its last run with one.
 fn wanted(args: &Args, context: &Context, tree: &Tree) -> CliResult<RunRef> {
-    let references = References::new(tree, context.environment());
+    let references = References::of(context, tree);
     let latest = references.run(args.name.as_deref())?;
-    let any = args.file == WhichFile::Output && !args.follow && !answer::has_answer(tree, &latest);
+    let any = args.file == RunFile::Output && !args.follow && !answer::has_answer(tree, &latest);
     let Some(name) = args.name.as_deref().filter(|_| any) else { return Ok(latest) };
     let Named::Task(task) = references.named(name)? else { return Ok(latest) };
     let Some(answered) = answer::last_answered(tree, &task)? else { return Ok(latest) };

@@ -8,6 +8,7 @@ use std::{
     process::ExitCode,
 };
 
+use clap::error::{ContextKind, ContextValue};
 use serde::Serialize;
 
 use super::{
@@ -196,6 +197,10 @@ impl Printer {
 
     /// Prints clap's output: the help and version that were asked for, or the error of the command line.
     pub(super) fn usage(self, error: &clap::Error) -> ExitCode {
+        if let Some(wrong) = setting_as_option(error) {
+            self.error(&wrong);
+            return wrong.exit_code();
+        }
         match (CliError::of_usage(error), self.form) {
             (None, _) => {
                 // A reader such as `head` may close the pipe early, so a write error is ignored.
@@ -212,6 +217,20 @@ impl Printer {
             }
         }
     }
+}
+
+/// Returns the error for an option that is the name of a task's setting. clap would suggest the option that is spelled
+/// most like it, which has nothing to do with it.
+fn setting_as_option(error: &clap::Error) -> Option<CliError> {
+    if error.kind() != clap::error::ErrorKind::UnknownArgument {
+        return None;
+    }
+    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else { return None };
+    let name = option.strip_prefix("--")?.split('=').next()?.replace('-', "_");
+    config::task_keys().contains(&name).then(|| {
+        CliError::new(Kind::Usage, format!("there is no option {option}: {name} is a setting of a task"))
+            .with_hint(format!("give `job` or `task` --config-key {name}=VALUE"))
+    })
 }
 
 /// Returns a text as it may be printed to `target`.

@@ -1,10 +1,21 @@
 //! Resolves the names that users write: `PROJECT`, `PROJECT/TASK`, `PROJECT/TASK/RUN`, or a bare id, which is
 //! searched for in the tree. The beginning of an id is enough to name a run.
 //!
+//! A bare id means a thing of the surrounding project before a namesake elsewhere: inside a run the project of
+//! `JRUN_PROJECT_ID`, else the project of the folder that the user stands in. A choice that the user may not expect is
+//! named on stderr.
+//!
 //! Without a name, `JRUN_PROJECT_ID`, `JRUN_TASK_ID` and `JRUN_ID` select the surrounding project, task or run.
 
-use super::error::{CliError, CliResult, Kind};
+use std::{cell::RefCell, path::PathBuf};
+
+use super::{
+    context::Context,
+    error::{CliError, CliResult, Kind},
+    print::{Form, Printer},
+};
 use config::Environment;
+use engine::runner;
 use tree::{
     Tree,
     ids::{ProjectId, RunId, TaskId},
@@ -19,6 +30,27 @@ const LISTED: usize = 10;
 pub struct References<'a> {
     tree: &'a Tree,
     environment: &'a Environment,
+    /// The folder that the user stands in, by its canonical path.
+    folder: Option<PathBuf>,
+    printer: Option<Printer>,
+    /// The notes so far: a verb may resolve one name twice.
+    notes: RefCell<Vec<String>>,
+}
+
+/// The project in which a bare id is looked for first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Surrounding {
+    /// That of the run whose agent calls us.
+    Run(ProjectId),
+    /// That of the folder.
+    Folder(ProjectId),
+}
+
+impl Surrounding {
+    fn project(&self) -> &ProjectId {
+        let (Self::Run(project) | Self::Folder(project)) = self;
+        project
+    }
 }
 
 /// A thing that a user named.
@@ -33,10 +65,19 @@ pub enum Named {
 }
 
 impl<'a> References<'a> {
-    /// Resolves names in `tree`; the environment supplies the defaults.
+    /// Resolves names in `tree` for a verb; its folder and its environment supply the defaults.
     #[must_use]
-    pub fn new(tree: &'a Tree, environment: &'a Environment) -> Self {
-        Self { tree, environment }
+    pub fn of(context: &'a Context, tree: &'a Tree) -> Self {
+        Self {
+            folder: context.cwd().ok(),
+            printer: Some(*context.printer()),
+            ..Self::new(tree, context.environment())
+        }
+    }
+
+    /// Resolves names in `tree`; only the environment supplies defaults.
+    fn new(tree: &'a Tree, environment: &'a Environment) -> Self {
+        Self { tree, environment, folder: None, printer: None, notes: RefCell::default() }
     }
 
     /// Resolves a project.
@@ -138,22 +179,74 @@ impl<'a> References<'a> {
                 }
             }
         }
-        // Inside of a project, a name means a task of that project and not a namesake elsewhere.
-        if let Some(own) = self.environment.get("JRUN_PROJECT_ID")
-            && let Some(at) = tasks.iter().position(|t| t.project.as_str() == own)
-        {
-            return Ok(Named::Task(tasks.swap_remove(at)));
-        }
+        let surrounding = self.surrounding();
         if !tasks.is_empty() {
-            return choose("task", text, tasks).map(Named::Task);
+            return self
+                .nearest("task", text, tasks, surrounding.as_ref(), |task| &task.project)
+                .map(Named::Task);
         }
         if !runs.is_empty() {
-            return choose("run", text, prefer_exact(runs, text)).map(Named::Run);
+            let runs = prefer_exact(runs, text);
+            return self
+                .nearest("run", text, runs, surrounding.as_ref(), |run| &run.task.project)
+                .map(Named::Run);
         }
         match projects.into_iter().find(|p| p.as_str() == text) {
             Some(project) => Ok(Named::Project(project)),
             None => Err(absent("project, task or run", text)),
         }
+    }
+
+    fn surrounding(&self) -> Option<Surrounding> {
+        if let Some(own) = self.environment.get("JRUN_PROJECT_ID") {
+            return own.parse().ok().map(Surrounding::Run);
+        }
+        // A project whose home is gone must not keep the user from naming a task.
+        let project = runner::existing_project_of(self.tree, self.folder.as_deref()?).ok()?;
+        project.map(Surrounding::Folder)
+    }
+
+    /// Chooses among the things of one name: those of the surrounding project come first.
+    fn nearest<T: ToString>(
+        &self,
+        kind: &'static str,
+        text: &str,
+        found: Vec<T>,
+        surrounding: Option<&Surrounding>,
+        project_of: impl Fn(&T) -> &ProjectId,
+    ) -> CliResult<T> {
+        let Some(surrounding) = surrounding else { return choose(kind, text, found) };
+        let project = surrounding.project();
+        let (near, far): (Vec<T>, Vec<T>) = found.into_iter().partition(|one| project_of(one) == project);
+        let is_here = matches!(surrounding, Surrounding::Folder(_));
+        if near.is_empty() {
+            let chosen = choose(kind, text, far)?;
+            if is_here {
+                self.note(&format!(
+                    "note: project {project}, of this folder, has no {kind} '{text}'; this is {}",
+                    chosen.to_string()
+                ))?;
+            }
+            return Ok(chosen);
+        }
+        let chosen = choose(kind, text, near)?;
+        if is_here && !far.is_empty() {
+            let others = list(far.iter().map(ToString::to_string));
+            let named = chosen.to_string();
+            self.note(&format!("note: this is {named}, of this folder's project; there is also {others}"))?;
+        }
+        Ok(chosen)
+    }
+
+    fn note(&self, text: &str) -> CliResult<()> {
+        let Some(printer) = self.printer.filter(|printer| printer.form() == Form::Text) else {
+            return Ok(());
+        };
+        if self.notes.borrow().iter().any(|note| note == text) {
+            return Ok(());
+        }
+        self.notes.borrow_mut().push(text.to_owned());
+        printer.word(text)
     }
 
     fn too_short(&self, project: &ProjectId, wanted: &str) -> CliResult<CliError> {
@@ -280,6 +373,28 @@ mod tests {
             assert_eq!(said.kind(), kind, "{text}");
         }
         assert_eq!(names.task(None).unwrap_err().kind(), Kind::Usage);
+    }
+
+    #[test]
+    fn a_bare_id_means_a_thing_of_the_folder_first() {
+        let (_folder, tree) = tree();
+        let (home, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let canonical = |folder: &tempfile::TempDir| folder.path().canonicalize().unwrap();
+        let q: ProjectId = "q".parse().unwrap();
+        let marker = tree::paths::ProjectDir::new(&q).root_marker();
+        tree.root().replace(&marker, format!("{}\n", canonical(&home).display()).as_bytes()).unwrap();
+        let nowhere = Environment::default();
+        let at = |folder| References { folder: Some(folder), ..References::new(&tree, &nowhere) };
+        let here = at(canonical(&home));
+        assert_eq!(here.task(Some("t")).unwrap(), task_ref("q/t"));
+        assert_eq!(here.run(Some("2026")).unwrap().task, task_ref("q/t"), "the beginning of a run's id");
+        assert_eq!(here.task(Some("u")).unwrap(), task_ref("p/u"), "only another project has it");
+        assert_eq!(here.task(Some("p/t")).unwrap(), task_ref("p/t"));
+        let there = at(canonical(&elsewhere)).task(Some("t")).unwrap_err();
+        assert_eq!(there.kind(), Kind::NotFound, "a folder without a project prefers none");
+        let inside = Environment::from_iter([("JRUN_PROJECT_ID", "p")]);
+        let run = References { folder: Some(canonical(&home)), ..References::new(&tree, &inside) };
+        assert_eq!(run.task(Some("t")).unwrap(), task_ref("p/t"), "the project of the run comes first");
     }
 
     #[test]

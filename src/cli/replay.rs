@@ -65,9 +65,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
         let bundle = open_bundle(context, Path::new(&args.name))?;
         let run = match &args.run {
             Some(run) => bundle.task().run(run.parse()?),
-            None => {
-                References::new(&bundle.tree, context.environment()).run(Some(&bundle.task().to_string()))?
-            }
+            None => References::of(context, &bundle.tree).run(Some(&bundle.task().to_string()))?,
         };
         return play(args, context, &runner, &bundle.tree, &run);
     }
@@ -75,7 +73,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
         return Err(CliError::new(Kind::Usage, "--run works with a bundle only")
             .with_hint("name the run: PROJECT/TASK/RUN"));
     }
-    let run = References::new(&runner.tree, context.environment()).run(Some(&args.name))?;
+    let run = References::of(context, &runner.tree).run(Some(&args.name))?;
     let tree = runner.tree.clone();
     play(args, context, &runner, &tree, &run)
 }

@@ -46,7 +46,7 @@ struct Answer {
 /// Resumes the task.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
-    let task = References::new(&runner.tree, context.environment()).task(Some(&args.name))?;
+    let task = References::of(context, &runner.tree).task(Some(&args.name))?;
     let parent_run_id = calling_run(context, &runner.tree)?;
     let accepted = runner::resume(&runner, &task, &ResumeRequest { parent_run_id, ..Default::default() })?;
     if !args.no_wait {

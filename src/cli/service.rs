@@ -75,6 +75,13 @@ enum Doing {
     Said,
 }
 
+/// The change of the unit files that a failed call of systemctl does not undo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Changed {
+    Written,
+    Removed,
+}
+
 /// Runs the verb.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let units = Units { folder: folder(context)?, context };
@@ -117,7 +124,7 @@ impl Units<'_> {
             }
         }
         let last = files.last().map_or(SERVICE, |(name, _)| *name);
-        self.manager(&[&["daemon-reload"], &["enable", "--now", last]], doing)?;
+        self.manager(&[&["daemon-reload"], &["enable", "--now", last]], doing, Changed::Written)?;
         if socket && doing == Doing::Real {
             self.say("the daemon starts with the first connection")?;
         }
@@ -132,7 +139,7 @@ impl Units<'_> {
             return Ok(ExitCode::SUCCESS);
         }
         let stop: Vec<&str> = ["disable", "--now"].into_iter().chain(names.iter().copied()).collect();
-        let stopped = self.manager(&[&stop], doing);
+        let stopped = self.manager(&[&stop], doing, Changed::Removed);
         for name in &names {
             let path = self.folder.join(name);
             self.say(&format!("remove {}", path.display()))?;
@@ -141,7 +148,7 @@ impl Units<'_> {
             }
         }
         stopped?;
-        self.manager(&[&["daemon-reload"]], doing)?;
+        self.manager(&[&["daemon-reload"]], doing, Changed::Removed)?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -192,7 +199,11 @@ impl Units<'_> {
     }
 
     /// Calls systemctl and prints each call. Stops at the first call that fails.
-    fn manager(&self, calls: &[&[&str]], doing: Doing) -> CliResult<()> {
+    fn manager(&self, calls: &[&[&str]], doing: Doing, files: Changed) -> CliResult<()> {
+        let files = match files {
+            Changed::Written => "written",
+            Changed::Removed => "removed",
+        };
         for call in calls {
             let shown = format!("systemctl --user {}", call.join(" "));
             self.say(&shown)?;
@@ -200,14 +211,15 @@ impl Units<'_> {
                 continue;
             }
             let failed = |why: String| {
-                CliError::new(Kind::Failed, format!("{shown} failed: {why}")).with_hint(
-                    "the files are written; run the command yourself where systemd runs for this user",
-                )
+                CliError::new(Kind::Failed, format!("{shown} failed: {why}")).with_hint(format!(
+                    "the unit files are {files}; run the command yourself where systemd runs for this user"
+                ))
             };
             let output = self.systemctl(call).output().map_err(|e| match e.kind() {
-                io::ErrorKind::NotFound => CliError::new(Kind::ProgramMissing, NO_SYSTEMCTL).with_hint(
-                    "start and stop the daemon yourself with `run-agent serve`, or with another supervisor",
-                ),
+                io::ErrorKind::NotFound => CliError::new(Kind::ProgramMissing, NO_SYSTEMCTL).with_hint(format!(
+                    "the unit files are {files}; without systemd, start the daemon with `run-agent serve` and \
+                     stop it with Ctrl-C, or use another supervisor"
+                )),
                 _ => failed(e.to_string()),
             })?;
             if !output.status.success() {

@@ -46,7 +46,7 @@ struct Answer {
 /// Stops the task.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
-    let task = References::new(&runner.tree, context.environment()).task(args.name.as_deref())?;
+    let task = References::of(context, &runner.tree).task(args.name.as_deref())?;
     if let Some(status) = runner::has_ended(&runner.tree, &task)? {
         return print_ended(args, context, &task, status);
     }

@@ -44,7 +44,7 @@ pub struct PlaceFlags {
     /// End the run after this long in total, such as 2h
     #[arg(long, value_name = "TIME", value_parser = duration_text)]
     pub max_run_time: Option<String>,
-    /// Set one setting for this task only, such as model=NAME; repeatable
+    /// Set one setting for this task only, such as max_cost_usd=5 or model=NAME; repeatable
     #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
     pub config_key: Vec<(String, Value)>,
     /// Run that starts this task as its child [default: $JRUN_ID]
@@ -248,7 +248,7 @@ pub(super) fn calling_run(context: &Context, tree: &Tree) -> CliResult<Option<Ru
 
 /// Returns the project of a folder; the project may not exist yet.
 fn project_of(runner: &Runner, folder: &Path) -> CliResult<ProjectId> {
-    runner::project_of(runner, folder)?.ok_or_else(|| {
+    runner::project_of(&runner.tree, folder)?.ok_or_else(|| {
         CliError::new(Kind::Usage, format!("cannot name a project after {}", folder.display()))
             .with_hint("name one with --project")
     })

@@ -18,7 +18,11 @@ use super::{
     submission::{SubmissionFlags, Wanted},
 };
 use engine::runner::{self, Runner};
-use tree::{ids::TaskId, refs::TaskRef, task::TaskKind};
+use tree::{
+    ids::{ProjectId, TaskId},
+    refs::TaskRef,
+    task::TaskKind,
+};
 
 /// Maximum time that `delete --force` waits for the task to stop.
 const STOPS_WITHIN: Duration = Duration::from_mins(1);
@@ -28,7 +32,11 @@ const STOPS_WITHIN: Duration = Duration::from_mins(1);
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    after_help = "Examples:
+    after_help = "\
+--config-key takes model, executor, env.NAME, and the keys that `run-agent config show` lists below `defaults` and \
+`limits`.
+
+Examples:
   run-agent task --prompt 'Make the tests pass' --max-restarts 5
   run-agent task --task deploy --depends-on build,test --prompt-file deploy.md
   run-agent task resume my-project/my-task"
@@ -63,11 +71,6 @@ enum Command {
   run-agent task resume my-task --no-wait")]
     Resume(resume::Args),
     /// Delete a task with all its runs and answers
-    #[command(after_help = "A terminal is asked first; --yes skips the question.
-
-Examples:
-  run-agent task delete my-project/my-task
-  run-agent task delete my-task --force --yes")]
     Delete(DeleteArgs),
     /// Stop a task and its child tasks
     #[command(after_help = "Examples:
@@ -78,13 +81,24 @@ Examples:
 
 /// Flags of `task delete`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+delete asks first. Where there is no terminal to ask on it needs --yes. With --project and --task, the spelling of Conductor \
+Loop, it asks on a terminal only.
+
+Examples:
   run-agent task delete my-project/my-task
-  run-agent task delete my-task --force")]
+  run-agent task delete my-task --force --yes
+  run-agent task delete --project my-project --task my-task")]
 struct DeleteArgs {
     /// PROJECT/TASK, or a task id alone
-    #[arg(value_name = "NAME")]
-    name: String,
+    #[arg(value_name = "NAME", required_unless_present = "task", conflicts_with_all = ["project", "task"])]
+    name: Option<String>,
+    /// Project of --task
+    #[arg(long, value_name = "ID", requires = "task")]
+    project: Option<ProjectId>,
+    /// Task to delete, in the project of --project
+    #[arg(long, value_name = "ID", requires = "project")]
+    task: Option<TaskId>,
     /// Stop the task first if it is live
     #[arg(long)]
     force: bool,
@@ -132,8 +146,13 @@ fn begin(args: &Args, context: &Context) -> CliResult<ExitCode> {
 
 fn delete(args: &DeleteArgs, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
-    let task = References::new(&runner.tree, context.environment()).task(Some(&args.name))?;
+    let whole =
+        args.project.as_ref().zip(args.task.as_ref()).map(|(project, task)| format!("{project}/{task}"));
+    let task = References::of(context, &runner.tree).task(whole.as_deref().or(args.name.as_deref()))?;
     let form = args.json.form();
+    if whole.is_none() {
+        args.yes.required(form)?;
+    }
     if args.yes.asks(form) {
         let runs = count(runner.tree.runs(&task)?.len() as u64, "run");
         let size = amount::size(runner::size(&runner.tree, task.dir().path())?);

@@ -68,7 +68,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
 }
 
 fn tasks(args: &Args, context: &Context, tree: &Tree) -> CliResult<Vec<TaskRef>> {
-    let references = References::new(tree, context.environment());
+    let references = References::of(context, tree);
     let mut tasks: Vec<TaskRef> = Vec::new();
     for name in &args.names {
         let task = references.task(Some(name))?;

@@ -29,7 +29,7 @@ struct Answer {
 /// Prints the sentence and the files.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
-    let task = References::new(&runner.tree, context.environment()).task(args.name.as_deref())?;
+    let task = References::of(context, &runner.tree).task(args.name.as_deref())?;
     let reason = daemon::reason(&runner, &task)?;
     let files: Vec<String> = reason.files.iter().map(|f| f.display().to_string()).collect();
     let printer = context.printer();

@@ -63,6 +63,14 @@ impl Bench {
         Driver::of(&mut self.command("task", name, flags, script))
     }
 
+    /// Starts a loop. Returns the file with what it prints on stderr, too.
+    pub fn start_logging(&self, name: &str, flags: &str, script: &str) -> (Driver, PathBuf) {
+        let log = self.sandbox.write(format!("{name}.log"), "");
+        let mut command = self.command("task", name, flags, script);
+        command.stdout(Stdio::piped()).stderr(std::fs::File::create(&log).unwrap());
+        (Driver { child: Some(command.spawn().unwrap()) }, log)
+    }
+
     pub fn run(&self, line: &str) -> Outcome {
         self.sandbox.run(line)
     }

@@ -30,14 +30,16 @@ pub fn program(
     path: &OsStr,
     cwd: &Path,
 ) -> Result<PathBuf, AgentError> {
-    let missing = |problem: &str| AgentError::Missing {
+    let missing_with = |problem: &str, hint: String| AgentError::Missing {
         agent: agent.to_owned(),
         program: name.to_owned(),
         problem: problem.to_owned(),
-        hint: install_hint(agent_type, name),
+        hint,
     };
+    let missing = |problem: &str| missing_with(problem, install_hint(agent_type, name));
     if name.contains('/') {
-        let file = cwd.join(name);
+        let file: PathBuf = cwd.join(name).components().collect();
+        let missing = |problem: &str| missing_with(problem, path_hint(agent_type, &file));
         return match rustix::fs::access(&file, rustix::fs::Access::EXISTS) {
             Err(_) => Err(missing("does not exist")),
             Ok(()) if is_executable(&file) => Ok(file),
@@ -55,11 +57,23 @@ fn is_executable(file: &Path) -> bool {
     file.is_file() && rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok()
 }
 
+/// The hint for a program that is named by its path. The user may expect another folder as the base of a relative one.
+fn path_hint(agent_type: AgentType, file: &Path) -> String {
+    let checked = format!(
+        "check the path: {} was looked for; a relative path starts from the agent's folder",
+        file.display()
+    );
+    match of_type(agent_type).program() {
+        Program::Installed { install } => format!("{checked}; to install the program: {install}"),
+        Program::Own(_) | Program::Any => checked,
+    }
+}
+
 fn install_hint(agent_type: AgentType, name: &str) -> String {
     match of_type(agent_type).program() {
         Program::Installed { install } => install.to_owned(),
         Program::Own(_) | Program::Any => format!(
-            "install {name}, or give its absolute path as the first word of agents.NAME.command in config.yaml"
+            "install {name}, or give its absolute path where the command stands: after --, or in agents.NAME.command"
         ),
     }
 }

@@ -77,6 +77,11 @@ impl From<RunnerError> for HttpError {
             RunnerError::Shim { .. } => Self::caused(StatusCode::INTERNAL_SERVER_ERROR, &error),
             RunnerError::Agent(_) => {
                 let mut refused = Self::caused(StatusCode::BAD_REQUEST, &error);
+                if error.is_unknown_agent() {
+                    refused.0.message.push_str(
+                        "; a daemon reads its configuration when it starts: restart it after you have added an agent",
+                    );
+                }
                 if let Some(hint) = error.agent_hint() {
                     refused.0.message = format!("{}; {hint}", refused.message);
                 }

@@ -30,7 +30,7 @@ pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrorKind, Problem, What};
 pub use executor::ExecutorSettings;
 pub use face::{Face, Faces};
-pub use load::{Flags, Loaded, Loader, ProjectLayer, load, locate};
+pub use load::{Flags, Loaded, Loader, ProjectLayer, load, locate, usual_place};
 pub use origin::Origin;
 pub use project::{PROJECT_FILE, ProjectFile, ProjectUse};
 pub use section::Setting;
@@ -39,7 +39,7 @@ pub use settings::{
     WatchMode, Webhook,
 };
 pub use task_settings::TaskSettings;
-pub use task_settings::unit_problem;
+pub use task_settings::{task_keys, unit_problem};
 pub use token::key_file;
 pub use trust::{Trust, TrustError, Trusted};
 pub use units::{BadDuration, duration as parse_duration, spell_duration};

@@ -229,10 +229,11 @@ fn find(flags: &Flags, environment: &Environment, cwd: &Path) -> Result<Found, C
     Ok(None)
 }
 
-/// Returns the path of the user's own file. A `config.yaml` in the working folder is not used: other programs have
+/// Returns the path of the user's own file, which need not exist; `None` without a home folder. A `config.yaml` in the working folder is not used: other programs have
 /// files of that name, and a cloned repository could use one to choose the programs that run and the receivers of
 /// prompts.
-fn usual_place(environment: &Environment) -> Option<PathBuf> {
+#[must_use]
+pub fn usual_place(environment: &Environment) -> Option<PathBuf> {
     let xdg = environment.get_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
     let folder = xdg.or_else(|| Some(environment.home()?.join(".config")))?;
     Some(folder.join("conductor").join("config.yaml"))

@@ -118,6 +118,23 @@ pub fn unit_problem(key: &str, value: &Value) -> Option<BadDuration> {
     })
 }
 
+/// Returns the keys that a task may set, without its variables (`env.NAME`).
+#[must_use]
+pub fn task_keys() -> Vec<String> {
+    let environment = Environment::default();
+    let mut reader = Reader::new(Sources {
+        files: Vec::new(),
+        overrides: BTreeMap::new(),
+        environment: &environment,
+        cwd: Path::new("/"),
+    });
+    let mut top = reader.top(Node { at: Position::default(), raw: Raw::Map(Vec::new()) });
+    shape::defaults(&mut top, Defaults::default());
+    shape::limits(&mut top, &Limits::default());
+    let read = reader.finish().unwrap_or_default().into_iter().map(|setting| setting.key);
+    read.chain(["model", "executor"].map(str::to_owned)).collect()
+}
+
 /// Returns the name of the task's executor, if it is not the one of this machine.
 fn executor(top: &mut Section<'_, '_>, config: &Config) -> Option<String> {
     let name: String = top.get("executor", String::new());

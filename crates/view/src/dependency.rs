@@ -48,18 +48,25 @@ impl Dependency {
         }
     }
 
-    /// Returns the reason for which a task waits for this one; `None` if it need not wait.
+    /// Returns the reason for which a task waits for `task`, which is in this state; `None` if it need not wait. If the
+    /// wait cannot end by itself, the reason says so, and what to do.
     #[must_use]
-    pub fn complaint(self, task: &TaskId) -> Option<String> {
-        let why = match self {
+    pub fn complaint(self, task: &TaskRef) -> Option<String> {
+        let id = &task.task;
+        let never =
+            |how: &str, then: &str| format!("task {id} {how}, so it will not be done by itself: {then}");
+        let resume = format!("`run-agent resume {task}` runs it again");
+        Some(match self {
             Self::Done => return None,
-            Self::Underway => "is not done yet",
-            Self::Ended(EndStatus::Failed) => "failed; resume or remove it",
-            Self::Ended(EndStatus::Stopped) => "was stopped; resume it to go on",
-            Self::Ended(EndStatus::Completed) | Self::Idle => "has not been run to its end",
-            Self::Missing => "does not exist",
-        };
-        Some(format!("task {task} {why}"))
+            Self::Underway => format!("task {id} is not done yet"),
+            Self::Ended(EndStatus::Failed) => never("failed", &resume),
+            Self::Ended(EndStatus::Stopped) => never("was stopped", &resume),
+            Self::Ended(EndStatus::Completed) | Self::Idle => {
+                let done = format!("create the file DONE in the folder of {task} if its work is finished");
+                never("has no ticket and was not run to its end", &done)
+            }
+            Self::Missing => format!("task {id} does not exist: create it as {task}, or stop this task"),
+        })
     }
 }
 
@@ -89,10 +96,10 @@ impl Blockers {
                 Some(state) => *state,
                 None => Dependency::look(tree, &task, &self.wanted)?,
             };
+            complaints.extend(state.complaint(&task));
             self.seen.insert(task, state);
-            complaints.extend(state.complaint(id));
         }
-        Ok((!complaints.is_empty()).then(|| complaints.join(", ")))
+        Ok((!complaints.is_empty()).then(|| complaints.join("; ")))
     }
 }
 

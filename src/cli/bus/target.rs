@@ -64,18 +64,12 @@ impl Target {
     fn in_working_folder(&self, context: &Context, folder: &Path) -> CliResult<Option<Discovered>> {
         let runner = context.runner()?;
         let tree = &runner.tree;
-        let project = match runner::project_of(&runner, folder)? {
-            Some(project) if tree.projects()?.contains(&project) => Some(project),
-            // The name is free: the folder has no project yet.
-            _ => None,
-        };
+        let project = runner::existing_project_of(tree, folder)?;
         let owner = match (&self.task, project) {
             (Some(task), Some(project)) if tree.tasks(&project)?.contains(task) => {
                 BusOwner::new(project, Some(task.clone()))
             }
-            (Some(task), _) => {
-                BusOwner::Task(References::new(tree, context.environment()).task(Some(task.as_str()))?)
-            }
+            (Some(task), _) => BusOwner::Task(References::of(context, tree).task(Some(task.as_str()))?),
             (None, Some(project)) => BusOwner::new(project, None),
             (None, None) => return Ok(None),
         };

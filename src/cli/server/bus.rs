@@ -22,7 +22,7 @@ use tree::{
 /// Names a bus.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Target {
-    /// Project; without --task, the bus of the project [default: $JRUN_PROJECT_ID]
+    /// Project; without --task, the bus of the project [default: $JRUN_PROJECT_ID, else the project of the working folder]
     #[arg(long, value_name = "ID")]
     project: Option<ProjectId>,
     /// Task whose bus to use

@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -23,6 +23,8 @@ const USUAL: &str = "http://127.0.0.1:14355";
 const CONNECT: Duration = Duration::from_secs(10);
 /// Maximum size of an answer that is read as a whole, in bytes.
 const LONGEST: u64 = 256 * 1024 * 1024;
+/// Maximum time that a restarting daemon may be unreachable.
+pub(super) const AWAY: Duration = Duration::from_mins(1);
 /// Pause before a broken stream is requested again.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -144,6 +146,7 @@ impl Client {
         mut take: impl FnMut(&Value) -> CliResult<Next>,
     ) -> CliResult<()> {
         let mut last: Option<String> = None;
+        let mut broken: Option<Instant> = None;
         loop {
             let mut request =
                 self.agent.get(self.url(path)).headers(self).header("Accept", "text/event-stream");
@@ -152,12 +155,13 @@ impl Client {
             }
             let response = match request.call() {
                 // The stream has been open before, so the daemon is probably restarting.
-                Err(_) if last.is_some() => {
+                Err(_) if last.is_some() && broken.get_or_insert_with(Instant::now).elapsed() < AWAY => {
                     std::thread::sleep(AGAIN);
                     continue;
                 }
                 result => self.accepted(result)?,
             };
+            broken = None;
             // "No content": there is nothing after the last event.
             if response.status() == 204 {
                 return Ok(());

@@ -90,6 +90,26 @@ struct Folders {
     sight: Sight,
 }
 
+/// The daemon's projects, as they concern a folder.
+struct KnownProjects {
+    /// The one whose home it is.
+    of_home: Option<ProjectId>,
+    /// The name of a project after the folder.
+    named_after_home: Option<ProjectId>,
+    /// All names.
+    taken: Vec<ProjectId>,
+}
+
+/// Returns the existing project of the caller's folder; `None` if it has none, or if the daemon does not see the
+/// folder.
+pub(super) fn existing_project(call: &Call<'_>) -> CliResult<Option<ProjectId>> {
+    if !sees_our_files(call)? {
+        return Ok(None);
+    }
+    let there = Folders::of(call, Named { cwd: None, project_root: None })?;
+    Ok(there.known_projects(call)?.of_home)
+}
+
 /// States if the daemon sees the caller's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sight {
@@ -129,6 +149,21 @@ impl Folders {
 
     /// Returns the project with this home, else a free name for a new project.
     fn project(&self, call: &Call<'_>) -> CliResult<ProjectId> {
+        let known = self.known_projects(call)?;
+        if let Some(project) = known.of_home {
+            return Ok(project);
+        }
+        let free = known.named_after_home.and_then(|named| {
+            let numbered = (2..=SAME_NAME).map(|n| named.numbered(n));
+            std::iter::once(named.clone()).chain(numbered).find(|name| !known.taken.contains(name))
+        });
+        free.ok_or_else(|| {
+            CliError::new(Kind::Usage, format!("cannot name a project after {}", self.home.display()))
+                .with_hint("name one with --project")
+        })
+    }
+
+    fn known_projects(&self, call: &Call<'_>) -> CliResult<KnownProjects> {
         let home = self.resolved(&self.home)?;
         let answer = call.client.get("/api/projects")?;
         let mut taken = Vec::new();
@@ -145,18 +180,8 @@ impl Folders {
         }
         let named = home.file_name().and_then(|name| ProjectId::from_name(&name.to_string_lossy()));
         // Several projects may have been given one home by hand: the project named after the folder takes precedence.
-        let best = found.iter().find(|id| Some(*id) == named.as_ref()).or(found.first());
-        if let Some(project) = best {
-            return Ok(project.clone());
-        }
-        let free = named.and_then(|named| {
-            let numbered = (2..=SAME_NAME).map(|n| named.numbered(n));
-            std::iter::once(named.clone()).chain(numbered).find(|name| !taken.contains(name))
-        });
-        free.ok_or_else(|| {
-            CliError::new(Kind::Usage, format!("cannot name a project after {}", home.display()))
-                .with_hint("name one with --project")
-        })
+        let of_home = found.iter().find(|id| Some(*id) == named.as_ref()).or(found.first()).cloned();
+        Ok(KnownProjects { of_home, named_after_home: named, taken })
     }
 
     /// Returns the path without links, if this process can see the path.

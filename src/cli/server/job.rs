@@ -10,10 +10,10 @@ use super::{
     client::Call,
     folder::{Destination, Named},
     names::task_path,
-    wait::{self, To},
+    wait,
 };
 use crate::cli::{
-    agent_choice,
+    agent_choice, attend,
     error::{CliError, CliResult, Kind},
     print::Form,
     submission::{self, PlaceFlags, SubmissionFlags},
@@ -23,7 +23,9 @@ use base::{fsx, record::MAX_RECORD};
 use tree::{
     ids::{ProjectId, RunId, TaskId},
     refs::TaskRef,
+    task_end::EndStatus,
 };
+use view::files::RunFile;
 
 /// Maximum number of lookups of a project whose name another folder keeps taking.
 const LOOKS: u32 = 100;
@@ -47,7 +49,11 @@ pub(super) enum Verb {
 
 /// Flags of `submit`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+--config-key takes model, executor, env.NAME, and the keys that `run-agent config show` lists below `defaults` and \
+`limits`.
+
+Examples:
   run-agent server job submit --project p --agent claude --prompt 'Make the tests pass' --follow
   run-agent server job submit --project p --task docs --depends-on build --prompt-file docs.md")]
 pub(super) struct Submit {
@@ -62,7 +68,7 @@ pub(super) struct Submit {
     /// Home of the project if it is new [default: the working folder]
     #[arg(long, value_name = "DIR")]
     project_root: Option<PathBuf>,
-    /// Wait until the task has ended
+    /// Wait until the task has ended, and print its answer
     #[arg(long)]
     wait: bool,
 }
@@ -156,13 +162,11 @@ fn submit(args: &Submit, call: &Call<'_>) -> CliResult<ExitCode> {
         return said(call, &started);
     }
     tell(call, &started)?;
-    if place.follow
-        && let Some(run) = started["run_id"].as_str()
-    {
-        wait::show_log(call, run, To::Stderr)?;
-    }
-    let ended = wait::until_ended(call, &[task], None)?;
-    finished(call, &ended)
+    let ended = match started["run_id"].as_str().filter(|_| place.follow) {
+        Some(run) => vec![wait::follow_task(call, &task, run)?],
+        None => wait::until_ended(call, std::slice::from_ref(&task), None)?,
+    };
+    finished(call, &[task], &ended)
 }
 
 fn batch(args: &Batch, call: &Call<'_>) -> CliResult<ExitCode> {
@@ -204,7 +208,7 @@ fn batch(args: &Batch, call: &Call<'_>) -> CliResult<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let ended = wait::until_ended(call, &tasks, None)?;
-    finished(call, &ended)
+    finished(call, &tasks, &ended)
 }
 
 /// Submits a task to its destination. If the made-up name of its project is taken meanwhile, another one is chosen.
@@ -323,18 +327,33 @@ fn said(call: &Call<'_>, started: &Value) -> CliResult<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints the answers of the tasks' last runs, or everything about the tasks as JSON.
-fn finished(call: &Call<'_>, ended: &[Value]) -> CliResult<ExitCode> {
+/// Prints the answers of the tasks' last runs, or everything about the tasks as JSON. Returns the exit code that `job`
+/// and `task` have for such ends.
+fn finished(call: &Call<'_>, tasks: &[TaskRef], ended: &[Value]) -> CliResult<ExitCode> {
+    let is = |status: &str| ended.iter().any(|task| task["status"] == status);
+    let all = ended.iter().all(|task| task["status"] == "completed");
+    let code = attend::exit_code(if all {
+        EndStatus::Completed
+    } else if is("stopped") && !is("failed") {
+        EndStatus::Stopped
+    } else {
+        EndStatus::Failed
+    });
+    let printer = call.context.printer();
     if call.form == Form::Json {
-        call.context.printer().json(&ended)?;
-        return Ok(wait::verdict(ended));
+        printer.json(&ended)?;
+        return Ok(code);
     }
-    for task in ended {
-        if let Some(run) = task["runs"][0]["run_id"].as_str() {
-            let shown = call.client.get(&format!("/api/v1/runs/{run}"))?;
-            call.context.printer().foreign(shown["output"].as_str().unwrap_or_default().as_bytes())?;
+    for (task, end) in tasks.iter().zip(ended) {
+        if let Some(run) = end["runs"][0]["run_id"].as_str()
+            && let Some(answer) = wait::file(call, task, run, RunFile::Output)?
+        {
+            printer.foreign(answer.as_bytes())?;
+            if !answer.ends_with('\n') {
+                printer.bytes(b"\n")?;
+            }
         }
-        call.context.printer().word(task["reason"].as_str().unwrap_or_default())?;
+        printer.word(end["reason"].as_str().unwrap_or_default())?;
     }
-    Ok(wait::verdict(ended))
+    Ok(code)
 }

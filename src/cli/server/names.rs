@@ -1,6 +1,6 @@
 //! Names as spelled on a command line and in the path of a request.
 
-use super::client::Call;
+use super::{client::Call, folder};
 use crate::cli::error::{CliError, CliResult, Kind};
 use tree::{ids::ProjectId, refs::TaskRef};
 
@@ -10,7 +10,7 @@ pub(super) struct TaskName {
     /// PROJECT/TASK, or a task id with --project
     #[arg(value_name = "TASK")]
     task: String,
-    /// Project of the task [default: $JRUN_PROJECT_ID]
+    /// Project of the task [default: $JRUN_PROJECT_ID, else the project of the working folder]
     #[arg(long, value_name = "ID")]
     project: Option<ProjectId>,
 }
@@ -29,13 +29,15 @@ pub(super) fn task(name: &str, project: Option<&ProjectId>, call: &Call<'_>) -> 
     }
 }
 
-/// Returns the named project, else the one that the caller is in.
+/// Returns the named project, else the one that the caller is in: that of the calling run, or of the caller's folder.
 pub(super) fn project(named: Option<&ProjectId>, call: &Call<'_>) -> CliResult<ProjectId> {
     match (named, call.context.environment().get("JRUN_PROJECT_ID")) {
         (Some(project), _) => Ok(project.clone()),
         (None, Some(id)) => Ok(id.parse()?),
-        (None, None) => Err(CliError::new(Kind::Usage, "the project must be named")
-            .with_hint("give PROJECT/TASK, or --project ID")),
+        (None, None) => folder::existing_project(call)?.ok_or_else(|| {
+            CliError::new(Kind::Usage, "the project must be named")
+                .with_hint("give PROJECT/TASK, or --project ID; a folder with a project needs neither")
+        }),
     }
 }
 

@@ -80,10 +80,8 @@ pub(super) fn run(verb: &Verb, call: &Call<'_>) -> CliResult<ExitCode> {
             let query =
                 format!("/api/projects/{project}/gc?older_than={older_than}&keep_failed={keep_failed}");
             let collect = |dry_run: bool| call.client.post(&format!("{query}&dry_run={dry_run}"), None);
-            if !dry_run {
-                yes.required(call.form)?;
-            }
-            if !dry_run && yes.asks(call.form) {
+            let required = if *dry_run { Ok(()) } else { yes.required(call.form) };
+            if required.is_err() || (!dry_run && yes.asks(call.form)) {
                 let would = collect(true)?;
                 let number = |key: &str| would[key].as_u64().unwrap_or_default();
                 if number("deleted_runs") == 0 {
@@ -92,6 +90,7 @@ pub(super) fn run(verb: &Verb, call: &Call<'_>) -> CliResult<ExitCode> {
                 }
                 let runs = count(number("deleted_runs"), "old run");
                 let size = amount::size(number("freed_bytes"));
+                required.map_err(|e| e.with_hint(format!("add --yes to remove {runs}, {size}")))?;
                 let question = format!("Remove {runs} of project {project}, {size}?");
                 if yes.ask(call.context, call.form, &question)? == Consent::Refused {
                     return Ok(ExitCode::from(Kind::Failed.code()));

@@ -15,7 +15,7 @@ pub(super) struct Args {
     /// PROJECT/TASK, or task ids with --project
     #[arg(value_name = "TASK", required = true)]
     tasks: Vec<String>,
-    /// Project of the tasks [default: $JRUN_PROJECT_ID]
+    /// Project of the tasks [default: $JRUN_PROJECT_ID, else the project of the working folder]
     #[arg(long, value_name = "ID")]
     project: Option<ProjectId>,
     /// Stop waiting after this long, such as 10m [default: no limit]

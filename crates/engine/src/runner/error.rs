@@ -118,6 +118,12 @@ impl From<RecordError> for RunnerError {
 }
 
 impl RunnerError {
+    /// Returns true if the configuration has no agent of the requested name.
+    #[must_use]
+    pub fn is_unknown_agent(&self) -> bool {
+        matches!(self, Self::Agent(AgentError::Unknown { .. }))
+    }
+
     /// The hint about the agent, for callers that have none of their own.
     #[must_use]
     pub fn agent_hint(&self) -> Option<String> {

@@ -33,6 +33,9 @@ pub struct Check {
     pub name: &'static str,
     /// The state.
     pub state: State,
+    /// The thing that was checked, where there are several of a name: an agent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// One sentence.
     pub what: String,
     /// The next step for the user.
@@ -44,13 +47,19 @@ impl Check {
     /// Creates a check without a problem.
     #[must_use]
     pub fn ok(name: &'static str, what: impl Into<String>) -> Self {
-        Self { name, state: State::Ok, what: what.into(), hint: None }
+        Self { name, state: State::Ok, subject: None, what: what.into(), hint: None }
     }
 
     /// Creates a check with a minor problem.
     #[must_use]
     pub fn warn(name: &'static str, what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { name, state: State::Warn, what: what.into(), hint: Some(hint.into()) }
+        Self { name, state: State::Warn, subject: None, what: what.into(), hint: Some(hint.into()) }
+    }
+
+    /// Names the thing that was checked.
+    #[must_use]
+    pub fn of(self, subject: &str) -> Self {
+        Self { subject: Some(subject.to_owned()), ..self }
     }
 
     /// Creates a check of something that does not work.

@@ -73,6 +73,12 @@ impl RunFile {
         self.names().0
     }
 
+    /// The name in the folder of a run.
+    #[must_use]
+    pub fn file_name(self) -> &'static str {
+        self.names().1
+    }
+
     /// The label for users.
     #[must_use]
     pub fn label(self) -> &'static str {

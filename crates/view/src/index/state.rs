@@ -271,7 +271,8 @@ impl State {
                 Vec::new()
             };
             // Only a daemon keeps an index, so a daemon serves this root.
-            let around = Around { standing, live: &live, children, daemon: Served::Yes, now };
+            let around =
+                Around { standing, live: &live, runs: task.runs.len(), children, daemon: Served::Yes, now };
             why::sentence(&task.task, &task.files, &around)
         };
         tasks.iter().map(reason).collect()

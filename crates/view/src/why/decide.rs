@@ -114,7 +114,9 @@ fn at_rest(facts: &Facts<'_>) -> (String, Vec<Source>) {
     if let Some(end) = &facts.own.end {
         let TaskEnd { reason, attempt, ended_at, .. } = end;
         let at = when(*ended_at);
-        let runs = if *attempt == 1 { "1 run".to_owned() } else { format!("{attempt} runs") };
+        // A resumed task has runs of earlier loops, too. Old runs may have been removed.
+        let runs = facts.around.runs.max(*attempt as usize);
+        let runs = if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") };
         return match end.status {
             EndStatus::Completed => {
                 (format!("task {task} was completed at {at} after {runs}: {reason}"), vec![Source::End])
@@ -203,7 +205,7 @@ mod tests {
             attempt: 2,
             restarts: 1,
             not_before: not_before.map(at),
-            reason: not_before.map(|_| "it is started again: exit code 3".to_owned()),
+            reason: not_before.map(|_| "restart after: exit code 3".to_owned()),
         }
     }
 
@@ -229,8 +231,14 @@ mod tests {
     fn says<'a>(change: impl FnOnce(&mut TaskFiles, &mut Around<'a>), sentence: &str, files: &[Source]) {
         let mut own = TaskFiles { driver: Some(Holder::named("me")), ..TaskFiles::default() };
         let now = at("2026-02-05T10:00:00Z");
-        let mut around =
-            Around { standing: Standing::Next, live: &[], children: Vec::new(), daemon: Served::No, now };
+        let mut around = Around {
+            standing: Standing::Next,
+            live: &[],
+            runs: 0,
+            children: Vec::new(),
+            daemon: Served::No,
+            now,
+        };
         change(&mut own, &mut around);
         let (said, sources) = decide(&Facts { task: &task("t"), own: &own, around: &around });
         assert_eq!((said.strip_prefix("task p/t "), sources.as_slice()), (Some(sentence), files));
@@ -273,8 +281,8 @@ mod tests {
             &[T, LiveTickets],
         );
         says(
-            |f, a| queued(f, a, Standing::Blocked("task a failed; resume or remove it".to_owned())),
-            "is blocked: task a failed; resume or remove it",
+            |f, a| queued(f, a, Standing::Blocked("task a does not exist: create it as p/a".to_owned())),
+            "is blocked: task a does not exist: create it as p/a",
             &[T, Config],
         );
         says(
@@ -314,7 +322,7 @@ mod tests {
         );
         says(
             |f, _| live(f, RunStatus::Created),
-            "waits until 2026-02-05T11:00:00Z for attempt 2: it is started again: exit code 3, driven by me",
+            "waits until 2026-02-05T11:00:00Z for attempt 2: restart after: exit code 3, driven by me",
             &[T, Lock],
         );
         says(
@@ -367,6 +375,11 @@ mod tests {
         says(
             |f, _| f.end = Some(end(EndStatus::Completed, "the agent said DONE", 3)),
             &format!("was completed {AT} 3 runs: the agent said DONE"),
+            &[End],
+        );
+        says(
+            |f, a| (f.end, a.runs) = (Some(end(EndStatus::Failed, "exit code 3", 1)), 2),
+            &format!("failed {AT} 2 runs: exit code 3; {RESUME}"),
             &[End],
         );
         says(

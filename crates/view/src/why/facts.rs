@@ -26,6 +26,8 @@ pub struct Around<'a> {
     pub standing: Standing,
     /// The root tasks that are live.
     pub live: &'a [TaskRef],
+    /// The number of the task's runs, of all its loops.
+    pub runs: usize,
     /// The tasks with a ticket that this task's runs started.
     pub children: Vec<TaskRef>,
     /// A daemon serves this root, and drives everything with a ticket.

@@ -65,6 +65,7 @@ pub fn of_task(tree: &Tree, task: &TaskRef, standing: Standing) -> Result<Reason
     let around = Around {
         standing,
         live: &roots,
+        runs: runs.len(),
         children: queue.iter().chain(&live).map(|(_, t)| t).filter(asked_by_us).map(Ticket::task).collect(),
         daemon: if tree.daemon_is_there()? { Served::Yes } else { Served::No },
         now: tree.clock().now(),

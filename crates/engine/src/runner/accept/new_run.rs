@@ -29,6 +29,8 @@ pub(in crate::runner) struct NewRun<'a> {
     /// The attempt before it.
     pub(in crate::runner) previous: Option<&'a RunInfo>,
     pub(in crate::runner) attempt: u32,
+    /// Program and arguments, if the task names them.
+    pub(in crate::runner) command: &'a [String],
     /// The prompt, without the preamble.
     pub(in crate::runner) words: &'a str,
 }
@@ -43,7 +45,7 @@ pub(in crate::runner) fn make_run(
 ) -> Result<RunRef> {
     let root = runner.tree.root();
     let task = lock.task();
-    let words = new.words;
+    let (words, delegate) = (new.words, delegate(runner, &new));
     let mut info = record(runner, task, new);
     batch.mkdir(&task.dir().runs())?;
     let run = loop {
@@ -59,7 +61,7 @@ pub(in crate::runner) fn make_run(
     info.output_path = path(dir.output());
     info.stdout_path = path(dir.stdout());
     info.stderr_path = path(dir.stderr());
-    batch.write(&dir.prompt(), compose(runner, &info, words).as_bytes())?;
+    batch.write(&dir.prompt(), compose(runner, &info, &delegate, words).as_bytes())?;
     record::write_in(batch, root, &dir.info(), &info)?;
     Ok(run)
 }
@@ -162,13 +164,40 @@ pub(in crate::runner) fn discard(runner: &Runner, path: &RelPath) -> Result<()> 
     Ok(root.remove_tree(&target)?)
 }
 
+/// The longest command of a task that the preamble repeats, in bytes. A script in the command would only distract.
+const LONGEST_COMMAND: usize = 100;
+
+/// Returns the command that runs an agent like the one of this run. A program that the task names has no name in the
+/// configuration, so it is given again. A long one, and one with a secret, is left to the agent.
+fn delegate(runner: &Runner, new: &NewRun<'_>) -> String {
+    let job = "run-agent job";
+    if new.command.is_empty() {
+        return format!("{job} --agent {} --prompt \"…\"", new.agent);
+    }
+    let words = new.command.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ");
+    // A backtick would end the code in the prompt.
+    let repeats = words.len() <= LONGEST_COMMAND
+        && !words.contains(['`', '\n'])
+        && runner.redactor.commandline(new.command) == new.command;
+    format!("{job} --prompt \"…\" -- {}", if repeats { &words } else { "PROGRAM ARGUMENTS" })
+}
+
+/// Quotes a word for a shell, where it needs that.
+fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// The line between the preamble and the prompt of the task.
 const SEPARATOR: &str = "\n---\n\n";
 
 /// Returns the whole text of an agent's prompt: a preamble about the run, messages and the end, then the task's prompt.
 ///
-/// Every command that the preamble names exists.
-fn compose(runner: &Runner, info: &RunInfo, prompt: &str) -> String {
+/// Every command that the preamble names works as it stands there.
+fn compose(runner: &Runner, info: &RunInfo, delegate: &str, prompt: &str) -> String {
     let root = runner.tree.root();
     let run = info.run_ref();
     let task_dir = run.task.dir();
@@ -192,12 +221,11 @@ fn compose(runner: &Runner, info: &RunInfo, prompt: &str) -> String {
          - other types: DECISION, ERROR, QUESTION\n\
          - `run-agent bus read --tail 20` shows what others wrote\n\n\
          # How to delegate\n\n\
-         - `run-agent job --agent {agent} --prompt \"…\"` runs an agent, in the folder where you call it, as a task of its own in this project, and prints its answer\n\
+         - `{delegate}` runs an agent, in the folder where you call it, as a task of its own in this project, and prints its answer\n\
          {SEPARATOR}{prompt}",
         project = info.project_id,
         task = info.task_id,
         run = info.run_id,
-        agent = info.agent,
         attempt = info.attempt,
         task_folder = path(task_dir.path()),
         run_folder = path(run.dir().path()),

@@ -10,7 +10,7 @@ use crate::runner::{
 };
 use base::fsx;
 use tree::{
-    TreeError,
+    Tree, TreeError,
     ids::{ProjectId, RunId},
     paths::{ProjectDir, top},
 };
@@ -40,8 +40,8 @@ pub fn create_project(runner: &Runner, project: &ProjectId, home: &Path) -> Resu
 ///
 /// # Errors
 /// If the tree cannot be read.
-pub fn project_of(runner: &Runner, folder: &Path) -> Result<Option<ProjectId>> {
-    let (tree, root) = (&runner.tree, runner.tree.root());
+pub fn project_of(tree: &Tree, folder: &Path) -> Result<Option<ProjectId>> {
+    let root = tree.root();
     if let Ok(below) = folder.strip_prefix(fsx::resolve(root.path())?) {
         let first = below.components().next().and_then(|name| name.as_os_str().to_str());
         return Ok(first.and_then(|name| name.parse().ok()));
@@ -49,7 +49,7 @@ pub fn project_of(runner: &Runner, folder: &Path) -> Result<Option<ProjectId>> {
     let named = folder.file_name().and_then(|name| ProjectId::from_name(&name.to_string_lossy()));
     let mut found = None;
     for project in tree.projects()? {
-        if is_home(runner, &project, folder)? {
+        if is_home(tree, &project, folder)? {
             // Several projects may have been given one home by hand: the project named after the folder takes
             // precedence.
             if Some(&project) == named.as_ref() {
@@ -62,21 +62,30 @@ pub fn project_of(runner: &Runner, folder: &Path) -> Result<Option<ProjectId>> {
     for n in 1..=SAME_NAME {
         let name = if n == 1 { named.clone() } else { named.numbered(n) };
         // Another process may have created the project of this very folder since the listing.
-        if !root.exists(ProjectDir::new(&name).path())? || is_home(runner, &name, folder)? {
+        if !root.exists(ProjectDir::new(&name).path())? || is_home(tree, &name, folder)? {
             return Ok(Some(name));
         }
     }
     Ok(None)
 }
 
+/// Returns the existing project of a folder, given by its canonical path; `None` if the folder has none yet.
+///
+/// # Errors
+/// If the tree cannot be read.
+pub fn existing_project_of(tree: &Tree, folder: &Path) -> Result<Option<ProjectId>> {
+    let Some(project) = project_of(tree, folder)? else { return Ok(None) };
+    Ok(tree.projects()?.contains(&project).then_some(project))
+}
+
 /// Returns true if the home of a project is this folder, given by its canonical path.
-pub(in crate::runner) fn is_home(runner: &Runner, project: &ProjectId, folder: &Path) -> Result<bool> {
+pub(in crate::runner) fn is_home(tree: &Tree, project: &ProjectId, folder: &Path) -> Result<bool> {
     // A project that is only shown takes no new task.
-    if runner.tree.root().is_only_shown(ProjectDir::new(project).path()) {
+    if tree.root().is_only_shown(ProjectDir::new(project).path()) {
         return Ok(false);
     }
     // An unreadable file names no folder; `doctor` reports it.
-    let Ok(Some(home)) = runner.tree.project_home(project) else { return Ok(false) };
+    let Ok(Some(home)) = tree.project_home(project) else { return Ok(false) };
     Ok(home.is_absolute() && (home == folder || fsx::resolve(&home)? == folder))
 }
 

@@ -110,6 +110,7 @@ fn new_loop(runner: &Runner, lock: TaskLock, task: &TaskRef, new: NewLoop<'_>) -
         parent: parent.clone(),
         previous: last.as_ref(),
         attempt: 1,
+        command: &config.command,
         words: &words,
     };
     let mut batch = tree.root().batch();

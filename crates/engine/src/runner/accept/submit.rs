@@ -211,6 +211,7 @@ pub(in crate::runner) fn lay_out<'a>(runner: &'a Runner, submission: &Submission
             parent: submission.parent_run_id.clone(),
             previous: None,
             attempt: 1,
+            command: &submission.command,
             words: &submission.prompt,
         },
     )?;
@@ -233,7 +234,7 @@ fn home(runner: &Runner, submission: &Submission) -> Result<Option<PathBuf>> {
 /// Refuses a project that was found by a folder, but belongs to another folder by now.
 fn must_be_home(runner: &Runner, submission: &Submission, home: &Path) -> Result<()> {
     let project = &submission.task.project;
-    if matches!(submission.home, Home::Exactly(_)) && !project::is_home(runner, project, home)? {
+    if matches!(submission.home, Home::Exactly(_)) && !project::is_home(&runner.tree, project, home)? {
         return Err(RunnerError::OtherHome { project: project.clone(), home: home.to_owned() });
     }
     Ok(())

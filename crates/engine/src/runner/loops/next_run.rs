@@ -34,6 +34,7 @@ pub(in crate::runner) fn make_next_run(runner: &Runner, lock: &TaskLock, last: &
         parent: last.parent_run_id.clone(),
         previous: Some(last),
         attempt: last.attempt + 1,
+        command: &config.command,
         words: &words,
     };
     let mut batch = runner.tree.root().batch();

@@ -31,6 +31,8 @@ pub(in crate::runner) struct PastRun {
 #[derive(Debug, Clone)]
 pub(in crate::runner) struct LoopFacts<'a> {
     pub(in crate::runner) kind: TaskKind,
+    /// The name of the last run's agent.
+    pub(in crate::runner) agent: &'a str,
     pub(in crate::runner) done: bool,
     pub(in crate::runner) stop: bool,
     /// The last runs of this loop, newest first; at least one.
@@ -97,7 +99,7 @@ pub(in crate::runner) fn next(facts: &LoopFacts<'_>) -> Next {
     }
     let how = facts.summary.unwrap_or("it ended without DONE");
     if let Some(until) = facts.usage_limit_until {
-        let reason = format!("the agent's usage limit ends then ({how})");
+        let reason = format!("the usage limit of {} ends then ({how})", facts.agent);
         return Next::Restart { not_before: until, counts: Counts::No, reason };
     }
     if facts.restarts >= facts.settings.max_restarts {
@@ -107,7 +109,7 @@ pub(in crate::runner) fn next(facts: &LoopFacts<'_>) -> Next {
     }
     let delay = TimeDelta::from_std(delay(facts)).unwrap_or(TimeDelta::MAX);
     let not_before = facts.ended_at.checked_add_signed(delay).unwrap_or(DateTime::<Utc>::MAX_UTC);
-    Next::Restart { not_before, counts: Counts::Yes, reason: format!("it is started again: {how}") }
+    Next::Restart { not_before, counts: Counts::Yes, reason: format!("restart after: {how}") }
 }
 
 fn end_of_job(facts: &LoopFacts<'_>, last: RunStatus) -> Next {
@@ -160,6 +162,7 @@ mod tests {
         let now = DateTime::UNIX_EPOCH;
         let mut facts = LoopFacts {
             kind: TaskKind::Task,
+            agent: "claude",
             done: false,
             stop: false,
             past: &[GOOD],
@@ -213,9 +216,8 @@ mod tests {
         assert_eq!(end(|f| f.restarts = 100), Some((EndStatus::Failed, Say::Error)));
         let reset = DateTime::UNIX_EPOCH + TimeDelta::hours(3);
         let waiting = decide(|f| (f.restarts, f.usage_limit_until) = (100, Some(reset)));
-        assert!(
-            matches!(waiting, Next::Restart { not_before, counts: Counts::No, .. } if not_before == reset)
-        );
+        let reason = "the usage limit of claude ends then (it ended without DONE)".to_owned();
+        assert_eq!(waiting, Next::Restart { not_before: reset, counts: Counts::No, reason });
         assert_eq!(end(|f| f.brake = Some("cost".to_owned())), Some((EndStatus::Stopped, Say::Question)));
     }
 

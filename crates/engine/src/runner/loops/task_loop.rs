@@ -224,6 +224,7 @@ impl Turn {
         let ended_at = info.end_time.unwrap_or_else(|| tree.clock().now());
         Ok(restart::next(&LoopFacts {
             kind: self.ticket.kind,
+            agent: &info.agent,
             done: tree.root().exists(&task.dir().done())?,
             stop: tree.root().exists(&task.dir().stop())?,
             past: &past.iter().map(past_run).collect::<Vec<_>>(),
