@@ -5,6 +5,7 @@
 //! - `usage` covers the turn; `total_cost_usd` covers the session over all its runs.
 //! - `stream_event` lines repeat parts of the `assistant` lines, and are skipped.
 //! - A line with `parent_tool_use_id` belongs to a sub-agent.
+//! - While sub-agents work in the background, a `result` may be followed by another `init` and turn.
 
 use serde_json::Value;
 
@@ -63,7 +64,12 @@ fn system(line: &Value) -> Option<Vec<What>> {
             vec![note(format!("{tool} was not allowed: {}", text(line, "message").unwrap_or_default()))]
         }
         "compact_boundary" => vec![note("the conversation was compacted".to_owned())],
-        "status" | "thinking_tokens" => Vec::new(),
+        // A sub-agent in the background has ended, or was stopped because claude exits.
+        "task_notification" => {
+            let summary = text(line, "summary").or_else(|| text(line, "task_id")).unwrap_or("a sub-agent");
+            vec![note(format!("a sub-agent {}: {summary}", text(line, "status").unwrap_or("ended")))]
+        }
+        "status" | "thinking_tokens" | "task_started" | "task_progress" => Vec::new(),
         _ => return None,
     })
 }

@@ -66,6 +66,10 @@ impl Account {
             return;
         }
         self.refusals.add(event);
+        if is_work(&event.what) {
+            // An agent that worked in the background reports the end of a turn, and then begins another one.
+            self.last_word = None;
+        }
         match &event.what {
             What::Session { thread_id, model, agent_version } => {
                 if self.thread_id.is_none() {
@@ -161,6 +165,17 @@ pub fn difference(total: &Usage, before: &Usage) -> Usage {
     }
 }
 
+/// Returns true for what an agent does in a turn, or at its beginning.
+fn is_work(what: &What) -> bool {
+    matches!(
+        what,
+        What::Session { .. }
+            | What::Message { role: Role::Assistant, .. }
+            | What::Reasoning { .. }
+            | What::ToolCall { .. }
+    )
+}
+
 fn later(known: &mut Option<String>, said: Option<&String>) {
     if let Some(said) = said {
         *known = Some(said.clone());
@@ -249,6 +264,30 @@ mod tests {
         for (what, expected) in table {
             let shown = format!("{what:?}");
             assert_eq!(account(what).answer(), expected, "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_turn_after_the_last_word_takes_it_back() {
+        let done = || end(TurnOutcome::Completed, Some("started it"));
+        let note = || What::Message {
+            role: Role::System,
+            text: "a sub-agent was stopped".to_owned(),
+            partial: false,
+        };
+        let call = || What::ToolCall { call_id: None, tool: "t".to_owned(), input: serde_json::Value::Null };
+        let table = [
+            (vec![session("s"), done()], Some("started it")),
+            (vec![session("s"), done(), note(), used(UsageScope::Run, 1, None)], Some("started it")),
+            (vec![session("s"), done(), session("s")], None),
+            (vec![session("s"), done(), call()], None),
+            (vec![session("s"), done(), says("more", false)], None),
+            (vec![session("s"), done(), session("s"), end(TurnOutcome::Completed, Some("all"))], Some("all")),
+        ];
+        for (what, expected) in table {
+            let shown = format!("{what:?}");
+            let word = account(what).last_word.and_then(|word| word.message);
+            assert_eq!(word.as_deref(), expected, "{shown}");
         }
     }
 

@@ -11,6 +11,38 @@ pub(super) fn parse(bytes: &[u8]) -> serde_json::Result<Value> {
     })
 }
 
+/// Maximum number of braces in a line that begin no object. Each one may cost a look at the rest of the line.
+const FALSE_STARTS: usize = 32;
+
+/// Returns the objects in a line that is no JSON as a whole. The second value is false if the line ends inside of an
+/// object.
+pub(super) fn objects(bytes: &[u8]) -> (Vec<Value>, bool) {
+    let mended = mended(bytes);
+    let mut rest = mended.as_deref().unwrap_or(bytes);
+    let (mut objects, mut false_starts) = (Vec::new(), 0);
+    while false_starts < FALSE_STARTS
+        && let Some(start) = rest.iter().position(|byte| *byte == b'{')
+    {
+        rest = &rest[start..];
+        let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<Value>();
+        match values.next() {
+            Some(Ok(object)) => {
+                rest = &rest[values.byte_offset()..];
+                objects.push(object);
+            }
+            // What is inside of an unfinished object is no object of its own.
+            Some(Err(e)) if e.is_eof() => return (objects, false),
+            Some(Err(e)) => {
+                false_starts += 1;
+                // The column is that of the byte that fits nowhere, which may begin an object.
+                rest = &rest[e.column().saturating_sub(1).clamp(1, rest.len())..];
+            }
+            None => break,
+        }
+    }
+    (objects, true)
+}
+
 /// Returns the line with the parts replaced that cannot be represented; `None` if there is no such part.
 fn mended(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut mended = Vec::with_capacity(bytes.len());

@@ -22,39 +22,48 @@ const LONGEST_NAME: usize = 1024;
 #[must_use]
 pub fn events_of_line(dialect: Dialect, offset: u64, length: u64, bytes: &[u8]) -> Vec<Event> {
     let has_newline = length > bytes.len() as u64;
-    let content = if length > LONGEST_LINE {
-        raw(RawReason::TooLong, bytes)
+    let contents = if length > LONGEST_LINE {
+        vec![raw(RawReason::TooLong, bytes)]
     } else if dialect == Dialect::Text || bytes.iter().all(u8::is_ascii_whitespace) {
-        LineContent::default()
+        Vec::new()
     } else {
         match lenient::parse(bytes) {
             Ok(line @ Value::Object(_)) => {
-                understand(dialect, &line).unwrap_or_else(|| raw(RawReason::Unknown, bytes))
+                vec![understand(dialect, &line).unwrap_or_else(|| raw(RawReason::Unknown, bytes))]
             }
-            Ok(_) | Err(_) if has_newline => raw(RawReason::NotJson, bytes),
-            Ok(_) | Err(_) => raw(RawReason::CutOff, bytes),
+            Ok(_) if has_newline => vec![raw(RawReason::NotJson, bytes)],
+            Ok(_) => vec![raw(RawReason::CutOff, bytes)],
+            Err(_) => among_noise(dialect, bytes, has_newline),
         }
     };
-    let LineContent { time, within, mut what } = content;
-    let too_many = what.len() > MOST_EVENTS;
-    what.truncate(MOST_EVENTS);
-    let within = within.filter(|name| name.len() <= LONGEST_NAME);
-    let parts = u32::try_from(what.len()).unwrap_or(u32::MAX);
-    let event = |(part, mut what): (u32, What)| {
-        let clipped = clip(&mut what) || (too_many && part == parts);
-        Event {
-            version: EVENT_VERSION,
-            offset,
-            length,
-            part,
-            parts,
-            time,
-            within: within.clone(),
-            clipped,
-            what,
+    let parts: usize = contents.iter().map(|content| content.what.len()).sum();
+    let too_many = parts > MOST_EVENTS;
+    let parts = u32::try_from(parts.min(MOST_EVENTS)).unwrap_or(u32::MAX);
+    let mut events = Vec::new();
+    for LineContent { time, within, what } in contents {
+        let within = within.filter(|name| name.len() <= LONGEST_NAME);
+        for mut what in what.into_iter().take(MOST_EVENTS - events.len()) {
+            let part = u32::try_from(events.len() + 1).unwrap_or(u32::MAX);
+            let clipped = clip(&mut what) || (too_many && part == parts);
+            let (version, within) = (EVENT_VERSION, within.clone());
+            events.push(Event { version, offset, length, part, parts, time, within, clipped, what });
         }
-    };
-    (1..).zip(what).map(event).collect()
+    }
+    events
+}
+
+/// Returns the objects of a line that other output has got into: a progress bar, a byte order mark, another line whose
+/// newline was lost. Only objects that the language knows count, so that text about JSON is no event.
+fn among_noise(dialect: Dialect, bytes: &[u8], has_newline: bool) -> Vec<LineContent> {
+    let (objects, is_whole) = lenient::objects(bytes);
+    let mut contents: Vec<LineContent> =
+        objects.iter().filter_map(|object| understand(dialect, object)).collect();
+    if !is_whole && !has_newline {
+        contents.push(raw(RawReason::CutOff, bytes));
+    } else if contents.is_empty() {
+        contents.push(raw(RawReason::NotJson, bytes));
+    }
+    contents
 }
 
 /// The content of a line; `None` if its type is unknown.
@@ -158,6 +167,46 @@ mod tests {
         let events = events_of_line(LINES, 0, bytes.len() as u64 + 1, &bytes);
         assert_eq!(reason(&events), Some(RawReason::NotJson));
         assert_eq!(events_of_line(Dialect::Text, 0, 2, b"x"), []);
+    }
+
+    #[test]
+    fn objects_are_found_among_noise() {
+        const OBJECT: &str = r#"{"type":"reasoning","text":"{a} \"b\""}"#;
+        const OTHER: &str = r#"{"type":"session","thread_id":"t"}"#;
+        let kinds = |line: &str| {
+            let events = events(line);
+            let parts = u32::try_from(events.len()).unwrap();
+            assert!(events.iter().zip(1..).all(|(e, part)| (e.part, e.parts) == (part, parts)), "{line}");
+            let kind = |event: Event| match event.what {
+                What::Reasoning { text } => text,
+                What::Session { thread_id, .. } => thread_id.unwrap_or_default(),
+                What::Raw { reason, .. } => format!("{reason:?}"),
+                other => panic!("{other:?}"),
+            };
+            events.into_iter().map(kind).collect::<Vec<_>>()
+        };
+        let text = r#"{a} "b""#;
+        for (line, expected) in [
+            (format!("\u{feff}{OBJECT}"), vec![text]),
+            (format!("\r[=>  ] 40 %\r{OBJECT}"), vec![text]),
+            (format!("{OBJECT}{OTHER}"), vec![text, "t"]),
+            (format!("{OBJECT} done {{ {OTHER} \u{1b}[0m"), vec![text, "t"]),
+            (format!("{{\"type\":\"x\"}}{OTHER}"), vec!["t"]),
+            ("a {\"type\":\"x\"} b".to_owned(), vec!["NotJson"]),
+            ("{".repeat(100_000), vec!["NotJson"]),
+            (format!("[{OBJECT}]"), vec!["NotJson"]),
+        ] {
+            assert_eq!(kinds(&line), expected, "{}", &line[..line.len().min(100)]);
+        }
+        // Without a newline, the last object may be the beginning of a longer line.
+        let cut = format!("{OBJECT}{}", &OTHER[..20]);
+        let events = events_of_line(LINES, 0, cut.len() as u64, cut.as_bytes());
+        let [Event { what: What::Reasoning { .. }, .. }, Event { what: What::Raw { reason, .. }, .. }] =
+            &events[..]
+        else {
+            panic!("{events:?}");
+        };
+        assert_eq!(*reason, RawReason::CutOff);
     }
 
     #[test]
