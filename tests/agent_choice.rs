@@ -144,3 +144,41 @@ fn a_login_of_its_own_lets_an_agent_run() {
     sandbox.write("home/.claude/.credentials.json", "{}");
     assert_eq!(run(&sandbox, &[], job).code, 0);
 }
+
+/// A program that answers like Claude, with an error of its provider.
+fn refusing(status: u16, words: &str) -> String {
+    format!(
+        r#"#!/bin/sh
+if [ "$1" = --version ]; then echo '2.1.330 (Claude Code)'; exit; fi
+cat >/dev/null
+echo '{{"type":"result","subtype":"success","is_error":true,"api_error_status":{status},"result":"{words}","session_id":"s"}}'
+exit 1
+"#
+    )
+}
+
+#[test]
+fn an_error_that_no_restart_mends_ends_the_loop_and_says_what_to_do() {
+    let sandbox = Sandbox::new();
+    for (task, status, words, runs, reason) in [
+        (
+            "auth",
+            401,
+            "Failed to authenticate. API Error: 401",
+            1,
+            "set $ANTHROPIC_API_KEY, or give agents.claude.token_file",
+        ),
+        ("forbidden", 403, "API Error: 403 Forbidden", 1, "the provider refuses its credentials"),
+        ("request", 400, "API Error: 400 model not found", 2, "refused its request twice in a row"),
+        ("other", 200, "the model was confused", 4, "it was restarted 3 times"),
+    ] {
+        program(&sandbox, "claude", &refusing(status, words));
+        let line = format!("task --project p --task {task} --prompt x --restart-delay 10ms --max-restarts 3");
+        let ended = run(&sandbox, &[KEY], &line);
+        let why = run(&sandbox, &[], &format!("why p/{task}")).stdout;
+        assert!(ended.code == 1 && why.contains(reason), "{why} {ended:?}");
+        assert!(why.contains(&format!("`run-agent task resume p/{task}`")), "{why}");
+        let begun = fs::read_dir(sandbox.root().join(format!("p/{task}/runs"))).unwrap().count();
+        assert_eq!(begun, runs, "{why}");
+    }
+}

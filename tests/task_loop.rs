@@ -239,6 +239,38 @@ fn ctrl_c_stops_and_a_closed_terminal_leaves() {
 }
 
 #[test]
+fn a_live_task_without_a_driver_and_a_process_is_idle() {
+    let bench = Bench::new();
+    let task = bench.start("t", "", UNTIL_GO);
+    let status = || {
+        let list = bench.run("list p --json").succeeds();
+        serde_json::from_str::<serde_json::Value>(&list).unwrap()[0]["status"].as_str().unwrap().to_owned()
+    };
+    task.kill();
+    assert_eq!(status(), "running", "its agent runs");
+    bench.touch("go");
+    until("its process is gone", || status() == "idle");
+    let why = bench.why("t");
+    assert!(
+        why.contains("is idle: run ") && why.contains("no driver runs it: start `run-agent serve`"),
+        "{why}"
+    );
+    assert!(!bench.marker("t", "TASK-END.yaml").exists(), "reading changes nothing");
+    // STOP is obeyed by the next driver, and the reason says so meanwhile.
+    fs::write(bench.marker("t", "STOP"), "").unwrap();
+    assert!(bench.why("t").contains("was asked to stop (STOP) and is ending"), "{}", bench.why("t"));
+    bench.run("drive p/t");
+    assert_eq!((status().as_str(), bench.end("t").unwrap().status), ("stopped", EndStatus::Stopped));
+
+    // A loop that waits for its next run is left in the same way.
+    let task = bench.start_only("u", "--restart-delay 1h", "true");
+    until("it waits", || bench.runs("u").len() == 2 && bench.why("u").contains("waits until"));
+    task.kill();
+    let why = bench.why("u");
+    assert!(why.contains("is idle: run ") && why.contains("has not started; no driver runs it"), "{why}");
+}
+
+#[test]
 fn a_second_ctrl_c_leaves_a_task_that_takes_its_time() {
     let bench = Bench::new();
     let task = bench.start("t", "", &format!("trap '' TERM; {UNTIL_GO}"));

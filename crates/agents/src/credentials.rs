@@ -12,6 +12,7 @@ use super::{
     login::{Login, Search},
     of_type,
 };
+use config::AgentSettings;
 
 /// The credentials of an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +52,7 @@ pub fn credentials(of: &Search<'_>) -> Credentials {
         None => Credentials::Missing(MissingCredentials {
             agent: of.agent.to_owned(),
             looked: looked(agent, of, &logins),
-            hint: hint(of, &login),
+            hint: hint(of.agent, of.settings, &login),
         }),
     }
 }
@@ -64,9 +65,18 @@ fn looked(agent: &dyn Agent, of: &Search<'_>, logins: &[PathBuf]) -> String {
     variables.chain(files).collect::<Vec<_>>().join(", ")
 }
 
-fn hint(of: &Search<'_>, login: &Login) -> String {
-    let variable = of.settings.agent_type.key_variables().first().copied().unwrap_or_default();
-    format!("{}set ${variable}, or give agents.{}.token_file in config.yaml", login.hint, of.agent)
+/// Says what gives an agent new credentials.
+#[must_use]
+pub fn how_to_sign_in(name: &str, settings: &AgentSettings) -> String {
+    match of_type(settings.agent_type).login() {
+        Some(login) => hint(name, settings, &login),
+        None => "correct its credentials".to_owned(),
+    }
+}
+
+fn hint(name: &str, settings: &AgentSettings, login: &Login) -> String {
+    let variable = settings.agent_type.key_variables().first().copied().unwrap_or_default();
+    format!("{}set ${variable}, or give agents.{name}.token_file in config.yaml", login.hint)
 }
 
 /// A sign that the agent logs in with something that is not searched; fits after "no key and no login was found, but".
@@ -91,7 +101,6 @@ fn another_way(agent: &dyn Agent, login: &Login, of: &Search<'_>) -> Option<Stri
 mod tests {
     use super::*;
     use crate::{AGENTS, testing::search};
-    use config::AgentSettings;
 
     #[test]
     fn a_wrapper_or_another_address_may_bring_its_own_credentials() {

@@ -32,7 +32,7 @@ mod xai;
 use std::sync::LazyLock;
 
 pub use agent::{Agent, Program};
-pub use credentials::{Credentials, credentials};
+pub use credentials::{Credentials, credentials, how_to_sign_in};
 pub use error::{AgentError, MissingCredentials};
 pub use find::{find, program};
 pub use installed::{Installed, Said, ask_version, file_mark, installed, version_of};

@@ -188,9 +188,10 @@ impl RunFacts {
 }
 
 /// States if a driver holds the task's lock, and will therefore commit the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Driven {
     /// The task has a driver.
+    #[default]
     Yes,
     /// The task has no driver.
     No,

@@ -40,6 +40,8 @@ pub struct TaskEntry {
     pub task: TaskRef,
     /// Its status.
     pub status: TaskStatus,
+    /// The place of its ticket, if it has one.
+    pub ticket: Option<Place>,
     /// Its settings, or the reason that they cannot be read.
     pub config: Result<TaskConfig>,
     /// Its runs, oldest first.
@@ -122,10 +124,18 @@ pub fn task(tree: &Tree, task: &TaskRef, tickets: &Tickets) -> Result<TaskEntry>
         Some((Place::Queue, ticket)) => tickets.blocked(tree, ticket)?.map(Standing::Blocked),
         _ => None,
     };
-    let status = task::status(&look.facts(), standing.as_ref());
+    let mut facts = look.facts();
+    // A job that was handed over to an executor starts without a driver.
+    let is_handed_over = look.files.run.as_ref().is_some_and(|run| run.job.is_some());
+    let is_left = facts.ticket == Some(Place::Live) && look.files.driver.is_none() && !is_handed_over;
+    if is_left && !tree.daemon_is_there()? {
+        facts.driven = Driven::No;
+    }
+    let status = task::status(&facts, standing.as_ref());
     let known = look.runs.iter().filter_map(|r| r.record.as_ref().ok());
     let last_activity = known.map(|(i, _)| i.end_time.unwrap_or(i.start_time)).max();
-    Ok(TaskEntry { task: task.clone(), status, config: look.config, runs: look.runs, last_activity })
+    let (task, ticket) = (task.clone(), facts.ticket);
+    Ok(TaskEntry { task, status, ticket, config: look.config, runs: look.runs, last_activity })
 }
 
 impl ShownRun for RunEntry {

@@ -1,6 +1,7 @@
 //! The status of a task, decided in one place.
 //!
-//! 1. A run that is shown as running, or an admitted ticket: `running`.
+//! 1. A run that is shown as running, or an admitted ticket with a driver: `running`. An admitted ticket that nothing
+//!    drives is `idle`.
 //! 2. A ticket in the queue: `queued`, or `blocked` while a dependency is not done.
 //! 3. The end of its last loop, if TASK-END.yaml records it.
 //! 4. DONE: `completed`; STOP: `stopped`.
@@ -10,6 +11,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::run::Driven;
 use tree::{run_info::RunStatus, task::TaskKind, task_end::EndStatus, ticket::Place};
 
 /// The word for a task's status.
@@ -28,7 +30,7 @@ pub enum TaskStatus {
     Failed,
     /// Stopped on request.
     Stopped,
-    /// Neither queued nor live, and neither finished, failed nor stopped.
+    /// Neither queued nor live, and neither finished, failed nor stopped; or live, but without a process and a driver.
     Idle,
 }
 
@@ -45,6 +47,18 @@ impl TaskStatus {
             Self::Stopped => "stopped",
             Self::Idle => "idle",
         }
+    }
+
+    /// Returns true if the task waits or runs.
+    #[must_use]
+    pub fn is_pending(self) -> bool {
+        matches!(self, Self::Queued | Self::Blocked | Self::Running)
+    }
+
+    /// Returns true if the task has ended.
+    #[must_use]
+    pub fn is_end(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Stopped)
     }
 }
 
@@ -88,6 +102,8 @@ pub struct TaskFacts {
     pub last_run: Option<RunStatus>,
     /// True if any of its runs is shown as running.
     pub any_running: bool,
+    /// States if a process continues an admitted ticket: a driver of the task, or a daemon.
+    pub driven: Driven,
 }
 
 /// Decides the status of a task, by the rules at the top of this file. `standing` is the gate's view of a queued ticket, if
@@ -96,6 +112,7 @@ pub struct TaskFacts {
 pub fn status(facts: &TaskFacts, standing: Option<&Standing>) -> TaskStatus {
     match (facts.ticket, facts.last_run) {
         _ if facts.any_running => TaskStatus::Running,
+        (Some(Place::Live), _) if facts.driven == Driven::No => TaskStatus::Idle,
         (Some(Place::Live), _) => TaskStatus::Running,
         (Some(Place::Queue), _) if matches!(standing, Some(Standing::Blocked(_))) => TaskStatus::Blocked,
         (Some(Place::Queue), _) => TaskStatus::Queued,
@@ -131,6 +148,7 @@ mod tests {
         stop: false,
         last_run: None,
         any_running: false,
+        driven: Driven::Yes,
     };
 
     fn last(status: RunStatus) -> TaskFacts {
@@ -154,6 +172,19 @@ mod tests {
             (TaskFacts { ticket: queued, ..all }, blocked(), TaskStatus::Blocked),
             // The ticket was removed after the gate looked.
             (IDLE, blocked(), TaskStatus::Idle),
+        ]);
+    }
+
+    #[test]
+    fn a_live_ticket_that_nothing_drives_is_idle_unless_a_run_is_there() {
+        let undriven = |ticket| TaskFacts { ticket, driven: Driven::No, ..last(RunStatus::Crashed) };
+        let live = undriven(Some(Place::Live));
+        each_is_decided([
+            (live, None, TaskStatus::Idle),
+            (TaskFacts { any_running: true, ..live }, None, TaskStatus::Running),
+            // A queued ticket waits for its first driver, and a task without a ticket needs none.
+            (undriven(Some(Place::Queue)), None, TaskStatus::Queued),
+            (undriven(None), None, TaskStatus::Failed),
         ]);
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::task::TaskFacts;
+use super::{run::Driven, task::TaskFacts};
 use process::launch_files::JobRecord;
 use tree::{
     Fault, Holder, Result, Tree, TreeError,
@@ -83,7 +83,8 @@ pub struct TaskLook<R> {
 }
 
 impl<R: ShownRun> TaskLook<R> {
-    /// Returns the facts that determine its status. All its runs must have been read.
+    /// Returns the facts that determine its status, for a reader that drives every ticket. All its runs must have been
+    /// read.
     #[must_use]
     pub fn facts(&self) -> TaskFacts {
         TaskFacts {
@@ -94,6 +95,7 @@ impl<R: ShownRun> TaskLook<R> {
             stop: self.files.stop,
             last_run: self.runs.iter().filter_map(ShownRun::status).next_back(),
             any_running: self.runs.iter().any(|run| run.status() == Some(RunStatus::Running)),
+            driven: Driven::Yes,
         }
     }
 }

@@ -32,6 +32,7 @@ fn queued(facts: &Facts<'_>, ticket: &Ticket) -> (String, Vec<Source>) {
     let task = facts.task;
     let waits = match &facts.around.standing {
         _ if facts.own.stop => ("is to stop (STOP) before it has started".to_owned(), Source::Stop),
+        _ if facts.own.done => ("is done (DONE) before it has started".to_owned(), Source::Done),
         Standing::Blocked(why) => (format!("is blocked: {why}"), Source::Config),
         Standing::Position(at) if facts.around.live.is_empty() => {
             (format!("is queued in position {at}: no new task may start now"), Source::LiveTickets)
@@ -59,18 +60,32 @@ fn live(facts: &Facts<'_>, ticket: &Ticket) -> (String, Vec<Source>) {
     let status = facts.own.run.as_ref().map_or(RunStatus::Created, |r| r.status);
     let since = facts.own.run.as_ref().map(|r| when(r.start)).unwrap_or_default();
     let before = ticket.not_before.filter(|t| *t > facts.around.now);
-    // A run that is to stop is not started any more, whatever its executor says.
-    let unmarked = !facts.own.stop && !facts.own.done;
-    let job = facts.own.run.as_ref().and_then(|r| r.job.as_deref()).filter(|_| unmarked);
+    let is_left = facts.own.driver.is_none() && facts.around.daemon == Served::No;
+    let job = facts.own.run.as_ref().and_then(|r| r.job.as_deref());
     let (what, mut files) = match (status, before, job) {
         (RunStatus::Running, ..) if facts.own.stop => (
             format!("was asked to stop (STOP); run {run} (attempt {attempt}) is being ended"),
             vec![Source::Stop, Source::RunInfo],
         ),
+        (RunStatus::Running, ..) if facts.own.done => (
+            format!("is done (DONE), and ends with run {run} (attempt {attempt}), which runs since {since}"),
+            vec![Source::Done, Source::RunInfo],
+        ),
         (RunStatus::Running, ..) => {
             (format!("runs since {since}: run {run} (attempt {attempt})"), vec![Source::RunInfo])
         }
-        (RunStatus::Created, Some(time), _) if unmarked => {
+        // A run that is to stop is not started any more, whatever its executor says.
+        (RunStatus::Created, ..) if facts.own.stop => (
+            format!("was asked to stop (STOP); run {run} (attempt {attempt}) is not started"),
+            vec![Source::Stop],
+        ),
+        (RunStatus::Created, ..) if facts.own.done => {
+            (format!("is done (DONE); run {run} (attempt {attempt}) is not started"), vec![Source::Done])
+        }
+        (RunStatus::Created, _, None) if is_left => {
+            (format!("is idle: run {run} (attempt {attempt}) has not started"), vec![])
+        }
+        (RunStatus::Created, Some(time), _) => {
             let why = ticket.reason.as_deref().map(|r| format!(": {r}")).unwrap_or_default();
             (format!("waits until {} for attempt {attempt}{why}", when(time)), vec![])
         }
@@ -87,10 +102,7 @@ fn live(facts: &Facts<'_>, ticket: &Ticket) -> (String, Vec<Source>) {
             format!("is done, and waits for its child tasks: {}", named(&facts.around.children)),
             vec![Source::Done],
         ),
-        (status, ..) => (
-            format!("continues soon: run {run} (attempt {attempt}) ended as {}", status.as_str()),
-            vec![Source::RunInfo],
-        ),
+        (status, ..) => ended(facts, ticket, status),
     };
     files.push(Source::Ticket);
     let driven = facts.own.driver.as_ref().map(|by| format!(", driven by {by}")).unwrap_or_default();
@@ -100,16 +112,43 @@ fn live(facts: &Facts<'_>, ticket: &Ticket) -> (String, Vec<Source>) {
     (format!("task {task} {what}{driven}{}", undriven(facts)), files)
 }
 
+/// Explains a live ticket whose run has ended. Only a loop without DONE and STOP continues.
+fn ended(facts: &Facts<'_>, ticket: &Ticket, status: RunStatus) -> (String, Vec<Source>) {
+    let own = &facts.own;
+    let run = format!("run {} (attempt {}) ended as {}", ticket.run_id, ticket.attempt, status.as_str());
+    if let Some(end) = own.end.as_ref().filter(|end| end.run_id == ticket.run_id) {
+        return (format!("is ending: {}", end.reason), vec![Source::End]);
+    }
+    if own.stop {
+        return (
+            format!("was asked to stop (STOP) and is ending: {run}"),
+            vec![Source::Stop, Source::RunInfo],
+        );
+    }
+    if own.done {
+        return (format!("is done (DONE) and is ending: {run}"), vec![Source::Done, Source::RunInfo]);
+    }
+    if own.kind == TaskKind::Job {
+        return (format!("is ending: {run}"), vec![Source::RunInfo]);
+    }
+    let state =
+        if own.driver.is_none() && facts.around.daemon == Served::No { "is idle" } else { "continues soon" };
+    (format!("{state}: {run}"), vec![Source::RunInfo])
+}
+
 fn at_rest(facts: &Facts<'_>) -> (String, Vec<Source>) {
     let task = facts.task;
     let resume = format!("`run-agent task resume {task}` resumes it");
     if let Some(run) = facts.own.run.as_ref().filter(|r| r.status == RunStatus::Running) {
+        let asked = if facts.own.stop { "was asked to stop (STOP), " } else { "" };
         let text = format!(
-            "task {task} has a run that is still there ({}, since {}), and no ticket: no driver restarts it",
+            "task {task} {asked}has a run that is still there ({}, since {}), and no ticket: no driver restarts it",
             run.id,
             when(run.start)
         );
-        return (text, vec![Source::RunInfo]);
+        let mut files = vec![Source::RunInfo];
+        files.extend(facts.own.stop.then_some(Source::Stop));
+        return (text, files);
     }
     if let Some(end) = &facts.own.end {
         let TaskEnd { reason, attempt, ended_at, .. } = end;
@@ -293,6 +332,14 @@ mod tests {
             "is to stop (STOP) before it has started",
             &[T, Stop],
         );
+        says(
+            |f, a| {
+                queued(f, a, Standing::Position(1));
+                f.done = true;
+            },
+            "is done (DONE) before it has started",
+            &[T, Source::Done],
+        );
     }
 
     #[test]
@@ -364,6 +411,93 @@ mod tests {
             |f, _| live(f, RunStatus::Failed),
             &format!("continues soon: run {RUN} (attempt 2) ended as failed, driven by me"),
             &[R, T, Lock],
+        );
+    }
+
+    #[test]
+    fn a_live_task_that_does_not_continue_says_so() {
+        use Source::{Done, Lock, RunInfo as R, Stop, Ticket as T};
+        let live = |f: &mut TaskFiles, status| {
+            f.ticket = Some((Place::Live, ticket(Some("2026-02-05T11:00:00Z"))));
+            f.run = Some(run(status, None));
+        };
+        for (status, stop, done, sentence, file) in [
+            (
+                RunStatus::Running,
+                false,
+                true,
+                format!(
+                    "is done (DONE), and ends with run {RUN} (attempt 2), which runs since 2026-02-05T10:00:00Z"
+                ),
+                Done,
+            ),
+            (
+                RunStatus::Created,
+                true,
+                false,
+                format!("was asked to stop (STOP); run {RUN} (attempt 2) is not started"),
+                Stop,
+            ),
+            (
+                RunStatus::Created,
+                false,
+                true,
+                format!("is done (DONE); run {RUN} (attempt 2) is not started"),
+                Done,
+            ),
+            (
+                RunStatus::Failed,
+                true,
+                false,
+                format!("was asked to stop (STOP) and is ending: run {RUN} (attempt 2) ended as failed"),
+                Stop,
+            ),
+            (
+                RunStatus::Completed,
+                false,
+                true,
+                format!("is done (DONE) and is ending: run {RUN} (attempt 2) ended as completed"),
+                Done,
+            ),
+        ] {
+            let files =
+                if status == RunStatus::Created { vec![file, T, Lock] } else { vec![file, R, T, Lock] };
+            says(
+                |f, _| {
+                    live(f, status);
+                    (f.stop, f.done) = (stop, done);
+                },
+                &format!("{sentence}, driven by me"),
+                &files,
+            );
+        }
+        says(
+            |f, _| {
+                live(f, RunStatus::Crashed);
+                f.driver = None;
+            },
+            &format!(
+                "is idle: run {RUN} (attempt 2) ended as crashed; no driver runs it: start `run-agent serve` or \
+                 `run-agent drive p/t`"
+            ),
+            &[R, T],
+        );
+        says(
+            |f, _| {
+                live(f, RunStatus::Failed);
+                f.kind = TaskKind::Job;
+            },
+            &format!("is ending: run {RUN} (attempt 2) ended as failed, driven by me"),
+            &[R, T, Lock],
+        );
+        says(
+            |f, _| {
+                live(f, RunStatus::Stopped);
+                f.stop = true;
+                f.end = Some(end(EndStatus::Stopped, "stopped on request", 2));
+            },
+            "is ending: stopped on request, driven by me",
+            &[Source::End, T, Lock],
         );
     }
 

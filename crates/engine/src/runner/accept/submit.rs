@@ -14,7 +14,7 @@ use crate::runner::{
     Runner,
     accept::{
         folder, lineage,
-        new_run::{NewRun, discard_unaccepted, make_run, some_ticket_is_unreadable},
+        new_run::{NewRun, discard, discard_unaccepted, make_run, some_ticket_is_unreadable},
         project, thread,
     },
     agent::launch,
@@ -95,8 +95,41 @@ pub struct Accepted {
 /// Accepts a task: when this function returns, the task's files and its ticket are durable.
 ///
 /// # Errors
-/// Unknown agent, missing program or folder, an invalid setting, an existing task: nothing is written then.
+/// Unknown agent, missing program or folder, an invalid setting, an existing task: nothing is written then. What is
+/// written before a later error, such as a full disk, is removed.
 pub fn accept(runner: &Runner, submission: &Submission) -> Result<Accepted> {
+    let task = &submission.task;
+    let was_there = runner.tree.root().exists(task.dir().path())?;
+    let accepted = accept_once(runner, submission);
+    if accepted.is_err()
+        && !was_there
+        && let Err(e) = remove_refused(runner, task)
+    {
+        tracing::warn!(error = %e, task = %task, "the folder of a refused task cannot be removed");
+    }
+    accepted
+}
+
+/// Removes the folder that a refused submission has made, so that no list shows a task that was never accepted.
+fn remove_refused(runner: &Runner, task: &TaskRef) -> Result<()> {
+    let root = runner.tree.root();
+    if !root.exists(task.dir().path())? {
+        return Ok(());
+    }
+    let lock = match runner.tree.lock_task(task, &holder()) {
+        // Another submission of this name is at work in the folder.
+        Err(TreeError::Locked { .. }) => return Ok(()),
+        lock => lock?,
+    };
+    if !is_accepted(runner, task)? {
+        // On a full disk there may be no room for the trash.
+        discard(runner, task.dir().path()).or_else(|_| root.remove_tree(task.dir().path()))?;
+    }
+    drop(lock);
+    Ok(())
+}
+
+fn accept_once(runner: &Runner, submission: &Submission) -> Result<Accepted> {
     let mut laid_out = lay_out(runner, submission)?;
     let RunRef { task, run } = laid_out.run.clone();
     let ticket = Ticket {

@@ -83,7 +83,31 @@ pub(in crate::runner) fn usage_limit_until(
     last.end_time.unwrap_or(now).checked_add_signed(pause)
 }
 
+/// Returns the reason, in one sentence, why no further run can succeed before a person changes something; `None` if
+/// the next one may. `past` has the last runs, newest first.
+///
+/// Refused credentials stay refused. A refused request may have been too long for its conversation, which the next run
+/// begins anew, so it takes two in a row.
+pub(in crate::runner) fn cannot_heal(past: &[RunInfo], sign_in: &str) -> Option<String> {
+    let refused = |run: &RunInfo, class| failed(run) && run.error_class == Some(class);
+    let (last, before) = (past.first()?, past.get(1));
+    let how = last.error_summary.as_deref().unwrap_or("no reason is known");
+    if refused(last, ErrorClass::Auth) {
+        return Some(format!("the provider refuses its credentials ({how}); {sign_in}"));
+    }
+    let twice =
+        refused(last, ErrorClass::Request) && before.is_some_and(|run| refused(run, ErrorClass::Request));
+    twice.then(|| {
+        format!(
+            "the provider refused its request twice in a row ({how}); correct the prompt, model or settings"
+        )
+    })
+}
+
 fn met_a_limit(run: &RunInfo) -> bool {
+    failed(run) && matches!(run.error_class, Some(ErrorClass::UsageLimit | ErrorClass::Overload))
+}
+
+fn failed(run: &RunInfo) -> bool {
     matches!(run.status, RunStatus::Failed | RunStatus::Crashed)
-        && matches!(run.error_class, Some(ErrorClass::UsageLimit | ErrorClass::Overload))
 }

@@ -5,9 +5,10 @@
 //!    task fails, and the children go on.
 //! 3. STOP: the task is stopped. (STOP takes precedence over a restart, DONE over STOP.)
 //! 4. A limit of `limits` is reached: the task stops with a question.
-//! 5. A usage limit: the task waits for the reset, and that restart does not count.
-//! 6. `max_restarts` are used up: the task fails.
-//! 7. Else it is restarted after `restart_delay`, doubled for every run in a row that failed quickly, up to
+//! 5. An error that no restart mends, such as refused credentials: the task fails.
+//! 6. A usage limit: the task waits for the reset, and that restart does not count.
+//! 7. `max_restarts` are used up: the task fails.
+//! 8. Else it is restarted after `restart_delay`, doubled for every run in a row that failed quickly, up to
 //!    `restart_delay_max`.
 
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub(in crate::runner) struct LoopFacts<'a> {
     pub(in crate::runner) live_children: usize,
     /// The limit that was reached, in one sentence.
     pub(in crate::runner) brake: Option<String>,
+    /// The reason why no restart can succeed, in one sentence.
+    pub(in crate::runner) cannot_heal: Option<String>,
     /// The end of the agent's usage limit, if the run ended on one.
     pub(in crate::runner) usage_limit_until: Option<DateTime<Utc>>,
     pub(in crate::runner) settings: &'a Defaults,
@@ -96,6 +99,9 @@ pub(in crate::runner) fn next(facts: &LoopFacts<'_>) -> Next {
     }
     if let Some(brake) = &facts.brake {
         return finish(EndStatus::Stopped, brake, Say::Question);
+    }
+    if let Some(why) = &facts.cannot_heal {
+        return finish(EndStatus::Failed, why, Say::Error);
     }
     let how = facts.summary.unwrap_or("it ended without DONE");
     if let Some(until) = facts.usage_limit_until {
@@ -172,6 +178,7 @@ mod tests {
             restarts: 0,
             live_children: 0,
             brake: None,
+            cannot_heal: None,
             usage_limit_until: None,
             settings: &settings,
         };
@@ -191,6 +198,22 @@ mod tests {
             Next::Restart { not_before, counts: Counts::Yes, .. } => not_before.timestamp(),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn an_error_that_no_restart_mends_fails_the_task_at_once() {
+        let refused = |f: &mut LoopFacts<'_>| f.cannot_heal = Some("the key is refused".to_owned());
+        assert_eq!(end(refused), Some((EndStatus::Failed, Say::Error)));
+        let stopped = |f: &mut LoopFacts<'_>| {
+            refused(f);
+            f.stop = true;
+        };
+        assert_eq!(end(stopped), Some((EndStatus::Stopped, Say::Nothing)));
+        let done = |f: &mut LoopFacts<'_>| {
+            refused(f);
+            f.done = true;
+        };
+        assert_eq!(end(done), Some((EndStatus::Completed, Say::Done)));
     }
 
     #[test]

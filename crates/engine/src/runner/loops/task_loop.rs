@@ -234,6 +234,7 @@ impl Turn {
             restarts: self.ticket.restarts,
             live_children: live_children(tree, task)?.len(),
             brake: limits::hit(&self.runner, task, &settings.limits)?,
+            cannot_heal: limits::cannot_heal(&past, &agents::how_to_sign_in(&info.agent, agent)),
             usage_limit_until: limits::usage_limit_until(&past, &settings.defaults, tree.clock().now()),
             settings: &settings.defaults,
         }))
