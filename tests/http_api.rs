@@ -130,7 +130,10 @@ fn a_task_is_cancelled_and_taken_up_again() {
     let daemon = Daemon::start(&sandbox, &[]);
     daemon.create("t", "waits");
     let cancelled = daemon.send("DELETE", "/api/v1/tasks/t?project_id=p", "", "");
-    assert_eq!((cancelled.status, cancelled.json()), (200, json!({"status": "cancelled"})));
+    assert_eq!(
+        (cancelled.status, cancelled.json()),
+        (200, json!({"status": "cancelled", "stopped_runs": 1}))
+    );
     daemon.until_task("t", "stopped");
     let again = json!({"project_id": "p", "task_id": "t", "agent_type": "waits", "prompt": "x", "attach_mode": "resume"});
     assert_eq!(daemon.post("/api/v1/tasks", &again).status, 201);

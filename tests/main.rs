@@ -73,6 +73,7 @@ mod hung_disk;
 mod layers;
 mod lineage;
 mod notices;
+mod original_clients;
 mod original_faults;
 mod pid_reuse;
 mod scripts;

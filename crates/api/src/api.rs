@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::keys::DaemonKeys;
+use super::{keys::DaemonKeys, wire::Words};
 use daemon::{Core, Logins};
 use web::{Keys, Live, Table, openapi::Document};
 
@@ -30,5 +30,10 @@ impl Api {
             logins,
             core,
         }
+    }
+
+    /// The words for the status of a run on `/api/v1`.
+    pub(super) fn words(&self) -> Words {
+        if self.core.runner.config.faces.conductor_loop { Words::Original } else { Words::Documented }
     }
 }

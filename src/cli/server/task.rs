@@ -80,7 +80,13 @@ pub(super) fn run(verb: &Verb, call: &Call<'_>) -> CliResult<ExitCode> {
         Verb::Logs { task, follow } => logs(&task.resolve(call)?, *follow, call),
         Verb::Stop(name) => {
             let task = name.resolve(call)?;
-            said(call, &task, "cancelled", call.client.delete(&task_path(&task))?)
+            let answer = call.client.delete(&task_path(&task))?;
+            let what = match answer["status"].as_str() {
+                Some("ended") => "has ended already",
+                Some("cancelling") => "was asked to stop, and has not ended yet",
+                _ => "cancelled",
+            };
+            said(call, &task, what, answer)
         }
         Verb::Resume(name) => {
             let task = name.resolve(call)?;

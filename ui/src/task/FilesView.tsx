@@ -36,7 +36,7 @@ export function FilesView({ task }: { task: TaskDetail }) {
   if (files.data.runs.length === 0) return <Empty title={strings.task.noRuns} />;
   return (
     <div className="scroll" tabIndex={0} role="region" aria-label={strings.task.files}>
-      {files.data.runs.map((run) => (
+      {files.data.runs.toReversed().map((run) => (
         <Card
           key={run.id}
           title={

@@ -1,18 +1,23 @@
 //! Looks up the things that a path names, in the index; and marks the answer of a request that is known already.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use warp::reply::Response;
 
 use crate::{
     Api,
     error::{HttpError, Result},
+    wire::Words,
 };
+use engine::runner::Stopped;
 use tree::{
     ids::ProjectId,
     refs::{RunRef, TaskRef},
 };
 use view::index::{RunSummary, TaskSummary};
+
+/// Maximum time to wait for a stop; after that the answer says that the stop continues.
+const STOP: Duration = Duration::from_secs(20);
 
 impl Api {
     /// Fails while the index has not seen the whole tree.
@@ -43,6 +48,15 @@ impl Api {
     pub(super) fn reason(&self, task: &Arc<TaskSummary>) -> String {
         let now = self.core.runner.tree.clock().now();
         self.core.index.reasons(std::slice::from_ref(task), now).pop().unwrap_or_default()
+    }
+
+    /// Waits for the end of tasks that were asked to stop. Returns false if they have not ended in time, or if the client
+    /// expects the answer of the original, which never waits.
+    pub(super) async fn ends(&self, stopped: &Stopped) -> Result<bool> {
+        if self.words() == Words::Original {
+            return Ok(false);
+        }
+        Ok(self.core.wait_until_at_rest(&stopped.tasks, STOP).await?)
     }
 
     /// Returns an existing run.

@@ -48,7 +48,8 @@ async fn follow(call: &Call, owner: BusOwner) -> Result<Response> {
     };
     let mut source = BusSource::new(&call.api, owner, begin);
     let reset = source.begin().await?.then(|| Event::reset(None));
-    Ok(stream(&call.api, source, reset, spelled))
+    let words = call.api.words();
+    Ok(stream(&call.api, source, reset, move |told| spelled(told, words)))
 }
 
 /// Streams the bus of a project and those of its tasks as one.
@@ -65,5 +66,6 @@ async fn follow_all(call: &Call, project: &ProjectId) -> Result<Response> {
     };
     let mut source = BusesSource::new(&call.api, project, begin);
     let reset = source.begin().await? || reset;
-    Ok(stream(&call.api, source, reset.then(|| Event::reset(None)), spelled))
+    let words = call.api.words();
+    Ok(stream(&call.api, source, reset.then(|| Event::reset(None)), move |told| spelled(told, words)))
 }

@@ -134,15 +134,16 @@ fn latest_runs(api: &Api, project: &ProjectId, limit: usize) -> Vec<Arc<RunSumma
 
 async fn show(call: Call, run: RunRef) -> Result<Response> {
     let run = call.api.run(&run)?;
-    let files = with_files(&call.api, &run).await?;
-    Ok(json(StatusCode::OK, &wire::ProjectRun::new(&run, Some(files))))
+    let files = with_files(&call.api, vec![run.run.clone()]).await?.pop();
+    Ok(json(StatusCode::OK, &wire::ProjectRun::new(&run, files)))
 }
 
-/// Returns the present files of a run.
-pub(super) async fn with_files(api: &Api, run: &RunSummary) -> Result<Vec<wire::File>> {
-    let (tree, name) = (api.core.runner.tree.clone(), run.run.clone());
-    let there = blocking::run(move || RunFile::there(&tree, &name)).await?;
-    Ok(there.into_iter().map(wire::File::from).collect())
+/// Returns the present files of each of these runs.
+pub(super) async fn with_files(api: &Api, runs: Vec<RunRef>) -> Result<Vec<Vec<wire::File>>> {
+    let tree = api.core.runner.tree.clone();
+    let there = move || runs.iter().map(|run| RunFile::there(&tree, run)).collect::<tree::Result<Vec<_>>>();
+    let there = blocking::run(there).await?;
+    Ok(there.into_iter().map(|files| files.into_iter().map(wire::File::from).collect()).collect())
 }
 
 async fn delete_run(call: Call, run: RunRef) -> Result<Response> {
@@ -156,7 +157,9 @@ async fn stop(call: Call, run: RunRef) -> Result<Response> {
     if known.is_final() {
         return Err(HttpError::new(StatusCode::CONFLICT, format!("run {} is not running", run.run)));
     }
-    call.api.core.stop(run.task.clone()).await?;
+    if call.api.core.stop(run.task.clone()).await?.is_none() {
+        return Err(HttpError::new(StatusCode::CONFLICT, format!("run {} is not running", run.run)));
+    }
     let answer = wire::Signalled { run_id: &run.run, message: "SIGTERM sent" };
     Ok(json(StatusCode::ACCEPTED, &answer))
 }

@@ -18,7 +18,8 @@ use tree::{ids::ProjectId, refs::TaskRef};
 use view::index::TaskSummary;
 use web::no_content;
 
-const INCLUDE_FILES: Param = flag("include_files", "Whether the files of each run are listed, too");
+const INCLUDE_FILES: Param =
+    flag("include_files", "Whether the files of each run are listed, too; they are, without it");
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -28,7 +29,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .json::<wire::Listed<wire::TaskItem>>(StatusCode::OK, "Tasks")
             .errors(&[404, 503])
             .map(list),
-        get(READ, "/api/projects/{project_id}/tasks/{task_id}", "A task with its runs")
+        get(READ, "/api/projects/{project_id}/tasks/{task_id}", "A task with its runs, oldest first")
             .params(&[INCLUDE_FILES])
             .json::<wire::TaskDetail>(StatusCode::OK, "The task")
             .errors(&[404, 503])
@@ -72,12 +73,13 @@ async fn show(call: Call, task: TaskRef) -> Result<Response> {
     let Call { api, query, .. } = call;
     let known = api.task(&task)?;
     let reason = api.reason(&known);
-    let with_their_files = query.flag(&INCLUDE_FILES)?;
-    let mut runs = Vec::new();
-    for run in known.runs.iter().rev() {
-        let files = if with_their_files { Some(with_files(&api, run).await?) } else { None };
-        runs.push(wire::ProjectRun::new(run, files));
+    let mut files = Vec::new();
+    if query.given_flag(&INCLUDE_FILES)?.unwrap_or(true) {
+        files = with_files(&api, known.runs.iter().map(|run| run.run.clone()).collect()).await?;
     }
+    let mut files = files.into_iter();
+    // The clients of the original take the last one for the latest.
+    let runs = known.runs.iter().map(|run| wire::ProjectRun::new(run, files.next())).collect();
     let detail = wire::TaskDetail { item: item(&api, &known, reason), state: known.status(), runs };
     Ok(json(StatusCode::OK, &detail))
 }

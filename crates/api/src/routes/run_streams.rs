@@ -6,8 +6,10 @@ use super::runs::find;
 use crate::{
     endpoint::{Call, Endpoint, LAST_EVENT_ID, Param, READ, get, text},
     error::Result,
-    stream::{AllRunsSource, RunSource, TaskRunsSource, follow, spelled},
-    wire,
+    stream::{
+        AllRunsSource, RunSource, RunsAndLogsSource, TaskRunsSource, follow, spelled, spelled_as_original,
+    },
+    wire::{self, Words},
 };
 use tree::{ids::RunId, refs::TaskRef};
 use web::sse;
@@ -31,7 +33,12 @@ fn follow_all(call: &Call) -> Result<Response> {
     let api = &call.api;
     api.ready()?;
     let place = call.header(&LAST_EVENT_ID)?.or(call.query.text(&AFTER)?);
-    Ok(follow(api, AllRunsSource::new(api, place), None, spelled))
+    Ok(match api.words() {
+        Words::Documented => {
+            follow(api, AllRunsSource::new(api, place), None, |told| spelled(told, Words::Documented))
+        }
+        Words::Original => follow(api, RunsAndLogsSource::new(api, place), None, spelled_as_original),
+    })
 }
 
 /// `/api/v1/runs/{id}/stream`: the output of a run and its end, from the beginning or from a cursor.
@@ -53,7 +60,8 @@ async fn follow_run(call: Call, id: RunId) -> Result<Response> {
     if source.is_over().await? {
         return Ok(sse::over());
     }
-    Ok(follow(&call.api, source, reset, spelled))
+    let words = call.api.words();
+    Ok(follow(&call.api, source, reset, move |told| spelled(told, words)))
 }
 
 /// `…/tasks/{t}/runs/stream`: the output of all runs of a task, including future runs.
@@ -72,5 +80,7 @@ fn follow_task(call: &Call, task: &TaskRef) -> Result<Response> {
     let api = &call.api;
     api.task(task)?;
     let (place, reset) = call.cursor(&AFTER)?;
-    Ok(follow(api, TaskRunsSource::new(api, task, place.unwrap_or_default()), reset, spelled))
+    let words = api.words();
+    let source = TaskRunsSource::new(api, task, place.unwrap_or_default());
+    Ok(follow(api, source, reset, move |told| spelled(told, words)))
 }

@@ -1,6 +1,6 @@
 //! `/api/v1/runs`, without the streams.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use http::StatusCode;
 use warp::reply::Response;
@@ -23,8 +23,6 @@ use view::{
     run_log,
 };
 
-/// Maximum time to wait for a stop; after that the answer says that the stop continues.
-const STOP: Duration = Duration::from_secs(20);
 /// Maximum size of a run's output in an answer; the stream and the file have all of it.
 const OUTPUT: u64 = 16 << 20;
 
@@ -84,7 +82,7 @@ fn list(call: &Call) -> Result<Response> {
     let limit = query.number(&LIMIT)?.unwrap_or(usize::MAX);
     let query = RunQuery { project, task, ..selected(query, Window { offset: 0, limit })? };
     let page = api.core.index.list_runs(&query);
-    let runs: Vec<wire::Run<'_>> = page.items.iter().map(|r| wire::Run::from(&**r)).collect();
+    let runs: Vec<wire::Run<'_>> = page.items.iter().map(|r| wire::Run::new(r, api.words())).collect();
     let next_cursor = page.items.last().filter(|_| page.more).map(|r| r.cursor());
     Ok(json(StatusCode::OK, &wire::Runs { runs, next_cursor }))
 }
@@ -110,23 +108,23 @@ async fn show(call: Call, id: RunId) -> Result<Response> {
     let (tree, name) = (api.core.runner.tree.clone(), run.run.clone());
     let (output, output_truncated) = blocking::run(move || run_log::stdout(&tree, &name, OUTPUT)).await?;
     let output = wire::Output { output, output_truncated };
-    Ok(json(StatusCode::OK, &wire::RunDetail::new(&run, Some(output))))
+    Ok(json(StatusCode::OK, &wire::RunDetail::new(&run, Some(output), api.words())))
 }
 
 fn info(call: &Call, id: &RunId) -> Result<Response> {
     let run = find(&call.api, id)?;
-    Ok(json(StatusCode::OK, &wire::RunDetail::new(&run, None)))
+    Ok(json(StatusCode::OK, &wire::RunDetail::new(&run, None, call.api.words())))
 }
 
 async fn stop(call: Call, id: RunId) -> Result<Response> {
     let api = call.api;
     let run = find(&api, &id)?;
+    let ended = || HttpError::new(StatusCode::CONFLICT, format!("run {id} has ended already"));
     if run.is_final() {
-        return Err(HttpError::new(StatusCode::CONFLICT, format!("run {id} has ended already")));
+        return Err(ended());
     }
-    api.core.stop(run.run.task.clone()).await?;
-    let status = api.core.wait_for_end(&run.run, STOP).await?;
-    Ok(if status.is_final() {
+    let stopped = api.core.stop(run.run.task.clone()).await?.ok_or_else(ended)?;
+    Ok(if api.ends(&stopped).await? {
         json(StatusCode::OK, &wire::Stopped { status: "stopped" })
     } else {
         json(StatusCode::ACCEPTED, &wire::Stopped { status: "stopping" })

@@ -11,13 +11,14 @@ use crate::{
     },
     error::{HttpError, Result, json},
     keys::audit_line,
-    wire,
+    wire::{self, Words},
 };
 use daemon::{Existing, Novelty, TaskRequest};
 use engine::runner::{self, Home, Origin, Submission};
 use tree::{
     ids::{ProjectId, TaskId},
     refs::TaskRef,
+    run_info::RunStatus,
     task::{Idempotency, TaskKind},
 };
 use view::index::{Sort, TaskFilter, TaskQuery, TaskSort, Window};
@@ -72,7 +73,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .map(show),
         delete(RUN, "/api/v1/tasks/{task_id}", "Cancel a task")
             .params(&[PROJECT])
-            .json::<wire::Cancelled>(StatusCode::OK, "It ends, or has ended")
+            .json::<wire::Cancelled>(StatusCode::OK, "It has ended")
+            .json::<wire::Cancelled>(
+                StatusCode::ACCEPTED,
+                "It was asked to end, and has not done so in 20 seconds",
+            )
             .errors(&[404, 409, 503])
             .then(cancel),
     ]
@@ -141,7 +146,7 @@ fn list(call: &Call) -> Result<Response> {
     let query = task_query(query, query.optional(&OF_PROJECT)?, window)?;
     let page = api.core.index.list_tasks(&query);
     let reasons = api.core.index.reasons(&page.items, api.core.runner.tree.clock().now());
-    let tasks = page.items.iter().zip(reasons).map(|(t, why)| wire::Task::new(t, why)).collect();
+    let tasks = page.items.iter().zip(reasons).map(|(t, why)| wire::Task::new(t, why, api.words())).collect();
     let next_cursor = page.items.last().filter(|_| page.more).map(|t| t.cursor().to_string());
     Ok(json(StatusCode::OK, &wire::Tasks { tasks, next_cursor }))
 }
@@ -166,11 +171,22 @@ pub(super) fn task_query(query: &Query, project: Option<ProjectId>, window: Wind
 fn show(call: &Call, task: &TaskId) -> Result<Response> {
     let task = TaskRef { project: call.query.required(&PROJECT)?, task: task.clone() };
     let known = call.api.task(&task)?;
-    Ok(json(StatusCode::OK, &wire::Task::new(&known, call.api.reason(&known))))
+    Ok(json(StatusCode::OK, &wire::Task::new(&known, call.api.reason(&known), call.api.words())))
 }
 
 async fn cancel(call: Call, task: TaskId) -> Result<Response> {
     let task = TaskRef { project: call.query.required(&PROJECT)?, task };
-    call.api.core.stop(task).await?;
-    Ok(json(StatusCode::OK, &wire::Cancelled { status: "cancelled" }))
+    let api = call.api;
+    // Counted before the stop, which may end them at once.
+    let stopped_runs = api.core.index.task(&task).map_or(0, |t| t.count(RunStatus::Running));
+    let Some(stopped) = api.core.stop(task).await? else {
+        // The command line of the original takes no other status.
+        let status = if api.words() == Words::Original { StatusCode::ACCEPTED } else { StatusCode::OK };
+        return Ok(json(status, &wire::Cancelled { status: "ended", stopped_runs: 0 }));
+    };
+    Ok(if api.ends(&stopped).await? {
+        json(StatusCode::OK, &wire::Cancelled { status: "cancelled", stopped_runs })
+    } else {
+        json(StatusCode::ACCEPTED, &wire::Cancelled { status: "cancelling", stopped_runs })
+    })
 }

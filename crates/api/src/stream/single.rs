@@ -6,7 +6,10 @@ use futures_util::stream;
 use warp::reply::Response;
 
 use super::source::{Look, Said, Source, Told};
-use crate::{Api, wire};
+use crate::{
+    Api,
+    wire::{self, Words},
+};
 use view::run_log::LogEvent;
 use web::sse::{self, Event, Label};
 
@@ -38,20 +41,20 @@ pub(crate) fn follow(
 }
 
 /// Formats the events of all streams except those of files.
-pub(crate) fn spelled(told: &Told) -> Option<Event> {
+pub(crate) fn spelled(told: &Told, words: Words) -> Option<Event> {
     let label = |event| Label { id: Some(told.place.as_str()), event };
     Some(match &told.said {
         Said::Reset => Event::reset(Some(&told.place)),
-        Said::Log(event) => Event::new(label(None), &wire::LogEvent::from(event)),
+        Said::Log(event) => Event::new(label(None), &wire::LogEvent::new(event, words)),
         Said::RunLog(run, event) => {
             let name = match event {
                 LogEvent::Line { .. } => "log",
                 LogEvent::Status(_) => "status",
                 LogEvent::Done => return None,
             };
-            Event::new(label(Some(name)), &wire::TaskLogEvent::new(run, event))
+            Event::new(label(Some(name)), &wire::TaskLogEvent::new(run, event, words))
         }
-        Said::Run(kind, run) => Event::new(label(None), &wire::RunChange::new(*kind, run)),
+        Said::Run(kind, run) => Event::new(label(None), &wire::RunChange::new(*kind, run, words)),
         Said::Message(message) => Event::new(label(Some("message")), &wire::BusMessage::from(message)),
         Said::Text(_)
         | Said::End
@@ -62,4 +65,11 @@ pub(crate) fn spelled(told: &Told) -> Option<Event> {
             return None;
         }
     })
+}
+
+/// Formats the events of all runs as the original does, whose page takes only events with names.
+pub(crate) fn spelled_as_original(told: &Told) -> Option<Event> {
+    let Said::Run(kind, run) = &told.said else { return spelled(told, Words::Original) };
+    let label = Label { id: Some(&told.place), event: Some("status") };
+    Some(Event::new(label, &wire::RunChange::new(*kind, run, Words::Original)))
 }

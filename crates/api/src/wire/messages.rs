@@ -38,6 +38,8 @@ pub(crate) struct NewMessage {
 pub(crate) struct BusMessage<'a> {
     msg_id: &'a MsgId,
     timestamp: Time,
+    /// As `timestamp`, under the name that the original's page reads.
+    ts: Time,
     #[serde(rename = "type")]
     kind: &'a MessageType,
     project_id: &'a ProjectId,
@@ -61,6 +63,7 @@ impl<'a> From<&'a Message> for BusMessage<'a> {
         Self {
             msg_id: &message.msg_id,
             timestamp: Time(message.timestamp),
+            ts: Time(message.timestamp),
             kind: &message.kind,
             project_id: &message.project_id,
             task_id: message.task_id.as_ref(),

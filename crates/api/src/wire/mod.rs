@@ -27,7 +27,9 @@ pub(super) use projects::{
     Collected, DeletedProject, File, FlatRun, FlatRuns, Folders, Listed, NewProject, Project, ProjectRun,
     Projects, Resumed, Signalled, Stats, TaskDetail, TaskItem,
 };
-pub(super) use runs::{LogEvent, Output, Run, RunChange, RunDetail, RunWord, Runs, Stopped, TaskLogEvent};
+pub(super) use runs::{
+    LogEvent, Output, Run, RunChange, RunDetail, RunWord, Runs, Stopped, TaskLogEvent, Words,
+};
 pub(super) use self_update::{NewSelfUpdate, SelfUpdate};
 pub(super) use tasks::{AttachMode, Cancelled, NewTask, Started, Task, Tasks};
 pub(super) use time::Time;

@@ -131,6 +131,7 @@ pub(crate) struct TaskItem<'a> {
     parent_task_id: Option<TaskId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<Usage>,
+    /// True if the task has ended, or has DONE.
     done: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_run_status: Option<RunStatus>,
@@ -165,7 +166,7 @@ impl<'a> TaskItem<'a> {
             thread_parent: task.thread_parent.as_deref(),
             parent_task_id: None,
             usage: task.usage(),
-            done: task.is_done(),
+            done: task.is_over(),
             last_run_status: last.and_then(|r| r.status),
             last_run_exit_code: last.and_then(|r| r.exit_code),
             last_run_output_size: task.last_output,
@@ -265,7 +266,7 @@ pub(crate) struct TaskDetail<'a> {
     pub(crate) item: TaskItem<'a>,
     /// As `status`, under the name that the original's clients read.
     pub(crate) state: TaskStatus,
-    /// Newest first.
+    /// Oldest first under `/api/projects`; newest first in a stream.
     pub(crate) runs: Vec<ProjectRun<'a>>,
 }
 

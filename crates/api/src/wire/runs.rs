@@ -22,21 +22,34 @@ pub(crate) enum RunWord {
     Created,
     Running,
     Success,
+    /// `success`, as the original program says it; only with `faces.conductor_loop`.
+    Completed,
     Failed,
     Stopped,
     /// Its record cannot be read.
     Unknown,
 }
 
-impl From<Option<RunStatus>> for RunWord {
-    fn from(status: Option<RunStatus>) -> Self {
+/// The source of the words for a status: the document of the original and its program differ in one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Words {
+    /// The document.
+    Documented,
+    /// The program, whose own page and scripts wait for `completed`.
+    Original,
+}
+
+impl Words {
+    /// Returns the word for a status; `None` is the status of a run whose record cannot be read.
+    pub(crate) fn of(self, status: Option<RunStatus>) -> RunWord {
         match status {
-            Some(RunStatus::Created) => Self::Created,
-            Some(RunStatus::Running) => Self::Running,
-            Some(RunStatus::Completed) => Self::Success,
-            Some(RunStatus::Failed | RunStatus::Crashed) => Self::Failed,
-            Some(RunStatus::Stopped) => Self::Stopped,
-            None => Self::Unknown,
+            Some(RunStatus::Created) => RunWord::Created,
+            Some(RunStatus::Running) => RunWord::Running,
+            Some(RunStatus::Completed) if self == Self::Original => RunWord::Completed,
+            Some(RunStatus::Completed) => RunWord::Success,
+            Some(RunStatus::Failed | RunStatus::Crashed) => RunWord::Failed,
+            Some(RunStatus::Stopped) => RunWord::Stopped,
+            None => RunWord::Unknown,
         }
     }
 }
@@ -50,7 +63,7 @@ impl RunWord {
         match self {
             Self::Created => &[RunStatus::Created],
             Self::Running => &[RunStatus::Running],
-            Self::Success => &[RunStatus::Completed],
+            Self::Success | Self::Completed => &[RunStatus::Completed],
             Self::Failed => &[RunStatus::Failed, RunStatus::Crashed],
             Self::Stopped => &[RunStatus::Stopped],
             Self::Unknown => &[],
@@ -99,13 +112,14 @@ pub(crate) struct Run<'a> {
     pub(crate) previous_run_id: Option<&'a RunId>,
 }
 
-impl<'a> From<&'a RunSummary> for Run<'a> {
-    fn from(run: &'a RunSummary) -> Self {
+impl<'a> Run<'a> {
+    /// Creates an entry from a run.
+    pub(crate) fn new(run: &'a RunSummary, words: Words) -> Self {
         Self {
             run_id: &run.run.run,
             project_id: &run.run.task.project,
             task_id: &run.run.task.task,
-            status: run.status.into(),
+            status: words.of(run.status),
             agent: &run.agent,
             start_time: run.start_time.map(Time),
             end_time: run.end_time.map(Time),
@@ -142,13 +156,13 @@ pub(crate) struct RunChange<'a> {
 }
 
 impl<'a> RunChange<'a> {
-    pub(crate) fn new(kind: ChangeKind, run: &'a RunSummary) -> Self {
+    pub(crate) fn new(kind: ChangeKind, run: &'a RunSummary, words: Words) -> Self {
         let kind = match kind {
             ChangeKind::Created => "run_created",
             ChangeKind::Started => "run_started",
             ChangeKind::Updated => "run_updated",
         };
-        Self { kind, run: run.into() }
+        Self { kind, run: Run::new(run, words) }
     }
 }
 
@@ -174,8 +188,8 @@ pub(crate) enum LogEvent<'a> {
     Done,
 }
 
-impl<'a> From<&'a run_log::LogEvent> for LogEvent<'a> {
-    fn from(event: &'a run_log::LogEvent) -> Self {
+impl<'a> LogEvent<'a> {
+    pub(crate) fn new(event: &'a run_log::LogEvent, words: Words) -> Self {
         match event {
             run_log::LogEvent::Line { stream, time, text, continues } => Self::Log {
                 timestamp: Time(*time),
@@ -184,7 +198,7 @@ impl<'a> From<&'a run_log::LogEvent> for LogEvent<'a> {
                 continues: *continues,
             },
             run_log::LogEvent::Status(shown) => {
-                Self::Status { status: Some(shown.status).into(), exit_code: shown.exit_code }
+                Self::Status { status: words.of(Some(shown.status)), exit_code: shown.exit_code }
             }
             run_log::LogEvent::Done => Self::Done,
         }
@@ -213,9 +227,9 @@ pub(crate) struct Output {
 }
 
 impl<'a> RunDetail<'a> {
-    pub(crate) fn new(run: &'a RunSummary, output: Option<Output>) -> Self {
+    pub(crate) fn new(run: &'a RunSummary, output: Option<Output>, words: Words) -> Self {
         Self {
-            run: run.into(),
+            run: Run::new(run, words),
             agent_version: run.agent_version.as_deref().unwrap_or_default(),
             error_summary: run.error.as_deref().unwrap_or_default(),
             output,
@@ -234,13 +248,13 @@ pub(crate) struct TaskLogEvent<'a> {
 }
 
 impl<'a> TaskLogEvent<'a> {
-    pub(crate) fn new(run: &'a RunSummary, event: &'a run_log::LogEvent) -> Self {
+    pub(crate) fn new(run: &'a RunSummary, event: &'a run_log::LogEvent, words: Words) -> Self {
         let name = &run.run;
         Self {
             run_id: &name.run,
             project_id: &name.task.project,
             task_id: &name.task.task,
-            event: event.into(),
+            event: LogEvent::new(event, words),
         }
     }
 }

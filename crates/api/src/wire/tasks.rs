@@ -3,10 +3,13 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::{runs::Run, time::Time};
+use super::{
+    runs::{Run, Words},
+    time::Time,
+};
 use daemon::Submitted;
 use tree::{
     ids::{ProjectId, RunId, TaskId},
@@ -38,7 +41,7 @@ pub(crate) struct Task<'a> {
 
 impl<'a> Task<'a> {
     /// Creates an entry from a task and the reason for its status.
-    pub(crate) fn new(task: &'a TaskSummary, reason: String) -> Self {
+    pub(crate) fn new(task: &'a TaskSummary, reason: String, words: Words) -> Self {
         Self {
             project_id: &task.task.project,
             task_id: &task.task.task,
@@ -48,7 +51,7 @@ impl<'a> Task<'a> {
             agent_type: &task.agent,
             depends_on: &task.depends_on,
             last_activity: task.last_activity.map(Time),
-            runs: task.runs.iter().rev().map(|r| Run::from(&**r)).collect(),
+            runs: task.runs.iter().rev().map(|r| Run::new(r, words)).collect(),
         }
     }
 }
@@ -75,6 +78,22 @@ pub(crate) enum AttachMode {
     Resume,
 }
 
+/// One id of a task, or several with commas between.
+const SEVERAL_IDS: &str = "^ *[A-Za-z0-9][A-Za-z0-9_-]{0,127} *(, *[A-Za-z0-9][A-Za-z0-9_-]{0,127} *)*$";
+
+/// Reads the ids of tasks. The original's clients put several into one text.
+fn several_ids<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<TaskId>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    let mut ids = Vec::new();
+    for id in texts.iter().flat_map(|text| text.split(',')) {
+        let id = id.trim_matches(' ').parse().map_err(serde::de::Error::custom)?;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    Ok(ids)
+}
+
 /// `POST /api/v1/tasks`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -87,7 +106,9 @@ pub(crate) struct NewTask {
     pub(crate) attach_mode: AttachMode,
     #[serde(default)]
     pub(crate) config: BTreeMap<String, Value>,
-    #[serde(default)]
+    /// The tasks that it waits for. A text may name several, with commas between.
+    #[serde(default, deserialize_with = "several_ids")]
+    #[schemars(with = "Vec<String>", inner(regex(pattern = SEVERAL_IDS)))]
     pub(crate) depends_on: Vec<TaskId>,
     /// The home of the project, if it is new; without `cwd` also the folder that the agent works in.
     #[serde(default)]
@@ -155,6 +176,8 @@ impl<'a> Started<'a> {
 /// `DELETE /api/v1/tasks/{id}`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Cancelled {
-    /// `cancelled`
+    /// `cancelled`; `cancelling` while something of the task has not ended; `ended` if nothing was left to stop.
     pub(crate) status: &'static str,
+    /// The number of its runs that were running.
+    pub(crate) stopped_runs: usize,
 }

@@ -6,11 +6,14 @@ use serde::Serialize;
 use super::{
     messages::BusMessage,
     projects::{Project, ProjectRun, TaskDetail, TaskItem},
-    runs::{LogEvent, RunChange, TaskLogEvent},
+    runs::{LogEvent, RunChange, TaskLogEvent, Words},
 };
 use crate::stream::{Said, TaskTold};
 use tree::ids::{ProjectId, TaskId};
 use view::index::RunSummary;
+
+/// The words of this stream, which the original does not have.
+const WORDS: Words = Words::Documented;
 
 /// An event of one topic.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -108,9 +111,9 @@ impl<'a> TopicSaid<'a> {
     /// Formats the event of a source.
     pub(crate) fn new(said: &'a Said, runs: WithRuns) -> Self {
         Self::Own(match said {
-            Said::Log(event) => return Self::Log(event.into()),
-            Said::RunLog(run, event) => return Self::RunLog(TaskLogEvent::new(run, event)),
-            Said::Run(kind, run) => return Self::Run(RunChange::new(*kind, run)),
+            Said::Log(event) => return Self::Log(LogEvent::new(event, WORDS)),
+            Said::RunLog(run, event) => return Self::RunLog(TaskLogEvent::new(run, event, WORDS)),
+            Said::Run(kind, run) => return Self::Run(RunChange::new(*kind, run, WORDS)),
             Said::Reset => Own::Reset,
             Said::End => Own::Done,
             Said::Message(message) => Own::Message { message: message.into() },

@@ -1,58 +1,75 @@
-//! Stopping a task, and waiting for the end of a run.
+//! Stopping a task, and waiting for its end.
 
 use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
 
 use super::super::core::Core;
 use base::blocking;
 use engine::runner::{self, Result, Stopped};
-use tree::{
-    refs::{RunRef, TaskRef},
-    run_info::RunStatus,
-};
-use view::scan;
+use tree::refs::TaskRef;
+
+/// Interval at which a wait reads the disk, in case no hint comes.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Core {
-    /// Asks a task and its live children to stop.
+    /// Asks a task and its live children to stop. Returns `None`, and changes nothing, if all of them have ended.
     ///
     /// # Errors
     /// If the task does not exist.
-    pub async fn stop(self: &Arc<Self>, task: TaskRef) -> Result<Stopped> {
+    pub async fn stop(self: &Arc<Self>, task: TaskRef) -> Result<Option<Stopped>> {
         let core = self.clone();
         self.shutdown
             .owned(async move {
                 let tree = core.runner.tree.clone();
-                let stopped = blocking::run(move || runner::request_stop(&tree, &task)).await?;
+                let name = task.clone();
+                let stopped = blocking::run(move || {
+                    // A task of a further tree is refused, whatever its state.
+                    let ours = !tree.root().is_only_shown(name.dir().path());
+                    if ours && runner::has_ended(&tree, &name)?.is_some() {
+                        return Ok(None);
+                    }
+                    runner::request_stop(&tree, &name).map(Some)
+                });
+                let Some(stopped) = stopped.await? else {
+                    core.seen(&task).await?;
+                    return Ok(None);
+                };
                 core.wake.up();
                 for task in &stopped.tasks {
                     core.seen(task).await?;
                 }
-                Ok(stopped)
+                Ok(Some(stopped))
             })
             .await
     }
 
-    /// Waits until a run has ended, at most `limit`. Returns its status at that time.
+    /// Waits until these tasks neither wait nor run, at most `limit`. Returns true if that is so: then their last runs
+    /// are committed, and the ends of their loops are recorded.
     ///
     /// # Errors
-    /// If its record cannot be read.
-    pub async fn wait_for_end(self: &Arc<Self>, run: &RunRef, limit: Duration) -> Result<RunStatus> {
-        let folder = self.runner.tree.root().absolute(run.dir().path());
-        let [watched] = self.hints.watch_all([folder]).await;
-        let mut waiter = watched.waiter();
-        let deadline = tokio::time::Instant::now() + limit;
-        loop {
-            let (tree, name) = (self.runner.tree.clone(), run.clone());
-            let (_, status) = blocking::run(move || scan::run(&tree, name).record).await?;
-            let late = async {
+    /// If a task cannot be read.
+    pub async fn wait_until_at_rest(self: &Arc<Self>, tasks: &[TaskRef], limit: Duration) -> Result<bool> {
+        let deadline = Instant::now() + limit;
+        let mut changed = self.index.follow();
+        for task in tasks {
+            self.seen(task).await?;
+            while self.index.task(task).is_some_and(|task| task.status().is_pending()) {
+                let next = deadline.min(Instant::now() + LOOK_AGAIN);
                 tokio::select! {
-                    () = self.shutdown.token().cancelled() => true,
-                    woken = tokio::time::timeout_at(deadline, waiter.next()) => woken.is_err(),
+                    () = self.shutdown.token().cancelled() => return Ok(false),
+                    woken = tokio::time::timeout_at(next, changed.changed()) => {
+                        if woken.is_err() {
+                            self.seen(task).await?;
+                        }
+                    }
                 }
-            };
-            if status.is_final() || late.await {
-                self.seen(&run.task).await?;
-                return Ok(status);
+                let is_late = Instant::now() >= deadline;
+                if is_late && self.index.task(task).is_some_and(|task| task.status().is_pending()) {
+                    return Ok(false);
+                }
             }
         }
+        Ok(true)
     }
 }

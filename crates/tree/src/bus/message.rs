@@ -61,7 +61,7 @@ fn microseconds<S: Serializer>(at: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Er
     to.serialize_str(&rfc3339(*at))
 }
 
-/// The type of a message: a letter, then letters, digits and `_`; at most 128 characters.
+/// The type of a message: a letter, then letters, digits, `_` and `-`; at most 128 characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct MessageType(Cow<'static, str>);
@@ -99,13 +99,13 @@ impl FromStr for MessageType {
     type Err = TreeError;
 
     fn from_str(text: &str) -> Result<Self, TreeError> {
-        let word = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let word = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
         if word && text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.len() <= MAX_ID {
             return Ok(Self(Cow::Owned(text.to_owned())));
         }
         let shown: String = text.chars().take(40).collect();
         Err(TreeError::Invalid(format!(
-            "'{}' is not a message type: it is a letter, then letters, digits and '_', at most {MAX_ID}",
+            "'{}' is not a message type: it is a letter, then letters, digits, '_' and '-', at most {MAX_ID}",
             shown.escape_debug()
         )))
     }
@@ -137,7 +137,7 @@ impl JsonSchema for MessageType {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]*$", "maxLength": MAX_ID })
+        json_schema!({ "type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_-]*$", "maxLength": MAX_ID })
     }
 }
 
@@ -186,11 +186,11 @@ mod tests {
     #[test]
     fn a_type_is_one_word() {
         let long = "A".repeat(129);
-        for bad in ["", "1A", "_A", "A-B", "A B", "Ä", "A\n", long.as_str()] {
+        for bad in ["", "1A", "_A", "-A", "A B", "Ä", "A\n", long.as_str()] {
             let error = bad.parse::<MessageType>().unwrap_err().to_string();
             assert!(error.contains("is not a message type"), "{error}");
         }
-        for good in ["A", "USER", "run_start", "x1_"] {
+        for good in ["A", "USER", "run_start", "x1_", "code-review", "x-"] {
             assert_eq!(good.parse::<MessageType>().unwrap().as_str(), good);
         }
     }

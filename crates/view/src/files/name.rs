@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use base::{fsx::RelPath, names};
 use tree::{
-    Result, Tree,
+    FsErrorKind, Result, Tree,
     refs::{RunRef, TaskRef},
 };
 
@@ -92,8 +92,12 @@ impl RunFile {
     pub fn there(tree: &Tree, run: &RunRef) -> Result<Vec<(Self, u64)>> {
         let mut there = Vec::new();
         for file in Self::ALL {
-            if let Some(stat) = tree.root().stat(&file.of(run))? {
-                there.push((file, stat.len));
+            match tree.root().stat(&file.of(run)) {
+                Ok(Some(stat)) => there.push((file, stat.len)),
+                Ok(None) => {}
+                // A link, or a folder in the place of a file, hides the run's other files from no reader.
+                Err(e) if matches!(e.kind(), FsErrorKind::Escapes | FsErrorKind::NotAFile) => {}
+                Err(e) => return Err(e.into()),
             }
         }
         Ok(there)

@@ -202,10 +202,10 @@ impl TaskSummary {
         task::status(&self.facts, self.standing.as_ref())
     }
 
-    /// Returns true if DONE exists.
+    /// Returns true if the task has ended, or has DONE.
     #[must_use]
-    pub fn is_done(&self) -> bool {
-        self.files.done
+    pub fn is_over(&self) -> bool {
+        self.files.done || self.status().is_end()
     }
 
     /// Returns the folder that the agent of one of its runs works in.

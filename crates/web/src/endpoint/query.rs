@@ -67,11 +67,17 @@ impl Query {
         })
     }
 
-    /// Returns a yes or no; the name alone is a yes.
+    /// Returns a yes or no; the name alone is a yes, and its absence a no.
     pub fn flag(&self, param: &Param) -> Result<bool> {
+        Ok(self.given_flag(param)?.unwrap_or(false))
+    }
+
+    /// Returns a yes or no, if there is one; the name alone is a yes.
+    pub fn given_flag(&self, param: &Param) -> Result<Option<bool>> {
         match self.given(param)? {
-            None | Some("false" | "0" | "no") => Ok(false),
-            Some("" | "true" | "1" | "yes") => Ok(true),
+            None => Ok(None),
+            Some("false" | "0" | "no") => Ok(Some(false)),
+            Some("" | "true" | "1" | "yes") => Ok(Some(true)),
             Some(_) => Err(bad(param, &"it is neither true nor false")),
         }
     }

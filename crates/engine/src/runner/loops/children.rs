@@ -66,7 +66,7 @@ pub fn request_stop(tree: &Tree, task: &TaskRef) -> Result<Stopped> {
 /// [`TreeError::NotFound`] if the task does not exist.
 pub fn has_ended(tree: &Tree, task: &TaskRef) -> Result<Option<TaskStatus>> {
     let entry = scan::task(tree, task, &Tickets::read(tree)?)?;
-    let is_over = matches!(entry.status, TaskStatus::Completed | TaskStatus::Failed | TaskStatus::Stopped)
+    let is_over = entry.status.is_end()
         && entry.runs.iter().all(|run| run.record.is_ok())
         && live_children(tree, task)?.is_empty();
     Ok(is_over.then_some(entry.status))
