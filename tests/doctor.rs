@@ -56,6 +56,7 @@ fn everything_is_looked_at_once() {
         assert_eq!(check(&said, name)["state"], "ok", "{said:?}");
     }
     assert_eq!(agent(&said, "demo")["state"], "ok", "{said:?}");
+    assert!(!said.stdout.contains("perplexity"), "nobody has asked for it: {said:?}");
     let words = sandbox.run("doctor");
     assert!(all.iter().all(|name| words.stdout.contains(name)), "{words:?}");
 }

@@ -109,7 +109,9 @@ fn agents(context: &Context, runner: &Runner) -> Vec<Check> {
     match reports {
         Ok((reports, cwd)) => {
             let default = agent_report::default_agent(runner, &cwd);
-            let each = reports.iter().filter_map(|r| Some(agent(r, default.as_deref())?.of(&r.agent)));
+            let each = reports
+                .iter()
+                .filter_map(|r| Some(agent(r, default.as_deref(), &runner.program)?.of(&r.agent)));
             each.chain(no_default(runner, &cwd)).collect()
         }
         Err(e) => vec![Check::fail(AGENT, e.chain(), e.hint().unwrap_or(VALIDATE))],
@@ -125,11 +127,12 @@ fn no_default(runner: &Runner, cwd: &Path) -> Option<Check> {
 
 /// Checks one agent. The default agent must be usable; an agent that is neither configured nor installed is not
 /// mentioned.
-fn agent(report: &Report, default: Option<&str>) -> Option<Check> {
+fn agent(report: &Report, default: Option<&str>, own_program: &Path) -> Option<Check> {
     let is_default = default == Some(&*report.agent);
     let named = is_default || report.configured;
     let Some(program) = report.program.as_ref().filter(|_| report.usable) else {
-        if !named && report.program.is_none() {
+        // The agents that this program contains are on every machine, wanted or not.
+        if !named && report.program.as_ref().is_none_or(|program| program == own_program) {
             return None;
         }
         let Some(Problem { problem, hint }) = report.problems.first() else {

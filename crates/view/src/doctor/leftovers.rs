@@ -44,6 +44,7 @@ fn judge(errors: usize, mendable: usize) -> Check {
     let name = "leftovers";
     match (errors, mendable) {
         (0, 0) => Check::ok(name, "no problems found"),
+        (0, 1) => Check::warn(name, "1 finding that can be repaired", "run-agent fsck --repair"),
         (0, n) => Check::warn(name, format!("{n} findings that can be repaired"), "run-agent fsck --repair"),
         (n, _) => Check::fail(name, format!("{n} findings that need your decision"), "run-agent fsck"),
     }
