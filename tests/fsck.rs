@@ -226,6 +226,7 @@ const BREAKS: &[(&str, Break)] = &[
     ("bus-garbage", |b| edit(&b.bus(), |t| format!("{t}no message\n\n[]\n"))),
     ("bus-torn", |b| edit(&b.bus(), |t| format!("{t}{{\"type\":\"USER\""))),
     ("leftover", |b| drop(b.put(&format!("p/t/.tmp-{NOBODY}-0-TASK.md"), "x"))),
+    ("set-aside", |b| drop(b.put("p/t/STOP.set-aside-1/file", "x"))),
     ("bad-name", |b| drop(b.put("p/a name/file", "x"))),
 ];
 
@@ -306,11 +307,17 @@ fn broken_files_hide_nothing_else() {
     let runs = fs::read_dir(broken.sandbox.root().join("p/other/runs")).expect("runs");
     let run = runs.flatten().next().expect("a run").path();
     fs::remove_file(run.join("output.md")).expect("removed");
-    assert_eq!(broken.found(), ["bus-torn", "corrupt-record", "corrupt-record", "missing-output"]);
-    assert_eq!(broken.left_after_repair(), ["bus-garbage", "corrupt-record", "corrupt-record"]);
-    // A run that waits for its commit also requires a check of the lock.
+    assert_eq!(
+        broken.found(),
+        ["bus-torn", "corrupt-record", "corrupt-record", "missing-output", "unreadable"]
+    );
+    assert_eq!(broken.left_after_repair(), ["bus-garbage", "corrupt-record", "corrupt-record", "unreadable"]);
+    // A run that waits for its commit also requires a check of the lock, for which the folder counts as absent.
     let made = broken.put(&format!("p/t/runs/{NO_RUN}/prompt.md"), "x");
-    assert_eq!(broken.found(), ["bus-garbage", "corrupt-record", "corrupt-record", "unreadable"]);
+    assert_eq!(
+        broken.found(),
+        ["bus-garbage", "corrupt-record", "corrupt-record", "unaccepted-run", "unreadable"]
+    );
     assert!(made.exists());
 }
 
@@ -322,6 +329,25 @@ fn an_end_that_nobody_committed_is_committed() {
     assert_eq!(broken.found(), ["uncommitted-end"]);
     assert_eq!(broken.left_after_repair(), [""; 0]);
     assert_eq!(read(&broken.info()), before, "the same end, told once on the bus");
+}
+
+#[test]
+fn an_end_that_did_not_get_its_name_is_no_crash() {
+    let broken = Broken::new();
+    let before = read(&broken.info());
+    let (named, room) = (broken.run.join("exit.json"), broken.run.join(".reserved-exit.json"));
+    fs::rename(&named, &room).expect("renamed");
+    broken.uncommitted();
+    assert_eq!(broken.found(), ["uncommitted-end"]);
+    assert_eq!(broken.left_after_repair(), [""; 0]);
+    assert_eq!(read(&broken.info()), before, "the same end");
+    assert!(room.exists(), "the only record of the end stays");
+    // Room that was never written says nothing.
+    write(&room, &"\0".repeat(16 * 1024));
+    broken.uncommitted();
+    assert_eq!(broken.found(), ["leftover", "uncommitted-end"]);
+    assert_eq!(broken.left_after_repair(), [""; 0]);
+    assert!(read(&broken.info()).contains("status: crashed"));
 }
 
 #[test]

@@ -94,3 +94,4 @@ mod validate;
 mod web_server;
 mod web_sockets;
 mod webhook;
+mod wrong_kinds;

@@ -42,10 +42,16 @@ enum Outcome {
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
     let tasks = tasks(args, context, &runner)?;
+    let unreadable = if args.all { unreadable_tickets(&runner)? } else { Vec::new() };
     let outcomes = context.runtime()?.block_on(drive_all(context, &runner, &tasks))?;
     // The exit code reports the most important fact for a script: a failure first, then that we left, then that other
     // drivers hold tasks.
     let mut worst = None;
+    for e in unreadable {
+        let e = CliError::from(e);
+        context.printer().word(&format!("a ticket cannot be driven: {}", e.chain()))?;
+        worst = Some(e.kind());
+    }
     for (task, outcome) in tasks.iter().zip(outcomes) {
         let (words, kind) = match outcome {
             Outcome::Ended => (format!("{task} has ended"), None),
@@ -82,6 +88,15 @@ fn tasks(args: &Args, context: &Context, runner: &Runner) -> CliResult<Vec<TaskR
     let mut seen = HashSet::new();
     tasks.retain(|task| seen.insert(task.clone()));
     Ok(tasks)
+}
+
+/// Returns the errors of the tickets that cannot be read, and whose tasks are therefore unknown.
+fn unreadable_tickets(runner: &Runner) -> CliResult<Vec<TreeError>> {
+    let mut errors = Vec::new();
+    for place in [Place::Live, Place::Queue] {
+        errors.extend(runner.tree.tickets(place)?.into_iter().filter_map(|file| file.ticket.err()));
+    }
+    Ok(errors)
 }
 
 async fn drive_all(context: &Context, runner: &Runner, tasks: &[TaskRef]) -> CliResult<Vec<Outcome>> {

@@ -53,6 +53,9 @@ struct TaskRow {
     run_count: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_activity: Option<String>,
+    /// True if its folder or one of its markers cannot be read; `errors` has the reason.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unreadable: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<String>,
 }
@@ -99,9 +102,17 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
 
 fn tasks(args: &Args, context: &Context, tree: &Tree, projects: Vec<ProjectId>) -> CliResult<ExitCode> {
     let tickets = Tickets::read(tree)?;
-    let mut rows = Vec::new();
+    let (mut rows, mut unreadable) = (Vec::new(), Vec::new());
     for project in projects {
-        for task in tree.tasks(&project)? {
+        let tasks = match tree.tasks(&project) {
+            // One folder that cannot be read must not hide the other projects.
+            Err(e) if let Some(fault) = e.lasting_fault() => {
+                unreadable.push(format!("project {project}: {} {}", fault.path.display(), fault.problem));
+                continue;
+            }
+            tasks => tasks?,
+        };
+        for task in tasks {
             let entry = scan::task(tree, &TaskRef { project: project.clone(), task }, &tickets)?;
             if args.status.as_deref().is_none_or(|s| s == entry.status.as_str()) {
                 rows.push(task_row(entry));
@@ -109,6 +120,9 @@ fn tasks(args: &Args, context: &Context, tree: &Tree, projects: Vec<ProjectId>) 
         }
     }
     let printer = context.printer();
+    for error in &unreadable {
+        printer.word(&format!("warning: {error}"))?;
+    }
     if args.json.form() == Form::Json {
         printer.json(&rows)?;
         return Ok(ExitCode::SUCCESS);
@@ -136,7 +150,12 @@ fn tasks(args: &Args, context: &Context, tree: &Tree, projects: Vec<ProjectId>) 
 
 fn task_row(entry: TaskEntry) -> TaskRow {
     let run_errors = entry.runs.iter().filter_map(|r| r.record.as_ref().err().map(ToString::to_string));
-    let errors = entry.config.as_ref().err().map(ToString::to_string).into_iter().chain(run_errors).collect();
+    let of_config = match &entry.unreadable {
+        // The settings of an unreadable folder cannot be read for the same reason.
+        Some(why) => Some(format!("task {} cannot be read: {why}", entry.task)),
+        None => entry.config.as_ref().err().map(ToString::to_string),
+    };
+    let errors = of_config.into_iter().chain(run_errors).collect();
     TaskRow {
         project_id: entry.task.project,
         task_id: entry.task.task,
@@ -144,6 +163,7 @@ fn task_row(entry: TaskEntry) -> TaskRow {
         agent: entry.config.ok().map(|c| c.agent),
         run_count: entry.runs.len(),
         last_activity: entry.last_activity.map(short),
+        unreadable: entry.unreadable.is_some(),
         errors,
     }
 }

@@ -157,7 +157,10 @@ impl<'a> References<'a> {
 
     fn task_of(&self, project: &str, task: &str) -> CliResult<TaskRef> {
         let found = TaskRef { project: project.parse()?, task: task.parse()? };
-        if self.tree.root().exists(found.dir().path()).map_err(tree::TreeError::from)? {
+        // A task whose folder was removed is still wanted while it has a ticket.
+        if self.tree.root().exists(found.dir().path()).map_err(tree::TreeError::from)?
+            || self.tree.ticket_of(&found)?.is_some()
+        {
             Ok(found)
         } else {
             Err(absent("task", &found.to_string()))
@@ -170,9 +173,15 @@ impl<'a> References<'a> {
         let (mut tasks, mut runs) = (Vec::new(), Vec::new());
         let projects = self.tree.projects()?;
         for project in &projects {
-            for task in self.tree.tasks(project)? {
+            // What cannot be read has no part in the search, and hides nothing else.
+            for task in self.tree.tasks(project).unwrap_or_default() {
                 let task = TaskRef { project: project.clone(), task };
-                let of_task = self.tree.runs(&task)?.into_iter().filter(|r| r.as_str().starts_with(text));
+                let of_task = self
+                    .tree
+                    .runs(&task)
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter(|r| r.as_str().starts_with(text));
                 runs.extend(of_task.map(|r| task.run(r)));
                 if task.task == id {
                     tasks.push(task);

@@ -97,7 +97,23 @@ struct Probe {
 /// # Errors
 /// [`RecordError::Bad`], which names the file. The file is never changed.
 pub fn read<T: Record>(root: &Root, rel: &RelPath) -> Result<Option<T>> {
-    match root.read_opt(rel, T::MAX_BYTES)? {
+    match root.read_opt(rel, T::MAX_BYTES) {
+        Ok(Some(bytes)) => parse(&bytes, root, rel).map(Some),
+        Ok(None) => Ok(None),
+        Err(e) if e.is_wrong_kind() => {
+            let problem = format!("is not a regular file: {}", e.source);
+            Err(BadRecord::Corrupt { path: root.absolute(rel), problem }.into())
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Reads a record for which a thing of the wrong kind, which an agent may have put there, counts as absent.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_if_file<T: Record>(root: &Root, rel: &RelPath) -> Result<Option<T>> {
+    match root.read_if_file(rel, T::MAX_BYTES)? {
         Some(bytes) => parse(&bytes, root, rel).map(Some),
         None => Ok(None),
     }

@@ -99,14 +99,30 @@ pub async fn take_over(
     hints: &Hints,
     detach: &CancellationToken,
 ) -> Result<Option<LoopEnd>> {
-    let (tree, name, holder) = (runner.tree.clone(), task.clone(), holder.clone());
+    let (own, name, holder) = (runner.clone(), task.clone(), holder.clone());
     let taken = blocking::run(move || {
-        let lock = tree.lock_task(&name, &holder)?;
+        let tree = &own.tree;
+        let lock = match tree.lock_task(&name, &holder) {
+            Ok(lock) => lock,
+            Err(e) => return give_up_lost(&own, &name, e).map(|()| None),
+        };
         // Read under the lock, because the previous driver may just have finished.
-        Ok::<_, TreeError>(tree.ticket_of(&name)?.map(|(id, _, ticket)| (lock, id, ticket)))
+        Ok::<_, RunnerError>(tree.ticket_of(&name)?.map(|(id, _, ticket)| (lock, id, ticket)))
     });
     let Some((lock, id, ticket)) = taken.await? else { return Ok(None) };
     drive_ticket(runner, lock, (id, ticket), Begin::Resumed, hints, detach).await.map(Some)
+}
+
+/// Gives up the ticket of a task whose lock cannot be taken, if that will not change. Returns the error otherwise, and
+/// also for a task that has no ticket.
+fn give_up_lost(runner: &Runner, task: &TaskRef, e: TreeError) -> Result<()> {
+    if !matches!(e, TreeError::Locked { .. })
+        && let Some((id, place, ticket)) = runner.tree.ticket_of(task)?
+        && runner::give_up_lost(runner, place, &id, &ticket, &e)?
+    {
+        return Ok(());
+    }
+    Err(e.into())
 }
 
 /// Drives the children of a task that have no driver, because their command lines ended with the agent that called

@@ -8,7 +8,10 @@ use super::{
     update::Updates,
 };
 use base::blocking;
-use engine::{planner, runner::Result};
+use engine::{
+    planner,
+    runner::{self, Result},
+};
 use process::identity::holder;
 use tree::{
     TreeError,
@@ -130,7 +133,13 @@ impl Gate {
                     }
                 }
                 Err(TreeError::Locked { .. }) => others = Others::Drive,
-                Err(e) => self.parts.faults.complain(&task, &e.into(), "a task cannot be driven"),
+                Err(e) => {
+                    if !runner::give_up_lost(&self.parts.runner, Place::Live, &id, &ticket, &e)? {
+                        self.parts.faults.complain(&task, &e.into(), "a task cannot be driven");
+                        // No hint reports that its processes have ended.
+                        others = Others::Drive;
+                    }
+                }
             }
         }
         Ok((mine, others))

@@ -96,6 +96,8 @@ pub enum StopBy {
     IdleTimeout,
     /// The run took the longest time allowed.
     MaxRunTime,
+    /// The run's folder was removed. This is recorded only if the folder can still be written.
+    FolderGone,
     /// A signal to the shim, for example when the machine shuts down. It does not stop the task: the loop goes on.
     Signal,
 }
@@ -173,6 +175,22 @@ impl ExitRecord {
     /// # Errors
     /// If the file is not such a record.
     pub fn read(root: &Root, run_dir: &RelPath) -> record::Result<Option<Self>> {
-        record::read(root, &run_dir.join(names::run::EXIT))
+        let rel = run_dir.join(names::run::EXIT);
+        match record::read_if_file(root, &rel)? {
+            Some(record) => Ok(Some(record)),
+            None => Ok(Self::unlinked(root, run_dir)),
+        }
+    }
+
+    /// Reads a complete record that its shim could not give its name any more, because the disk failed or the shim was
+    /// killed. While the shim lives, it may still do so.
+    #[must_use]
+    pub fn unlinked(root: &Root, run_dir: &RelPath) -> Option<Self> {
+        let hidden = Root::reserved_for(&run_dir.join(names::run::EXIT));
+        if !root.is_file(&hidden).ok()? || root.is_locked(&run_dir.join(names::run::LOCK)).ok()? {
+            return None;
+        }
+        // Room that was never written is no record.
+        record::read_if_file(root, &hidden).ok()?
     }
 }

@@ -153,7 +153,7 @@ impl Attended {
             }
             self.pass_signals_on(handle.as_ref());
             match &stop {
-                None if root.exists(&of.stop_marker).unwrap_or(false) => {
+                None if root.is_file(&of.stop_marker).unwrap_or(false) => {
                     stop = Some((StopRequest { by: StopBy::StopMarker, at: Utc::now() }, Instant::now()));
                     send(handle.as_ref(), Signal::SIGTERM);
                 }

@@ -71,6 +71,20 @@ impl From<RecordError> for TreeError {
 }
 
 impl TreeError {
+    /// Returns the fault of a file or folder that only a user can mend: it is of the wrong kind, or may not be read.
+    #[must_use]
+    pub fn lasting_fault(&self) -> Option<Fault> {
+        match self {
+            Self::Record(_) => self.fault(),
+            Self::Fs(e) if e.is_wrong_kind() => self.fault(),
+            Self::Fs(e) => match e.kind() {
+                FsErrorKind::TooLarge | FsErrorKind::NotAFolder | FsErrorKind::Denied => self.fault(),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Returns the faulty file, if the error is about a file that exists.
     #[must_use]
     pub fn fault(&self) -> Option<Fault> {

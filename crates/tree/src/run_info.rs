@@ -170,6 +170,9 @@ pub struct RunInfo {
     /// The changes in the work folder, if it belongs to a git repository.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub git: Option<GitInfo>,
+    /// Things that its reader should know: files of the run that were not what they should be, for example.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub notes: Vec<String>,
     /// Keys that another version wrote. They are kept.
     #[serde(flatten)]
     pub extra: BTreeMap<String, Value>,

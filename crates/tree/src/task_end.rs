@@ -47,7 +47,7 @@ impl Tree {
     /// # Errors
     /// If the record cannot be parsed.
     pub fn task_end(&self, task: &TaskRef) -> Result<Option<TaskEnd>> {
-        Ok(record::read(self.root(), &task.dir().end())?)
+        Ok(record::read_if_file(self.root(), &task.dir().end())?)
     }
 }
 

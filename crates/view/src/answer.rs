@@ -3,7 +3,7 @@
 //! Every run whose end is committed has an output.md. If the agent left no answer, the driver writes a sentence that
 //! begins with [`NO_ANSWER`], or [`NOT_HEARD`]. Such a sentence, a blank file and a missing file are no answer.
 
-use base::fsx::FsError;
+use base::fsx::{FsError, if_file};
 use tree::{
     Result, Tree,
     refs::{RunRef, TaskRef},
@@ -36,10 +36,7 @@ pub fn last_answered(tree: &Tree, task: &TaskRef) -> Result<Option<RunRef>> {
 
 fn look(tree: &Tree, run: &RunRef) -> std::result::Result<bool, FsError> {
     let (root, path) = (tree.root(), run.dir().output());
-    if !root.exists(&path)? {
-        return Ok(false);
-    }
-    let file = root.open_read(&path)?;
+    let Some(file) = if_file(root.open_read(&path))? else { return Ok(false) };
     let begins = file.read_range(0, LOOK_BYTES)?;
     Ok(file.size()? > LOOK_BYTES || is_answer(&String::from_utf8_lossy(&begins)))
 }

@@ -23,14 +23,24 @@ pub enum Dependency {
     Idle,
     /// The task does not exist: it was never created, or was deleted.
     Missing,
+    /// Its folder cannot be read.
+    Unreadable,
 }
 
 impl Dependency {
     /// Determines the state of a task that others depend on.
     ///
     /// # Errors
-    /// If its folder cannot be read.
+    /// If the disk fails.
     pub fn look(tree: &Tree, task: &TaskRef, wanted: &HashSet<TaskRef>) -> Result<Self> {
+        match Self::look_into(tree, task, wanted) {
+            // One folder must not keep the gate from looking at other tickets.
+            Err(e) if e.lasting_fault().is_some() => Ok(Self::Unreadable),
+            look => look,
+        }
+    }
+
+    fn look_into(tree: &Tree, task: &TaskRef, wanted: &HashSet<TaskRef>) -> Result<Self> {
         let root = tree.root();
         let dir = task.dir();
         if wanted.contains(task) {
@@ -43,7 +53,7 @@ impl Dependency {
             Ok(Some(end)) if end.status == EndStatus::Completed => Ok(Self::Done),
             Ok(Some(end)) => Ok(Self::Ended(end.status)),
             // An unreadable record is no evidence, but DONE still is.
-            _ if root.exists(&dir.done())? => Ok(Self::Done),
+            _ if root.is_file(&dir.done())? => Ok(Self::Done),
             _ => Ok(Self::Idle),
         }
     }
@@ -66,6 +76,7 @@ impl Dependency {
                 never("has no ticket and was not run to its end", &done)
             }
             Self::Missing => format!("task {id} does not exist: create it as {task}, or stop this task"),
+            Self::Unreadable => format!("task {id} cannot be read: `run-agent fsck` says why"),
         })
     }
 }

@@ -20,3 +20,4 @@ pub mod task;
 pub mod task_files;
 pub mod watch;
 pub mod why;
+pub mod wrong_kind;

@@ -158,6 +158,7 @@ fn summary(exit: &ExitRecord) -> String {
         Some(StopBy::UsageLimit) => format!("the agent waited for longer than limit_patience ({how})"),
         Some(StopBy::IdleTimeout) => format!("no output for longer than the timeout ({how})"),
         Some(StopBy::MaxRunTime) => format!("ran longer than max_run_time ({how})"),
+        Some(StopBy::FolderGone) => format!("its folder was removed ({how})"),
         Some(StopBy::Signal) => format!("its shim was asked to end by a signal ({how})"),
     }
 }

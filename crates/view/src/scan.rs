@@ -48,6 +48,8 @@ pub struct TaskEntry {
     pub runs: Vec<RunEntry>,
     /// Last start or end of a run.
     pub last_activity: Option<DateTime<Utc>>,
+    /// The reason that its folder or one of its markers cannot be read, with the path.
+    pub unreadable: Option<String>,
 }
 
 /// All tickets of a tree, read once for many tasks.
@@ -134,8 +136,8 @@ pub fn task(tree: &Tree, task: &TaskRef, tickets: &Tickets) -> Result<TaskEntry>
     let status = task::status(&facts, standing.as_ref());
     let known = look.runs.iter().filter_map(|r| r.record.as_ref().ok());
     let last_activity = known.map(|(i, _)| i.end_time.unwrap_or(i.start_time)).max();
-    let (task, ticket) = (task.clone(), facts.ticket);
-    Ok(TaskEntry { task, status, ticket, config: look.config, runs: look.runs, last_activity })
+    let (task, ticket, unreadable) = (task.clone(), facts.ticket, look.files.unreadable);
+    Ok(TaskEntry { task, status, ticket, config: look.config, runs: look.runs, last_activity, unreadable })
 }
 
 impl ShownRun for RunEntry {

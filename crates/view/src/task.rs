@@ -3,9 +3,10 @@
 //! 1. A run that is shown as running, or an admitted ticket with a driver: `running`. An admitted ticket that nothing
 //!    drives is `idle`.
 //! 2. A ticket in the queue: `queued`, or `blocked` while a dependency is not done.
-//! 3. The end of its last loop, if TASK-END.yaml records it.
-//! 4. DONE: `completed`; STOP: `stopped`.
-//! 5. Else the end of the last run. A loop whose last run succeeded without DONE is `idle`, because its agent did not
+//! 3. A folder that cannot be read: `failed`. So is a DONE that cannot be read, unless the loop has ended otherwise.
+//! 4. The end of its last loop, if TASK-END.yaml records it.
+//! 5. DONE: `completed`; STOP: `stopped`.
+//! 6. Else the end of the last run. A loop whose last run succeeded without DONE is `idle`, because its agent did not
 //!    declare the work finished.
 
 use schemars::JsonSchema;
@@ -104,6 +105,18 @@ pub struct TaskFacts {
     pub any_running: bool,
     /// States if a process continues an admitted ticket: a driver of the task, or a daemon.
     pub driven: Driven,
+    /// Says if its folder and DONE can be read.
+    pub access: Access,
+}
+
+/// Says if the folder of a task, and DONE in it, can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Access {
+    /// They can be read.
+    #[default]
+    Readable,
+    /// One of them cannot be read, or is of the wrong kind.
+    Unreadable,
 }
 
 /// Decides the status of a task, by the rules at the top of this file. `standing` is the gate's view of a queued ticket, if
@@ -116,6 +129,9 @@ pub fn status(facts: &TaskFacts, standing: Option<&Standing>) -> TaskStatus {
         (Some(Place::Live), _) => TaskStatus::Running,
         (Some(Place::Queue), _) if matches!(standing, Some(Standing::Blocked(_))) => TaskStatus::Blocked,
         (Some(Place::Queue), _) => TaskStatus::Queued,
+        _ if facts.access == Access::Unreadable && matches!(facts.end, None | Some(EndStatus::Completed)) => {
+            TaskStatus::Failed
+        }
         _ if facts.end.is_some() => facts.end.map_or(TaskStatus::Idle, TaskStatus::from),
         _ if facts.done => TaskStatus::Completed,
         _ if facts.stop => TaskStatus::Stopped,
@@ -149,6 +165,7 @@ mod tests {
         last_run: None,
         any_running: false,
         driven: Driven::Yes,
+        access: Access::Readable,
     };
 
     fn last(status: RunStatus) -> TaskFacts {
@@ -220,6 +237,19 @@ mod tests {
         each_is_decided([
             (TaskFacts { done: true, stop: true, ..last(RunStatus::Failed) }, None, TaskStatus::Completed),
             (TaskFacts { stop: true, ..last(RunStatus::Completed) }, None, TaskStatus::Stopped),
+        ]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_completed() {
+        let odd =
+            TaskFacts { access: Access::Unreadable, end: Some(EndStatus::Completed), stop: true, ..IDLE };
+        each_is_decided([
+            (odd, None, TaskStatus::Failed),
+            (TaskFacts { end: None, ..odd }, None, TaskStatus::Failed),
+            (TaskFacts { end: Some(EndStatus::Stopped), ..odd }, None, TaskStatus::Stopped),
+            (TaskFacts { ticket: Some(Place::Live), ..odd }, None, TaskStatus::Running),
+            (TaskFacts { any_running: true, ..odd }, None, TaskStatus::Running),
         ]);
     }
 

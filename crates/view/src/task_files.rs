@@ -8,7 +8,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{run::Driven, task::TaskFacts};
+use super::{
+    run::Driven,
+    task::{Access, TaskFacts},
+    wrong_kind::is_set,
+};
 use process::launch_files::JobRecord;
 use tree::{
     Fault, Holder, Result, Tree, TreeError,
@@ -40,6 +44,10 @@ pub struct TaskFiles {
     pub end: Option<TaskEnd>,
     /// The run of the ticket, else the last one.
     pub run: Option<Attempt>,
+    /// The reason that its folder or one of its markers cannot be read, with the path.
+    pub unreadable: Option<String>,
+    /// Says if its folder and DONE can be read.
+    pub access: Access,
 }
 
 /// The facts about a run that the state of its task depends on.
@@ -96,6 +104,7 @@ impl<R: ShownRun> TaskLook<R> {
             last_run: self.runs.iter().filter_map(ShownRun::status).next_back(),
             any_running: self.runs.iter().any(|run| run.status() == Some(RunStatus::Running)),
             driven: Driven::Yes,
+            access: self.files.access,
         }
     }
 }
@@ -103,11 +112,50 @@ impl<R: ShownRun> TaskLook<R> {
 /// Reads the state of a task. `ticket` is the number of its ticket, as far as the caller knows one; `read_runs` reads those of its
 /// runs that the caller needs, for a task with or without a ticket.
 ///
-/// Returns `None` if there is no such task.
+/// Returns `None` if there is no such task. A task whose folder is of the wrong kind, or may not be read, has a look that
+/// says so: it hides no other task.
 ///
 /// # Errors
-/// If its folder cannot be read.
+/// If the disk fails.
 pub fn look<R: ShownRun>(
+    tree: &Tree,
+    task: &TaskRef,
+    ticket: Option<TicketId>,
+    read_runs: impl FnMut(Option<&(Place, Ticket)>) -> Result<Vec<R>>,
+) -> Result<Option<TaskLook<R>>> {
+    match look_into(tree, task, ticket.clone(), read_runs) {
+        Err(e) => match e.lasting_fault() {
+            Some(fault) => Ok(Some(unreadable(tree, task, ticket, e, fault))),
+            None => Err(e),
+        },
+        look => look,
+    }
+}
+
+/// The look at a task whose folder cannot be read. Its ticket lies elsewhere.
+fn unreadable<R>(
+    tree: &Tree,
+    task: &TaskRef,
+    ticket: Option<TicketId>,
+    e: TreeError,
+    fault: Fault,
+) -> TaskLook<R> {
+    let known = KnownTicket::of(tree, task, ticket);
+    let ticket_id = known.id.filter(|_| known.found.is_some());
+    let files = TaskFiles {
+        ticket: known.found,
+        unreadable: Some(words(&fault)),
+        access: Access::Unreadable,
+        ..TaskFiles::default()
+    };
+    TaskLook { files, config: Err(e), ticket_id, runs: Vec::new(), faults: vec![fault] }
+}
+
+fn words(fault: &Fault) -> String {
+    format!("{} {}", fault.path.display(), fault.problem)
+}
+
+fn look_into<R: ShownRun>(
     tree: &Tree,
     task: &TaskRef,
     ticket: Option<TicketId>,
@@ -164,19 +212,27 @@ fn look_once<R: ShownRun>(
     known: &KnownTicket,
     runs: Vec<R>,
 ) -> Result<TaskLook<R>> {
-    let (root, dir) = (tree.root(), task.dir());
+    let dir = task.dir();
     let KnownTicket { id, found: ticket, .. } = known;
     let config = tree.task_config(task);
     let end = tree.task_end(task);
     let faults = [config.as_ref().err(), end.as_ref().err()];
-    let faults = faults.into_iter().flatten().filter_map(TreeError::fault).collect();
+    let mut faults: Vec<Fault> = faults.into_iter().flatten().filter_map(TreeError::fault).collect();
+    let mut odd = Vec::new();
+    let done = is_set(tree, &dir.done(), &mut odd)?;
+    let access = if odd.is_empty() { Access::Readable } else { Access::Unreadable };
+    let stop = is_set(tree, &dir.stop(), &mut odd)?;
+    let unreadable = odd.first().map(words);
+    faults.extend(odd);
     let about = ticket.as_ref().and_then(|(_, ticket)| runs.iter().find(|run| *run.id() == ticket.run_id));
     let files = TaskFiles {
         kind: config.as_ref().map_or(TaskKind::Task, |config| config.kind),
         // The driver of a task without a ticket is of no interest.
         driver: if ticket.is_some() { tree.driver_of(task)? } else { None },
-        done: root.exists(&dir.done())?,
-        stop: root.exists(&dir.stop())?,
+        done,
+        stop,
+        unreadable,
+        access,
         // A record that cannot be read says nothing; it is among the faults.
         end: end.ok().flatten(),
         run: about.or(runs.last()).and_then(ShownRun::attempt),

@@ -109,7 +109,7 @@ impl Recording {
             ended_at: ended_at.max(started_at),
             exit_code,
             signal,
-            done: is_last(tree, run)? && tree.root().exists(&run.task.dir().done())?,
+            done: is_last(tree, run)? && tree.root().is_file(&run.task.dir().done())?,
         })
     }
 

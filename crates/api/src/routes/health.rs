@@ -35,13 +35,25 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-fn health(api: &Api) -> Result<Response> {
+/// Fails while the tree is being read, and once its folder is gone: nothing that the daemon writes then can be found.
+fn is_well(api: &Api) -> Result<()> {
     api.ready()?;
+    let root = api.core.runner.tree.root();
+    if !root.is_removed() {
+        return Ok(());
+    }
+    let path = root.path().display();
+    let message = format!("the root {path} was removed or replaced; restore it, and restart the daemon");
+    Err(HttpError::new(StatusCode::SERVICE_UNAVAILABLE, message))
+}
+
+fn health(api: &Api) -> Result<Response> {
+    is_well(api)?;
     Ok(json(StatusCode::OK, &wire::Health { status: "ok" }))
 }
 
 fn healthz(api: &Api) -> Result<Response> {
-    api.ready()?;
+    is_well(api)?;
     let uptime = format!("{}s", api.core.uptime().as_secs());
     Ok(json(StatusCode::OK, &wire::Healthz { status: "ok", uptime }))
 }

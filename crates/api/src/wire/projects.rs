@@ -142,6 +142,9 @@ pub(crate) struct TaskItem<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     queue_position: Option<usize>,
     reason: String,
+    /// True if its folder or one of its markers cannot be read; `reason` names it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unreadable: bool,
 }
 
 impl<'a> TaskItem<'a> {
@@ -172,6 +175,7 @@ impl<'a> TaskItem<'a> {
             last_run_output_size: task.last_output,
             queue_position: task.position(),
             reason,
+            unreadable: task.is_unreadable(),
         }
     }
 

@@ -36,6 +36,9 @@ pub(crate) struct Task<'a> {
     depends_on: &'a [TaskId],
     #[serde(skip_serializing_if = "Option::is_none")]
     last_activity: Option<Time>,
+    /// True if its folder or one of its markers cannot be read; `reason` names it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unreadable: bool,
     runs: Vec<Run<'a>>,
 }
 
@@ -51,6 +54,7 @@ impl<'a> Task<'a> {
             agent_type: &task.agent,
             depends_on: &task.depends_on,
             last_activity: task.last_activity.map(Time),
+            unreadable: task.is_unreadable(),
             runs: task.runs.iter().rev().map(|r| Run::new(r, words)).collect(),
         }
     }

@@ -81,7 +81,7 @@ impl Root {
         lines: impl FnOnce(&Tail<'_>) -> std::result::Result<(Vec<u8>, T), E>,
     ) -> std::result::Result<T, E> {
         step();
-        let file = self.file("append to", rel, OFlags::RDWR | OFlags::APPEND | OFlags::CREATE)?;
+        let file = self.own_file("append to", rel, OFlags::RDWR | OFlags::APPEND | OFlags::CREATE)?;
         let file = ReadFile::new(file, self, rel);
         let locked = Locked::wait(&file.file).map_err(|e| self.error("lock", rel, e))?;
         let len = file.size()?;

@@ -10,7 +10,7 @@ use std::{
 use rustix::fs::{AtFlags, Mode, OFlags};
 
 use super::{
-    error::{Result, found},
+    error::{FsErrorKind, Result, found},
     rel::RelPath,
     root::{FILE_MODE, Root},
     steps::step,
@@ -126,11 +126,19 @@ impl Root {
     }
 
     fn rename_temp(&self, dir: &OwnedFd, temp: &str, rel: &RelPath) -> Result<()> {
-        step();
-        rustix::fs::renameat(dir, temp, dir, rel.name()).map_err(|e| {
-            let _ = rustix::fs::unlinkat(dir, temp, AtFlags::empty());
-            self.error("replace", rel, e)
-        })
+        // A rename would replace anything but a folder without a trace.
+        let aside = self.set_aside(rel);
+        aside
+            .and_then(|()| {
+                self.freeing(rel, || {
+                    step();
+                    rustix::fs::renameat(dir, temp, dir, rel.name())
+                        .map_err(|e| self.error("replace", rel, e))
+                })
+            })
+            .inspect_err(|_| {
+                let _ = rustix::fs::unlinkat(dir, temp, AtFlags::empty());
+            })
     }
 
     /// Creates a complete file, durably, only if there is none. Of several writers, one wins.
@@ -140,18 +148,36 @@ impl Root {
     pub fn publish(&self, rel: &RelPath, bytes: &[u8]) -> Result<Published> {
         let dir = self.parent_to_change("write", rel)?;
         let (temp, _) = self.write_temp(&dir, rel, bytes, Sync::Now)?;
-        step();
-        let linked = rustix::fs::linkat(&dir, &temp, &dir, rel.name(), AtFlags::empty());
+        let published = self.link(&dir, &temp, rel);
         step();
         let unlinked = rustix::fs::unlinkat(&dir, &temp, AtFlags::empty());
-        let published = match linked {
-            Ok(()) => Published::Ours,
-            Err(rustix::io::Errno::EXIST) => Published::AlreadyThere,
-            Err(e) => return Err(self.error("publish", rel, e)),
-        };
+        let published = published?;
         unlinked.map_err(|e| self.error("remove the temporary name of", rel, e))?;
         self.sync_dir(&dir, &rel.parent())?;
         Ok(published)
+    }
+
+    /// Gives a complete file its second, final name, unless a file has that name.
+    pub(super) fn link(&self, dir: &OwnedFd, temp: &str, rel: &RelPath) -> Result<Published> {
+        self.freeing(rel, || {
+            step();
+            match rustix::fs::linkat(dir, temp, dir, rel.name(), AtFlags::empty()) {
+                Ok(()) => Ok(Published::Ours),
+                Err(rustix::io::Errno::EXIST) => self.is_taken(rel).map(|()| Published::AlreadyThere),
+                Err(e) => Err(self.error("publish", rel, e)),
+            }
+        })
+    }
+
+    /// Succeeds if a name that exists has a regular file.
+    fn is_taken(&self, rel: &RelPath) -> Result<()> {
+        match self.wrong_kind(rel)? {
+            None => Ok(()),
+            Some(kind) => {
+                let e = std::io::Error::new(std::io::ErrorKind::InvalidInput, kind);
+                Err(self.error("use the name of", rel, e))
+            }
+        }
     }
 
     /// Creates an empty marker file. Returns `false` if it existed already.
@@ -160,27 +186,53 @@ impl Root {
     /// If it cannot be created.
     pub fn mark(&self, rel: &RelPath) -> Result<bool> {
         let dir = self.parent_to_change("mark", rel)?;
-        step();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        match rustix::fs::openat(&dir, rel.name(), flags, FILE_MODE) {
-            Ok(_) => {}
-            Err(rustix::io::Errno::EXIST) => return Ok(false),
-            Err(e) => return Err(self.error("mark", rel, e)),
+        let made = self.freeing(rel, || {
+            step();
+            match rustix::fs::openat(&dir, rel.name(), flags, FILE_MODE) {
+                Ok(_) => Ok(true),
+                Err(rustix::io::Errno::EXIST) => self.is_taken(rel).map(|()| false),
+                Err(e) => Err(self.error("mark", rel, e)),
+            }
+        })?;
+        if made {
+            self.sync_dir(&dir, &rel.parent())?;
         }
-        self.sync_dir(&dir, &rel.parent())?;
-        Ok(true)
+        Ok(made)
     }
 
-    /// Removes a file durably. Returns `false` if there was none.
+    /// Creates a marker, as [`Root::mark`]. If no file can be created because the disk has no inode left, or no quota,
+    /// the marker becomes one more name of `other`, a file in the same folder.
     ///
     /// # Errors
-    /// If it is a folder or the disk fails.
+    /// If neither is possible.
+    pub fn mark_anyhow(&self, rel: &RelPath, other: &RelPath) -> Result<bool> {
+        match self.mark(rel) {
+            Err(e) if e.kind() == FsErrorKind::Full => {
+                let dir = self.parent_to_change("mark", rel)?;
+                step();
+                match rustix::fs::linkat(&dir, other.name(), &dir, rel.name(), AtFlags::empty()) {
+                    Ok(()) => Ok(true),
+                    Err(rustix::io::Errno::EXIST) => Ok(false),
+                    // The first error says what is wrong.
+                    Err(_) => Err(e),
+                }
+            }
+            result => result,
+        }
+    }
+
+    /// Removes a file durably. Returns `false` if there was none; a folder in its place is set aside.
+    ///
+    /// # Errors
+    /// If the disk fails.
     pub fn remove(&self, rel: &RelPath) -> Result<bool> {
         let Some(dir) = found(self.parent_to_change("remove", rel))? else { return Ok(false) };
         step();
         match rustix::fs::unlinkat(&dir, rel.name(), AtFlags::empty()) {
             Ok(()) => {}
             Err(rustix::io::Errno::NOENT) => return Ok(false),
+            Err(rustix::io::Errno::ISDIR) => return self.set_aside(rel).map(|()| false),
             Err(e) => return Err(self.error("remove", rel, e)),
         }
         self.sync_dir(&dir, &rel.parent())?;

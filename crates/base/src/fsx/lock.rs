@@ -51,7 +51,7 @@ impl Root {
     /// If the lock file cannot be opened.
     pub fn try_lock(&self, rel: &RelPath, holder: &Holder) -> Result<LockAttempt> {
         step();
-        let file = self.file("lock", rel, LOCK_FLAGS)?;
+        let file = self.own_file("lock", rel, LOCK_FLAGS)?;
         match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))) {
             Ok(_) => {
                 sign(&file, holder);
@@ -72,7 +72,7 @@ impl Root {
     /// If the lock file cannot be opened.
     pub fn lock(&self, rel: &RelPath, holder: &Holder) -> Result<Lock> {
         step();
-        let file = self.file("lock", rel, LOCK_FLAGS)?;
+        let file = self.own_file("lock", rel, LOCK_FLAGS)?;
         loop {
             match fcntl(&file, FcntlArg::F_OFD_SETLKW(&whole_file(libc::F_WRLCK))) {
                 Ok(_) => break,
@@ -110,7 +110,7 @@ impl Root {
     pub fn is_locked(&self, rel: &RelPath) -> Result<bool> {
         let file = match self.file("ask about lock", rel, OFlags::RDONLY) {
             Ok(file) => file,
-            Err(e) if e.kind() == FsErrorKind::NotFound => return Ok(false),
+            Err(e) if e.kind() == FsErrorKind::NotFound || e.is_wrong_kind() => return Ok(false),
             Err(e) => return Err(e),
         };
         let mut lock = whole_file(libc::F_WRLCK);

@@ -16,7 +16,7 @@ use rustix::fs::{FileType, OFlags};
 use super::{
     error::{FsError, Result, found},
     rel::RelPath,
-    root::Root,
+    root::{Root, is_hollow},
 };
 
 /// Largest buffer that is allocated without asking for the size of the file.
@@ -29,7 +29,7 @@ pub enum EntryKind {
     File,
     /// A folder.
     Dir,
-    /// A link, FIFO, socket or device. This program creates none of them in a tree.
+    /// A link, FIFO, socket or device, or a file that is almost all holes. This program creates none of them in a tree.
     Other,
 }
 
@@ -45,7 +45,7 @@ pub struct Entry {
 /// Size, time and identity of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
-    /// The kind of thing, links inside the root followed.
+    /// The kind of thing, links not followed.
     pub kind: EntryKind,
     /// Size in bytes.
     pub len: u64,
@@ -163,12 +163,7 @@ impl Root {
     /// [`super::FsErrorKind::TooLarge`] if it is larger than `max`. Nothing is read then.
     pub fn read_opt(&self, rel: &RelPath, max: u64) -> Result<Option<Vec<u8>>> {
         let Some(file) = found(self.open_read(rel))? else { return Ok(None) };
-        let len = file.size()?;
-        if len > max {
-            let why = format!("{len} bytes, more than the {max} that such a file may have");
-            return Err(self.error("read", rel, io::Error::new(io::ErrorKind::FileTooLarge, why)));
-        }
-        file.read_range(0, max).map(Some)
+        read_whole_file(self, rel, &file, max).map(Some)
     }
 
     /// Returns the size and identity, or `None` if the path does not exist.
@@ -176,7 +171,9 @@ impl Root {
     /// # Errors
     /// If the path leaves the root or the disk fails.
     pub fn stat(&self, rel: &RelPath) -> Result<Option<Stat>> {
-        let Some(fd) = found(self.open_at("stat", rel, OFlags::PATH))? else { return Ok(None) };
+        let Some(fd) = found(self.open_at("stat", rel, OFlags::PATH | OFlags::NOFOLLOW))? else {
+            return Ok(None);
+        };
         let stat = rustix::fs::fstat(&fd).map_err(|e| self.error("stat", rel, e))?;
         Ok(Some(stat_of(&stat)))
     }
@@ -257,13 +254,24 @@ fn own_stat(dir: &OwnedFd, name: &str) -> rustix::io::Result<rustix::fs::Stat> {
 }
 
 fn stat_of(stat: &rustix::fs::Stat) -> Stat {
+    let kind = kind_of(FileType::from_raw_mode(stat.st_mode));
     Stat {
-        kind: kind_of(FileType::from_raw_mode(stat.st_mode)),
+        kind: if kind == EntryKind::File && is_hollow(stat) { EntryKind::Other } else { kind },
         len: u64::try_from(stat.st_size).unwrap_or(0),
         modified_ns: i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec),
         inode: stat.st_ino,
         open_to_others: stat.st_mode & 0o077 != 0,
     }
+}
+
+/// Reads an open file of at most `max` bytes.
+pub(super) fn read_whole_file(root: &Root, rel: &RelPath, file: &ReadFile, max: u64) -> Result<Vec<u8>> {
+    let len = file.size()?;
+    if len > max {
+        let why = format!("{len} bytes, more than the {max} that such a file may have");
+        return Err(root.error("read", rel, io::Error::new(io::ErrorKind::FileTooLarge, why)));
+    }
+    file.read_range(0, max)
 }
 
 fn kind_of(kind: FileType) -> EntryKind {

@@ -23,14 +23,20 @@ pub struct Reserved {
 }
 
 impl Root {
+    /// Returns the path of the space that is reserved for a file.
+    #[must_use]
+    pub fn reserved_for(rel: &RelPath) -> RelPath {
+        rel.parent().join(format!("{RESERVED_PREFIX}{}", rel.name()))
+    }
+
     /// Reserves `len` bytes for the file that will be at `rel`.
     ///
     /// # Errors
     /// If the disk does not have the space now.
     pub fn reserve(&self, rel: &RelPath, len: usize) -> Result<Reserved> {
-        let hidden = rel.parent().join(format!("{RESERVED_PREFIX}{}", rel.name()));
+        let hidden = Self::reserved_for(rel);
         step();
-        let file = self.file("reserve room for", &hidden, OFlags::RDWR | OFlags::CREATE)?;
+        let file = self.own_file("reserve room for", &hidden, OFlags::RDWR | OFlags::CREATE)?;
         step();
         space::take(&file, len).map_err(|e| self.error("reserve room for", rel, e))?;
         Ok(Reserved { root: self.clone(), hidden, file, len })
@@ -60,12 +66,7 @@ impl Reserved {
             })
             .map_err(|e| root.error("write", rel, e))?;
         let dir = root.dir("publish", &rel.parent())?;
-        step();
-        let published = match rustix::fs::linkat(&dir, hidden.name(), &dir, rel.name(), AtFlags::empty()) {
-            Ok(()) => Published::Ours,
-            Err(rustix::io::Errno::EXIST) => Published::AlreadyThere,
-            Err(e) => return Err(root.error("publish", rel, e)),
-        };
+        let published = root.link(&dir, hidden.name(), rel)?;
         step();
         rustix::fs::unlinkat(&dir, hidden.name(), AtFlags::empty())
             .map_err(|e| root.error("remove the temporary name of", rel, e))?;

@@ -3,7 +3,10 @@
 use std::{
     fs::File,
     io,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::fs::MetadataExt,
+    },
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -119,7 +122,7 @@ impl Root {
         FsError::new(op, &self.absolute(rel), e)
     }
 
-    /// Opens a path below the root. Links are followed as long as they stay inside.
+    /// Opens a path below the root. No link is followed.
     pub(super) fn open_at(&self, op: &'static str, rel: &RelPath, flags: OFlags) -> Result<OwnedFd> {
         if flags.intersects(OFlags::WRONLY | OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC) {
             self.may_change(op, rel)?;
@@ -138,13 +141,14 @@ impl Root {
     ) -> Result<OwnedFd> {
         let mode = if flags.contains(OFlags::CREATE) { FILE_MODE } else { Mode::empty() };
         let flags = flags | OFlags::CLOEXEC;
-        let how = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let how = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
         let mut tries = 0;
         loop {
             match rustix::fs::openat2(top, rel.as_path(), flags, mode, how) {
                 // A rename elsewhere in the tree may race with the resolution. The kernel then asks for another try.
                 Err(rustix::io::Errno::AGAIN) if tries < 64 => tries += 1,
                 Err(rustix::io::Errno::NOSYS) => return self.walk(top, op, rel, flags, mode),
+                Err(rustix::io::Errno::LOOP) => return Err(self.error(op, rel, link())),
                 result => return result.map_err(|e| self.error(op, rel, e)),
             }
         }
@@ -159,7 +163,10 @@ impl Root {
         flags: OFlags,
         mode: Mode,
     ) -> Result<OwnedFd> {
-        let fail = |e: rustix::io::Errno| self.error(op, rel, e);
+        let fail = |e: rustix::io::Errno| match e {
+            rustix::io::Errno::LOOP => self.error(op, rel, link()),
+            e => self.error(op, rel, e),
+        };
         let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut at: Option<OwnedFd> = None;
         let parent = rel.parent();
@@ -238,7 +245,11 @@ impl Root {
     /// If it cannot be created or opened.
     pub fn open_append(&self, rel: &RelPath) -> Result<OwnedFd> {
         step();
-        self.open_at("open for appending", rel, OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE)
+        let file =
+            self.own_file("open for appending", rel, OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE)?;
+        // The other process is not to inherit the flag that was only for the open call.
+        rustix::fs::fcntl_setfl(&file, OFlags::APPEND).map_err(|e| self.error("open", rel, e))?;
+        Ok(file.into())
     }
 
     pub(super) fn file(&self, op: &'static str, rel: &RelPath, flags: OFlags) -> Result<File> {
@@ -247,6 +258,10 @@ impl Root {
         let file = File::from(fd);
         let meta = file.metadata().map_err(|e| self.error(op, rel, e))?;
         if meta.is_file() {
+            if hollow(meta.len(), meta.blocks()) {
+                let e = io::Error::new(io::ErrorKind::InvalidInput, "a file that is almost all holes");
+                return Err(self.error(op, rel, e));
+            }
             Ok(file)
         } else if meta.is_dir() {
             Err(self.error(op, rel, rustix::io::Errno::ISDIR))
@@ -290,4 +305,25 @@ impl Root {
     pub fn file_system(&self) -> Option<u32> {
         u32::try_from(rustix::fs::fstatfs(&self.inner.fd).ok()?.f_type).ok()
     }
+}
+
+/// The error for a link, in words that tell more than the kernel's ("too many levels of symbolic links").
+fn link() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "a symbolic link, which is not followed")
+}
+
+/// Smallest length of a file that may count as hollow.
+const HOLLOW_FROM: u64 = 4 << 30;
+/// Number of bytes of a hollow file for each byte on the disk, at least. No file system compresses a log this well.
+const HOLLOW_RATIO: u64 = 1024;
+
+/// Returns true if a regular file is almost all holes: reading it takes as long as reading a file of its length, and
+/// it says nothing.
+pub(super) fn is_hollow(stat: &rustix::fs::Stat) -> bool {
+    hollow(u64::try_from(stat.st_size).unwrap_or(0), u64::try_from(stat.st_blocks).unwrap_or(0))
+}
+
+/// As [`is_hollow`], from the length in bytes and the number of blocks of 512 bytes.
+fn hollow(len: u64, blocks: u64) -> bool {
+    len > HOLLOW_FROM && blocks.saturating_mul(512).saturating_mul(HOLLOW_RATIO) < len
 }

@@ -2,7 +2,7 @@
 
 use super::decide::{Admission, Candidate, Decision, Kin, Limits, Readiness, decide};
 use tree::{
-    Result, Tree,
+    RelPath, Result, Tree, TreeError,
     ids::TicketId,
     ticket::{Place, Ticket},
 };
@@ -70,11 +70,16 @@ fn look(tree: &Tree, limits: Limits) -> Result<(Vec<(Candidate, Ticket)>, Decisi
     let mut candidates = Vec::new();
     for (id, ticket) in queue {
         let dir = ticket.task().dir();
-        let over = tree.root().exists(&dir.stop())? || tree.root().exists(&dir.done())?;
-        let readiness = match blockers.of(tree, &ticket)? {
-            _ if over => Readiness::Over,
-            Some(why) => Readiness::Blocked(why),
-            None => Readiness::Ready,
+        let marked = |rel: &RelPath| tree.root().is_file(rel).map_err(TreeError::from);
+        let readiness = match marked(&dir.stop()).and_then(|stop| Ok(stop || marked(&dir.done())?)) {
+            Ok(true) => Readiness::Over,
+            Ok(false) => match blockers.of(tree, &ticket)? {
+                Some(why) => Readiness::Blocked(why),
+                None => Readiness::Ready,
+            },
+            // Its driver gives it up, with the reason. It must not keep the other tickets waiting.
+            Err(e) if e.lasting_fault().is_some() => Readiness::Over,
+            Err(e) => return Err(e),
         };
         candidates.push((Candidate { id, kin: kin(&ticket), readiness }, ticket));
     }

@@ -31,7 +31,7 @@ pub use engine::{Runner, Settings};
 pub use error::{Result, RunnerError};
 pub use loops::{
     children::{Stopped, has_ended, live_children, request_stop},
-    give_up::give_up,
+    give_up::{give_up, give_up_lost},
     task_loop::{LoopEnd, drive_loop},
 };
 pub use tidy::{

@@ -50,6 +50,8 @@ const LEAVE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Agent {
     pub(super) id: ProcessId,
+    /// The published claim.
+    pub(super) claim: Claim,
     /// Leads the agent's process group, also when the agent has been reaped.
     pub(super) handle: Option<PidFd>,
     pub(super) files: RunFiles,
@@ -102,12 +104,12 @@ pub(super) fn launch(spec: &LaunchSpec, env: Env, source: Source) -> Result<Laun
         Source::Folder => drop(launch_files::remove_secrets(&files.root, &files.dir)),
     }
     // If this check fails, the shim repeats it as soon as the agent runs.
-    if files.root.exists(&spec.stop_marker).unwrap_or(false) {
+    if files.root.is_file(&spec.stop_marker).unwrap_or(false) {
         return Ok(Launched::Never(stopped_before(files)));
     }
     let started_at = Utc::now();
     match held.release() {
-        None => Ok(Launched::Running(Agent { id, handle, files, group, started_at, signals, stdin })),
+        None => Ok(Launched::Running(Agent { id, claim, handle, files, group, started_at, signals, stdin })),
         Some(failure) => Ok(Launched::Never(not_started(files, spec, failure))),
     }
 }

@@ -12,6 +12,8 @@ use nix::{
     unistd::Pid,
 };
 
+use base::names;
+
 use super::{
     super::{
         exit::{ExitRecord, Leftover, ProcessEnd, ResourceUsage, StopBy, StopRequest},
@@ -87,6 +89,7 @@ impl Supervisor<'_> {
         self.take_signals();
         self.reap();
         self.watch.drain();
+        self.keep_claim();
         self.log_times.mark();
         self.heartbeat.beat();
         // Read before the lines, so that every line appended before an `end_of_input` is found in the file afterwards.
@@ -96,6 +99,16 @@ impl Supervisor<'_> {
         }
         if self.reaped.is_none() && self.stop.is_none() {
             self.stop = self.stop_reason().map(|by| StopRequest { by, at: Utc::now() });
+        }
+    }
+
+    /// Publishes the claim again if the agent has put a thing of the wrong kind in its place: without it no driver finds
+    /// this run. A claim that was removed may be part of a folder that is being removed.
+    fn keep_claim(&self) {
+        let (root, dir) = (&self.agent.files.root, &self.agent.files.dir);
+        if let Ok(Some(_)) = root.wrong_kind(&dir.join(names::run::CLAIM)) {
+            // A failure is repeated at the next look.
+            let _ = self.agent.claim.publish(root, dir);
         }
     }
 
@@ -125,6 +138,8 @@ impl Supervisor<'_> {
         let passed = |since: Instant, limit: Option<Duration>| limit.is_some_and(|l| since.elapsed() >= l);
         if self.watch.stop_marker_is_there() {
             Some(StopBy::StopMarker)
+        } else if self.watch.folder_is_gone() {
+            Some(StopBy::FolderGone)
         } else if self.inbox.stop {
             Some(StopBy::Inbox)
         } else if self.inbox.usage_limit {
@@ -215,6 +230,7 @@ impl Supervisor<'_> {
     }
 
     fn finish(mut self) -> RunEnd {
+        self.keep_claim();
         self.log_times.last_mark();
         let table = self.table();
         let below = table.below(std::process::id().cast_signed());

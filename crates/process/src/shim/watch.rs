@@ -12,7 +12,7 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use serde::Deserialize;
 
 use base::{
-    fsx::{LineReader, RelPath, Root},
+    fsx::{Folder, LineReader, RelPath, Root},
     names,
 };
 
@@ -23,15 +23,24 @@ const POLL: Duration = Duration::from_millis(250);
 /// Period of the checks with hints, in case a hint is lost.
 const SWEEP: Duration = Duration::from_secs(30);
 
+/// Time after a deletion during which the shim checks without hints: no hint says that a folder which is still open
+/// was removed.
+const RESTLESS: Duration = Duration::from_secs(5);
+
 /// Hints about the folders of the run and the task.
 #[derive(Debug)]
 pub(super) struct Watch {
     root: Root,
     stop_marker: RelPath,
     inotify: Option<Inotify>,
+    /// The run's folder; `None` if it could not be opened.
+    folder: Option<Folder>,
     /// Result of the last check, which a hint or the sweep causes.
     stop_seen: bool,
+    /// True if the last check found that the run's folder was removed.
+    folder_is_gone: bool,
     next_sweep: Instant,
+    restless_until: Instant,
 }
 
 impl Watch {
@@ -41,8 +50,11 @@ impl Watch {
             root: root.clone(),
             stop_marker: stop_marker.clone(),
             inotify,
+            folder: root.open_folder(dir).ok(),
             stop_seen: false,
+            folder_is_gone: false,
             next_sweep: Instant::now(),
+            restless_until: Instant::now(),
         };
         watch.look();
         watch
@@ -53,6 +65,9 @@ impl Watch {
         let mut hinted = false;
         while let Some(Ok(events)) = self.inotify.as_ref().map(Inotify::read_events) {
             hinted |= !events.is_empty();
+            if events.iter().any(|event| event.mask.contains(AddWatchFlags::IN_DELETE)) {
+                self.restless_until = Instant::now() + RESTLESS;
+            }
         }
         if hinted || Instant::now() >= self.next_sweep {
             self.look();
@@ -61,6 +76,11 @@ impl Watch {
 
     pub(super) fn stop_marker_is_there(&self) -> bool {
         self.stop_seen
+    }
+
+    /// Returns true if the run's folder was removed: nothing can ask the run to stop any more, and nothing reads its end.
+    pub(super) fn folder_is_gone(&self) -> bool {
+        self.folder_is_gone
     }
 
     pub(super) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
@@ -73,14 +93,17 @@ impl Watch {
     }
 
     fn look(&mut self) {
-        self.next_sweep = Instant::now() + if self.inotify.is_some() { SWEEP } else { POLL };
-        self.stop_seen = self.root.exists(&self.stop_marker).unwrap_or(self.stop_seen);
+        let now = Instant::now();
+        let quiet = self.inotify.is_some() && now >= self.restless_until;
+        self.next_sweep = now + if quiet { SWEEP } else { POLL };
+        self.folder_is_gone = self.folder.as_ref().is_some_and(Folder::is_removed);
+        self.stop_seen = self.root.is_file(&self.stop_marker).unwrap_or(self.stop_seen);
     }
 }
 
 fn hints(root: &Root, dir: &RelPath, stop_marker: &RelPath) -> nix::Result<Inotify> {
     let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
-    let names = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
+    let names = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_DELETE;
     inotify.add_watch(&root.absolute(&stop_marker.parent()), names)?;
     // Each of our own marks causes one more wake-up, at most every 25 ms. Files in the folder may be created later, so
     // watches on single files would miss some.

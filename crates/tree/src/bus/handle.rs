@@ -123,6 +123,8 @@ impl Bus {
     pub(super) fn open(&self) -> Result<Option<ReadFile>> {
         match self.root.open_read(&self.rel) {
             Ok(file) => Ok(Some(file)),
+            // The next post sets it aside.
+            Err(e) if e.is_wrong_kind() => Ok(None),
             Err(e) if e.kind() != FsErrorKind::NotFound => Err(e.into()),
             Err(_) if self.root.exists(&self.rel.parent())? => Ok(None),
             Err(_) => Err(self.missing()),

@@ -32,7 +32,7 @@ impl Bus {
     /// If the file exists and cannot be read.
     pub fn scan(&self, mut each: impl FnMut(Scanned)) -> Result<()> {
         let file = match self.root.open_read(&self.rel) {
-            Err(e) if e.kind() == FsErrorKind::NotFound => return Ok(()),
+            Err(e) if e.kind() == FsErrorKind::NotFound || e.is_wrong_kind() => return Ok(()),
             opened => opened.map_err(TreeError::from)?,
         };
         let size = file.settled_size()?;

@@ -5,7 +5,7 @@ use super::{
     line::{LONGEST_LINE, events_of_line},
 };
 use crate::{Result, event::Event, paths::RunDir};
-use base::fsx::{LineReader, ReadFile, Root};
+use base::fsx::{LineReader, ReadFile, Root, if_file};
 
 /// Approximate number of bytes of raw lines that are turned into events at a time.
 const BATCH: u64 = 1024 * 1024;
@@ -129,5 +129,5 @@ pub fn all_events(dialect: Dialect, root: &Root, run: &RunDir, mut take: impl Fn
 }
 
 fn open(root: &Root, rel: &base::fsx::RelPath) -> Result<Option<ReadFile>> {
-    if root.exists(rel)? { Ok(Some(root.open_read(rel)?)) } else { Ok(None) }
+    Ok(if_file(root.open_read(rel))?)
 }

@@ -25,7 +25,7 @@ pub(super) fn check(context: &Context<'_>, run: &RunRef, facts: &RunFacts, repor
         Some(_) => {}
     }
     let output = run.dir().output();
-    if matches!(root.exists(&output), Ok(false)) {
+    if matches!(root.is_file(&output), Ok(false)) {
         let what = format!("run {} has ended without it", run.run);
         report.add(Rule::MissingOutput, root.absolute(&output), what, Subject::Run(run.clone()));
     }

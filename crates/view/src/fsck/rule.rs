@@ -135,6 +135,9 @@ rules! {
     Leftover = "leftover", Mendable,
         "a process that died left a temporary file or a half-deleted folder",
         "--repair removes it";
+    SetAside = "set-aside", Note,
+        "a link, folder, pipe or the like was at the name of one of our files, and was set aside",
+        "look at it, and remove it";
     BadName = "bad-name", Note,
         "a file or folder among projects, tasks, runs or tickets has a name that is not an id",
         "it is ignored; move it away, or rename it";

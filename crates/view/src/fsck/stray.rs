@@ -5,8 +5,9 @@
 use std::str::FromStr;
 
 use super::{Report, Rule, Subject};
+use crate::wrong_kind::{self, WrongKind};
 use base::{names, record};
-use process::identity::ProcStat;
+use process::{exit::ExitRecord, identity::ProcStat};
 use tree::{
     EntryKind, OnItsWay, RelPath, Result, Tree,
     ids::{ProjectId, RunId, TaskId, TicketId},
@@ -37,16 +38,27 @@ pub(super) fn top(tree: &Tree, report: &mut Report) {
 }
 
 pub(super) fn project(tree: &Tree, project: &ProjectId, report: &mut Report) {
+    wrong_kinds(tree, wrong_kind::of_project(tree, project), report);
     folder(tree, ProjectDir::new(project).path(), is_folder::<TaskId>, report);
 }
 
 pub(super) fn task(tree: &Tree, task: &TaskRef, report: &mut Report) {
+    wrong_kinds(tree, wrong_kind::of_task(tree, task), report);
     folder(tree, task.dir().path(), anything, report);
     folder(tree, &task.dir().runs(), is_folder::<RunId>, report);
 }
 
 pub(super) fn run(tree: &Tree, run: &RunRef, report: &mut Report) {
+    wrong_kinds(tree, wrong_kind::of_run(tree, run), report);
     folder(tree, run.dir().path(), anything, report);
+}
+
+/// Reports what is, or was, at the names of our files without being a file.
+fn wrong_kinds(tree: &Tree, found: Result<Vec<WrongKind>>, report: &mut Report) {
+    for odd in report.readable(found).unwrap_or_default() {
+        let rule = if odd.set_aside_from().is_some() { Rule::SetAside } else { Rule::Unreadable };
+        report.note(rule, tree.root().absolute(&odd.path), odd.to_string());
+    }
 }
 
 /// Returns true if a file was left by a process that is gone: under a temporary name, in the trash, or beside a run that does
@@ -66,7 +78,13 @@ pub fn is_left_behind(tree: &Tree, rel: &RelPath) -> Result<bool> {
         Some(OnItsWay::Reserved) => {
             let there = |name| rel.parent().join(name);
             let claimed = tree.root().exists(&there(names::run::CLAIM))?;
-            Ok(claimed && !tree.root().is_locked(&there(names::run::LOCK))?)
+            let unlocked = claimed && !tree.root().is_locked(&there(names::run::LOCK))?;
+            // A complete record without its name is the only one of that end.
+            let is_needed = || {
+                let named = tree.root().is_file(&there(names::run::EXIT)).unwrap_or(true);
+                !named && ExitRecord::unlinked(tree.root(), &rel.parent()).is_some()
+            };
+            Ok(unlocked && !is_needed())
         }
         // The secrets of a launch go with the claim.
         None if rel.name() == names::run::LAUNCH_SECRETS => {

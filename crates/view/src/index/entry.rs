@@ -208,6 +208,12 @@ impl TaskSummary {
         self.files.done || self.status().is_end()
     }
 
+    /// Returns true if its folder or one of its markers cannot be read.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        self.files.unreadable.is_some()
+    }
+
     /// Returns the folder that the agent of one of its runs works in.
     #[must_use]
     pub fn folder_of(&self, run: &RunRef) -> Option<&str> {

@@ -61,8 +61,15 @@ impl Index {
         self.look_at_tickets(tree)?;
         let mut tasks = Vec::new();
         for project in tree.projects()? {
-            self.look_at_project(tree, &project)?;
-            let ids = tree.tasks(&project)?;
+            let looked = self.look_at_project(tree, &project).and_then(|()| tree.tasks(&project));
+            let ids = match looked {
+                // One folder that cannot be read must not hide the other projects.
+                Err(e) if let Some(fault) = e.lasting_fault() => {
+                    tracing::warn!(path = %fault.path.display(), problem = %fault.problem, "a project cannot be read");
+                    continue;
+                }
+                looked => looked?,
+            };
             tasks.extend(ids.into_iter().map(|task| TaskRef { project: project.clone(), task }));
         }
         let tickets = self.state().ticket_ids();

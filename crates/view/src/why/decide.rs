@@ -7,7 +7,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::facts::{Facts, Served, Source};
-use crate::task::Standing;
+use crate::task::{Access, Standing};
 use tree::{
     refs::TaskRef,
     run_info::RunStatus,
@@ -149,6 +149,12 @@ fn at_rest(facts: &Facts<'_>) -> (String, Vec<Source>) {
         let mut files = vec![Source::RunInfo];
         files.extend(facts.own.stop.then_some(Source::Stop));
         return (text, files);
+    }
+    let completed = |end: &TaskEnd| end.status == EndStatus::Completed;
+    if let Some(why) = facts.own.unreadable.as_ref().filter(|_| facts.own.access == Access::Unreadable)
+        && facts.own.end.as_ref().is_none_or(completed)
+    {
+        return (format!("task {task} cannot be read: {why}"), vec![]);
     }
     if let Some(end) = &facts.own.end {
         let TaskEnd { reason, attempt, ended_at, .. } = end;

@@ -161,7 +161,9 @@ pub fn discard_abandoned(runner: &Runner, task: &TaskRef) -> Result<()> {
 pub fn must_be_resumable(runner: &Runner, task: &TaskRef) -> Result<()> {
     let (tree, dir) = (&runner.tree, task.dir());
     must_exist(runner, task)?;
-    if tree.root().exists(&dir.done())? || tree.root().exists(&dir.stop())? || tree.task_end(task)?.is_some()
+    if tree.root().is_file(&dir.done())?
+        || tree.root().is_file(&dir.stop())?
+        || tree.task_end(task)?.is_some()
     {
         return Ok(());
     }

@@ -289,7 +289,7 @@ fn refuse_if_accepted_before(runner: &Runner, task: &TaskRef) -> Result<()> {
 /// Returns true if a task with a folder was accepted.
 pub(in crate::runner) fn is_accepted(runner: &Runner, task: &TaskRef) -> Result<bool> {
     let root = runner.tree.root();
-    let ended = root.exists(&task.dir().done())? || root.exists(&task.dir().end())?;
+    let ended = root.is_file(&task.dir().done())? || root.exists(&task.dir().end())?;
     if ended || runner.tree.ticket_of(task)?.is_some() {
         return Ok(true);
     }

@@ -37,7 +37,7 @@ pub(in crate::runner) fn start(runner: &Runner, info: &RunInfo) -> Result<Starte
         (run.task.dir().done(), "the task was done before it started"),
         (run.task.dir().stop(), "stopped before it started"),
     ] {
-        if root.exists(&marker)? {
+        if root.is_file(&marker)? {
             return never(runner, info, EndsAs::Stopped, reason);
         }
     }
@@ -51,7 +51,11 @@ pub(in crate::runner) fn start(runner: &Runner, info: &RunInfo) -> Result<Starte
     let Start { spec, env, file, record_changes, .. } = match launch::spec(runner, info) {
         Ok(made) => made,
         // A folder or program may be gone since the acceptance: that ends the run, not its driver.
-        Err(RunnerError::Tree(TreeError::Fs(e))) if e.kind() != FsErrorKind::TooLarge => return Err(e.into()),
+        Err(RunnerError::Tree(TreeError::Fs(e)))
+            if e.kind() != FsErrorKind::TooLarge && !e.is_wrong_kind() =>
+        {
+            return Err(e.into());
+        }
         Err(e) => return never(runner, info, EndsAs::Failed, &e.to_string()),
     };
     if let Some(file) = file {

@@ -118,7 +118,7 @@ impl Session {
         let commit = || {
             let mut info = runner.tree.run_info(&run)?;
             let output = run.dir().output();
-            if !runner.tree.root().exists(&output)? {
+            if !runner.tree.root().is_file(&output)? {
                 runner.tree.root().replace(&output, format!("{NOT_HEARD}\n").as_bytes())?;
             }
             let outcome = outcome::of_exit(&record, None);

@@ -97,7 +97,7 @@ fn together(run: Option<&Usage>, thread: Option<&Usage>) -> Option<Usage> {
 }
 
 fn said_in_file(runner: &Runner, info: &RunInfo) -> Result<Option<DateTime<Utc>>> {
-    let said = runner.tree.root().read_opt(&info.run_ref().dir().retry_after(), 1024)?;
+    let said = runner.tree.root().read_if_file(&info.run_ref().dir().retry_after(), 1024)?;
     Ok(said.and_then(|bytes| String::from_utf8_lossy(&bytes).trim().parse().ok()))
 }
 

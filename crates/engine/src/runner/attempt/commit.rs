@@ -13,9 +13,10 @@ use crate::runner::{
     tidy::stale_files,
 };
 use agents::replay;
+use base::fsx::if_file;
 use process::claim::Claim;
 use tree::{
-    TreeError,
+    EntryKind, TreeError,
     bus::{Draft, LookBack, Message, MessageType},
     outbox::{Delivery, MOST, RunStop},
     refs::RunRef,
@@ -23,7 +24,7 @@ use tree::{
     task_lock::TaskLock,
     transcript::Account,
 };
-use view::{answer::NO_ANSWER, outcome::Outcome};
+use view::{answer::NO_ANSWER, outcome::Outcome, wrong_kind};
 
 /// States if another driver may already have written part of the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +111,7 @@ pub(in crate::runner) fn commit_end(
         add_last_words(runner, &run, info)?;
     }
     info.git = changes::after(runner, info);
+    add_notes(runner, &run, info);
     let info = &*info;
     ensure_output(runner, &run, info, end.account)?;
     let (kind, body) = end_message(runner, &run, info)?;
@@ -170,6 +172,18 @@ fn end_message(runner: &Runner, run: &RunRef, info: &RunInfo) -> Result<(Message
     Ok((MessageType::RUN_CRASH, body))
 }
 
+/// Notes the things that the agent left at the names of our files.
+fn add_notes(runner: &Runner, run: &RunRef, info: &mut RunInfo) {
+    // They are notes only, so a folder that cannot be listed does not stop the end.
+    let found =
+        wrong_kind::of_run(&runner.tree, run).into_iter().chain(wrong_kind::of_task(&runner.tree, &run.task));
+    for note in found.flatten().map(|odd| odd.to_string()) {
+        if !info.notes.contains(&note) {
+            info.notes.push(note);
+        }
+    }
+}
+
 /// Appends the last line of stderr to the reason for a failure.
 fn add_last_words(runner: &Runner, run: &RunRef, info: &mut RunInfo) -> Result<()> {
     let errors = last_bytes(runner, &run.dir().stderr(), 4096)?;
@@ -191,9 +205,10 @@ pub(in crate::runner) fn ensure_output(
 ) -> Result<()> {
     let root = runner.tree.root();
     let path = run.dir().output();
-    if root.exists(&path)? {
+    if root.is_file(&path)? {
         return Ok(());
     }
+    root.set_aside(&path)?;
     if let Some(answer) = account.and_then(Account::answer) {
         return Ok(root.replace(&path, format!("{}\n", answer.trim_end()).as_bytes())?);
     }
@@ -201,7 +216,7 @@ pub(in crate::runner) fn ensure_output(
     // A stream of events is no answer; the stream's own file remains available.
     let printed = if account.is_some() { Vec::new() } else { last_bytes(runner, &stdout, OUTPUT_BYTES)? };
     let mut text = String::from_utf8_lossy(&printed).into_owned();
-    let size = root.stat(&stdout)?.map_or(0, |s| s.len);
+    let size = root.stat(&stdout)?.filter(|s| s.kind == EntryKind::File).map_or(0, |s| s.len);
     if size > OUTPUT_BYTES && account.is_none() {
         text = format!(
             "(the last {OUTPUT_BYTES} of {size} bytes; the whole is in {})\n\n{text}",
@@ -215,11 +230,7 @@ pub(in crate::runner) fn ensure_output(
 }
 
 fn last_bytes(runner: &Runner, path: &base::fsx::RelPath, max: u64) -> Result<Vec<u8>> {
-    let root = runner.tree.root();
-    if !root.exists(path)? {
-        return Ok(Vec::new());
-    }
-    let file = root.open_read(path)?;
+    let Some(file) = if_file(runner.tree.root().open_read(path))? else { return Ok(Vec::new()) };
     let size = file.size()?;
     Ok(file.read_range(size.saturating_sub(max), size)?)
 }

@@ -14,6 +14,7 @@ use crate::runner::{
         commit::{self, End, History},
         elsewhere::{self, Verdict},
         event_log::EventLog,
+        known_records::{KnownRecords, Missing},
         limited::{self, LimitWatch},
         orphan,
         wait::{RunWaiter, Woken},
@@ -36,6 +37,11 @@ use view::{
     run::{RunFacts, RunState},
     watch::Hints,
 };
+
+/// Maximum number of attempts to read the records of a run whose agent replaces them.
+const RESTORES: u32 = 20;
+/// Pause before such an attempt.
+const RESTORED_WITHIN: Duration = Duration::from_millis(10);
 
 /// The end of a drive.
 #[derive(Debug)]
@@ -132,6 +138,8 @@ struct Driver {
     /// True if a run elsewhere was found to be gone.
     lost: bool,
     secrets_are_gone: bool,
+    /// The records at the last look.
+    known: Option<KnownRecords>,
 }
 
 /// The step after a look.
@@ -159,6 +167,7 @@ impl Driver {
             elsewhere: elsewhere::Watch::default(),
             lost: false,
             secrets_are_gone: false,
+            known: None,
         }
     }
 
@@ -170,7 +179,7 @@ impl Driver {
     /// Does everything that can be done now.
     fn advance(&mut self) -> Result<Next> {
         loop {
-            let mut facts = RunFacts::read(&self.runner.tree, &self.run)?;
+            let mut facts = self.read_facts()?;
             if self.lost {
                 facts.count_as_gone(&self.runner.tree, &self.run)?;
             }
@@ -223,10 +232,34 @@ impl Driver {
         }
     }
 
+    /// Reads the facts. Records that are gone since the last look are written again.
+    fn read_facts(&mut self) -> Result<RunFacts> {
+        let mut tries = 0;
+        loop {
+            if let Some(known) = &self.known {
+                let missing = if tries < RESTORES { Missing::Left } else { Missing::Restored };
+                known.restore(&self.runner, &self.lock, &self.run, missing)?;
+            }
+            match RunFacts::read(&self.runner.tree, &self.run) {
+                Ok(facts) => {
+                    self.known = Some(KnownRecords::of(&facts));
+                    return Ok(facts);
+                }
+                // A record was replaced since, or is missing; the shim, too, restores its claim in a moment.
+                Err(e) if self.known.is_some() && tries < RESTORES => {
+                    tracing::debug!(error = %e, run = %self.run, "a record of a live run cannot be read");
+                    tries += 1;
+                    std::thread::sleep(RESTORED_WITHIN);
+                }
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+
     /// Takes the verdict that a run elsewhere is gone.
     fn lose(&mut self) -> Result<()> {
         self.lost = true;
-        self.stopped = self.runner.tree.root().exists(&self.run.task.dir().stop())?;
+        self.stopped = self.runner.tree.root().is_file(&self.run.task.dir().stop())?;
         if self.agent.is_none() {
             let at = self.runner.tree.clock().now();
             self.seen = Some(Seen { wait_status: None, at, stopped: self.stopped });
@@ -275,7 +308,7 @@ impl Driver {
 
     /// Stops the processes in place of the shim, if STOP exists. Returns true if anything changed.
     fn obey_stop(&mut self, facts: &RunFacts) -> Result<bool> {
-        self.stopped = self.runner.tree.root().exists(&self.run.task.dir().stop())?;
+        self.stopped = self.runner.tree.root().is_file(&self.run.task.dir().stop())?;
         if let (true, Some(claim)) = (self.stopped, &facts.claim) {
             orphan::end_processes(&self.run.run, claim, self.grace(&facts.info));
         }

@@ -76,7 +76,7 @@ impl Watch {
             Some((last, since)) if last == at => (last, since),
             _ => (at, now),
         });
-        let stop = root.exists(&run.task.dir().stop())?;
+        let stop = root.is_file(&run.task.dir().stop())?;
         self.stop_seen = self.stop_seen.or(Some(now)).filter(|_| stop);
         let job = placed.as_ref().and_then(|placed| match placed.executor.find(root, dir.path()) {
             Ok(state) => Some(state),

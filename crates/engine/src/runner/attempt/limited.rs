@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use crate::runner::{Runner, error::Result};
-use base::fsx::{FsError, Stat};
+use base::fsx::{FsError, Stat, if_file};
 use tree::{
     refs::RunRef,
     run_info::RunInfo,
@@ -105,7 +105,8 @@ pub(in crate::runner) fn refusal(
     // Later output on stdout means that the agent is not waiting any more.
     let since = |errors: &Stat| said.as_ref().is_none_or(|s| s.modified_ns <= errors.modified_ns);
     let Some(len) = errors.filter(since).map(|e| e.len) else { return Ok(None) };
-    let tail = root.open_read(&run.dir().stderr())?.read_range(len.saturating_sub(TAIL), len)?;
+    let Some(file) = if_file(root.open_read(&run.dir().stderr()))? else { return Ok(None) };
+    let tail = file.read_range(len.saturating_sub(TAIL), len)?;
     Ok(refusal_on_stderr(dialect, &String::from_utf8_lossy(&tail)))
 }
 

@@ -43,13 +43,17 @@ pub struct Stopped {
 pub fn request_stop(tree: &Tree, task: &TaskRef) -> Result<Stopped> {
     let root = tree.root();
     if !root.exists(task.dir().path())? {
-        return Err(TreeError::NotFound { what: format!("task {task}") }.into());
+        // Its shim has noticed it, and the next driver gives up the ticket.
+        return match tree.ticket_of(task)? {
+            Some(_) => Ok(Stopped { tasks: vec![task.clone()] }),
+            None => Err(TreeError::NotFound { what: format!("task {task}") }.into()),
+        };
     }
     let mut tasks = vec![task.clone()];
     let mut at = 0;
     while let Some(parent) = tasks.get(at).cloned() {
         at += 1;
-        root.mark(&parent.dir().stop())?;
+        root.mark_anyhow(&parent.dir().stop(), &parent.dir().prompt())?;
         for child in live_children(tree, &parent)? {
             if !tasks.contains(&child) {
                 tasks.push(child);
@@ -65,8 +69,13 @@ pub fn request_stop(tree: &Tree, task: &TaskRef) -> Result<Stopped> {
 /// # Errors
 /// [`TreeError::NotFound`] if the task does not exist.
 pub fn has_ended(tree: &Tree, task: &TaskRef) -> Result<Option<TaskStatus>> {
-    let entry = scan::task(tree, task, &Tickets::read(tree)?)?;
+    let tickets = Tickets::read(tree)?;
+    if tickets.has(task) && !tree.root().exists(task.dir().path())? {
+        return Ok(None);
+    }
+    let entry = scan::task(tree, task, &tickets)?;
     let is_over = entry.status.is_end()
+        && entry.unreadable.is_none()
         && entry.runs.iter().all(|run| run.record.is_ok())
         && live_children(tree, task)?.is_empty();
     Ok(is_over.then_some(entry.status))

@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::runner::{Runner, error::Result};
 use config::{Defaults, Limits};
 use tree::{
+    FsErrorKind,
     event::ErrorClass,
     refs::TaskRef,
     run_info::{RunInfo, RunStatus},
@@ -43,6 +44,9 @@ pub(in crate::runner) fn hit(runner: &Runner, task: &TaskRef, limits: &Limits) -
     }
 }
 
+/// Maximum length of an answer that is compared with others.
+const MAX_COMPARED: u64 = 1 << 20;
+
 /// Counts the last runs in a row that left the same answer, without a progress note that is newer than them.
 fn same_answers(runner: &Runner, task: &TaskRef, runs: &[RunInfo]) -> Result<u32> {
     let root = runner.tree.root();
@@ -50,7 +54,12 @@ fn same_answers(runner: &Runner, task: &TaskRef, runs: &[RunInfo]) -> Result<u32
     let mut same = 0;
     let mut answer: Option<Vec<u8>> = None;
     for run in runs.iter().rev() {
-        let output = root.read_opt(&run.run_ref().dir().output(), 1 << 20)?.unwrap_or_default();
+        let output = match root.read_if_file(&run.run_ref().dir().output(), MAX_COMPARED) {
+            Ok(output) => output.unwrap_or_default(),
+            // An answer that is too long to compare counts as a new one.
+            Err(e) if e.kind() == FsErrorKind::TooLarge => break,
+            Err(e) => return Err(e.into()),
+        };
         let began = i128::from(run.start_time.timestamp_nanos_opt().unwrap_or(0));
         if noted > began || answer.as_ref().is_some_and(|a| *a != output) {
             break;

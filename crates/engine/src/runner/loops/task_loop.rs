@@ -115,7 +115,7 @@ async fn wait_until(
     loop {
         let left = (until - runner.tree.clock().now()).to_std().unwrap_or_default();
         let (root, [stop, done]) = (runner.tree.root().clone(), [dir.stop(), dir.done()]);
-        let marked = blocking::run(move || Ok::<_, FsError>(root.exists(&stop)? || root.exists(&done)?));
+        let marked = blocking::run(move || Ok::<_, FsError>(root.is_file(&stop)? || root.is_file(&done)?));
         if left.is_zero() || marked.await? {
             return Ok(Wait::Look);
         }
@@ -211,7 +211,7 @@ impl Turn {
     fn next(&self, info: &RunInfo) -> Result<Next> {
         let tree = &self.runner.tree;
         let task = self.lock.task();
-        let decided = tree.root().exists(&task.dir().done())? || tree.root().exists(&task.dir().stop())?;
+        let decided = tree.root().is_file(&task.dir().done())? || tree.root().is_file(&task.dir().stop())?;
         let config = match tree.task_config(task) {
             // A decision that was already made holds, whatever the settings were.
             Err(e) if decided && e.fault().is_some() => BTreeMap::new(),
@@ -225,8 +225,8 @@ impl Turn {
         Ok(restart::next(&LoopFacts {
             kind: self.ticket.kind,
             agent: &info.agent,
-            done: tree.root().exists(&task.dir().done())?,
-            stop: tree.root().exists(&task.dir().stop())?,
+            done: tree.root().is_file(&task.dir().done())?,
+            stop: tree.root().is_file(&task.dir().stop())?,
             past: &past.iter().map(past_run).collect::<Vec<_>>(),
             summary: info.error_summary.as_deref(),
             ended_at,

@@ -163,6 +163,9 @@ fn of_free_task(
         return Ok(Vec::new());
     }
     let entry = scan::task(tree, task, &tickets)?;
+    if entry.unreadable.is_some() {
+        return Ok(Vec::new());
+    }
     let Some(runs) = past_runs(&entry) else { return Ok(Vec::new()) };
     if policy.scope == Scope::Tasks && is_over(&runs, policy) {
         let ended = runs.iter().map(|run| run.ended).max().unwrap_or_default();
