@@ -353,3 +353,36 @@ fn a_stop_needs_no_inode() {
     assert!(record.contains("status: stopped"), "{record}");
     assert!(job.task_folder().join("STOP").exists());
 }
+
+#[test]
+fn an_agent_that_freezes_its_shim_is_stopped_all_the_same() {
+    for freeze in ["kill -STOP $PPID", "while :; do kill -STOP $PPID; done &"] {
+        let sandbox = Sandbox::new();
+        sandbox.configure("defaults: {stop_grace: 1s}\n");
+        let script = format!("trap '' TERM; {freeze}\necho $$ >pid; while :; do sleep 1; done");
+        let mut job = sandbox.job_of(&[], &["sh", "-c", &script]);
+        let agent = processes::until("the agent", || {
+            fs::read_to_string(sandbox.work().join("pid")).ok()?.trim().parse().ok()
+        });
+        job.runs();
+        job.stop();
+        assert_eq!(job.wait(), 130, "{freeze}");
+        assert!(!processes::is_alive(agent), "{freeze}");
+        let record = job.read("run-info.yaml");
+        assert!(record.contains("status: stopped"), "{freeze}: {record}");
+        assert_eq!(job.processes().len(), 0, "{freeze}");
+    }
+}
+
+#[test]
+fn a_stop_in_the_inbox_stops_the_loop() {
+    let sandbox = Sandbox::new();
+    let script =
+        "echo $$ >pid; echo '{\"type\":\"stop\"}' >>\"$JRUN_RUN_FOLDER/inbox.jsonl\"; exec sleep 600";
+    let mut task =
+        sandbox.command(["task", "--project", "p", "--task", "t", "--prompt", "x", "--", "sh", "-c", script]);
+    let ended = crate::common::outcome(&mut task);
+    assert_eq!(ended.code, 130, "{ended:?}");
+    assert!(ended.stderr.contains("stopped on request"), "{ended:?}");
+    assert_eq!(fs::read_dir(sandbox.root().join("p/t/runs")).unwrap().count(), 1);
+}

@@ -170,6 +170,9 @@ pub struct RunInfo {
     /// The changes in the work folder, if it belongs to a git repository.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub git: Option<GitInfo>,
+    /// True if processes of the run may be left that cannot be found: its shim was killed, and there was no control group.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub survivors_possible: bool,
     /// Things that its reader should know: files of the run that were not what they should be, for example.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub notes: Vec<String>,

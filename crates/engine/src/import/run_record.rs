@@ -74,6 +74,7 @@ pub(super) fn understand(record: &Map<String, Value>, run: &RunRef, beside: Besi
         usage: None,
         thread_usage: None,
         git: None,
+        survivors_possible: false,
         notes: Vec::new(),
         extra: BTreeMap::new(),
     }

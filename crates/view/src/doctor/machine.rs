@@ -67,7 +67,7 @@ fn cgroup(found: &Abilities) -> Check {
     }
     Check::warn(
         "cgroup",
-        "no control groups can be created: a stop must find an agent's processes one by one",
+        "no control groups can be created: a stop must find an agent's processes one by one, and may miss some if the shim was killed (survivors_possible in the run's record)",
         "start the daemon with Delegate=yes in its systemd unit, or with `systemd-run --user --scope -p Delegate=yes`",
     )
 }

@@ -107,6 +107,7 @@ fn record(runner: &Runner, task: &TaskRef, new: NewRun<'_>) -> RunInfo {
         usage: None,
         thread_usage: None,
         git: None,
+        survivors_possible: false,
         notes: Vec::new(),
         extra: BTreeMap::new(),
     }

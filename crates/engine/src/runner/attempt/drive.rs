@@ -14,6 +14,7 @@ use crate::runner::{
         commit::{self, End, History},
         elsewhere::{self, Verdict},
         event_log::EventLog,
+        frozen_shim,
         known_records::{KnownRecords, Missing},
         limited::{self, LimitWatch},
         orphan,
@@ -140,6 +141,7 @@ struct Driver {
     secrets_are_gone: bool,
     /// The records at the last look.
     known: Option<KnownRecords>,
+    shim: frozen_shim::Watch,
 }
 
 /// The step after a look.
@@ -168,6 +170,7 @@ impl Driver {
             lost: false,
             secrets_are_gone: false,
             known: None,
+            shim: frozen_shim::Watch::default(),
         }
     }
 
@@ -201,6 +204,9 @@ impl Driver {
                 RunState::Ended(_) => return Ok(Next::Ended(Box::new(info))),
                 RunState::Ending(outcome) => {
                     if let (None, Some(claim)) = (&facts.exit, &facts.claim) {
+                        // Without a shim that saw them all, and without a group that holds them all, a process that has
+                        // left its parent and cleared its environment cannot be found.
+                        info.survivors_possible = claim.agent.is_some() && claim.cgroup.is_none();
                         orphan::end_processes(&self.run.run, claim, self.grace(&info));
                     }
                     if outcome.started_at.is_some() || info.pid.is_some() {
@@ -223,7 +229,12 @@ impl Driver {
                 }
                 RunState::Running(liveness) => {
                     self.events.catch_up(&self.runner, &self.run, &info, Stream::Open)?;
-                    let limit = self.watch_limit(&info)?;
+                    let mut limit = self.watch_limit(&info)?;
+                    if let Liveness::Shim(shim) = liveness {
+                        let grace = self.grace(&info);
+                        let next = self.shim.look(&self.runner, &self.run, shim, grace)?;
+                        limit = Some(limit.map_or(next, |limit| limit.min(next)));
+                    }
                     if self.follow(liveness) {
                         return Ok(Next::Wait(self.followed.clone(), limit));
                     }

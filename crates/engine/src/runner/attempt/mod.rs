@@ -6,6 +6,7 @@ pub(in crate::runner) mod commit;
 pub(in crate::runner) mod drive;
 pub(in crate::runner) mod elsewhere;
 pub(in crate::runner) mod event_log;
+mod frozen_shim;
 mod known_records;
 pub(in crate::runner) mod limited;
 pub(in crate::runner) mod orphan;

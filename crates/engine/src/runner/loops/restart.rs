@@ -3,7 +3,7 @@
 //! 1. A job ends with its run.
 //! 2. DONE: the task is complete when no child task is alive. If children take longer than `child_wait_timeout`, the
 //!    task fails, and the children go on.
-//! 3. STOP: the task is stopped. (STOP takes precedence over a restart, DONE over STOP.)
+//! 3. STOP, or a stop in the inbox of the last run: the task is stopped. (STOP takes precedence over a restart, DONE over STOP.)
 //! 4. A limit of `limits` is reached: the task stops with a question.
 //! 5. An error that no restart mends, such as refused credentials: the task fails.
 //! 6. A usage limit: the task waits for the reset, and that restart does not count.

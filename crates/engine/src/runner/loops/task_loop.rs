@@ -23,7 +23,12 @@ use crate::runner::{
 use base::blocking;
 use config::TaskSettings;
 use tree::{
-    FsError, ids::TicketId, paths::top, run_info::RunInfo, task_end::TaskEnd, task_lock::TaskLock,
+    FsError,
+    ids::TicketId,
+    paths::top,
+    run_info::{RunInfo, RunStatus},
+    task_end::TaskEnd,
+    task_lock::TaskLock,
     ticket::Ticket,
 };
 use view::watch::{Hints, Waiter};
@@ -226,7 +231,8 @@ impl Turn {
             kind: self.ticket.kind,
             agent: &info.agent,
             done: tree.root().is_file(&task.dir().done())?,
-            stop: tree.root().is_file(&task.dir().stop())?,
+            // A stop in the run's inbox is meant for the task, too.
+            stop: info.status == RunStatus::Stopped || tree.root().is_file(&task.dir().stop())?,
             past: &past.iter().map(past_run).collect::<Vec<_>>(),
             summary: info.error_summary.as_deref(),
             ended_at,
