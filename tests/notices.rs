@@ -25,9 +25,10 @@ Third-party notices
 
 The programs run-agent and conductor contain software of others: the Rust crates that are listed first, and in the page
 that the daemon serves the npm packages that are listed behind them. Each list is followed by the licences' texts. Where
-a licence may be chosen and MIT is among them, it is MIT.
+a licence may be chosen and MIT is among them, it is MIT. Between the two lists stands the data of others.
 ";
 const RUST: &str = "\n======== Rust crates ========\n\n";
+const DATA: &str = "\n======== Data ========\n\n";
 const PAGE: &str = "\n======== Packages of the page ========\n\n";
 const RULE: &str = "\n----------------------------------------\n";
 
@@ -201,6 +202,14 @@ fn notices(packages: &BTreeSet<Package>) -> String {
     parts.concat()
 }
 
+/// The rule set by which secrets are recognized, with its licence: `scripts/secret-rules`.
+fn data() -> String {
+    let file = repository().join("crates/base/src/telemetry/secret-rules.json");
+    let rules: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    let text = |key: &str| rules[key].as_str().unwrap().to_owned();
+    format!("Betterleaks, rules for secrets, from {}: MIT\n{RULE}{}", text("source"), text("licence"))
+}
+
 #[test]
 fn the_notices_are_those_of_what_is_contained() {
     let file = repository().join("THIRD-PARTY-NOTICES");
@@ -209,7 +218,7 @@ fn the_notices_are_those_of_what_is_contained() {
     let packages = page_packages();
     let installed = packages.iter().all(|package| package.folder.is_dir());
     let page = if installed { notices(&packages) } else { kept_page };
-    let whole = [HEAD, RUST, &notices(&crates()), PAGE, &page].concat();
+    let whole = [HEAD, RUST, &notices(&crates()), DATA, &data(), PAGE, &page].concat();
     if std::env::var_os("CONDUCTOR_UPDATE_NOTICES").is_some() {
         fs::write(&file, &whole).unwrap();
         return;

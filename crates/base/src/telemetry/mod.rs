@@ -3,6 +3,7 @@
 mod logging;
 mod names;
 mod redact;
+mod rules;
 mod shapes;
 
 pub use logging::{BadFilter, LogFormat, hide, init};

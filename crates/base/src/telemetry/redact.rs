@@ -7,7 +7,7 @@ use std::{borrow::Cow, fmt, ops::Range};
 
 use serde_json::Value;
 
-use super::{names::is_secret_name, shapes};
+use super::{names::is_secret_name, rules, shapes};
 
 /// The replacement of a secret.
 pub const REDACTED: &str = "[REDACTED]";
@@ -63,22 +63,9 @@ impl Redactor {
     /// kept, and JSON stays valid JSON.
     #[must_use]
     pub fn mask<'a>(&self, text: &'a str, with: u8) -> Cow<'a, str> {
-        let mut hidden: Vec<Range<usize>> = Vec::new();
+        let mut hidden = shaped(text);
         for secret in &self.secrets {
-            for (at, found) in text.match_indices(secret.as_str()) {
-                hidden.push(at..at + found.len());
-            }
-        }
-        let mut at = 0;
-        while at < text.len() {
-            match shapes::find(text, at) {
-                Some(found) => {
-                    let end = behind_quoted(text, found.end);
-                    hidden.push(found.start..end);
-                    at = end;
-                }
-                None => at += 1,
-            }
+            hidden.extend(text.match_indices(secret.as_str()).map(|(at, found)| at..at + found.len()));
         }
         if hidden.is_empty() {
             return Cow::Borrowed(text);
@@ -99,7 +86,7 @@ impl Redactor {
         let mut clean = Vec::with_capacity(words.len());
         for word in words {
             let is_value = value_follows && !word.starts_with("--");
-            value_follows = word.starts_with('-') && is_secret_name(word.trim_start_matches('-'));
+            value_follows = announces_secret(word);
             clean.push(if is_value { REDACTED.to_owned() } else { self.text(word).into_owned() });
         }
         clean
@@ -113,7 +100,20 @@ impl Redactor {
                     *text = clean;
                 }
             }
-            Value::Array(items) => items.iter_mut().for_each(|item| self.json(item)),
+            Value::Array(items) => {
+                let mut value_follows = false;
+                for item in items {
+                    let word = item.as_str().unwrap_or_default();
+                    // A command line as a list: `["--token", "x"]`.
+                    let is_value = value_follows && !word.is_empty() && !word.starts_with("--");
+                    value_follows = announces_secret(word);
+                    if is_value {
+                        *item = Value::from(REDACTED);
+                    } else {
+                        self.json(item);
+                    }
+                }
+            }
             Value::Object(map) => {
                 for (key, value) in map {
                     if is_secret_name(key) && !value.is_null() {
@@ -128,42 +128,54 @@ impl Redactor {
     }
 }
 
+/// Returns true if the next word of the command line is a secret.
+fn announces_secret(word: &str) -> bool {
+    word.starts_with('-') && is_secret_name(word.trim_start_matches('-'))
+}
+
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Redactor({} secrets)", self.secrets.len())
     }
 }
 
-/// Returns the real end of a secret that seemed to end at `end`, before an escaped quote that belongs to the secret.
-fn behind_quoted(text: &str, end: usize) -> usize {
-    let mut end = end;
-    loop {
-        let escapes = text[..end].bytes().rev().take_while(|b| *b == b'\\').count();
-        if escapes % 2 == 0 || !text[end..].starts_with('"') {
-            return end;
-        }
-        end = text[end + 1..].find('"').map_or(text.len(), |next| end + 1 + next);
-    }
-}
-
-/// Returns the text without parts that are shaped like a secret; `None` if there are none.
-fn without_shapes(text: &str) -> Option<String> {
-    let mut clean = String::new();
-    let mut kept = 0;
+/// Returns the ranges of a text that are shaped like a secret, in order and apart. What is redacted already is none.
+fn shaped(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    rules::find_all(text, &mut found);
     let mut at = 0;
     while at < text.len() {
         match shapes::find(text, at) {
-            Some(hidden) if text[hidden.start..].starts_with(REDACTED) => at = hidden.start + REDACTED.len(),
             Some(secret) => {
-                clean.push_str(&text[kept..secret.start]);
-                clean.push_str(REDACTED);
-                kept = secret.end;
                 at = secret.end;
+                found.push(secret);
             }
             None => at += 1,
         }
     }
-    (kept > 0).then(|| clean + &text[kept..])
+    found.sort_unstable_by_key(|range| (range.start, range.end));
+    let mut apart: Vec<Range<usize>> = Vec::with_capacity(found.len());
+    for range in found {
+        match apart.last_mut() {
+            Some(last) if range.start < last.end => last.end = last.end.max(range.end),
+            _ => apart.push(range),
+        }
+    }
+    apart.retain(|range| !text[range.clone()].contains(REDACTED) && !REDACTED.contains(&text[range.clone()]));
+    apart
+}
+
+/// Returns the text without parts that are shaped like a secret; `None` if there are none.
+fn without_shapes(text: &str) -> Option<String> {
+    let hidden = shaped(text);
+    let mut clean = String::new();
+    let mut kept = 0;
+    for range in &hidden {
+        clean.push_str(&text[kept..range.start]);
+        clean.push_str(REDACTED);
+        kept = range.end;
+    }
+    (!hidden.is_empty()).then(|| clean + &text[kept..])
 }
 
 #[cfg(test)]
@@ -210,9 +222,89 @@ mod tests {
             ("-H 'Set-Cookie: sid=abc; Path=/' x".to_owned(), "-H 'Set-Cookie: [REDACTED]' x".to_owned()),
             (r#"{"Cookie": "a=b", "n": 1}"#.to_owned(), r#"{"Cookie": "[REDACTED]", "n": 1}"#.to_owned()),
             ("it is hunter2hunter2!".to_owned(), "it is [REDACTED]!".to_owned()),
+            ("mysql --password hunter2 -e x".to_owned(), "mysql --password [REDACTED] -e x".to_owned()),
+            ("x --api-key 'a b' y".to_owned(), "x --api-key '[REDACTED]' y".to_owned()),
+            (r#"["--token", "abc", "x"]"#.to_owned(), r#"["--token", "[REDACTED]", "x"]"#.to_owned()),
+            (r#"["--token","a\"b","x"]"#.to_owned(), r#"["--token","[REDACTED]","x"]"#.to_owned()),
+            (r#"{"o":"--token abc\n"}"#.to_owned(), r#"{"o":"--token [REDACTED]"}"#.to_owned()),
+            (r#"{"password":"a\"b","n":1}"#.to_owned(), r#"{"password":"[REDACTED]","n":1}"#.to_owned()),
+            (
+                r#"{"o":"{\"password\":\"hunter2\",\"n\":1}"}"#.to_owned(),
+                r#"{"o":"{\"password\":\"[REDACTED]\",\"n\":1}"}"#.to_owned(),
+            ),
+            (
+                r#"{"o":"{\"password\":\"hun\\\"ter2\\\\\",\"n\":1}"}"#.to_owned(),
+                r#"{"o":"{\"password\":\"[REDACTED]\",\"n\":1}"}"#.to_owned(),
+            ),
+            (
+                r#"{"o":"{\"p\":\"{\\\"token\\\":\\\"abc\\\"}\"}"}"#.to_owned(),
+                r#"{"o":"{\"p\":\"{\\\"token\\\":\\\"[REDACTED]\\\"}\"}"}"#.to_owned(),
+            ),
+            (r#"{"cmd":"TOKEN=\"abc\" run"}"#.to_owned(), r#"{"cmd":"TOKEN=\"[REDACTED]\" run"}"#.to_owned()),
+            (r#"{"cmd":"TOKEN=abc"}"#.to_owned(), r#"{"cmd":"TOKEN=[REDACTED]"}"#.to_owned()),
+            (r#"{"cmd":"\"TOKEN=abc\""}"#.to_owned(), r#"{"cmd":"\"TOKEN=[REDACTED]\""}"#.to_owned()),
         ] {
             assert_eq!(redactor.text(&text), clean, "{text}");
             assert_eq!(redactor.text(&clean), clean, "what is clean stays clean");
+        }
+    }
+
+    /// Samples of the keys of services, made up. The beginnings are joined here, so that no scanner reports this file.
+    #[test]
+    fn keys_of_services_are_recognized() {
+        let hex = "0a1b2c3d4e5f".repeat(12);
+        let mixed = "a1B2c3D4e5F6".repeat(12);
+        for (prefix, rest) in [
+            ("gl", format!("rt-{}", &mixed[..20])),
+            ("gl", format!("ptt-{}", &hex[..40])),
+            ("gl", format!("dt-{}", &mixed[..20])),
+            ("GR", format!("1348941{}", &mixed[..20])),
+            ("https://hooks.sl", format!("ack.com/services/T00000000/B00000000/{}", &mixed[..24])),
+            ("https://disc", format!("ord.com/api/webhooks/123456789012345678/{}", &mixed[..68])),
+            ("https://disc", format!("ordapp.com/api/webhooks/123456789012345678/{}", &mixed[..68])),
+            ("sk_", format!("live_{}", &mixed[..24])),
+            ("sk_", format!("test_{}", &mixed[..24])),
+            ("rk_", format!("live_{}", &mixed[..24])),
+            ("S", format!("G.{}.{}", &mixed[..22], &mixed[..43])),
+            ("py", format!("pi-AgEIcHlwaS5vcmc{}", &mixed[..60])),
+            ("np", format!("m_{}", &mixed[..36])),
+            ("h", format!("f_{}", &mixed[..34])),
+            ("gs", format!("k_{}", &mixed[..52])),
+            ("hv", format!("s.{}", &mixed[..90])),
+            ("hv", format!("b.{}", &mixed[..138])),
+            ("xox", format!("b-123456789012-123456789012-{}", &mixed[..24])),
+            ("xap", format!("p-1-A0123456789-1234567890123-{}", &hex[..64])),
+            ("xox", format!("e-1-{}", &mixed[..140])),
+            ("shp", format!("at_{}", &hex[..32])),
+            ("dckr_", format!("pat_{}", &mixed[..27])),
+            ("lin_", format!("api_{}", &mixed[..40])),
+            ("da", format!("pi{}", &hex[..32])),
+            ("dop", format!("_v1_{}", &hex[..64])),
+            ("r8", format!("_{}", &mixed[..37])),
+            ("PM", format!("AK-{}-{}", &hex[..24], &hex[..34])),
+            ("nt", format!("n_12345678901{}", &mixed[..35])),
+            ("pul", format!("-{}", &hex[..40])),
+            ("figd", format!("_{}", &mixed[..40])),
+            (
+                "AGE-SEC",
+                format!(
+                    "RET-KEY-1{}",
+                    "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L".repeat(2).get(..58).unwrap_or_default()
+                ),
+            ),
+            ("ABIA", "A2B3C4D5E6F7G2H3".to_owned()),
+            ("glsa", format!("_{}_{}", &mixed[..32], &hex[..8])),
+            ("sntryu", format!("_{}", &hex[..64])),
+        ] {
+            let key = format!("{prefix}{rest}");
+            let secret = &rest[rest.len() - 12..];
+            for text in [key.clone(), format!("see {key}, or"), format!(r#"{{"o":"a\n{key}\nb"}}"#)] {
+                let clean = Redactor::default().text(&text).into_owned();
+                assert!(!clean.contains(secret), "{prefix}…: {clean}");
+                let masked = Redactor::default().mask(&text, b'*').into_owned();
+                assert!(!masked.contains(secret), "{prefix}…: {masked}");
+                assert_eq!(masked.len(), text.len());
+            }
         }
     }
 
@@ -237,6 +329,14 @@ mod tests {
             "https://host:8080/a@b",
             "eyJ.a.b",
             "20260205-10000112345-4242-0001",
+            "--token-file /home/me/token --verbose",
+            "the flag --password, like --token",
+            "https://discord.com/api/webhooks/",
+            "a commit 88dd491aa0b1c2d3e4f5061728394a5b6c7d8e9f of main",
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  file",
+            "6f1ed002-ab5d-4c1e-9b7e-0a5e9e6a1f0b",
+            r"C:\new\table\readme.txt",
+            "vault, discord and slack are services; curl reads them",
         ] {
             assert!(matches!(redactor.text(text), Cow::Borrowed(same) if same == text), "{text}");
         }
@@ -272,6 +372,9 @@ mod tests {
 
     #[test]
     fn json_is_cleaned_at_every_depth() {
+        let mut words = json!(["run", "--token", "abc", "--password", "--verbose", "-n", "5"]);
+        Redactor::default().json(&mut words);
+        assert_eq!(words, json!(["run", "--token", REDACTED, "--password", "--verbose", "-n", "5"]));
         let mut value = json!({"a": [{"token": "x", "token_file": "/x"}], "auth": {"apiKey": 5}, "t": format!("k {KEY}"),
                                "max_tokens": 7, "secret": null});
         Redactor::default().json(&mut value);
@@ -289,6 +392,11 @@ mod tests {
         for (text, masked) in [
             (format!("key {KEY}."), format!("key {}.", "*".repeat(KEY.len()))),
             (r#"{"password": "a\"b", "n": 1}"#.to_owned(), r#"{"password": "****", "n": 1}"#.to_owned()),
+            (
+                r#"{"o":"{\"password\":\"hunter2\"}"}"#.to_owned(),
+                r#"{"o":"{\"password\":\"*******\"}"}"#.to_owned(),
+            ),
+            (r#"{"o":"x --password a\"}"#.to_owned(), r#"{"o":"x --password *\"}"#.to_owned()),
             ("it is ünter2ünter2!".to_owned(), "it is **************!".to_owned()),
             (format!("{pem}\nend"), pem.replace(|c| c != '\n', "*") + "\nend"),
             ("TOKEN=abc".to_owned(), "TOKEN=***".to_owned()),

@@ -7,6 +7,7 @@ use super::names::is_secret_name;
 /// Prefixes of the keys of well-known services, with the smallest number of characters that follow.
 const PREFIXES: &[(&str, usize)] = &[
     ("sk-", 16),
+    ("gsk_", 16),
     ("xai-", 16),
     ("pplx-", 16),
     ("AIza", 30),
@@ -16,16 +17,46 @@ const PREFIXES: &[(&str, usize)] = &[
     ("ghs_", 20),
     ("ghr_", 20),
     ("github_pat_", 20),
+    // GitLab: of users, of pipelines, deployments, runners and agents.
     ("glpat-", 16),
+    ("glptt-", 16),
+    ("glcbt-", 16),
+    ("gldt-", 16),
+    ("glrt-", 16),
+    ("glagent-", 16),
+    ("glsoat-", 16),
+    ("glft-", 16),
+    ("glimt-", 16),
+    ("GR1348941", 16),
     ("hf_", 20),
+    ("api_org_", 20),
+    ("xoxa-", 16),
     ("xoxb-", 16),
+    ("xoxc-", 16),
+    ("xoxd-", 16),
+    ("xoxe-", 16),
+    ("xoxe.", 16),
     ("xoxp-", 16),
+    ("xoxr-", 16),
+    ("xoxs-", 16),
     ("xapp-", 16),
     ("AKIA", 16),
     ("ASIA", 16),
     ("sk_live_", 16),
+    ("sk_test_", 16),
     ("rk_live_", 16),
+    ("rk_test_", 16),
     ("whsec_", 20),
+    ("pypi-", 32),
+    ("SG.", 32),
+    ("hvs.", 20),
+    ("hvb.", 20),
+    ("hvr.", 20),
+    ("r8_", 32),
+    ("dckr_pat_", 20),
+    ("lin_api_", 20),
+    ("shpat_", 20),
+    ("AGE-SECRET-KEY-", 32),
     ("dop_v1_", 32),
     ("ya29.", 20),
     // Conductor's own: codes, keys of pages, tickets.
@@ -61,8 +92,10 @@ pub(super) fn find(text: &str, at: usize) -> Option<Range<usize>> {
         .or_else(|| pem(rest))
         .or_else(|| jwt(rest))
         .or_else(|| bearer(rest))
+        .or_else(|| webhook(rest))
         .or_else(|| userinfo(rest))
         .or_else(|| cookie(rest))
+        .or_else(|| flag(rest))
         .or_else(|| assigned(rest))?;
     Some(at + found.start..at + found.end)
 }
@@ -82,7 +115,8 @@ fn has_digit(text: &str) -> bool {
 /// Finds `sk-…` and similar keys. A key contains a digit, and many words do not.
 fn prefixed(rest: &str) -> Option<Range<usize>> {
     let (prefix, least) = PREFIXES.iter().find(|(prefix, _)| rest.starts_with(prefix))?;
-    let end = length(rest, is_part_of_name);
+    // Some keys have parts with dots between; a dot after the key ends a sentence.
+    let end = rest[..length(rest, |c| is_part_of_name(c) || c == '.')].trim_end_matches('.').len();
     (end >= prefix.len() + least && has_digit(&rest[prefix.len()..end])).then_some(0..end)
 }
 
@@ -143,6 +177,92 @@ fn bearer(rest: &str) -> Option<Range<usize>> {
     like_a_token.then_some(word.len()..word.len() + end)
 }
 
+/// Finds the secret part of a webhook's address: it alone lets the caller post.
+fn webhook(rest: &str) -> Option<Range<usize>> {
+    const PLACES: [&str; 6] = [
+        "hooks.slack.com/services/",
+        "hooks.slack.com/workflows/",
+        "hooks.slack.com/triggers/",
+        "discord.com/api/webhooks/",
+        "discordapp.com/api/webhooks/",
+        "webhook.office.com/webhookb2/",
+    ];
+    let place = PLACES.iter().find(|place| rest.starts_with(**place))?;
+    let end = length(rest, |c| is_part_of_name(c) || matches!(c, '.' | '/' | '@' | '+'));
+    let secret = rest[place.len()..end].trim_end_matches('.').len();
+    (secret >= 16).then_some(place.len()..place.len() + secret)
+}
+
+/// Finds the value after a flag with a secret name: `--password x`, `"--password", "x"`. Another flag is no value.
+fn flag(rest: &str) -> Option<Range<usize>> {
+    let name = length(rest, is_part_of_name);
+    let dashes = length(rest, |c| c == '-');
+    if dashes == 0
+        || !rest[name..].starts_with([' ', '\t', '"', '\'', '\\'])
+        || !is_secret_name(&rest[dashes..name])
+    {
+        return None;
+    }
+    let list = Quote::at(&rest[name..]);
+    let mut at = name + list.map_or(0, Quote::len);
+    if list.is_some() {
+        at += length(&rest[at..], |c| c == ' ');
+        at += rest[at..].starts_with(',').then_some(1)?;
+    }
+    at += length(&rest[at..], |c| matches!(c, ' ' | '\t' | '\n'));
+    let value = match Quote::at(&rest[at..]) {
+        Some(quote) => {
+            at += quote.len();
+            at..at + quote.closing(&rest[at..])
+        }
+        None => at..at + unquoted(&rest[at..]),
+    };
+    (!value.is_empty() && !rest[value.start..].starts_with('-')).then_some(value)
+}
+
+/// A quote that begins or ends a string, with the backslashes before it: as many as the string is nested in others.
+#[derive(Clone, Copy)]
+struct Quote {
+    sign: u8,
+    backslashes: usize,
+}
+
+impl Quote {
+    /// Returns the quote at the beginning of a text.
+    fn at(text: &str) -> Option<Self> {
+        let backslashes = length(text, |c| c == '\\');
+        let sign = text.as_bytes().get(backslashes).copied().filter(|b| matches!(b, b'"' | b'\''))?;
+        Some(Self { sign, backslashes })
+    }
+
+    fn len(self) -> usize {
+        self.backslashes + 1
+    }
+
+    /// Returns the length of the string that this quote has opened: up to its closing quote, without the backslashes of
+    /// that quote; or the whole text without one. Inside the string, a quote has more backslashes.
+    fn closing(self, text: &str) -> usize {
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while let Some(sign) = bytes[at..].iter().position(|b| *b == self.sign).map(|n| at + n) {
+            let before = bytes[..sign].iter().rev().take_while(|b| **b == b'\\').count();
+            // A backslash at the end of the string is written with twice as many as a quote of the next level needs.
+            if before % (2 * self.backslashes + 2) == self.backslashes {
+                return sign - self.backslashes;
+            }
+            at = sign + 1;
+        }
+        text.len()
+    }
+}
+
+/// Returns the length of a value without quotes. Backslashes before a quote belong to the string around the value.
+fn unquoted(text: &str) -> usize {
+    let end =
+        length(text, |c| !c.is_whitespace() && !matches!(c, '&' | ';' | ',' | '"' | '\'' | ')' | '}' | ']'));
+    if text[end..].starts_with(['"', '\'']) { text[..end].trim_end_matches('\\').len() } else { end }
+}
+
 /// Finds the password in `scheme://user:password@host`.
 fn userinfo(rest: &str) -> Option<Range<usize>> {
     let scheme = length(rest, |c| c.is_ascii_alphanumeric() || c == '+');
@@ -158,8 +278,8 @@ fn userinfo(rest: &str) -> Option<Range<usize>> {
 /// Finds the value after a secret name: `TOKEN=x`, `--token=x`, `"token": "x"`, `Authorization: x y`.
 fn assigned(rest: &str) -> Option<Range<usize>> {
     let name = length(rest, is_part_of_name);
-    let quoted_name = rest[name..].starts_with(['"', '\'']);
-    let mut at = name + usize::from(quoted_name);
+    let quoted_name = Quote::at(&rest[name..]);
+    let mut at = name + quoted_name.map_or(0, Quote::len);
     at += length(&rest[at..], |c| c == ' ');
     let sign = rest[at..].chars().next().filter(|c| matches!(c, '=' | ':'))?;
     // Checked last, because it is the most expensive check: few words are followed by a sign.
@@ -168,18 +288,18 @@ fn assigned(rest: &str) -> Option<Range<usize>> {
     }
     at += 1;
     at += length(&rest[at..], |c| c == ' ');
-    if let Some(quote) = rest[at..].chars().next().filter(|c| matches!(c, '"' | '\'')) {
-        let end = rest[at + 1..].find(quote).unwrap_or(rest.len() - at - 1);
-        return (end > 0).then_some(at + 1..at + 1 + end);
+    if let Some(quote) = Quote::at(&rest[at..]) {
+        at += quote.len();
+        let end = quote.closing(&rest[at..]);
+        return (end > 0).then_some(at..at + end);
     }
     if rest[..name].eq_ignore_ascii_case("authorization") {
         let end = length(&rest[at..], |c| !matches!(c, '\n' | '\r' | '"' | '\''));
+        let end = rest[at..at + end].trim_end_matches('\\').len();
         return (end > 0).then_some(at..at + end);
     }
-    let end = length(&rest[at..], |c| {
-        !c.is_whitespace() && !matches!(c, '&' | ';' | ',' | '"' | '\'' | ')' | '}' | ']')
-    });
-    if sign == ':' && !quoted_name {
+    let end = unquoted(&rest[at..]);
+    if sign == ':' && quoted_name.is_none() {
         return behind_colon(&rest[at..], end).map(|end| at..at + end);
     }
     (end > 0).then_some(at..at + end)
