@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use agents::{AGENTS, Agent, Program, agent_types, of_type, of_word};
 use tree::{
-    event::{Event, RawReason, What},
+    event::{Event, EventKind, RawReason},
     transcript::{Dialect, LONGEST_LINE, events_of_line},
 };
 
@@ -75,7 +75,7 @@ fn the_configuration_and_the_records_find_every_agent() {
 fn what_is_not_understood_is_kept_raw_and_says_why() {
     use RawReason::{CutOff, NotJson, TooLong, Unknown};
     let reason = |events: &[Event]| match events {
-        [Event { what: What::Raw { reason, .. }, .. }] => Some(*reason),
+        [Event { kind: EventKind::Raw { reason, .. }, .. }] => Some(*reason),
         _ => None,
     };
     for dialect in AGENTS.iter().map(|agent| agent.dialect()) {

@@ -15,7 +15,7 @@ use chrono::{DateTime, FixedOffset};
 use proptest::prelude::*;
 use serde_json::Value;
 use tree::{
-    event::{ErrorClass, Event, RawReason, ToolStatus, TurnOutcome, What},
+    event::{ErrorClass, Event, EventKind, RawReason, ToolStatus, TurnOutcome},
     transcript::{Account, Dialect, MOST_EVENTS, events_of_line},
     usage::Usage,
 };
@@ -126,7 +126,7 @@ fn every_line_gives_events_and_none_is_left_raw() {
     for (stream, bytes) in streams() {
         for (offset, length, line) in lines(&bytes) {
             let events = events_of_line(dialect_of(&stream), offset, length, line);
-            let raw = events.iter().any(|e| matches!(e.what, What::Raw { .. }));
+            let raw = events.iter().any(|e| matches!(e.kind, EventKind::Raw { .. }));
             // `codex exec` without `--json`.
             assert_eq!(raw, stream == "codex/plain", "{stream} at {offset}: {events:?}");
             let value: Value = serde_json::from_slice(line).unwrap_or_default();
@@ -220,12 +220,12 @@ fn a_run_succeeds_only_by_its_agents_last_word() {
 #[test]
 fn tools_and_files_are_told_alike_by_all_agents() {
     let told = |stream: &str| -> Vec<String> {
-        let one = |event: Event| match event.what {
-            What::ToolCall { tool, .. } => Some(format!("call {tool}")),
-            What::ToolResult { status, exit_code, .. } => {
+        let one = |event: Event| match event.kind {
+            EventKind::ToolCall { tool, .. } => Some(format!("call {tool}")),
+            EventKind::ToolResult { status, exit_code, .. } => {
                 Some(format!("{status:?}{}", exit_code.map_or(String::new(), |c| format!(" {c}"))))
             }
-            What::FileChange { path, change, .. } => Some(format!("{change:?} {path}")),
+            EventKind::FileChange { path, change, .. } => Some(format!("{change:?} {path}")),
             _ => None,
         };
         events(stream, &streams()[stream]).into_iter().filter_map(one).collect()
@@ -238,7 +238,7 @@ fn tools_and_files_are_told_alike_by_all_agents() {
     assert_eq!(told("gemini/run-yolo"), ["call run_shell_command", "Ok", "call write_file", "Ok"]);
     assert_eq!(told("opencode/tools"), ["call bash", "Ok 0", "call write", "Ok", "Add /w/owork/ow.txt"]);
     assert_eq!(told("opencode/ask"), ["call bash", "Denied"]);
-    let denied = |e: &Event| matches!(e.what, What::ToolResult { status: ToolStatus::Denied, .. });
+    let denied = |e: &Event| matches!(e.kind, EventKind::ToolResult { status: ToolStatus::Denied, .. });
     let stream = "gemini/made-quota";
     assert!(events(stream, &streams()[stream]).iter().any(denied));
 }
@@ -342,7 +342,7 @@ fn hold(dialect: Dialect, line: &[u8], has_newline: bool) {
         let text = serde_json::to_string(event).unwrap();
         assert!(!text.contains('\n'));
         assert_eq!(&serde_json::from_str::<Event>(&text).unwrap(), event, "{text}");
-        if let What::Error { retry_after: Some(seconds), .. } = event.what {
+        if let EventKind::Error { retry_after: Some(seconds), .. } = event.kind {
             assert!(seconds.is_finite() && seconds >= 0.0, "{text}");
         }
     }
@@ -350,7 +350,7 @@ fn hold(dialect: Dialect, line: &[u8], has_newline: bool) {
         && serde_json::from_slice::<Value>(line).is_err()
         && !line.iter().all(u8::is_ascii_whitespace)
     {
-        assert!(matches!(events[0].what, What::Raw { reason: RawReason::CutOff, .. }), "{events:?}");
+        assert!(matches!(events[0].kind, EventKind::Raw { reason: RawReason::CutOff, .. }), "{events:?}");
     }
     let account = account(&events);
     let _ = account.answer();

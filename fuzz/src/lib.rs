@@ -10,7 +10,7 @@ use base::{clock::Clock, fsx::Durability};
 use tree::{
     Tree, archive,
     bus::{Bus, Message},
-    event::{Event, TurnOutcome, What},
+    event::{Event, TurnOutcome, EventKind},
     transcript::{Account, MOST_EVENTS, events_of_line},
 };
 
@@ -94,16 +94,16 @@ pub fn bus(bytes: &[u8]) {
 pub fn chat(bytes: &[u8]) {
     for body in [Body::Stream, Body::Whole] {
         let mut said = Vec::new();
-        let mut print = |what: &[What]| {
+        let mut print = |what: &[EventKind]| {
             said.extend_from_slice(what);
             Ok(())
         };
         let outcome =
             chat::hear(bytes, body, ToString::to_string, &mut print).expect("nothing is printed in vain");
         let (last, before) = said.split_last().expect("it ends");
-        assert!(matches!(last, What::TurnEnd { outcome: o, .. } if *o == outcome));
-        assert!(!before.iter().any(|w| matches!(w, What::TurnEnd { .. })));
-        let spoke = said.iter().any(|w| matches!(w, What::Message { text, .. } if !text.trim().is_empty()));
+        assert!(matches!(last, EventKind::TurnEnd { outcome: o, .. } if *o == outcome));
+        assert!(!before.iter().any(|w| matches!(w, EventKind::TurnEnd { .. })));
+        let spoke = said.iter().any(|w| matches!(w, EventKind::Message { text, .. } if !text.trim().is_empty()));
         assert!(spoke || outcome != TurnOutcome::Completed);
         for what in &said {
             let text = serde_json::to_string(what).expect("an event is JSON");

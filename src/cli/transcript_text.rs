@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use tree::event::{Change, Event, Role, ToolStatus, TurnOutcome, What};
+use tree::event::{Change, Event, EventKind, Role, ToolStatus, TurnOutcome};
 
 /// Largest number of characters of a tool's input that are shown.
 const INPUT: usize = 160;
@@ -19,13 +19,13 @@ pub(super) struct TranscriptText {
 impl TranscriptText {
     /// Returns the text of an event, with its newline; empty for events that only count.
     pub(super) fn of(&mut self, event: &Event) -> String {
-        if let What::Message { role: Role::Assistant, text, partial: true } = &event.what {
+        if let EventKind::Message { role: Role::Assistant, text, partial: true } = &event.kind {
             self.line_is_open = !text.is_empty() || self.line_is_open;
             return text.clone();
         }
-        let text = match &event.what {
+        let text = match &event.kind {
             // The pieces of this message are on the terminal already.
-            What::Message { role: Role::Assistant, .. } if self.line_is_open => String::new(),
+            EventKind::Message { role: Role::Assistant, .. } if self.line_is_open => String::new(),
             what => whole(what),
         };
         let ends_line = std::mem::take(&mut self.line_is_open);
@@ -37,22 +37,22 @@ impl TranscriptText {
 }
 
 /// The text of an event that is not a piece of a message.
-fn whole(what: &What) -> String {
+fn whole(what: &EventKind) -> String {
     match what {
-        What::Session { model, .. } => model
+        EventKind::Session { model, .. } => model
             .as_ref()
             .map_or_else(String::new, |model| format!("· the conversation begins, with {model}\n")),
         // The answer of a turn that has finished is its last message.
-        What::Message { role: Role::User, .. }
-        | What::Usage { .. }
-        | What::TurnEnd { outcome: TurnOutcome::Completed, .. } => String::new(),
-        What::Message { role: Role::Assistant, text, .. } | What::Raw { text, .. } => {
+        EventKind::Message { role: Role::User, .. }
+        | EventKind::Usage { .. }
+        | EventKind::TurnEnd { outcome: TurnOutcome::Completed, .. } => String::new(),
+        EventKind::Message { role: Role::Assistant, text, .. } | EventKind::Raw { text, .. } => {
             format!("{}\n", text.trim_end())
         }
-        What::Message { role: Role::System, text, .. } | What::Reasoning { text } => aside(text),
-        What::ToolCall { tool, input, .. } => format!("→ {tool} {}\n", summary(input)),
-        What::ToolResult { status, output, exit_code, .. } => result(*status, output, *exit_code),
-        What::FileChange { path, change, .. } => {
+        EventKind::Message { role: Role::System, text, .. } | EventKind::Reasoning { text } => aside(text),
+        EventKind::ToolCall { tool, input, .. } => format!("→ {tool} {}\n", summary(input)),
+        EventKind::ToolResult { status, output, exit_code, .. } => result(*status, output, *exit_code),
+        EventKind::FileChange { path, change, .. } => {
             let verb = match change {
                 Change::Add => "adds",
                 Change::Update => "changes",
@@ -60,11 +60,11 @@ fn whole(what: &What) -> String {
             };
             format!("→ {verb} {path}\n")
         }
-        What::Error { message, retried, .. } => {
+        EventKind::Error { message, retried, .. } => {
             let then = if *retried { " (the agent tries again)" } else { "" };
             format!("! {}{then}\n", message.trim_end())
         }
-        What::TurnEnd { message, .. } => {
+        EventKind::TurnEnd { message, .. } => {
             format!("! {}\n", message.as_deref().unwrap_or("the turn has failed").trim_end())
         }
     }

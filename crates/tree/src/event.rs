@@ -40,7 +40,7 @@ pub struct Event {
     pub clipped: bool,
     /// The content of the event.
     #[serde(flatten)]
-    pub what: What,
+    pub kind: EventKind,
 }
 
 impl Event {
@@ -54,7 +54,7 @@ impl Event {
 /// The content of an event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum What {
+pub enum EventKind {
     /// The conversation has received a name.
     Session {
         /// The agent's own name of the conversation. The next run may resume it.

@@ -32,6 +32,6 @@ pub mod transcript;
 pub mod usage;
 mod walk;
 
-pub use base::fsx::{EntryKind, Holder, OnItsWay, RelPath};
+pub use base::fsx::{EntryKind, Holder, RelPath, UnfinishedFile};
 pub use error::{Fault, FsError, FsErrorKind, Result, TreeError};
 pub use open::Tree;

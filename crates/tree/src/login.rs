@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Tree, error::Result, paths::top};
 use base::{
-    fsx::{OnItsWay, RelPath},
+    fsx::{RelPath, UnfinishedFile},
     names,
     record::{self, Record, Spelling},
 };
@@ -148,7 +148,7 @@ impl Tree {
     pub fn clear_logins(&self, now: DateTime<Utc>) -> Result<()> {
         for entry in self.root().list(&codes())? {
             // Another process is writing this file.
-            if OnItsWay::of(&entry.name).is_some() {
+            if UnfinishedFile::of(&entry.name).is_some() {
                 continue;
             }
             let path = codes().join(&entry.name);

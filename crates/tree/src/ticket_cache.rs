@@ -21,9 +21,9 @@ const SETTLED_NS: i128 = 50_000_000;
 
 /// The tickets as they were last read. Cheap to clone; clones share the cache.
 #[derive(Debug, Clone, Default)]
-pub(super) struct TicketCache(Arc<Mutex<Known>>);
+pub(super) struct TicketCache(Arc<Mutex<CachedTickets>>);
 
-type Known = HashMap<(Place, TicketId), (Version, Ticket)>;
+type CachedTickets = HashMap<(Place, TicketId), (Version, Ticket)>;
 
 /// The version of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl TicketCache {
         self.known().retain(|(of, id), _| *of != place || there.contains(id));
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, CachedTickets> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -11,7 +11,7 @@ use base::fsx::{self, Durability};
 use engine::runner;
 use tree::{
     Tree, TreeError,
-    bus::{Bus, BusOwner, Discovered, Hints, Undiscovered, Why, discover},
+    bus::{Bus, BusOwner, Discovered, Hints, SelectionReason, Undiscovered, discover},
     ids::{ProjectId, TaskId},
 };
 
@@ -73,7 +73,7 @@ impl Target {
             (None, Some(project)) => BusOwner::new(project, None),
             (None, None) => return Ok(None),
         };
-        let why = if self.task.is_some() { Why::Named } else { Why::Folder };
+        let why = if self.task.is_some() { SelectionReason::Named } else { SelectionReason::Folder };
         Ok(Some(Discovered { root: tree.root().path().to_owned(), owner, why, poster: None }))
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 };
 use config::AgentType;
 use tree::{
-    event::What,
+    event::EventKind,
     transcript::{Dialect, Language, LineContent, Retry, fields::time},
 };
 
@@ -56,13 +56,13 @@ impl Agent for ChatAgent {
     }
 }
 
-/// The language of its stream: each line is a [`What`] as it stands in `events.jsonl`, with an optional `time`.
+/// The language of its stream: each line is a [`EventKind`] as it stands in `events.jsonl`, with an optional `time`.
 static LANGUAGE: Language = Language { name: "native", parse, refusal: None };
 
 /// The content of a line; `None` if its type is unknown, or a field is missing.
 fn parse(line: &Value) -> Option<LineContent> {
-    let mut what = What::deserialize(line).ok()?;
-    if let What::Error { retry_after, .. } = &mut what {
+    let mut what = EventKind::deserialize(line).ok()?;
+    if let EventKind::Error { retry_after, .. } = &mut what {
         *retry_after = retry_after.and_then(|seconds| Retry::after(seconds).after);
     }
     Some(LineContent { time: time(line, "time"), ..LineContent::of([what]) })

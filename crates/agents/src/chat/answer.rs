@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::refusal;
 use tree::{
-    event::{ErrorClass, Role, TurnOutcome, UsageScope, What},
+    event::{ErrorClass, EventKind, Role, TurnOutcome, UsageScope},
     usage::Usage,
 };
 
@@ -33,7 +33,7 @@ pub(super) struct Answer {
 
 impl Answer {
     /// Decodes the data of the next event.
-    pub(super) fn take(&mut self, data: &str) -> Vec<What> {
+    pub(super) fn take(&mut self, data: &str) -> Vec<EventKind> {
         if data.trim() == DONE {
             self.finish.get_or_insert_with(|| "stop".to_owned());
             return Vec::new();
@@ -52,14 +52,14 @@ impl Answer {
         if !self.begun {
             self.begun = true;
             let model = chunk["model"].as_str().map(str::to_owned);
-            what.push(What::Session { thread_id: None, model, agent_version: None });
+            what.push(EventKind::Session { thread_id: None, model, agent_version: None });
         }
         let choice = &chunk["choices"][0];
         // A server that does not stream sends the whole message at once.
         let delta = choice.get("delta").unwrap_or(&choice["message"]);
         let text = |name: &str| delta[name].as_str().filter(|t| !t.is_empty());
         if let Some(text) = text("reasoning_content") {
-            what.push(What::Reasoning { text: text.to_owned() });
+            what.push(EventKind::Reasoning { text: text.to_owned() });
         }
         if let Some(text) = text("content") {
             self.said |= !text.trim().is_empty();
@@ -90,7 +90,7 @@ impl Answer {
     }
 
     /// Ends the answer. `broken` is the error if the service did not end the stream itself.
-    pub(super) fn end(mut self, broken: Option<String>) -> (Vec<What>, TurnOutcome) {
+    pub(super) fn end(mut self, broken: Option<String>) -> (Vec<EventKind>, TurnOutcome) {
         let mut what = Vec::new();
         match (self.finish.as_deref(), broken) {
             _ if self.failed => {}
@@ -109,18 +109,18 @@ impl Answer {
             }
         }
         if let Some(usage) = self.usage.take() {
-            what.push(What::Usage { scope: UsageScope::Run, usage });
+            what.push(EventKind::Usage { scope: UsageScope::Run, usage });
         }
         // The end has no text, because the messages already contain the answer.
         let outcome = if self.failed { TurnOutcome::Failed } else { TurnOutcome::Completed };
-        what.push(What::TurnEnd { outcome, message: None });
+        what.push(EventKind::TurnEnd { outcome, message: None });
         (what, outcome)
     }
 
-    fn fail(&mut self, class: ErrorClass, message: String) -> Vec<What> {
+    fn fail(&mut self, class: ErrorClass, message: String) -> Vec<EventKind> {
         self.failed = true;
         let (http_status, retry_at, retry_after) = (None, None, None);
-        vec![What::Error {
+        vec![EventKind::Error {
             class,
             message,
             http_status,
@@ -132,7 +132,7 @@ impl Answer {
     }
 
     /// Returns the list of sources, to which the text refers by number.
-    fn bibliography(&self) -> Option<What> {
+    fn bibliography(&self) -> Option<EventKind> {
         if self.sources.is_empty() {
             return None;
         }
@@ -144,8 +144,8 @@ impl Answer {
     }
 }
 
-fn say(text: &str) -> What {
-    What::Message { role: Role::Assistant, text: text.to_owned(), partial: true }
+fn say(text: &str) -> EventKind {
+    EventKind::Message { role: Role::Assistant, text: text.to_owned(), partial: true }
 }
 
 fn sources(chunk: &Value) -> Vec<String> {
@@ -181,20 +181,23 @@ mod tests {
     }
 
     /// Returns the text, the class of a reported error, the outcome, and all events.
-    fn read(chunks: &[Value], broken: Option<&str>) -> (String, Option<ErrorClass>, TurnOutcome, Vec<What>) {
+    fn read(
+        chunks: &[Value],
+        broken: Option<&str>,
+    ) -> (String, Option<ErrorClass>, TurnOutcome, Vec<EventKind>) {
         let mut answer = Answer::default();
-        let mut all: Vec<What> = chunks
+        let mut all: Vec<EventKind> = chunks
             .iter()
             .flat_map(|c| answer.take(&c.as_str().map_or_else(|| c.to_string(), str::to_owned)))
             .collect();
         let (last, outcome) = answer.end(broken.map(str::to_owned));
         all.extend(last);
         let text = all.iter().filter_map(|w| match w {
-            What::Message { text, .. } => Some(text.as_str()),
+            EventKind::Message { text, .. } => Some(text.as_str()),
             _ => None,
         });
         let class = all.iter().find_map(|w| match w {
-            What::Error { class, .. } => Some(*class),
+            EventKind::Error { class, .. } => Some(*class),
             _ => None,
         });
         (text.collect(), class, outcome, all)
@@ -242,9 +245,9 @@ mod tests {
         ] {
             let read = read(&chunks, broken);
             assert_eq!((read.0.as_str(), read.1, read.2), (text, class, outcome), "{chunks:?}");
-            let errors = read.3.iter().filter(|w| matches!(w, What::Error { .. })).count();
+            let errors = read.3.iter().filter(|w| matches!(w, EventKind::Error { .. })).count();
             assert_eq!(errors, usize::from(class.is_some()), "{chunks:?}");
-            assert!(matches!(read.3.last(), Some(What::TurnEnd { .. })), "{chunks:?}");
+            assert!(matches!(read.3.last(), Some(EventKind::TurnEnd { .. })), "{chunks:?}");
         }
     }
 
@@ -270,14 +273,14 @@ mod tests {
         let last = json!({"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 9,
             "prompt_tokens_details": {"cached_tokens": 2}, "cost": {"total_cost": 0.5}}});
         let all = read(&[first, chunk("b", Some("stop")), last], None).3;
-        let usages: Vec<&What> = all.iter().filter(|w| matches!(w, What::Usage { .. })).collect();
+        let usages: Vec<&EventKind> = all.iter().filter(|w| matches!(w, EventKind::Usage { .. })).collect();
         let usage = Usage {
             input_tokens: Some(5),
             output_tokens: Some(9),
             cached_tokens: Some(2),
             cost_usd: Some(0.5),
         };
-        assert_eq!(usages, [&What::Usage { scope: UsageScope::Run, usage }]);
+        assert_eq!(usages, [&EventKind::Usage { scope: UsageScope::Run, usage }]);
     }
 
     #[test]
@@ -285,7 +288,7 @@ mod tests {
         let mut thought = chunk("", None);
         thought["choices"][0]["delta"]["reasoning_content"] = json!("hm");
         let all = read(&[thought, chunk("a", Some("stop"))], None).3;
-        assert!(matches!(&all[0], What::Session { model: Some(m), .. } if m == "m"), "{all:?}");
-        assert!(matches!(&all[1], What::Reasoning { text } if text == "hm"), "{all:?}");
+        assert!(matches!(&all[0], EventKind::Session { model: Some(m), .. } if m == "m"), "{all:?}");
+        assert!(matches!(&all[1], EventKind::Reasoning { text } if text == "hm"), "{all:?}");
     }
 }

@@ -14,7 +14,7 @@ use base::{
     telemetry::Redactor,
 };
 use config::Secret;
-use tree::event::{TurnOutcome, What};
+use tree::event::{EventKind, TurnOutcome};
 
 /// Time limit for opening a connection.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -66,7 +66,7 @@ pub enum ChatError {
 /// If `out` cannot be written, or DONE cannot be created. A failure of the service is no such error: it is an event.
 pub fn ask(question: &Question, out: &mut dyn Write) -> Result<Came, ChatError> {
     let redactor = Redactor::new(question.key.iter().map(Secret::expose));
-    let mut print = |what: &[What]| -> io::Result<()> {
+    let mut print = |what: &[EventKind]| -> io::Result<()> {
         for what in what {
             let line = serde_json::to_string(what).map_err(io::Error::other)?;
             writeln!(out, "{}", redactor.text(&line))?;
@@ -76,7 +76,7 @@ pub fn ask(question: &Question, out: &mut dyn Write) -> Result<Came, ChatError> 
     let outcome = match send(question) {
         Ok(response) if response.status().is_success() => listen(response, question, &mut print)?,
         Ok(response) => {
-            print(&[refused(response), What::TurnEnd { outcome: TurnOutcome::Failed, message: None }])?;
+            print(&[refused(response), EventKind::TurnEnd { outcome: TurnOutcome::Failed, message: None }])?;
             TurnOutcome::Failed
         }
         Err(e) => {
@@ -123,7 +123,7 @@ fn send(question: &Question) -> Result<Response, ureq::Error> {
 fn listen(
     response: Response,
     question: &Question,
-    print: &mut impl FnMut(&[What]) -> io::Result<()>,
+    print: &mut impl FnMut(&[EventKind]) -> io::Result<()>,
 ) -> io::Result<TurnOutcome> {
     let whole = header(&response, "content-type").is_some_and(|t| t.starts_with("application/json"));
     let body = if whole { Body::Whole } else { Body::Stream };
@@ -149,7 +149,7 @@ pub fn hear(
     mut reader: impl BufRead,
     body: Body,
     why: impl Fn(&io::Error) -> String,
-    print: &mut impl FnMut(&[What]) -> io::Result<()>,
+    print: &mut impl FnMut(&[EventKind]) -> io::Result<()>,
 ) -> io::Result<TurnOutcome> {
     let (mut answer, mut sse) = (Answer::default(), Sse::default());
     let mut broken_off = None;
@@ -200,7 +200,7 @@ fn line(reader: &mut impl BufRead) -> io::Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&line).into_owned()))
 }
 
-fn refused(mut response: Response) -> What {
+fn refused(mut response: Response) -> EventKind {
     let status = response.status().as_u16();
     let retry_after = header(&response, "retry-after").map(str::to_owned);
     // If the body is unreadable, the status alone must do.

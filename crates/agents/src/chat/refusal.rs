@@ -3,18 +3,18 @@
 use chrono::DateTime;
 use serde_json::Value;
 
-use tree::event::{ErrorClass, What};
+use tree::event::{ErrorClass, EventKind};
 
 /// Maximum length of a body's text that is not JSON.
 const LONGEST: usize = 300;
 
 /// Builds the error event of an answer with this status.
-pub(super) fn refusal(status: u16, retry_after: Option<&str>, body: &str) -> What {
+pub(super) fn refusal(status: u16, retry_after: Option<&str>, body: &str) -> EventKind {
     let said = message(body);
     let class = class(status, &said);
     let retry_after = retry_after.map(str::trim);
     let message = if said.is_empty() { format!("HTTP {status}") } else { format!("HTTP {status}: {said}") };
-    What::Error {
+    EventKind::Error {
         class,
         message,
         http_status: Some(status),
@@ -27,13 +27,13 @@ pub(super) fn refusal(status: u16, retry_after: Option<&str>, body: &str) -> Wha
 }
 
 /// Builds the error event of an `error` object within a stream.
-pub(super) fn within(chunk: &Value) -> What {
+pub(super) fn within(chunk: &Value) -> EventKind {
     let said = message(&chunk.to_string());
     let number =
         |v: &Value| v.as_u64().or_else(|| v.as_str()?.parse().ok()).and_then(|n| u16::try_from(n).ok());
     let status = number(&chunk["error"]["code"]).filter(|s| (400..600).contains(s));
     let class = status.map_or(ErrorClass::Other, |status| class(status, &said));
-    What::Error {
+    EventKind::Error {
         class,
         message: said,
         http_status: status,
@@ -92,7 +92,7 @@ mod tests {
             (529, "{}", ErrorClass::Overload, "HTTP 529: {}"),
             (302, "", ErrorClass::Other, "HTTP 302"),
         ] {
-            let What::Error { class, message, http_status, .. } = refusal(status, None, body) else {
+            let EventKind::Error { class, message, http_status, .. } = refusal(status, None, body) else {
                 panic!()
             };
             assert_eq!((class, http_status), (class_, Some(status)), "{body}");
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn a_time_to_try_again_is_seconds_or_a_date() {
         let times = |text| {
-            let What::Error { retry_at, retry_after, .. } = refusal(429, text, "") else { panic!() };
+            let EventKind::Error { retry_at, retry_after, .. } = refusal(429, text, "") else { panic!() };
             (retry_at.map(|t| t.to_rfc3339()), retry_after)
         };
         assert_eq!(times(None), (None, None));
@@ -126,7 +126,7 @@ mod tests {
             ),
             (serde_json::json!({"error": "busy"}), ErrorClass::Other, None),
         ] {
-            let What::Error { class, message, http_status, .. } = within(&chunk) else { panic!() };
+            let EventKind::Error { class, message, http_status, .. } = within(&chunk) else { panic!() };
             assert_eq!((class, message.as_str(), http_status), (class_, "busy", status));
         }
     }

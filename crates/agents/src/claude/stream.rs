@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use super::tools::{file_changes, tool_result};
 use tree::{
-    event::{RawReason, Role, TurnOutcome, UsageScope, What},
+    event::{EventKind, RawReason, Role, TurnOutcome, UsageScope},
     transcript::{
-        Language, LineContent, Retry, Trouble,
+        ErrorReport, Language, LineContent, Retry,
         fields::{amount, count, flat, list, owned, status, sum, text, time},
         raw,
     },
@@ -44,10 +44,10 @@ fn has_content(line: &Value) -> bool {
     line.get("message").and_then(|m| m.get("content")).is_some_and(|c| c.is_array() || c.is_string())
 }
 
-fn system(line: &Value) -> Option<Vec<What>> {
-    let note = |text: String| What::Message { role: Role::System, text, partial: false };
+fn system(line: &Value) -> Option<Vec<EventKind>> {
+    let note = |text: String| EventKind::Message { role: Role::System, text, partial: false };
     Some(match text(line, "subtype")? {
-        "init" => vec![What::Session {
+        "init" => vec![EventKind::Session {
             thread_id: owned(line, "session_id"),
             model: owned(line, "model"),
             agent_version: owned(line, "claude_code_version"),
@@ -55,7 +55,7 @@ fn system(line: &Value) -> Option<Vec<What>> {
         "api_retry" => {
             let kind = text(line, "error").unwrap_or("the request failed");
             let seconds = amount(line, "retry_delay_ms").map(|ms| ms / 1000.0);
-            let trouble = Trouble::new(kind).with_status(status(line, "error_status")).that_passes();
+            let trouble = ErrorReport::new(kind).with_status(status(line, "error_status")).that_passes();
             vec![trouble.with_retry(seconds.map(Retry::after).unwrap_or_default()).into_error()]
         }
         // The tool's result follows, and reports the denial.
@@ -74,19 +74,19 @@ fn system(line: &Value) -> Option<Vec<What>> {
     })
 }
 
-fn assistant(line: &Value) -> Vec<What> {
+fn assistant(line: &Value) -> Vec<EventKind> {
     let message = line.get("message").unwrap_or(&Value::Null);
     // The error is in place of the answer, and the result repeats it.
     let kind = text(line, "error");
     if kind.is_some() || line.get("is_api_error_message").and_then(Value::as_bool) == Some(true) {
         let trouble =
-            Trouble::new(&flat(message.get("content"))).with_status(status(line, "api_error_status"));
+            ErrorReport::new(&flat(message.get("content"))).with_status(status(line, "api_error_status"));
         return vec![trouble.with_words(kind.unwrap_or_default()).into_error()];
     }
     content(line, message, Role::Assistant)
 }
 
-fn user(line: &Value) -> Vec<What> {
+fn user(line: &Value) -> Vec<EventKind> {
     let message = line.get("message").unwrap_or(&Value::Null);
     let mut what = content(line, message, Role::User);
     what.extend(file_changes(line));
@@ -94,29 +94,29 @@ fn user(line: &Value) -> Vec<What> {
 }
 
 /// Interprets the blocks of a message; see "Messages" in Anthropic's API reference.
-fn content(line: &Value, message: &Value, role: Role) -> Vec<What> {
+fn content(line: &Value, message: &Value, role: Role) -> Vec<EventKind> {
     if let Some(text) = text(message, "content") {
-        return vec![What::Message { role, text: text.to_owned(), partial: false }];
+        return vec![EventKind::Message { role, text: text.to_owned(), partial: false }];
     }
     let mut what = Vec::new();
     for block in list(message, "content") {
         match (text(block, "type"), text(block, "text")) {
             (Some("text"), Some(text)) => {
-                what.push(What::Message { role, text: text.to_owned(), partial: false });
+                what.push(EventKind::Message { role, text: text.to_owned(), partial: false });
             }
             (Some("thinking"), _) => {
                 let thought = owned(block, "thinking").filter(|t| !t.is_empty());
-                what.extend(thought.map(|text| What::Reasoning { text }));
+                what.extend(thought.map(|text| EventKind::Reasoning { text }));
             }
             (Some("redacted_thinking"), _) => {}
-            (Some("tool_use" | "server_tool_use" | "mcp_tool_use"), _) => what.push(What::ToolCall {
+            (Some("tool_use" | "server_tool_use" | "mcp_tool_use"), _) => what.push(EventKind::ToolCall {
                 call_id: owned(block, "id"),
                 tool: owned(block, "name").unwrap_or_default(),
                 input: block.get("input").cloned().unwrap_or_default(),
             }),
             (Some(kind), _) if kind.ends_with("tool_result") => what.push(tool_result(line, block)),
             (Some(kind @ ("image" | "document")), _) => {
-                what.push(What::Message { role, text: format!("[{kind}]"), partial: false });
+                what.push(EventKind::Message { role, text: format!("[{kind}]"), partial: false });
             }
             _ => what.push(raw(RawReason::Unknown, block.to_string().as_bytes())),
         }
@@ -124,14 +124,14 @@ fn content(line: &Value, message: &Value, role: Role) -> Vec<What> {
     what
 }
 
-fn result(line: &Value) -> Vec<What> {
+fn result(line: &Value) -> Vec<EventKind> {
     let mut what = Vec::new();
     if let Some(usage) = line.get("usage") {
-        what.push(What::Usage { scope: UsageScope::Step, usage: tokens(usage) });
+        what.push(EventKind::Usage { scope: UsageScope::Step, usage: tokens(usage) });
     }
     if let Some(cost) = amount(line, "total_cost_usd") {
         let usage = Usage { cost_usd: Some(cost), ..Usage::default() };
-        what.push(What::Usage { scope: UsageScope::Thread, usage });
+        what.push(EventKind::Usage { scope: UsageScope::Thread, usage });
     }
     let said = owned(line, "result").or_else(|| {
         let errors: Vec<String> = list(line, "errors").iter().map(|e| flat(Some(e))).collect();
@@ -142,10 +142,10 @@ fn result(line: &Value) -> Vec<What> {
     let message =
         if outcome == TurnOutcome::Completed { said } else { said.or_else(|| Some(subtype.to_owned())) };
     if outcome == TurnOutcome::Failed {
-        let trouble = Trouble::new(message.as_deref().unwrap_or_default());
+        let trouble = ErrorReport::new(message.as_deref().unwrap_or_default());
         what.push(trouble.with_status(status(line, "api_error_status")).into_error());
     }
-    what.push(What::TurnEnd { outcome, message });
+    what.push(EventKind::TurnEnd { outcome, message });
     what
 }
 
@@ -180,11 +180,11 @@ fn tokens(usage: &Value) -> Usage {
 
 /// Interprets a line about the rate limit, which every turn has. Only `rejected` means that the request was refused.
 /// `resetsAt` is in seconds.
-fn rate_limit(info: &Value) -> Vec<What> {
+fn rate_limit(info: &Value) -> Vec<EventKind> {
     if text(info, "status") != Some("rejected") {
         return Vec::new();
     }
     let kind = text(info, "rateLimitType").unwrap_or("account");
     let retry = info.get("resetsAt").and_then(Value::as_i64).map(Retry::at_epoch).unwrap_or_default();
-    vec![Trouble::new(&format!("usage limit reached ({kind})")).with_retry(retry).into_error()]
+    vec![ErrorReport::new(&format!("usage limit reached ({kind})")).with_retry(retry).into_error()]
 }

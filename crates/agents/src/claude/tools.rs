@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use tree::{
-    event::{Change, ToolStatus, What},
+    event::{Change, EventKind, ToolStatus},
     transcript::fields::{flat, list, owned, text},
 };
 
 /// Returns the end of a tool, from its block and the rest of the line.
-pub(super) fn tool_result(line: &Value, block: &Value) -> What {
+pub(super) fn tool_result(line: &Value, block: &Value) -> EventKind {
     let output = flat(block.get("content"));
     let is_error = block.get("is_error").and_then(Value::as_bool).unwrap_or(false);
     let call_id = owned(block, "tool_use_id");
@@ -17,7 +17,7 @@ pub(super) fn tool_result(line: &Value, block: &Value) -> What {
         true if was_denied(line, call_id.as_deref(), &output) => ToolStatus::Denied,
         true => ToolStatus::Error,
     };
-    What::ToolResult { call_id, tool: None, status, output, exit_code: None }
+    EventKind::ToolResult { call_id, tool: None, status, output, exit_code: None }
 }
 
 fn was_denied(line: &Value, call_id: Option<&str>, output: &str) -> bool {
@@ -32,7 +32,7 @@ fn was_denied(line: &Value, call_id: Option<&str>, output: &str) -> bool {
 }
 
 /// Returns the files that the tool in this line changed.
-pub(super) fn file_changes(line: &Value) -> Vec<What> {
+pub(super) fn file_changes(line: &Value) -> Vec<EventKind> {
     let Some(result) = line.get("tool_use_result").filter(|r| r.is_object()) else { return Vec::new() };
     if let Some(edits) = result.get("bashEditDiff") {
         return list(edits, "files").iter().filter_map(|file| changed(file, "hunks")).collect();
@@ -45,10 +45,10 @@ pub(super) fn file_changes(line: &Value) -> Vec<What> {
             .into_iter()
             .collect();
     };
-    vec![What::FileChange { path, change: Change::Update, diff: None }]
+    vec![EventKind::FileChange { path, change: Change::Update, diff: None }]
 }
 
-fn changed(file: &Value, hunks: &str) -> Option<What> {
+fn changed(file: &Value, hunks: &str) -> Option<EventKind> {
     let flag = |key| file.get(key).and_then(Value::as_bool).unwrap_or(false);
     let change = match text(file, "type") {
         Some("create") => Change::Add,
@@ -56,7 +56,7 @@ fn changed(file: &Value, hunks: &str) -> Option<What> {
         _ if flag("deleted") => Change::Delete,
         _ => Change::Update,
     };
-    Some(What::FileChange { path: owned(file, "filePath")?, change, diff: unified(list(file, hunks)) })
+    Some(EventKind::FileChange { path: owned(file, "filePath")?, change, diff: unified(list(file, hunks)) })
 }
 
 /// Formats the hunks as a unified diff, without the names of the files.
@@ -89,7 +89,7 @@ mod tests {
         let diff = Some("@@ -1,2 +1,2 @@\n a\n-b\n+c\n".to_owned());
         assert_eq!(
             file_changes(&line),
-            [What::FileChange { path: "/w/f".to_owned(), change: Change::Update, diff }]
+            [EventKind::FileChange { path: "/w/f".to_owned(), change: Change::Update, diff }]
         );
     }
 
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn a_denial_is_known_by_its_marks_or_its_words() {
         let status = |line: Value, block: Value| match tool_result(&line, &block) {
-            What::ToolResult { status, .. } => status,
+            EventKind::ToolResult { status, .. } => status,
             other => panic!("{other:?}"),
         };
         let block = |content: &str| json!({"tool_use_id": "t1", "is_error": true, "content": content});

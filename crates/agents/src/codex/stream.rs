@@ -6,9 +6,9 @@
 use serde_json::{Value, json};
 
 use tree::{
-    event::{Change, Role, ToolStatus, TurnOutcome, UsageScope, What},
+    event::{Change, EventKind, Role, ToolStatus, TurnOutcome, UsageScope},
     transcript::{
-        Language, LineContent, Trouble,
+        ErrorReport, Language, LineContent,
         fields::{count, flat, list, owned, text},
     },
     usage::Usage,
@@ -21,7 +21,7 @@ pub(super) static LANGUAGE: Language = Language { name: "codex", parse, refusal:
 fn parse(line: &Value) -> Option<LineContent> {
     let what = match text(line, "type")? {
         "thread.started" => {
-            vec![What::Session {
+            vec![EventKind::Session {
                 thread_id: owned(line, "thread_id"),
                 model: owned(line, "model"),
                 agent_version: None,
@@ -33,17 +33,17 @@ fn parse(line: &Value) -> Option<LineContent> {
         "item.completed" => item(line.get("item")?, Stage::Completed)?,
         "error" => vec![error(text(line, "message").unwrap_or_default())],
         "turn.completed" => vec![
-            What::Usage {
+            EventKind::Usage {
                 scope: UsageScope::Thread,
                 usage: usage(line.get("usage").unwrap_or(&Value::Null)),
             },
-            What::TurnEnd { outcome: TurnOutcome::Completed, message: None },
+            EventKind::TurnEnd { outcome: TurnOutcome::Completed, message: None },
         ],
         "turn.failed" => {
             let message = line.get("error").and_then(|e| e.as_str().or(text(e, "message")));
             vec![
-                Trouble::new(message.unwrap_or_default()).into_error(),
-                What::TurnEnd { outcome: TurnOutcome::Failed, message: message.map(str::to_owned) },
+                ErrorReport::new(message.unwrap_or_default()).into_error(),
+                EventKind::TurnEnd { outcome: TurnOutcome::Failed, message: message.map(str::to_owned) },
             ]
         }
         _ => return None,
@@ -59,14 +59,14 @@ enum Stage {
 }
 
 /// Interprets an item; `None` if its type is unknown.
-fn item(item: &Value, stage: Stage) -> Option<Vec<What>> {
+fn item(item: &Value, stage: Stage) -> Option<Vec<EventKind>> {
     let said = |key| owned(item, key).unwrap_or_default();
     let done = stage == Stage::Completed;
     Some(match text(item, "type")? {
         "agent_message" if done => {
-            vec![What::Message { role: Role::Assistant, text: said("text"), partial: false }]
+            vec![EventKind::Message { role: Role::Assistant, text: said("text"), partial: false }]
         }
-        "reasoning" if done => vec![What::Reasoning { text: said("text") }],
+        "reasoning" if done => vec![EventKind::Reasoning { text: said("text") }],
         // These items are repeated when they are complete.
         "agent_message" | "reasoning" => Vec::new(),
         "command_execution" => {
@@ -83,21 +83,27 @@ fn item(item: &Value, stage: Stage) -> Option<Vec<What>> {
         }
         "web_search" => tool(item, stage, "web_search", json!({ "query": item.get("query") }), said("query")),
         "file_change" => file_change(item, stage),
-        "todo_list" => vec![What::Message { role: Role::System, text: todo_list(item), partial: false }],
+        "todo_list" => vec![EventKind::Message { role: Role::System, text: todo_list(item), partial: false }],
         // An item of type `error` is only a warning: the turn continues.
-        "error" => vec![Trouble::new(&said("message")).that_passes().into_error()],
+        "error" => vec![ErrorReport::new(&said("message")).that_passes().into_error()],
         _ => return None,
     })
 }
 
-fn tool(item: &Value, stage: Stage, name: &str, input: Value, output: String) -> Vec<What> {
+fn tool(item: &Value, stage: Stage, name: &str, input: Value, output: String) -> Vec<EventKind> {
     let (call_id, tool) = (owned(item, "id"), name.to_owned());
     match stage {
-        Stage::Started => vec![What::ToolCall { call_id, tool, input }],
+        Stage::Started => vec![EventKind::ToolCall { call_id, tool, input }],
         Stage::Updated => Vec::new(),
         Stage::Completed => {
             let exit_code = item.get("exit_code").and_then(Value::as_i64);
-            vec![What::ToolResult { call_id, tool: Some(tool), status: tool_status(item), output, exit_code }]
+            vec![EventKind::ToolResult {
+                call_id,
+                tool: Some(tool),
+                status: tool_status(item),
+                output,
+                exit_code,
+            }]
         }
     }
 }
@@ -111,7 +117,7 @@ fn tool_status(item: &Value) -> ToolStatus {
     }
 }
 
-fn file_change(item: &Value, stage: Stage) -> Vec<What> {
+fn file_change(item: &Value, stage: Stage) -> Vec<EventKind> {
     let changes = item.get("changes").cloned().unwrap_or_default();
     let mut what = tool(item, stage, "file_change", json!({ "changes": changes }), String::new());
     if stage == Stage::Completed && tool_status(item) == ToolStatus::Ok {
@@ -120,7 +126,7 @@ fn file_change(item: &Value, stage: Stage) -> Vec<What> {
     what
 }
 
-fn changed_file(change: &Value) -> Option<What> {
+fn changed_file(change: &Value) -> Option<EventKind> {
     // The app-server prints `{"type": "add"}` where exec prints `"add"`.
     let kind = change.get("kind").and_then(|k| k.as_str().or(text(k, "type")));
     let done = match kind {
@@ -129,7 +135,7 @@ fn changed_file(change: &Value) -> Option<What> {
         _ => Change::Update,
     };
     let diff = owned(change, "diff").filter(|d| !d.is_empty());
-    Some(What::FileChange { path: owned(change, "path")?, change: done, diff })
+    Some(EventKind::FileChange { path: owned(change, "path")?, change: done, diff })
 }
 
 fn todo_list(item: &Value) -> String {
@@ -140,8 +146,8 @@ fn todo_list(item: &Value) -> String {
     list(item, "items").iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn error(message: &str) -> What {
-    let trouble = Trouble::new(message);
+fn error(message: &str) -> EventKind {
+    let trouble = ErrorReport::new(message);
     // "Reconnecting... 1/5", "stream error: …; retrying 1/5 in 200ms…", "Falling back from WebSockets to HTTPS".
     let words = message.trim_start().to_ascii_lowercase();
     let goes_on = words.starts_with("reconnecting")

@@ -6,9 +6,9 @@
 use serde_json::Value;
 
 use tree::{
-    event::{Role, ToolStatus, TurnOutcome, UsageScope, What},
+    event::{EventKind, Role, ToolStatus, TurnOutcome, UsageScope},
     transcript::{
-        Language, LineContent, Trouble,
+        ErrorReport, Language, LineContent,
         fields::{count, flat, owned, text, time},
     },
     usage::Usage,
@@ -20,13 +20,13 @@ pub(super) static LANGUAGE: Language = Language { name: "gemini", parse, refusal
 /// The content of a line; `None` if its type is unknown.
 fn parse(line: &Value) -> Option<LineContent> {
     let what = match text(line, "type")? {
-        "init" => vec![What::Session {
+        "init" => vec![EventKind::Session {
             thread_id: owned(line, "session_id"),
             model: owned(line, "model"),
             agent_version: None,
         }],
         "message" => vec![message(line)],
-        "tool_use" => vec![What::ToolCall {
+        "tool_use" => vec![EventKind::ToolCall {
             call_id: owned(line, "tool_id"),
             tool: owned(line, "tool_name").unwrap_or_default(),
             input: line.get("parameters").cloned().unwrap_or_default(),
@@ -39,17 +39,17 @@ fn parse(line: &Value) -> Option<LineContent> {
     Some(LineContent { time: time(line, "timestamp"), ..LineContent::of(what) })
 }
 
-fn message(line: &Value) -> What {
+fn message(line: &Value) -> EventKind {
     let role = match text(line, "role") {
         Some("user") => Role::User,
         Some("system") => Role::System,
         _ => Role::Assistant,
     };
     let partial = line.get("delta").and_then(Value::as_bool).unwrap_or(false);
-    What::Message { role, text: flat(line.get("content")), partial }
+    EventKind::Message { role, text: flat(line.get("content")), partial }
 }
 
-fn tool_result(line: &Value) -> What {
+fn tool_result(line: &Value) -> EventKind {
     let error = line.get("error").filter(|e| !e.is_null());
     let kind = error.and_then(|e| text(e, "type")).unwrap_or_default();
     let denied = ["denied", "policy", "permission"].iter().any(|word| kind.contains(word));
@@ -60,7 +60,7 @@ fn tool_result(line: &Value) -> What {
         _ => ToolStatus::Error,
     };
     let output = line.get("output").or_else(|| error?.get("message"));
-    What::ToolResult {
+    EventKind::ToolResult {
         call_id: owned(line, "tool_id"),
         tool: owned(line, "tool_name"),
         status,
@@ -70,35 +70,35 @@ fn tool_result(line: &Value) -> What {
 }
 
 /// Interprets a warning, or an error that the result may repeat.
-fn error(line: &Value) -> What {
+fn error(line: &Value) -> EventKind {
     let trouble = trouble(line.get("error").unwrap_or(line));
     let warning = text(line, "severity") == Some("warning");
     if warning { trouble.that_passes().into_error() } else { trouble.into_error() }
 }
 
-fn trouble(error: &Value) -> Trouble {
+fn trouble(error: &Value) -> ErrorReport {
     let message = error.as_str().or(text(error, "message")).unwrap_or_default();
-    Trouble::new(message).with_words(text(error, "type").unwrap_or_default())
+    ErrorReport::new(message).with_words(text(error, "type").unwrap_or_default())
 }
 
-fn result(line: &Value) -> Vec<What> {
+fn result(line: &Value) -> Vec<EventKind> {
     let mut what = Vec::new();
     if let Some(stats) = line.get("stats") {
         // `init` may name the model "auto".
         if let Some(model) = model(stats) {
-            what.push(What::Session { thread_id: None, model: Some(model), agent_version: None });
+            what.push(EventKind::Session { thread_id: None, model: Some(model), agent_version: None });
         }
-        what.push(What::Usage { scope: UsageScope::Run, usage: usage(stats) });
+        what.push(EventKind::Usage { scope: UsageScope::Run, usage: usage(stats) });
     }
     let error = line.get("error").filter(|e| !e.is_null());
     if text(line, "status") == Some("success") || (line.get("status").is_none() && error.is_none()) {
-        what.push(What::TurnEnd { outcome: TurnOutcome::Completed, message: None });
+        what.push(EventKind::TurnEnd { outcome: TurnOutcome::Completed, message: None });
         return what;
     }
     let error = error.unwrap_or(&Value::Null);
     let message = error.as_str().or(text(error, "message")).map(str::to_owned);
     what.push(trouble(error).into_error());
-    what.push(What::TurnEnd { outcome: TurnOutcome::Failed, message });
+    what.push(EventKind::TurnEnd { outcome: TurnOutcome::Failed, message });
     what
 }
 

@@ -6,9 +6,9 @@
 use serde_json::Value;
 
 use tree::{
-    event::{Change, Role, ToolStatus, TurnOutcome, UsageScope, What},
+    event::{Change, EventKind, Role, ToolStatus, TurnOutcome, UsageScope},
     transcript::{
-        Language, LineContent, Retry, Trouble,
+        ErrorReport, Language, LineContent, Retry,
         fields::{amount, count, flat, owned, status, sum, text, time},
     },
     usage::Usage,
@@ -23,8 +23,8 @@ fn parse(line: &Value) -> Option<LineContent> {
     let said = || owned(part, "text").unwrap_or_default();
     let what = match text(line, "type")? {
         "step_start" => vec![session(line)],
-        "text" => vec![What::Message { role: Role::Assistant, text: said(), partial: false }],
-        "reasoning" => vec![What::Reasoning { text: said() }],
+        "text" => vec![EventKind::Message { role: Role::Assistant, text: said(), partial: false }],
+        "reasoning" => vec![EventKind::Reasoning { text: said() }],
         "tool_use" => tool_use(part),
         "step_finish" => step_finish(part),
         "error" => error(line),
@@ -33,17 +33,17 @@ fn parse(line: &Value) -> Option<LineContent> {
     Some(LineContent { time: time(line, "timestamp"), within: owned(line, "sessionID"), what })
 }
 
-fn session(line: &Value) -> What {
-    What::Session { thread_id: owned(line, "sessionID"), model: None, agent_version: None }
+fn session(line: &Value) -> EventKind {
+    EventKind::Session { thread_id: owned(line, "sessionID"), model: None, agent_version: None }
 }
 
 /// Interprets a tool's line. A tool has only one line, when it has ended.
-fn tool_use(part: &Value) -> Vec<What> {
+fn tool_use(part: &Value) -> Vec<EventKind> {
     let nothing = Value::Null;
     let state = part.get("state").unwrap_or(&nothing);
     let (call_id, tool) = (owned(part, "callID"), owned(part, "tool").unwrap_or_default());
     let input = state.get("input").cloned().unwrap_or_default();
-    let mut what = vec![What::ToolCall { call_id: call_id.clone(), tool: tool.clone(), input }];
+    let mut what = vec![EventKind::ToolCall { call_id: call_id.clone(), tool: tool.clone(), input }];
     let status = match text(state, "status") {
         Some("completed") => ToolStatus::Ok,
         Some("error") if is_denial(text(state, "error").unwrap_or_default()) => ToolStatus::Denied,
@@ -55,7 +55,7 @@ fn tool_use(part: &Value) -> Vec<What> {
     let metadata = state.get("metadata").unwrap_or(&nothing);
     let exit_code = metadata.get("exit").and_then(Value::as_i64);
     let changed = (status == ToolStatus::Ok).then(|| file_change(&tool, state, metadata)).flatten();
-    what.push(What::ToolResult { call_id, tool: Some(tool), status, output, exit_code });
+    what.push(EventKind::ToolResult { call_id, tool: Some(tool), status, output, exit_code });
     what.extend(changed);
     what
 }
@@ -64,7 +64,7 @@ fn is_denial(error: &str) -> bool {
     error.contains("rejected permission") || error.contains("rule which prevents")
 }
 
-fn file_change(tool: &str, state: &Value, metadata: &Value) -> Option<What> {
+fn file_change(tool: &str, state: &Value, metadata: &Value) -> Option<EventKind> {
     let input = state.get("input")?;
     let path = text(metadata, "filepath").or(text(input, "filePath"))?.to_owned();
     let was_there = metadata.get("exists").and_then(Value::as_bool);
@@ -73,10 +73,10 @@ fn file_change(tool: &str, state: &Value, metadata: &Value) -> Option<What> {
         "write" | "edit" => Change::Update,
         _ => return None,
     };
-    Some(What::FileChange { path, change, diff: owned(metadata, "diff").filter(|d| !d.is_empty()) })
+    Some(EventKind::FileChange { path, change, diff: owned(metadata, "diff").filter(|d| !d.is_empty()) })
 }
 
-fn step_finish(part: &Value) -> Vec<What> {
+fn step_finish(part: &Value) -> Vec<EventKind> {
     let tokens = part.get("tokens").unwrap_or(&Value::Null);
     let cache = tokens.get("cache").unwrap_or(&Value::Null);
     let cached = count(cache, "read");
@@ -86,8 +86,8 @@ fn step_finish(part: &Value) -> Vec<What> {
         cached_tokens: cached,
         cost_usd: amount(part, "cost"),
     };
-    let mut what = vec![What::Usage { scope: UsageScope::Step, usage }];
-    let failed = |reason: &str| What::TurnEnd {
+    let mut what = vec![EventKind::Usage { scope: UsageScope::Step, usage }];
+    let failed = |reason: &str| EventKind::TurnEnd {
         outcome: TurnOutcome::Failed,
         message: Some(format!("the answer ended early: {reason}")),
     };
@@ -95,28 +95,28 @@ fn step_finish(part: &Value) -> Vec<What> {
     match text(part, "reason") {
         Some("tool-calls") | None => {}
         Some(reason @ ("length" | "content-filter" | "error")) => what.push(failed(reason)),
-        Some(_) => what.push(What::TurnEnd { outcome: TurnOutcome::Completed, message: None }),
+        Some(_) => what.push(EventKind::TurnEnd { outcome: TurnOutcome::Completed, message: None }),
     }
     what
 }
 
-fn error(line: &Value) -> Vec<What> {
+fn error(line: &Value) -> Vec<EventKind> {
     let nothing = Value::Null;
     let error = line.get("error").unwrap_or(&nothing);
     let data = error.get("data").unwrap_or(&nothing);
     let name = text(error, "name").unwrap_or_default();
     let message = text(data, "message").or(text(error, "message")).or(error.as_str()).unwrap_or(name);
     if name == "MessageAbortedError" {
-        let end = What::TurnEnd { outcome: TurnOutcome::Interrupted, message: Some(message.to_owned()) };
+        let end = EventKind::TurnEnd { outcome: TurnOutcome::Interrupted, message: Some(message.to_owned()) };
         return vec![session(line), end];
     }
     let headers = data.get("responseHeaders").unwrap_or(&nothing);
     let body = text(data, "responseBody").unwrap_or_default();
-    let trouble = Trouble::new(message)
+    let trouble = ErrorReport::new(message)
         .with_status(status(data, "statusCode"))
         .with_words(&format!("{name} {body}"))
         .with_retry(retry(headers));
-    let end = What::TurnEnd { outcome: TurnOutcome::Failed, message: Some(message.to_owned()) };
+    let end = EventKind::TurnEnd { outcome: TurnOutcome::Failed, message: Some(message.to_owned()) };
     vec![session(line), trouble.into_error(), end]
 }
 

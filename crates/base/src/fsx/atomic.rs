@@ -41,14 +41,14 @@ pub(super) const RESERVED_PREFIX: &str = ".reserved-";
 
 /// The kind of a file that does not have its final name yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnItsWay {
+pub enum UnfinishedFile {
     /// Written by [`Root::replace`] or [`Root::publish`], in the process with this id.
     Temporary(i32),
     /// Space reserved by [`Root::reserve`].
     Reserved,
 }
 
-impl OnItsWay {
+impl UnfinishedFile {
     /// Classifies a file name; `None` for an ordinary name.
     #[must_use]
     pub fn of(name: &str) -> Option<Self> {

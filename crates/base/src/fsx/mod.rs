@@ -40,7 +40,7 @@ mod space;
 pub mod steps;
 
 pub use append::Tail;
-pub use atomic::{OnItsWay, Published, Unnamed};
+pub use atomic::{Published, UnfinishedFile, Unnamed};
 pub use batch::Batch;
 pub use copy::{Scratch, open_outside};
 pub use error::{FsError, FsErrorKind, Result};

@@ -16,7 +16,7 @@ use crate::{
     refs::TaskRef,
 };
 use base::{
-    fsx::{EntryKind, OnItsWay, RelPath},
+    fsx::{EntryKind, RelPath, UnfinishedFile},
     names, record,
     telemetry::Redactor,
 };
@@ -61,7 +61,7 @@ pub fn pack<W: Write>(
     redactor: &Redactor,
     to: W,
 ) -> io::Result<(Manifest, W)> {
-    let files = Found::below(tree, selection).map_err(io::Error::other)?;
+    let files = TaskContents::below(tree, selection).map_err(io::Error::other)?;
     let mut archive = Builder::new(GzEncoder::new(to, Compression::default()));
     let mut manifest = Manifest {
         version: 1,
@@ -102,13 +102,13 @@ fn header(manifest: &Manifest, size: u64) -> Header {
 
 /// The files of a task.
 #[derive(Debug, Default)]
-struct Found {
+struct TaskContents {
     runs: Vec<RunId>,
     files: Vec<RelPath>,
     left_out: Vec<LeftOut>,
 }
 
-impl Found {
+impl TaskContents {
     fn below(tree: &Tree, selection: &Selection) -> Result<Self> {
         let dir = selection.task.dir();
         if !tree.root().exists(dir.path())? {
@@ -130,7 +130,7 @@ impl Found {
         let runs = selection.task.dir().runs();
         for entry in tree.root().list(folder)? {
             let rel = folder.join(&entry.name);
-            let passing = OnItsWay::of(&entry.name).is_some() || PASSING.contains(&&*entry.name);
+            let passing = UnfinishedFile::of(&entry.name).is_some() || PASSING.contains(&&*entry.name);
             // Git's objects are compressed, so their content cannot be masked.
             let objects = entry.name == names::run::GIT && folder.parent() == runs;
             match entry.kind {

@@ -43,14 +43,14 @@ pub struct Discovered {
     /// The project or task that owns the bus.
     pub owner: BusOwner,
     /// The fact that decided.
-    pub why: Why,
+    pub why: SelectionReason,
     /// The run that the poster belongs to, if it is in the same tree.
     pub poster: Option<RunRef>,
 }
 
 /// The fact that decided which bus is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
+pub enum SelectionReason {
     /// The bus was named.
     Named,
     /// `JRUN_MESSAGE_BUS`.
@@ -62,7 +62,7 @@ pub enum Why {
 }
 
 /// Prints text for people, which fits after "because of".
-impl fmt::Display for Why {
+impl fmt::Display for SelectionReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Named => "what was named",
@@ -121,16 +121,16 @@ pub fn discover(hints: &Hints<'_>) -> Result<Discovered, Undiscovered> {
     let env_root = file.as_ref().map(|(root, _)| root.as_path());
     let root = hints.root.or(env_root).unwrap_or(hints.default_root).to_owned();
     let around = if let Some((_, owner)) = file {
-        Some((owner, Why::MessageBus))
+        Some((owner, SelectionReason::MessageBus))
     } else if let Some(project) = ids.project.clone() {
-        Some((BusOwner::new(project, ids.task.clone()), Why::Ids))
+        Some((BusOwner::new(project, ids.task.clone()), SelectionReason::Ids))
     } else {
-        from_folder(&root, hints.folder).map(|owner| (owner, Why::Folder))
+        from_folder(&root, hints.folder).map(|owner| (owner, SelectionReason::Folder))
     };
     let (owner, why) = match (hints.project, hints.task, around) {
-        (Some(project), task, _) => (BusOwner::new(project.clone(), task.cloned()), Why::Named),
+        (Some(project), task, _) => (BusOwner::new(project.clone(), task.cloned()), SelectionReason::Named),
         (None, Some(task), Some((around, _))) => {
-            (BusOwner::new(around.project().clone(), Some(task.clone())), Why::Named)
+            (BusOwner::new(around.project().clone(), Some(task.clone())), SelectionReason::Named)
         }
         (None, Some(task), None) => return Err(Undiscovered::NoProject(task.clone())),
         (None, None, Some(around)) => around,

@@ -38,7 +38,7 @@ impl UnnamedLine {
     /// Serializes the message as a line.
     pub(super) fn new(message: &Message) -> Result<Self> {
         let mut bytes = Vec::with_capacity(message.body.len() + 512);
-        let mut writer = serde_json::Serializer::with_formatter(&mut bytes, OneLine);
+        let mut writer = serde_json::Serializer::with_formatter(&mut bytes, OneLineFormatter);
         message.serialize(&mut writer).map_err(|e| TreeError::Invalid(format!("unwritable message: {e}")))?;
         bytes.push(b'\n');
         if bytes.len() as u64 > MAX_LINE {
@@ -71,9 +71,9 @@ fn head(message: &Message) -> String {
 
 /// Formats compact JSON without the characters that some readers treat as the end of a line. (Any JSON escapes those
 /// below U+0020.)
-struct OneLine;
+struct OneLineFormatter;
 
-impl Formatter for OneLine {
+impl Formatter for OneLineFormatter {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, to: &mut W, text: &str) -> io::Result<()> {
         if text.is_ascii() {
             return to.write_all(text.as_bytes());
@@ -93,7 +93,7 @@ impl Formatter for OneLine {
 
 /// A line as it was read. It may have been written by hand.
 #[derive(Debug, Default, Deserialize)]
-struct Found {
+struct RawLine {
     msg_id: Option<MsgId>,
     timestamp: Option<DateTime<Utc>>,
     r#type: Option<MessageType>,
@@ -111,7 +111,7 @@ struct Found {
     extra: BTreeMap<String, Value>,
 }
 
-/// The keys of [`Found`].
+/// The keys of [`RawLine`].
 const KNOWN: [&str; 10] =
     ["msg_id", "timestamp", "type", "project_id", "task_id", "run_id", "parents", "links", "meta", "body"];
 
@@ -120,7 +120,7 @@ pub(super) fn read(line: &Line, owner: &BusOwner) -> Option<Message> {
     if line.len >= MAX_LINE || !line.is_whole() {
         return None;
     }
-    let found = match serde_json::from_slice::<Found>(&line.bytes) {
+    let found = match serde_json::from_slice::<RawLine>(&line.bytes) {
         Ok(found) => found,
         // Strings and numbers are JSON, too, but not messages. A line that ends in the middle is not JSON.
         Err(e) if e.is_eof() || !line.bytes.trim_ascii_start().starts_with(b"{") => return None,
@@ -143,19 +143,19 @@ pub(super) fn read(line: &Line, owner: &BusOwner) -> Option<Message> {
 }
 
 /// Parses an object in which some values do not fit their keys. Those values are moved below `unreadable`.
-fn salvage(bytes: &[u8]) -> Option<Found> {
+fn salvage(bytes: &[u8]) -> Option<RawLine> {
     let mut map: Map<String, Value> = serde_json::from_slice(bytes).ok()?;
     let mut unreadable = Map::new();
     for key in KNOWN {
         let Some(value) = map.remove(key) else { continue };
         let alone = Map::from_iter([(key.to_owned(), value.clone())]);
-        if serde_json::from_value::<Found>(Value::Object(alone)).is_ok() {
+        if serde_json::from_value::<RawLine>(Value::Object(alone)).is_ok() {
             map.insert(key.to_owned(), value);
         } else {
             unreadable.insert(key.to_owned(), value);
         }
     }
-    let mut found: Found = serde_json::from_value(Value::Object(map)).ok()?;
+    let mut found: RawLine = serde_json::from_value(Value::Object(map)).ok()?;
     if !unreadable.is_empty() {
         found.extra.insert("unreadable".to_owned(), Value::Object(unreadable));
     }

@@ -14,7 +14,7 @@ mod post;
 mod read;
 mod scan;
 
-pub use discover::{Discovered, Hints, Undiscovered, Why, discover};
+pub use discover::{Discovered, Hints, SelectionReason, Undiscovered, discover};
 pub use draft::{Draft, MAX_META_DEPTH};
 pub use handle::{Bus, BusOwner};
 pub use line::MAX_LINE;

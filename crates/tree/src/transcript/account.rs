@@ -3,7 +3,7 @@
 use super::{dialect::Dialect, failure::Failure, follow::all_events, refusal::Refusals};
 use crate::{
     Result,
-    event::{Event, RawReason, Role, TurnOutcome, UsageScope, What},
+    event::{Event, EventKind, RawReason, Role, TurnOutcome, UsageScope},
     paths::RunDir,
     usage::Usage,
 };
@@ -60,40 +60,40 @@ impl Account {
     pub fn add(&mut self, event: &Event) {
         if self.is_of_a_sub_task(event) {
             // Only its tokens count for the run.
-            if let What::Usage { scope: UsageScope::Step, usage } = &event.what {
+            if let EventKind::Usage { scope: UsageScope::Step, usage } = &event.kind {
                 self.count(UsageScope::Step, usage);
             }
             return;
         }
         self.refusals.add(event);
-        if is_work(&event.what) {
+        if is_work(&event.kind) {
             // An agent that worked in the background reports the end of a turn, and then begins another one.
             self.last_word = None;
         }
-        match &event.what {
-            What::Session { thread_id, model, agent_version } => {
+        match &event.kind {
+            EventKind::Session { thread_id, model, agent_version } => {
                 if self.thread_id.is_none() {
                     self.thread_id.clone_from(thread_id);
                 }
                 later(&mut self.model, model.as_ref());
                 later(&mut self.agent_version, agent_version.as_ref());
             }
-            What::Message { role: Role::Assistant, text, partial } => self.say(text, *partial),
-            What::Message { .. }
-            | What::Reasoning { .. }
-            | What::ToolCall { .. }
-            | What::ToolResult { .. }
-            | What::FileChange { .. } => self.fresh = true,
-            What::Usage { scope, usage } => self.count(*scope, usage),
-            What::Error { retried: true, .. } => {}
-            What::Error { .. } => Failure::of(&event.what).into_iter().for_each(|f| self.fail(f)),
-            What::TurnEnd { outcome, message } => {
+            EventKind::Message { role: Role::Assistant, text, partial } => self.say(text, *partial),
+            EventKind::Message { .. }
+            | EventKind::Reasoning { .. }
+            | EventKind::ToolCall { .. }
+            | EventKind::ToolResult { .. }
+            | EventKind::FileChange { .. } => self.fresh = true,
+            EventKind::Usage { scope, usage } => self.count(*scope, usage),
+            EventKind::Error { retried: true, .. } => {}
+            EventKind::Error { .. } => Failure::of(&event.kind).into_iter().for_each(|f| self.fail(f)),
+            EventKind::TurnEnd { outcome, message } => {
                 self.last_word = Some(LastWord { outcome: *outcome, message: message.clone() });
                 if *outcome == TurnOutcome::Completed {
                     self.failure = None;
                 }
             }
-            What::Raw { reason, .. } => self.cut_off = *reason == RawReason::CutOff,
+            EventKind::Raw { reason, .. } => self.cut_off = *reason == RawReason::CutOff,
         }
     }
 
@@ -166,13 +166,13 @@ pub fn difference(total: &Usage, before: &Usage) -> Usage {
 }
 
 /// Returns true for what an agent does in a turn, or at its beginning.
-fn is_work(what: &What) -> bool {
+fn is_work(kind: &EventKind) -> bool {
     matches!(
-        what,
-        What::Session { .. }
-            | What::Message { role: Role::Assistant, .. }
-            | What::Reasoning { .. }
-            | What::ToolCall { .. }
+        kind,
+        EventKind::Session { .. }
+            | EventKind::Message { role: Role::Assistant, .. }
+            | EventKind::Reasoning { .. }
+            | EventKind::ToolCall { .. }
     )
 }
 
@@ -203,38 +203,38 @@ mod tests {
     use super::*;
     use crate::event::{EVENT_VERSION, ErrorClass, WallClock};
 
-    fn within(within: Option<&str>, what: What) -> Event {
+    fn within(within: Option<&str>, kind: EventKind) -> Event {
         let within = within.map(str::to_owned);
         let (version, offset, length) = (EVENT_VERSION, 0, 1);
-        Event { version, offset, length, part: 1, parts: 1, time: None, within, clipped: false, what }
+        Event { version, offset, length, part: 1, parts: 1, time: None, within, clipped: false, kind }
     }
 
-    fn account(what: impl IntoIterator<Item = What>) -> Account {
+    fn account(kind: impl IntoIterator<Item = EventKind>) -> Account {
         let mut account = Account::default();
-        what.into_iter().for_each(|w| account.add(&within(None, w)));
+        kind.into_iter().for_each(|w| account.add(&within(None, w)));
         account
     }
 
-    fn says(text: &str, partial: bool) -> What {
-        What::Message { role: Role::Assistant, text: text.to_owned(), partial }
+    fn says(text: &str, partial: bool) -> EventKind {
+        EventKind::Message { role: Role::Assistant, text: text.to_owned(), partial }
     }
 
-    fn session(id: &str) -> What {
-        What::Session { thread_id: Some(id.to_owned()), model: None, agent_version: None }
+    fn session(id: &str) -> EventKind {
+        EventKind::Session { thread_id: Some(id.to_owned()), model: None, agent_version: None }
     }
 
-    fn used(scope: UsageScope, input: u64, cost: Option<f64>) -> What {
+    fn used(scope: UsageScope, input: u64, cost: Option<f64>) -> EventKind {
         let usage =
             Usage { input_tokens: Some(input), output_tokens: None, cached_tokens: None, cost_usd: cost };
-        What::Usage { scope, usage }
+        EventKind::Usage { scope, usage }
     }
 
-    fn end(outcome: TurnOutcome, message: Option<&str>) -> What {
-        What::TurnEnd { outcome, message: message.map(str::to_owned) }
+    fn end(outcome: TurnOutcome, message: Option<&str>) -> EventKind {
+        EventKind::TurnEnd { outcome, message: message.map(str::to_owned) }
     }
 
-    fn error(class: ErrorClass, retry_at: Option<i64>, retry_after: Option<f64>) -> What {
-        What::Error {
+    fn error(class: ErrorClass, retry_at: Option<i64>, retry_after: Option<f64>) -> EventKind {
+        EventKind::Error {
             class,
             message: format!("{retry_at:?} {retry_after:?}"),
             http_status: None,
@@ -247,7 +247,8 @@ mod tests {
 
     #[test]
     fn the_answer_is_what_was_said_last_unless_the_last_word_has_one() {
-        let tool = || What::ToolCall { call_id: None, tool: "t".to_owned(), input: serde_json::Value::Null };
+        let tool =
+            || EventKind::ToolCall { call_id: None, tool: "t".to_owned(), input: serde_json::Value::Null };
         let table = [
             (vec![], None),
             (vec![says("one", false), says("two", false)], Some("two")),
@@ -261,21 +262,22 @@ mod tests {
             (vec![says("said", false), end(TurnOutcome::Failed, Some("no reason"))], Some("said")),
             (vec![says(" \n", false)], None),
         ];
-        for (what, expected) in table {
-            let shown = format!("{what:?}");
-            assert_eq!(account(what).answer(), expected, "{shown}");
+        for (kind, expected) in table {
+            let shown = format!("{kind:?}");
+            assert_eq!(account(kind).answer(), expected, "{shown}");
         }
     }
 
     #[test]
     fn a_turn_after_the_last_word_takes_it_back() {
         let done = || end(TurnOutcome::Completed, Some("started it"));
-        let note = || What::Message {
+        let note = || EventKind::Message {
             role: Role::System,
             text: "a sub-agent was stopped".to_owned(),
             partial: false,
         };
-        let call = || What::ToolCall { call_id: None, tool: "t".to_owned(), input: serde_json::Value::Null };
+        let call =
+            || EventKind::ToolCall { call_id: None, tool: "t".to_owned(), input: serde_json::Value::Null };
         let table = [
             (vec![session("s"), done()], Some("started it")),
             (vec![session("s"), done(), note(), used(UsageScope::Run, 1, None)], Some("started it")),
@@ -284,9 +286,9 @@ mod tests {
             (vec![session("s"), done(), says("more", false)], None),
             (vec![session("s"), done(), session("s"), end(TurnOutcome::Completed, Some("all"))], Some("all")),
         ];
-        for (what, expected) in table {
-            let shown = format!("{what:?}");
-            let word = account(what).last_word.and_then(|word| word.message);
+        for (kind, expected) in table {
+            let shown = format!("{kind:?}");
+            let word = account(kind).last_word.and_then(|word| word.message);
             assert_eq!(word.as_deref(), expected, "{shown}");
         }
     }
@@ -347,8 +349,8 @@ mod tests {
     #[test]
     fn a_failure_keeps_the_best_that_was_said_of_its_end() {
         let limit = ErrorClass::UsageLimit;
-        let failure = |what: Vec<What>| {
-            account(what).failure.map(|f| (f.class, f.retry_at.map(|t| t.timestamp()), f.retry_after))
+        let failure = |kind: Vec<EventKind>| {
+            account(kind).failure.map(|f| (f.class, f.retry_at.map(|t| t.timestamp()), f.retry_after))
         };
         assert_eq!(
             failure(vec![error(limit, Some(9), None), error(limit, None, None)]),
@@ -370,7 +372,7 @@ mod tests {
         let passed = vec![error(limit, Some(9), None), end(TurnOutcome::Completed, None)];
         assert_eq!(failure(passed), None);
         let mut retried = error(limit, Some(9), None);
-        if let What::Error { retried, .. } = &mut retried {
+        if let EventKind::Error { retried, .. } = &mut retried {
             *retried = true;
         }
         assert_eq!(failure(vec![retried]), None);
@@ -407,7 +409,7 @@ mod tests {
     #[test]
     fn a_sub_task_costs_and_says_nothing_else() {
         let mut account = Account::default();
-        for (conversation, what) in [
+        for (conversation, kind) in [
             ("own", session("own")),
             ("sub", session("sub")),
             ("sub", says("aside", false)),
@@ -417,7 +419,7 @@ mod tests {
             ("sub", error(ErrorClass::Other, None, None)),
             ("own", used(UsageScope::Step, 2, None)),
         ] {
-            account.add(&within(Some(conversation), what));
+            account.add(&within(Some(conversation), kind));
         }
         let used = Some(Usage { input_tokens: Some(7), ..Usage::default() });
         let expected = Account { thread_id: Some("own".to_owned()), used, ..Account::default() };
@@ -426,7 +428,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_ends_in_the_middle_of_a_line_was_cut_off() {
-        let raw = |reason| What::Raw { reason, text: String::new() };
+        let raw = |reason| EventKind::Raw { reason, text: String::new() };
         assert!(account([raw(RawReason::NotJson), raw(RawReason::CutOff)]).cut_off);
         assert!(!account([raw(RawReason::Unknown)]).cut_off);
     }

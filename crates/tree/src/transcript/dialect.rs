@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::event::{RawReason, What};
+use crate::event::{EventKind, RawReason};
 
 /// The length, in bytes, to which an event repeats something that is not understood.
 const RAW_TEXT: usize = 1024;
@@ -18,12 +18,12 @@ pub struct LineContent {
     /// The conversation it belongs to, where that may be a sub-task's.
     pub within: Option<String>,
     /// What happened, in order.
-    pub what: Vec<What>,
+    pub what: Vec<EventKind>,
 }
 
 impl LineContent {
     /// A line with this content and without a time.
-    pub fn of(what: impl IntoIterator<Item = What>) -> Self {
+    pub fn of(what: impl IntoIterator<Item = EventKind>) -> Self {
         Self { time: None, within: None, what: what.into_iter().collect() }
     }
 
@@ -36,8 +36,8 @@ impl LineContent {
 
 /// The beginning of something that is not understood.
 #[must_use]
-pub fn raw(reason: RawReason, bytes: &[u8]) -> What {
-    What::Raw { reason, text: String::from_utf8_lossy(&bytes[..bytes.len().min(RAW_TEXT)]).into_owned() }
+pub fn raw(reason: RawReason, bytes: &[u8]) -> EventKind {
+    EventKind::Raw { reason, text: String::from_utf8_lossy(&bytes[..bytes.len().min(RAW_TEXT)]).into_owned() }
 }
 
 /// The language of one kind of stream.

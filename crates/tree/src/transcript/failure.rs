@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use chrono::{DateTime, Datelike, Duration, FixedOffset, NaiveDate, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 
-use crate::event::{ErrorClass, WallClock, What};
+use crate::event::{ErrorClass, EventKind, WallClock};
 
 /// A failure.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,8 +25,8 @@ pub struct Failure {
 impl Failure {
     /// Returns the failure in an event; `None` if the event is not a failure.
     #[must_use]
-    pub fn of(what: &What) -> Option<Self> {
-        let What::Error { class, message, retry_at, retry_after, retry_clock, .. } = what else {
+    pub fn of(kind: &EventKind) -> Option<Self> {
+        let EventKind::Error { class, message, retry_at, retry_after, retry_clock, .. } = kind else {
             return None;
         };
         Some(Self {
@@ -172,10 +172,10 @@ mod tests {
             ("no such hour", "2026-01-01T00:00:00Z", clock((24, 0), no_date, None), None),
             ("no such zone", "2026-01-01T00:00:00Z", clock((3, 0), no_date, Some("Middle/Earth")), None),
         ];
-        for (what, said, clock, expected) in table {
+        for (kind, said, clock, expected) in table {
             let said = DateTime::parse_from_rfc3339(said).unwrap();
             let expected = expected.map(|t| DateTime::parse_from_rfc3339(t).unwrap().to_utc());
-            assert_eq!(moment_of(&clock, said), expected, "{what}");
+            assert_eq!(moment_of(&clock, said), expected, "{kind}");
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{
     dialect::{self, Dialect, LineContent},
     lenient,
 };
-use crate::event::{EVENT_VERSION, Event, RawReason, What};
+use crate::event::{EVENT_VERSION, Event, EventKind, RawReason};
 
 /// The longest line that is parsed, in bytes. A longer one is kept raw.
 pub const LONGEST_LINE: u64 = 32 * 1024 * 1024;
@@ -79,26 +79,26 @@ fn raw(reason: RawReason, bytes: &[u8]) -> LineContent {
 }
 
 /// Cuts texts that are too long. Returns `true` if it cut any.
-fn clip(what: &mut What) -> bool {
-    match what {
-        What::Message { text, .. } | What::Reasoning { text } | What::Raw { text, .. } => {
+fn clip(kind: &mut EventKind) -> bool {
+    match kind {
+        EventKind::Message { text, .. } | EventKind::Reasoning { text } | EventKind::Raw { text, .. } => {
             cut(text, LONGEST_TEXT)
         }
-        What::ToolResult { call_id, tool, output, .. } => {
+        EventKind::ToolResult { call_id, tool, output, .. } => {
             cut(output, LONGEST_TEXT) | drop_name(call_id) | drop_name(tool)
         }
-        What::FileChange { path, diff, .. } => {
+        EventKind::FileChange { path, diff, .. } => {
             cut(path, LONGEST_TEXT) | diff.as_mut().is_some_and(|d| cut(d, LONGEST_TEXT))
         }
-        What::Error { message, .. } => cut(message, LONGEST_TEXT),
-        What::TurnEnd { message, .. } => message.as_mut().is_some_and(|m| cut(m, LONGEST_TEXT)),
-        What::ToolCall { call_id, tool, input } => {
+        EventKind::Error { message, .. } => cut(message, LONGEST_TEXT),
+        EventKind::TurnEnd { message, .. } => message.as_mut().is_some_and(|m| cut(m, LONGEST_TEXT)),
+        EventKind::ToolCall { call_id, tool, input } => {
             clip_value(input) | drop_name(call_id) | cut(tool, LONGEST_NAME)
         }
-        What::Session { thread_id, model, agent_version } => {
+        EventKind::Session { thread_id, model, agent_version } => {
             drop_name(thread_id) | drop_name(model) | drop_name(agent_version)
         }
-        What::Usage { .. } => false,
+        EventKind::Usage { .. } => false,
     }
 }
 
@@ -137,7 +137,7 @@ pub(super) mod samples {
 
     fn parse(line: &Value) -> Option<LineContent> {
         let all = line.get("all").and_then(Value::as_array);
-        let Some(all) = all else { return Some(LineContent::of([What::deserialize(line).ok()?])) };
+        let Some(all) = all else { return Some(LineContent::of([EventKind::deserialize(line).ok()?])) };
         Some(LineContent::of(all.iter().map(|_| dialect::raw(RawReason::Unknown, b"?"))))
     }
 }
@@ -154,7 +154,7 @@ mod tests {
 
     fn reason(events: &[Event]) -> Option<RawReason> {
         match events {
-            [Event { what: What::Raw { reason, .. }, .. }] => Some(*reason),
+            [Event { kind: EventKind::Raw { reason, .. }, .. }] => Some(*reason),
             _ => None,
         }
     }
@@ -178,9 +178,9 @@ mod tests {
             let parts = u32::try_from(events.len()).unwrap();
             assert!(events.iter().zip(1..).all(|(e, part)| (e.part, e.parts) == (part, parts)), "{line}");
             let kind = |event: Event| match event.what {
-                What::Reasoning { text } => text,
-                What::Session { thread_id, .. } => thread_id.unwrap_or_default(),
-                What::Raw { reason, .. } => format!("{reason:?}"),
+                EventKind::Reasoning { text } => text,
+                EventKind::Session { thread_id, .. } => thread_id.unwrap_or_default(),
+                EventKind::Raw { reason, .. } => format!("{reason:?}"),
                 other => panic!("{other:?}"),
             };
             events.into_iter().map(kind).collect::<Vec<_>>()
@@ -201,8 +201,10 @@ mod tests {
         // Without a newline, the last object may be the beginning of a longer line.
         let cut = format!("{OBJECT}{}", &OTHER[..20]);
         let events = events_of_line(LINES, 0, cut.len() as u64, cut.as_bytes());
-        let [Event { what: What::Reasoning { .. }, .. }, Event { what: What::Raw { reason, .. }, .. }] =
-            &events[..]
+        let [
+            Event { kind: EventKind::Reasoning { .. }, .. },
+            Event { kind: EventKind::Raw { reason, .. }, .. },
+        ] = &events[..]
         else {
             panic!("{events:?}");
         };
@@ -214,7 +216,8 @@ mod tests {
         let text = "é".repeat(5 * 1024 * 1024);
         let line = format!("{{\"type\":\"reasoning\",\"text\":\"{text}\"}}");
         let events = events(&line);
-        let [Event { what: What::Reasoning { text }, clipped: true, offset: 100, .. }] = &events[..] else {
+        let [Event { kind: EventKind::Reasoning { text }, clipped: true, offset: 100, .. }] = &events[..]
+        else {
             panic!("{} events", events.len());
         };
         assert_eq!(text.len(), LONGEST_TEXT);
@@ -234,8 +237,8 @@ mod tests {
         let name = "x".repeat(LONGEST_NAME + 1);
         let line = format!("{{\"type\":\"session\",\"thread_id\":\"{name}\"}}");
         let events = events(&line);
-        let session = What::Session { thread_id: None, model: None, agent_version: None };
-        assert_eq!(events.iter().map(|e| (&e.what, e.clipped)).collect::<Vec<_>>(), [(&session, true)]);
+        let session = EventKind::Session { thread_id: None, model: None, agent_version: None };
+        assert_eq!(events.iter().map(|e| (&e.kind, e.clipped)).collect::<Vec<_>>(), [(&session, true)]);
     }
 
     #[test]
@@ -243,7 +246,7 @@ mod tests {
         let input = "x".repeat(LONGEST_TEXT);
         let line = format!("{{\"type\":\"tool_call\",\"tool\":\"t\",\"input\":{{\"a\":\"{input}\"}}}}");
         let events = events(&line);
-        let [Event { what: What::ToolCall { input: Value::String(text), .. }, clipped: true, .. }] =
+        let [Event { kind: EventKind::ToolCall { input: Value::String(text), .. }, clipped: true, .. }] =
             &events[..]
         else {
             panic!("{} events", events.len());

@@ -6,6 +6,7 @@
 
 mod account;
 mod dialect;
+mod error_report;
 mod failure;
 pub mod fields;
 mod follow;
@@ -13,14 +14,13 @@ mod lenient;
 mod line;
 mod refusal;
 mod retry;
-mod trouble;
 mod words;
 
 pub use account::{Account, LastWord, difference};
 pub use dialect::{Dialect, Language, LineContent, raw};
+pub use error_report::ErrorReport;
 pub use failure::Failure;
 pub use follow::{Follower, Stream, all_events, last_event};
 pub use line::{LONGEST_LINE, LONGEST_TEXT, MOST_EVENTS, events_of_line};
 pub use refusal::{Refusals, refusal_on_stderr};
 pub use retry::Retry;
-pub use trouble::Trouble;

@@ -3,8 +3,8 @@
 //!
 //! Most agents report one on standard output. Others are silent there, and leave a line on standard error.
 
-use super::{dialect::Dialect, failure::Failure, trouble::Trouble};
-use crate::event::{ErrorClass, Event, What};
+use super::{dialect::Dialect, error_report::ErrorReport, failure::Failure};
+use crate::event::{ErrorClass, Event, EventKind};
 
 /// The refusal that an agent waits out, as far as the agent reported it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -15,10 +15,10 @@ pub struct Refusals {
 impl Refusals {
     /// Adds the next event. Any further activity of the agent ends the waiting.
     pub fn add(&mut self, event: &Event) {
-        match &event.what {
-            What::Error { retried: true, .. } => self.last = limit(&event.what),
+        match &event.kind {
+            EventKind::Error { retried: true, .. } => self.last = limit(&event.kind),
             // These events appear beside an answer, or while there is none.
-            What::Session { .. } | What::Usage { .. } | What::Raw { .. } => {}
+            EventKind::Session { .. } | EventKind::Usage { .. } | EventKind::Raw { .. } => {}
             _ => self.last = None,
         }
     }
@@ -35,12 +35,12 @@ impl Refusals {
 pub fn refusal_on_stderr(dialect: Dialect, tail: &str) -> Option<Failure> {
     let Dialect::Lines(language) = dialect else { return None };
     let words = tail.lines().rev().find_map(language.refusal?)?;
-    limit(&Trouble::new(&words).that_passes().into_error())
+    limit(&ErrorReport::new(&words).that_passes().into_error())
 }
 
 /// Returns the failure, if it passes with time.
-fn limit(what: &What) -> Option<Failure> {
-    Failure::of(what).filter(|f| matches!(f.class, ErrorClass::UsageLimit | ErrorClass::Overload))
+fn limit(kind: &EventKind) -> Option<Failure> {
+    Failure::of(kind).filter(|f| matches!(f.class, ErrorClass::UsageLimit | ErrorClass::Overload))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::wrong_kind::{self, WrongKind};
 use base::{names, record};
 use process::{exit::ExitRecord, identity::ProcStat};
 use tree::{
-    EntryKind, OnItsWay, RelPath, Result, Tree,
+    EntryKind, RelPath, Result, Tree, UnfinishedFile,
     ids::{ProjectId, RunId, TaskId, TicketId},
     paths::{ProjectDir, top},
     refs::{RunRef, TaskRef},
@@ -72,10 +72,10 @@ pub fn is_left_behind(tree: &Tree, rel: &RelPath) -> Result<bool> {
         // The names are those of runs: <date>-<time>-<pid>-<number>.
         return Ok(rel.name().split('-').nth(2).and_then(|pid| pid.parse().ok()).is_none_or(gone));
     }
-    match OnItsWay::of(rel.name()) {
-        Some(OnItsWay::Temporary(writer)) => Ok(gone(writer)),
+    match UnfinishedFile::of(rel.name()) {
+        Some(UnfinishedFile::Temporary(writer)) => Ok(gone(writer)),
         // Before the claim another shim may come and use the same room.
-        Some(OnItsWay::Reserved) => {
+        Some(UnfinishedFile::Reserved) => {
             let there = |name| rel.parent().join(name);
             let claimed = tree.root().exists(&there(names::run::CLAIM))?;
             let unlocked = claimed && !tree.root().is_locked(&there(names::run::LOCK))?;
@@ -105,7 +105,7 @@ fn why_left_behind(name: &str) -> Option<&'static str> {
             Some("the run is claimed, so that these secrets of its launch are not needed any more")
         }
         names::run::HEARTBEAT => Some("the run has ended, and this sign of life was not removed"),
-        _ => OnItsWay::of(name).map(|_| "its writer died before it renamed the file"),
+        _ => UnfinishedFile::of(name).map(|_| "its writer died before it renamed the file"),
     }
 }
 

@@ -6,11 +6,11 @@
 //! 3. Otherwise less certain phrases decide.
 
 use super::{retry::Retry, words::Words};
-use crate::event::{ErrorClass, What};
+use crate::event::{ErrorClass, EventKind};
 
 /// An error, as it is collected from a line.
 #[derive(Debug)]
-pub struct Trouble {
+pub struct ErrorReport {
     message: String,
     words: Words,
     status: Option<u16>,
@@ -18,7 +18,7 @@ pub struct Trouble {
     goes_on: bool,
 }
 
-impl Trouble {
+impl ErrorReport {
     /// An error in the agent's own words.
     #[must_use]
     pub fn new(message: &str) -> Self {
@@ -52,7 +52,7 @@ impl Trouble {
 
     /// The event.
     #[must_use]
-    pub fn into_error(self) -> What {
+    pub fn into_error(self) -> EventKind {
         let http_status = self.status.or_else(|| status_in(&self.words));
         let class = class_of(&self.words, http_status);
         let passes = matches!(class, ErrorClass::UsageLimit | ErrorClass::Overload | ErrorClass::Connection);
@@ -61,7 +61,7 @@ impl Trouble {
             (false, true) => Retry::of(&self.words),
             (false, false) => Retry::default(),
         };
-        What::Error {
+        EventKind::Error {
             class,
             message: self.message,
             http_status,
@@ -251,8 +251,8 @@ mod tests {
 
     /// Returns class, HTTP status, and the time of the next attempt: `@` epoch, `+` seconds, else a clock time.
     fn told(message: &str) -> (ErrorClass, Option<u16>, String) {
-        let What::Error { class, http_status, retry_at, retry_after, retry_clock, .. } =
-            Trouble::new(message).into_error()
+        let EventKind::Error { class, http_status, retry_at, retry_after, retry_clock, .. } =
+            ErrorReport::new(message).into_error()
         else {
             panic!("no error");
         };
@@ -335,13 +335,13 @@ mod tests {
 
     #[test]
     fn what_the_agent_says_apart_beats_its_words() {
-        let what = Trouble::new("try again in 5s")
+        let kind = ErrorReport::new("try again in 5s")
             .with_status(Some(429))
             .with_words("APIError")
             .with_retry(Retry::after(9.0))
             .that_passes()
             .into_error();
-        let expected = What::Error {
+        let expected = EventKind::Error {
             class: UsageLimit,
             message: "try again in 5s".to_owned(),
             http_status: Some(429),
@@ -350,7 +350,7 @@ mod tests {
             retry_clock: None,
             retried: true,
         };
-        assert_eq!(what, expected);
+        assert_eq!(kind, expected);
     }
 
     #[test]
