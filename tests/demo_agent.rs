@@ -168,7 +168,7 @@ fn what_it_cannot_do_leaves_no_done() {
     let bench = Bench::new();
     let assignment = bench.assignment("report", "work");
     let stranger = Assignment { environment: Environment::default(), ..assignment.clone() };
-    assert!(matches!(main(&stranger, &mut Vec::new()), Err(DemoError::Place(_))));
+    assert!(matches!(main(&stranger, &mut Vec::new()), Err(DemoError::Environment(_))));
     let nowhere = Assignment { cwd: Path::new("/proc/nonexistent").to_owned(), ..assignment.clone() };
     assert!(matches!(main(&nowhere, &mut Vec::new()), Err(DemoError::Fs(_))));
     fs::remove_dir_all(bench.path("task/runs/r1")).unwrap();

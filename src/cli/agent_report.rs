@@ -12,9 +12,9 @@ use super::{
     context::Context,
     error::{CliError, CliResult, Kind},
 };
-use agents::{Credentials, Program, Said};
+use agents::{Credentials, Program, VersionReply};
 use config::{Loaded, Origin, Permissions};
-use daemon::{Ask, Looked};
+use daemon::{AgentProgram, Ask};
 use engine::runner::{self, Chosen, Rehearsal, Runner};
 
 /// The facts about one agent.
@@ -53,17 +53,17 @@ pub(super) struct Problem {
 /// Examines all agents, or only the agent with the given name.
 pub(super) fn reports(context: &Context, runner: &Runner, only: Option<&str>) -> CliResult<Vec<Report>> {
     let loaded = context.loaded()?;
-    let looked = daemon::look_at_programs(runner, only.map_or(Ask::All, Ask::Only))?;
+    let checked = daemon::check_programs(runner, only.map_or(Ask::All, Ask::Only))?;
     let cwd = context.cwd()?;
-    let wanted = looked.iter().filter(|l| only.is_none_or(|name| name == l.agent.name));
+    let wanted = checked.iter().filter(|l| only.is_none_or(|name| name == l.agent.name));
     let default = default_agent(runner, &cwd);
-    let report = |looked: &Looked<'_>| {
-        let name = looked.agent.name;
+    let report = |checked: &AgentProgram<'_>| {
+        let name = checked.agent.name;
         let rehearsal = runner::rehearse(runner, name, &cwd).map_err(CliError::from);
         let credentials = runner::credentials_of(runner, name, &cwd)?;
         let configured = is_configured(loaded, name);
-        let mut report = report(looked, rehearsal, &credentials);
-        report.notes.extend(notes(looked, &report, default.as_deref()));
+        let mut report = report(checked, rehearsal, &credentials);
+        report.notes.extend(notes(checked, &report, default.as_deref()));
         Ok(Report { configured, ..report })
     };
     wanted.map(report).collect()
@@ -81,14 +81,14 @@ pub(super) fn default_agent(runner: &Runner, cwd: &Path) -> Option<String> {
     runner::default_agent(runner, cwd, 0).ok().map(Chosen::into_name)
 }
 
-fn report(looked: &Looked<'_>, rehearsal: CliResult<Rehearsal>, credentials: &Credentials) -> Report {
-    let settings = looked.agent.settings;
+fn report(checked: &AgentProgram<'_>, rehearsal: CliResult<Rehearsal>, credentials: &Credentials) -> Report {
+    let settings = checked.agent.settings;
     let mut report = Report {
-        agent: looked.agent.name.to_owned(),
+        agent: checked.agent.name.to_owned(),
         agent_type: settings.agent_type.as_str(),
         configured: false,
         usable: true,
-        program: looked.agent.program.as_ref().ok().cloned(),
+        program: checked.agent.program.as_ref().ok().cloned(),
         version: None,
         credentials: String::new(),
         command: None,
@@ -117,9 +117,9 @@ fn report(looked: &Looked<'_>, rehearsal: CliResult<Rehearsal>, credentials: &Cr
         }
         Err(e) => report.fails(e.kind(), e.chain(), e.hint()),
     }
-    match (&looked.said, agents::of_type(settings.agent_type).program()) {
-        (Some(Said::Version(version)), _) => report.version = Some(version.clone()),
-        (Some(Said::Nothing(why)), _) => {
+    match (&checked.reply, agents::of_type(settings.agent_type).program()) {
+        (Some(VersionReply::Version(version)), _) => report.version = Some(version.clone()),
+        (Some(VersionReply::Nothing(why)), _) => {
             let text = format!("the program {why}");
             report.fails(
                 Kind::Failed,
@@ -145,12 +145,12 @@ fn report(looked: &Looked<'_>, rehearsal: CliResult<Rehearsal>, credentials: &Cr
     report
 }
 
-fn notes(looked: &Looked<'_>, report: &Report, default: Option<&str>) -> Vec<String> {
-    let settings = looked.agent.settings;
+fn notes(checked: &AgentProgram<'_>, report: &Report, default: Option<&str>) -> Vec<String> {
+    let settings = checked.agent.settings;
     let mut notes = Vec::new();
     let agent = agents::of_type(settings.agent_type);
     notes.extend(report.variables.iter().filter_map(|name| agent.explain(name)).map(str::to_owned));
-    let is_cli = looked.agent.answers();
+    let is_cli = checked.agent.answers();
     if is_cli && settings.permissions == Permissions::Ask {
         notes.push(
             "permissions: ask: no person answers, so every tool that is not allowed beforehand is denied"

@@ -8,7 +8,7 @@ use super::{
 };
 use agents::{
     AGENTS, Agent,
-    chat::{Api, Came, Question, ask},
+    chat::{Api, ChatOutcome, Question, ask},
 };
 use config::Secret;
 
@@ -56,9 +56,9 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
         task_folder: environment.get_os("JRUN_TASK_FOLDER").map(PathBuf::from),
     };
     match ask(&question, &mut std::io::stdout()) {
-        Ok(Came::Answer) => Ok(ExitCode::SUCCESS),
+        Ok(ChatOutcome::Answered) => Ok(ExitCode::SUCCESS),
         // The events already contain the error.
-        Ok(Came::Nothing) => Ok(ExitCode::from(Kind::Failed.code())),
+        Ok(ChatOutcome::Failed) => Ok(ExitCode::from(Kind::Failed.code())),
         Err(e) => Err(CliError::caused(Kind::Failed, "the agent cannot work", e)),
     }
 }

@@ -91,7 +91,7 @@ pub fn version_of(tree: &Tree, program: &Path) -> Option<String> {
 
 /// The answer of a program that was asked for its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
+pub enum VersionReply {
     /// Its version.
     Version(String),
     /// No version, for this reason; worded to follow "the program".
@@ -100,7 +100,7 @@ pub enum Said {
 
 /// Starts a program with `--version` and waits for its answer, at most 20 seconds.
 #[must_use]
-pub fn ask_version(program: &Path, environment: &Environment) -> Said {
+pub fn ask_version(program: &Path, environment: &Environment) -> VersionReply {
     let inherited = INHERITED.iter().filter_map(|&name| Some((name, environment.get_os(name)?)));
     let quiet = AGENTS
         .iter()
@@ -114,17 +114,19 @@ pub fn ask_version(program: &Path, environment: &Environment) -> Said {
     let bounds =
         Bounds { deadline: Instant::now() + PATIENCE, output: LONGEST_ANSWER, life: Life::EndsWithUs };
     match bounded::output(&command, b"", bounds) {
-        Err(BoundedError::Start { source, .. }) => Said::Nothing(format!("cannot be started: {source}")),
-        Err(BoundedError::TimedOut(_)) => {
-            Said::Nothing(format!("does not answer --version within {} s", PATIENCE.as_secs()))
+        Err(BoundedError::Start { source, .. }) => {
+            VersionReply::Nothing(format!("cannot be started: {source}"))
         }
-        Err(BoundedError::TooMuch(_)) => Said::Nothing("does not print its version".to_owned()),
+        Err(BoundedError::TimedOut(_)) => {
+            VersionReply::Nothing(format!("does not answer --version within {} s", PATIENCE.as_secs()))
+        }
+        Err(BoundedError::TooMuch(_)) => VersionReply::Nothing("does not print its version".to_owned()),
         Ok((finished, _)) if !finished.status.success() => {
-            Said::Nothing(format!("fails with --version: {}", finished.status))
+            VersionReply::Nothing(format!("fails with --version: {}", finished.status))
         }
         Ok((_, stdout)) => match version_in(&String::from_utf8_lossy(&stdout)) {
-            Some(version) => Said::Version(version),
-            None => Said::Nothing("does not print its version".to_owned()),
+            Some(version) => VersionReply::Version(version),
+            None => VersionReply::Nothing("does not print its version".to_owned()),
         },
     }
 }
@@ -159,10 +161,12 @@ mod tests {
     #[test]
     fn only_a_word_of_the_program_itself_is_its_version() {
         let nothing = Environment::default();
-        let Said::Nothing(why) = ask_version(Path::new("/bin/false"), &nothing) else { panic!() };
+        let VersionReply::Nothing(why) = ask_version(Path::new("/bin/false"), &nothing) else { panic!() };
         assert!(why.contains("fails with --version"), "{why}");
-        let Said::Nothing(why) = ask_version(Path::new("/proc/nonexistent"), &nothing) else { panic!() };
+        let VersionReply::Nothing(why) = ask_version(Path::new("/proc/nonexistent"), &nothing) else {
+            panic!()
+        };
         assert!(why.contains("cannot be started"), "{why}");
-        assert!(matches!(ask_version(Path::new("/bin/ls"), &nothing), Said::Version(_)));
+        assert!(matches!(ask_version(Path::new("/bin/ls"), &nothing), VersionReply::Version(_)));
     }
 }

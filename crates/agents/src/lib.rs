@@ -35,7 +35,7 @@ pub use agent::{Agent, Program};
 pub use credentials::{Credentials, credentials, how_to_sign_in};
 pub use error::{AgentError, MissingCredentials};
 pub use find::{find, program};
-pub use installed::{Installed, Said, ask_version, file_mark, installed, version_of};
+pub use installed::{Installed, VersionReply, ask_version, file_mark, installed, version_of};
 pub use login::{Files, Folder, Login, OnDisk, Search};
 pub use plan::plan;
 pub use request::{AgentCommand, Call, PlanFor, PromptSource, RunFile, User};

@@ -28,7 +28,7 @@ pub use holder::become_daemon;
 pub use logins::{Identity, Logins, NewKey, Proof, offer_code};
 pub use mailboxes::Mailboxes;
 pub use process::identity::holder;
-pub use programs::{Ask, Looked, look_at_programs};
+pub use programs::{AgentProgram, Ask, check_programs};
 pub use reason::reason;
 pub use start::Daemon;
 pub use update::{Handover, Refusal, Seat, SelfReport, UpdateStatus, Updates, report};

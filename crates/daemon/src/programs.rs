@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::parts::Parts;
-use agents::{Installed, Said};
+use agents::{Installed, VersionReply};
 use base::blocking;
 use engine::runner::Runner;
 use tree::{
@@ -24,20 +24,20 @@ pub enum Ask<'a> {
 
 /// The facts about an agent's program.
 #[derive(Debug)]
-pub struct Looked<'a> {
+pub struct AgentProgram<'a> {
     /// The agent and its program.
     pub agent: Installed<'a>,
     /// Its version, if the program can be asked; else our own version, or nothing.
-    pub said: Option<Said>,
+    pub reply: Option<VersionReply>,
 }
 
-impl Looked<'_> {
+impl AgentProgram<'_> {
     /// The version, if the program has reported one.
     #[must_use]
     pub fn version(&self) -> Option<&str> {
-        match &self.said {
-            Some(Said::Version(version)) => Some(version),
-            Some(Said::Nothing(_)) | None => None,
+        match &self.reply {
+            Some(VersionReply::Version(version)) => Some(version),
+            Some(VersionReply::Nothing(_)) | None => None,
         }
     }
 }
@@ -46,83 +46,85 @@ impl Looked<'_> {
 ///
 /// # Errors
 /// If the record cannot be written.
-pub fn look_at_programs<'a>(runner: &'a Runner, ask: Ask<'_>) -> Result<Vec<Looked<'a>>> {
+pub fn check_programs<'a>(runner: &'a Runner, ask: Ask<'_>) -> Result<Vec<AgentProgram<'a>>> {
     let path = runner.search_path();
     let found = agents::installed(&runner.config, &runner.program, &path, Path::new("/"));
     // An unreadable record is replaced.
     let known = runner.tree.known_programs().unwrap_or_default();
     let mut next: Vec<KnownProgram> = Vec::new();
-    let mut looked = Vec::new();
+    let mut checked = Vec::new();
     for agent in found {
-        let said = match &agent.program {
+        let reply = match &agent.program {
             Ok(program) if agent.answers() => {
                 let anew = match ask {
-                    Ask::Changed => Anew::IfChanged,
-                    Ask::All => Anew::Always,
-                    Ask::Only(name) if name == agent.name => Anew::Always,
-                    Ask::Only(_) => Anew::Never,
+                    Ask::Changed => AskAgain::IfChanged,
+                    Ask::All => AskAgain::Always,
+                    Ask::Only(name) if name == agent.name => AskAgain::Always,
+                    Ask::Only(_) => AskAgain::Never,
                 };
-                said_by(runner, &known, program, anew, &mut next)
+                version_reply(runner, &known, program, anew, &mut next)
             }
             _ => None,
         };
-        looked.push(Looked { agent, said });
+        checked.push(AgentProgram { agent, reply });
     }
     if next != known.programs {
         runner.tree.remember_programs(next)?;
     }
-    Ok(looked)
+    Ok(checked)
 }
 
 /// States if a known program is asked again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Anew {
+enum AskAgain {
     IfChanged,
     Always,
     Never,
 }
 
-fn said_by(
+fn version_reply(
     runner: &Runner,
     known: &KnownPrograms,
     program: &Path,
-    anew: Anew,
+    anew: AskAgain,
     next: &mut Vec<KnownProgram>,
-) -> Option<Said> {
+) -> Option<VersionReply> {
     let said_before = |p: &KnownProgram| match &p.program_version {
-        Some(version) => Said::Version(version.clone()),
-        None => Said::Nothing("does not print its version".to_owned()),
+        Some(version) => VersionReply::Version(version.clone()),
+        None => VersionReply::Nothing("does not print its version".to_owned()),
     };
     // Two agents may have the same program.
     if let Some(asked) = next.iter().find(|p| p.path == *program) {
         return Some(said_before(asked));
     }
     // The mark is taken before the program is asked: if the file is replaced meanwhile, it will be asked again.
-    let Some(file) = agents::file_mark(program) else { return Some(Said::Nothing("is gone".to_owned())) };
-    if let (Anew::IfChanged | Anew::Never, Some(before)) = (anew, known.of(program, file)) {
+    let Some(file) = agents::file_mark(program) else {
+        return Some(VersionReply::Nothing("is gone".to_owned()));
+    };
+    if let (AskAgain::IfChanged | AskAgain::Never, Some(before)) = (anew, known.of(program, file)) {
         next.push(before.clone());
         return Some(said_before(before));
     }
-    if anew == Anew::Never {
+    if anew == AskAgain::Never {
         return None;
     }
-    let said = agents::ask_version(program, &runner.environment);
-    let program_version = match &said {
-        Said::Version(version) => Some(version.clone()),
-        Said::Nothing(_) => None,
+    let reply = agents::ask_version(program, &runner.environment);
+    let program_version = match &reply {
+        VersionReply::Version(version) => Some(version.clone()),
+        VersionReply::Nothing(_) => None,
     };
     let asked_at = runner.tree.clock().now();
     next.push(KnownProgram { path: program.to_owned(), file, program_version, asked_at });
-    Some(said)
+    Some(reply)
 }
 
 /// Looks at the agents' programs once, in the background. Nothing waits for it, and it does not delay the shutdown.
 pub(super) async fn look_in_background(parts: Parts) {
     let runner = parts.runner.clone();
-    let look = blocking::run(move || look_at_programs(&runner, Ask::Changed).map(drop));
+    let look = blocking::run(move || check_programs(&runner, Ask::Changed).map(drop));
     tokio::select! {
         () = parts.shutdown.token().cancelled() => {}
-        looked = look => if let Err(e) = looked {
+        checked = look => if let Err(e) = checked {
             tracing::warn!(error = %e, "what the agents' programs say of their versions cannot be written down");
         }
     }

@@ -20,7 +20,7 @@ const DONE: &str = "[DONE]";
 
 /// An answer in progress.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
+pub(super) struct AnswerDecoder {
     begun: bool,
     /// True if there was text that is not blank.
     said: bool,
@@ -31,7 +31,7 @@ pub(super) struct Answer {
     failed: bool,
 }
 
-impl Answer {
+impl AnswerDecoder {
     /// Decodes the data of the next event.
     pub(super) fn take(&mut self, data: &str) -> Vec<EventKind> {
         if data.trim() == DONE {
@@ -185,7 +185,7 @@ mod tests {
         chunks: &[Value],
         broken: Option<&str>,
     ) -> (String, Option<ErrorClass>, TurnOutcome, Vec<EventKind>) {
-        let mut answer = Answer::default();
+        let mut answer = AnswerDecoder::default();
         let mut all: Vec<EventKind> = chunks
             .iter()
             .flat_map(|c| answer.take(&c.as_str().map_or_else(|| c.to_string(), str::to_owned)))

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{answer::Answer, endpoint::Api, refusal::refusal, sse::Sse};
+use super::{answer::AnswerDecoder, endpoint::Api, refusal::refusal, sse::Sse};
 use crate::preamble;
 use base::{
     fsx::{Durability, FsError, RelPath, Root},
@@ -42,11 +42,11 @@ pub struct Question {
 
 /// The result of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Came {
+pub enum ChatOutcome {
     /// A complete answer.
-    Answer,
+    Answered,
     /// Anything else; the events state the reason.
-    Nothing,
+    Failed,
 }
 
 /// The reason that an agent could not do its work, apart from the service's own errors.
@@ -64,7 +64,7 @@ pub enum ChatError {
 ///
 /// # Errors
 /// If `out` cannot be written, or DONE cannot be created. A failure of the service is no such error: it is an event.
-pub fn ask(question: &Question, out: &mut dyn Write) -> Result<Came, ChatError> {
+pub fn ask(question: &Question, out: &mut dyn Write) -> Result<ChatOutcome, ChatError> {
     let redactor = Redactor::new(question.key.iter().map(Secret::expose));
     let mut print = |what: &[EventKind]| -> io::Result<()> {
         for what in what {
@@ -80,18 +80,18 @@ pub fn ask(question: &Question, out: &mut dyn Write) -> Result<Came, ChatError> 
             TurnOutcome::Failed
         }
         Err(e) => {
-            let (what, outcome) = Answer::default().end(Some(broken(&e, question)));
+            let (what, outcome) = AnswerDecoder::default().end(Some(broken(&e, question)));
             print(&what)?;
             outcome
         }
     };
     if outcome != TurnOutcome::Completed {
-        return Ok(Came::Nothing);
+        return Ok(ChatOutcome::Failed);
     }
     if let Some(folder) = &question.task_folder {
         Root::open(folder, Durability::Always)?.mark(&RelPath::top().join(names::task::DONE))?;
     }
-    Ok(Came::Answer)
+    Ok(ChatOutcome::Answered)
 }
 
 type Response = ureq::http::Response<ureq::Body>;
@@ -151,7 +151,7 @@ pub fn hear(
     why: impl Fn(&io::Error) -> String,
     print: &mut impl FnMut(&[EventKind]) -> io::Result<()>,
 ) -> io::Result<TurnOutcome> {
-    let (mut answer, mut sse) = (Answer::default(), Sse::default());
+    let (mut answer, mut sse) = (AnswerDecoder::default(), Sse::default());
     let mut broken_off = None;
     if body == Body::Whole {
         let mut text = String::new();

@@ -16,6 +16,6 @@ mod refusal;
 mod sse;
 
 pub(super) use agent::ChatAgent;
-pub use ask::{Body, Came, ChatError, Question, ask, hear};
+pub use ask::{Body, ChatError, ChatOutcome, Question, ask, hear};
 pub use endpoint::{Api, UsageReport};
 pub use sse::Sse;

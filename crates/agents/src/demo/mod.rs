@@ -13,8 +13,8 @@ mod answer;
 mod call;
 mod child;
 mod language;
-mod place;
 mod question;
+mod run_environment;
 mod survey;
 mod work;
 

@@ -17,7 +17,7 @@ pub struct Question {
     /// The language that the question is restricted to.
     pub language: Option<&'static str>,
     /// Words that may name a folder or file here, in order of appearance.
-    pub places: Vec<Place>,
+    pub places: Vec<NamedPath>,
 }
 
 /// The subject of a question.
@@ -39,7 +39,7 @@ pub enum Subject {
 
 /// A name in the prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct NamedPath {
     /// The name as written, without quotes and punctuation.
     pub name: String,
     /// The certainty that this is a path.
@@ -129,7 +129,7 @@ fn language_of(words: &[String]) -> Option<&'static str> {
     })
 }
 
-fn place(raw: &[&str], words: &[String], at: usize) -> Option<Place> {
+fn place(raw: &[&str], words: &[String], at: usize) -> Option<NamedPath> {
     let name = bare(raw[at]);
     if name.is_empty() || name.contains(':') {
         return None;
@@ -145,7 +145,7 @@ fn place(raw: &[&str], words: &[String], at: usize) -> Option<Place> {
     } else {
         return None;
     };
-    Some(Place { name: name.to_owned(), spelling })
+    Some(NamedPath { name: name.to_owned(), spelling })
 }
 
 /// Returns a word without the quotes around it and the punctuation after it.

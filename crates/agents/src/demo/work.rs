@@ -10,8 +10,8 @@ use super::{
     answer::{Findings, Home, files, left_out, lines},
     call::call,
     child::{self, ChildAnswer},
-    place::{AgentPlace, BadPlace},
-    question::{Place, Question, Spelling},
+    question::{NamedPath, Question, Spelling},
+    run_environment::{BadRunEnvironment, RunEnvironment},
     survey::{Count, Limits, Survey},
 };
 use base::fsx::{Durability, FsError, RelPath, Root};
@@ -41,7 +41,7 @@ pub struct Assignment {
 pub enum DemoError {
     /// The process was not started as an agent.
     #[error(transparent)]
-    Place(#[from] BadPlace),
+    Environment(#[from] BadRunEnvironment),
     /// A file or folder cannot be used.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -55,12 +55,12 @@ pub enum DemoError {
 /// # Errors
 /// Then there is no DONE. An unreachable bus is not such an error; it is only logged.
 pub fn main(assignment: &Assignment, out: &mut dyn Write) -> Result<(), DemoError> {
-    let place = AgentPlace::of(&assignment.environment)?;
+    let place = RunEnvironment::of(&assignment.environment)?;
     let mut agent = Agent { assignment, out };
     let question = Question::of(&assignment.prompt);
     agent.say(&format!("task {}/{}: {}", place.project, place.task, quoted(&question.text)))?;
     let root = Root::open(&assignment.cwd, Durability::Never)?;
-    let found = find_places(&root, &question.places);
+    let found = survey_target(&root, &question.places);
     agent.say(&format!("looking at {}", root.absolute(&found.place).display()))?;
     agent.say(&format!("leaving out links, and {}", left_out()))?;
     agent.post("PROGRESS", &format!("looking at {}", found.name))?;
@@ -146,7 +146,7 @@ impl Agent<'_> {
 
     /// Writes the answer first, then the files and messages that refer to it, so that a reader that sees DONE finds
     /// everything.
-    fn finish(&mut self, place: &AgentPlace, findings: &Findings<'_>) -> Result<(), DemoError> {
+    fn finish(&mut self, place: &RunEnvironment, findings: &Findings<'_>) -> Result<(), DemoError> {
         let run = Root::open(&place.run_folder, Durability::Always)?;
         let output = RunDir::new(&place.project, &place.task, &place.run).output();
         let output = RelPath::top().join(output.name());
@@ -161,25 +161,25 @@ impl Agent<'_> {
 }
 
 /// The place to survey.
-struct FoundPlaces {
+struct SurveyTarget {
     place: RelPath,
     name: String,
     missing: Vec<String>,
 }
 
 /// Returns the first place of the prompt that exists; the whole folder if none does.
-fn find_places(root: &Root, places: &[Place]) -> FoundPlaces {
+fn survey_target(root: &Root, places: &[NamedPath]) -> SurveyTarget {
     let mut missing = Vec::new();
-    for Place { name, spelling } in places {
+    for NamedPath { name, spelling } in places {
         if let Some(place) = below(root, name).filter(|place| root.exists(place).unwrap_or(false)) {
-            return FoundPlaces { name: name_of(root, &place), place, missing };
+            return SurveyTarget { name: name_of(root, &place), place, missing };
         }
         if *spelling == Spelling::Path {
             missing.push(name.clone());
         }
     }
     let place = RelPath::top();
-    FoundPlaces { name: name_of(root, &place), place, missing }
+    SurveyTarget { name: name_of(root, &place), place, missing }
 }
 
 /// Converts a path as users write it to one below the root.

@@ -12,7 +12,7 @@ use crate::{
     wire,
 };
 use base::blocking;
-use daemon::{Ask, Looked};
+use daemon::{AgentProgram, Ask};
 use engine::runner::{self, Runner};
 use tree::TreeError;
 use view::{activity, disk_use};
@@ -50,15 +50,15 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 async fn agents(call: Call) -> Result<Response> {
     let api = call.api;
     let agents = blocking::run(move || {
-        let looked = daemon::look_at_programs(&api.core.runner, Ask::Only(""))?;
-        let told = looked.iter().map(|looked| agent(&api.core.runner, looked));
+        let checked = daemon::check_programs(&api.core.runner, Ask::Only(""))?;
+        let told = checked.iter().map(|checked| agent(&api.core.runner, checked));
         Ok::<_, TreeError>(told.collect::<Vec<_>>())
     });
     Ok(json(StatusCode::OK, &wire::Agents { agents: agents.await? }))
 }
 
-fn agent(runner: &Runner, looked: &Looked<'_>) -> wire::Agent {
-    let agent = &looked.agent;
+fn agent(runner: &Runner, checked: &AgentProgram<'_>) -> wire::Agent {
+    let agent = &checked.agent;
     // The folder of a future task is not known yet.
     let problem = runner::agent_problem(runner, agent, Path::new("/"));
     wire::Agent {
@@ -67,7 +67,7 @@ fn agent(runner: &Runner, looked: &Looked<'_>) -> wire::Agent {
         installed: agent.program.is_ok(),
         needs_command: agent.needs_command(),
         program: agent.program.as_ref().ok().map(|p| p.to_string_lossy().into_owned()),
-        version: looked.version().map(str::to_owned),
+        version: checked.version().map(str::to_owned),
         usable: problem.is_none(),
         problem,
     }

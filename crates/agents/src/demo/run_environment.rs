@@ -11,7 +11,7 @@ use tree::{
 
 /// An environment that is not an agent's.
 #[derive(Debug, thiserror::Error)]
-pub enum BadPlace {
+pub enum BadRunEnvironment {
     /// A variable is missing.
     #[error("{0} is not set: this agent is started by `run-agent job` or `run-agent task`")]
     NotSet(&'static str),
@@ -27,7 +27,7 @@ pub enum BadPlace {
 
 /// A run, as its agent sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AgentPlace {
+pub struct RunEnvironment {
     /// The project.
     pub project: ProjectId,
     /// The task.
@@ -40,15 +40,16 @@ pub struct AgentPlace {
     pub run_folder: PathBuf,
 }
 
-impl AgentPlace {
+impl RunEnvironment {
     /// Reads the environment of an agent.
     ///
     /// # Errors
     /// Names the variable that is missing or wrong.
-    pub fn of(environment: &Environment) -> Result<Self, BadPlace> {
-        let text = |name| environment.get(name).ok_or(BadPlace::NotSet(name));
-        let folder = |name| environment.get_os(name).map(PathBuf::from).ok_or(BadPlace::NotSet(name));
-        let wrong = |name| move |source| BadPlace::Wrong { name, source };
+    pub fn of(environment: &Environment) -> Result<Self, BadRunEnvironment> {
+        let text = |name| environment.get(name).ok_or(BadRunEnvironment::NotSet(name));
+        let folder =
+            |name| environment.get_os(name).map(PathBuf::from).ok_or(BadRunEnvironment::NotSet(name));
+        let wrong = |name| move |source| BadRunEnvironment::Wrong { name, source };
         Ok(Self {
             project: text("JRUN_PROJECT_ID")?.parse().map_err(wrong("JRUN_PROJECT_ID"))?,
             task: text("JRUN_TASK_ID")?.parse().map_err(wrong("JRUN_TASK_ID"))?,
