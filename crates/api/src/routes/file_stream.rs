@@ -8,7 +8,7 @@ use warp::reply::Response;
 use crate::{
     endpoint::{Call, Endpoint, Param, READ, get, one_of, text},
     error::Result,
-    stream::{FileSource, Said, Told, follow as stream},
+    stream::{Content, FileSource, SourceEvent, follow as stream},
     wire,
 };
 use tree::refs::RunRef;
@@ -44,24 +44,26 @@ async fn follow(call: Call, run: RunRef) -> Result<Response> {
     api.run(&run)?;
     let file: RunFile = query.required(&NAME)?;
     let form = if query.one_of(&FORMAT)? == Some("json") { Form::Json } else { Form::Plain };
-    let (place, reset): (Option<FileCursor>, _) = call.cursor(&AFTER)?;
-    let mut source = FileSource::new(api, &run, file, place.unwrap_or_default());
+    let (position, reset): (Option<FileCursor>, _) = call.cursor(&AFTER)?;
+    let mut source = FileSource::new(api, &run, file, position.unwrap_or_default());
     if source.is_over().await? {
         return Ok(sse::over());
     }
-    Ok(stream(api, source, reset, move |told| spelled(told, form)))
+    Ok(stream(api, source, reset, move |event| spelled(event, form)))
 }
 
-fn spelled(told: &Told, form: Form) -> Option<Event> {
-    let label = |event| Label { id: Some(told.place.as_str()), event };
-    Some(match (&told.said, form) {
-        (Said::Text(piece), Form::Plain) => Event::text(label(None), &piece.text),
-        (Said::Text(piece), Form::Json) => {
+fn spelled(event: &SourceEvent, form: Form) -> Option<Event> {
+    let label = |name| Label { id: Some(event.position.as_str()), event: name };
+    Some(match (&event.content, form) {
+        (Content::Text(piece), Form::Plain) => Event::text(label(None), &piece.text),
+        (Content::Text(piece), Form::Json) => {
             Event::new(label(None), &wire::FileEvent::Piece { offset: piece.from, text: &piece.text })
         }
-        (Said::End, Form::Plain) => Event::text(label(Some("done")), "run completed"),
-        (Said::End, Form::Json) => Event::new(label(Some("done")), &wire::FileEvent::Done { kind: "done" }),
-        (Said::Reset, _) => Event::reset(Some(&told.place)),
+        (Content::End, Form::Plain) => Event::text(label(Some("done")), "run completed"),
+        (Content::End, Form::Json) => {
+            Event::new(label(Some("done")), &wire::FileEvent::Done { kind: "done" })
+        }
+        (Content::Reset, _) => Event::reset(Some(&event.position)),
         _ => return None,
     })
 }

@@ -42,14 +42,14 @@ async fn follow(call: &Call, owner: BusOwner) -> Result<Response> {
         return follow_all(call, owner.project()).await;
     }
     let begin = match (call.header(&LAST_EVENT_ID)?, call.query.optional(&AFTER)?) {
-        (Some(last), _) => BusBegin::Place(last.to_owned()),
+        (Some(last), _) => BusBegin::At(last.to_owned()),
         (None, Some(id)) => BusBegin::After(id),
         (None, None) => BusBegin::First,
     };
     let mut source = BusSource::new(&call.api, owner, begin);
     let reset = source.begin().await?.then(|| Event::reset(None));
     let words = call.api.words();
-    Ok(stream(&call.api, source, reset, move |told| spelled(told, words)))
+    Ok(stream(&call.api, source, reset, move |event| spelled(event, words)))
 }
 
 /// Streams the bus of a project and those of its tasks as one.
@@ -67,5 +67,5 @@ async fn follow_all(call: &Call, project: &ProjectId) -> Result<Response> {
     let mut source = BusesSource::new(&call.api, project, begin);
     let reset = source.begin().await? || reset;
     let words = call.api.words();
-    Ok(stream(&call.api, source, reset.then(|| Event::reset(None)), move |told| spelled(told, words)))
+    Ok(stream(&call.api, source, reset.then(|| Event::reset(None)), move |event| spelled(event, words)))
 }

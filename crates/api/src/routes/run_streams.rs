@@ -32,12 +32,12 @@ pub(super) fn of_all_runs() -> Vec<Endpoint> {
 fn follow_all(call: &Call) -> Result<Response> {
     let api = &call.api;
     api.ready()?;
-    let place = call.header(&LAST_EVENT_ID)?.or(call.query.text(&AFTER)?);
+    let position = call.header(&LAST_EVENT_ID)?.or(call.query.text(&AFTER)?);
     Ok(match api.words() {
         Words::Documented => {
-            follow(api, AllRunsSource::new(api, place), None, |told| spelled(told, Words::Documented))
+            follow(api, AllRunsSource::new(api, position), None, |event| spelled(event, Words::Documented))
         }
-        Words::Original => follow(api, RunsAndLogsSource::new(api, place), None, spelled_as_original),
+        Words::Original => follow(api, RunsAndLogsSource::new(api, position), None, spelled_as_original),
     })
 }
 
@@ -55,13 +55,13 @@ pub(super) fn of_a_run() -> Vec<Endpoint> {
 
 async fn follow_run(call: Call, id: RunId) -> Result<Response> {
     let run = find(&call.api, &id)?.run.clone();
-    let (place, reset) = call.cursor(&AFTER)?;
-    let mut source = RunSource::new(&call.api, &run, place.unwrap_or_default());
+    let (position, reset) = call.cursor(&AFTER)?;
+    let mut source = RunSource::new(&call.api, &run, position.unwrap_or_default());
     if source.is_over().await? {
         return Ok(sse::over());
     }
     let words = call.api.words();
-    Ok(follow(&call.api, source, reset, move |told| spelled(told, words)))
+    Ok(follow(&call.api, source, reset, move |event| spelled(event, words)))
 }
 
 /// `…/tasks/{t}/runs/stream`: the output of all runs of a task, including future runs.
@@ -79,8 +79,8 @@ pub(super) fn of_a_task() -> Vec<Endpoint> {
 fn follow_task(call: &Call, task: &TaskRef) -> Result<Response> {
     let api = &call.api;
     api.task(task)?;
-    let (place, reset) = call.cursor(&AFTER)?;
+    let (position, reset) = call.cursor(&AFTER)?;
     let words = api.words();
-    let source = TaskRunsSource::new(api, task, place.unwrap_or_default());
-    Ok(follow(api, source, reset, move |told| spelled(told, words)))
+    let source = TaskRunsSource::new(api, task, position.unwrap_or_default());
+    Ok(follow(api, source, reset, move |event| spelled(event, words)))
 }

@@ -9,7 +9,7 @@ use std::{collections::VecDeque, sync::Arc};
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::watch;
 
-use super::source::{Look, Said, Source, Told, until};
+use super::source::{Content, PollResult, Source, SourceEvent, until};
 use crate::{Api, error::Result};
 use tree::ids::RunId;
 use view::index::{ChangeKind, Index, RunSummary, Since};
@@ -24,7 +24,7 @@ pub(crate) struct AllRunsSource {
     begin: Begin,
     /// The existing runs that have not been sent yet.
     there: VecDeque<Arc<RunSummary>>,
-    told: Option<RunId>,
+    last_sent: Option<RunId>,
     changed: watch::Receiver<u64>,
 }
 
@@ -41,18 +41,18 @@ enum Begin {
 
 impl AllRunsSource {
     /// Creates a reader of the changes after a position. Without one, it first sends the unfinished runs.
-    pub(crate) fn new(api: &Api, place: Option<&str>) -> Self {
+    pub(crate) fn new(api: &Api, position: Option<&str>) -> Self {
         let index = api.core.index.clone();
         let mut source = Self {
             changed: index.follow(),
             revision: index.revision(),
             begin: Begin::Live,
             there: VecDeque::new(),
-            told: None,
+            last_sent: None,
             index,
         };
-        if let Some(place) = place
-            && source.resume(place).is_none()
+        if let Some(position) = position
+            && source.resume(position).is_none()
         {
             source.begin = Begin::Reset;
         }
@@ -60,10 +60,10 @@ impl AllRunsSource {
         source
     }
 
-    fn resume(&mut self, place: &str) -> Option<()> {
-        let (at, there) = place.split_once(';').map_or((place, None), |(at, there)| (at, Some(there)));
+    fn resume(&mut self, position: &str) -> Option<()> {
+        let (at, there) = position.split_once(';').map_or((position, None), |(at, there)| (at, Some(there)));
         let revision = at.strip_prefix(self.index.incarnation())?.strip_prefix('.')?.parse().ok()?;
-        let (begin, told) = match there.map(|t| t.split_once('=')) {
+        let (begin, last_sent) = match there.map(|t| t.split_once('=')) {
             None => (Begin::Over, None),
             Some(Some(("live", run))) => (Begin::Live, Some(run.parse().ok()?)),
             Some(Some(("all", run))) => (Begin::All, Some(run.parse().ok()?)),
@@ -72,7 +72,7 @@ impl AllRunsSource {
         if self.index.since(revision) == Since::Unknown {
             return None;
         }
-        (self.revision, self.begin, self.told) = (revision, begin, told);
+        (self.revision, self.begin, self.last_sent) = (revision, begin, last_sent);
         Some(())
     }
 
@@ -82,50 +82,56 @@ impl AllRunsSource {
             // The revision was taken before: a run that changes in between is sent twice instead of never.
             let wanted = |run: &Arc<RunSummary>| {
                 (self.begin != Begin::Live || !run.is_final())
-                    && self.told.as_ref().is_none_or(|t| run.run.run > *t)
+                    && self.last_sent.as_ref().is_none_or(|t| run.run.run > *t)
             };
             self.there = self.index.runs().into_iter().rev().filter(wanted).collect();
         }
     }
 
-    fn read(&mut self) -> Look {
+    fn read(&mut self) -> PollResult {
         self.changed.mark_unchanged();
-        let mut told = Vec::new();
+        let mut events = Vec::new();
         if self.begin == Begin::Reset {
             self.begin = Begin::All;
-            told.push(Told { said: Said::Reset, place: "-".to_owned() });
+            events.push(SourceEvent { content: Content::Reset, position: "-".to_owned() });
         }
         for run in self.there.drain(..self.there.len().min(PAGE)).collect::<Vec<_>>() {
-            self.told = Some(run.run.run.clone());
-            told.push(Told { place: self.place(), said: Said::Run(ChangeKind::Updated, run) });
+            self.last_sent = Some(run.run.run.clone());
+            events.push(SourceEvent {
+                position: self.position(),
+                content: Content::Run(ChangeKind::Updated, run),
+            });
         }
         if self.there.is_empty() {
             self.begin = Begin::Over;
         }
-        if !told.is_empty() {
-            return Look::Events(told);
+        if !events.is_empty() {
+            return PollResult::Events(events);
         }
         match self.index.since(self.revision) {
             Since::Unknown => {
-                (self.revision, self.begin, self.told) = (self.index.revision(), Begin::Reset, None);
+                (self.revision, self.begin, self.last_sent) = (self.index.revision(), Begin::Reset, None);
                 self.list();
                 return self.read();
             }
             Since::Changes(changes) => {
                 for change in changes {
                     self.revision = change.revision;
-                    told.push(Told { place: self.place(), said: Said::Run(change.kind, change.run) });
+                    events.push(SourceEvent {
+                        position: self.position(),
+                        content: Content::Run(change.kind, change.run),
+                    });
                 }
             }
         }
-        Look::Events(told)
+        PollResult::Events(events)
     }
 }
 
 impl Source for AllRunsSource {
-    fn look(&mut self) -> BoxFuture<'_, Result<Look>> {
-        let look = Ok(self.read());
-        async { look }.boxed()
+    fn poll(&mut self) -> BoxFuture<'_, Result<PollResult>> {
+        let poll = Ok(self.read());
+        async { poll }.boxed()
     }
 
     fn wait(&mut self) -> BoxFuture<'_, ()> {
@@ -133,9 +139,9 @@ impl Source for AllRunsSource {
         until(&self.index, &mut self.changed, move |index| index.revision() != revision).boxed()
     }
 
-    fn place(&self) -> String {
+    fn position(&self) -> String {
         let at = format!("{}.{}", self.index.incarnation(), self.revision);
-        match (self.begin, &self.told) {
+        match (self.begin, &self.last_sent) {
             (Begin::All, Some(run)) => format!("{at};all={run}"),
             (Begin::Live, Some(run)) => format!("{at};live={run}"),
             _ => at,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::{FutureExt, future::BoxFuture};
 
-use super::source::{Look, Said, Source, Told};
+use super::source::{Content, PollResult, Source, SourceEvent};
 use crate::{Api, error::Result};
 use base::blocking;
 use daemon::Core;
@@ -28,7 +28,7 @@ pub(crate) enum BusBegin {
     /// After a message; an error if it does not exist.
     After(MsgId),
     /// At the position of an earlier stream; if it is not a position of this bus, everything is sent again.
-    Place(String),
+    At(String),
 }
 
 /// Follows one bus.
@@ -76,17 +76,17 @@ impl BusSource {
         Ok(reset)
     }
 
-    async fn read(&mut self) -> Result<Look> {
-        let mut told = Vec::new();
+    async fn read(&mut self) -> Result<PollResult> {
+        let mut events = Vec::new();
         match self.begin().await {
-            Ok(true) => told.push(Told { said: Said::Reset, place: BEGINNING.to_owned() }),
+            Ok(true) => events.push(SourceEvent { content: Content::Reset, position: BEGINNING.to_owned() }),
             Ok(false) => {}
-            Err(e) if e.status == http::StatusCode::NOT_FOUND => return Ok(Look::Gone),
+            Err(e) if e.status == http::StatusCode::NOT_FOUND => return Ok(PollResult::Gone),
             Err(e) => return Err(e),
         }
         while !self.caught_up || self.waiter.is_told() {
             let page = match self.core.mailboxes.read(&self.bus, self.offset).await {
-                Err(TreeError::NotFound { .. }) => return Ok(Look::Gone),
+                Err(TreeError::NotFound { .. }) => return Ok(PollResult::Gone),
                 page => page?,
             };
             if let Some(fault) = page.fault(&self.bus) {
@@ -95,16 +95,16 @@ impl BusSource {
             self.offset = page.next;
             self.caught_up = !page.more;
             for message in &page.messages {
-                let place = message.msg_id.to_string();
+                let position = message.msg_id.to_string();
                 self.last = Some(message.msg_id.clone());
-                told.push(Told { said: Said::Message(message.clone()), place });
+                events.push(SourceEvent { content: Content::Message(message.clone()), position });
             }
             // A page without messages may still have lines that are no messages, so continue.
-            if self.caught_up || !told.is_empty() {
+            if self.caught_up || !events.is_empty() {
                 break;
             }
         }
-        Ok(Look::Events(told))
+        Ok(PollResult::Events(events))
     }
 }
 
@@ -119,9 +119,9 @@ fn position(bus: &Bus, begin: BusBegin) -> tree::Result<(u64, Option<MsgId>, boo
             messages if messages.len() > most => behind(messages[0].msg_id.clone()),
             _ => first(),
         },
-        BusBegin::Place(place) if place == BEGINNING => first(),
-        BusBegin::Place(place) => {
-            let found = place.parse().map(|id| match behind(id) {
+        BusBegin::At(position) if position == BEGINNING => first(),
+        BusBegin::At(position) => {
+            let found = position.parse().map(|id| match behind(id) {
                 Err(TreeError::NotFound { .. }) => Ok(None),
                 found => found.map(Some),
             });
@@ -135,7 +135,7 @@ fn position(bus: &Bus, begin: BusBegin) -> tree::Result<(u64, Option<MsgId>, boo
 }
 
 impl Source for BusSource {
-    fn look(&mut self) -> BoxFuture<'_, Result<Look>> {
+    fn poll(&mut self) -> BoxFuture<'_, Result<PollResult>> {
         self.read().boxed()
     }
 
@@ -147,7 +147,7 @@ impl Source for BusSource {
         .boxed()
     }
 
-    fn place(&self) -> String {
+    fn position(&self) -> String {
         self.last.as_ref().map_or_else(|| BEGINNING.to_owned(), MsgId::to_string)
     }
 }

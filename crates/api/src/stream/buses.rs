@@ -9,7 +9,7 @@ use std::{
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{sync::watch, time::Instant};
 
-use super::source::{Look, Reader, Said, Source, Told, until};
+use super::source::{Content, PollResult, Reader, Source, SourceEvent, until};
 use crate::{
     Api,
     error::{HttpError, Result},
@@ -33,7 +33,7 @@ pub(crate) struct BusesSource {
     index: Arc<Index>,
     begin: Option<BusesBegin>,
     log: Option<Reader<Following>>,
-    place: BusesCursor,
+    position: BusesCursor,
     hints: Hints,
     /// The tasks at the last look.
     tasks: Vec<TaskId>,
@@ -60,7 +60,7 @@ impl BusesSource {
             project: project.clone(),
             begin: Some(begin),
             log: None,
-            place: BusesCursor::default(),
+            position: BusesCursor::default(),
             hints: api.core.hints.clone(),
             tasks: Vec::new(),
             grown: Grown::Any,
@@ -90,17 +90,18 @@ impl BusesSource {
             Ok::<_, TreeError>((Following { buses, hints, watched }, reset))
         })
         .await?;
-        self.place = log.buses.place();
+        self.position = log.buses.position();
         self.log = Some(Reader::new(log));
         Ok(reset)
     }
 
-    async fn read(&mut self) -> Result<Look> {
-        let mut told = Vec::new();
+    async fn read(&mut self) -> Result<PollResult> {
+        let mut events = Vec::new();
         match self.begin().await {
-            Ok(true) => told.push(Told { said: Said::Reset, place: BusesCursor::default().to_string() }),
+            Ok(true) => events
+                .push(SourceEvent { content: Content::Reset, position: BusesCursor::default().to_string() }),
             Ok(false) => {}
-            Err(e) if e.status == http::StatusCode::NOT_FOUND => return Ok(Look::Gone),
+            Err(e) if e.status == http::StatusCode::NOT_FOUND => return Ok(PollResult::Gone),
             Err(e) => return Err(e),
         }
         self.changed.mark_unchanged();
@@ -126,17 +127,17 @@ impl BusesSource {
             }
             match own.buses.read(&grown) {
                 Err(TreeError::NotFound { .. }) => Ok(None),
-                read => read.map(|messages| Some((messages, own.buses.place()))),
+                read => read.map(|messages| Some((messages, own.buses.position()))),
             }
         });
-        let Some((messages, place)) = read.await? else { return Ok(Look::Gone) };
-        self.place = place;
-        let each = |(message, place): (_, BusesCursor)| Told {
-            said: Said::Message(message),
-            place: place.to_string(),
+        let Some((messages, position)) = read.await? else { return Ok(PollResult::Gone) };
+        self.position = position;
+        let each = |(message, position): (_, BusesCursor)| SourceEvent {
+            content: Content::Message(message),
+            position: position.to_string(),
         };
-        told.extend(messages.into_iter().map(each));
-        Ok(Look::Events(told))
+        events.extend(messages.into_iter().map(each));
+        Ok(PollResult::Events(events))
     }
 
     /// Records the changed paths. Returns true if one of them is a bus of this project.
@@ -203,7 +204,7 @@ fn bus_of(tree: &Tree, project: &ProjectId, path: &Path) -> Option<BusOwner> {
 }
 
 impl Source for BusesSource {
-    fn look(&mut self) -> BoxFuture<'_, Result<Look>> {
+    fn poll(&mut self) -> BoxFuture<'_, Result<PollResult>> {
         self.read().boxed()
     }
 
@@ -223,7 +224,7 @@ impl Source for BusesSource {
         .boxed()
     }
 
-    fn place(&self) -> String {
-        self.place.to_string()
+    fn position(&self) -> String {
+        self.position.to_string()
     }
 }

@@ -23,10 +23,10 @@ impl PageCursor {
     }
 
     /// Formats topics and their positions in the same way.
-    pub(super) fn spell<'a>(places: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    pub(super) fn spell<'a>(positions: impl Iterator<Item = (&'a str, &'a str)>) -> String {
         let mut text = VERSION.to_owned();
-        for (topic, place) in places {
-            text.extend(["!", topic, "=", place]);
+        for (topic, position) in positions {
+            text.extend(["!", topic, "=", position]);
         }
         text
     }
@@ -34,7 +34,7 @@ impl PageCursor {
 
 impl fmt::Display for PageCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&Self::spell(self.0.iter().map(|(topic, place)| (topic.as_str(), place.as_str()))))
+        f.write_str(&Self::spell(self.0.iter().map(|(topic, position)| (topic.as_str(), position.as_str()))))
     }
 }
 
@@ -46,11 +46,11 @@ impl FromStr for PageCursor {
         if parts.next() != Some(VERSION) || !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(BadPageCursor);
         }
-        let place = |part: &str| {
-            let (topic, place) = part.split_once('=').ok_or(BadPageCursor)?;
-            Ok((topic.to_owned(), place.to_owned()))
+        let position = |part: &str| {
+            let (topic, position) = part.split_once('=').ok_or(BadPageCursor)?;
+            Ok((topic.to_owned(), position.to_owned()))
         };
-        Ok(Self(parts.map(place).collect::<Result<_, _>>()?))
+        Ok(Self(parts.map(position).collect::<Result<_, _>>()?))
     }
 }
 

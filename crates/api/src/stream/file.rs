@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::watch;
 
-use super::source::{Look, Reader, Said, Source, Told, hint_or};
+use super::source::{Content, PollResult, Reader, Source, SourceEvent, hint_or};
 use crate::{Api, error::Result};
 use tree::refs::RunRef;
 use view::{
@@ -19,7 +19,7 @@ pub(crate) struct FileSource {
     run: RunRef,
     index: Arc<Index>,
     reader: Reader<FileReader>,
-    place: FileCursor,
+    position: FileCursor,
     /// True if the run had ended at the last look; `None` if there was no such run.
     ended: Option<bool>,
     changed: watch::Receiver<u64>,
@@ -29,14 +29,14 @@ pub(crate) struct FileSource {
 
 impl FileSource {
     /// Creates a reader of a file of a run, from a position.
-    pub(crate) fn new(api: &Api, run: &RunRef, file: RunFile, place: FileCursor) -> Self {
+    pub(crate) fn new(api: &Api, run: &RunRef, file: RunFile, position: FileCursor) -> Self {
         let tree = api.core.runner.tree.clone();
         let watched = api.core.hints.watch_soon(&tree.root().absolute(run.dir().path()));
         let index = api.core.index.clone();
         Self {
             run: run.clone(),
-            reader: Reader::new(FileReader::new(tree, file.of(run), place)),
-            place,
+            reader: Reader::new(FileReader::new(tree, file.of(run), position)),
+            position,
             ended: None,
             changed: index.follow(),
             waiter: watched.waiter(),
@@ -48,40 +48,42 @@ impl FileSource {
     /// Returns true if everything was already sent by an earlier stream.
     pub(crate) async fn is_over(&mut self) -> Result<bool> {
         let size = self.reader.read(|reader| reader.size()).await?;
-        Ok(self.place.done || (ended(&self.index, &self.run) == Some(true) && self.place.offset > size))
+        Ok(self.position.done || (ended(&self.index, &self.run) == Some(true) && self.position.offset > size))
     }
 
-    async fn read(&mut self) -> Result<Look> {
-        if self.place.done {
-            return Ok(Look::Over);
+    async fn read(&mut self) -> Result<PollResult> {
+        if self.position.done {
+            return Ok(PollResult::Over);
         }
         self.changed.mark_unchanged();
         // The status is read before the file: once the status is final, the file does not grow.
         self.ended = ended(&self.index, &self.run);
         let growth = match self.ended {
-            None => return Ok(Look::Gone),
+            None => return Ok(PollResult::Gone),
             Some(true) => Growth::Over,
             Some(false) => Growth::Open,
         };
         let read = self.reader.read(move |reader| {
             let replaced = reader.has_been_replaced()?;
-            Ok::<_, tree::TreeError>((replaced, reader.read(growth)?, reader.place()))
+            Ok::<_, tree::TreeError>((replaced, reader.read(growth)?, reader.position()))
         });
-        let (replaced, piece, place) = read.await?;
-        self.place = place;
-        let mut told = Vec::new();
+        let (replaced, piece, position) = read.await?;
+        self.position = position;
+        let mut events = Vec::new();
         if replaced {
-            told.push(Told { said: Said::Reset, place: FileCursor::default().to_string() });
+            events.push(SourceEvent { content: Content::Reset, position: FileCursor::default().to_string() });
         }
         match piece {
-            Some(piece) => told.push(Told { said: Said::Text(piece), place: place.to_string() }),
+            Some(piece) => {
+                events.push(SourceEvent { content: Content::Text(piece), position: position.to_string() })
+            }
             None if growth == Growth::Over => {
-                self.place.done = true;
-                told.push(Told { said: Said::End, place: self.place.to_string() });
+                self.position.done = true;
+                events.push(SourceEvent { content: Content::End, position: self.position.to_string() });
             }
             None => {}
         }
-        Ok(Look::Events(told))
+        Ok(PollResult::Events(events))
     }
 }
 
@@ -90,7 +92,7 @@ fn ended(index: &Index, run: &RunRef) -> Option<bool> {
 }
 
 impl Source for FileSource {
-    fn look(&mut self) -> BoxFuture<'_, Result<Look>> {
+    fn poll(&mut self) -> BoxFuture<'_, Result<PollResult>> {
         self.read().boxed()
     }
 
@@ -100,7 +102,7 @@ impl Source for FileSource {
         hint_or(&mut self.waiter, &self.index, &mut self.changed, differs).boxed()
     }
 
-    fn place(&self) -> String {
-        self.place.to_string()
+    fn position(&self) -> String {
+        self.position.to_string()
     }
 }

@@ -26,6 +26,6 @@ pub(super) use page::page;
 pub(super) use run::RunSource;
 pub(super) use runs_and_logs::RunsAndLogsSource;
 pub(super) use single::{follow, spelled, spelled_as_original};
-pub(super) use source::{Said, TaskTold, Told};
+pub(super) use source::{Content, SourceEvent, TaskState};
 pub(super) use task_runs::TaskRunsSource;
 pub(super) use topic::Topic;

@@ -10,7 +10,7 @@ use super::{
     run::RunSource,
     source::Source,
     task_runs::TaskRunsSource,
-    topic::{Begin, RunName, Topic, What},
+    topic::{Begin, RunName, Subject, Topic},
     tree::TreeSource,
 };
 use crate::{
@@ -36,32 +36,32 @@ pub(super) struct Opened {
 ///
 /// # Errors
 /// 404 if the named thing does not exist.
-pub(super) async fn open(api: &Api, topic: &Topic, place: Option<String>) -> Result<Opened> {
+pub(super) async fn open(api: &Api, topic: &Topic, position: Option<String>) -> Result<Opened> {
     // These sources check their own position, and report a reset themselves.
     let says_itself = |source| Ok(Opened { source, reset: false });
-    match &topic.what {
-        What::Tree(part) => {
+    match &topic.subject {
+        Subject::Tree(part) => {
             is_there(api, part)?;
-            says_itself(Box::new(TreeSource::new(api, part.clone(), place.as_deref())))
+            says_itself(Box::new(TreeSource::new(api, part.clone(), position.as_deref())))
         }
-        What::Runs => says_itself(Box::new(AllRunsSource::new(api, place.as_deref()))),
-        What::Bus(owner) => {
+        Subject::Runs => says_itself(Box::new(AllRunsSource::new(api, position.as_deref()))),
+        Subject::Bus(owner) => {
             let part = match owner {
                 BusOwner::Project(project) => Part::Project(project.clone()),
                 BusOwner::Task(task) => Part::Task(task.clone()),
             };
             is_there(api, &part)?;
-            let begin = match (place, topic.begin) {
-                (Some(place), _) => BusBegin::Place(place),
+            let begin = match (position, topic.begin) {
+                (Some(position), _) => BusBegin::At(position),
                 (None, Begin::Tail(most)) => BusBegin::Last(usize::try_from(most).unwrap_or(usize::MAX)),
                 (None, _) => BusBegin::First,
             };
             says_itself(Box::new(BusSource::new(api, owner.clone(), begin)))
         }
-        What::Buses(project) => {
+        Subject::Buses(project) => {
             is_there(api, &Part::Project(project.clone()))?;
-            let (place, reset) = parsed(place);
-            let begin = match (place, topic.begin) {
+            let (position, reset) = parsed(position);
+            let begin = match (position, topic.begin) {
                 (Some(cursor), _) => BusesBegin::At(cursor),
                 (None, Begin::Tail(most)) if !reset => {
                     BusesBegin::Last(usize::try_from(most).unwrap_or(usize::MAX))
@@ -70,41 +70,41 @@ pub(super) async fn open(api: &Api, topic: &Topic, place: Option<String>) -> Res
             };
             Ok(Opened { source: Box::new(BusesSource::new(api, project, begin)), reset })
         }
-        What::Log(task) => {
+        Subject::Log(task) => {
             is_there(api, &Part::Task(task.clone()))?;
-            let (place, reset) = parsed::<TaskCursor>(place);
-            let place = match (place, topic.begin, api.core.index.task(task)) {
-                (Some(place), ..) => place,
+            let (position, reset) = parsed::<TaskCursor>(position);
+            let position = match (position, topic.begin, api.core.index.task(task)) {
+                (Some(position), ..) => position,
                 (None, Begin::Tail(bytes), Some(known)) if !reset => {
                     let tree = api.core.runner.tree.clone();
                     blocking::run(move || TaskLog::tail(&tree, &known, bytes)).await?
                 }
                 (None, ..) => TaskCursor::default(),
             };
-            Ok(Opened { source: Box::new(TaskRunsSource::new(api, task, place)), reset })
+            Ok(Opened { source: Box::new(TaskRunsSource::new(api, task, position)), reset })
         }
-        What::Run(name) => {
+        Subject::Run(name) => {
             let run = find(api, name)?.run.clone();
-            let (place, reset) = parsed::<Cursor>(place);
-            let place = match (place, topic.begin) {
-                (Some(place), _) => place,
+            let (position, reset) = parsed::<Cursor>(position);
+            let position = match (position, topic.begin) {
+                (Some(position), _) => position,
                 (None, Begin::Tail(bytes)) if !reset => {
                     let (tree, run) = (api.core.runner.tree.clone(), run.clone());
                     blocking::run(move || RunLog::tail(&tree, &run, bytes)).await?
                 }
                 (None, _) => Cursor::default(),
             };
-            Ok(Opened { source: Box::new(RunSource::new(api, &run, place)), reset })
+            Ok(Opened { source: Box::new(RunSource::new(api, &run, position)), reset })
         }
-        What::File(name, file) => {
+        Subject::File(name, file) => {
             let run = find(api, name)?.run.clone();
-            let (place, reset) = parsed::<FileCursor>(place);
-            let place = match place {
-                Some(place) => place,
+            let (position, reset) = parsed::<FileCursor>(position);
+            let position = match position {
+                Some(position) => position,
                 None if reset => FileCursor::default(),
                 None => file_begin(api, &run, *file, topic.begin).await?,
             };
-            Ok(Opened { source: Box::new(FileSource::new(api, &run, *file, place)), reset })
+            Ok(Opened { source: Box::new(FileSource::new(api, &run, *file, position)), reset })
         }
     }
 }
@@ -122,10 +122,10 @@ async fn file_begin(api: &Api, run: &RunRef, file: RunFile, begin: Begin) -> Res
 }
 
 /// Parses a position. Returns true as well if there was one that could not be parsed.
-fn parsed<T: std::str::FromStr>(place: Option<String>) -> (Option<T>, bool) {
-    match place.map(|place| place.parse()) {
+fn parsed<T: std::str::FromStr>(position: Option<String>) -> (Option<T>, bool) {
+    match position.map(|position| position.parse()) {
         None => (None, false),
-        Some(Ok(place)) => (Some(place), false),
+        Some(Ok(position)) => (Some(position), false),
         Some(Err(_)) => (None, true),
     }
 }

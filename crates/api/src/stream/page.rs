@@ -13,8 +13,8 @@ use tokio::{sync::watch, time::Instant};
 use super::{
     cursor::PageCursor,
     open::{Opened, open},
-    source::{Look, Said, Source, Told},
-    topic::{Topic, What},
+    source::{Content, PollResult, Source, SourceEvent},
+    topic::{Subject, Topic},
 };
 use crate::{
     Api,
@@ -32,7 +32,7 @@ const ROUND: Duration = Duration::from_secs(1);
 /// A page's stream.
 struct Page {
     api: Api,
-    seats: Vec<Seat>,
+    slots: Vec<TopicSlot>,
     ready: VecDeque<Event>,
     /// The index of the next topic.
     turn: usize,
@@ -41,9 +41,9 @@ struct Page {
 }
 
 /// A topic and its state.
-struct Seat {
+struct TopicSlot {
     topic: Topic,
-    place: Option<String>,
+    position: Option<String>,
     state: State,
     /// True if the topic should be looked at.
     due: bool,
@@ -70,15 +70,15 @@ pub(crate) fn page(
     mut cursor: PageCursor,
     greeting: Option<Event>,
 ) -> impl Stream<Item = Event> + Send + use<> {
-    let mut seats: Vec<Seat> = Vec::with_capacity(topics.len());
+    let mut slots: Vec<TopicSlot> = Vec::with_capacity(topics.len());
     for topic in topics {
-        if !seats.iter().any(|s| s.topic.name == topic.name) {
-            let place = cursor.take(&topic.name);
-            seats.push(Seat { topic, place, state: State::Closed, due: true, greeted: false });
+        if !slots.iter().any(|s| s.topic.name == topic.name) {
+            let position = cursor.take(&topic.name);
+            slots.push(TopicSlot { topic, position, state: State::Closed, due: true, greeted: false });
         }
     }
     let ready = greeting.into_iter().collect();
-    let page = Page { api: api.clone(), seats, ready, turn: 0, round: Instant::now() };
+    let page = Page { api: api.clone(), slots, ready, turn: 0, round: Instant::now() };
     stream::unfold(page, async |mut page| {
         loop {
             if let Some(event) = page.ready.pop_front() {
@@ -94,134 +94,140 @@ impl Page {
     async fn go_on(&mut self) {
         if self.round.elapsed() >= ROUND {
             self.round = Instant::now();
-            self.seats.iter_mut().for_each(|seat| seat.due = true);
+            self.slots.iter_mut().for_each(|slot| slot.due = true);
         }
         // A busy topic must not delay the others, so topics with news are found before the next turn.
-        for seat in self.seats.iter_mut().filter(|seat| !seat.due) {
-            seat.due = seat.wait().now_or_never().is_some();
+        for slot in self.slots.iter_mut().filter(|slot| !slot.due) {
+            slot.due = slot.wait().now_or_never().is_some();
         }
-        let count = self.seats.len();
-        let next = (0..count).map(|n| (self.turn + n) % count).find(|n| self.seats[*n].due);
+        let count = self.slots.len();
+        let next = (0..count).map(|n| (self.turn + n) % count).find(|n| self.slots[*n].due);
         let Some(next) = next else { return self.wait().await };
         self.turn = next + 1;
         let around = self.around(next);
         let api = self.api.clone();
-        let (seat, ready) = (&mut self.seats[next], &mut self.ready);
-        let mut say = Say { name: seat.topic.name.clone(), runs: with_runs(&seat.topic.what), around, ready };
-        seat.take_turn(&api, &mut say).await;
+        let (slot, ready) = (&mut self.slots[next], &mut self.ready);
+        let mut writer = EventWriter {
+            name: slot.topic.name.clone(),
+            runs: with_runs(&slot.topic.subject),
+            around,
+            ready,
+        };
+        slot.take_turn(&api, &mut writer).await;
     }
 
     /// Waits until a topic has news.
     async fn wait(&mut self) {
-        let waits = self.seats.iter_mut().map(Seat::wait);
+        let waits = self.slots.iter_mut().map(TopicSlot::wait);
         let ((), first, _) = select_all(waits).await;
-        self.seats[first].due = true;
+        self.slots[first].due = true;
         self.round = Instant::now();
     }
 
     /// Returns the parts of a cursor before and after a topic's own position.
     fn around(&self, own: usize) -> (String, String) {
-        let places = |seats: &[Seat]| {
-            let places = seats.iter().filter_map(|s| Some((s.topic.name.as_str(), s.place.as_deref()?)));
-            PageCursor::spell(places)
+        let positions = |slots: &[TopicSlot]| {
+            let positions =
+                slots.iter().filter_map(|s| Some((s.topic.name.as_str(), s.position.as_deref()?)));
+            PageCursor::spell(positions)
         };
-        let behind = places(&self.seats[own + 1..]);
+        let behind = positions(&self.slots[own + 1..]);
         (
-            places(&self.seats[..own]),
+            positions(&self.slots[..own]),
             behind.split_once('!').map_or(String::new(), |(_, rest)| format!("!{rest}")),
         )
     }
 }
 
-fn with_runs(what: &What) -> WithRuns {
-    if matches!(what, What::Tree(Part::Task(_))) { WithRuns::Yes } else { WithRuns::No }
+fn with_runs(subject: &Subject) -> WithRuns {
+    if matches!(subject, Subject::Tree(Part::Task(_))) { WithRuns::Yes } else { WithRuns::No }
 }
 
 /// Formats the events of a topic.
-struct Say<'a> {
+struct EventWriter<'a> {
     name: String,
     runs: WithRuns,
     around: (String, String),
     ready: &'a mut VecDeque<Event>,
 }
 
-impl Say<'_> {
-    fn event(&mut self, place: Option<&str>, event: TopicSaid<'_>) {
+impl EventWriter<'_> {
+    fn event(&mut self, position: Option<&str>, event: TopicSaid<'_>) {
         let (before, behind) = &self.around;
-        let id = match place {
-            Some(place) => format!("{before}!{}={place}{behind}", self.name),
+        let id = match position {
+            Some(position) => format!("{before}!{}={position}{behind}", self.name),
             None => format!("{before}{behind}"),
         };
         let data = TopicEvent { topic: &self.name, event };
         self.ready.push_back(Event::new(Label { id: Some(&id), event: None }, &data));
     }
 
-    fn told(&mut self, told: &Told) {
-        let said = TopicSaid::new(&told.said, self.runs);
-        self.event(Some(&told.place), said);
+    fn source_event(&mut self, event: &SourceEvent) {
+        let content = TopicSaid::new(&event.content, self.runs);
+        self.event(Some(&event.position), content);
     }
 }
 
-impl Seat {
+impl TopicSlot {
     /// Opens the topic if it is not open, and looks for news.
-    async fn take_turn(&mut self, api: &Api, say: &mut Say<'_>) {
+    async fn take_turn(&mut self, api: &Api, writer: &mut EventWriter<'_>) {
         if !matches!(self.state, State::Open(_) | State::Over) {
-            match open(api, &self.topic, self.place.clone()).await {
+            match open(api, &self.topic, self.position.clone()).await {
                 Ok(Opened { source, reset }) => {
                     if reset {
-                        self.place = Some(source.place());
-                        say.event(self.place.as_deref(), TopicSaid::Own(TopicOwn::Reset));
+                        self.position = Some(source.position());
+                        writer.event(self.position.as_deref(), TopicSaid::Own(TopicOwn::Reset));
                     }
                     self.state = State::Open(source);
                 }
-                Err(e) => return self.failed(api, &e, say),
+                Err(e) => return self.failed(api, &e, writer),
             }
         }
         let State::Open(source) = &mut self.state else {
             self.due = false;
             return;
         };
-        match source.look().await {
-            Ok(Look::Events(events)) if events.is_empty() => {
+        match source.poll().await {
+            Ok(PollResult::Events(events)) if events.is_empty() => {
                 self.due = false;
-                self.place = Some(source.place());
-                self.greet(say);
+                self.position = Some(source.position());
+                self.greet(writer);
             }
-            Ok(Look::Events(events)) => {
-                for told in events {
-                    self.greeted &= !matches!(told.said, Said::Reset);
-                    if matches!(told.said, Said::Log(LogEvent::Done) | Said::End) {
-                        self.greet(say);
+            Ok(PollResult::Events(events)) => {
+                for event in events {
+                    self.greeted &= !matches!(event.content, Content::Reset);
+                    if matches!(event.content, Content::Log(LogEvent::Done) | Content::End) {
+                        self.greet(writer);
                     }
-                    say.told(&told);
-                    self.place = Some(told.place);
+                    writer.source_event(&event);
+                    self.position = Some(event.position);
                 }
             }
-            Ok(Look::Over) => {
+            Ok(PollResult::Over) => {
                 (self.due, self.state) = (false, State::Over);
-                self.greet(say);
+                self.greet(writer);
             }
-            Ok(Look::Gone) => {
+            Ok(PollResult::Gone) => {
                 let error = HttpError::not_found(format!("{} is no longer there", self.topic.name));
-                self.failed(api, &error, say);
+                self.failed(api, &error, writer);
             }
-            Err(e) => self.failed(api, &e, say),
+            Err(e) => self.failed(api, &e, writer),
         }
     }
 
     /// Sends once that everything has been sent.
-    fn greet(&mut self, say: &mut Say<'_>) {
+    fn greet(&mut self, writer: &mut EventWriter<'_>) {
         if !std::mem::replace(&mut self.greeted, true) {
-            say.event(self.place.as_deref(), TopicSaid::Own(TopicOwn::Ready));
+            writer.event(self.position.as_deref(), TopicSaid::Own(TopicOwn::Ready));
         }
     }
 
-    fn failed(&mut self, api: &Api, error: &HttpError, say: &mut Say<'_>) {
+    fn failed(&mut self, api: &Api, error: &HttpError, writer: &mut EventWriter<'_>) {
         self.due = false;
         let missing = error.status == StatusCode::NOT_FOUND;
         let told_before = matches!((&self.state, missing), (State::Absent(_), true) | (State::Failed, false));
         self.state = if missing {
-            self.place = None;
+            self.position = None;
             State::Absent(api.core.index.follow())
         } else {
             State::Failed
@@ -230,7 +236,7 @@ impl Seat {
             self.greeted = false;
             let error = error.message.as_str();
             let own = if missing { TopicOwn::Gone { error } } else { TopicOwn::Error { error } };
-            say.event(self.place.as_deref(), TopicSaid::Own(own));
+            writer.event(self.position.as_deref(), TopicSaid::Own(own));
         }
     }
 

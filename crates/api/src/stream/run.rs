@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::watch;
 
-use super::source::{Look, Reader, Said, Source, Told, hint_or};
+use super::source::{Content, PollResult, Reader, Source, SourceEvent, hint_or};
 use crate::{Api, error::Result};
 use tree::refs::RunRef;
 use view::{
@@ -19,7 +19,7 @@ pub(crate) struct RunSource {
     run: RunRef,
     index: Arc<Index>,
     log: Reader<RunLog>,
-    place: Cursor,
+    position: Cursor,
     /// The run at the last look.
     seen: Option<Arc<RunSummary>>,
     changed: watch::Receiver<u64>,
@@ -29,14 +29,14 @@ pub(crate) struct RunSource {
 
 impl RunSource {
     /// Creates a reader of a run from a position.
-    pub(crate) fn new(api: &Api, run: &RunRef, place: Cursor) -> Self {
+    pub(crate) fn new(api: &Api, run: &RunRef, position: Cursor) -> Self {
         let tree = api.core.runner.tree.clone();
         let watched = api.core.hints.watch_soon(&tree.root().absolute(run.dir().path()));
         let index = api.core.index.clone();
         Self {
             run: run.clone(),
-            log: Reader::new(RunLog::new(tree, run, place)),
-            place,
+            log: Reader::new(RunLog::new(tree, run, position)),
+            position,
             seen: None,
             changed: index.follow(),
             waiter: watched.waiter(),
@@ -51,29 +51,31 @@ impl RunSource {
         Ok(ended && self.log.read(|log| log.is_over()).await?)
     }
 
-    async fn read(&mut self) -> Result<Look> {
-        if self.place.note == Note::Done {
-            return Ok(Look::Over);
+    async fn read(&mut self) -> Result<PollResult> {
+        if self.position.note == Note::Done {
+            return Ok(PollResult::Over);
         }
         self.changed.mark_unchanged();
         // The status is read before the files: once the status is final, they do not grow.
         self.seen = self.index.run_of(&self.run);
-        let Some(run) = &self.seen else { return Ok(Look::Gone) };
+        let Some(run) = &self.seen else { return Ok(PollResult::Gone) };
         // The status is unknown while the run's record cannot be read.
-        let Some(status) = run.status else { return Ok(Look::Events(Vec::new())) };
+        let Some(status) = run.status else { return Ok(PollResult::Events(Vec::new())) };
         let shown = Shown { status, exit_code: run.exit_code };
         let events = self.log.read(move |log| log.read(shown)).await?;
-        if let Some((_, place)) = events.last() {
-            self.place = *place;
+        if let Some((_, position)) = events.last() {
+            self.position = *position;
         }
-        let told =
-            |(event, place): (LogEvent, Cursor)| Told { said: Said::Log(event), place: place.to_string() };
-        Ok(Look::Events(events.into_iter().map(told).collect()))
+        let source_event = |(event, position): (LogEvent, Cursor)| SourceEvent {
+            content: Content::Log(event),
+            position: position.to_string(),
+        };
+        Ok(PollResult::Events(events.into_iter().map(source_event).collect()))
     }
 }
 
 impl Source for RunSource {
-    fn look(&mut self) -> BoxFuture<'_, Result<Look>> {
+    fn poll(&mut self) -> BoxFuture<'_, Result<PollResult>> {
         self.read().boxed()
     }
 
@@ -83,7 +85,7 @@ impl Source for RunSource {
         hint_or(&mut self.waiter, &self.index, &mut self.changed, differs).boxed()
     }
 
-    fn place(&self) -> String {
-        self.place.to_string()
+    fn position(&self) -> String {
+        self.position.to_string()
     }
 }

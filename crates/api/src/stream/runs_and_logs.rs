@@ -15,7 +15,7 @@ use futures_util::{
 use super::{
     all_runs::AllRunsSource,
     run::RunSource,
-    source::{Look, Said, Source, Told},
+    source::{Content, PollResult, Source, SourceEvent},
 };
 use crate::{Api, error::Result};
 use base::blocking;
@@ -34,7 +34,7 @@ pub(crate) struct RunsAndLogsSource {
     api: Api,
     changes: AllRunsSource,
     /// The changes that have not been sent yet.
-    next: VecDeque<Told>,
+    next: VecDeque<SourceEvent>,
     /// The output of the runs that have not ended.
     logs: Vec<Log>,
     /// The output that is looked at next, so that one chatty run delays no other.
@@ -51,35 +51,38 @@ struct Log {
 impl RunsAndLogsSource {
     /// Creates a reader of the changes after a position. Without one, it first sends the runs that have not ended, or
     /// have just ended.
-    pub(crate) fn new(api: &Api, place: Option<&str>) -> Self {
-        let changes = AllRunsSource::new(api, place);
+    pub(crate) fn new(api: &Api, position: Option<&str>) -> Self {
+        let changes = AllRunsSource::new(api, position);
         let mut next = VecDeque::new();
-        if place.is_none() {
+        if position.is_none() {
             let since = api.core.runner.tree.clock().now() - RECENT;
             let is_recent =
                 |run: &Arc<RunSummary>| run.is_final() && run.end_time.is_some_and(|end| end > since);
             let recent = api.core.index.runs().into_iter().rev().filter(is_recent);
-            let said = |run| Told { said: Said::Run(ChangeKind::Updated, run), place: changes.place() };
-            next.extend(recent.map(said));
+            let content = |run| SourceEvent {
+                content: Content::Run(ChangeKind::Updated, run),
+                position: changes.position(),
+            };
+            next.extend(recent.map(content));
         }
         Self { api: api.clone(), changes, next, logs: Vec::new(), turn: 0 }
     }
 
-    async fn read(&mut self) -> Result<Look> {
+    async fn read(&mut self) -> Result<PollResult> {
         loop {
             if self.next.is_empty()
-                && let Look::Events(told) = self.changes.look().await?
+                && let PollResult::Events(told) = self.changes.poll().await?
             {
                 self.next.extend(told);
             }
             let Some(told) = self.next.front() else { return self.read_logs().await };
-            if let Said::Run(kind, run) = &told.said {
+            if let Content::Run(kind, run) = &told.content {
                 let (kind, run) = (*kind, run.clone());
                 self.open(kind, &run).await;
                 if kind == ChangeKind::Updated && run.is_final() {
                     let lines = self.rest_of(&run.run).await?;
                     if !lines.is_empty() {
-                        return Ok(Look::Events(lines));
+                        return Ok(PollResult::Events(lines));
                     }
                 }
                 // The original knows no run before its start, and its page takes any other word for an end.
@@ -89,7 +92,7 @@ impl RunsAndLogsSource {
                     continue;
                 }
             }
-            return Ok(Look::Events(self.next.pop_front().into_iter().collect()));
+            return Ok(PollResult::Events(self.next.pop_front().into_iter().collect()));
         }
     }
 
@@ -105,8 +108,8 @@ impl RunsAndLogsSource {
         if self.logs.iter().any(|log| log.run.run == run.run) || (run.is_final() && !is_new) {
             return;
         }
-        let place = if is_new { Cursor::default() } else { self.end_of(&run.run).await };
-        let source = RunSource::new(&self.api, &run.run, place);
+        let position = if is_new { Cursor::default() } else { self.end_of(&run.run).await };
+        let source = RunSource::new(&self.api, &run.run, position);
         self.logs.push(Log { run: run.clone(), source, sent: None });
     }
 
@@ -118,41 +121,42 @@ impl RunsAndLogsSource {
     }
 
     /// Returns the next lines of a run that has ended, and stops following it after the last one.
-    async fn rest_of(&mut self, run: &RunRef) -> Result<Vec<Told>> {
+    async fn rest_of(&mut self, run: &RunRef) -> Result<Vec<SourceEvent>> {
         let Some(at) = self.logs.iter().position(|log| log.run.run == *run) else { return Ok(Vec::new()) };
-        let lines = self.logs[at].look(self.changes.place()).await?;
+        let lines = self.logs[at].poll(self.changes.position()).await?;
         if lines.is_empty() {
             self.logs.remove(at);
         }
         Ok(lines)
     }
 
-    async fn read_logs(&mut self) -> Result<Look> {
+    async fn read_logs(&mut self) -> Result<PollResult> {
         for _ in 0..self.logs.len() {
             self.turn = (self.turn + 1) % self.logs.len();
-            let lines = self.logs[self.turn].look(self.changes.place()).await?;
+            let lines = self.logs[self.turn].poll(self.changes.position()).await?;
             if !lines.is_empty() {
-                return Ok(Look::Events(lines));
+                return Ok(PollResult::Events(lines));
             }
         }
-        Ok(Look::Events(Vec::new()))
+        Ok(PollResult::Events(Vec::new()))
     }
 }
 
 impl Log {
     /// Returns the next lines; none if nothing is new, or nothing will follow.
-    async fn look(&mut self, place: String) -> Result<Vec<Told>> {
+    async fn poll(&mut self, position: String) -> Result<Vec<SourceEvent>> {
         loop {
-            let Look::Events(told) = self.source.look().await? else { return Ok(Vec::new()) };
+            let PollResult::Events(told) = self.source.poll().await? else { return Ok(Vec::new()) };
             let is_last = told.is_empty();
-            let line = |told: Told| match told.said {
-                Said::Log(event @ LogEvent::Line { .. }) => {
-                    Some(Told { said: Said::RunLog(self.run.clone(), event), place: place.clone() })
-                }
+            let line = |told: SourceEvent| match told.content {
+                Content::Log(event @ LogEvent::Line { .. }) => Some(SourceEvent {
+                    content: Content::RunLog(self.run.clone(), event),
+                    position: position.clone(),
+                }),
                 // The statuses come from the index.
                 _ => None,
             };
-            let lines: Vec<Told> = told.into_iter().filter_map(line).collect();
+            let lines: Vec<SourceEvent> = told.into_iter().filter_map(line).collect();
             if is_last || !lines.is_empty() {
                 return Ok(lines);
             }
@@ -161,7 +165,7 @@ impl Log {
 }
 
 impl Source for RunsAndLogsSource {
-    fn look(&mut self) -> BoxFuture<'_, Result<Look>> {
+    fn poll(&mut self) -> BoxFuture<'_, Result<PollResult>> {
         self.read().boxed()
     }
 
@@ -182,7 +186,7 @@ impl Source for RunsAndLogsSource {
         .boxed()
     }
 
-    fn place(&self) -> String {
-        self.changes.place()
+    fn position(&self) -> String {
+        self.changes.position()
     }
 }

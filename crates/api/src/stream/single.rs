@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use futures_util::stream;
 use warp::reply::Response;
 
-use super::source::{Look, Said, Source, Told};
+use super::source::{Content, PollResult, Source, SourceEvent};
 use crate::{
     Api,
     wire::{self, Words},
@@ -18,7 +18,7 @@ pub(crate) fn follow(
     api: &Api,
     source: impl Source + 'static,
     greeting: Option<Event>,
-    spell: impl Fn(&Told) -> Option<Event> + Send + 'static,
+    spell: impl Fn(&SourceEvent) -> Option<Event> + Send + 'static,
 ) -> Response {
     let ready: VecDeque<Event> = greeting.into_iter().collect();
     let events = stream::unfold((source, ready, spell), async |(mut source, mut ready, spell)| {
@@ -26,10 +26,10 @@ pub(crate) fn follow(
             if let Some(event) = ready.pop_front() {
                 return Some((event, (source, ready, spell)));
             }
-            match source.look().await {
-                Ok(Look::Events(told)) if told.is_empty() => source.wait().await,
-                Ok(Look::Events(told)) => ready.extend(told.iter().filter_map(&spell)),
-                Ok(Look::Over | Look::Gone) => return None,
+            match source.poll().await {
+                Ok(PollResult::Events(events)) if events.is_empty() => source.wait().await,
+                Ok(PollResult::Events(events)) => ready.extend(events.iter().filter_map(&spell)),
+                Ok(PollResult::Over | PollResult::Gone) => return None,
                 Err(e) => {
                     tracing::warn!(error = %e.message, "a stream ends: what it follows cannot be read");
                     return None;
@@ -41,12 +41,12 @@ pub(crate) fn follow(
 }
 
 /// Formats the events of all streams except those of files.
-pub(crate) fn spelled(told: &Told, words: Words) -> Option<Event> {
-    let label = |event| Label { id: Some(told.place.as_str()), event };
-    Some(match &told.said {
-        Said::Reset => Event::reset(Some(&told.place)),
-        Said::Log(event) => Event::new(label(None), &wire::LogEvent::new(event, words)),
-        Said::RunLog(run, event) => {
+pub(crate) fn spelled(event: &SourceEvent, words: Words) -> Option<Event> {
+    let label = |name| Label { id: Some(event.position.as_str()), event: name };
+    Some(match &event.content {
+        Content::Reset => Event::reset(Some(&event.position)),
+        Content::Log(event) => Event::new(label(None), &wire::LogEvent::new(event, words)),
+        Content::RunLog(run, event) => {
             let name = match event {
                 LogEvent::Line { .. } => "log",
                 LogEvent::Status(_) => "status",
@@ -54,22 +54,22 @@ pub(crate) fn spelled(told: &Told, words: Words) -> Option<Event> {
             };
             Event::new(label(Some(name)), &wire::TaskLogEvent::new(run, event, words))
         }
-        Said::Run(kind, run) => Event::new(label(None), &wire::RunChange::new(*kind, run, words)),
-        Said::Message(message) => Event::new(label(Some("message")), &wire::BusMessage::from(message)),
-        Said::Text(_)
-        | Said::End
-        | Said::Project(_)
-        | Said::Task(_)
-        | Said::NoProject(_)
-        | Said::NoTask(_) => {
+        Content::Run(kind, run) => Event::new(label(None), &wire::RunChange::new(*kind, run, words)),
+        Content::Message(message) => Event::new(label(Some("message")), &wire::BusMessage::from(message)),
+        Content::Text(_)
+        | Content::End
+        | Content::Project(_)
+        | Content::Task(_)
+        | Content::NoProject(_)
+        | Content::NoTask(_) => {
             return None;
         }
     })
 }
 
 /// Formats the events of all runs as the original does, whose page takes only events with names.
-pub(crate) fn spelled_as_original(told: &Told) -> Option<Event> {
-    let Said::Run(kind, run) = &told.said else { return spelled(told, Words::Original) };
-    let label = Label { id: Some(&told.place), event: Some("status") };
+pub(crate) fn spelled_as_original(event: &SourceEvent) -> Option<Event> {
+    let Content::Run(kind, run) = &event.content else { return spelled(event, Words::Original) };
+    let label = Label { id: Some(&event.position), event: Some("status") };
     Some(Event::new(label, &wire::RunChange::new(*kind, run, Words::Original)))
 }

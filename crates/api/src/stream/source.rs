@@ -23,20 +23,20 @@ use view::{
 /// events.
 pub(crate) trait Source: Send {
     /// Looks for news: some events, with a limited number of bytes.
-    fn look(&mut self) -> BoxFuture<'_, Result<Look>>;
+    fn poll(&mut self) -> BoxFuture<'_, Result<PollResult>>;
 
-    /// Returns when it is worth looking again. Changes since the last look count, and a wait may be abandoned.
+    /// Returns when it is worth looking again. Changes since the last poll count, and a wait may be abandoned.
     fn wait(&mut self) -> BoxFuture<'_, ()>;
 
     /// Returns the position, as one word of printable ASCII without `!`.
-    fn place(&self) -> String;
+    fn position(&self) -> String;
 }
 
-/// The result of a look.
+/// The result of [`Source::poll`].
 #[derive(Debug)]
-pub(crate) enum Look {
+pub(crate) enum PollResult {
     /// These events; if there are none, nothing is new.
-    Events(Vec<Told>),
+    Events(Vec<SourceEvent>),
     /// Everything has been sent, and nothing will follow.
     Over,
     /// The followed thing no longer exists.
@@ -45,14 +45,14 @@ pub(crate) enum Look {
 
 /// An event of a source, and the position after it.
 #[derive(Debug)]
-pub(crate) struct Told {
-    pub(crate) said: Said,
-    pub(crate) place: String,
+pub(crate) struct SourceEvent {
+    pub(crate) content: Content,
+    pub(crate) position: String,
 }
 
 /// The content of a source's event.
 #[derive(Debug)]
-pub(crate) enum Said {
+pub(crate) enum Content {
     /// Earlier events are void: everything is sent again.
     Reset,
     /// A line or a change of a run.
@@ -70,7 +70,7 @@ pub(crate) enum Said {
     /// The current state of a project.
     Project(ProjectEntry),
     /// The current state of a task.
-    Task(TaskTold),
+    Task(TaskState),
     /// The project does not exist any more.
     NoProject(ProjectId),
     /// The task does not exist any more.
@@ -79,7 +79,7 @@ pub(crate) enum Said {
 
 /// A task with the facts that only the whole index knows.
 #[derive(Debug)]
-pub(crate) struct TaskTold {
+pub(crate) struct TaskState {
     pub(crate) task: Arc<TaskSummary>,
     pub(crate) reason: String,
     pub(crate) blocked_by: Vec<TaskId>,

@@ -8,7 +8,7 @@ use futures_util::{
 };
 use tokio::sync::watch;
 
-use super::source::{Look, Reader, Said, Source, Told, until};
+use super::source::{Content, PollResult, Reader, Source, SourceEvent, until};
 use crate::{Api, error::Result};
 use tree::refs::{RunRef, TaskRef};
 use view::{
@@ -38,12 +38,12 @@ struct Live {
 
 impl TaskRunsSource {
     /// Creates a reader of a task's runs from a position.
-    pub(crate) fn new(api: &Api, task: &TaskRef, place: TaskCursor) -> Self {
+    pub(crate) fn new(api: &Api, task: &TaskRef, position: TaskCursor) -> Self {
         let index = api.core.index.clone();
         Self {
             api: api.clone(),
             task: task.clone(),
-            log: Reader::new(TaskLog::new(api.core.runner.tree.clone(), place)),
+            log: Reader::new(TaskLog::new(api.core.runner.tree.clone(), position)),
             seen: None,
             changed: index.follow(),
             live: Vec::new(),
@@ -51,10 +51,10 @@ impl TaskRunsSource {
         }
     }
 
-    async fn read(&mut self) -> Result<Look> {
+    async fn read(&mut self) -> Result<PollResult> {
         self.changed.mark_unchanged();
         self.seen = self.index.task(&self.task);
-        let Some(task) = self.seen.clone() else { return Ok(Look::Gone) };
+        let Some(task) = self.seen.clone() else { return Ok(PollResult::Gone) };
         self.watch(&task);
         loop {
             let task = task.clone();
@@ -62,11 +62,14 @@ impl TaskRunsSource {
             let nothing = events.is_empty();
             // After the end of a run other runs may follow.
             let events = events.into_iter().filter(|e| e.event != LogEvent::Done);
-            let told: Vec<Told> = events
-                .map(|e| Told { said: Said::RunLog(e.run, e.event), place: e.cursor.to_string() })
+            let sent: Vec<SourceEvent> = events
+                .map(|e| SourceEvent {
+                    content: Content::RunLog(e.run, e.event),
+                    position: e.cursor.to_string(),
+                })
                 .collect();
-            if nothing || !told.is_empty() {
-                return Ok(Look::Events(told));
+            if nothing || !sent.is_empty() {
+                return Ok(PollResult::Events(sent));
             }
         }
     }
@@ -88,7 +91,7 @@ impl TaskRunsSource {
 }
 
 impl Source for TaskRunsSource {
-    fn look(&mut self) -> BoxFuture<'_, Result<Look>> {
+    fn poll(&mut self) -> BoxFuture<'_, Result<PollResult>> {
         self.read().boxed()
     }
 
@@ -111,7 +114,7 @@ impl Source for TaskRunsSource {
         .boxed()
     }
 
-    fn place(&self) -> String {
-        self.log.get().map(TaskLog::place).unwrap_or_default().to_string()
+    fn position(&self) -> String {
+        self.log.get().map(TaskLog::position).unwrap_or_default().to_string()
     }
 }

@@ -17,13 +17,13 @@ const MOST_LAST: u64 = 5000;
 pub(crate) struct Topic {
     /// As requested, without the start.
     pub(crate) name: String,
-    pub(crate) what: What,
+    pub(crate) subject: Subject,
     pub(crate) begin: Begin,
 }
 
 /// The followed thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum Subject {
     /// Projects and tasks.
     Tree(Part),
     /// Changes of any run.
@@ -72,9 +72,9 @@ impl FromStr for Topic {
     fn from_str(text: &str) -> Result<Self, BadTopic> {
         let bad = |why: String| BadTopic { topic: text.chars().take(80).collect(), why };
         let (name, begin) = text.split_once('?').map_or((text, None), |(name, begin)| (name, Some(begin)));
-        let what = what(name).map_err(bad)?;
-        let begin = begin.map_or(Ok(Begin::First), |text| begin_of(&what, text)).map_err(bad)?;
-        Ok(Self { name: name.to_owned(), what, begin })
+        let subject = subject(name).map_err(bad)?;
+        let begin = begin.map_or(Ok(Begin::First), |text| begin_of(&subject, text)).map_err(bad)?;
+        Ok(Self { name: name.to_owned(), subject, begin })
     }
 }
 
@@ -84,20 +84,20 @@ impl fmt::Display for Topic {
     }
 }
 
-fn what(name: &str) -> Result<What, String> {
+fn subject(name: &str) -> Result<Subject, String> {
     let (kind, of) = name.split_once(':').map_or((name, None), |(kind, of)| (kind, Some(of)));
     let names: Vec<&str> = of.map(|of| of.split('/').collect()).unwrap_or_default();
     Ok(match (kind, names.as_slice()) {
-        ("tree", []) => What::Tree(Part::Whole),
-        ("tree", [project]) => What::Tree(Part::Project(id(project)?)),
-        ("tree", [project, task]) => What::Tree(Part::Task(task_ref(project, task)?)),
-        ("runs", []) => What::Runs,
-        ("run", run) if !run.is_empty() => What::Run(run_name(run)?),
-        ("log", [project, task]) => What::Log(task_ref(project, task)?),
-        ("bus", [project]) => What::Bus(BusOwner::Project(id(project)?)),
-        ("bus", [project, "*"]) => What::Buses(id(project)?),
-        ("bus", [project, task]) => What::Bus(BusOwner::Task(task_ref(project, task)?)),
-        ("file", [run @ .., file]) if !run.is_empty() => What::File(run_name(run)?, file.parse()?),
+        ("tree", []) => Subject::Tree(Part::Whole),
+        ("tree", [project]) => Subject::Tree(Part::Project(id(project)?)),
+        ("tree", [project, task]) => Subject::Tree(Part::Task(task_ref(project, task)?)),
+        ("runs", []) => Subject::Runs,
+        ("run", run) if !run.is_empty() => Subject::Run(run_name(run)?),
+        ("log", [project, task]) => Subject::Log(task_ref(project, task)?),
+        ("bus", [project]) => Subject::Bus(BusOwner::Project(id(project)?)),
+        ("bus", [project, "*"]) => Subject::Buses(id(project)?),
+        ("bus", [project, task]) => Subject::Bus(BusOwner::Task(task_ref(project, task)?)),
+        ("file", [run @ .., file]) if !run.is_empty() => Subject::File(run_name(run)?, file.parse()?),
         ("tree" | "runs" | "run" | "log" | "bus" | "file", _) => {
             return Err(format!("{kind} is spelled {}", spelling(kind)));
         }
@@ -132,17 +132,18 @@ fn run_name(names: &[&str]) -> Result<RunName, String> {
     }
 }
 
-fn begin_of(what: &What, text: &str) -> Result<Begin, String> {
+fn begin_of(subject: &Subject, text: &str) -> Result<Begin, String> {
     let (key, number) = text.split_once('=').unwrap_or((text, ""));
     let number: u64 = number.parse().map_err(|_| format!("behind {key}= stands a number"))?;
-    match (what, key) {
-        (What::Bus(_) | What::Buses(_), "tail") if number > MOST_LAST => {
+    match (subject, key) {
+        (Subject::Bus(_) | Subject::Buses(_), "tail") if number > MOST_LAST => {
             Err(format!("tail is at most {MOST_LAST}"))
         }
-        (What::Run(_) | What::Log(_) | What::File(..) | What::Bus(_) | What::Buses(_), "tail") => {
-            Ok(Begin::Tail(number))
-        }
-        (What::File(..), "from") => Ok(Begin::From(number)),
+        (
+            Subject::Run(_) | Subject::Log(_) | Subject::File(..) | Subject::Bus(_) | Subject::Buses(_),
+            "tail",
+        ) => Ok(Begin::Tail(number)),
+        (Subject::File(..), "from") => Ok(Begin::From(number)),
         _ => Err(format!("it takes no {}", key.escape_debug())),
     }
 }
@@ -155,23 +156,23 @@ mod tests {
     fn topics_are_understood_and_others_say_why_not() {
         let task = TaskRef { project: "p".parse().unwrap(), task: "t".parse().unwrap() };
         let run = |task| RunName { task, run: "r".parse().unwrap() };
-        for (text, what, begin) in [
-            ("tree", What::Tree(Part::Whole), Begin::First),
-            ("tree:p", What::Tree(Part::Project("p".parse().unwrap())), Begin::First),
-            ("tree:p/t", What::Tree(Part::Task(task.clone())), Begin::First),
-            ("runs", What::Runs, Begin::First),
-            ("run:r?tail=7", What::Run(run(None)), Begin::Tail(7)),
-            ("run:p/t/r", What::Run(run(Some(task.clone()))), Begin::First),
-            ("log:p/t", What::Log(task.clone()), Begin::First),
-            ("log:p/t?tail=9", What::Log(task.clone()), Begin::Tail(9)),
-            ("bus:p", What::Bus(BusOwner::Project("p".parse().unwrap())), Begin::First),
-            ("bus:p/t?tail=5000", What::Bus(BusOwner::Task(task.clone())), Begin::Tail(5000)),
-            ("bus:p/*", What::Buses("p".parse().unwrap()), Begin::First),
-            ("file:r/stdout?from=9", What::File(run(None), RunFile::Stdout), Begin::From(9)),
-            ("file:p/t/r/output.md", What::File(run(Some(task)), RunFile::Output), Begin::First),
+        for (text, subject, begin) in [
+            ("tree", Subject::Tree(Part::Whole), Begin::First),
+            ("tree:p", Subject::Tree(Part::Project("p".parse().unwrap())), Begin::First),
+            ("tree:p/t", Subject::Tree(Part::Task(task.clone())), Begin::First),
+            ("runs", Subject::Runs, Begin::First),
+            ("run:r?tail=7", Subject::Run(run(None)), Begin::Tail(7)),
+            ("run:p/t/r", Subject::Run(run(Some(task.clone()))), Begin::First),
+            ("log:p/t", Subject::Log(task.clone()), Begin::First),
+            ("log:p/t?tail=9", Subject::Log(task.clone()), Begin::Tail(9)),
+            ("bus:p", Subject::Bus(BusOwner::Project("p".parse().unwrap())), Begin::First),
+            ("bus:p/t?tail=5000", Subject::Bus(BusOwner::Task(task.clone())), Begin::Tail(5000)),
+            ("bus:p/*", Subject::Buses("p".parse().unwrap()), Begin::First),
+            ("file:r/stdout?from=9", Subject::File(run(None), RunFile::Stdout), Begin::From(9)),
+            ("file:p/t/r/output.md", Subject::File(run(Some(task)), RunFile::Output), Begin::First),
         ] {
             let topic: Topic = text.parse().unwrap();
-            assert_eq!((topic.what, topic.begin), (what, begin), "{text}");
+            assert_eq!((topic.subject, topic.begin), (subject, begin), "{text}");
             assert_eq!(topic.name, text.split('?').next().unwrap());
         }
         for (text, why) in [

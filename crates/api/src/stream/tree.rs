@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::watch;
 
-use super::source::{Look, Said, Source, TaskTold, Told, until};
+use super::source::{Content, PollResult, Source, SourceEvent, TaskState, until};
 use crate::{Api, error::Result};
 use view::index::{Index, Now, Part, TreeChange};
 
@@ -21,10 +21,10 @@ pub(crate) struct TreeSource {
 
 impl TreeSource {
     /// Creates a reader of a part of the tree, from a position or from nothing.
-    pub(crate) fn new(api: &Api, part: Part, place: Option<&str>) -> Self {
+    pub(crate) fn new(api: &Api, part: Part, position: Option<&str>) -> Self {
         let index = api.core.index.clone();
-        let resumed = place.map(|place| {
-            let revision = place.strip_prefix(index.incarnation())?.strip_prefix('.')?.parse().ok()?;
+        let resumed = position.map(|position| {
+            let revision = position.strip_prefix(index.incarnation())?.strip_prefix('.')?.parse().ok()?;
             index.tree_since(revision, &part).map(|_| revision)
         });
         Self {
@@ -45,44 +45,44 @@ impl TreeSource {
         }
     }
 
-    fn read(&mut self) -> Look {
+    fn read(&mut self) -> PollResult {
         self.changed.mark_unchanged();
         if !self.is_there() {
-            return Look::Gone;
+            return PollResult::Gone;
         }
-        let mut told = Vec::new();
+        let mut events = Vec::new();
         let changes = self.index.tree_since(self.revision, &self.part);
         if self.reset || changes.is_none() {
             (self.reset, self.revision) = (false, 0);
-            told.push(Told { said: Said::Reset, place: "-".to_owned() });
-            return Look::Events(told);
+            events.push(SourceEvent { content: Content::Reset, position: "-".to_owned() });
+            return PollResult::Events(events);
         }
         for change in changes.unwrap_or_default() {
             self.revision = change.revision;
-            told.push(Told { said: self.said(change), place: self.place() });
+            events.push(SourceEvent { content: self.content(change), position: self.position() });
         }
-        Look::Events(told)
+        PollResult::Events(events)
     }
 
-    fn said(&self, change: TreeChange) -> Said {
+    fn content(&self, change: TreeChange) -> Content {
         match change.now {
-            Now::Project(project) => Said::Project(project),
-            Now::NoProject(project) => Said::NoProject(project),
-            Now::NoTask(task) => Said::NoTask(task),
+            Now::Project(project) => Content::Project(project),
+            Now::NoProject(project) => Content::NoProject(project),
+            Now::NoTask(task) => Content::NoTask(task),
             Now::Task(task) => {
                 let now = self.api.core.runner.tree.clock().now();
                 let reason = self.index.reasons(std::slice::from_ref(&task), now).pop().unwrap_or_default();
                 let (blocked_by, parent) = (self.index.blocked_by(&task), self.index.parent_of(&task));
-                Said::Task(TaskTold { task, reason, blocked_by, parent })
+                Content::Task(TaskState { task, reason, blocked_by, parent })
             }
         }
     }
 }
 
 impl Source for TreeSource {
-    fn look(&mut self) -> BoxFuture<'_, Result<Look>> {
-        let look = Ok(self.read());
-        async { look }.boxed()
+    fn poll(&mut self) -> BoxFuture<'_, Result<PollResult>> {
+        let poll = Ok(self.read());
+        async { poll }.boxed()
     }
 
     fn wait(&mut self) -> BoxFuture<'_, ()> {
@@ -93,7 +93,7 @@ impl Source for TreeSource {
         .boxed()
     }
 
-    fn place(&self) -> String {
+    fn position(&self) -> String {
         format!("{}.{}", self.index.incarnation(), self.revision)
     }
 }

@@ -8,7 +8,7 @@ use super::{
     projects::{Project, ProjectRun, TaskDetail, TaskItem},
     runs::{LogEvent, RunChange, TaskLogEvent, Words},
 };
-use crate::stream::{Said, TaskTold};
+use crate::stream::{Content, TaskState};
 use tree::ids::{ProjectId, TaskId};
 use view::index::RunSummary;
 
@@ -91,10 +91,10 @@ pub(crate) enum WithRuns {
 }
 
 impl<'a> TopicTask<'a> {
-    fn new(told: &'a TaskTold, runs: WithRuns) -> Self {
-        let task = &told.task;
+    fn new(state: &'a TaskState, runs: WithRuns) -> Self {
+        let task = &state.task;
         let item =
-            TaskItem::new(task, told.reason.clone(), told.blocked_by.clone()).below(told.parent.clone());
+            TaskItem::new(task, state.reason.clone(), state.blocked_by.clone()).below(state.parent.clone());
         if runs == WithRuns::No {
             return Self::Item(item);
         }
@@ -109,19 +109,19 @@ impl<'a> TopicTask<'a> {
 
 impl<'a> TopicSaid<'a> {
     /// Formats the event of a source.
-    pub(crate) fn new(said: &'a Said, runs: WithRuns) -> Self {
-        Self::Own(match said {
-            Said::Log(event) => return Self::Log(LogEvent::new(event, WORDS)),
-            Said::RunLog(run, event) => return Self::RunLog(TaskLogEvent::new(run, event, WORDS)),
-            Said::Run(kind, run) => return Self::Run(RunChange::new(*kind, run, WORDS)),
-            Said::Reset => Own::Reset,
-            Said::End => Own::Done,
-            Said::Message(message) => Own::Message { message: message.into() },
-            Said::Text(piece) => Own::Text { offset: piece.from, end: piece.to, text: &piece.text },
-            Said::Project(project) => Own::Project { project: project.into() },
-            Said::Task(told) => Own::Task { task: TopicTask::new(told, runs) },
-            Said::NoProject(project) => Own::ProjectGone { project_id: project },
-            Said::NoTask(task) => Own::TaskGone { project_id: &task.project, task_id: &task.task },
+    pub(crate) fn new(content: &'a Content, runs: WithRuns) -> Self {
+        Self::Own(match content {
+            Content::Log(event) => return Self::Log(LogEvent::new(event, WORDS)),
+            Content::RunLog(run, event) => return Self::RunLog(TaskLogEvent::new(run, event, WORDS)),
+            Content::Run(kind, run) => return Self::Run(RunChange::new(*kind, run, WORDS)),
+            Content::Reset => Own::Reset,
+            Content::End => Own::Done,
+            Content::Message(message) => Own::Message { message: message.into() },
+            Content::Text(piece) => Own::Text { offset: piece.from, end: piece.to, text: &piece.text },
+            Content::Project(project) => Own::Project { project: project.into() },
+            Content::Task(state) => Own::Task { task: TopicTask::new(state, runs) },
+            Content::NoProject(project) => Own::ProjectGone { project_id: project },
+            Content::NoTask(task) => Own::TaskGone { project_id: &task.project, task_id: &task.task },
         })
     }
 }

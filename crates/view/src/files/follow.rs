@@ -113,7 +113,7 @@ impl FileReader {
 
     /// The position of the next piece.
     #[must_use]
-    pub fn place(&self) -> FileCursor {
+    pub fn position(&self) -> FileCursor {
         self.at
     }
 
@@ -232,12 +232,12 @@ mod tests {
         let mut reader = FileReader::new(tree.clone(), rel.clone(), FileCursor::default());
         tree.root().replace(&rel, b"one\ntwo\n").unwrap();
         assert!(!reader.has_been_replaced().unwrap() && reader.read(Growth::Open).unwrap().is_some());
-        let place = reader.place();
+        let position = reader.position();
         assert!(!reader.has_been_replaced().unwrap());
         tree.root().replace(&rel, b"three\nfour\nfive\n").unwrap();
         assert!(reader.has_been_replaced().unwrap());
         assert_eq!(reader.read(Growth::Open).unwrap().unwrap().text, "three\nfour\nfive\n");
-        let mut later = FileReader::new(tree, rel, place);
+        let mut later = FileReader::new(tree, rel, position);
         assert!(later.has_been_replaced().unwrap(), "also by who was away");
     }
 

@@ -127,14 +127,14 @@ impl BusesLog {
             self.reached = self.reached.max(key);
             bytes += message.body.len();
             next.extend(self.buses[n].next(ahead)?.map(|key| (key, n)));
-            told.push((message, self.place()));
+            told.push((message, self.position()));
         }
         Ok(told)
     }
 
     /// The position of the next message.
     #[must_use]
-    pub fn place(&self) -> BusesCursor {
+    pub fn position(&self) -> BusesCursor {
         let until = self.reached.min(self.looked - LATE);
         let (mut odd, mut told) = (Vec::new(), Tally::default());
         for one in &self.buses {
@@ -295,7 +295,7 @@ mod tests {
         later.sort();
         assert_eq!(later, ["40", "41", "x"]);
         assert_eq!(bodies(&mut behind), numbers(0..0));
-        assert!(behind.place().to_string().len() < 200);
+        assert!(behind.position().to_string().len() < 200);
     }
 
     #[test]
@@ -329,7 +329,7 @@ mod tests {
             assert!(log.read(&Grown::Any).unwrap().is_empty());
             log.looked += TimeDelta::hours(1);
             log.reached = later.until;
-            log.place()
+            log.position()
         };
         assert!(later.odd.is_empty(), "{later}");
         let (mut log, reset) = buses.begin(BusesBegin::At(later.clone()));

@@ -165,7 +165,7 @@ impl TaskLog {
 
     /// The position of the next event.
     #[must_use]
-    pub fn place(&self) -> TaskCursor {
+    pub fn position(&self) -> TaskCursor {
         if self.runs.is_empty() { self.begin.clone() } else { self.cursor() }
     }
 
