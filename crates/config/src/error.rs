@@ -57,12 +57,12 @@ pub struct Problem {
     /// Position of the problem.
     pub origin: Origin,
     /// The problem itself.
-    pub what: What,
+    pub what: ProblemKind,
 }
 
 /// A problem with a key or a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum ProblemKind {
     /// The file is not YAML, or not text at all.
     Syntax(String),
     /// The key does not exist.
@@ -127,11 +127,11 @@ pub enum What {
 
 impl Problem {
     fn is_about_the_api_key(&self) -> bool {
-        matches!(&self.what, What::Token { owner, .. } if owner == THE_API)
+        matches!(&self.what, ProblemKind::Token { owner, .. } if owner == THE_API)
     }
 
     fn is_about_a_token(&self) -> bool {
-        matches!(self.what, What::Token { .. })
+        matches!(self.what, ProblemKind::Token { .. })
     }
 }
 
@@ -141,7 +141,7 @@ impl fmt::Display for Problem {
     }
 }
 
-impl fmt::Display for What {
+impl fmt::Display for ProblemKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Syntax(problem) => write!(f, "not valid YAML: {problem}"),

@@ -27,7 +27,7 @@ pub use agent::{
 };
 pub use base::secret::Secret;
 pub use environment::Environment;
-pub use error::{ConfigError, ConfigErrorKind, Problem, What};
+pub use error::{ConfigError, ConfigErrorKind, Problem, ProblemKind};
 pub use executor::ExecutorSettings;
 pub use face::{Face, Faces};
 pub use load::{Flags, Loaded, Loader, ProjectLayer, load, locate, usual_place};

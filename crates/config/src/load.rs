@@ -199,10 +199,10 @@ pub fn locate(flags: &Flags, environment: &Environment, cwd: &Path) -> Result<Op
     Ok(find(flags, environment, cwd)?.map(|(path, _)| path.to_path_buf()))
 }
 
-type Found = Option<(Arc<Path>, Vec<u8>)>;
+type FoundFile = Option<(Arc<Path>, Vec<u8>)>;
 
 /// Finds the file that was named, which must exist, or else the user's own file, if there is one.
-fn find(flags: &Flags, environment: &Environment, cwd: &Path) -> Result<Found, ConfigError> {
+fn find(flags: &Flags, environment: &Environment, cwd: &Path) -> Result<FoundFile, ConfigError> {
     let flag = flags.config.as_ref().map(|path| (path.clone(), Origin::Flag("--config")));
     let variable = environment.get("CONDUCTOR_CONFIG").map(|text| {
         let path = environment.expand(text).unwrap_or_else(|| PathBuf::from(text));

@@ -12,7 +12,7 @@ use serde_json::Value;
 use serde_yaml::{DuplicateKeyPolicy, Options, Spanned};
 
 use super::{
-    error::{ConfigError, Problem, What},
+    error::{ConfigError, Problem, ProblemKind},
     origin::Origin,
 };
 
@@ -96,7 +96,7 @@ impl Node {
     pub fn of_file(path: &Arc<Path>, bytes: &[u8]) -> Result<Self, ConfigError> {
         let wrong = |line, problem| {
             let origin = Origin::File(path.clone(), line);
-            ConfigError::Invalid(vec![Problem { origin, what: What::Syntax(problem) }])
+            ConfigError::Invalid(vec![Problem { origin, what: ProblemKind::Syntax(problem) }])
         };
         let text = std::str::from_utf8(bytes).map_err(|e| {
             let lines = bytes[..e.valid_up_to()].split(|b| *b == b'\n').count();

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     environment::Environment,
-    error::{ConfigError, Problem, What},
+    error::{ConfigError, Problem, ProblemKind},
     node::{Entry, Node, Raw},
     origin::Origin,
     trust::{Trust, TrustError},
@@ -102,7 +102,7 @@ pub(super) fn refuse_foreign_sections(node: &mut Node, file: &Arc<Path>) -> Vec<
     let refused = entries.extract_if(.., |entry| NOT_OF_A_PROJECT.contains(&entry.key.as_str()));
     let problem = |entry: Entry| Problem {
         origin: Origin::File(file.clone(), entry.at.line),
-        what: What::NotOfAProject { key: entry.key },
+        what: ProblemKind::NotOfAProject { key: entry.key },
     };
     refused.map(problem).collect()
 }

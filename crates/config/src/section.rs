@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{
     decode::{Decode, Refused, one_of},
     environment::Environment,
-    error::{ConfigError, Problem, What},
+    error::{ConfigError, Problem, ProblemKind},
     node::{Entry, Node, Position, Raw},
     origin::Origin,
 };
@@ -107,11 +107,11 @@ impl<'a> Reader<'a> {
         let key = key.to_owned();
         let what = match T::decode(node) {
             Ok(value) => return Some(value),
-            Err(Refused::Value(problem)) => What::BadValue { key, problem },
-            Err(Refused::NoUnit(number)) => What::NoUnit { key, number },
+            Err(Refused::Value(problem)) => ProblemKind::BadValue { key, problem },
+            Err(Refused::NoUnit(number)) => ProblemKind::NoUnit { key, number },
             Err(Refused::Type) => {
                 let found = if T::SECRET { node.kind().to_owned() } else { node.describe() };
-                What::WrongType { key, expected: T::expected(), found }
+                ProblemKind::WrongType { key, expected: T::expected(), found }
             }
         };
         self.problem(origin.clone(), what);
@@ -125,10 +125,10 @@ impl<'a> Reader<'a> {
     }
 
     pub fn bad_value(&mut self, origin: Origin, key: String, problem: impl Into<String>) {
-        self.problem(origin, What::BadValue { key, problem: problem.into() });
+        self.problem(origin, ProblemKind::BadValue { key, problem: problem.into() });
     }
 
-    pub fn problem(&mut self, origin: Origin, what: What) {
+    pub fn problem(&mut self, origin: Origin, what: ProblemKind) {
         self.problems.push(Problem { origin, what });
     }
 
@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
     pub fn finish(mut self) -> Result<Vec<Setting>, ConfigError> {
         for (key, origin) in std::mem::take(&mut self.unknown) {
             let nearest = nearest(&key, &self.known);
-            self.problem(origin, What::UnknownKey { key, nearest });
+            self.problem(origin, ProblemKind::UnknownKey { key, nearest });
         }
         self.problems.sort_by_key(|p| p.origin.line());
         if self.problems.is_empty() { Ok(self.settings) } else { Err(ConfigError::Invalid(self.problems)) }
@@ -156,7 +156,7 @@ impl<'r, 'a> Section<'r, 'a> {
             _ => {
                 let key = if path.is_empty() { "the file".to_owned() } else { path.clone() };
                 let expected = "a section (keys with values below it)".to_owned();
-                let what = What::WrongType { key, expected, found: node.describe() };
+                let what = ProblemKind::WrongType { key, expected, found: node.describe() };
                 reader.problem(reader.origin(at), what);
                 Vec::new()
             }
@@ -175,7 +175,7 @@ impl<'r, 'a> Section<'r, 'a> {
     fn add(&mut self, entry: Entry) {
         match self.entries.iter().find(|e| e.key == entry.key) {
             Some(Entry { at: first, .. }) => {
-                let what = What::DuplicateKey { key: self.key(&entry.key), first: first.line };
+                let what = ProblemKind::DuplicateKey { key: self.key(&entry.key), first: first.line };
                 self.reader.problem(self.reader.origin(entry.at), what);
             }
             None => self.entries.push(entry),
@@ -225,7 +225,7 @@ impl<'r, 'a> Section<'r, 'a> {
         };
         let Some((word, value)) = found else {
             let expected = one_of(words.iter().map(|(word, _)| *word));
-            let what = What::WrongType { key: path, expected, found: entry.node.describe() };
+            let what = ProblemKind::WrongType { key: path, expected, found: entry.node.describe() };
             self.reader.problem(origin, what);
             return None;
         };
@@ -273,7 +273,7 @@ impl<'r, 'a> Section<'r, 'a> {
             Some(Node { raw: Raw::List(items), .. }) => items,
             Some(other) => {
                 let expected = "a list of sections".to_owned();
-                let what = What::WrongType { key: path.clone(), expected, found: other.describe() };
+                let what = ProblemKind::WrongType { key: path.clone(), expected, found: other.describe() };
                 self.reader.problem(self.reader.origin(other.at), what);
                 Vec::new()
             }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     agent::{AgentSettings, AgentType, AgentTypes},
     environment::Environment,
-    error::{ConfigError, What},
+    error::{ConfigError, ProblemKind},
     node::{Entry, Node, Position, Raw},
     origin::Origin,
     section::{Reader, Section, Sources},
@@ -113,7 +113,7 @@ pub fn unit_problem(key: &str, value: &Value) -> Option<BadDuration> {
     );
     let Err(ConfigError::Invalid(problems)) = reader.finish() else { return None };
     problems.into_iter().find_map(|problem| match problem.what {
-        What::NoUnit { number, .. } => Some(BadDuration::NoUnit(number)),
+        ProblemKind::NoUnit { number, .. } => Some(BadDuration::NoUnit(number)),
         _ => None,
     })
 }
@@ -156,14 +156,14 @@ fn variable(
 ) -> Option<String> {
     let key = format!("env.{name}");
     let what = match (forbidden(types, agent, name), value) {
-        (Some(why), _) => What::NotYours { key, why },
+        (Some(why), _) => ProblemKind::NotYours { key, why },
         (None, Value::String(text)) if text.contains('\0') => {
-            What::BadValue { key, problem: "holds a NUL byte".to_owned() }
+            ProblemKind::BadValue { key, problem: "holds a NUL byte".to_owned() }
         }
         (None, Value::String(text)) => return Some(text.clone()),
         (None, other) => {
             let found = Node::from_json(other).describe();
-            What::WrongType { key, expected: "text".to_owned(), found }
+            ProblemKind::WrongType { key, expected: "text".to_owned(), found }
         }
     };
     reader.problem(Origin::Task, what);

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    error::{THE_API, What},
+    error::{ProblemKind, THE_API},
     origin::Origin,
     section::Reader,
 };
@@ -48,7 +48,7 @@ pub(super) fn of_agent(
         let shown = Redactor::default().text(&path.to_string_lossy()).into_owned();
         reader.note(format!("agents.{agent}.token_file"), Value::from(shown), origin.clone());
         let (owner, what) = (format!("agent '{agent}'"), path);
-        format!("{origin}: {}", What::Token { owner, path: what, problem })
+        format!("{origin}: {}", ProblemKind::Token { owner, path: what, problem })
     })
 }
 
@@ -56,7 +56,7 @@ pub(super) fn of_agent(
 pub(super) fn of_flag(reader: &mut Reader<'_>, flag: &'static str, path: &Path) -> Option<Secret> {
     key_file(path)
         .map_err(|problem| {
-            let what = What::Token { owner: THE_API.to_owned(), path: path.to_owned(), problem };
+            let what = ProblemKind::Token { owner: THE_API.to_owned(), path: path.to_owned(), problem };
             reader.problem(Origin::Flag(flag), what);
         })
         .ok()
@@ -79,7 +79,9 @@ pub fn key_file(path: &Path) -> Result<Secret, String> {
 /// Reads a token file. A missing or empty file is a problem of its `owner`.
 pub(super) fn read(reader: &mut Reader<'_>, owner: String, path: &Path, origin: Origin) -> Option<Secret> {
     secret_in(path)
-        .map_err(|problem| reader.problem(origin, What::Token { owner, path: path.to_owned(), problem }))
+        .map_err(|problem| {
+            reader.problem(origin, ProblemKind::Token { owner, path: path.to_owned(), problem })
+        })
         .ok()
 }
 
