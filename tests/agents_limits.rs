@@ -12,7 +12,7 @@ use process::exit::{ExitRecord, StopBy};
 use tree::{
     event::ErrorClass::{self, Overload, UsageLimit},
     run_info::{RunInfo, RunStatus},
-    ticket::{Place, Ticket},
+    ticket::{Ticket, TicketFolder},
 };
 
 use crate::common::{
@@ -29,7 +29,7 @@ fn refused(lab: &Lab, prompt: &str) -> (Child, RunInfo, Ticket) {
     let mut task = lab.verb("task", "t", prompt, &flags);
     let task = task.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let waiting = || {
-        let files = lab.tree.tickets(Place::Live).unwrap_or_default();
+        let files = lab.tree.tickets(TicketFolder::Live).unwrap_or_default();
         let ticket = files.into_iter().find_map(|f| f.ticket.ok()).filter(|t| t.attempt == 2)?;
         Some((lab.runs("t").into_iter().next()?, ticket))
     };

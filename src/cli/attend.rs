@@ -22,7 +22,7 @@ use tree::{
     run_info::{RunInfo, RunStatus},
     task::TaskKind,
     task_end::{EndStatus, TaskEnd},
-    ticket::{Place, Ticket},
+    ticket::{Ticket, TicketFolder},
 };
 use view::{task::TaskStatus, watch::Hints};
 
@@ -197,7 +197,7 @@ impl<'a> Progress<'a> {
         if matches!(self.queue, Queue::Waits(_)) {
             self.print_if_queued()?;
         }
-        let Some(ticket) = self.runner.tree.ticket(Place::Live, &self.id)? else { return Ok(()) };
+        let Some(ticket) = self.runner.tree.ticket(TicketFolder::Live, &self.id)? else { return Ok(()) };
         if ticket.run_id == self.run {
             return Ok(());
         }
@@ -211,7 +211,7 @@ impl<'a> Progress<'a> {
 
     /// Prints why the task waits in the queue, whenever the reason has changed: a dependency may fail meanwhile.
     fn print_if_queued(&mut self) -> CliResult<()> {
-        if self.runner.tree.ticket(Place::Queue, &self.id)?.is_none() {
+        if self.runner.tree.ticket(TicketFolder::Queue, &self.id)?.is_none() {
             self.queue = Queue::Left;
             return Ok(());
         }

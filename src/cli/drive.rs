@@ -11,7 +11,7 @@ use super::{
     reference::References,
 };
 use engine::runner::{LoopEnd, Runner, RunnerError};
-use tree::{Holder, TreeError, refs::TaskRef, ticket::Place};
+use tree::{Holder, TreeError, refs::TaskRef, ticket::TicketFolder};
 use view::{dependency::readable_tickets, watch::Hints};
 
 /// Flags of the verb.
@@ -75,7 +75,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
 fn tasks(args: &Args, context: &Context, runner: &Runner) -> CliResult<Vec<TaskRef>> {
     let mut tasks = Vec::new();
     if args.all {
-        for place in [Place::Live, Place::Queue] {
+        for place in [TicketFolder::Live, TicketFolder::Queue] {
             tasks.extend(readable_tickets(&runner.tree, place)?.into_iter().map(|(_, ticket)| ticket.task()));
         }
     } else {
@@ -93,7 +93,7 @@ fn tasks(args: &Args, context: &Context, runner: &Runner) -> CliResult<Vec<TaskR
 /// Returns the errors of the tickets that cannot be read, and whose tasks are therefore unknown.
 fn unreadable_tickets(runner: &Runner) -> CliResult<Vec<TreeError>> {
     let mut errors = Vec::new();
-    for place in [Place::Live, Place::Queue] {
+    for place in [TicketFolder::Live, TicketFolder::Queue] {
         errors.extend(runner.tree.tickets(place)?.into_iter().filter_map(|file| file.ticket.err()));
     }
     Ok(errors)

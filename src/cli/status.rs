@@ -10,7 +10,7 @@ use engine::planner::{self, Limits};
 use tree::{
     Tree,
     daemon_info::DaemonInfo,
-    ticket::{Place, Ticket},
+    ticket::{Ticket, TicketFolder},
 };
 use view::task::Standing;
 
@@ -57,13 +57,13 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let mut loops = Vec::new();
     // Reads the queue first: a ticket that is admitted between the two reads is then shown twice instead of missed.
     let queued = planner::standings(&tree, limits)?;
-    for file in tree.tickets(Place::Live)? {
+    for file in tree.tickets(TicketFolder::Live)? {
         if let Ok(ticket) = file.ticket {
             loops.push(row(&tree, &ticket, "live", None)?);
         }
     }
     for (id, ticket, standing) in queued {
-        if tree.ticket(Place::Queue, &id)?.is_none() {
+        if tree.ticket(TicketFolder::Queue, &id)?.is_none() {
             continue;
         }
         let (state, position, reason) = match standing {

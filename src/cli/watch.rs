@@ -16,7 +16,7 @@ use super::{
     reference::References,
 };
 use engine::runner::Runner;
-use tree::{Tree, TreeError, refs::TaskRef, ticket::Place};
+use tree::{Tree, TreeError, refs::TaskRef, ticket::TicketFolder};
 use view::{
     scan::{self, Tickets},
     task::TaskStatus,
@@ -77,7 +77,7 @@ fn tasks(args: &Args, context: &Context, tree: &Tree) -> CliResult<Vec<TaskRef>>
         }
     }
     if args.names.is_empty() {
-        for place in [Place::Queue, Place::Live] {
+        for place in [TicketFolder::Queue, TicketFolder::Live] {
             for ticket in tree.tickets(place)?.into_iter().filter_map(|f| f.ticket.ok()) {
                 if !tasks.contains(&ticket.task()) {
                     tasks.push(ticket.task());

@@ -18,7 +18,7 @@ use tree::{
     paths::top,
     refs::TaskRef,
     task_lock::TaskLock,
-    ticket::{Place, Ticket},
+    ticket::{Ticket, TicketFolder},
 };
 use view::watch::Hints;
 
@@ -69,7 +69,7 @@ pub(super) async fn drive_admitted(
     let runner = runner.clone();
     blocking::run(move || {
         if is_over(&runner, &lock, &id, &driven)? {
-            runner.tree.close_ticket(Place::Live, &id)?;
+            runner.tree.close_ticket(TicketFolder::Live, &id)?;
         }
         driven
     })
@@ -81,7 +81,7 @@ fn is_over(runner: &Runner, lock: &TaskLock, id: &TicketId, driven: &Result<Loop
     match driven {
         Ok(LoopEnd::Ended { .. }) => Ok(true),
         Ok(LoopEnd::Detached) => Ok(false),
-        Err(e) => match runner.tree.ticket(Place::Live, id) {
+        Err(e) => match runner.tree.ticket(TicketFolder::Live, id) {
             Ok(Some(ticket)) => runner::give_up(runner, lock, &ticket, e),
             Ok(None) | Err(_) => Ok(false),
         },
@@ -185,14 +185,14 @@ fn drive_orphan(
 
 /// Passes the gate once. Returns true if the ticket is live by then.
 fn admit(tree: &Tree, limits: Limits, id: &TicketId, task: &TaskRef) -> Result<bool> {
-    if tree.ticket(Place::Live, id)?.is_some() {
+    if tree.ticket(TicketFolder::Live, id)?.is_some() {
         return Ok(true);
     }
     planner::admit(tree, limits)?;
-    if tree.ticket(Place::Live, id)?.is_some() {
+    if tree.ticket(TicketFolder::Live, id)?.is_some() {
         return Ok(true);
     }
-    if tree.ticket(Place::Queue, id)?.is_none() {
+    if tree.ticket(TicketFolder::Queue, id)?.is_none() {
         return Err(TreeError::NotFound { what: format!("ticket {id} of task {task}") }.into());
     }
     Ok(false)

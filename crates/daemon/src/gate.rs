@@ -18,7 +18,7 @@ use tree::{
     ids::TicketId,
     paths::top,
     task_lock::TaskLock,
-    ticket::{Place, Ticket},
+    ticket::{Ticket, TicketFolder},
 };
 use view::{dependency::readable_tickets, watch::Watched};
 
@@ -120,7 +120,7 @@ impl Gate {
         let tree = &self.parts.runner.tree;
         planner::admit(tree, self.parts.limits())?;
         let (mut mine, mut others) = (Vec::new(), Others::DoNot);
-        for (id, ticket) in readable_tickets(tree, Place::Live)? {
+        for (id, ticket) in readable_tickets(tree, TicketFolder::Live)? {
             let task = ticket.task();
             if self.drives.has(&task) {
                 continue;
@@ -128,13 +128,13 @@ impl Gate {
             match tree.lock_task(&task, &holder("daemon")) {
                 Ok(lock) => {
                     // Under the lock: the previous holder may have moved on, or finished.
-                    if let Some(ticket) = tree.ticket(Place::Live, &id)? {
+                    if let Some(ticket) = tree.ticket(TicketFolder::Live, &id)? {
                         mine.push((id, ticket, lock));
                     }
                 }
                 Err(TreeError::Locked { .. }) => others = Others::Drive,
                 Err(e) => {
-                    if !runner::give_up_lost(&self.parts.runner, Place::Live, &id, &ticket, &e)? {
+                    if !runner::give_up_lost(&self.parts.runner, TicketFolder::Live, &id, &ticket, &e)? {
                         self.parts.faults.complain(&task, &e.into(), "a task cannot be driven");
                         // No hint reports that its processes have ended.
                         others = Others::Drive;

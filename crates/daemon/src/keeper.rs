@@ -17,7 +17,7 @@ use tree::{
     paths::{ProjectDir, top},
     refs::TaskRef,
     run_info::RunStatus,
-    ticket::Place,
+    ticket::TicketFolder,
 };
 use view::{
     task::Standing,
@@ -110,7 +110,7 @@ impl IndexKeeper {
     /// Determines the positions of the queued tasks again.
     fn restand(&self) -> Result<()> {
         let mut standings = BTreeMap::new();
-        if !self.0.runner.tree.ticket_ids(Place::Queue)?.is_empty() {
+        if !self.0.runner.tree.ticket_ids(TicketFolder::Queue)?.is_empty() {
             for (_, ticket, standing) in planner::standings(&self.0.runner.tree, self.0.limits())? {
                 // A ticket that is admitted in a moment does not wait, and would only change twice.
                 if standing != Standing::Next {

@@ -4,7 +4,7 @@ use engine::{
     planner::{self, Limits},
     runner::{Result, Runner},
 };
-use tree::{refs::TaskRef, ticket::Place};
+use tree::{refs::TaskRef, ticket::TicketFolder};
 use view::{
     task::Standing,
     why::{self, Reason},
@@ -16,7 +16,7 @@ use view::{
 /// If the task does not exist, or the planner's folders cannot be read.
 pub fn reason(runner: &Runner, task: &TaskRef) -> Result<Reason> {
     let standing = match runner.tree.ticket_of(task)? {
-        Some((_, Place::Queue, _)) => standing(runner, task)?,
+        Some((_, TicketFolder::Queue, _)) => standing(runner, task)?,
         _ => Standing::Live,
     };
     Ok(why::of_task(&runner.tree, task, standing)?)

@@ -70,14 +70,14 @@ impl Ticket {
 
 /// The folder of a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Place {
+pub enum TicketFolder {
     /// The ticket is accepted.
     Queue,
     /// The ticket is admitted.
     Live,
 }
 
-impl Place {
+impl TicketFolder {
     pub(super) fn folder(self) -> RelPath {
         match self {
             Self::Queue => top::queue(),

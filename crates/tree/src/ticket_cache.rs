@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     ids::TicketId,
-    ticket::{Place, Ticket},
+    ticket::{Ticket, TicketFolder},
 };
 use base::fsx::Stat;
 
@@ -23,7 +23,7 @@ const SETTLED_NS: i128 = 50_000_000;
 #[derive(Debug, Clone, Default)]
 pub(super) struct TicketCache(Arc<Mutex<CachedTickets>>);
 
-type CachedTickets = HashMap<(Place, TicketId), (Version, Ticket)>;
+type CachedTickets = HashMap<(TicketFolder, TicketId), (Version, Ticket)>;
 
 /// The version of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl From<Stat> for Version {
 
 impl TicketCache {
     /// Returns the ticket in this version of the file, if the cache has it.
-    pub(super) fn get(&self, place: Place, id: &TicketId, version: Version) -> Option<Ticket> {
+    pub(super) fn get(&self, place: TicketFolder, id: &TicketId, version: Version) -> Option<Ticket> {
         let known = self.known();
         let (read, ticket) = known.get(&(place, id.clone()))?;
         (*read == version).then(|| ticket.clone())
@@ -50,7 +50,7 @@ impl TicketCache {
     /// Caches the content of a file. `version` was determined before the file was read.
     pub(super) fn put(
         &self,
-        place: Place,
+        place: TicketFolder,
         id: &TicketId,
         version: Version,
         now: DateTime<Utc>,
@@ -63,7 +63,7 @@ impl TicketCache {
     }
 
     /// Removes the tickets of a folder that no longer exist.
-    pub(super) fn keep_only(&self, place: Place, there: &HashSet<&TicketId>) {
+    pub(super) fn keep_only(&self, place: TicketFolder, there: &HashSet<&TicketId>) {
         self.known().retain(|(of, id), _| *of != place || there.contains(id));
     }
 

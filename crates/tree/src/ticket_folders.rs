@@ -8,7 +8,7 @@ use super::{
     ids::TicketId,
     paths::top,
     refs::TaskRef,
-    ticket::{Place, Ticket},
+    ticket::{Ticket, TicketFolder},
 };
 use base::{
     fsx::{Batch, Holder, Lock, Stat, Unnamed},
@@ -21,7 +21,7 @@ pub struct TicketFile {
     /// Its id.
     pub id: TicketId,
     /// Its folder.
-    pub place: Place,
+    pub place: TicketFolder,
     /// Its content, or the reason why it cannot be read. An unreadable ticket neither starts nor stops anything.
     pub ticket: Result<Ticket>,
 }
@@ -72,7 +72,7 @@ impl Tree {
     ///
     /// # Errors
     /// If the folder cannot be read. An unreadable ticket is an entry with an error.
-    pub fn tickets(&self, place: Place) -> Result<Vec<TicketFile>> {
+    pub fn tickets(&self, place: TicketFolder) -> Result<Vec<TicketFile>> {
         let there = self.root().list_with_stats(&place.folder())?;
         let number = |name: &str| name.strip_suffix(".yaml")?.parse::<TicketId>().ok();
         let there: Vec<(TicketId, Stat)> =
@@ -96,7 +96,7 @@ impl Tree {
     ///
     /// # Errors
     /// If the folder cannot be read.
-    pub fn ticket_ids(&self, place: Place) -> Result<Vec<TicketId>> {
+    pub fn ticket_ids(&self, place: TicketFolder) -> Result<Vec<TicketId>> {
         let names = self.root().list(&place.folder())?;
         Ok(names.iter().filter_map(|e| e.name.strip_suffix(".yaml")?.parse().ok()).collect())
     }
@@ -105,9 +105,9 @@ impl Tree {
     ///
     /// # Errors
     /// If the folders cannot be read.
-    pub fn ticket_of(&self, task: &TaskRef) -> Result<Option<(TicketId, Place, Ticket)>> {
+    pub fn ticket_of(&self, task: &TaskRef) -> Result<Option<(TicketId, TicketFolder, Ticket)>> {
         // The queue first: a ticket that is admitted between the two steps is found in the second.
-        for place in [Place::Queue, Place::Live] {
+        for place in [TicketFolder::Queue, TicketFolder::Live] {
             for file in self.tickets(place)? {
                 if let Ok(ticket) = file.ticket
                     && ticket.task() == *task
@@ -123,7 +123,7 @@ impl Tree {
     ///
     /// # Errors
     /// If it cannot be parsed.
-    pub fn ticket(&self, place: Place, id: &TicketId) -> Result<Option<Ticket>> {
+    pub fn ticket(&self, place: TicketFolder, id: &TicketId) -> Result<Option<Ticket>> {
         let rel = place.file(id);
         let Some(stat) = self.root().stat(&rel)? else { return Ok(None) };
         let version = stat.into();
@@ -149,7 +149,7 @@ impl Tree {
     ///
     /// # Errors
     /// If the disk fails.
-    pub fn close_ticket(&self, place: Place, id: &TicketId) -> Result<()> {
+    pub fn close_ticket(&self, place: TicketFolder, id: &TicketId) -> Result<()> {
         self.root().remove(&top::ticket(&place.folder(), id))?;
         Ok(())
     }

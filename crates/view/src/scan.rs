@@ -19,7 +19,7 @@ use tree::{
     refs::{RunRef, TaskRef},
     run_info::{RunInfo, RunStatus},
     task::TaskConfig,
-    ticket::{Place, Ticket},
+    ticket::{Ticket, TicketFolder},
 };
 
 /// A run as it is listed.
@@ -41,7 +41,7 @@ pub struct TaskEntry {
     /// Its status.
     pub status: TaskStatus,
     /// The place of its ticket, if it has one.
-    pub ticket: Option<Place>,
+    pub ticket: Option<TicketFolder>,
     /// Its settings, or the reason that they cannot be read.
     pub config: Result<TaskConfig>,
     /// Its runs, oldest first.
@@ -63,8 +63,8 @@ impl Tickets {
     /// If the planner's folders cannot be read.
     pub fn read(tree: &Tree) -> Result<Self> {
         // Reads the queue first: a ticket that is admitted between the two listings is found in the second.
-        let mut all = readable_tickets(tree, Place::Queue)?;
-        all.extend(readable_tickets(tree, Place::Live)?);
+        let mut all = readable_tickets(tree, TicketFolder::Queue)?;
+        all.extend(readable_tickets(tree, TicketFolder::Live)?);
         Ok(Self(all))
     }
 
@@ -108,7 +108,7 @@ pub fn run(tree: &Tree, run: RunRef) -> RunEntry {
 /// # Errors
 /// [`TreeError::NotFound`] if the task does not exist.
 pub fn task(tree: &Tree, task: &TaskRef, tickets: &Tickets) -> Result<TaskEntry> {
-    let runs = |_: Option<&(Place, Ticket)>| {
+    let runs = |_: Option<&(TicketFolder, Ticket)>| {
         let ids = tree.runs(task)?;
         Ok(ids.into_iter().map(|id| run(tree, task.run(id))).collect::<Vec<_>>())
     };
@@ -123,13 +123,13 @@ pub fn task(tree: &Tree, task: &TaskRef, tickets: &Tickets) -> Result<TaskEntry>
         look = task_files::look(tree, task, Some(id), runs)?.ok_or_else(not_found)?;
     }
     let standing = match &look.files.ticket {
-        Some((Place::Queue, ticket)) => tickets.blocked(tree, ticket)?.map(Standing::Blocked),
+        Some((TicketFolder::Queue, ticket)) => tickets.blocked(tree, ticket)?.map(Standing::Blocked),
         _ => None,
     };
     let mut facts = look.facts();
     // A job that was handed over to an executor starts without a driver.
     let is_handed_over = look.files.run.as_ref().is_some_and(|run| run.job.is_some());
-    let is_left = facts.ticket == Some(Place::Live) && look.files.driver.is_none() && !is_handed_over;
+    let is_left = facts.ticket == Some(TicketFolder::Live) && look.files.driver.is_none() && !is_handed_over;
     if is_left && !tree.daemon_is_there()? {
         facts.driven = Driven::No;
     }

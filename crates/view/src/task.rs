@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::run::Driven;
-use tree::{run_info::RunStatus, task::TaskKind, task_end::EndStatus, ticket::Place};
+use tree::{run_info::RunStatus, task::TaskKind, task_end::EndStatus, ticket::TicketFolder};
 
 /// The word for a task's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -92,7 +92,7 @@ pub struct TaskFacts {
     /// A loop or a single run.
     pub kind: TaskKind,
     /// The place of its ticket, if it has one.
-    pub ticket: Option<Place>,
+    pub ticket: Option<TicketFolder>,
     /// The end of its last loop.
     pub end: Option<EndStatus>,
     /// True if DONE exists.
@@ -125,10 +125,12 @@ pub enum Access {
 pub fn status(facts: &TaskFacts, standing: Option<&Standing>) -> TaskStatus {
     match (facts.ticket, facts.last_run) {
         _ if facts.any_running => TaskStatus::Running,
-        (Some(Place::Live), _) if facts.driven == Driven::No => TaskStatus::Idle,
-        (Some(Place::Live), _) => TaskStatus::Running,
-        (Some(Place::Queue), _) if matches!(standing, Some(Standing::Blocked(_))) => TaskStatus::Blocked,
-        (Some(Place::Queue), _) => TaskStatus::Queued,
+        (Some(TicketFolder::Live), _) if facts.driven == Driven::No => TaskStatus::Idle,
+        (Some(TicketFolder::Live), _) => TaskStatus::Running,
+        (Some(TicketFolder::Queue), _) if matches!(standing, Some(Standing::Blocked(_))) => {
+            TaskStatus::Blocked
+        }
+        (Some(TicketFolder::Queue), _) => TaskStatus::Queued,
         _ if facts.access == Access::Unreadable && matches!(facts.end, None | Some(EndStatus::Completed)) => {
             TaskStatus::Failed
         }
@@ -176,7 +178,7 @@ mod tests {
     fn a_ticket_decides_before_markers_and_records() {
         let all =
             TaskFacts { end: Some(EndStatus::Failed), done: true, stop: true, ..last(RunStatus::Stopped) };
-        let (queued, live) = (Some(Place::Queue), Some(Place::Live));
+        let (queued, live) = (Some(TicketFolder::Queue), Some(TicketFolder::Live));
         let blocked = || Some(Standing::Blocked("task a is not done yet".to_owned()));
         each_is_decided([
             (TaskFacts { ticket: live, ..IDLE }, None, TaskStatus::Running),
@@ -195,19 +197,19 @@ mod tests {
     #[test]
     fn a_live_ticket_that_nothing_drives_is_idle_unless_a_run_is_there() {
         let undriven = |ticket| TaskFacts { ticket, driven: Driven::No, ..last(RunStatus::Crashed) };
-        let live = undriven(Some(Place::Live));
+        let live = undriven(Some(TicketFolder::Live));
         each_is_decided([
             (live, None, TaskStatus::Idle),
             (TaskFacts { any_running: true, ..live }, None, TaskStatus::Running),
             // A queued ticket waits for its first driver, and a task without a ticket needs none.
-            (undriven(Some(Place::Queue)), None, TaskStatus::Queued),
+            (undriven(Some(TicketFolder::Queue)), None, TaskStatus::Queued),
             (undriven(None), None, TaskStatus::Failed),
         ]);
     }
 
     #[test]
     fn a_run_that_is_there_makes_its_task_running() {
-        for ticket in [None, Some(Place::Queue), Some(Place::Live)] {
+        for ticket in [None, Some(TicketFolder::Queue), Some(TicketFolder::Live)] {
             let facts = TaskFacts {
                 ticket,
                 any_running: true,
@@ -248,7 +250,7 @@ mod tests {
             (odd, None, TaskStatus::Failed),
             (TaskFacts { end: None, ..odd }, None, TaskStatus::Failed),
             (TaskFacts { end: Some(EndStatus::Stopped), ..odd }, None, TaskStatus::Stopped),
-            (TaskFacts { ticket: Some(Place::Live), ..odd }, None, TaskStatus::Running),
+            (TaskFacts { ticket: Some(TicketFolder::Live), ..odd }, None, TaskStatus::Running),
             (TaskFacts { any_running: true, ..odd }, None, TaskStatus::Running),
         ]);
     }

@@ -21,7 +21,7 @@ use tree::{
     run_info::RunStatus,
     task::{TaskConfig, TaskKind},
     task_end::TaskEnd,
-    ticket::{Place, Ticket},
+    ticket::{Ticket, TicketFolder},
 };
 
 /// Maximum number of looks: a task that changes faster than it can be read is shown in its last seen state.
@@ -33,7 +33,7 @@ pub struct TaskFiles {
     /// A loop or a single run.
     pub kind: TaskKind,
     /// Its ticket, and the ticket's place.
-    pub ticket: Option<(Place, Ticket)>,
+    pub ticket: Option<(TicketFolder, Ticket)>,
     /// The process that holds the task's lock.
     pub driver: Option<Holder>,
     /// True if DONE exists.
@@ -121,7 +121,7 @@ pub fn look<R: ShownRun>(
     tree: &Tree,
     task: &TaskRef,
     ticket: Option<TicketId>,
-    read_runs: impl FnMut(Option<&(Place, Ticket)>) -> Result<Vec<R>>,
+    read_runs: impl FnMut(Option<&(TicketFolder, Ticket)>) -> Result<Vec<R>>,
 ) -> Result<Option<TaskLook<R>>> {
     match look_into(tree, task, ticket.clone(), read_runs) {
         Err(e) => match e.lasting_fault() {
@@ -159,7 +159,7 @@ fn look_into<R: ShownRun>(
     tree: &Tree,
     task: &TaskRef,
     ticket: Option<TicketId>,
-    mut read_runs: impl FnMut(Option<&(Place, Ticket)>) -> Result<Vec<R>>,
+    mut read_runs: impl FnMut(Option<&(TicketFolder, Ticket)>) -> Result<Vec<R>>,
 ) -> Result<Option<TaskLook<R>>> {
     if !tree.root().exists(task.dir().path())? {
         return Ok(None);
@@ -182,7 +182,7 @@ fn look_into<R: ShownRun>(
 /// A ticket of which the number may be known.
 struct KnownTicket {
     id: Option<TicketId>,
-    found: Option<(Place, Ticket)>,
+    found: Option<(TicketFolder, Ticket)>,
     fault: Option<Fault>,
 }
 
@@ -192,7 +192,7 @@ impl KnownTicket {
     fn of(tree: &Tree, task: &TaskRef, id: Option<TicketId>) -> Self {
         let (mut found, mut fault) = (None, None);
         // Reads the queue first: a ticket that is admitted between the two looks is found in the second.
-        for place in [Place::Queue, Place::Live] {
+        for place in [TicketFolder::Queue, TicketFolder::Live] {
             match id.as_ref().map(|id| tree.ticket(place, id)) {
                 Some(Ok(Some(ticket))) if ticket.task() == *task => {
                     found = Some((place, ticket));
@@ -326,7 +326,7 @@ mod tests {
             };
             let lock = self.tree.lock_task(&self.task, &Holder::named("the driver")).unwrap();
             lock.write_end(&self.tree, &end).unwrap();
-            self.tree.close_ticket(Place::Live, id).unwrap();
+            self.tree.close_ticket(TicketFolder::Live, id).unwrap();
         }
 
         /// A look during which something happens after the ticket was read for the nth time, counted from 0.
@@ -337,7 +337,7 @@ mod tests {
             mut during: impl FnMut(usize),
         ) -> TaskLook<Run> {
             let mut reads = 0;
-            let runs = |_: Option<&(Place, Ticket)>| {
+            let runs = |_: Option<&(TicketFolder, Ticket)>| {
                 during(reads);
                 reads += 1;
                 Ok(vec![Run(RUN.parse().unwrap(), status)])
@@ -346,7 +346,7 @@ mod tests {
         }
     }
 
-    fn stands(look: &TaskLook<Run>) -> (TaskStatus, Option<Place>, Option<EndStatus>) {
+    fn stands(look: &TaskLook<Run>) -> (TaskStatus, Option<TicketFolder>, Option<EndStatus>) {
         let end = look.files.end.as_ref().map(|end| end.status);
         (task::status(&look.facts(), None), look.files.ticket.as_ref().map(|(place, _)| *place), end)
     }
@@ -357,7 +357,7 @@ mod tests {
         let id = bench.accept();
         bench.admit(&id);
         let live = bench.look(Some(id.clone()), RunStatus::Stopped, |_| {});
-        assert_eq!(stands(&live), (TaskStatus::Running, Some(Place::Live), None));
+        assert_eq!(stands(&live), (TaskStatus::Running, Some(TicketFolder::Live), None));
         let look = bench.look(Some(id.clone()), RunStatus::Stopped, |nth| {
             if nth == 0 {
                 bench.end(&id);
@@ -372,13 +372,13 @@ mod tests {
         let bench = Bench::new();
         let id = bench.accept();
         let queued = bench.look(Some(id.clone()), RunStatus::Created, |_| {});
-        assert_eq!(stands(&queued), (TaskStatus::Queued, Some(Place::Queue), None));
+        assert_eq!(stands(&queued), (TaskStatus::Queued, Some(TicketFolder::Queue), None));
         let look = bench.look(Some(id.clone()), RunStatus::Created, |nth| {
             if nth == 0 {
                 bench.admit(&id);
             }
         });
-        assert_eq!(stands(&look), (TaskStatus::Running, Some(Place::Live), None));
+        assert_eq!(stands(&look), (TaskStatus::Running, Some(TicketFolder::Live), None));
         assert_eq!(look.ticket_id, Some(id));
     }
 

@@ -11,7 +11,7 @@ use tree::{
     ids::RunId,
     refs::{RunRef, TaskRef},
     task::Idempotency,
-    ticket::Place,
+    ticket::TicketFolder,
 };
 use view::task::{Standing, TaskStatus};
 
@@ -213,7 +213,7 @@ impl Core {
         drop(accepted.lock);
         self.gate.pass_now().await;
         let tree = self.runner.tree.clone();
-        if blocking::run(move || tree.ticket(Place::Queue, &id)).await?.is_some() {
+        if blocking::run(move || tree.ticket(TicketFolder::Queue, &id)).await?.is_some() {
             self.seen(&run.task).await?;
             let standing = self.standing(&run.task);
             return Ok(Submitted { run, standing, novelty: Novelty::New });

@@ -25,7 +25,7 @@ use tree::{
     self_update::SelfUpdate,
     task::TaskConfig,
     task_end::TaskEnd,
-    ticket::{Place, Ticket},
+    ticket::{Ticket, TicketFolder},
 };
 
 /// The name by which a program of ours is recognised.
@@ -62,10 +62,10 @@ pub struct SelfReport {
 /// If one of them cannot be read.
 pub fn report(tree: &Tree) -> Result<SelfReport> {
     let mut live = 0;
-    for place in [Place::Queue, Place::Live] {
+    for place in [TicketFolder::Queue, TicketFolder::Live] {
         for file in tree.tickets(place)? {
             let ticket = file.ticket?;
-            if place == Place::Live {
+            if place == TicketFolder::Live {
                 tree.run_info(&ticket.run())?;
                 live += 1;
             }

@@ -4,7 +4,7 @@ use super::decide::{Admission, Candidate, Decision, Kin, Limits, Readiness, deci
 use tree::{
     RelPath, Result, Tree, TreeError,
     ids::TicketId,
-    ticket::{Place, Ticket},
+    ticket::{Ticket, TicketFolder},
 };
 use view::{
     dependency::{Blockers, readable_tickets},
@@ -56,7 +56,7 @@ pub fn admission(tree: &Tree) -> Admission {
 /// # Errors
 /// If the planner's folders cannot be read.
 pub fn live_roots(tree: &Tree) -> Result<usize> {
-    let live = readable_tickets(tree, Place::Live)?;
+    let live = readable_tickets(tree, TicketFolder::Live)?;
     Ok(live.iter().filter(|(_, ticket)| kin(ticket) == Kin::Root).count())
 }
 
@@ -64,8 +64,8 @@ pub fn live_roots(tree: &Tree) -> Result<usize> {
 /// could admit a root task after the drain began.
 fn look(tree: &Tree, limits: Limits) -> Result<(Vec<(Candidate, Ticket)>, Decision)> {
     // The queue first: a ticket that another gate admits between the two reads is counted twice, never missed.
-    let queue = readable_tickets(tree, Place::Queue)?;
-    let live = readable_tickets(tree, Place::Live)?;
+    let queue = readable_tickets(tree, TicketFolder::Queue)?;
+    let live = readable_tickets(tree, TicketFolder::Live)?;
     let mut blockers = Blockers::new(queue.iter().chain(&live).map(|(_, t)| t));
     let mut candidates = Vec::new();
     for (id, ticket) in queue {

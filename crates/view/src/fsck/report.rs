@@ -10,7 +10,7 @@ use tree::{
     FsErrorKind, Result, TreeError,
     ids::TicketId,
     refs::{RunRef, TaskRef},
-    ticket::Place,
+    ticket::TicketFolder,
 };
 
 /// One violation of a rule.
@@ -39,7 +39,7 @@ pub enum Subject {
     /// A run.
     Run(RunRef),
     /// A ticket, and the task that it names.
-    Ticket(Place, TicketId, TaskRef),
+    Ticket(TicketFolder, TicketId, TaskRef),
 }
 
 /// The findings, rule by rule along the tree.

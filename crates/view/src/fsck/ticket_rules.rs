@@ -8,7 +8,7 @@ use tree::{
     ids::TicketId,
     paths::top,
     refs::{RunRef, TaskRef},
-    ticket::{Place, Ticket},
+    ticket::{Ticket, TicketFolder},
     ticket_folders::TicketFile,
 };
 
@@ -50,7 +50,7 @@ pub fn is_void(tree: &Tree, ticket: &Ticket) -> Result<bool> {
 
 pub(super) fn check(tree: &Tree, report: &mut Report) -> KnownTickets {
     let mut known = KnownTickets::default();
-    for (place, folder) in [(Place::Queue, top::queue()), (Place::Live, top::live())] {
+    for (place, folder) in [(TicketFolder::Queue, top::queue()), (TicketFolder::Live, top::live())] {
         for file in report.readable(tree.tickets(place)).unwrap_or_default() {
             let path = tree.root().absolute(&top::ticket(&folder, &file.id));
             let TicketFile { id, ticket, .. } = file;
@@ -62,7 +62,7 @@ pub(super) fn check(tree: &Tree, report: &mut Report) -> KnownTickets {
             // An unreadable record of the end is reported with its task.
             let rule = match void(tree, &ticket) {
                 Ok(Some(rule)) => Some(rule),
-                Ok(None) | Err(_) if place == Place::Live => Some(Rule::UndrivenLoop),
+                Ok(None) | Err(_) if place == TicketFolder::Live => Some(Rule::UndrivenLoop),
                 Ok(None) | Err(_) => None,
             };
             if let Some(rule) = rule
@@ -87,7 +87,7 @@ pub(super) fn check(tree: &Tree, report: &mut Report) -> KnownTickets {
 
 fn is_still_there(tree: &Tree, id: &TicketId, task: &TaskRef) -> bool {
     let there = |place| matches!(tree.ticket(place, id), Ok(Some(ticket)) if ticket.task() == *task);
-    there(Place::Queue) || there(Place::Live)
+    there(TicketFolder::Queue) || there(TicketFolder::Live)
 }
 
 fn what(rule: Rule, ticket: &Ticket) -> String {

@@ -17,7 +17,7 @@ use tree::{
     refs::{RunRef, TaskRef},
     run_info::{RunInfo, RunStatus},
     thread_link::ThreadParent,
-    ticket::Place,
+    ticket::TicketFolder,
     usage::Usage,
 };
 
@@ -94,7 +94,7 @@ impl RunSummary {
     }
 
     /// Creates a summary from an entry, for a task with or without a ticket.
-    pub(super) fn of(entry: RunEntry, ticket: Option<Place>) -> Self {
+    pub(super) fn of(entry: RunEntry, ticket: Option<TicketFolder>) -> Self {
         match entry.record {
             // While the task has a ticket, its driver will record the end with all its facts in a moment.
             Ok((info, status)) if status.is_final() && !info.status.is_final() && ticket.is_some() => {

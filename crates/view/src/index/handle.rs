@@ -26,7 +26,7 @@ use tree::{
     bus::BusOwner,
     ids::{ProjectId, RunId, TaskId},
     refs::{RunRef, TaskRef},
-    ticket::Place,
+    ticket::TicketFolder,
 };
 
 /// The content of the tree, as it was last read.
@@ -248,7 +248,7 @@ impl Index {
 
     /// Returns the place of a task's ticket.
     #[must_use]
-    pub fn place_of(&self, task: &TaskRef) -> Option<Place> {
+    pub fn place_of(&self, task: &TaskRef) -> Option<TicketFolder> {
         self.state().ticket_of(task).map(|(place, _)| place)
     }
 
@@ -282,7 +282,7 @@ impl Index {
     #[must_use]
     pub fn tickets(&self) -> (usize, usize) {
         let tickets = self.state().tickets();
-        let queued = tickets.values().filter(|t| t.place == Place::Queue).count();
+        let queued = tickets.values().filter(|t| t.place == TicketFolder::Queue).count();
         (queued, tickets.len() - queued)
     }
 

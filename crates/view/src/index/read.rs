@@ -21,7 +21,7 @@ use tree::{
     paths::ProjectDir,
     refs::TaskRef,
     thread_link::ThreadParent,
-    ticket::{Place, Ticket},
+    ticket::{Ticket, TicketFolder},
 };
 
 /// The tickets of a tree.
@@ -33,7 +33,7 @@ pub(super) struct Known {
     pub(super) task: TaskRef,
     /// The run whose agent created the ticket.
     pub(super) parent: Option<RunId>,
-    pub(super) place: Place,
+    pub(super) place: TicketFolder,
 }
 
 /// Reads a task with its runs; `None` if the task does not exist. A run that is known to have ended is not read
@@ -45,7 +45,7 @@ pub(super) fn task(
     known: Option<&TaskSummary>,
 ) -> Result<Option<TaskSummary>> {
     let mut faults: Vec<Fault> = Vec::new();
-    let read_runs = |ticket: Option<&(Place, Ticket)>| {
+    let read_runs = |ticket: Option<&(TicketFolder, Ticket)>| {
         faults.clear();
         runs(tree, name, ticket.map(|(place, _)| *place), known, &mut faults)
     };
@@ -77,7 +77,7 @@ pub(super) fn task(
 fn runs(
     tree: &Tree,
     task: &TaskRef,
-    place: Option<Place>,
+    place: Option<TicketFolder>,
     known: Option<&TaskSummary>,
     faults: &mut Vec<Fault>,
 ) -> Result<Vec<Arc<RunSummary>>> {
@@ -146,7 +146,7 @@ pub(super) fn project(tree: &Tree, project: &ProjectId) -> Result<Option<Project
 pub(super) fn tickets(tree: &Tree, known: &Tickets) -> Result<(Tickets, Vec<Fault>)> {
     let (mut found, mut faults) = (Tickets::new(), Vec::new());
     // Reads the queue first: a ticket that is admitted between the two listings is found in the second.
-    for place in [Place::Queue, Place::Live] {
+    for place in [TicketFolder::Queue, TicketFolder::Live] {
         for file in tree.tickets(place)? {
             let ticket = match file.ticket {
                 Ok(ticket) => Some(Known { task: ticket.task(), parent: ticket.parent_run_id, place }),

@@ -22,7 +22,7 @@ use tree::{
     Fault,
     ids::{ProjectId, RunId, TicketId},
     refs::TaskRef,
-    ticket::Place,
+    ticket::TicketFolder,
 };
 
 /// The whole content of the index.
@@ -253,7 +253,7 @@ impl State {
         self.tickets.iter().map(|(id, t)| (t.task.clone(), id.clone())).collect()
     }
 
-    pub(super) fn ticket_of(&self, task: &TaskRef) -> Option<(Place, TicketId)> {
+    pub(super) fn ticket_of(&self, task: &TaskRef) -> Option<(TicketFolder, TicketId)> {
         self.tickets.iter().find(|(_, t)| t.task == *task).map(|(id, t)| (t.place, id.clone()))
     }
 
@@ -332,5 +332,5 @@ impl State {
 
 /// Returns the root tasks that have been admitted.
 fn live_roots(tickets: &Tickets) -> impl Iterator<Item = &TaskRef> {
-    tickets.values().filter(|t| t.place == Place::Live && t.parent.is_none()).map(|t| &t.task)
+    tickets.values().filter(|t| t.place == TicketFolder::Live && t.parent.is_none()).map(|t| &t.task)
 }

@@ -13,7 +13,7 @@ use tree::{
     run_info::RunStatus,
     task::TaskKind,
     task_end::{EndStatus, TaskEnd},
-    ticket::{Place, Ticket},
+    ticket::{Ticket, TicketFolder},
 };
 
 /// Maximum number of names that a sentence lists.
@@ -22,8 +22,8 @@ const NAMED: usize = 5;
 /// Returns the reason, in the order at the top of this file.
 pub(super) fn decide(facts: &Facts<'_>) -> (String, Vec<Source>) {
     match &facts.own.ticket {
-        Some((Place::Queue, ticket)) => queued(facts, ticket),
-        Some((Place::Live, ticket)) => live(facts, ticket),
+        Some((TicketFolder::Queue, ticket)) => queued(facts, ticket),
+        Some((TicketFolder::Live, ticket)) => live(facts, ticket),
         None => at_rest(facts),
     }
 }
@@ -295,7 +295,7 @@ mod tests {
         let two = [task("a"), task("b")];
         let seven: Vec<TaskRef> = (0..7).map(|n| task(&format!("t{n}"))).collect();
         let queued = |f: &mut TaskFiles, a: &mut Around<'_>, standing| {
-            f.ticket = Some((Place::Queue, ticket(None)));
+            f.ticket = Some((TicketFolder::Queue, ticket(None)));
             a.standing = standing;
         };
         says(|f, a| queued(f, a, Standing::Next), "is accepted and about to start (attempt 2)", &[T]);
@@ -352,7 +352,7 @@ mod tests {
     fn a_live_task_says_what_it_does() {
         use Source::{Done, Lock, RunInfo as R, Stop, Ticket as T};
         let live = |f: &mut TaskFiles, status| {
-            f.ticket = Some((Place::Live, ticket(Some("2026-02-05T11:00:00Z"))));
+            f.ticket = Some((TicketFolder::Live, ticket(Some("2026-02-05T11:00:00Z"))));
             f.run = Some(run(status, None));
         };
         let runs = format!("runs since 2026-02-05T10:00:00Z: run {RUN} (attempt 2)");
@@ -406,7 +406,7 @@ mod tests {
                     submitted_at: at,
                 };
                 f.run.as_mut().unwrap().job = Some(Arc::new(job));
-                f.ticket = Some((Place::Live, ticket(None)));
+                f.ticket = Some((TicketFolder::Live, ticket(None)));
             },
             &format!(
                 "is queued at executor 'box' since 2026-02-05T10:00:00Z: run {RUN} (attempt 2), driven by me"
@@ -424,7 +424,7 @@ mod tests {
     fn a_live_task_that_does_not_continue_says_so() {
         use Source::{Done, Lock, RunInfo as R, Stop, Ticket as T};
         let live = |f: &mut TaskFiles, status| {
-            f.ticket = Some((Place::Live, ticket(Some("2026-02-05T11:00:00Z"))));
+            f.ticket = Some((TicketFolder::Live, ticket(Some("2026-02-05T11:00:00Z"))));
             f.run = Some(run(status, None));
         };
         for (status, stop, done, sentence, file) in [

@@ -15,7 +15,7 @@ use tree::{
     Result, Tree, TreeError,
     paths::top,
     refs::TaskRef,
-    ticket::{Place, Ticket},
+    ticket::{Ticket, TicketFolder},
 };
 
 pub use facts::{Around, Served};
@@ -45,7 +45,7 @@ pub fn of_task(tree: &Tree, task: &TaskRef, standing: Standing) -> Result<Reason
     let dir = task.dir();
     let number = tree.ticket_of(task)?.map(|(id, ..)| id);
     // Reads only the run that the sentence is about.
-    let run = |ticket: Option<&(Place, Ticket)>| {
+    let run = |ticket: Option<&(TicketFolder, Ticket)>| {
         let id = match ticket {
             Some((_, ticket)) => Some(ticket.run_id.clone()),
             None => tree.runs(task)?.pop(),
@@ -57,8 +57,8 @@ pub fn of_task(tree: &Tree, task: &TaskRef, standing: Standing) -> Result<Reason
     let (own, number) = (look.files, look.ticket_id);
     let about = look.runs.into_iter().next().map(|run| run.run);
     let runs = tree.runs(task)?;
-    let live = readable_tickets(tree, Place::Live)?;
-    let queue = readable_tickets(tree, Place::Queue)?;
+    let live = readable_tickets(tree, TicketFolder::Live)?;
+    let queue = readable_tickets(tree, TicketFolder::Queue)?;
     let asked_by_us = |t: &&Ticket| t.parent_run_id.as_ref().is_some_and(|p| runs.contains(p));
     let roots: Vec<TaskRef> =
         live.iter().filter(|(_, t)| t.parent_run_id.is_none()).map(|(_, t)| t.task()).collect();

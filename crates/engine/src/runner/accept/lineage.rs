@@ -8,7 +8,7 @@ use tree::{
     Tree,
     ids::RunId,
     refs::{RunRef, TaskRef},
-    ticket::{Place, Ticket},
+    ticket::{Ticket, TicketFolder},
 };
 use view::{
     dependency::readable_tickets,
@@ -64,7 +64,8 @@ struct Lineage<'a> {
 
 impl<'a> Lineage<'a> {
     fn read(tree: &'a Tree) -> Result<Self> {
-        let live = readable_tickets(tree, Place::Live)?.into_iter().map(|(_, ticket)| ticket).collect();
+        let live =
+            readable_tickets(tree, TicketFolder::Live)?.into_iter().map(|(_, ticket)| ticket).collect();
         Ok(Self { tree, live })
     }
 

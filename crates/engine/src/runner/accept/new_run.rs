@@ -15,7 +15,7 @@ use tree::{
     refs::{RunRef, TaskRef},
     run_info::{ProcessOwnership, RunInfo, RunStatus},
     task_lock::TaskLock,
-    ticket::{Place, Ticket},
+    ticket::{Ticket, TicketFolder},
 };
 
 /// The parameters of a new run.
@@ -148,7 +148,7 @@ pub(in crate::runner) fn discard_if_unaccepted(
 
 /// Returns true if there is an unreadable ticket, which may name any run.
 pub(in crate::runner) fn some_ticket_is_unreadable(tree: &Tree) -> Result<bool> {
-    for place in [Place::Queue, Place::Live] {
+    for place in [TicketFolder::Queue, TicketFolder::Live] {
         if tree.tickets(place)?.iter().any(|file| file.ticket.is_err()) {
             return Ok(true);
         }

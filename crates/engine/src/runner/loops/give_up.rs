@@ -18,7 +18,7 @@ use tree::{
     refs::RunRef,
     task_end::{EndStatus, TaskEnd},
     task_lock::TaskLock,
-    ticket::{Place, Ticket},
+    ticket::{Ticket, TicketFolder},
 };
 use view::run;
 
@@ -80,7 +80,7 @@ const GONE: &str = "its folder was removed";
 /// If the ticket cannot be removed.
 pub fn give_up_lost(
     runner: &Runner,
-    place: Place,
+    place: TicketFolder,
     id: &TicketId,
     ticket: &Ticket,
     error: &TreeError,
@@ -99,7 +99,7 @@ pub fn give_up_lost(
 /// Posts the reason, and removes the ticket if its number is given. A caller without it removes the ticket itself.
 fn close_lost(
     runner: &Runner,
-    number: Option<(Place, &TicketId)>,
+    number: Option<(TicketFolder, &TicketId)>,
     ticket: &Ticket,
     reason: &str,
 ) -> Result<bool> {

@@ -21,7 +21,7 @@ use tree::{
     ids::ProjectId,
     refs::{RunRef, TaskRef},
     run_info::RunStatus,
-    ticket::Place,
+    ticket::TicketFolder,
 };
 use view::{
     answer::has_answer,
@@ -140,7 +140,7 @@ pub fn collect(runner: &Runner, old: &Old, policy: &Policy) -> Result<bool> {
 /// Returns the tasks that queued and live ones depend on.
 fn needed(tree: &Tree) -> Result<HashSet<TaskRef>> {
     let mut needed = HashSet::new();
-    for place in [Place::Queue, Place::Live] {
+    for place in [TicketFolder::Queue, TicketFolder::Live] {
         for ticket in tree.tickets(place)?.into_iter().filter_map(|f| f.ticket.ok()) {
             let project = &ticket.project_id;
             let named = ticket.depends_on.iter();

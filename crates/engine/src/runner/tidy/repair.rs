@@ -20,7 +20,7 @@ use tree::{
     ids::TicketId,
     refs::{RunRef, TaskRef},
     task_lock::TaskLock,
-    ticket::Place,
+    ticket::TicketFolder,
 };
 use view::fsck::{self, Finding, Rule, Severity, Subject};
 
@@ -104,7 +104,7 @@ fn of_run(runner: &Runner, run: &RunRef, rule: Rule, lock: TaskLock) -> Result<b
 }
 
 /// Removes a ticket that cannot start anything any more.
-fn void_ticket(tree: &Tree, place: Place, id: &TicketId, task: &TaskRef) -> Result<bool> {
+fn void_ticket(tree: &Tree, place: TicketFolder, id: &TicketId, task: &TaskRef) -> Result<bool> {
     let exists = tree.root().exists(task.dir().path())?;
     // A task without a folder has no lock and no driver.
     let lock = if exists { free(tree, task)? } else { None };
