@@ -15,7 +15,7 @@ use super::{
 use base::clock::rfc3339;
 use config::WatchMode;
 use engine::runner::{self, Runner};
-use view::doctor::{self, Check, Noticing, State};
+use view::doctor::{self, ChangeDetection, Check, State};
 
 /// The name of the line about an agent.
 const AGENT: &str = "agent";
@@ -48,12 +48,12 @@ struct Answer<'a> {
 /// Makes the checks and prints them.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let runner = Runner { tree: context.own_tree()?, ..context.runner()? };
-    let noticing = match runner.config.watch.mode {
-        WatchMode::Poll => Noticing::ByLooking,
-        WatchMode::Auto if runner.tree.root().is_remote() => Noticing::ByLooking,
-        WatchMode::Native | WatchMode::Auto => Noticing::ByTheKernel,
+    let detection = match runner.config.watch.mode {
+        WatchMode::Poll => ChangeDetection::Polling,
+        WatchMode::Auto if runner.tree.root().is_remote() => ChangeDetection::Polling,
+        WatchMode::Native | WatchMode::Auto => ChangeDetection::Notifications,
     };
-    let mut checks = doctor::check(&runner.tree, noticing);
+    let mut checks = doctor::check(&runner.tree, detection);
     checks.extend(doctor::extra_roots(&runner.tree, &runner.config.storage.extra_roots));
     checks.push(doctor::git(context.environment().iter(), runner.config.defaults.record_changes));
     checks.push(daemon(&runner));

@@ -37,7 +37,7 @@ pub struct Outcome {
 
 /// The end of a process that was watched through a pidfd, in the absence of `exit.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
+pub struct ObservedEnd {
     /// The status as of wait(2); `None` if the kernel does not report it.
     pub wait_status: Option<i32>,
     /// The time when the end was noticed.
@@ -121,7 +121,7 @@ pub fn of_driver_claim(claim: &Claim) -> Option<Outcome> {
 
 /// Returns the end of a run whose processes are gone without an `exit.json`.
 #[must_use]
-pub fn of_lost(seen: Option<Seen>, account: Option<&Account>) -> Outcome {
+pub fn of_lost(seen: Option<ObservedEnd>, account: Option<&Account>) -> Outcome {
     let status = seen.and_then(|s| s.wait_status);
     let exit_code = status.filter(|s| libc::WIFEXITED(*s)).map(|s| libc::WEXITSTATUS(s));
     let signal = status.filter(|s| libc::WIFSIGNALED(*s)).map(|s| libc::WTERMSIG(s));
@@ -221,7 +221,7 @@ mod tests {
     fn a_lost_run_is_never_a_success_by_default() {
         let lost = |seen| of_lost(seen, None);
         assert_eq!(lost(None).status, RunStatus::Crashed);
-        let seen = |wait_status| Some(Seen { wait_status, at: Utc::now(), stopped: false });
+        let seen = |wait_status| Some(ObservedEnd { wait_status, at: Utc::now(), stopped: false });
         assert_eq!(lost(seen(None)).status, RunStatus::Crashed);
         assert_eq!(lost(seen(Some(0))).status, RunStatus::Completed);
         assert_eq!(lost(seen(Some(33 << 8))).exit_code, Some(33));

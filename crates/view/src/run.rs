@@ -16,7 +16,7 @@ use tree::{
     transcript::Account,
 };
 
-use super::outcome::{self, Outcome, Seen};
+use super::outcome::{self, ObservedEnd, Outcome};
 
 /// All facts on disk and about processes that determine the state of a run.
 #[derive(Debug)]
@@ -145,7 +145,7 @@ impl RunFacts {
 
     /// Decides the state of the run. `seen` is the observed end of an agent whose shim had been killed.
     #[must_use]
-    pub fn state(&self, seen: Option<Seen>) -> RunState {
+    pub fn state(&self, seen: Option<ObservedEnd>) -> RunState {
         if self.info.status.is_final() {
             return RunState::Ended(self.info.status);
         }

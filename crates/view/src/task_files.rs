@@ -77,7 +77,7 @@ pub trait ShownRun {
 
 /// A task, as one look found it.
 #[derive(Debug)]
-pub struct TaskLook<R> {
+pub struct TaskSnapshot<R> {
     /// Its files.
     pub files: TaskFiles,
     /// Its settings, or the reason that they cannot be read.
@@ -90,7 +90,7 @@ pub struct TaskLook<R> {
     pub faults: Vec<Fault>,
 }
 
-impl<R: ShownRun> TaskLook<R> {
+impl<R: ShownRun> TaskSnapshot<R> {
     /// Returns the facts that determine its status, for a reader that drives every ticket. All its runs must have been
     /// read.
     #[must_use]
@@ -122,7 +122,7 @@ pub fn look<R: ShownRun>(
     task: &TaskRef,
     ticket: Option<TicketId>,
     read_runs: impl FnMut(Option<&(TicketFolder, Ticket)>) -> Result<Vec<R>>,
-) -> Result<Option<TaskLook<R>>> {
+) -> Result<Option<TaskSnapshot<R>>> {
     match look_into(tree, task, ticket.clone(), read_runs) {
         Err(e) => match e.lasting_fault() {
             Some(fault) => Ok(Some(unreadable(tree, task, ticket, e, fault))),
@@ -139,7 +139,7 @@ fn unreadable<R>(
     ticket: Option<TicketId>,
     e: TreeError,
     fault: Fault,
-) -> TaskLook<R> {
+) -> TaskSnapshot<R> {
     let known = KnownTicket::of(tree, task, ticket);
     let ticket_id = known.id.filter(|_| known.found.is_some());
     let files = TaskFiles {
@@ -148,7 +148,7 @@ fn unreadable<R>(
         access: Access::Unreadable,
         ..TaskFiles::default()
     };
-    TaskLook { files, config: Err(e), ticket_id, runs: Vec::new(), faults: vec![fault] }
+    TaskSnapshot { files, config: Err(e), ticket_id, runs: Vec::new(), faults: vec![fault] }
 }
 
 fn words(fault: &Fault) -> String {
@@ -160,7 +160,7 @@ fn look_into<R: ShownRun>(
     task: &TaskRef,
     ticket: Option<TicketId>,
     mut read_runs: impl FnMut(Option<&(TicketFolder, Ticket)>) -> Result<Vec<R>>,
-) -> Result<Option<TaskLook<R>>> {
+) -> Result<Option<TaskSnapshot<R>>> {
     if !tree.root().exists(task.dir().path())? {
         return Ok(None);
     }
@@ -211,7 +211,7 @@ fn look_once<R: ShownRun>(
     task: &TaskRef,
     known: &KnownTicket,
     runs: Vec<R>,
-) -> Result<TaskLook<R>> {
+) -> Result<TaskSnapshot<R>> {
     let dir = task.dir();
     let KnownTicket { id, found: ticket, .. } = known;
     let config = tree.task_config(task);
@@ -239,7 +239,7 @@ fn look_once<R: ShownRun>(
         ticket: ticket.clone(),
     };
     let ticket_id = id.clone().filter(|_| ticket.is_some());
-    Ok(TaskLook { files, config, ticket_id, runs, faults })
+    Ok(TaskSnapshot { files, config, ticket_id, runs, faults })
 }
 
 #[cfg(test)]
@@ -335,7 +335,7 @@ mod tests {
             ticket: Option<TicketId>,
             status: RunStatus,
             mut during: impl FnMut(usize),
-        ) -> TaskLook<Run> {
+        ) -> TaskSnapshot<Run> {
             let mut reads = 0;
             let runs = |_: Option<&(TicketFolder, Ticket)>| {
                 during(reads);
@@ -346,7 +346,7 @@ mod tests {
         }
     }
 
-    fn stands(look: &TaskLook<Run>) -> (TaskStatus, Option<TicketFolder>, Option<EndStatus>) {
+    fn stands(look: &TaskSnapshot<Run>) -> (TaskStatus, Option<TicketFolder>, Option<EndStatus>) {
         let end = look.files.end.as_ref().map(|end| end.status);
         (task::status(&look.facts(), None), look.files.ticket.as_ref().map(|(place, _)| *place), end)
     }

@@ -22,7 +22,7 @@ use tree::{
 };
 use view::{
     index::Index,
-    merged::{BusesBegin, BusesCursor, BusesLog, Grown},
+    merged::{BusesBegin, BusesCursor, BusesLog, ChangedBuses},
     watch::{Changed, Collector, Hints, Watched},
 };
 
@@ -37,7 +37,7 @@ pub(crate) struct BusesSource {
     hints: Hints,
     /// The tasks at the last look.
     tasks: Vec<TaskId>,
-    grown: Grown,
+    grown: ChangedBuses,
     changed: watch::Receiver<u64>,
     collector: Collector,
     /// The time of the last look at all buses.
@@ -63,7 +63,7 @@ impl BusesSource {
             position: BusesCursor::default(),
             hints: api.core.hints.clone(),
             tasks: Vec::new(),
-            grown: Grown::Any,
+            grown: ChangedBuses::Any,
             changed: index.follow(),
             collector: api.core.hints.collect(is_bus),
             swept: Instant::now(),
@@ -109,12 +109,12 @@ impl BusesSource {
         let other_tasks = (now != self.tasks).then(|| now.clone());
         self.tasks = now;
         if self.swept.elapsed() >= self.hints.period() {
-            self.grown = Grown::Any;
+            self.grown = ChangedBuses::Any;
         }
-        if self.grown == Grown::Any {
+        if self.grown == ChangedBuses::Any {
             self.swept = Instant::now();
         }
-        let grown = std::mem::replace(&mut self.grown, Grown::These(BTreeSet::new()));
+        let grown = std::mem::replace(&mut self.grown, ChangedBuses::These(BTreeSet::new()));
         let (tree, project) = (self.tree.clone(), self.project.clone());
         let log = self.log.as_mut().ok_or_else(|| HttpError::not_found("the buses were not found"))?;
         let read = log.read(move |own| {
@@ -141,10 +141,10 @@ impl BusesSource {
     }
 
     /// Records the changed paths. Returns true if one of them is a bus of this project.
-    fn note(grown: &mut Grown, tree: &Tree, project: &ProjectId, changed: &Changed) -> bool {
+    fn note(grown: &mut ChangedBuses, tree: &Tree, project: &ProjectId, changed: &Changed) -> bool {
         let paths = match changed {
             Changed::Everything => {
-                *grown = Grown::Any;
+                *grown = ChangedBuses::Any;
                 return true;
             }
             Changed::Paths(paths) => paths,
@@ -152,8 +152,8 @@ impl BusesSource {
         let ours =
             paths.iter().filter_map(|path| bus_of(tree, project, path)).map(|owner| owner.task().cloned());
         match grown {
-            Grown::Any => ours.count() > 0,
-            Grown::These(names) => {
+            ChangedBuses::Any => ours.count() > 0,
+            ChangedBuses::These(names) => {
                 let before = names.len();
                 names.extend(ours);
                 names.len() > before

@@ -10,7 +10,7 @@ use crate::{Api, error::Result};
 use tree::refs::RunRef;
 use view::{
     index::{Index, RunSummary},
-    run_log::{Cursor, LogEvent, Note, RunLog, Shown},
+    run_log::{Cursor, LogEvent, Note, RunLog, ShownStatus},
     watch::{Waiter, Watched},
 };
 
@@ -61,7 +61,7 @@ impl RunSource {
         let Some(run) = &self.seen else { return Ok(PollResult::Gone) };
         // The status is unknown while the run's record cannot be read.
         let Some(status) = run.status else { return Ok(PollResult::Events(Vec::new())) };
-        let shown = Shown { status, exit_code: run.exit_code };
+        let shown = ShownStatus { status, exit_code: run.exit_code };
         let events = self.log.read(move |log| log.read(shown)).await?;
         if let Some((_, position)) = events.last() {
             self.position = *position;

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::source::{Content, PollResult, Source, SourceEvent, TaskState, until};
 use crate::{Api, error::Result};
-use view::index::{Index, Now, Part, TreeChange};
+use view::index::{EntryState, Index, Part, TreeChange};
 
 /// Follows a part of the tree.
 pub(crate) struct TreeSource {
@@ -66,10 +66,10 @@ impl TreeSource {
 
     fn content(&self, change: TreeChange) -> Content {
         match change.now {
-            Now::Project(project) => Content::Project(project),
-            Now::NoProject(project) => Content::NoProject(project),
-            Now::NoTask(task) => Content::NoTask(task),
-            Now::Task(task) => {
+            EntryState::Project(project) => Content::Project(project),
+            EntryState::NoProject(project) => Content::NoProject(project),
+            EntryState::NoTask(task) => Content::NoTask(task),
+            EntryState::Task(task) => {
                 let now = self.api.core.runner.tree.clock().now();
                 let reason = self.index.reasons(std::slice::from_ref(&task), now).pop().unwrap_or_default();
                 let (blocked_by, parent) = (self.index.blocked_by(&task), self.index.parent_of(&task));

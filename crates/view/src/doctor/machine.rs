@@ -1,6 +1,6 @@
 //! Checks the kernel and its limits.
 
-use super::{check::Check, place::Noticing};
+use super::{check::Check, file_system::ChangeDetection};
 use process::abilities::{Abilities, Ability};
 
 /// With fewer watches than this, a tree with a day's live tasks may run out of them. Folders without a watch are
@@ -9,13 +9,13 @@ const WATCHES: u64 = 8192;
 /// Every daemon, and every command that waits, takes an instance.
 const INSTANCES: u64 = 64;
 
-pub(super) fn judge(found: &Abilities, noticing: Noticing) -> Vec<Check> {
-    vec![inotify(found, noticing), openat2(found), pidfd(found), cgroup(found), user_namespaces(found)]
+pub(super) fn judge(found: &Abilities, detection: ChangeDetection) -> Vec<Check> {
+    vec![inotify(found, detection), openat2(found), pidfd(found), cgroup(found), user_namespaces(found)]
 }
 
-fn inotify(found: &Abilities, noticing: Noticing) -> Check {
+fn inotify(found: &Abilities, detection: ChangeDetection) -> Check {
     let name = "inotify";
-    if noticing == Noticing::ByLooking {
+    if detection == ChangeDetection::Polling {
         return Check::ok(name, "not used: changes are found by polling");
     }
     if !found.has(Ability::Inotify) {
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_said_with_a_hint() {
-        let all_well = judge(&good(), Noticing::ByTheKernel);
+        let all_well = judge(&good(), ChangeDetection::Notifications);
         assert!(all_well.iter().all(|c| c.state == State::Ok && c.hint.is_none()), "{all_well:?}");
         let table: [(&str, State, Change); 8] = [
             ("inotify", State::Fail, |a| a.all.retain(|has| *has != Ability::Inotify)),
@@ -123,7 +123,7 @@ mod tests {
         for (name, state, change) in table {
             let mut found = good();
             change(&mut found);
-            let checks = judge(&found, Noticing::ByTheKernel);
+            let checks = judge(&found, ChangeDetection::Notifications);
             let check = checks.iter().find(|c| c.name == name).unwrap();
             assert_eq!(check.state, state, "{check:?}");
             assert_eq!(check.hint.is_some(), state != State::Ok, "{check:?}");
@@ -132,6 +132,6 @@ mod tests {
         }
         let mut none = good();
         none.all.clear();
-        assert_eq!(judge(&none, Noticing::ByLooking)[0].state, State::Ok);
+        assert_eq!(judge(&none, ChangeDetection::Polling)[0].state, State::Ok);
     }
 }

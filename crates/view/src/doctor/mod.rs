@@ -5,24 +5,24 @@
 mod check;
 mod clock;
 mod extra_roots;
+mod file_system;
 mod git;
 mod leftovers;
 mod machine;
-mod place;
 
 use process::abilities::Abilities;
 use tree::Tree;
 
 pub use check::{Check, State};
 pub use extra_roots::checks as extra_roots;
+pub use file_system::ChangeDetection;
 pub use git::check as git;
-pub use place::Noticing;
 
 /// Makes all checks.
 #[must_use]
-pub fn check(tree: &Tree, noticing: Noticing) -> Vec<Check> {
-    let mut checks = place::checks(tree, noticing);
-    checks.extend(machine::judge(&Abilities::look(), noticing));
+pub fn check(tree: &Tree, detection: ChangeDetection) -> Vec<Check> {
+    let mut checks = file_system::checks(tree, detection);
+    checks.extend(machine::judge(&Abilities::look(), detection));
     checks.push(clock::check(tree));
     checks.extend(leftovers::checks(tree));
     checks

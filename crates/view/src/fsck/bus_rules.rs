@@ -21,7 +21,7 @@ pub(super) struct Ended {
 }
 
 pub(super) fn check(tree: &Tree, bus: &Bus, ended: &[Ended], report: &mut Report) {
-    let mut seen = Seen::default();
+    let mut seen = BusScan::default();
     seen.told.extend(ended.iter().map(|e| (e.run.run.clone(), (0, 0))));
     if report.readable(seen.look(bus)).is_none() {
         return;
@@ -47,7 +47,7 @@ pub(super) fn check(tree: &Tree, bus: &Bus, ended: &[Ended], report: &mut Report
 
 /// The result of one pass over a bus.
 #[derive(Debug, Default)]
-struct Seen {
+struct BusScan {
     garbage: usize,
     torn: bool,
     disorder: usize,
@@ -56,7 +56,7 @@ struct Seen {
     told: HashMap<RunId, (u32, u32)>,
 }
 
-impl Seen {
+impl BusScan {
     fn look(&mut self, bus: &Bus) -> Result<()> {
         let mut last: Option<MsgId> = None;
         let (mut chosen, mut late) = (HashSet::new(), HashMap::new());

@@ -48,12 +48,12 @@ pub struct TreeChange {
     /// The number of its last change.
     pub revision: u64,
     /// Its current state.
-    pub now: Now,
+    pub now: EntryState,
 }
 
 /// The current state of a project or task.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Now {
+pub enum EntryState {
     /// The project exists.
     Project(ProjectEntry),
     /// The task exists.

@@ -13,9 +13,9 @@ mod revisions;
 mod state;
 mod tally;
 
-pub use changes::{Change, ChangeKind, Now, Since, TreeChange};
+pub use changes::{Change, ChangeKind, EntryState, Since, TreeChange};
 pub use entry::{ProjectEntry, ProjectSummary, RunSummary, TaskSummary};
 pub use handle::Index;
 pub use list::{BadCursor, Page, RunQuery, Sort, TaskFilter, TaskQuery, TaskSort, Window};
 pub use revisions::Part;
-pub use tally::{DURATIONS, Spent, Tally};
+pub use tally::{DURATIONS, Tally, UsageTotals};

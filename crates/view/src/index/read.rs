@@ -13,7 +13,7 @@ use chrono::DateTime;
 use super::entry::{ProjectSummary, RunSummary, TaskSummary};
 use crate::{
     scan,
-    task_files::{self, TaskLook},
+    task_files::{self, TaskSnapshot},
 };
 use tree::{
     Fault, Result, Tree, TreeError,
@@ -25,11 +25,11 @@ use tree::{
 };
 
 /// The tickets of a tree.
-pub(super) type Tickets = BTreeMap<TicketId, Known>;
+pub(super) type Tickets = BTreeMap<TicketId, TicketFacts>;
 
 /// The constant facts of a ticket, and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Known {
+pub(super) struct TicketFacts {
     pub(super) task: TaskRef,
     /// The run whose agent created the ticket.
     pub(super) parent: Option<RunId>,
@@ -51,7 +51,7 @@ pub(super) fn task(
     };
     let Some(look) = task_files::look(tree, name, ticket, read_runs)? else { return Ok(None) };
     let facts = look.facts();
-    let TaskLook { files, config, runs, faults: own_faults, .. } = look;
+    let TaskSnapshot { files, config, runs, faults: own_faults, .. } = look;
     faults.extend(own_faults);
     let (agent, depends_on) = config.map(|c| (c.agent, c.depends_on)).unwrap_or_default();
     let last_output = match runs.last() {
@@ -149,10 +149,10 @@ pub(super) fn tickets(tree: &Tree, known: &Tickets) -> Result<(Tickets, Vec<Faul
     for place in [TicketFolder::Queue, TicketFolder::Live] {
         for file in tree.tickets(place)? {
             let ticket = match file.ticket {
-                Ok(ticket) => Some(Known { task: ticket.task(), parent: ticket.parent_run_id, place }),
+                Ok(ticket) => Some(TicketFacts { task: ticket.task(), parent: ticket.parent_run_id, place }),
                 Err(e) => {
                     faults.extend(e.fault());
-                    known.get(&file.id).map(|ticket| Known { place, ..ticket.clone() })
+                    known.get(&file.id).map(|ticket| TicketFacts { place, ..ticket.clone() })
                 }
             };
             found.extend(ticket.map(|ticket| (file.id, ticket)));

@@ -15,7 +15,7 @@ const PAGE: usize = 64;
 
 /// A thing that can change.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Thing {
+pub(super) enum Entity {
     Project(ProjectId),
     Task(TaskRef),
 }
@@ -32,13 +32,13 @@ pub enum Part {
 }
 
 impl Part {
-    fn has(&self, thing: &Thing) -> bool {
+    fn has(&self, thing: &Entity) -> bool {
         match (self, thing) {
             (Self::Whole, _) => true,
-            (Self::Project(wanted), Thing::Project(project)) => wanted == project,
-            (Self::Project(wanted), Thing::Task(task)) => *wanted == task.project,
-            (Self::Task(wanted), Thing::Task(task)) => wanted == task,
-            (Self::Task(_), Thing::Project(_)) => false,
+            (Self::Project(wanted), Entity::Project(project)) => wanted == project,
+            (Self::Project(wanted), Entity::Task(task)) => *wanted == task.project,
+            (Self::Task(wanted), Entity::Task(task)) => wanted == task,
+            (Self::Task(_), Entity::Project(_)) => false,
         }
     }
 }
@@ -47,9 +47,9 @@ impl Part {
 #[derive(Debug, Default)]
 pub(super) struct Revisions {
     last: u64,
-    of: HashMap<Thing, u64>,
-    things: BTreeMap<u64, Thing>,
-    gone: BTreeMap<u64, Thing>,
+    of: HashMap<Entity, u64>,
+    things: BTreeMap<u64, Entity>,
+    gone: BTreeMap<u64, Entity>,
     /// Removals up to this revision are forgotten.
     forgotten: u64,
 }
@@ -61,7 +61,7 @@ impl Revisions {
     }
 
     /// Records that a thing has changed.
-    pub(super) fn touch(&mut self, thing: Thing) {
+    pub(super) fn touch(&mut self, thing: Entity) {
         self.last += 1;
         if let Some(before) = self.of.insert(thing.clone(), self.last) {
             self.things.remove(&before);
@@ -70,7 +70,7 @@ impl Revisions {
     }
 
     /// Records that a thing was removed.
-    pub(super) fn gone(&mut self, thing: Thing) {
+    pub(super) fn gone(&mut self, thing: Entity) {
         if let Some(before) = self.of.remove(&thing) {
             self.things.remove(&before);
             self.last += 1;
@@ -83,13 +83,13 @@ impl Revisions {
 
     /// Returns things of a part that changed after a revision, in the order of the changes, up to a limit. `None` if
     /// that is not known.
-    pub(super) fn since(&self, revision: u64, part: &Part) -> Option<Vec<(u64, Thing)>> {
+    pub(super) fn since(&self, revision: u64, part: &Part) -> Option<Vec<(u64, Entity)>> {
         // A client that knows nothing yet need not learn what was removed.
         if revision > self.last || (revision < self.forgotten && revision > 0) {
             return None;
         }
         if let Part::Task(task) = part {
-            let task = Thing::Task(task.clone());
+            let task = Entity::Task(task.clone());
             let changed = self.of.get(&task).filter(|at| **at > revision);
             return Some(changed.map(|at| (*at, task)).into_iter().collect());
         }
@@ -109,14 +109,14 @@ impl Revisions {
 mod tests {
     use super::*;
 
-    fn task(name: &str) -> Thing {
-        Thing::Task(TaskRef { project: "p".parse().unwrap(), task: name.parse().unwrap() })
+    fn task(name: &str) -> Entity {
+        Entity::Task(TaskRef { project: "p".parse().unwrap(), task: name.parse().unwrap() })
     }
 
     #[test]
     fn what_is_different_is_told_once_in_order() {
         let mut revisions = Revisions::default();
-        let project = Thing::Project("p".parse().unwrap());
+        let project = Entity::Project("p".parse().unwrap());
         for thing in [project.clone(), task("a"), task("b"), task("a")] {
             revisions.touch(thing);
         }
@@ -136,7 +136,7 @@ mod tests {
             TaskRef { project: "p".parse().unwrap(), task: "a".parse().unwrap() };
         assert_eq!(revisions.since(0, &Part::Project("q".parse().unwrap())), Some(Vec::new()));
         assert_eq!(revisions.since(1, &Part::Project(p)).unwrap().len(), 2);
-        let Thing::Task(a) = task("a") else { unreachable!() };
+        let Entity::Task(a) = task("a") else { unreachable!() };
         assert_eq!(revisions.since(0, &Part::Task(a.clone())), Some(vec![(4, task("a"))]));
         assert_eq!(revisions.since(4, &Part::Task(a)), Some(Vec::new()));
     }

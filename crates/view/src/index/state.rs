@@ -8,15 +8,15 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{
-    changes::{History, Now, Since, TreeChange},
+    changes::{EntryState, History, Since, TreeChange},
     entry::{ProjectEntry, ProjectSummary, RunSummary, TaskSummary},
-    read::{Known, Tickets},
-    revisions::{Part, Revisions, Thing},
+    read::{TicketFacts, Tickets},
+    revisions::{Entity, Part, Revisions},
     tally::Tally,
 };
 use crate::{
     task::Standing,
-    why::{self, Around, Served},
+    why::{self, DaemonPresence, Surroundings},
 };
 use tree::{
     Fault,
@@ -85,16 +85,16 @@ impl State {
         if counted(before.as_deref()) != counted(summary.as_ref())
             && self.projects.contains_key(&task.project)
         {
-            self.revisions.touch(Thing::Project(task.project.clone()));
+            self.revisions.touch(Entity::Project(task.project.clone()));
         }
         if let Some(mut summary) = summary {
             summary.standing = before.as_ref().and_then(|b| b.standing.clone());
             if before.as_deref() != Some(&summary) {
-                self.revisions.touch(Thing::Task(task.clone()));
+                self.revisions.touch(Entity::Task(task.clone()));
                 self.tasks.insert(task.clone(), Arc::new(summary));
             }
         } else {
-            self.revisions.gone(Thing::Task(task.clone()));
+            self.revisions.gone(Entity::Task(task.clone()));
             self.tasks.remove(task);
         }
     }
@@ -135,11 +135,11 @@ impl State {
     pub(super) fn put_project(&mut self, project: &ProjectId, summary: Option<ProjectSummary>) {
         if let Some(summary) = summary {
             if self.projects.get(project).is_none_or(|known| **known != summary) {
-                self.revisions.touch(Thing::Project(project.clone()));
+                self.revisions.touch(Entity::Project(project.clone()));
                 self.projects.insert(project.clone(), Arc::new(summary));
             }
         } else {
-            self.revisions.gone(Thing::Project(project.clone()));
+            self.revisions.gone(Entity::Project(project.clone()));
             self.projects.remove(project);
         }
     }
@@ -211,7 +211,7 @@ impl State {
     fn tell_the_waiting(&mut self, tickets: &Tickets) {
         if live_roots(&self.tickets).ne(live_roots(tickets)) {
             for task in self.standing.clone() {
-                self.revisions.touch(Thing::Task(task));
+                self.revisions.touch(Entity::Task(task));
             }
         }
         let children = |of: &Tickets| of.values().filter_map(|t| t.parent.clone()).collect::<Vec<RunId>>();
@@ -220,7 +220,7 @@ impl State {
             before.iter().filter(|p| !now.contains(p)).chain(now.iter().filter(|p| !before.contains(p)));
         for parent in come_or_gone {
             if let Some(run) = self.run(parent) {
-                self.revisions.touch(Thing::Task(run.run.task.clone()));
+                self.revisions.touch(Entity::Task(run.run.task.clone()));
             }
         }
     }
@@ -240,7 +240,7 @@ impl State {
     fn stand(&mut self, task: &TaskRef, standing: Option<Standing>) {
         if let Some(known) = self.tasks.get_mut(task).filter(|t| t.standing != standing) {
             Arc::make_mut(known).standing = standing;
-            self.revisions.touch(Thing::Task(task.clone()));
+            self.revisions.touch(Entity::Task(task.clone()));
         }
     }
 
@@ -261,8 +261,9 @@ impl State {
     pub(super) fn reasons(&self, tasks: &[Arc<TaskSummary>], now: DateTime<Utc>) -> Vec<String> {
         let live: Vec<TaskRef> = live_roots(&self.tickets).cloned().collect();
         let reason = |task: &Arc<TaskSummary>| {
-            let ours =
-                |t: &&Known| t.parent.as_ref().is_some_and(|p| task.runs.iter().any(|r| r.run.run == *p));
+            let ours = |t: &&TicketFacts| {
+                t.parent.as_ref().is_some_and(|p| task.runs.iter().any(|r| r.run.run == *p))
+            };
             let standing = task.standing.clone().unwrap_or(Standing::Next);
             // Only a task with a ticket waits for its children.
             let children = if task.files.ticket.is_some() {
@@ -271,8 +272,14 @@ impl State {
                 Vec::new()
             };
             // Only a daemon keeps an index, so a daemon serves this root.
-            let around =
-                Around { standing, live: &live, runs: task.runs.len(), children, daemon: Served::Yes, now };
+            let around = Surroundings {
+                standing,
+                live: &live,
+                runs: task.runs.len(),
+                children,
+                daemon: DaemonPresence::Running,
+                now,
+            };
             why::sentence(&task.task, &task.files, &around)
         };
         tasks.iter().map(reason).collect()
@@ -322,10 +329,10 @@ impl State {
         Some(changes.map(|(revision, thing)| TreeChange { revision, now: self.now(thing) }).collect())
     }
 
-    fn now(&self, thing: Thing) -> Now {
+    fn now(&self, thing: Entity) -> EntryState {
         match thing {
-            Thing::Project(id) => self.project(&id).map_or(Now::NoProject(id), Now::Project),
-            Thing::Task(name) => self.task(&name).map_or(Now::NoTask(name), Now::Task),
+            Entity::Project(id) => self.project(&id).map_or(EntryState::NoProject(id), EntryState::Project),
+            Entity::Task(name) => self.task(&name).map_or(EntryState::NoTask(name), EntryState::Task),
         }
     }
 }

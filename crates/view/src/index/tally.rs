@@ -19,12 +19,12 @@ pub struct Tally {
     /// The total duration of all runs, in milliseconds.
     pub took_ms: u64,
     /// The total usage.
-    pub spent: Spent,
+    pub spent: UsageTotals,
 }
 
 /// Tokens and money.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Spent {
+pub struct UsageTotals {
     /// Tokens read by the model, including those from the provider's cache.
     pub input_tokens: u64,
     /// Tokens written by the model.
@@ -35,7 +35,7 @@ pub struct Spent {
     pub micro_usd: u64,
 }
 
-impl Spent {
+impl UsageTotals {
     fn add(&mut self, more: &Usage) {
         let add = |sum: &mut u64, more: Option<u64>| *sum = sum.saturating_add(more.unwrap_or(0));
         add(&mut self.input_tokens, more.input_tokens);

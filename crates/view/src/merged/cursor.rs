@@ -23,7 +23,7 @@ pub struct BusesCursor {
     /// project's own.
     pub(super) odd: Vec<(Option<TaskId>, u64)>,
     /// The other buses of which anything was sent.
-    pub(super) told: Tally,
+    pub(super) sent: Tally,
 }
 
 /// The sent part of the buses that are not named.
@@ -53,14 +53,14 @@ pub struct BadBusesCursor;
 
 impl Default for BusesCursor {
     fn default() -> Self {
-        Self { until: DateTime::UNIX_EPOCH, odd: Vec::new(), told: Tally::default() }
+        Self { until: DateTime::UNIX_EPOCH, odd: Vec::new(), sent: Tally::default() }
     }
 }
 
 impl fmt::Display for BusesCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, nanos) = (self.until.timestamp(), self.until.timestamp_subsec_nanos());
-        write!(f, "w={seconds}.{nanos:09};n={};b={}", self.told.buses, self.told.bytes)?;
+        write!(f, "w={seconds}.{nanos:09};n={};b={}", self.sent.buses, self.sent.bytes)?;
         for (n, (task, offset)) in self.odd.iter().enumerate() {
             let name = task.as_ref().map_or(OWN, TaskId::as_str);
             write!(f, "{}{name}:{offset}", if n == 0 { ';' } else { ',' })?;
@@ -89,7 +89,7 @@ fn parse(text: &str) -> Option<BusesCursor> {
         Some((task, offset.parse().ok()?))
     };
     let odd = parts.next().map_or(Some(Vec::new()), |list| list.split(',').map(odd).collect())?;
-    Some(BusesCursor { until, odd, told: Tally { buses, bytes } })
+    Some(BusesCursor { until, odd, sent: Tally { buses, bytes } })
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
+    bus_reader::BusReader,
     cursor::{BusesCursor, Tally},
-    one::One,
     page::{self, Span},
 };
 use tree::{
@@ -38,7 +38,7 @@ pub enum BusesBegin {
 
 /// The buses that may have grown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Grown {
+pub enum ChangedBuses {
     /// Any.
     Any,
     /// These; `None`: the project's own.
@@ -51,7 +51,7 @@ pub struct BusesLog {
     tree: Tree,
     project: ProjectId,
     /// Sorted by name, the project's own bus first.
-    buses: Vec<One>,
+    buses: Vec<BusReader>,
     /// The time of the last returned message.
     reached: DateTime<Utc>,
     /// The time of the last look at all buses.
@@ -95,7 +95,7 @@ impl BusesLog {
         for task in wanted {
             if let Err(at) = self.buses.binary_search_by(|one| one.task.as_ref().cmp(&task)) {
                 let owner = BusOwner::new(self.project.clone(), task.cloned());
-                self.buses.insert(at, One::new(task.cloned(), self.tree.bus(owner)));
+                self.buses.insert(at, BusReader::new(task.cloned(), self.tree.bus(owner)));
             }
         }
     }
@@ -104,12 +104,12 @@ impl BusesLog {
     ///
     /// # Errors
     /// [`TreeError::NotFound`] if the project is gone.
-    pub fn read(&mut self, grown: &Grown) -> Result<Vec<(Message, BusesCursor)>> {
+    pub fn read(&mut self, grown: &ChangedBuses) -> Result<Vec<(Message, BusesCursor)>> {
         let now = self.tree.clock().now();
         for one in &mut self.buses {
             one.may_have_more |= match grown {
-                Grown::Any => true,
-                Grown::These(names) => names.contains(&one.task),
+                ChangedBuses::Any => true,
+                ChangedBuses::These(names) => names.contains(&one.task),
             };
         }
         let ahead = (AHEAD / self.buses.len().max(1)).max(1);
@@ -117,47 +117,47 @@ impl BusesLog {
         for n in 0..self.buses.len() {
             next.extend(self.buses[n].next(ahead)?.map(|key| (key, n)));
         }
-        if *grown == Grown::Any {
+        if *grown == ChangedBuses::Any {
             self.looked = now;
         }
-        let (mut told, mut bytes) = (Vec::new(), 0);
-        while told.len() < PAGE.0 && bytes < PAGE.1 {
+        let (mut sent, mut bytes) = (Vec::new(), 0);
+        while sent.len() < PAGE.0 && bytes < PAGE.1 {
             let Some((key, n)) = next.pop_first() else { break };
             let Some(message) = self.buses[n].take() else { continue };
             self.reached = self.reached.max(key);
             bytes += message.body.len();
             next.extend(self.buses[n].next(ahead)?.map(|key| (key, n)));
-            told.push((message, self.position()));
+            sent.push((message, self.position()));
         }
-        Ok(told)
+        Ok(sent)
     }
 
     /// The position of the next message.
     #[must_use]
     pub fn position(&self) -> BusesCursor {
         let until = self.reached.min(self.looked - LATE);
-        let (mut odd, mut told) = (Vec::new(), Tally::default());
+        let (mut odd, mut sent) = (Vec::new(), Tally::default());
         for one in &self.buses {
             if one.stands_at(until) {
-                told.add(one.told());
+                sent.add(one.sent());
             } else {
-                odd.push((one.task.clone(), one.told()));
+                odd.push((one.task.clone(), one.sent()));
             }
         }
-        BusesCursor { until, odd, told }
+        BusesCursor { until, odd, sent }
     }
 
     /// Moves to the position of an earlier reader. Returns false if that position cannot be found any more.
     fn go_to(&mut self, cursor: &BusesCursor) -> Result<bool> {
-        let mut told = Tally::default();
+        let mut sent = Tally::default();
         for one in &mut self.buses {
             match cursor.odd.iter().find(|(task, _)| *task == one.task) {
                 Some((_, offset)) => one.go_to(*offset)?,
-                None => told.add(one.go_behind(cursor.until)?),
+                None => sent.add(one.go_behind(cursor.until)?),
             }
         }
         self.reached = cursor.until;
-        Ok(told.follows(cursor.told))
+        Ok(sent.follows(cursor.sent))
     }
 
     fn go_behind(&mut self, id: &MsgId) -> Result<()> {
@@ -253,7 +253,7 @@ mod tests {
     }
 
     fn bodies(log: &mut BusesLog) -> Vec<String> {
-        std::iter::from_fn(|| Some(log.read(&Grown::Any).unwrap()).filter(|told| !told.is_empty()))
+        std::iter::from_fn(|| Some(log.read(&ChangedBuses::Any).unwrap()).filter(|sent| !sent.is_empty()))
             .flatten()
             .map(|(message, _)| message.body)
             .collect()
@@ -273,16 +273,16 @@ mod tests {
         buses.line(1, "garbage");
         let (mut log, reset) = buses.begin(BusesBegin::First);
         assert!(!reset, "a beginning has no place that could be lost");
-        let all = log.read(&Grown::Any).unwrap();
-        let told: Vec<&str> = all.iter().map(|(m, _)| m.body.as_str()).collect();
-        assert_eq!((told.len(), told[0]), (41, "0"));
-        let by_hand = told.iter().position(|b| *b == "by hand").unwrap();
-        assert!(told[..by_hand].contains(&"36"), "it follows the one before it: {told:?}");
+        let all = log.read(&ChangedBuses::Any).unwrap();
+        let sent: Vec<&str> = all.iter().map(|(m, _)| m.body.as_str()).collect();
+        assert_eq!((sent.len(), sent[0]), (41, "0"));
+        let by_hand = sent.iter().position(|b| *b == "by hand").unwrap();
+        assert!(sent[..by_hand].contains(&"36"), "it follows the one before it: {sent:?}");
         for n in 0..all.len() {
             let cursor: BusesCursor = all[n].1.to_string().parse().unwrap();
             let (mut behind, reset) = buses.begin(BusesBegin::At(cursor));
             assert!(!reset, "{n}: {}", all[n].1);
-            assert_eq!(bodies(&mut behind), told[n + 1..], "{n}: {}", all[n].1);
+            assert_eq!(bodies(&mut behind), sent[n + 1..], "{n}: {}", all[n].1);
         }
         // A later message comes once, also on a new bus or written by hand.
         let last = all.last().unwrap().1.clone();
@@ -305,7 +305,7 @@ mod tests {
         let (mut log, _) = buses.begin(BusesBegin::Last(7));
         assert_eq!(bodies(&mut log), numbers(23..30));
         let (mut log, _) = buses.begin(BusesBegin::Last(30));
-        let all: Vec<_> = log.read(&Grown::Any).unwrap();
+        let all: Vec<_> = log.read(&ChangedBuses::Any).unwrap();
         assert_eq!(all.len(), 30);
         for n in [0, 1, 2, 28, 29] {
             let (mut log, _) = buses.begin(BusesBegin::After(all[n].0.msg_id.clone()));
@@ -321,12 +321,12 @@ mod tests {
         let mut buses = Buses::new();
         (0..9).for_each(|n| buses.post(n % 3));
         let (mut log, _) = buses.begin(BusesBegin::First);
-        let at = log.read(&Grown::Any).unwrap().pop().unwrap().1;
+        let at = log.read(&ChangedBuses::Any).unwrap().pop().unwrap().1;
         // An hour later no late message is expected any more.
         let later = BusesCursor { until: at.until + TimeDelta::hours(1), ..at.clone() };
         let later = {
             let (mut log, _) = buses.begin(BusesBegin::At(at));
-            assert!(log.read(&Grown::Any).unwrap().is_empty());
+            assert!(log.read(&ChangedBuses::Any).unwrap().is_empty());
             log.looked += TimeDelta::hours(1);
             log.reached = later.until;
             log.position()
@@ -336,7 +336,7 @@ mod tests {
         assert!(!reset && bodies(&mut log).is_empty());
         buses.post(1);
         let (mut log, reset) = buses.begin(BusesBegin::At(later));
-        assert!(reset, "everything is told anew");
+        assert!(reset, "everything is sent again");
         assert_eq!(bodies(&mut log).len(), 10);
     }
 }

@@ -4,11 +4,11 @@
 //! time, the one on the bus with the smaller name comes first. A line that was written by hand without such an id
 //! follows the line before it.
 
+mod bus_reader;
 mod cursor;
 mod follow;
-mod one;
 mod page;
 
 pub use cursor::{BadBusesCursor, BusesCursor};
-pub use follow::{BusesBegin, BusesLog, Grown};
+pub use follow::{BusesBegin, BusesLog, ChangedBuses};
 pub use page::{Merged, Span, read};

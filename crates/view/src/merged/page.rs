@@ -40,7 +40,7 @@ pub fn read(tree: &Tree, project: &ProjectId, tasks: &[TaskId], span: &Span, lim
     let buses: Vec<Bus> =
         std::iter::once(own).chain(tasks.iter().map(task)).map(|owner| tree.bus(owner)).collect();
     let behind = match span {
-        Span::After(id) => Some(place_of(&buses, id)?),
+        Span::After(id) => Some(position_of(&buses, id)?),
         Span::Since(_) | Span::Last => None,
     };
     let mut found: Vec<(Key, Message)> = Vec::new();
@@ -91,7 +91,7 @@ type Key = (DateTime<Utc>, usize);
 
 /// The position of a message.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct MessagePosition {
     time: DateTime<Utc>,
     bus: usize,
     /// Offset after the message.
@@ -99,13 +99,13 @@ struct Place {
 }
 
 /// Finds the position of a message on one of the buses.
-fn place_of(buses: &[Bus], id: &MsgId) -> Result<Place> {
+fn position_of(buses: &[Bus], id: &MsgId) -> Result<MessagePosition> {
     let unknown =
         || TreeError::NotFound { what: format!("message {id} on the buses of {}", buses[0].owner()) };
     let time = id.time().ok_or_else(unknown)?;
     for (bus, reader) in buses.iter().enumerate() {
         match reader.position_of(id) {
-            Ok(offset) => return Ok(Place { time, bus, offset }),
+            Ok(offset) => return Ok(MessagePosition { time, bus, offset }),
             Err(TreeError::NotFound { .. }) => {}
             Err(e) => return Err(e),
         }

@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use super::{
     cursor::{BadCursor, Cursor, Note},
-    reader::{LogEvent, RunLog, Shown},
+    reader::{LogEvent, RunLog, ShownStatus},
 };
 use crate::index::{RunSummary, TaskSummary};
 use tree::{Result, Tree, ids::RunId};
@@ -27,19 +27,19 @@ pub struct TaskLog {
     tree: Tree,
     begin: TaskCursor,
     /// The runs that were begun, oldest first, without those that are over and left out of the cursor.
-    runs: Vec<Told>,
+    runs: Vec<FollowedRun>,
     /// All runs up to this one are over.
     over: Option<RunId>,
 }
 
 #[derive(Debug)]
-struct Told {
+struct FollowedRun {
     run: Arc<RunSummary>,
     log: RunLog,
     cursor: Cursor,
 }
 
-impl Told {
+impl FollowedRun {
     /// Returns true if any part of the run was sent or skipped.
     fn begun(&self) -> bool {
         self.cursor != Cursor::default()
@@ -127,7 +127,7 @@ impl TaskLog {
         for n in 0..self.runs.len() {
             let told = &mut self.runs[n];
             let Some(status) = told.run.status.filter(|_| told.cursor.note != Note::Done) else { continue };
-            let shown = Shown { status, exit_code: told.run.exit_code };
+            let shown = ShownStatus { status, exit_code: told.run.exit_code };
             for (event, cursor) in told.log.read(shown)? {
                 self.runs[n].cursor = cursor;
                 let run = self.runs[n].run.clone();
@@ -159,7 +159,7 @@ impl TaskLog {
                 None => Cursor::default(),
             };
             let log = RunLog::new(self.tree.clone(), &run.run, at);
-            self.runs.push(Told { run: run.clone(), log, cursor: at });
+            self.runs.push(FollowedRun { run: run.clone(), log, cursor: at });
         }
     }
 
@@ -172,13 +172,13 @@ impl TaskLog {
     fn cursor(&self) -> TaskCursor {
         let over = self.runs.iter().take_while(|t| t.cursor.note == Note::Done).count();
         // The last run that is over stays named, to record that, until the next run has begun.
-        let first = over.saturating_sub(usize::from(!self.runs.get(over).is_some_and(Told::begun)));
+        let first = over.saturating_sub(usize::from(!self.runs.get(over).is_some_and(FollowedRun::begun)));
         let named = self.runs[first..].iter().filter(|t| t.begun());
         TaskCursor(named.map(|t| (t.run.run.run.clone(), t.cursor)).collect())
     }
 
     fn forget_what_is_over(&mut self) {
-        while self.runs.get(1).is_some_and(Told::begun) && self.runs[0].cursor.note == Note::Done {
+        while self.runs.get(1).is_some_and(FollowedRun::begun) && self.runs[0].cursor.note == Note::Done {
             self.over = Some(self.runs.remove(0).run.run.run.clone());
         }
     }

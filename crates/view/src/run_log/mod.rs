@@ -11,7 +11,7 @@ mod source;
 
 pub use cursor::{BadCursor, Cursor, LogStream, Note};
 pub use fan_in::{TaskCursor, TaskLog, TaskLogEvent};
-pub use reader::{LogEvent, RunLog, Shown};
+pub use reader::{LogEvent, RunLog, ShownStatus};
 
 use tree::{Result, Tree, refs::RunRef};
 

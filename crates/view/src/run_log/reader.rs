@@ -19,7 +19,7 @@ const PAGE_BYTES: usize = 64 * 1024;
 
 /// The status of a run, as shown to all readers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shown {
+pub struct ShownStatus {
     /// Its status.
     pub status: RunStatus,
     /// Its exit code, once it has one.
@@ -41,7 +41,7 @@ pub enum LogEvent {
         continues: bool,
     },
     /// The run's status has changed.
-    Status(Shown),
+    Status(ShownStatus),
     /// Nothing follows.
     Done,
 }
@@ -114,7 +114,7 @@ impl RunLog {
     ///
     /// # Errors
     /// If the files cannot be read.
-    pub fn read(&mut self, shown: Shown) -> Result<Vec<(LogEvent, Cursor)>> {
+    pub fn read(&mut self, shown: ShownStatus) -> Result<Vec<(LogEvent, Cursor)>> {
         let ended = shown.status.is_final();
         let mut events = Vec::new();
         let note = Note::of(shown.status);

@@ -33,13 +33,13 @@ struct Inner {
     watcher: Mutex<Option<RecommendedWatcher>>,
     /// True if there is a watcher; for readers that must not wait for its lock.
     native: AtomicBool,
-    told: Arc<Told>,
+    told: Arc<Receivers>,
     sweep: Duration,
 }
 
 /// The receivers of events.
 #[derive(Debug)]
-struct Told {
+struct Receivers {
     changes: watch::Sender<u64>,
     folders: Mutex<HashMap<PathBuf, Folder>>,
     collectors: Mutex<Vec<WeakCollector>>,
@@ -72,7 +72,7 @@ pub enum Source {
     Poll,
 }
 
-impl Told {
+impl Receivers {
     fn event(&self, event: notify::Result<notify::Event>) {
         match event {
             Ok(e) if !e.need_rescan() => {
@@ -103,7 +103,7 @@ impl Hints {
     #[must_use]
     pub fn new(source: Source, sweep: Duration) -> Self {
         let (changes, _) = watch::channel(0_u64);
-        let told = Arc::new(Told { changes, folders: Mutex::default(), collectors: Mutex::default() });
+        let told = Arc::new(Receivers { changes, folders: Mutex::default(), collectors: Mutex::default() });
         let watcher = match source {
             Source::Poll => None,
             Source::Native => {

@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::facts::{Facts, Served, Source};
+use super::facts::{DaemonPresence, Facts, Source};
 use crate::task::{Access, Standing};
 use tree::{
     refs::TaskRef,
@@ -60,7 +60,7 @@ fn live(facts: &Facts<'_>, ticket: &Ticket) -> (String, Vec<Source>) {
     let status = facts.own.run.as_ref().map_or(RunStatus::Created, |r| r.status);
     let since = facts.own.run.as_ref().map(|r| when(r.start)).unwrap_or_default();
     let before = ticket.not_before.filter(|t| *t > facts.around.now);
-    let is_left = facts.own.driver.is_none() && facts.around.daemon == Served::No;
+    let is_left = facts.own.driver.is_none() && facts.around.daemon == DaemonPresence::Absent;
     let job = facts.own.run.as_ref().and_then(|r| r.job.as_deref());
     let (what, mut files) = match (status, before, job) {
         (RunStatus::Running, ..) if facts.own.stop => (
@@ -131,8 +131,11 @@ fn ended(facts: &Facts<'_>, ticket: &Ticket, status: RunStatus) -> (String, Vec<
     if own.kind == TaskKind::Job {
         return (format!("is ending: {run}"), vec![Source::RunInfo]);
     }
-    let state =
-        if own.driver.is_none() && facts.around.daemon == Served::No { "is idle" } else { "continues soon" };
+    let state = if own.driver.is_none() && facts.around.daemon == DaemonPresence::Absent {
+        "is idle"
+    } else {
+        "continues soon"
+    };
     (format!("{state}: {run}"), vec![Source::RunInfo])
 }
 
@@ -198,7 +201,7 @@ fn at_rest(facts: &Facts<'_>) -> (String, Vec<Source>) {
 
 /// Returns the advice for a ticket without a driver.
 fn undriven(facts: &Facts<'_>) -> String {
-    if facts.own.driver.is_some() || facts.around.daemon == Served::Yes {
+    if facts.own.driver.is_some() || facts.around.daemon == DaemonPresence::Running {
         return String::new();
     }
     format!("; no driver runs it: start `run-agent serve` or `run-agent drive {}`", facts.task)
@@ -223,7 +226,7 @@ mod tests {
     use super::*;
     use crate::{
         task_files::{Attempt, TaskFiles},
-        why::facts::Around,
+        why::facts::Surroundings,
     };
     use process::launch_files::JobRecord;
     use tree::Holder;
@@ -273,15 +276,19 @@ mod tests {
 
     /// Checks the sentence without "task p/t " and the files, for facts that differ in this way from an idle task's.
     #[track_caller]
-    fn says<'a>(change: impl FnOnce(&mut TaskFiles, &mut Around<'a>), sentence: &str, files: &[Source]) {
+    fn says<'a>(
+        change: impl FnOnce(&mut TaskFiles, &mut Surroundings<'a>),
+        sentence: &str,
+        files: &[Source],
+    ) {
         let mut own = TaskFiles { driver: Some(Holder::named("me")), ..TaskFiles::default() };
         let now = at("2026-02-05T10:00:00Z");
-        let mut around = Around {
+        let mut around = Surroundings {
             standing: Standing::Next,
             live: &[],
             runs: 0,
             children: Vec::new(),
-            daemon: Served::No,
+            daemon: DaemonPresence::Absent,
             now,
         };
         change(&mut own, &mut around);
@@ -294,7 +301,7 @@ mod tests {
         use Source::{Config, LiveTickets, Stop, Ticket as T};
         let two = [task("a"), task("b")];
         let seven: Vec<TaskRef> = (0..7).map(|n| task(&format!("t{n}"))).collect();
-        let queued = |f: &mut TaskFiles, a: &mut Around<'_>, standing| {
+        let queued = |f: &mut TaskFiles, a: &mut Surroundings<'_>, standing| {
             f.ticket = Some((TicketFolder::Queue, ticket(None)));
             a.standing = standing;
         };
@@ -320,7 +327,7 @@ mod tests {
         says(
             |f, a| {
                 queued(f, a, Standing::Position(1));
-                (f.driver, a.daemon) = (None, Served::Yes);
+                (f.driver, a.daemon) = (None, DaemonPresence::Running);
             },
             "is queued in position 1: no new task may start now",
             &[T, LiveTickets],

@@ -21,7 +21,7 @@ pub(super) enum Source {
 
 /// The facts around a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Around<'a> {
+pub struct Surroundings<'a> {
     /// The gate's view of the ticket. It matters only for a queued one.
     pub standing: Standing,
     /// The root tasks that are live.
@@ -31,18 +31,18 @@ pub struct Around<'a> {
     /// The tasks with a ticket that this task's runs started.
     pub children: Vec<TaskRef>,
     /// A daemon serves this root, and drives everything with a ticket.
-    pub daemon: Served,
+    pub daemon: DaemonPresence,
     /// The time.
     pub now: DateTime<Utc>,
 }
 
 /// States if a daemon serves a root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Served {
+pub enum DaemonPresence {
     /// A daemon serves the root.
-    Yes,
+    Running,
     /// No daemon serves the root.
-    No,
+    Absent,
 }
 
 /// All facts.
@@ -50,5 +50,5 @@ pub enum Served {
 pub(super) struct Facts<'a> {
     pub(super) task: &'a TaskRef,
     pub(super) own: &'a TaskFiles,
-    pub(super) around: &'a Around<'a>,
+    pub(super) around: &'a Surroundings<'a>,
 }

@@ -18,7 +18,7 @@ use tree::{
     ticket::{Ticket, TicketFolder},
 };
 
-pub use facts::{Around, Served};
+pub use facts::{DaemonPresence, Surroundings};
 use facts::{Facts, Source};
 
 /// The answer to "why".
@@ -32,7 +32,7 @@ pub struct Reason {
 
 /// Explains the status of a task from known facts.
 #[must_use]
-pub fn sentence(task: &TaskRef, own: &TaskFiles, around: &Around<'_>) -> String {
+pub fn sentence(task: &TaskRef, own: &TaskFiles, around: &Surroundings<'_>) -> String {
     decide::decide(&Facts { task, own, around }).0
 }
 
@@ -62,12 +62,12 @@ pub fn of_task(tree: &Tree, task: &TaskRef, standing: Standing) -> Result<Reason
     let asked_by_us = |t: &&Ticket| t.parent_run_id.as_ref().is_some_and(|p| runs.contains(p));
     let roots: Vec<TaskRef> =
         live.iter().filter(|(_, t)| t.parent_run_id.is_none()).map(|(_, t)| t.task()).collect();
-    let around = Around {
+    let around = Surroundings {
         standing,
         live: &roots,
         runs: runs.len(),
         children: queue.iter().chain(&live).map(|(_, t)| t).filter(asked_by_us).map(Ticket::task).collect(),
-        daemon: if tree.daemon_is_there()? { Served::Yes } else { Served::No },
+        daemon: if tree.daemon_is_there()? { DaemonPresence::Running } else { DaemonPresence::Absent },
         now: tree.clock().now(),
     };
     let (sentence, sources) = decide::decide(&Facts { task, own: &own, around: &around });

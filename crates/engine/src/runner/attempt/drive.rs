@@ -34,7 +34,7 @@ use tree::{
     transcript::Stream,
 };
 use view::{
-    outcome::Seen,
+    outcome::ObservedEnd,
     run::{RunFacts, RunState},
     watch::Hints,
 };
@@ -132,7 +132,7 @@ struct Driver {
     followed: Option<Arc<PidFd>>,
     /// True if the driver has obeyed STOP in place of a dead shim.
     stopped: bool,
-    seen: Option<Seen>,
+    seen: Option<ObservedEnd>,
     events: EventLog,
     limit: LimitWatch,
     elsewhere: elsewhere::Watch,
@@ -273,7 +273,7 @@ impl Driver {
         self.stopped = self.runner.tree.root().is_file(&self.run.task.dir().stop())?;
         if self.agent.is_none() {
             let at = self.runner.tree.clock().now();
-            self.seen = Some(Seen { wait_status: None, at, stopped: self.stopped });
+            self.seen = Some(ObservedEnd { wait_status: None, at, stopped: self.stopped });
         }
         Ok(())
     }
@@ -295,7 +295,7 @@ impl Driver {
                 self.agent = PidFd::open(agent).map(Arc::new);
             }
             Liveness::Gone if facts.exit.is_none() && self.seen.is_none() => {
-                self.seen = self.agent.as_ref().map(|agent| Seen {
+                self.seen = self.agent.as_ref().map(|agent| ObservedEnd {
                     wait_status: orphan::exit_status(agent),
                     at: self.runner.tree.clock().now(),
                     stopped: self.stopped,

@@ -10,16 +10,16 @@ const LITTLE: u64 = 1 << 30;
 
 /// The configured way to notice changes of the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Noticing {
+pub enum ChangeDetection {
     /// Notifications of the kernel.
-    ByTheKernel,
+    Notifications,
     /// Polling.
-    ByLooking,
+    Polling,
 }
 
 /// The facts about a file system.
 #[derive(Debug, Clone)]
-struct Place {
+struct FileSystem {
     root: String,
     /// The number of the file system's type, statfs(2).
     magic: Option<u32>,
@@ -27,34 +27,34 @@ struct Place {
     free: Option<u64>,
 }
 
-pub(super) fn checks(tree: &Tree, noticing: Noticing) -> Vec<Check> {
+pub(super) fn checks(tree: &Tree, detection: ChangeDetection) -> Vec<Check> {
     let root = tree.root();
     judge(
-        &Place {
+        &FileSystem {
             root: root.path().display().to_string(),
             magic: root.file_system(),
             remote: root.is_remote(),
             free: root.free_bytes().ok(),
         },
-        noticing,
+        detection,
     )
 }
 
-fn judge(place: &Place, noticing: Noticing) -> Vec<Check> {
-    vec![file_system(place, noticing), disk(place)]
+fn judge(place: &FileSystem, detection: ChangeDetection) -> Vec<Check> {
+    vec![file_system(place, detection), disk(place)]
 }
 
-fn file_system(place: &Place, noticing: Noticing) -> Check {
+fn file_system(place: &FileSystem, detection: ChangeDetection) -> Check {
     let name = "file_system";
     let kind = place.magic.map_or_else(|| "unknown".to_owned(), type_name);
     let what = format!("{} lies on {kind}", place.root);
-    match (place.remote, noticing) {
-        (true, Noticing::ByTheKernel) => Check::fail(
+    match (place.remote, detection) {
+        (true, ChangeDetection::Notifications) => Check::fail(
             name,
             format!("{what}, where the kernel does not report changes by other machines"),
             "set watch.mode to auto or poll",
         ),
-        (true, Noticing::ByLooking) => Check::warn(
+        (true, ChangeDetection::Polling) => Check::warn(
             name,
             format!("{what}: changes are found by polling, every watch.sweep"),
             "nothing to do; a local disk is faster",
@@ -68,7 +68,7 @@ fn file_system(place: &Place, noticing: Noticing) -> Check {
     }
 }
 
-fn disk(place: &Place) -> Check {
+fn disk(place: &FileSystem) -> Check {
     let name = "disk";
     let hint = "make room, for example with `run-agent gc --older-than 30d`, or move the tree";
     let Some(free) = place.free else {
@@ -110,18 +110,18 @@ mod tests {
 
     #[test]
     fn a_place_is_judged() {
-        use Noticing::{ByLooking, ByTheKernel};
+        use ChangeDetection::{Notifications, Polling};
         let (ext4, nfs, tmpfs) = (Some(0xEF53), Some(0x6969), Some(0x0102_1994));
-        for (magic, remote, noticing, free, states) in [
-            (ext4, false, ByTheKernel, Some(5 << 30), [State::Ok, State::Ok]),
-            (ext4, false, ByLooking, Some(500 << 20), [State::Ok, State::Warn]),
-            (nfs, true, ByLooking, Some(5 << 20), [State::Warn, State::Fail]),
-            (nfs, true, ByTheKernel, None, [State::Fail, State::Warn]),
-            (tmpfs, false, ByTheKernel, Some(5 << 30), [State::Warn, State::Ok]),
-            (None, false, ByTheKernel, Some(5 << 30), [State::Ok, State::Ok]),
+        for (magic, remote, detection, free, states) in [
+            (ext4, false, Notifications, Some(5 << 30), [State::Ok, State::Ok]),
+            (ext4, false, Polling, Some(500 << 20), [State::Ok, State::Warn]),
+            (nfs, true, Polling, Some(5 << 20), [State::Warn, State::Fail]),
+            (nfs, true, Notifications, None, [State::Fail, State::Warn]),
+            (tmpfs, false, Notifications, Some(5 << 30), [State::Warn, State::Ok]),
+            (None, false, Notifications, Some(5 << 30), [State::Ok, State::Ok]),
         ] {
-            let place = Place { root: "/r".to_owned(), magic, remote, free };
-            let checks = judge(&place, noticing);
+            let place = FileSystem { root: "/r".to_owned(), magic, remote, free };
+            let checks = judge(&place, detection);
             assert_eq!([checks[0].state, checks[1].state], states, "{checks:?}");
         }
     }

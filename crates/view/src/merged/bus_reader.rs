@@ -15,16 +15,16 @@ const AHEAD_BYTES: u64 = 16 * 1024;
 
 /// A bus, and the offset up to which it was sent.
 #[derive(Debug)]
-pub(super) struct One {
+pub(super) struct BusReader {
     pub(super) task: Option<TaskId>,
     bus: Bus,
     /// Offset after the last sent line.
-    told: u64,
+    sent: u64,
     /// Offset after the last sent line with a time in its id, and that time.
     timed: (u64, Option<DateTime<Utc>>),
     /// True if the times do not increase: then the position of the bus is its offset.
     disorder: bool,
-    ahead: VecDeque<Next>,
+    ahead: VecDeque<ReadAhead>,
     /// Offset after the lines that were read.
     read: u64,
     /// True if the bus may be longer than that.
@@ -33,7 +33,7 @@ pub(super) struct One {
 
 /// A message that was read ahead.
 #[derive(Debug)]
-struct Next {
+struct ReadAhead {
     /// The time in its id, or in that of an earlier message.
     key: DateTime<Utc>,
     /// Offset after the message.
@@ -41,15 +41,15 @@ struct Next {
     message: Message,
 }
 
-impl One {
+impl BusReader {
     pub(super) fn new(task: Option<TaskId>, bus: Bus) -> Self {
         let ahead = VecDeque::new();
-        Self { task, bus, told: 0, timed: (0, None), disorder: false, ahead, read: 0, may_have_more: true }
+        Self { task, bus, sent: 0, timed: (0, None), disorder: false, ahead, read: 0, may_have_more: true }
     }
 
     /// Offset after the last sent line.
-    pub(super) fn told(&self) -> u64 {
-        self.told
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
     }
 
     /// Returns true if the bus was sent exactly up to its last message of this time or an earlier one.
@@ -60,7 +60,7 @@ impl One {
             Some(next) => next > until,
             None => !self.may_have_more,
         };
-        !self.disorder && self.told == end && time.is_none_or(|t| t <= until) && before_what_follows
+        !self.disorder && self.sent == end && time.is_none_or(|t| t <= until) && before_what_follows
     }
 
     /// Moves to an offset.
@@ -97,7 +97,7 @@ impl One {
     }
 
     fn stand(&mut self, offset: u64, timed: (u64, Option<DateTime<Utc>>)) {
-        (self.told, self.read, self.timed, self.disorder) = (offset, offset, timed, false);
+        (self.sent, self.read, self.timed, self.disorder) = (offset, offset, timed, false);
         self.ahead.clear();
         self.may_have_more = true;
     }
@@ -123,7 +123,7 @@ impl One {
             let mut key = self.timed.1.unwrap_or(DateTime::UNIX_EPOCH);
             for (message, end) in page.messages.into_iter().zip(page.ends) {
                 key = message.msg_id.time().unwrap_or(key).max(key);
-                self.ahead.push_back(Next { key, end, message });
+                self.ahead.push_back(ReadAhead { key, end, message });
             }
         }
         Ok(self.ahead.front().map(|next| next.key))
@@ -131,8 +131,8 @@ impl One {
 
     /// Takes the next message.
     pub(super) fn take(&mut self) -> Option<Message> {
-        let Next { end, message, .. } = self.ahead.pop_front()?;
-        self.told = end;
+        let ReadAhead { end, message, .. } = self.ahead.pop_front()?;
+        self.sent = end;
         if let Some(time) = message.msg_id.time() {
             self.disorder |= self.timed.1.is_some_and(|before| time <= before);
             self.timed = (end, self.timed.1.max(Some(time)));
