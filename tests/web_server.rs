@@ -14,7 +14,7 @@ use tokio::{
     net::TcpStream,
 };
 use web::{
-    Access, Call, Error, Field, Identity, KeyPlaces, Keyring, Keys, Live, Manners, Mount, Origin, Scope,
+    Access, Call, Error, Field, Identity, KeyLocations, Keyring, Keys, Live, Manners, Mount, Origin, Scope,
     Site, Slashes, Table, json,
     openapi::{self, Description},
 };
@@ -98,7 +98,7 @@ fn odd() -> Manners {
             }
             _ => json(error.status, &serde_json::json!({ "detail": error.message })),
         },
-        key_places: KeyPlaces { headers: &["X-Odd-Key"], query: Some("token"), advice: "no" },
+        key_locations: KeyLocations { headers: &["X-Odd-Key"], query: Some("token"), advice: "no" },
         challenge: "Odd",
         slashes: Slashes::Redirected,
         max_body: 64,
@@ -245,7 +245,7 @@ fn the_document_shows_methods_fields_and_access() {
         tag: |_| "Notes",
         error: |generator| generator.subschema_for::<Changed>(),
         meanings: &[(400, "Bad")],
-        key_places: odd().key_places,
+        key_locations: odd().key_locations,
     };
     let document = openapi::value(&table(), &description);
     let note = &document["paths"]["/note"];

@@ -6,10 +6,11 @@ use warp::reply::Response;
 
 use super::{page, wire};
 use web::{
-    AllowedHeaders, Asked, Cors, Error, KeyPlaces, Manners, PageRules, Slashes, json, openapi::Description,
+    AllowedHeaders, Cors, Error, KeyLocations, Manners, PageRules, RefusedRequest, Slashes, json,
+    openapi::Description,
 };
 
-const KEY_PLACES: KeyPlaces = KeyPlaces {
+const KEY_PLACES: KeyLocations = KeyLocations {
     headers: &["X-API-Key"],
     query: None,
     advice: "send it as 'Authorization: Bearer <key>', or ask for a ticket with POST /api/v1/tickets",
@@ -19,7 +20,7 @@ const KEY_PLACES: KeyPlaces = KeyPlaces {
 pub(super) fn manners(api: &config::Api) -> Manners {
     Manners {
         spell,
-        key_places: KEY_PLACES,
+        key_locations: KEY_PLACES,
         challenge: "Bearer realm=\"conductor\"",
         cors: Cors {
             origins: api.cors_origins.clone(),
@@ -41,7 +42,7 @@ pub(super) fn manners(api: &config::Api) -> Manners {
 }
 
 /// Formats an error: `{"error": "…"}`, and a hint with a 401.
-fn spell(error: &Error, _: &Asked<'_>) -> Response {
+fn spell(error: &Error, _: &RefusedRequest<'_>) -> Response {
     let message = (error.status == StatusCode::UNAUTHORIZED).then_some("valid API key required");
     json(error.status, &wire::Failure { error: &error.message, message })
 }
@@ -58,7 +59,7 @@ pub(super) const DESCRIPTION: Description = Description {
     tag,
     error: |generator: &mut SchemaGenerator| -> Schema { generator.subschema_for::<wire::Failure<'_>>() },
     meanings: MEANINGS,
-    key_places: KEY_PLACES,
+    key_locations: KEY_PLACES,
 };
 
 /// Returns the noun that a path is about.

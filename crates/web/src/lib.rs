@@ -24,15 +24,15 @@ pub use body::Body;
 pub use caller::{Caller, Peer};
 pub use counters::{Counters, Streams};
 pub use endpoint::{
-    Audience, BodyType, Call, Content, Declared, Draft, Endpoint, Found, Kind, LAST_EVENT_ID, Location,
-    Pages, Param, PathTexts, Query, Reply, SchemaOf, Table, Target, Traces, bad, delete, flag, get, number,
-    one_of, opaque, page, patch, post, put, text, time, words,
+    Audience, BodyType, Call, Content, Declared, Draft, Endpoint, Kind, LAST_EVENT_ID, Location, Pages,
+    Param, PathTexts, Query, Reply, RouteMatch, SchemaOf, Table, Target, Traces, bad, delete, flag, get,
+    number, one_of, opaque, page, patch, post, put, text, time, words,
 };
 pub use error::{Error, Origin, Result};
 pub use field::Field;
-pub use keys::{Access, Identity, KeyPlaces, Keyring, Keys, Proof, Scope, TICKET_LIFE};
+pub use keys::{Access, Identity, KeyLocations, Keyring, Keys, Proof, Scope, TICKET_LIFE};
 pub use live::Live;
-pub use manners::{AllowedHeaders, Asked, Cors, Manners, PageRules, Slashes};
+pub use manners::{AllowedHeaders, Cors, Manners, PageRules, RefusedRequest, Slashes};
 pub use response::{json, no_content};
 pub use server::{Guard, Io, Listener, Mount, Server, Site, serve};
 pub use socket::{CloseCode, Closed, Socket, SocketLimits};

@@ -14,7 +14,7 @@ use crate::{
 use base::blocking;
 use daemon::{Identity, Proof};
 use tree::login::BrowserKey;
-use web::{Found, TICKET_LIFE, no_content};
+use web::{RouteMatch, TICKET_LIFE, no_content};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -124,7 +124,7 @@ async fn make_ticket(call: Call) -> Result<Response> {
     let (new, _) = body.json::<wire::NewTicket>().await?;
     let identity = caller.identity.clone().ok_or_else(web::Error::unauthorized)?;
     let path = new.path.split(['?', '#']).next().unwrap_or_default();
-    let Found::Endpoint(endpoint, _) = api.table.find("GET", path) else {
+    let RouteMatch::Endpoint(endpoint, _) = api.table.find("GET", path) else {
         return Err(HttpError::not_found(
             "a ticket is for a path that can be asked for with GET; this is none",
         ));

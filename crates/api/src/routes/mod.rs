@@ -60,15 +60,15 @@ mod tests {
         super::endpoint::{ADMIN, Access, READ, RUN, Scope},
         *,
     };
-    use web::Found;
+    use web::RouteMatch;
 
     #[test]
     fn a_request_means_one_endpoint() {
         let table = table();
         let path = |method, path| match table.find(method, path) {
-            Found::Endpoint(endpoint, _) => endpoint.declared().path.to_owned(),
-            Found::WrongMethod(allow) | Found::Options(allow) => allow,
-            Found::Nothing => "nothing".to_owned(),
+            RouteMatch::Endpoint(endpoint, _) => endpoint.declared().path.to_owned(),
+            RouteMatch::WrongMethod(allow) | RouteMatch::Options(allow) => allow,
+            RouteMatch::Nothing => "nothing".to_owned(),
         };
         for (method, asked, meant) in [
             ("GET", "/api/v1/runs/stream/all", "/api/v1/runs/stream/all"),
@@ -142,7 +142,9 @@ mod tests {
             ("POST", "/api/v1/admin/self-update", ADMIN),
             ("GET", "/api/v1/auth/keys", ADMIN),
         ] {
-            let Found::Endpoint(endpoint, _) = table.find(method, path) else { panic!("{method} {path}") };
+            let RouteMatch::Endpoint(endpoint, _) = table.find(method, path) else {
+                panic!("{method} {path}")
+            };
             assert_eq!(endpoint.declared().access, access, "{method} {path}");
         }
     }

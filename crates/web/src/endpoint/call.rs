@@ -24,7 +24,7 @@ use crate::{
 
 /// A request on its way from the door to its endpoint.
 #[derive(Debug)]
-pub(crate) struct Arrival<S> {
+pub(crate) struct PendingCall<S> {
     pub(crate) api: S,
     pub(crate) caller: Arc<Caller>,
     pub(crate) headers: HeaderMap,
@@ -38,10 +38,10 @@ pub(crate) struct Arrival<S> {
     pub(crate) upgrade: Option<Upgrade>,
 }
 
-/// An arrival among the extensions of its request. A filter can only clone an extension, so the arrival itself is shared
+/// A pending call among the extensions of its request. A filter can only clone an extension, so the call itself is shared
 /// and taken once.
 #[derive(Debug)]
-pub(crate) struct Handed<S>(Arc<Mutex<Option<Arrival<S>>>>);
+pub(crate) struct Handed<S>(Arc<Mutex<Option<PendingCall<S>>>>);
 
 impl<S> Clone for Handed<S> {
     fn clone(&self) -> Self {
@@ -50,11 +50,11 @@ impl<S> Clone for Handed<S> {
 }
 
 impl<S> Handed<S> {
-    pub(crate) fn new(arrival: Arrival<S>) -> Self {
-        Self(Arc::new(Mutex::new(Some(arrival))))
+    pub(crate) fn new(pending: PendingCall<S>) -> Self {
+        Self(Arc::new(Mutex::new(Some(pending))))
     }
 
-    pub(super) fn take(&self) -> Option<Arrival<S>> {
+    pub(super) fn take(&self) -> Option<PendingCall<S>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -74,8 +74,8 @@ pub struct Call<S> {
 }
 
 impl<S> Call<S> {
-    pub(super) fn read(arrival: Arrival<S>, body: Body) -> Result<(Self, PathTexts)> {
-        let Arrival { api, caller, headers, texts, query, max_body, .. } = arrival;
+    pub(super) fn read(pending: PendingCall<S>, body: Body) -> Result<(Self, PathTexts)> {
+        let PendingCall { api, caller, headers, texts, query, max_body, .. } = pending;
         let (query, body) = (Query::read(&query)?, body.limited(max_body));
         Ok((Self { api, caller, query, body, headers }, texts))
     }

@@ -6,7 +6,7 @@ use http::Method;
 use warp::{Filter, filters::BoxedFilter, reply::Response};
 
 use super::{
-    call::{Arrival, Call, Handed},
+    call::{Call, Handed, PendingCall},
     declared::{Declared, Draft},
     target::Target,
 };
@@ -14,7 +14,7 @@ use crate::{
     body::{Body, body},
     caller::Caller,
     error::{Error, Result},
-    manners::{Asked, Manners},
+    manners::{Manners, RefusedRequest},
     socket::{Socket, SocketLimits, Upgrade},
 };
 
@@ -111,16 +111,16 @@ impl Draft {
         T: Target<S>,
         F: Future<Output = Result<Response>> + Send + 'static,
     {
-        let arrival = warp::ext::get::<Handed<S>>().and_then(|handed: Handed<S>| {
+        let pending = warp::ext::get::<Handed<S>>().and_then(|handed: Handed<S>| {
             // The rejection is a bug, which the door reports.
             std::future::ready(handed.take().ok_or_else(warp::reject::reject))
         });
-        let filter = arrival
+        let filter = pending
             .and(body())
-            .then(move |mut arrival: Arrival<S>, body: Body| {
-                let refuse = Refuse::of(&arrival);
-                let upgrade = arrival.upgrade.take();
-                let read = Call::read(arrival, body);
+            .then(move |mut pending: PendingCall<S>, body: Body| {
+                let refuse = Refuse::of(&pending);
+                let upgrade = pending.upgrade.take();
+                let read = Call::read(pending, body);
                 let begun = read.and_then(|(call, texts)| Ok(handler(call, T::read(&texts)?, upgrade)));
                 async move {
                     let answered = match begun {
@@ -143,13 +143,13 @@ struct Refuse {
 }
 
 impl Refuse {
-    fn of<S>(arrival: &Arrival<S>) -> Self {
-        Self { manners: arrival.manners.clone(), caller: arrival.caller.clone() }
+    fn of<S>(pending: &PendingCall<S>) -> Self {
+        Self { manners: pending.manners.clone(), caller: pending.caller.clone() }
     }
 
     fn spell(&self, error: &Error) -> Response {
         let Caller { method, path, request_id, .. } = &*self.caller;
         let method = Method::from_bytes(method.as_bytes()).unwrap_or_default();
-        self.manners.refuse(error, &Asked { method: &method, path, request_id })
+        self.manners.refuse(error, &RefusedRequest { method: &method, path, request_id })
     }
 }

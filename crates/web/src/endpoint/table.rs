@@ -12,7 +12,7 @@ pub struct Table<S>(Vec<Arc<Endpoint<S>>>);
 
 /// The meaning of a request.
 #[derive(Debug)]
-pub enum Found<S> {
+pub enum RouteMatch<S> {
     /// A call of this endpoint, with the texts of its path.
     Endpoint(Arc<Endpoint<S>>, PathTexts),
     /// A request for the methods of a path: these, as the `Allow` header spells them.
@@ -36,16 +36,16 @@ impl<S> Table<S> {
 
     /// Looks for the endpoint of a request.
     #[must_use]
-    pub fn find(&self, method: &str, path: &str) -> Found<S> {
+    pub fn find(&self, method: &str, path: &str) -> RouteMatch<S> {
         let Some(first) = self.0.iter().find(|e| fits(e.declared().path, path)) else {
-            return Found::Nothing;
+            return RouteMatch::Nothing;
         };
         let same = || self.0.iter().filter(|e| e.declared().path == first.declared().path);
         let meant = if method == "HEAD" { "GET" } else { method };
         match same().find(|e| e.declared().method == meant) {
-            Some(endpoint) => Found::Endpoint(endpoint.clone(), texts(endpoint.declared().path, path)),
-            None if method == "OPTIONS" => Found::Options(allow(same().map(|e| e.declared()))),
-            None => Found::WrongMethod(allow(same().map(|e| e.declared()))),
+            Some(endpoint) => RouteMatch::Endpoint(endpoint.clone(), texts(endpoint.declared().path, path)),
+            None if method == "OPTIONS" => RouteMatch::Options(allow(same().map(|e| e.declared()))),
+            None => RouteMatch::WrongMethod(allow(same().map(|e| e.declared()))),
         }
     }
 }

@@ -28,7 +28,7 @@ pub trait Keyring: Debug + Send + Sync {
 
 /// The places in which clients of an API put their key.
 #[derive(Debug, Clone, Copy)]
-pub struct KeyPlaces {
+pub struct KeyLocations {
     /// Headers that contain only a key, beside `Authorization: Bearer`.
     pub headers: &'static [&'static str],
     /// The parameter of a query that may hold a key, for clients that cannot set headers.
@@ -65,7 +65,7 @@ impl Keys {
         &self,
         request: &Request<B>,
         peer: Peer,
-        places: &KeyPlaces,
+        places: &KeyLocations,
     ) -> Result<Option<Identity>> {
         no_key_in_the_url(request.uri().query(), places)?;
         if peer == Peer::Owner {
@@ -90,7 +90,7 @@ impl Keys {
     }
 }
 
-fn no_key_in_the_url(query: Option<&str>, places: &KeyPlaces) -> Result<()> {
+fn no_key_in_the_url(query: Option<&str>, places: &KeyLocations) -> Result<()> {
     let names = query.unwrap_or_default().split('&').map(|pair| pair.split('=').next().unwrap_or(pair));
     for name in names.filter(|name| places.query != Some(*name)) {
         if KEY_NAMES.iter().any(|key| key.eq_ignore_ascii_case(name)) {
@@ -106,7 +106,7 @@ fn value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     query.split('&').find_map(|pair| pair.split_once('=').filter(|(n, _)| *n == name).map(|(_, value)| value))
 }
 
-fn shown<'a>(headers: &'a HeaderMap, places: &KeyPlaces) -> Option<&'a str> {
+fn shown<'a>(headers: &'a HeaderMap, places: &KeyLocations) -> Option<&'a str> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
     let bearer = bearer.and_then(|v| {
         let (scheme, key) = v.split_once(' ')?;
@@ -119,8 +119,8 @@ fn shown<'a>(headers: &'a HeaderMap, places: &KeyPlaces) -> Option<&'a str> {
 mod tests {
     use super::*;
 
-    const PLACES: KeyPlaces =
-        KeyPlaces { headers: &["x-api-key"], query: None, advice: "send it in a header" };
+    const PLACES: KeyLocations =
+        KeyLocations { headers: &["x-api-key"], query: None, advice: "send it in a header" };
 
     #[test]
     fn a_key_comes_in_a_header() {
@@ -145,7 +145,7 @@ mod tests {
         ] {
             assert_eq!(no_key_in_the_url(query, &PLACES).is_err(), refused, "{query:?}");
         }
-        let in_query = KeyPlaces { query: Some("token"), ..PLACES };
+        let in_query = KeyLocations { query: Some("token"), ..PLACES };
         assert!(no_key_in_the_url(Some("token=x"), &in_query).is_ok());
         assert!(no_key_in_the_url(Some("token=x&api_key=x"), &in_query).is_err());
         assert_eq!(value("a=1&ticket=x&b=2", "ticket"), Some("x"));

@@ -5,5 +5,5 @@ mod keyring;
 mod tickets;
 
 pub use identity::{Access, Identity, Proof, Scope};
-pub use keyring::{KeyPlaces, Keyring, Keys};
+pub use keyring::{KeyLocations, Keyring, Keys};
 pub use tickets::TICKET_LIFE;

@@ -8,7 +8,7 @@ use warp::reply::Response;
 
 use super::{
     error::{Error, Origin},
-    keys::KeyPlaces,
+    keys::KeyLocations,
     response::json,
 };
 
@@ -20,9 +20,9 @@ pub(super) use headers::{Finish, finish};
 #[derive(Debug, Clone)]
 pub struct Manners {
     /// Formats the answer to a request that was refused or has failed, 404 and 405 included.
-    pub spell: fn(&Error, &Asked<'_>) -> Response,
+    pub spell: fn(&Error, &RefusedRequest<'_>) -> Response,
     /// The places in which clients put their key.
-    pub key_places: KeyPlaces,
+    pub key_locations: KeyLocations,
     /// The `WWW-Authenticate` header of a 401.
     pub challenge: &'static str,
     /// The pages of other origins that may call.
@@ -48,7 +48,7 @@ pub enum Slashes {
 
 /// A request whose refusal is formatted.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct RefusedRequest<'a> {
     /// Its method.
     pub method: &'a Method,
     /// Its path.
@@ -77,7 +77,7 @@ impl Manners {
     pub fn plain() -> Self {
         Self {
             spell: |error, _| json(error.status, &serde_json::json!({ "error": error.message })),
-            key_places: KeyPlaces {
+            key_locations: KeyLocations {
                 headers: &[],
                 query: None,
                 advice: "send it as 'Authorization: Bearer <key>'",
@@ -91,7 +91,7 @@ impl Manners {
     }
 
     /// Formats a refusal, and logs it if it is an error of the server.
-    pub(super) fn refuse(&self, error: &Error, asked: &Asked<'_>) -> Response {
+    pub(super) fn refuse(&self, error: &Error, asked: &RefusedRequest<'_>) -> Response {
         if error.status.is_server_error() && error.status != http::StatusCode::SERVICE_UNAVAILABLE {
             tracing::error!(status = error.status.as_u16(), error = %error.message, "a request failed");
         }

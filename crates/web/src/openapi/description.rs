@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::{endpoint::SchemaOf, keys::KeyPlaces};
+use super::super::{endpoint::SchemaOf, keys::KeyLocations};
 
 /// The facts about an API that its endpoints do not declare.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +28,7 @@ pub struct Description {
     /// The meaning of each status of an error.
     pub meanings: &'static [(u16, &'static str)],
     /// The places in which its clients put their key.
-    pub key_places: KeyPlaces,
+    pub key_locations: KeyLocations,
 }
 
 impl Description {
@@ -41,8 +41,8 @@ impl Description {
 
     pub(super) fn security_schemes(&self) -> Map<String, Value> {
         let bearer = ("bearer".to_owned(), json!({ "type": "http", "scheme": "bearer" }));
-        let named = self.key_places.headers.iter().map(|name| ("header", *name));
-        let named = named.chain(self.key_places.query.map(|name| ("query", name)));
+        let named = self.key_locations.headers.iter().map(|name| ("header", *name));
+        let named = named.chain(self.key_locations.query.map(|name| ("query", name)));
         let named = named.enumerate().map(|(n, (place, name))| {
             let scheme = if n == 0 { "key".to_owned() } else { format!("key{}", n + 1) };
             (scheme, json!({ "type": "apiKey", "in": place, "name": name }))

@@ -12,7 +12,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     super::caller::Peer,
-    connection::{InTurn, Lingering, Unread},
+    connection::{Lingering, TurnBody, Unread},
     mount::Asking,
     site::Site,
     slots::{Slot, Slots},
@@ -155,7 +155,7 @@ where
         async move {
             let asking = Asking { peer, unread, turn };
             let response = site.answer(request, &asking).await;
-            Ok::<_, Infallible>(response.map(|body| InTurn::new(body, asking.turn)))
+            Ok::<_, Infallible>(response.map(|body| TurnBody::new(body, asking.turn)))
         }
     });
     let mut http = http1::Builder::new();

@@ -103,18 +103,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<S> {
 }
 
 /// An answer, and the turn that lasts until it was sent.
-pub(super) struct InTurn<B> {
+pub(super) struct TurnBody<B> {
     body: B,
     _turn: Arc<Turn>,
 }
 
-impl<B> InTurn<B> {
+impl<B> TurnBody<B> {
     pub(super) fn new(body: B, turn: Arc<Turn>) -> Self {
         Self { body, _turn: turn }
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for InTurn<B> {
+impl<B: Body<Data = Bytes> + Unpin> Body for TurnBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 

@@ -13,10 +13,10 @@ use warp::{Filter, Rejection, reply::Response};
 use super::{
     super::{
         caller::{self, Caller},
-        endpoint::{Arrival, Endpoint, Found, Handed, Pages, Table, Traces},
+        endpoint::{Endpoint, Handed, Pages, PendingCall, RouteMatch, Table, Traces},
         error::{Error, Origin, Result},
         keys::Access,
-        manners::{self, Asked, Finish, Slashes},
+        manners::{self, Finish, RefusedRequest, Slashes},
         socket::Upgrade,
     },
     guard::{self, Guard},
@@ -25,7 +25,7 @@ use super::{
 };
 
 /// A request that was let in.
-enum Entered<S> {
+enum Admitted<S> {
     /// A browser asks what a page of another site may send.
     Preflight,
     /// A client asks for the methods of a path.
@@ -35,7 +35,7 @@ enum Entered<S> {
     /// A user asks for a page.
     Page(Response),
     /// A client calls an endpoint.
-    Call(Arc<Endpoint<S>>, Box<Arrival<S>>),
+    Call(Arc<Endpoint<S>>, Box<PendingCall<S>>),
 }
 
 /// The texts of a request that its answer, its log lines and its endpoint share.
@@ -54,19 +54,19 @@ pub(super) async fn answer<S: Clone + Send + Sync + 'static>(
     let manners = &mount.manners;
     let request_id = caller::request_id(request.headers(), mount.live.clock.now());
     let (method, path) = (request.method().clone(), Arc::<str>::from(request.uri().path()));
-    let asked = Asked { method: &method, path: &path, request_id: &request_id };
+    let asked = RefusedRequest { method: &method, path: &path, request_id: &request_id };
     let names = Names { request_id: request_id.clone(), path: path.clone() };
     let allowed = manners.cors.allowed(request.headers());
     let has_body = !request.body().is_end_stream();
     let mut traces = Traces::All;
     let answered = match enter(mount, guard, &request, names, asking) {
-        Ok(Entered::Preflight) => manners.cors.preflight(request.headers(), allowed.as_ref()),
-        Ok(Entered::Options(allow)) => Ok(options(&allow)),
-        Ok(Entered::Moved(location)) => Ok(moved(&location)),
-        Ok(Entered::Page(page)) => Ok(page),
-        Ok(Entered::Call(endpoint, arrival)) => {
+        Ok(Admitted::Preflight) => manners.cors.preflight(request.headers(), allowed.as_ref()),
+        Ok(Admitted::Options(allow)) => Ok(options(&allow)),
+        Ok(Admitted::Moved(location)) => Ok(moved(&location)),
+        Ok(Admitted::Page(page)) => Ok(page),
+        Ok(Admitted::Call(endpoint, pending)) => {
             traces = endpoint.declared().traces;
-            call(mount, &endpoint, *arrival, request, asking).await
+            call(mount, &endpoint, *pending, request, asking).await
         }
         Err(refused) => {
             let status = refused.status.as_u16();
@@ -100,35 +100,35 @@ fn enter<S: Clone>(
     request: &Request<Incoming>,
     names: Names,
     asking: &Asking,
-) -> Result<Entered<S>> {
+) -> Result<Admitted<S>> {
     let Mount { manners, table, .. } = mount;
     guard.check(request, asking.peer, manners)?;
     let (method, path) = (request.method(), request.uri().path());
-    let Sought { found, moved } =
+    let Lookup { found, moved } =
         seek(table, manners.slashes, method, below(mount.prefix, path).unwrap_or(path));
     let max_body = match &found {
-        Found::Endpoint(endpoint, _) => endpoint.declared().max_body.unwrap_or(manners.max_body),
+        RouteMatch::Endpoint(endpoint, _) => endpoint.declared().max_body.unwrap_or(manners.max_body),
         _ => manners.max_body,
     };
     guard::check_body(request, max_body)?;
     // A browser asks without a key whether it may send one.
     if manners::is_preflight(request) {
-        return Ok(Entered::Preflight);
+        return Ok(Admitted::Preflight);
     }
     if let Some(page) = (manners.pages.answer)(method, path, request.headers()) {
-        return Ok(Entered::Page(page));
+        return Ok(Admitted::Page(page));
     }
-    let identity = mount.keys.identify(request, asking.peer, &manners.key_places)?;
+    let identity = mount.keys.identify(request, asking.peer, &manners.key_locations)?;
     // A client without a key learns nothing, not even the existing routes.
     if identity.is_none() && !is_open(&found, method, (manners.pages.is_page)(path)) {
         return Err(Error::unauthorized());
     }
     let (endpoint, texts) = match found {
-        Found::Endpoint(endpoint, texts) => (endpoint, texts),
-        Found::Options(allow) => return Ok(Entered::Options(allow)),
-        Found::WrongMethod(allow) => return Err(Error::wrong_method(allow)),
-        Found::Nothing if moved => return Ok(Entered::Moved(without_slash(request.uri()))),
-        Found::Nothing => return Err(Error::no_route()),
+        RouteMatch::Endpoint(endpoint, texts) => (endpoint, texts),
+        RouteMatch::Options(allow) => return Ok(Admitted::Options(allow)),
+        RouteMatch::WrongMethod(allow) => return Err(Error::wrong_method(allow)),
+        RouteMatch::Nothing if moved => return Ok(Admitted::Moved(without_slash(request.uri()))),
+        RouteMatch::Nothing => return Err(Error::no_route()),
     };
     let declared = endpoint.declared();
     let identity = declared.access.check(identity)?;
@@ -146,26 +146,26 @@ fn enter<S: Clone>(
     });
     let query = request.uri().query().unwrap_or_default().to_owned();
     let (api, manners, headers) = (mount.api.clone(), manners.clone(), HeaderMap::new());
-    let arrival = Arrival { api, caller, headers, texts, query, max_body, manners, upgrade: None };
-    Ok(Entered::Call(endpoint, Box::new(arrival)))
+    let pending = PendingCall { api, caller, headers, texts, query, max_body, manners, upgrade: None };
+    Ok(Admitted::Call(endpoint, Box::new(pending)))
 }
 
 /// The meaning of a request.
-struct Sought<S> {
-    found: Found<S>,
+struct Lookup<S> {
+    found: RouteMatch<S>,
     /// True if nothing was found, but would be found without the slash after the path.
     moved: bool,
 }
 
-fn seek<S>(table: &Table<S>, slashes: Slashes, method: &Method, path: &str) -> Sought<S> {
+fn seek<S>(table: &Table<S>, slashes: Slashes, method: &Method, path: &str) -> Lookup<S> {
     let found = table.find(method.as_str(), path);
-    let bare = path.strip_suffix('/').filter(|_| matches!(found, Found::Nothing));
+    let bare = path.strip_suffix('/').filter(|_| matches!(found, RouteMatch::Nothing));
     match (slashes, bare) {
-        (Slashes::Strict, _) | (_, None) => Sought { found, moved: false },
-        (Slashes::Ignored, Some(bare)) => Sought { found: table.find(method.as_str(), bare), moved: false },
+        (Slashes::Strict, _) | (_, None) => Lookup { found, moved: false },
+        (Slashes::Ignored, Some(bare)) => Lookup { found: table.find(method.as_str(), bare), moved: false },
         (Slashes::Redirected, Some(bare)) => {
-            let moved = !matches!(table.find(method.as_str(), bare), Found::Nothing);
-            Sought { found, moved }
+            let moved = !matches!(table.find(method.as_str(), bare), RouteMatch::Nothing);
+            Lookup { found, moved }
         }
     }
 }
@@ -177,9 +177,9 @@ fn without_slash(uri: &Uri) -> String {
 }
 
 /// Returns true if a request is answered without a key.
-fn is_open<S>(found: &Found<S>, method: &Method, is_page: bool) -> bool {
+fn is_open<S>(found: &RouteMatch<S>, method: &Method, is_page: bool) -> bool {
     match found {
-        Found::Endpoint(endpoint, _) => endpoint.declared().access == Access::Open,
+        RouteMatch::Endpoint(endpoint, _) => endpoint.declared().access == Access::Open,
         // The answer only lists the possible requests.
         _ if *method == Method::OPTIONS => true,
         // A part of a page that does not exist (any more).
@@ -190,25 +190,25 @@ fn is_open<S>(found: &Found<S>, method: &Method, is_page: bool) -> bool {
 async fn call<S: Clone + Send + Sync + 'static>(
     mount: &Mount<S>,
     endpoint: &Endpoint<S>,
-    mut arrival: Arrival<S>,
+    mut pending: PendingCall<S>,
     mut request: Request<Incoming>,
     asking: &Asking,
 ) -> Result<Response> {
     if let Some(limits) = endpoint.declared().socket {
         let (unread, turn) = (asking.unread.clone(), asking.turn.clone());
-        arrival.upgrade = Some(Upgrade::of(&mut request, limits, &mount.live, unread, turn)?);
+        pending.upgrade = Some(Upgrade::of(&mut request, limits, &mount.live, unread, turn)?);
     }
-    let caller = arrival.caller.clone();
-    // The filter reads nothing but the body and the arrival, so the headers move instead of being copied.
-    arrival.headers = std::mem::take(request.headers_mut());
-    request.extensions_mut().insert(Handed::new(arrival));
+    let caller = pending.caller.clone();
+    // The filter reads nothing but the body and the pending call, so the headers move instead of being copied.
+    pending.headers = std::mem::take(request.headers_mut());
+    request.extensions_mut().insert(Handed::new(pending));
     let (method, manners, asked) = (request.method().clone(), mount.manners.clone(), caller.clone());
     let filter = endpoint.filter().or_else(move |_: Rejection| {
         // The door has already found the endpoint, so a rejection by its filter is a bug.
         let text = "the request could not be handed to its endpoint";
         let Caller { path, request_id, .. } = &*asked;
         let error = Error::new(StatusCode::INTERNAL_SERVER_ERROR, text);
-        let response = manners.refuse(&error, &Asked { method: &method, path, request_id });
+        let response = manners.refuse(&error, &RefusedRequest { method: &method, path, request_id });
         std::future::ready(Ok::<_, Rejection>((response,)))
     });
     let service = TowerToHyperService::new(warp::service(filter));

@@ -100,7 +100,7 @@ fn site<B>(request: &Request<B>, host: &str, manners: &Manners) -> Result<()> {
         // A browser sends no site header to an address that it does not trust, but it may name the page.
         None => match (origin, only(headers, header::REFERER)) {
             (None, Ok(Some(referer))) => !is_at(referer, host),
-            (_, Err(NotOne)) => true,
+            (_, Err(NotSingle)) => true,
             _ => false,
         },
     };
@@ -127,15 +127,15 @@ pub(super) fn check_body<B: hyper::body::Body>(request: &Request<B>, most: u64) 
 const SITE: &str = "sec-fetch-site";
 
 /// A header that is repeated, or is not text.
-struct NotOne;
+struct NotSingle;
 
 /// Returns the only value of a header, if it is present.
-fn only(headers: &HeaderMap, name: impl header::AsHeaderName) -> Result<Option<&str>, NotOne> {
+fn only(headers: &HeaderMap, name: impl header::AsHeaderName) -> Result<Option<&str>, NotSingle> {
     let mut all = headers.get_all(name).iter();
     match (all.next(), all.next()) {
         (None, _) => Ok(None),
-        (Some(value), None) => value.to_str().map(Some).map_err(|_| NotOne),
-        (Some(_), Some(_)) => Err(NotOne),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| NotSingle),
+        (Some(_), Some(_)) => Err(NotSingle),
     }
 }
 

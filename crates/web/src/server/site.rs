@@ -17,8 +17,8 @@ use super::{
 #[derive(Clone)]
 pub struct Site {
     guard: Arc<Guard>,
-    root: Arc<dyn Answers>,
-    below: Vec<Arc<dyn Answers>>,
+    root: Arc<dyn AnyMount>,
+    below: Vec<Arc<dyn AnyMount>>,
 }
 
 impl fmt::Debug for Site {
@@ -54,7 +54,7 @@ impl Site {
 }
 
 /// A mount whose state is not named.
-trait Answers: Send + Sync {
+trait AnyMount: Send + Sync {
     fn prefix(&self) -> &'static str;
 
     fn answer<'a>(
@@ -65,7 +65,7 @@ trait Answers: Send + Sync {
     ) -> BoxFuture<'a, Response>;
 }
 
-impl<S: Clone + Send + Sync + 'static> Answers for Mount<S> {
+impl<S: Clone + Send + Sync + 'static> AnyMount for Mount<S> {
     fn prefix(&self) -> &'static str {
         self.prefix
     }
