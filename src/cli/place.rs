@@ -38,9 +38,9 @@ impl Place {
     /// Takes the resources that were left for this process, or acquires free ones. It touches nothing else of the
     /// root before, so that there is at most one daemon.
     pub(super) fn take(runner: &Runner, left: Option<Handoff>) -> CliResult<Self> {
-        if let Some(Handoff { place, arrival }) = left {
-            let lock = runner.tree.adopt_daemon_lock(place.lock, &daemon::holder("daemon"))?;
-            return Ok(Self { lock, listeners: place.listeners, arrival: Some(arrival) });
+        if let Some(Handoff { fds, arrival }) = left {
+            let lock = runner.tree.adopt_daemon_lock(fds.lock, &daemon::holder("daemon"))?;
+            return Ok(Self { lock, listeners: fds.listeners, arrival: Some(arrival) });
         }
         let lock = daemon::become_daemon(&runner.tree).map_err(|e| {
             CliError::from(e).with_hint("use that daemon, stop it, or serve another folder with --root")

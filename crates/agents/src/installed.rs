@@ -15,7 +15,7 @@ use super::{AGENTS, Program, error::AgentError, find::program, of_type};
 use config::{AgentSettings, Config, Environment};
 use process::{
     bounded::{self, BoundedError, Bounds},
-    command::{CommandSpec, Life},
+    command::{CommandSpec, Lifetime},
 };
 use tree::{Tree, known_programs::FileMark};
 
@@ -112,7 +112,7 @@ pub fn ask_version(program: &Path, environment: &Environment) -> VersionReply {
     let cwd = Some(Path::new("/").to_owned());
     let command = CommandSpec { program: program.to_owned(), args: vec!["--version".into()], env, cwd };
     let bounds =
-        Bounds { deadline: Instant::now() + PATIENCE, output: LONGEST_ANSWER, life: Life::EndsWithUs };
+        Bounds { deadline: Instant::now() + PATIENCE, output: LONGEST_ANSWER, life: Lifetime::EndsWithUs };
     match bounded::output(&command, b"", bounds) {
         Err(BoundedError::Start { source, .. }) => {
             VersionReply::Nothing(format!("cannot be started: {source}"))

@@ -10,7 +10,7 @@ use std::{
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-use super::command::{CommandSpec, Life};
+use super::command::{CommandSpec, Lifetime};
 
 /// Period between two checks of the output's size.
 const LOOK: Duration = Duration::from_millis(50);
@@ -25,7 +25,7 @@ pub struct Bounds {
     /// Largest size of stdout, in bytes.
     pub output: u64,
     /// Lifetime of the program if this process is killed.
-    pub life: Life,
+    pub life: Lifetime,
 }
 
 /// A program that ended by itself.
@@ -169,7 +169,11 @@ mod tests {
     }
 
     fn bounds(milliseconds: u64, output: u64) -> Bounds {
-        Bounds { deadline: Instant::now() + Duration::from_millis(milliseconds), output, life: Life::ItsOwn }
+        Bounds {
+            deadline: Instant::now() + Duration::from_millis(milliseconds),
+            output,
+            life: Lifetime::ItsOwn,
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub struct CommandSpec {
 
 /// The lifetime of a program if the process that started it is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Life {
+pub enum Lifetime {
     /// The program continues to its end.
     #[default]
     ItsOwn,
@@ -79,7 +79,7 @@ impl CommandSpec {
         stdin: OwnedFd,
         stdout: OwnedFd,
         stderr: OwnedFd,
-        life: Life,
+        life: Lifetime,
     ) -> io::Result<std::process::Child> {
         let mut command = self.command();
         command
@@ -87,7 +87,7 @@ impl CommandSpec {
             .stdin(Stdio::from(stdin))
             .stdout(Stdio::from(stdout))
             .stderr(Stdio::from(stderr));
-        if life == Life::EndsWithUs {
+        if life == Lifetime::EndsWithUs {
             sys::end_with_us(&mut command);
         }
         command.spawn()

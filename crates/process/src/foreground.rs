@@ -57,7 +57,7 @@ pub struct Foreground {
 
 /// A running agent whose run this process has claimed.
 #[derive(Debug)]
-pub struct Attended {
+pub struct ForegroundRun {
     /// The claim.
     pub claim: Claim,
     agent: ProcessId,
@@ -73,7 +73,7 @@ impl Foreground {
     ///
     /// # Errors
     /// If the run was not claimed, with the reason.
-    pub fn start(&self, root: &Root) -> Result<Attended, String> {
+    pub fn start(&self, root: &Root) -> Result<ForegroundRun, String> {
         let holder = holder("run-agent wrap");
         let lock = match root.try_lock(&self.dir.join(names::run::LOCK), &holder).map_err(text)? {
             LockAttempt::Taken(lock) => lock,
@@ -92,7 +92,7 @@ impl Foreground {
         }
         let started_at = Utc::now();
         let not_started = self.release(held);
-        Ok(Attended { claim, agent, signals, reserved, lock, not_started, started_at })
+        Ok(ForegroundRun { claim, agent, signals, reserved, lock, not_started, started_at })
     }
 
     fn release(&self, held: Held) -> Option<ExitRecord> {
@@ -126,7 +126,7 @@ impl Foreground {
     }
 }
 
-impl Attended {
+impl ForegroundRun {
     /// Waits for the agent's end and publishes it.
     ///
     /// # Errors

@@ -3,7 +3,6 @@
 //! The [`shim`] runs one agent and records how it ended. [`executor`] starts a shim. [`liveness`] and [`tree`] examine
 //! processes from outside. This module knows run folders (`claim.json`, `exit.json`), but no projects or tasks.
 
-pub mod abilities;
 pub mod bounded;
 pub mod cgroup;
 pub mod claim;
@@ -14,6 +13,7 @@ pub mod foreground;
 pub mod git;
 pub mod handoff;
 pub mod identity;
+pub mod kernel_support;
 pub mod launch_files;
 pub mod listening;
 pub mod liveness;

@@ -19,7 +19,7 @@ pub const SHIM_NAME: &str = "conductor-shim";
 
 /// The processes below a shim.
 #[derive(Debug)]
-pub struct Below<'a> {
+pub struct Descendants<'a> {
     /// The live processes of its run, parents first.
     pub own: Vec<&'a ProcStat>,
     /// The shims of other runs and all processes below them. They are neither signalled nor waited for.
@@ -57,12 +57,12 @@ impl ProcTable {
 
     /// Returns the processes below `top`.
     #[must_use]
-    pub fn below(&self, top: i32) -> Below<'_> {
+    pub fn below(&self, top: i32) -> Descendants<'_> {
         let mut children: HashMap<i32, Vec<&ProcStat>> = HashMap::new();
         for stat in &self.all {
             children.entry(stat.parent).or_default().push(stat);
         }
-        let mut below = Below { own: Vec::new(), others: HashSet::new() };
+        let mut below = Descendants { own: Vec::new(), others: HashSet::new() };
         let mut todo = vec![top];
         while let Some(parent) = todo.pop() {
             for stat in children.remove(&parent).unwrap_or_default() {
@@ -80,7 +80,7 @@ impl ProcTable {
     /// Sends SIGKILL to the process group that an agent leads, unless a process that belongs to another run is in it.
     ///
     /// A walk of `/proc` may lose a race against processes that only live for a moment; this does not.
-    pub fn kill_group(&self, agent: &PidFd, leader: Leader, below: &Below<'_>) {
+    pub fn kill_group(&self, agent: &PidFd, leader: Leader, below: &Descendants<'_>) {
         let of_another_run = |s: &ProcStat| s.group == agent.id().pid && below.others.contains(&s.id.pid);
         if !self.all.iter().any(of_another_run) {
             agent.kill_group(leader);

@@ -15,7 +15,7 @@ use base::record::Record;
 use engine::runner::Result;
 use process::{
     bounded::{self, BoundedError, Bounds},
-    command::{CommandSpec, Life},
+    command::{CommandSpec, Lifetime},
     handoff,
 };
 use tree::{
@@ -106,7 +106,7 @@ pub(super) fn check(
     spec.args = ["self-check", "--"].map(Into::into).into_iter().chain(spec.args).collect();
     spec.env.remove(OsStr::new(handoff::VARIABLE));
     let began = Instant::now();
-    let bounds = Bounds { deadline: began + limit, output: LONGEST, life: Life::EndsWithUs };
+    let bounds = Bounds { deadline: began + limit, output: LONGEST, life: Lifetime::EndsWithUs };
     let answer = loop {
         match bounded::output(&spec, b"", bounds) {
             Err(BoundedError::Start { source, .. })

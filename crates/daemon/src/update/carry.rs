@@ -151,18 +151,18 @@ impl Updates {
         if self.parts.runner.tree.clock().now() - update.requested_at > STALE {
             self.check(update)?;
         }
-        let place = seat.share().map_err(UpdateError::HandingOver)?;
+        let fds = seat.share().map_err(UpdateError::HandingOver)?;
         let watch = Watch {
-            listeners: place.listeners.iter().map(|listener| listener.name.clone()).collect(),
+            listeners: fds.listeners.iter().map(|listener| listener.name.clone()).collect(),
             daemon: ProcessId::current(),
             program: update.program.clone(),
             staged: update.staged.clone(),
             address: seat.address,
             limit: self.limit,
         };
-        let wire = handoff::start_guard(&seat.command, &place, &watch).map_err(UpdateError::HandingOver)?;
+        let wire = handoff::start_guard(&seat.command, &fds, &watch).map_err(UpdateError::HandingOver)?;
         steps::at("daemon-guarded");
-        let handoff = Handoff { place, arrival: Arrival::OnTrial(wire) };
+        let handoff = Handoff { fds, arrival: Arrival::OnTrial(wire) };
         let handover = Handover { handoff, file: update.staged.clone(), command: seat.command.clone() };
         self.state().handover = Some(handover);
         self.handed.notify_one();

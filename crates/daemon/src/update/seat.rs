@@ -9,7 +9,7 @@ use std::{
 
 use process::{
     command::CommandSpec,
-    handoff::{Arrival, NamedListener, Place, Wire},
+    handoff::{Arrival, DaemonFds, NamedListener, Wire},
 };
 use tree::daemon_info::DaemonLock;
 
@@ -42,13 +42,13 @@ impl Seat {
     }
 
     /// Returns shared handles of everything, for the succeeding program.
-    pub(super) fn share(&self) -> std::io::Result<Place> {
+    pub(super) fn share(&self) -> std::io::Result<DaemonFds> {
         let share = |listener: &NamedListener| {
             let socket = listener.socket.try_clone()?;
             Ok(NamedListener { name: listener.name.clone(), socket })
         };
         let listeners = self.listeners().iter().map(share).collect::<std::io::Result<_>>()?;
-        Ok(Place { listeners, lock: self.lock.as_fd().try_clone_to_owned()? })
+        Ok(DaemonFds { listeners, lock: self.lock.as_fd().try_clone_to_owned()? })
     }
 
     /// Returns the path at which the old program is kept once it was replaced.

@@ -8,7 +8,7 @@ use base::{
     fsx::{self, steps},
 };
 use engine::runner::Result;
-use process::handoff::{Heard, Word};
+use process::handoff::{Received, Word};
 use tree::{TreeError, self_update::UpdateState};
 
 /// Maximum time of one read of the wire.
@@ -55,10 +55,10 @@ impl Updates {
             let updates = self.clone();
             let listen = move || updates.seat.wire().map(|wire| wire.listen(LISTEN));
             match blocking::run(listen).await {
-                Some(Ok(Heard::Word(Word::Go))) => return true,
-                Some(Ok(Heard::Word(_) | Heard::Nothing)) => {}
+                Some(Ok(Received::Word(Word::Go))) => return true,
+                Some(Ok(Received::Word(_) | Received::Nothing)) => {}
                 // Without a guard the daemon judges its own health.
-                Some(Ok(Heard::Closed) | Err(_)) | None => {
+                Some(Ok(Received::Closed) | Err(_)) | None => {
                     while !self.parts.index.is_ready() {
                         tokio::select! {
                             () = down.cancelled() => return false,

@@ -125,7 +125,7 @@ impl Handover {
                 }
             }
         };
-        let back = Handoff { place: handoff.place, arrival: Arrival::PutBack(why) };
+        let back = Handoff { fds: handoff.fds, arrival: Arrival::PutBack(why) };
         back.exec(&handoff::own_image(), &command)
     }
 

@@ -15,7 +15,7 @@ use std::{
 use super::{
     super::{
         bounded::{self, Bounds},
-        command::{CommandSpec, Life},
+        command::{CommandSpec, Lifetime},
         launch_files::{self, JobRecord},
         spec::{FROM_FOLDER, ShimReport},
     },
@@ -62,7 +62,7 @@ impl ByCommand {
             env: self.env.clone(),
             cwd: Some(Path::new("/").to_owned()),
         };
-        let bounds = Bounds { deadline: Instant::now() + DEADLINE, output: OUTPUT, life: Life::ItsOwn };
+        let bounds = Bounds { deadline: Instant::now() + DEADLINE, output: OUTPUT, life: Lifetime::ItsOwn };
         let (finished, output) = bounded::output(&spec, b"", bounds).map_err(io::Error::other)?;
         if !finished.status.success() {
             let words = finished.words.trim().lines().last().unwrap_or("it said nothing").to_owned();

@@ -10,7 +10,7 @@ use std::{
 
 use super::super::{
     bounded::{self, BoundedError, Bounds, Finished},
-    command::{CommandSpec, Life},
+    command::{CommandSpec, Lifetime},
 };
 
 /// Largest size of a list that is read from git, in bytes.
@@ -137,7 +137,7 @@ impl Setting {
         args: &[&str],
         stdin: &[u8],
     ) -> Result<(Finished, Vec<u8>), GitError> {
-        let bounds = Bounds { deadline: self.deadline, output: LIST, life: Life::ItsOwn };
+        let bounds = Bounds { deadline: self.deadline, output: LIST, life: Lifetime::ItsOwn };
         bounded::output(&self.command(folder, args), stdin, bounds).map_err(|e| GitError::of_call(e, folder))
     }
 
@@ -156,7 +156,7 @@ impl Setting {
         to: &OwnedFd,
         most: u64,
     ) -> Result<(), GitError> {
-        let bounds = Bounds { deadline: self.deadline, output: most, life: Life::ItsOwn };
+        let bounds = Bounds { deadline: self.deadline, output: most, life: Lifetime::ItsOwn };
         let finished = bounded::run(&self.command(folder, args), b"", to, bounds);
         accepted(args, &finished.map_err(|e| GitError::of_call(e, folder))?)
     }

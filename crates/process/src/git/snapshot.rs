@@ -81,8 +81,8 @@ impl Sorted {
                 continue;
             }
             let list = match look(&path, top, &mut links) {
-                Look::Gone => &mut sorted.gone,
-                Look::There(size) => {
+                PathState::Missing => &mut sorted.gone,
+                PathState::Present(size) => {
                     files += 1;
                     bytes += size;
                     if size > MAX_FILE || bytes > MAX_TOTAL || files > MAX_FILES {
@@ -92,7 +92,7 @@ impl Sorted {
                     }
                     &mut sorted.there
                 }
-                Look::Closed => {
+                PathState::Unreadable => {
                     sorted.left_out.push(String::from_utf8_lossy(name).into_owned());
                     continue;
                 }
@@ -105,25 +105,25 @@ impl Sorted {
 }
 
 /// The state of a path that git has listed.
-enum Look {
-    There(u64),
-    Gone,
-    Closed,
+enum PathState {
+    Present(u64),
+    Missing,
+    Unreadable,
 }
 
-fn look(path: &Path, top: &Path, links: &mut HashMap<PathBuf, bool>) -> Look {
+fn look(path: &Path, top: &Path, links: &mut HashMap<PathBuf, bool>) -> PathState {
     // A file behind a symbolic link is not in the work folder, regardless of the index.
     if path.parent().is_some_and(|folder| is_behind_link(folder, top, links)) {
-        return Look::Gone;
+        return PathState::Missing;
     }
     match path.symlink_metadata() {
-        Ok(meta) if meta.is_symlink() || meta.is_dir() => Look::There(0),
+        Ok(meta) if meta.is_symlink() || meta.is_dir() => PathState::Present(0),
         Ok(meta) if meta.is_file() => match rustix::fs::access(path, rustix::fs::Access::READ_OK) {
-            Ok(()) => Look::There(meta.len()),
-            Err(_) => Look::Closed,
+            Ok(()) => PathState::Present(meta.len()),
+            Err(_) => PathState::Unreadable,
         },
         // The file is gone, or a pipe or a device has replaced it.
-        Ok(_) | Err(_) => Look::Gone,
+        Ok(_) | Err(_) => PathState::Missing,
     }
 }
 

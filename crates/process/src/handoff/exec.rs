@@ -18,7 +18,7 @@ use rustix::io::FdFlags;
 
 use super::{
     super::{command::CommandSpec, sys},
-    Arrival, Handoff, NamedListener, Place, Wire,
+    Arrival, DaemonFds, Handoff, NamedListener, Wire,
     message::{Message, VARIABLE},
 };
 
@@ -32,13 +32,13 @@ impl Handoff {
         let adopt = |fd| sys::adopt(fd).map_err(|e| format!("{VARIABLE} names what is not open: {e}"));
         let named = |(name, fd)| adopt(fd).map(|socket| NamedListener { name, socket });
         let listeners = listeners.into_iter().map(named).collect::<Result<_, _>>()?;
-        let place = Place { listeners, lock: adopt(lock)? };
+        let fds = DaemonFds { listeners, lock: adopt(lock)? };
         let arrival = match (guard, put_back) {
             (Some(guard), _) => Arrival::OnTrial(Wire::of(adopt(guard)?)),
             (None, why) => Arrival::PutBack(why.unwrap_or_else(|| "the update was undone".to_owned())),
         };
         name_process(program);
-        Ok(Self { place, arrival })
+        Ok(Self { fds, arrival })
     }
 
     /// Replaces this process with the program in `file`, with `command.program` as its own name. Returns only if that
@@ -52,17 +52,17 @@ impl Handoff {
             Arrival::OnTrial(wire) => Some(wire.as_fd()),
             Arrival::PutBack(_) => None,
         };
-        let listeners = self.place.listeners.iter();
+        let listeners = self.fds.listeners.iter();
         let message = Message {
             listeners: listeners.map(|l| (l.name.clone(), l.socket.as_raw_fd())).collect(),
-            lock: self.place.lock.as_raw_fd(),
+            lock: self.fds.lock.as_raw_fd(),
             guard: guard.map(|fd| fd.as_raw_fd()),
             put_back: match &self.arrival {
                 Arrival::OnTrial(_) => None,
                 Arrival::PutBack(why) => Some(why.clone()),
             },
         };
-        let passed: Vec<_> = self.place.descriptors().into_iter().chain(guard).collect();
+        let passed: Vec<_> = self.fds.descriptors().into_iter().chain(guard).collect();
         let failure = || -> io::Result<io::Error> {
             let (file, args, env) =
                 (c_string(file.as_os_str())?, arguments(command)?, environment(command, &message.spell())?);

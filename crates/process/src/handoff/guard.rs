@@ -19,11 +19,11 @@ use nix::{
 };
 
 use super::{
-    Arrival, Handoff, NamedListener, Place, Watch,
-    health::{Health, Pulse},
+    Arrival, DaemonFds, Handoff, NamedListener, Watch,
+    health::{Health, HealthState},
     own_image,
-    watch::{Seen, Stage, Step, next},
-    wire::{Heard, Wire, Word},
+    watch::{GuardEvent, Stage, Step, next},
+    wire::{Received, Wire, Word},
 };
 use crate::{command::CommandSpec, notify, pidfd::PidFd, sys};
 use base::fsx::{self, steps};
@@ -58,7 +58,7 @@ pub fn main(arguments: Vec<OsString>, environment: BTreeMap<OsString, OsString>)
 
 struct Guard {
     wire: Wire,
-    place: Place,
+    fds: DaemonFds,
     watch: Watch,
     daemon: Option<PidFd>,
     signals: SignalFd,
@@ -74,7 +74,7 @@ impl Guard {
         let lock = descriptors.next().ok_or_else(|| io::Error::other("no lock came with the watch"))?;
         let named = watch.listeners.iter().cloned().zip(descriptors);
         let listeners = named.map(|(name, socket)| NamedListener { name, socket }).collect();
-        let place = Place { listeners, lock };
+        let fds = DaemonFds { listeners, lock };
         let signals: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect();
         sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), None)?;
         let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
@@ -83,7 +83,7 @@ impl Guard {
         let _ = nix::sys::prctl::set_name(c"run-agent-guard");
         let daemon = PidFd::open(watch.daemon);
         let command = CommandSpec { program: watch.program.clone(), args, env, cwd: None };
-        let guard = Self { wire, place, watch, daemon, signals, command };
+        let guard = Self { wire, fds, watch, daemon, signals, command };
         // Makes the guard the main process, so that the service manager sees no main process end if the daemon dies.
         guard.tell_manager(std::process::id());
         steps::at("guard-begun");
@@ -120,7 +120,13 @@ impl Guard {
     }
 
     /// Waits briefly for the next event, and returns it.
-    fn look(&self, stage: Stage, deadline: Instant, health: &mut Health, closed: &mut bool) -> Option<Seen> {
+    fn look(
+        &self,
+        stage: Stage,
+        deadline: Instant,
+        health: &mut Health,
+        closed: &mut bool,
+    ) -> Option<GuardEvent> {
         let left = deadline.saturating_duration_since(Instant::now());
         let timeout = PollTimeout::try_from(left.min(LOOK)).unwrap_or(PollTimeout::ZERO);
         {
@@ -135,18 +141,18 @@ impl Guard {
         // Read the wire first, so that the last word of a process is handled before its end.
         if !*closed {
             match self.wire.listen(Duration::ZERO) {
-                Ok(Heard::Word(word)) => return Some(Seen::Word(word)),
-                Ok(Heard::Nothing) => {}
-                Ok(Heard::Closed) | Err(_) => *closed = true,
+                Ok(Received::Word(word)) => return Some(GuardEvent::Word(word)),
+                Ok(Received::Nothing) => {}
+                Ok(Received::Closed) | Err(_) => *closed = true,
             }
         }
         if self.daemon.as_ref().is_none_or(PidFd::has_ended) {
-            return Some(Seen::Ended(self.how_it_ended()));
+            return Some(GuardEvent::Ended(self.how_it_ended()));
         }
-        if stage == Stage::Trial && health.look() == Pulse::Healthy {
-            return Some(Seen::Healthy);
+        if stage == Stage::Trial && health.look() == HealthState::Healthy {
+            return Some(GuardEvent::Healthy);
         }
-        left.is_zero().then_some(Seen::Late)
+        left.is_zero().then_some(GuardEvent::Late)
     }
 
     /// Passes signals on to the daemon, because a sender that signals the service's main process means the daemon.
@@ -185,7 +191,7 @@ impl Guard {
         // If the successor has proven itself and is installed, the successor's program is restored.
         let file =
             if fsx::exists_outside(&self.watch.staged) { own.clone() } else { self.watch.program.clone() };
-        let handoff = Handoff { place: self.place, arrival: Arrival::PutBack(why.to_owned()) };
+        let handoff = Handoff { fds: self.fds, arrival: Arrival::PutBack(why.to_owned()) };
         for file in [file, own] {
             let e = handoff.exec(&file, &self.command);
             tracing::error!(error = %e, file = %file.display(), "the daemon cannot be put back");

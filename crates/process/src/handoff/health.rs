@@ -21,7 +21,7 @@ pub(super) struct Health {
 
 /// Result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pulse {
+pub(super) enum HealthState {
     /// The daemon answers, and is ready.
     Healthy,
     /// No answer yet, or not a good one.
@@ -44,25 +44,25 @@ impl Health {
     }
 
     /// Sends a request if none is in progress, and checks for an answer.
-    pub(super) fn look(&mut self) -> Pulse {
+    pub(super) fn look(&mut self) -> HealthState {
         let Some((mut stream, mut said)) = self.asked.take().or_else(|| self.ask()) else {
-            return Pulse::NotYet;
+            return HealthState::NotYet;
         };
         let mut more = [0; 512];
         match stream.read(&mut more) {
             Ok(n @ 1..) => said.extend_from_slice(&more[..n]),
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             // The daemon has closed the connection. The next check sends a new request.
-            _ => return Pulse::NotYet,
+            _ => return HealthState::NotYet,
         }
         let line = said.split(|b| *b == b'\n').next().filter(|line| line.len() < said.len());
         match line {
-            Some(line) if line.starts_with(b"HTTP/1.1 200 ") => Pulse::Healthy,
-            Some(_) => Pulse::NotYet,
-            None if said.len() > LONGEST => Pulse::NotYet,
+            Some(line) if line.starts_with(b"HTTP/1.1 200 ") => HealthState::Healthy,
+            Some(_) => HealthState::NotYet,
+            None if said.len() > LONGEST => HealthState::NotYet,
             None => {
                 self.asked = Some((stream, said));
-                Pulse::NotYet
+                HealthState::NotYet
             }
         }
     }

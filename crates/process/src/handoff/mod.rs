@@ -27,7 +27,7 @@ pub use exec::{heed_signals, name_process, own_image};
 pub use guard::{VERB, main as guard};
 pub use message::{NEWEST, OLDEST, VARIABLE};
 pub use start::{activated, start_guard};
-pub use wire::{Heard, Wire, Word};
+pub use wire::{Received, Wire, Word};
 
 /// The name of the listener that every daemon has.
 pub const MAIN: &str = "main";
@@ -43,7 +43,7 @@ pub struct NamedListener {
 
 /// The descriptors that make a process the daemon.
 #[derive(Debug)]
-pub struct Place {
+pub struct DaemonFds {
     /// Sockets that accept requests.
     pub listeners: Vec<NamedListener>,
     /// The lock of the root.
@@ -54,7 +54,7 @@ pub struct Place {
 #[derive(Debug)]
 pub struct Handoff {
     /// The place.
-    pub place: Place,
+    pub fds: DaemonFds,
     /// The way in which the place was handed over.
     pub arrival: Arrival,
 }
@@ -85,7 +85,7 @@ pub struct Watch {
     pub limit: Duration,
 }
 
-impl Place {
+impl DaemonFds {
     fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
         let listeners = self.listeners.iter().map(|listener| listener.socket.as_fd());
         std::iter::once(self.lock.as_fd()).chain(listeners).collect()

@@ -9,10 +9,10 @@ use std::{
 
 use super::{
     super::{
-        command::{CommandSpec, Life},
+        command::{CommandSpec, Lifetime},
         sys,
     },
-    Heard, Place, VERB, Watch, Wire, Word, own_image,
+    DaemonFds, Received, VERB, Watch, Wire, Word, own_image,
 };
 
 /// The first descriptor that a service manager passes.
@@ -24,7 +24,7 @@ const BEGIN: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// If the guard cannot be started, or does not begin in time.
-pub fn start_guard(command: &CommandSpec, place: &Place, watch: &Watch) -> io::Result<Wire> {
+pub fn start_guard(command: &CommandSpec, fds: &DaemonFds, watch: &Watch) -> io::Result<Wire> {
     let (ours, its) = Wire::pair()?;
     let verb = std::iter::once(VERB.into());
     let spec = CommandSpec {
@@ -34,12 +34,12 @@ pub fn start_guard(command: &CommandSpec, place: &Place, watch: &Watch) -> io::R
     };
     let dup = |fd: BorrowedFd<'_>| fd.try_clone_to_owned();
     let (out, err) = (dup(std::io::stdout().as_fd())?, dup(std::io::stderr().as_fd())?);
-    let mut child = spec.spawn_quiet(its.into_fd(), out, err, Life::ItsOwn)?;
-    ours.send_with(&serde_json::to_vec(watch)?, &place.descriptors())?;
+    let mut child = spec.spawn_quiet(its.into_fd(), out, err, Lifetime::ItsOwn)?;
+    ours.send_with(&serde_json::to_vec(watch)?, &fds.descriptors())?;
     // The process that was started ends at once, because the guard detaches itself.
     child.wait()?;
     match ours.listen(BEGIN)? {
-        Heard::Word(Word::Ready) => Ok(ours),
+        Received::Word(Word::Ready) => Ok(ours),
         heard => Err(io::Error::other(format!("the guard does not begin ({heard:?})"))),
     }
 }

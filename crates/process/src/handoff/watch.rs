@@ -23,7 +23,7 @@ pub(super) enum Stage {
 
 /// An event that the guard noticed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(super) enum GuardEvent {
     /// A word arrived on the wire.
     Word(Word),
     /// The daemon or the successor has ended; with a description of the end.
@@ -45,24 +45,30 @@ pub(super) enum Step {
     TakeOver(String),
 }
 
-pub(super) fn next(stage: Stage, seen: Seen) -> Step {
+pub(super) fn next(stage: Stage, seen: GuardEvent) -> Step {
     match (stage, seen) {
-        (_, Seen::Word(Word::Bye | Word::Done)) | (Stage::Settling, Seen::Late) => Step::Leave,
-        (_, Seen::Word(Word::Undo(why))) => Step::TakeOver(why),
-        (Stage::Before, Seen::Word(Word::Exec)) => Step::Stay(Stage::Trial),
-        (Stage::Trial, Seen::Healthy) => Step::Stay(Stage::Settling),
-        (Stage::Before, Seen::Ended(how)) => {
+        (_, GuardEvent::Word(Word::Bye | Word::Done)) | (Stage::Settling, GuardEvent::Late) => Step::Leave,
+        (_, GuardEvent::Word(Word::Undo(why))) => Step::TakeOver(why),
+        (Stage::Before, GuardEvent::Word(Word::Exec)) => Step::Stay(Stage::Trial),
+        (Stage::Trial, GuardEvent::Healthy) => Step::Stay(Stage::Settling),
+        (Stage::Before, GuardEvent::Ended(how)) => {
             Step::TakeOver(format!("the daemon {how} before it handed over"))
         }
-        (Stage::Before, Seen::Late) => Step::TakeOver("the daemon did not come to hand over".to_owned()),
-        (Stage::Trial, Seen::Ended(how)) => {
+        (Stage::Before, GuardEvent::Late) => {
+            Step::TakeOver("the daemon did not come to hand over".to_owned())
+        }
+        (Stage::Trial, GuardEvent::Ended(how)) => {
             Step::TakeOver(format!("the new program {how} before it was healthy"))
         }
-        (Stage::Trial, Seen::Late) => Step::TakeOver("the new program was not healthy in time".to_owned()),
-        (Stage::Settling, Seen::Ended(how)) => {
+        (Stage::Trial, GuardEvent::Late) => {
+            Step::TakeOver("the new program was not healthy in time".to_owned())
+        }
+        (Stage::Settling, GuardEvent::Ended(how)) => {
             Step::TakeOver(format!("the new program {how} before it had taken its place"))
         }
-        (stage, Seen::Word(Word::Ready | Word::Go | Word::Exec) | Seen::Healthy) => Step::Stay(stage),
+        (stage, GuardEvent::Word(Word::Ready | Word::Go | Word::Exec) | GuardEvent::Healthy) => {
+            Step::Stay(stage)
+        }
     }
 }
 
@@ -72,18 +78,18 @@ mod tests {
 
     #[test]
     fn whoever_dies_unasked_is_replaced() {
-        let ended = || Seen::Ended("ended with signal 9".to_owned());
+        let ended = || GuardEvent::Ended("ended with signal 9".to_owned());
         for stage in [Stage::Before, Stage::Trial, Stage::Settling] {
             assert!(matches!(next(stage, ended()), Step::TakeOver(why) if why.contains("signal 9")));
-            assert_eq!(next(stage, Seen::Word(Word::Bye)), Step::Leave);
-            assert_eq!(next(stage, Seen::Word(Word::Undo("no".into()))), Step::TakeOver("no".into()));
+            assert_eq!(next(stage, GuardEvent::Word(Word::Bye)), Step::Leave);
+            assert_eq!(next(stage, GuardEvent::Word(Word::Undo("no".into()))), Step::TakeOver("no".into()));
         }
-        assert_eq!(next(Stage::Before, Seen::Word(Word::Exec)), Step::Stay(Stage::Trial));
-        assert_eq!(next(Stage::Before, Seen::Healthy), Step::Stay(Stage::Before));
-        assert_eq!(next(Stage::Trial, Seen::Healthy), Step::Stay(Stage::Settling));
-        assert_eq!(next(Stage::Settling, Seen::Word(Word::Done)), Step::Leave);
-        assert!(matches!(next(Stage::Before, Seen::Late), Step::TakeOver(_)));
-        assert!(matches!(next(Stage::Trial, Seen::Late), Step::TakeOver(_)));
-        assert_eq!(next(Stage::Settling, Seen::Late), Step::Leave, "it is healthy");
+        assert_eq!(next(Stage::Before, GuardEvent::Word(Word::Exec)), Step::Stay(Stage::Trial));
+        assert_eq!(next(Stage::Before, GuardEvent::Healthy), Step::Stay(Stage::Before));
+        assert_eq!(next(Stage::Trial, GuardEvent::Healthy), Step::Stay(Stage::Settling));
+        assert_eq!(next(Stage::Settling, GuardEvent::Word(Word::Done)), Step::Leave);
+        assert!(matches!(next(Stage::Before, GuardEvent::Late), Step::TakeOver(_)));
+        assert!(matches!(next(Stage::Trial, GuardEvent::Late), Step::TakeOver(_)));
+        assert_eq!(next(Stage::Settling, GuardEvent::Late), Step::Leave, "it is healthy");
     }
 }

@@ -41,7 +41,7 @@ pub enum Word {
 
 /// Result of listening.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum Received {
     /// A word arrived.
     Word(Word),
     /// The other end is closed: its process has ended, or has become another program.
@@ -108,21 +108,21 @@ impl Wire {
     ///
     /// # Errors
     /// If the socket fails, or the packet is not a known word.
-    pub fn listen(&self, limit: Duration) -> io::Result<Heard> {
+    pub fn listen(&self, limit: Duration) -> io::Result<Received> {
         let timeout = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
         match poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], timeout) {
-            Ok(0) | Err(nix::errno::Errno::EINTR) => return Ok(Heard::Nothing),
+            Ok(0) | Err(nix::errno::Errno::EINTR) => return Ok(Received::Nothing),
             Ok(_) => {}
             Err(e) => return Err(e.into()),
         }
         let mut bytes = vec![0; LONGEST];
         let (n, _) = match rustix::net::recv(&self.0, &mut bytes[..], RecvFlags::DONTWAIT) {
-            Err(rustix::io::Errno::CONNRESET) | Ok((0, _)) => return Ok(Heard::Closed),
+            Err(rustix::io::Errno::CONNRESET) | Ok((0, _)) => return Ok(Received::Closed),
             received => received?,
         };
         let unknown = || io::Error::new(io::ErrorKind::InvalidData, "no word that is known here");
         let text = std::str::from_utf8(&bytes[..n]).map_err(|_| unknown())?;
-        Word::parse(text).map(Heard::Word).ok_or_else(unknown)
+        Word::parse(text).map(Received::Word).ok_or_else(unknown)
     }
 
     /// Sends bytes together with descriptors.
@@ -170,16 +170,16 @@ mod tests {
         let (one, other) = Wire::pair().unwrap();
         for word in [Word::Ready, Word::Exec, Word::Go, Word::Done, Word::Bye, Word::Undo("a b".into())] {
             one.say(&word).unwrap();
-            assert_eq!(other.listen(Duration::from_secs(5)).unwrap(), Heard::Word(word));
+            assert_eq!(other.listen(Duration::from_secs(5)).unwrap(), Received::Word(word));
         }
-        assert_eq!(other.listen(Duration::ZERO).unwrap(), Heard::Nothing);
+        assert_eq!(other.listen(Duration::ZERO).unwrap(), Received::Nothing);
         let null =
             rustix::fs::open("/dev/null", rustix::fs::OFlags::RDWR, rustix::fs::Mode::empty()).unwrap();
         one.send_with(b"text", &[null.as_fd(), null.as_fd()]).unwrap();
         let (bytes, descriptors) = other.receive_with().unwrap();
         assert_eq!((bytes.as_slice(), descriptors.len()), (&b"text"[..], 2));
         drop(one);
-        assert_eq!(other.listen(Duration::from_secs(5)).unwrap(), Heard::Closed);
+        assert_eq!(other.listen(Duration::from_secs(5)).unwrap(), Received::Closed);
         assert!(other.say(&Word::Go).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! Checks the kernel and its limits.
 
 use super::{check::Check, file_system::ChangeDetection};
-use process::abilities::{Abilities, Ability};
+use process::kernel_support::{KernelFeature, KernelSupport};
 
 /// With fewer watches than this, a tree with a day's live tasks may run out of them. Folders without a watch are
 /// polled.
@@ -9,16 +9,16 @@ const WATCHES: u64 = 8192;
 /// Every daemon, and every command that waits, takes an instance.
 const INSTANCES: u64 = 64;
 
-pub(super) fn judge(found: &Abilities, detection: ChangeDetection) -> Vec<Check> {
+pub(super) fn judge(found: &KernelSupport, detection: ChangeDetection) -> Vec<Check> {
     vec![inotify(found, detection), openat2(found), pidfd(found), cgroup(found), user_namespaces(found)]
 }
 
-fn inotify(found: &Abilities, detection: ChangeDetection) -> Check {
+fn inotify(found: &KernelSupport, detection: ChangeDetection) -> Check {
     let name = "inotify";
     if detection == ChangeDetection::Polling {
         return Check::ok(name, "not used: changes are found by polling");
     }
-    if !found.has(Ability::Inotify) {
+    if !found.has(KernelFeature::Inotify) {
         return Check::fail(
             name,
             "no inotify instance is left: too many programs of this user watch files",
@@ -39,8 +39,8 @@ fn inotify(found: &Abilities, detection: ChangeDetection) -> Check {
     Check::ok(name, format!("{watches} watches and {instances} instances for a user"))
 }
 
-fn openat2(found: &Abilities) -> Check {
-    if found.has(Ability::Openat2) {
+fn openat2(found: &KernelSupport) -> Check {
+    if found.has(KernelFeature::Openat2) {
         return Check::ok("openat2", format!("Linux {}", found.kernel));
     }
     let what = format!(
@@ -50,8 +50,8 @@ fn openat2(found: &Abilities) -> Check {
     Check::warn("openat2", what, "Linux 5.6 or later has it; gVisor and old seccomp profiles forbid it")
 }
 
-fn pidfd(found: &Abilities) -> Check {
-    if found.has(Ability::Pidfd) {
+fn pidfd(found: &KernelSupport) -> Check {
+    if found.has(KernelFeature::Pidfd) {
         return Check::ok("pidfd", "available: a signal reaches exactly the process it is meant for");
     }
     Check::fail(
@@ -61,8 +61,8 @@ fn pidfd(found: &Abilities) -> Check {
     )
 }
 
-fn cgroup(found: &Abilities) -> Check {
-    if found.has(Ability::Cgroup) {
+fn cgroup(found: &KernelSupport) -> Check {
+    if found.has(KernelFeature::Cgroup) {
         return Check::ok("cgroup", "each run gets its own control group");
     }
     Check::warn(
@@ -72,8 +72,8 @@ fn cgroup(found: &Abilities) -> Check {
     )
 }
 
-fn user_namespaces(found: &Abilities) -> Check {
-    if found.has(Ability::UserNamespaces) {
+fn user_namespaces(found: &KernelSupport) -> Check {
+    if found.has(KernelFeature::UserNamespaces) {
         return Check::ok("user_namespaces", "agents can put their commands into a sandbox");
     }
     Check::warn(
@@ -88,15 +88,15 @@ mod tests {
     use super::*;
     use crate::doctor::State;
 
-    fn good() -> Abilities {
-        Abilities {
+    fn good() -> KernelSupport {
+        KernelSupport {
             kernel: "6.1.0".to_owned(),
             all: [
-                Ability::Openat2,
-                Ability::Pidfd,
-                Ability::Cgroup,
-                Ability::UserNamespaces,
-                Ability::Inotify,
+                KernelFeature::Openat2,
+                KernelFeature::Pidfd,
+                KernelFeature::Cgroup,
+                KernelFeature::UserNamespaces,
+                KernelFeature::Inotify,
             ]
             .into(),
             max_user_watches: Some(65_536),
@@ -104,21 +104,21 @@ mod tests {
         }
     }
 
-    type Change = fn(&mut Abilities);
+    type Change = fn(&mut KernelSupport);
 
     #[test]
     fn what_is_missing_is_said_with_a_hint() {
         let all_well = judge(&good(), ChangeDetection::Notifications);
         assert!(all_well.iter().all(|c| c.state == State::Ok && c.hint.is_none()), "{all_well:?}");
         let table: [(&str, State, Change); 8] = [
-            ("inotify", State::Fail, |a| a.all.retain(|has| *has != Ability::Inotify)),
+            ("inotify", State::Fail, |a| a.all.retain(|has| *has != KernelFeature::Inotify)),
             ("inotify", State::Warn, |a| a.max_user_watches = Some(100)),
             ("inotify", State::Warn, |a| a.max_user_instances = Some(8)),
             ("inotify", State::Ok, |a| a.max_user_instances = None),
-            ("openat2", State::Warn, |a| a.all.retain(|has| *has != Ability::Openat2)),
-            ("pidfd", State::Fail, |a| a.all.retain(|has| *has != Ability::Pidfd)),
-            ("cgroup", State::Warn, |a| a.all.retain(|has| *has != Ability::Cgroup)),
-            ("user_namespaces", State::Warn, |a| a.all.retain(|has| *has != Ability::UserNamespaces)),
+            ("openat2", State::Warn, |a| a.all.retain(|has| *has != KernelFeature::Openat2)),
+            ("pidfd", State::Fail, |a| a.all.retain(|has| *has != KernelFeature::Pidfd)),
+            ("cgroup", State::Warn, |a| a.all.retain(|has| *has != KernelFeature::Cgroup)),
+            ("user_namespaces", State::Warn, |a| a.all.retain(|has| *has != KernelFeature::UserNamespaces)),
         ];
         for (name, state, change) in table {
             let mut found = good();

@@ -10,7 +10,7 @@ mod git;
 mod leftovers;
 mod machine;
 
-use process::abilities::Abilities;
+use process::kernel_support::KernelSupport;
 use tree::Tree;
 
 pub use check::{Check, State};
@@ -22,7 +22,7 @@ pub use git::check as git;
 #[must_use]
 pub fn check(tree: &Tree, detection: ChangeDetection) -> Vec<Check> {
     let mut checks = file_system::checks(tree, detection);
-    checks.extend(machine::judge(&Abilities::look(), detection));
+    checks.extend(machine::judge(&KernelSupport::look(), detection));
     checks.push(clock::check(tree));
     checks.extend(leftovers::checks(tree));
     checks

@@ -19,7 +19,7 @@ use agents::Program;
 use config::TaskSettings;
 use process::{
     exit::ProcessEnd,
-    foreground::{Attended, Foreground},
+    foreground::{Foreground, ForegroundRun},
 };
 use tree::{kinds::Protocol, refs::RunRef, task::TaskKind, task_lock::TaskLock};
 use view::{answer::NOT_HEARD, outcome};
@@ -60,7 +60,7 @@ pub struct Session {
     lock: TaskLock,
     run: RunRef,
     foreground: Foreground,
-    attended: Attended,
+    attended: ForegroundRun,
 }
 
 /// Records a session and starts its agent with `submission.command`. This process must have only one thread.

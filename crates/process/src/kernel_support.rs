@@ -15,7 +15,7 @@ use base::fsx;
 
 /// A kernel feature that may be missing or forbidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Ability {
+pub enum KernelFeature {
     /// openat2(2), since 5.6, unless a sandbox forbids it.
     Openat2,
     /// pidfd_open(2), since 5.3.
@@ -30,18 +30,18 @@ pub enum Ability {
 
 /// The kernel's release, features and limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Abilities {
+pub struct KernelSupport {
     /// Release of the kernel: `6.18.1`.
     pub kernel: String,
     /// The features that are available.
-    pub all: BTreeSet<Ability>,
+    pub all: BTreeSet<KernelFeature>,
     /// Largest number of inotify watches per user.
     pub max_user_watches: Option<u64>,
     /// Largest number of inotify instances per user.
     pub max_user_instances: Option<u64>,
 }
 
-impl Abilities {
+impl KernelSupport {
     /// Probes the kernel.
     #[must_use]
     pub fn look() -> Self {
@@ -49,15 +49,15 @@ impl Abilities {
         let openat2 = rustix::fs::openat2(CWD, ".", folder, Mode::empty(), resolve);
         let pidfd = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty());
         let found = [
-            (Ability::Openat2, !matches!(openat2, Err(Errno::NOSYS | Errno::PERM))),
-            (Ability::Pidfd, pidfd.is_ok()),
-            (Ability::Cgroup, RunGroup::may_be_made()),
-            (Ability::UserNamespaces, user_namespaces()),
-            (Ability::Inotify, Inotify::init(InitFlags::IN_CLOEXEC).is_ok()),
+            (KernelFeature::Openat2, !matches!(openat2, Err(Errno::NOSYS | Errno::PERM))),
+            (KernelFeature::Pidfd, pidfd.is_ok()),
+            (KernelFeature::Cgroup, RunGroup::may_be_made()),
+            (KernelFeature::UserNamespaces, user_namespaces()),
+            (KernelFeature::Inotify, Inotify::init(InitFlags::IN_CLOEXEC).is_ok()),
         ];
         Self {
             kernel: text("kernel/osrelease").unwrap_or_else(|| "?".to_owned()),
-            all: found.into_iter().filter(|(_, there)| *there).map(|(ability, _)| ability).collect(),
+            all: found.into_iter().filter(|(_, there)| *there).map(|(feature, _)| feature).collect(),
             max_user_watches: number("fs/inotify/max_user_watches"),
             max_user_instances: number("fs/inotify/max_user_instances"),
         }
@@ -65,8 +65,8 @@ impl Abilities {
 
     /// Returns true if the feature is available.
     #[must_use]
-    pub fn has(&self, ability: Ability) -> bool {
-        self.all.contains(&ability)
+    pub fn has(&self, feature: KernelFeature) -> bool {
+        self.all.contains(&feature)
     }
 }
 
