@@ -15,7 +15,7 @@ use super::{
 use agents::{Credentials, Program, VersionReply};
 use config::{Loaded, Origin, Permissions};
 use daemon::{AgentProgram, Ask};
-use engine::runner::{self, Chosen, Rehearsal, Runner};
+use engine::runner::{self, Chosen, DryRun, Runner};
 
 /// The facts about one agent.
 #[derive(Debug, Serialize)]
@@ -81,7 +81,7 @@ pub(super) fn default_agent(runner: &Runner, cwd: &Path) -> Option<String> {
     runner::default_agent(runner, cwd, 0).ok().map(Chosen::into_name)
 }
 
-fn report(checked: &AgentProgram<'_>, rehearsal: CliResult<Rehearsal>, credentials: &Credentials) -> Report {
+fn report(checked: &AgentProgram<'_>, rehearsal: CliResult<DryRun>, credentials: &Credentials) -> Report {
     let settings = checked.agent.settings;
     let mut report = Report {
         agent: checked.agent.name.to_owned(),

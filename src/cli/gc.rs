@@ -15,7 +15,7 @@ use super::{
     reference::References,
     table::Table,
 };
-use engine::runner::{self, Failed, Found, Old, Policy, Runner, Scope};
+use engine::runner::{self, Collectable, Failed, OldItem, Policy, Runner, Scope};
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
@@ -78,10 +78,10 @@ struct Removed {
 }
 
 impl Removed {
-    fn new(found: &Found) -> Self {
+    fn new(found: &Collectable) -> Self {
         let (name, kind) = match &found.old {
-            Old::Run(run) => (run.to_string(), "run"),
-            Old::Task(task) => (task.to_string(), "task"),
+            OldItem::Run(run) => (run.to_string(), "run"),
+            OldItem::Task(task) => (task.to_string(), "task"),
         };
         Self { name, kind, runs: found.runs, ended_at: found.ended, bytes: found.bytes }
     }
@@ -120,7 +120,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     Ok(if answer.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(Kind::Failed.code()) })
 }
 
-fn find(args: &Args, context: &Context, runner: &Runner, policy: &Policy) -> CliResult<Vec<Found>> {
+fn find(args: &Args, context: &Context, runner: &Runner, policy: &Policy) -> CliResult<Vec<Collectable>> {
     let projects = match &args.project {
         Some(name) => vec![References::of(context, &runner.tree).project(Some(name))?],
         None => runner.tree.projects()?,
@@ -132,7 +132,7 @@ fn find(args: &Args, context: &Context, runner: &Runner, policy: &Policy) -> Cli
     Ok(found)
 }
 
-fn remove(runner: &Runner, found: &[Found], policy: &Policy) -> Answer {
+fn remove(runner: &Runner, found: &[Collectable], policy: &Policy) -> Answer {
     let mut answer = Answer::default();
     for one in found {
         let removed = Removed::new(one);

@@ -16,7 +16,7 @@ use base::blocking;
 /// Maximum number of requests that are served at once.
 const MOST: usize = 64;
 
-type Waiting<K, T, R> = Mutex<HashMap<K, Vec<Asked<T, R>>>>;
+type Waiting<K, T, R> = Mutex<HashMap<K, Vec<Request<T, R>>>>;
 
 /// The waiting requests, by their subject.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Coalescer<K, T, R>(Arc<Waiting<K, T, R>>);
 
 /// A request, and the channel for its answer.
 #[derive(Debug)]
-struct Asked<T, R> {
+struct Request<T, R> {
     item: T,
     answer: oneshot::Sender<R>,
 }
@@ -57,7 +57,7 @@ where
         let first = {
             let mut waiting = lock(&self.0);
             let first = !waiting.contains_key(&of);
-            waiting.entry(of.clone()).or_default().push(Asked { item, answer });
+            waiting.entry(of.clone()).or_default().push(Request { item, answer });
             first
         };
         if first {
@@ -92,7 +92,7 @@ impl<K: Eq + Hash, T, R> Turn<K, T, R> {
     }
 
     /// Takes the next requests; without any the turn is over.
-    fn next(&self) -> Option<Vec<Asked<T, R>>> {
+    fn next(&self) -> Option<Vec<Request<T, R>>> {
         let mut waiting = lock(&self.waiting);
         let all = waiting.get_mut(&self.of)?;
         if all.is_empty() {

@@ -11,10 +11,10 @@ use tree::{Fault, refs::TaskRef};
 
 /// The files that were logged.
 #[derive(Debug, Default)]
-pub struct Faults(Mutex<Told>);
+pub struct Faults(Mutex<Reported>);
 
 #[derive(Debug, Default)]
-struct Told {
+struct Reported {
     /// Reported by the index, which notices when they are readable again.
     indexed: BTreeSet<PathBuf>,
     /// Reported by other readers.
@@ -24,19 +24,19 @@ struct Told {
 impl Faults {
     /// Logs a file that a reader could not read.
     pub fn tell(&self, fault: &Fault) {
-        let mut told = self.told();
-        if !told.indexed.contains(&fault.path) && told.met.insert(fault.path.clone()) {
+        let mut reported = self.reported();
+        if !reported.indexed.contains(&fault.path) && reported.met.insert(fault.path.clone()) {
             warn(fault);
         }
     }
 
     /// Stores all unreadable files that the index knows.
     pub(super) fn settle(&self, now: Vec<Fault>) {
-        let mut told = self.told();
-        let before = std::mem::take(&mut told.indexed);
+        let mut reported = self.reported();
+        let before = std::mem::take(&mut reported.indexed);
         for fault in now {
-            let known = told.met.remove(&fault.path) || before.contains(&fault.path);
-            if told.indexed.insert(fault.path.clone()) && !known {
+            let known = reported.met.remove(&fault.path) || before.contains(&fault.path);
+            if reported.indexed.insert(fault.path.clone()) && !known {
                 warn(&fault);
             }
         }
@@ -50,7 +50,7 @@ impl Faults {
         }
     }
 
-    fn told(&self) -> MutexGuard<'_, Told> {
+    fn reported(&self) -> MutexGuard<'_, Reported> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -68,8 +68,8 @@ mod tests {
         let faults = Faults::default();
         let fault = |name: &str| Fault { path: name.into(), problem: "is empty".to_owned() };
         let known = |faults: &Faults| {
-            let told = faults.told();
-            (told.indexed.len(), told.met.len())
+            let reported = faults.reported();
+            (reported.indexed.len(), reported.met.len())
         };
         faults.tell(&fault("a"));
         faults.tell(&fault("a"));

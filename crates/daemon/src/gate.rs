@@ -36,13 +36,13 @@ pub(super) struct Gate {
 
 /// Tells if other processes drive tickets, so that the gate must look again soon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Others {
+enum OtherDrivers {
     Drive,
     DoNot,
 }
 
 /// A live ticket with the lock of its task.
-type Mine = (TicketId, Ticket, TaskLock);
+type HeldTicket = (TicketId, Ticket, TaskLock);
 
 impl Gate {
     /// A gate that nothing has passed yet.
@@ -66,8 +66,8 @@ impl Gate {
             let others = self.pass().await;
             let soon = async {
                 match others {
-                    Ok(Others::DoNot) => std::future::pending().await,
-                    Ok(Others::Drive) => tokio::time::sleep(OTHERS).await,
+                    Ok(OtherDrivers::Absent) => std::future::pending().await,
+                    Ok(OtherDrivers::Present) => tokio::time::sleep(OTHERS).await,
                     Err(()) => tokio::time::sleep(RETRY).await,
                 }
             };
@@ -96,10 +96,10 @@ impl Gate {
     }
 
     /// Admits tickets that may start, and drives the live ones.
-    async fn pass(self: &Arc<Self>) -> std::result::Result<Others, ()> {
+    async fn pass(self: &Arc<Self>) -> std::result::Result<OtherDrivers, ()> {
         let _one_at_a_time = self.pass.lock().await;
         if self.parts.shutdown.token().is_cancelled() || !self.updates.may_drive() {
-            return Ok(Others::DoNot);
+            return Ok(OtherDrivers::Absent);
         }
         let gate = self.clone();
         match blocking::run(move || gate.admit_and_lock()).await {
@@ -116,10 +116,10 @@ impl Gate {
         }
     }
 
-    fn admit_and_lock(&self) -> Result<(Vec<Mine>, Others)> {
+    fn admit_and_lock(&self) -> Result<(Vec<HeldTicket>, OtherDrivers)> {
         let tree = &self.parts.runner.tree;
         planner::admit(tree, self.parts.limits())?;
-        let (mut mine, mut others) = (Vec::new(), Others::DoNot);
+        let (mut mine, mut others) = (Vec::new(), OtherDrivers::Absent);
         for (id, ticket) in readable_tickets(tree, TicketFolder::Live)? {
             let task = ticket.task();
             if self.drives.has(&task) {
@@ -132,12 +132,12 @@ impl Gate {
                         mine.push((id, ticket, lock));
                     }
                 }
-                Err(TreeError::Locked { .. }) => others = Others::Drive,
+                Err(TreeError::Locked { .. }) => others = OtherDrivers::Present,
                 Err(e) => {
                     if !runner::give_up_lost(&self.parts.runner, TicketFolder::Live, &id, &ticket, &e)? {
                         self.parts.faults.complain(&task, &e.into(), "a task cannot be driven");
                         // No hint reports that its processes have ended.
-                        others = Others::Drive;
+                        others = OtherDrivers::Present;
                     }
                 }
             }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use super::core::Core;
 use base::blocking;
-use engine::runner::{self, Deleted, Old, Policy, Result, RunnerError};
+use engine::runner::{self, Deleted, OldItem, Policy, Result, RunnerError};
 use tree::{
     TreeError,
     ids::ProjectId,
@@ -122,7 +122,7 @@ impl Core {
                     if !runner::collect(&core.runner, &found.old, &policy)? {
                         continue;
                     }
-                    let (Old::Task(task) | Old::Run(RunRef { task, .. })) = &found.old;
+                    let (OldItem::Task(task) | OldItem::Run(RunRef { task, .. })) = &found.old;
                     core.keeper.refresh(task)?;
                 }
                 collected.runs += found.runs;

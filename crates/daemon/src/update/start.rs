@@ -21,23 +21,25 @@ enum Verdict {
 
 /// The way in which this process became the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Came<'a> {
-    Anew,
+enum StartKind<'a> {
+    Fresh,
     OnTrial,
-    PutBack(&'a str),
+    Restored(&'a str),
 }
 
 /// Judges by the copy: it is gone from beside the program exactly when it has taken the program's place.
-fn judge(update: &SelfUpdate, came: Came<'_>, copy_is_there: bool) -> Verdict {
+fn judge(update: &SelfUpdate, came: StartKind<'_>, copy_is_there: bool) -> Verdict {
     let replaced = update.state == UpdateState::Applying && update.to_version.is_some() && !copy_is_there;
     match came {
         _ if replaced => Verdict::Succeeded,
-        Came::OnTrial => Verdict::OnTrial,
-        Came::PutBack(why) => Verdict::Failed(why.to_owned()),
-        Came::Anew if update.state == UpdateState::Deferred => {
+        StartKind::OnTrial => Verdict::OnTrial,
+        StartKind::Restored(why) => Verdict::Failed(why.to_owned()),
+        StartKind::Fresh if update.state == UpdateState::Deferred => {
             Verdict::Failed("the daemon ended while the update waited for root tasks; ask again".to_owned())
         }
-        Came::Anew => Verdict::Failed("the daemon ended in the middle of the update; ask again".to_owned()),
+        StartKind::Fresh => {
+            Verdict::Failed("the daemon ended in the middle of the update; ask again".to_owned())
+        }
     }
 }
 
@@ -52,9 +54,9 @@ pub(super) fn at_start(seat: &Seat, tree: &Tree) -> Option<SelfUpdate> {
         return Some(update);
     }
     let came = match &seat.arrival {
-        None => Came::Anew,
-        Some(Arrival::OnTrial(_)) => Came::OnTrial,
-        Some(Arrival::PutBack(why)) => Came::PutBack(why),
+        None => StartKind::Fresh,
+        Some(Arrival::OnTrial(_)) => StartKind::OnTrial,
+        Some(Arrival::PutBack(why)) => StartKind::Restored(why),
     };
     let candidate = update.binary_path.display().to_string();
     match judge(&update, came, fsx::exists_outside(&update.staged)) {
@@ -112,15 +114,15 @@ mod tests {
         let waited = "the daemon ended while the update waited for root tasks; ask again";
         let middle = "the daemon ended in the middle of the update; ask again";
         for (update, came, copy_is_there, verdict) in [
-            (&deferred, Came::Anew, true, failed(waited)),
-            (&deferred, Came::Anew, false, failed(waited)),
-            (&checking, Came::Anew, false, failed(middle)),
-            (&checking, Came::Anew, true, failed(middle)),
-            (&applying, Came::Anew, true, failed(middle)),
-            (&applying, Came::Anew, false, Verdict::Succeeded),
-            (&applying, Came::OnTrial, true, Verdict::OnTrial),
-            (&applying, Came::PutBack("it hung"), true, failed("it hung")),
-            (&applying, Came::PutBack("killed"), false, Verdict::Succeeded),
+            (&deferred, StartKind::Fresh, true, failed(waited)),
+            (&deferred, StartKind::Fresh, false, failed(waited)),
+            (&checking, StartKind::Fresh, false, failed(middle)),
+            (&checking, StartKind::Fresh, true, failed(middle)),
+            (&applying, StartKind::Fresh, true, failed(middle)),
+            (&applying, StartKind::Fresh, false, Verdict::Succeeded),
+            (&applying, StartKind::OnTrial, true, Verdict::OnTrial),
+            (&applying, StartKind::Restored("it hung"), true, failed("it hung")),
+            (&applying, StartKind::Restored("killed"), false, Verdict::Succeeded),
         ] {
             assert_eq!(judge(update, came, copy_is_there), verdict, "{update:?} {came:?} {copy_is_there}");
         }

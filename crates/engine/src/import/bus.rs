@@ -13,7 +13,7 @@ use tree::{
 
 /// A converted bus.
 #[derive(Debug, Default)]
-pub(super) struct Understood {
+pub(super) struct ConvertedBus {
     /// Its lines, in the format of our bus.
     pub(super) lines: Vec<u8>,
     pub(super) messages: usize,
@@ -22,9 +22,9 @@ pub(super) struct Understood {
 }
 
 /// Converts the text of a bus.
-pub(super) fn understand(text: &str, owner: &BusOwner) -> Understood {
+pub(super) fn convert(text: &str, owner: &BusOwner) -> ConvertedBus {
     let (raws, stray) = front_matter::parse(text);
-    let mut understood = Understood::default();
+    let mut understood = ConvertedBus::default();
     if !stray.is_empty() {
         understood.notes.push(format!("{} lines of the bus belong to no message: {}", stray.len(), stray[0]));
     }
@@ -148,7 +148,7 @@ mod tests {
              ---\nmsg_id: 2026-02-21T10:00:01.000000000Z-001\nts: 2026-02-21T10:00:01Z\ntype: a b\nparents: [{good}]\n---\ntwo\n\
              ---\nmsg_id: msg_3\ntype: USER\nparents: [{{msg_id: 2026-02-21T10:00:01.000000000Z-001, kind: reply}}]\n---\nthree\n"
         );
-        let understood = understand(&text, &owner);
+        let understood = convert(&text, &owner);
         let lines: Vec<Message> = understood
             .lines
             .split(|b| *b == b'\n')

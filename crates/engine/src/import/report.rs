@@ -77,7 +77,7 @@ impl Record for Origin {
 
 /// The reason why a thing cannot be imported.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Trouble {
+pub(super) enum ImportError {
     #[error(transparent)]
     Fs(#[from] FsError),
     #[error(transparent)]
@@ -86,10 +86,10 @@ pub(super) enum Trouble {
     Record(#[from] RecordError),
     /// The reason in words.
     #[error("{0}")]
-    Left(String),
+    Skipped(String),
 }
 
-impl Trouble {
+impl ImportError {
     /// Formats the error with its causes, in one line.
     pub(super) fn chain(&self) -> String {
         let mut text = self.to_string();

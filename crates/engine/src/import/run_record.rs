@@ -15,26 +15,26 @@ use tree::{
 
 /// Further facts about a run.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Beside<'a> {
+pub(super) struct RunContext<'a> {
     /// Time of its last output.
     pub(super) last_output: Option<DateTime<Utc>>,
     pub(super) redactor: &'a Redactor,
 }
 
 /// Converts the original's record of a run. Empty values are dropped; `version` and unknown keys are kept as extras.
-pub(super) fn understand(record: &Map<String, Value>, run: &RunRef, beside: Beside<'_>) -> RunInfo {
+pub(super) fn convert(record: &Map<String, Value>, run: &RunRef, context: RunContext<'_>) -> RunInfo {
     let text =
         |key: &str| record.get(key).and_then(Value::as_str).filter(|t| !t.is_empty()).map(str::to_owned);
     let number = |key: &str| record.get(key).and_then(Value::as_i64).and_then(|n| i32::try_from(n).ok());
     let time =
         |key: &str| text(key).and_then(|t| t.parse::<DateTime<Utc>>().ok()).filter(|t| t.timestamp() > 0);
     let id = |key: &str| text(key).and_then(|t| t.parse::<RunId>().ok());
-    let start_time = time("start_time").or_else(|| named_time(&run.run)).or(beside.last_output);
+    let start_time = time("start_time").or_else(|| named_time(&run.run)).or(context.last_output);
     let start_time = start_time.unwrap_or(DateTime::UNIX_EPOCH);
     let agent = text("agent").or_else(|| text("agent_type")).unwrap_or_else(|| "unknown".to_owned());
     let exit_code = number("exit_code");
     let (status, why) = status(&text("status").unwrap_or_default(), exit_code, text("error_summary"));
-    let ended = time("end_time").or(beside.last_output).unwrap_or(start_time).max(start_time);
+    let ended = time("end_time").or(context.last_output).unwrap_or(start_time).max(start_time);
     RunInfo {
         version: 1,
         run_id: run.run.clone(),
@@ -60,13 +60,13 @@ pub(super) fn understand(record: &Map<String, Value>, run: &RunRef, beside: Besi
         // Go's -1 means that there was no exit code.
         exit_code: exit_code.filter(|code| *code >= 0 && status != RunStatus::Crashed),
         signal: None,
-        error_summary: why.map(|why| beside.redactor.text(&why).into_owned()),
+        error_summary: why.map(|why| context.redactor.text(&why).into_owned()),
         cwd: text("cwd").or_else(|| text("working_dir")),
         prompt_path: String::new(),
         output_path: String::new(),
         stdout_path: String::new(),
         stderr_path: String::new(),
-        commandline: text("commandline").map(|line| beside.redactor.text(&line).into_owned()),
+        commandline: text("commandline").map(|line| context.redactor.text(&line).into_owned()),
         error_class: None,
         retry_at: None,
         thread_id: None,
@@ -148,8 +148,8 @@ mod tests {
             "start_time": "0001-01-01T00:00:00Z", "end_time": "0001-01-01T00:00:00Z",
         });
         let redactor = Redactor::default();
-        let beside = Beside { last_output: None, redactor: &redactor };
-        let info = understand(record.as_object().unwrap(), &run, beside);
+        let context = RunContext { last_output: None, redactor: &redactor };
+        let info = convert(record.as_object().unwrap(), &run, context);
         assert_eq!(info.start_time.to_rfc3339(), "2026-02-22T16:01:00+00:00");
         assert_eq!((info.end_time, info.exit_code, info.pid), (Some(info.start_time), None, None));
     }

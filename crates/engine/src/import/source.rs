@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::report::Trouble;
+use super::report::ImportError;
 use base::fsx::{EntryKind, RelPath, Root};
 use process::identity::ProcStat;
 
@@ -16,7 +16,7 @@ const MAX_BUS: u64 = 1024 * 1024 * 1024;
 const MAX_FILE: u64 = 4 * 1024 * 1024;
 
 /// Returns the names of the folders in a folder.
-pub(super) fn folders(root: &Root, rel: &RelPath) -> Result<Vec<String>, Trouble> {
+pub(super) fn folders(root: &Root, rel: &RelPath) -> Result<Vec<String>, ImportError> {
     let entries = root.list(rel)?;
     Ok(entries.into_iter().filter(|e| e.kind == EntryKind::Dir).map(|e| e.name).collect())
 }
@@ -27,19 +27,19 @@ pub(super) fn has(root: &Root, rel: &RelPath) -> bool {
 }
 
 /// Reads the text of a small file. Bytes that are not UTF-8 are replaced.
-pub(super) fn text(root: &Root, rel: &RelPath) -> Result<Option<String>, Trouble> {
+pub(super) fn text(root: &Root, rel: &RelPath) -> Result<Option<String>, ImportError> {
     Ok(root.read_opt(rel, MAX_FILE)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// Reads the text of a bus.
-pub(super) fn bus(root: &Root, rel: &RelPath) -> Result<Option<String>, Trouble> {
+pub(super) fn bus(root: &Root, rel: &RelPath) -> Result<Option<String>, ImportError> {
     Ok(root.read_opt(rel, MAX_BUS)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// Reads a YAML file with keys and values.
-pub(super) fn yaml(root: &Root, rel: &RelPath) -> Result<Option<Map<String, Value>>, Trouble> {
+pub(super) fn yaml(root: &Root, rel: &RelPath) -> Result<Option<Map<String, Value>>, ImportError> {
     let Some(text) = text(root, rel)? else { return Ok(None) };
-    let left = |why: String| Trouble::Left(format!("{} {why}", rel.name()));
+    let left = |why: String| ImportError::Skipped(format!("{} {why}", rel.name()));
     match serde_yaml::from_str::<Value>(&text) {
         Ok(Value::Object(map)) => Ok(Some(map)),
         Ok(_) => Err(left("has no keys".to_owned())),

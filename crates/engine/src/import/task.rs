@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::{
     bus,
-    report::{Origin, Trouble},
-    run_record::{self, Beside},
+    report::{ImportError, Origin},
+    run_record::{self, RunContext},
     source,
 };
 use base::{
@@ -34,26 +34,26 @@ const STOPS: [&str; 3] = [names::task::STOP, "CANCELLED", "STOP-REQUESTED"];
 
 /// A parsed task of the original.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct ParsedTask {
     task: TaskRef,
     folder: RelPath,
     config: TaskConfig,
     prompt: String,
-    bus: bus::Understood,
+    bus: bus::ConvertedBus,
     runs: Vec<RunInfo>,
     done: bool,
     stop: bool,
     pub(super) notes: Vec<String>,
 }
 
-impl Found {
+impl ParsedTask {
     /// Parses the task in a folder of the source.
     pub(super) fn read(
         from: &Root,
         folder: &RelPath,
         task: TaskRef,
         redactor: &Redactor,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, ImportError> {
         let mut notes = Vec::new();
         let home = source::text(from, &folder.parent().join(names::project::ROOT_MARKER)).ok().flatten();
         let runs = runs(from, folder, &task, redactor, &mut notes)?;
@@ -63,7 +63,7 @@ impl Found {
         });
         let owner = BusOwner::Task(task.clone());
         let bus = source::bus(from, &folder.join(source::TASK_BUS))?;
-        let bus = bus.map(|text| bus::understand(&text, &owner)).unwrap_or_default();
+        let bus = bus.map(|text| bus::convert(&text, &owner)).unwrap_or_default();
         notes.extend(bus.notes.iter().cloned());
         let is = |name: &str| source::has(from, &folder.join(name));
         let config = config(theirs.unwrap_or_default(), home, &runs, &task);
@@ -84,7 +84,7 @@ impl Found {
     }
 
     /// Writes the task to a tree: first to a temporary folder, then to its place.
-    pub(super) fn write(&self, from: &Root, tree: &Tree, aside: &RelPath) -> Result<(), Trouble> {
+    pub(super) fn write(&self, from: &Root, tree: &Tree, aside: &RelPath) -> Result<(), ImportError> {
         let root = tree.root();
         root.ensure_dir(aside)?;
         root.replace(&aside.join(names::task::PROMPT), self.prompt.as_bytes())?;
@@ -112,7 +112,13 @@ impl Found {
         Ok(root.rename(aside, self.task.dir().path())?)
     }
 
-    fn write_run(&self, from: &Root, tree: &Tree, aside: &RelPath, info: &RunInfo) -> Result<(), Trouble> {
+    fn write_run(
+        &self,
+        from: &Root,
+        tree: &Tree,
+        aside: &RelPath,
+        info: &RunInfo,
+    ) -> Result<(), ImportError> {
         let root = tree.root();
         root.mkdir(aside)?;
         let theirs = self.folder.join(names::task::RUNS).join(&info.run_id);
@@ -140,7 +146,7 @@ impl Found {
     }
 }
 
-fn copy(from: &Root, theirs: &RelPath, to: &Root, ours: &RelPath) -> Result<(), Trouble> {
+fn copy(from: &Root, theirs: &RelPath, to: &Root, ours: &RelPath) -> Result<(), ImportError> {
     // Opened below its root first, so that a link cannot lead out of it.
     if source::has(from, theirs) {
         from.open_read(theirs)?;
@@ -155,7 +161,7 @@ fn runs(
     task: &TaskRef,
     redactor: &Redactor,
     notes: &mut Vec<String>,
-) -> Result<Vec<RunInfo>, Trouble> {
+) -> Result<Vec<RunInfo>, ImportError> {
     let mut runs = Vec::new();
     for name in source::folders(from, &folder.join(names::task::RUNS))? {
         let Ok(id) = name.parse::<RunId>() else {
@@ -175,12 +181,12 @@ fn runs(
             }
         };
         if let Some(pid) = source::seems_live(&record) {
-            return Err(Trouble::Left(format!(
+            return Err(ImportError::Skipped(format!(
                 "run {id} seems to go on (pid {pid}): import it when it has ended"
             )));
         }
         let last_output = source::written(from, &dir.join(names::run::STDOUT));
-        runs.push(run_record::understand(&record, &task.run(id), Beside { last_output, redactor }));
+        runs.push(run_record::convert(&record, &task.run(id), RunContext { last_output, redactor }));
     }
     Ok(runs)
 }

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::{
     bus,
-    report::{Imported, Kind, Outcome, Trouble},
+    report::{ImportError, Imported, Kind, Outcome},
     source,
-    task::{self, Found},
+    task::{self, ParsedTask},
 };
 use base::{
     fsx::{Durability, RelPath, Root},
@@ -128,17 +128,17 @@ impl<'a> Importer<'a> {
         &self,
         folder: &RelPath,
         task: TaskRef,
-    ) -> std::result::Result<(Outcome, Vec<String>), Trouble> {
+    ) -> std::result::Result<(Outcome, Vec<String>), ImportError> {
         let root = self.tree.root();
         if root.exists(task.dir().path())? {
             let source = self.from.absolute(folder).display().to_string();
             return match task::origin(self.tree, &task) {
                 Some(origin) if origin == source => Ok((Outcome::AlreadyThere, Vec::new())),
-                Some(origin) => Err(Trouble::Left(format!("a task of that name came from {origin}"))),
-                None => Err(Trouble::Left("there is another task of that name".to_owned())),
+                Some(origin) => Err(ImportError::Skipped(format!("a task of that name came from {origin}"))),
+                None => Err(ImportError::Skipped("there is another task of that name".to_owned())),
             };
         }
-        let found = Found::read(&self.from, folder, task, self.redactor)?;
+        let found = ParsedTask::read(&self.from, folder, task, self.redactor)?;
         let mut notes = vec![found.summary()];
         notes.extend(found.notes.iter().cloned());
         if self.mode == Mode::Import {
@@ -155,14 +155,14 @@ impl<'a> Importer<'a> {
     }
 
     /// Imports the work folder and the bus of a project, if our project has none yet.
-    fn own_files(&self, project: &ProjectId, folder: &RelPath) -> std::result::Result<Imported, Trouble> {
+    fn own_files(&self, project: &ProjectId, folder: &RelPath) -> std::result::Result<Imported, ImportError> {
         let root = self.tree.root();
         let dir = ProjectDir::new(project);
         let owner = BusOwner::Project(project.clone());
         let mut notes = Vec::new();
         let home = source::text(&self.from, &folder.join(names::project::ROOT_MARKER))?;
         let bus = source::bus(&self.from, &folder.join(source::PROJECT_BUS))?;
-        let bus = bus.map(|text| bus::understand(&text, &owner)).filter(|bus| bus.messages > 0);
+        let bus = bus.map(|text| bus::convert(&text, &owner)).filter(|bus| bus.messages > 0);
         let wanted = [
             (dir.root_marker(), home.map(String::into_bytes)),
             (dir.bus(), bus.as_ref().map(|bus| bus.lines.clone())),
@@ -193,11 +193,11 @@ fn skipped(kind: Kind, name: String, why: &str) -> Imported {
     Imported { kind, name, outcome: Outcome::Skipped, notes: vec![why.to_owned()] }
 }
 
-fn as_tree(trouble: Trouble) -> TreeError {
+fn as_tree(trouble: ImportError) -> TreeError {
     match trouble {
-        Trouble::Fs(e) => e.into(),
-        Trouble::Tree(e) => e,
-        Trouble::Record(e) => e.into(),
-        Trouble::Left(why) => TreeError::Invalid(why),
+        ImportError::Fs(e) => e.into(),
+        ImportError::Tree(e) => e,
+        ImportError::Record(e) => e.into(),
+        ImportError::Skipped(why) => TreeError::Invalid(why),
     }
 }

@@ -1,6 +1,6 @@
 //! Carries out the decision: renames tickets from `queue/` to `live/`, under the planner's lock.
 
-use super::decide::{Admission, Candidate, Decision, Kin, Limits, Readiness, decide};
+use super::decide::{Admission, Candidate, Decision, Limits, Readiness, TicketOrigin, decide};
 use tree::{
     RelPath, Result, Tree, TreeError,
     ids::TicketId,
@@ -57,7 +57,7 @@ pub fn admission(tree: &Tree) -> Admission {
 /// If the planner's folders cannot be read.
 pub fn live_roots(tree: &Tree) -> Result<usize> {
     let live = readable_tickets(tree, TicketFolder::Live)?;
-    Ok(live.iter().filter(|(_, ticket)| kin(ticket) == Kin::Root).count())
+    Ok(live.iter().filter(|(_, ticket)| origin(ticket) == TicketOrigin::Root).count())
 }
 
 /// Reads the tickets and decides. The drain is checked here, under the caller's lock: a gate that checked it earlier
@@ -81,17 +81,17 @@ fn look(tree: &Tree, limits: Limits) -> Result<(Vec<(Candidate, Ticket)>, Decisi
             Err(e) if e.lasting_fault().is_some() => Readiness::Over,
             Err(e) => return Err(e),
         };
-        candidates.push((Candidate { id, kin: kin(&ticket), readiness }, ticket));
+        candidates.push((Candidate { id, origin: origin(&ticket), readiness }, ticket));
     }
     let live: Vec<Candidate> = live
         .into_iter()
-        .map(|(id, ticket)| Candidate { id, kin: kin(&ticket), readiness: Readiness::Ready })
+        .map(|(id, ticket)| Candidate { id, origin: origin(&ticket), readiness: Readiness::Ready })
         .collect();
     let queue: Vec<Candidate> = candidates.iter().map(|(c, _)| c.clone()).collect();
     let decision = decide(&queue, &live, limits, admission(tree));
     Ok((candidates, decision))
 }
 
-fn kin(ticket: &Ticket) -> Kin {
-    if ticket.parent_run_id.is_some() { Kin::Child } else { Kin::Root }
+fn origin(ticket: &Ticket) -> TicketOrigin {
+    if ticket.parent_run_id.is_some() { TicketOrigin::Child } else { TicketOrigin::Root }
 }

@@ -37,14 +37,14 @@ pub struct Candidate {
     /// Its id.
     pub id: TicketId,
     /// The origin of the ticket.
-    pub kin: Kin,
+    pub origin: TicketOrigin,
     /// Says if it could start, given a place.
     pub readiness: Readiness,
 }
 
 /// The origin of a ticket, which decides if it waits for a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kin {
+pub enum TicketOrigin {
     /// A root task: it waits for a place.
     Root,
     /// An agent requested it: it never waits for a place.
@@ -87,10 +87,10 @@ pub fn decide(queue: &[Candidate], live: &[Candidate], limits: Limits, admission
     let room = |limit: Option<NonZeroU32>, taken: usize| {
         limit.map_or(usize::MAX, |l| usize::try_from(l.get()).unwrap_or(usize::MAX).saturating_sub(taken))
     };
-    let passes = |c: &Candidate| c.kin == Kin::Child || c.readiness == Readiness::Over;
+    let passes = |c: &Candidate| c.origin == TicketOrigin::Child || c.readiness == Readiness::Over;
     let ready = || queue.iter().filter(|c| !matches!(c.readiness, Readiness::Blocked(_)));
-    let live_roots = live.iter().filter(|c| c.kin == Kin::Root).count();
-    let children = ready().filter(|c| c.kin == Kin::Child).count();
+    let live_roots = live.iter().filter(|c| c.origin == TicketOrigin::Root).count();
+    let children = ready().filter(|c| c.origin == TicketOrigin::Child).count();
     let places = room(limits.roots, live_roots).min(room(limits.runs, live.len() + children));
     let mut free = if admission == Admission::Draining { 0 } else { places };
     let mut decision = Decision::default();
@@ -118,7 +118,7 @@ mod tests {
     fn tickets(kinds: &str, first: u64) -> Vec<Candidate> {
         let candidate = |(n, c): (u64, char)| Candidate {
             id: format!("{n:020}").parse().unwrap(),
-            kin: if "rbs".contains(c) { Kin::Root } else { Kin::Child },
+            origin: if "rbs".contains(c) { TicketOrigin::Root } else { TicketOrigin::Child },
             readiness: match c {
                 'r' | 'c' => Readiness::Ready,
                 's' => Readiness::Over,
@@ -177,13 +177,13 @@ mod tests {
                     let at = queue.iter().position(|c| c.id == *id).unwrap();
                     let ticket = queue.remove(at);
                     prop_assert_eq!(&ticket.readiness, &Readiness::Ready);
-                    if ticket.kin == Kin::Root {
+                    if ticket.origin == TicketOrigin::Root {
                         prop_assert!(last_root.as_ref().is_none_or(|l| *l < ticket.id), "roots in order of acceptance");
                         last_root = Some(ticket.id.clone());
                     }
                     live.push(ticket);
                 }
-                let roots = live.iter().filter(|c| c.kin == Kin::Root).count();
+                let roots = live.iter().filter(|c| c.origin == TicketOrigin::Root).count();
                 prop_assert!(roots <= limit as usize);
                 let ready = queue.iter().any(|c| c.readiness == Readiness::Ready);
                 prop_assert!(!ready || roots == limit as usize, "nobody who could start is kept waiting");

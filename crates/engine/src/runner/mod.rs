@@ -23,7 +23,7 @@ pub use accept::{
 pub use agent::{
     candidates::{Candidates, candidates, problem as agent_problem},
     diversify::{Chosen, default_agent},
-    launch::{Rehearsal, credentials_of, rehearse},
+    launch::{DryRun, credentials_of, rehearse},
     wrap::{Session, begin_session, command_of},
 };
 pub use attempt::{changes::so_far, drive::Begin};
@@ -35,7 +35,7 @@ pub use loops::{
     task_loop::{LoopEnd, drive_loop},
 };
 pub use tidy::{
-    collect::{Failed, Found, Old, Policy, Scope, collect, old, size},
+    collect::{Collectable, Failed, OldItem, Policy, Scope, collect, old, size},
     delete::{Deleted, delete, delete_project, delete_run},
     repair::{Repaired, repair},
     stale_files::clear as clear_left_behind,

@@ -5,6 +5,6 @@
 //! with the same id.
 
 mod post;
-mod teller;
+mod sender;
 
-pub use teller::{FIRST, run};
+pub use sender::{FIRST, run};

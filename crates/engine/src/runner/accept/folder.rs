@@ -57,8 +57,8 @@ pub(in crate::runner) fn of_task(runner: &Runner, task: &TaskRef, config: &TaskC
     let recorded = match &config.cwd {
         Some(cwd) => PathBuf::from(cwd),
         None => match of_oldest_run(runner, task)? {
-            Some(Worked::InItsOwn) => return Ok(own()),
-            Some(Worked::In(folder)) => folder,
+            Some(RecordedFolder::InItsOwn) => return Ok(own()),
+            Some(RecordedFolder::In(folder)) => folder,
             None => match runner.tree.project_home(&task.project)? {
                 Some(home) => home,
                 None => return Ok(own()),
@@ -73,17 +73,17 @@ pub(in crate::runner) fn of_task(runner: &Runner, task: &TaskRef, config: &TaskC
 }
 
 /// The folder that a run worked in.
-enum Worked {
+enum RecordedFolder {
     In(PathBuf),
     /// Its task's folder, wherever the tree was then.
     InItsOwn,
 }
 
-fn of_oldest_run(runner: &Runner, task: &TaskRef) -> Result<Option<Worked>> {
+fn of_oldest_run(runner: &Runner, task: &TaskRef) -> Result<Option<RecordedFolder>> {
     let mut runs = runner.tree.runs(task)?.into_iter();
     let cwd = runs.find_map(|id| runner.tree.run_info(&task.run(id)).ok()?.cwd);
     let worked = |cwd: PathBuf| {
-        if is_own(&cwd, task) { Worked::InItsOwn } else { Worked::In(cwd) }
+        if is_own(&cwd, task) { RecordedFolder::InItsOwn } else { RecordedFolder::In(cwd) }
     };
     Ok(cwd.map(PathBuf::from).map(worked))
 }

@@ -39,7 +39,7 @@ pub(in crate::runner) fn check(runner: &Runner, config: &TaskConfig, cwd: &Path)
 
 /// The call of an agent, as a run in some folder would make it.
 #[derive(Debug)]
-pub struct Rehearsal {
+pub struct DryRun {
     /// The command, secrets redacted.
     pub argv: Vec<String>,
     /// The names of the variables that are set in addition to the inherited ones.
@@ -91,7 +91,7 @@ fn must_have_credentials(
 ///
 /// # Errors
 /// As for a run: an unknown agent, a missing program.
-pub fn rehearse(runner: &Runner, agent: &str, cwd: &Path) -> Result<Rehearsal> {
+pub fn rehearse(runner: &Runner, agent: &str, cwd: &Path) -> Result<DryRun> {
     let all = runner.config_in(cwd)?;
     let settings = agents::find(&all, agent)?;
     let task = TaskSettings::resolve(&all, settings, &BTreeMap::new())?;
@@ -99,7 +99,7 @@ pub fn rehearse(runner: &Runner, agent: &str, cwd: &Path) -> Result<Rehearsal> {
     let command = command(runner, agent, &[], &called, cwd, None)?;
     let set = command.env.iter().map(|(name, _)| *name).chain(command.file.iter().map(|f| f.variable));
     let token = settings.token_variable();
-    Ok(Rehearsal {
+    Ok(DryRun {
         argv: runner.redactor.commandline(&command.argv),
         variables: set.chain(token).map(str::to_owned).collect(),
     })

@@ -137,7 +137,7 @@ fn compare(runner: &Runner, info: &RunInfo, run: &RunRef, before: WorkFolderBefo
     };
     let Some(tree_before) = before.tree else { return git };
     let root = runner.tree.root();
-    let mut look = Look::begin(&runner.environment, info, AFTER);
+    let mut look = SnapshotJob::begin(&runner.environment, info, AFTER);
     let store = Store::new(root, run.dir().git());
     let taken = look.take(&store, root.path());
     git.head_after = look.repository.as_ref().and_then(|r| r.head.clone());
@@ -197,7 +197,7 @@ pub fn so_far(tree: &Tree, environment: &Environment, info: &RunInfo) -> Result<
     let scratch = Scratch::new(&temporary).map_err(TreeError::from)?;
     let kept = Store::new(root, run.dir().git());
     let store = Store::new(scratch.root(), RelPath::top().join(names::run::GIT)).knowing(&kept);
-    let mut look = Look::begin(environment, info, AFTER);
+    let mut look = SnapshotJob::begin(environment, info, AFTER);
     let looked = look.take(&store, root.path()).and_then(|taken| {
         let (changes, _) = look.changes(&store, (&tree_before, &taken.tree), tree)?;
         let file = RelPath::top().join("patch");
@@ -208,31 +208,31 @@ pub fn so_far(tree: &Tree, environment: &Environment, info: &RunInfo) -> Result<
 }
 
 /// One snapshot of a working folder.
-struct Look {
+struct SnapshotJob {
     setting: Setting,
     cwd: PathBuf,
     repository: Option<Repository>,
 }
 
-type Asked<T> = std::result::Result<T, GitError>;
+type GitResult<T> = std::result::Result<T, GitError>;
 
-impl Look {
+impl SnapshotJob {
     fn begin(environment: &Environment, info: &RunInfo, patience: Duration) -> Self {
         let setting = Setting::new(environment.iter(), Instant::now() + patience);
         Self { setting, cwd: info.cwd.as_deref().unwrap_or("/").into(), repository: None }
     }
 
-    fn take(&mut self, store: &Store<'_>, not_here: &Path) -> Asked<Snapshot> {
+    fn take(&mut self, store: &Store<'_>, not_here: &Path) -> GitResult<Snapshot> {
         let repository = Repository::find(&self.cwd, &mut self.setting)?;
         let repository = self.repository.insert(repository);
         git::snapshot(&self.setting, repository, store, not_here)
     }
 
-    fn repository(&self) -> Asked<&Repository> {
+    fn repository(&self) -> GitResult<&Repository> {
         self.repository.as_ref().ok_or(GitError::Answer("rev-parse"))
     }
 
-    fn changes(&self, store: &Store<'_>, trees: (&str, &str), tree: &Tree) -> Asked<(Changes, DiffStat)> {
+    fn changes(&self, store: &Store<'_>, trees: (&str, &str), tree: &Tree) -> GitResult<(Changes, DiffStat)> {
         let repository = self.repository()?;
         let mut files = git::changes(&self.setting, repository, store, trees)?;
         let lines = |of: fn((u64, u64)) -> u64| files.iter().filter_map(|f| f.lines).map(of).sum();
@@ -253,13 +253,13 @@ impl Look {
     }
 
     /// Keeps the whole patch, or nothing.
-    fn keep_patch(&self, store: &Store<'_>, root: &Root, run: &RunRef, changes: &Changes) -> Asked<()> {
+    fn keep_patch(&self, store: &Store<'_>, root: &Root, run: &RunRef, changes: &Changes) -> GitResult<()> {
         let file = run.dir().git().join("patch");
         self.patch(store, root, &file, changes)?;
         Ok(root.rename(&file, &run.dir().patch())?)
     }
 
-    fn patch(&self, store: &Store<'_>, root: &Root, file: &RelPath, changes: &Changes) -> Asked<()> {
+    fn patch(&self, store: &Store<'_>, root: &Root, file: &RelPath, changes: &Changes) -> GitResult<()> {
         root.write_passing(file, b"")?;
         let out = root.open_append(file)?;
         let trees = (changes.tree_before.as_str(), changes.tree_after.as_str());
@@ -267,7 +267,7 @@ impl Look {
     }
 }
 
-fn keep(tree: &Tree, run: &RunRef, changes: &Changes) -> Asked<()> {
+fn keep(tree: &Tree, run: &RunRef, changes: &Changes) -> GitResult<()> {
     let (root, file) = (tree.root(), run.dir().changes());
     let bytes = record::bytes(root, &file, changes).map_err(|_| GitError::Answer("diff-tree"))?;
     let kept: std::result::Result<(), FsError> = root.replace(&file, &bytes);

@@ -61,14 +61,14 @@ pub enum Scope {
 
 /// An old run or task.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Old {
+pub enum OldItem {
     /// A run.
     Run(RunRef),
     /// A task with all its runs.
     Task(TaskRef),
 }
 
-impl Old {
+impl OldItem {
     fn task(&self) -> &TaskRef {
         match self {
             Self::Run(run) => &run.task,
@@ -86,9 +86,9 @@ impl Old {
 
 /// An old run or task, with statistics.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct Collectable {
     /// The run or task.
-    pub old: Old,
+    pub old: OldItem,
     /// The last end in it.
     pub ended: DateTime<Utc>,
     /// The number of its runs.
@@ -101,7 +101,7 @@ pub struct Found {
 ///
 /// # Errors
 /// If a folder cannot be read. A task with unreadable records is skipped.
-pub fn old(tree: &Tree, project: &ProjectId, policy: &Policy) -> Result<Vec<Found>> {
+pub fn old(tree: &Tree, project: &ProjectId, policy: &Policy) -> Result<Vec<Collectable>> {
     let needed = needed(tree)?;
     let mut found = Vec::new();
     for task in tree.tasks(project)? {
@@ -120,7 +120,7 @@ pub fn old(tree: &Tree, project: &ProjectId, policy: &Policy) -> Result<Vec<Foun
 ///
 /// # Errors
 /// If it cannot be removed.
-pub fn collect(runner: &Runner, old: &Old, policy: &Policy) -> Result<bool> {
+pub fn collect(runner: &Runner, old: &OldItem, policy: &Policy) -> Result<bool> {
     let tree = &runner.tree;
     let lock = match tree.lock_task(old.task(), &holder()) {
         Ok(lock) => lock,
@@ -156,7 +156,7 @@ fn of_free_task(
     task: &TaskRef,
     policy: &Policy,
     needed: &HashSet<TaskRef>,
-) -> Result<Vec<Found>> {
+) -> Result<Vec<Collectable>> {
     let tickets = Tickets::read(tree)?;
     let wanted = tickets.has(task) || needed.contains(task);
     if wanted || !live_children(tree, task)?.is_empty() {
@@ -169,37 +169,37 @@ fn of_free_task(
     let Some(runs) = past_runs(&entry) else { return Ok(Vec::new()) };
     if policy.scope == Scope::Tasks && is_over(&runs, policy) {
         let ended = runs.iter().map(|run| run.ended).max().unwrap_or_default();
-        return Ok(vec![Found { old: Old::Task(task.clone()), ended, runs: runs.len(), bytes: 0 }]);
+        return Ok(vec![Collectable { old: OldItem::Task(task.clone()), ended, runs: runs.len(), bytes: 0 }]);
     }
     let chosen = choose(&runs, policy, |n| has_answer(tree, &entry.runs[n].run));
     let found = |n: usize| {
-        let old = Old::Run(entry.runs[n].run.clone());
-        Found { old, ended: runs[n].ended, runs: 1, bytes: 0 }
+        let old = OldItem::Run(entry.runs[n].run.clone());
+        Collectable { old, ended: runs[n].ended, runs: 1, bytes: 0 }
     };
     Ok(chosen.into_iter().map(found).collect())
 }
 
 /// A run that has ended.
 #[derive(Debug, Clone, Copy)]
-struct Past {
+struct EndedRun {
     ended: DateTime<Utc>,
     status: RunStatus,
 }
 
 /// Returns the ends of all runs, oldest first; `None` if a run is active, or its record cannot be read.
-fn past_runs(entry: &TaskEntry) -> Option<Vec<Past>> {
+fn past_runs(entry: &TaskEntry) -> Option<Vec<EndedRun>> {
     let past = |run: &scan::RunEntry| {
         let (info, status) = run.record.as_ref().ok()?;
         // A run that is over, but whose end is not committed, must first be committed by a driver.
         info.status
             .is_final()
-            .then(|| Past { ended: info.end_time.unwrap_or(info.start_time), status: *status })
+            .then(|| EndedRun { ended: info.end_time.unwrap_or(info.start_time), status: *status })
     };
     entry.runs.iter().map(past).collect()
 }
 
 /// Selects the runs of a task to remove; `answered` returns true for runs with an answer.
-fn choose(runs: &[Past], policy: &Policy, answered: impl Fn(usize) -> bool) -> Vec<usize> {
+fn choose(runs: &[EndedRun], policy: &Policy, answered: impl Fn(usize) -> bool) -> Vec<usize> {
     let candidates = runs.len().saturating_sub(policy.keep.max(1));
     let old: Vec<usize> = (0..candidates).filter(|n| is_old(&runs[*n], policy)).collect();
     if old.is_empty() {
@@ -211,13 +211,13 @@ fn choose(runs: &[Past], policy: &Policy, answered: impl Fn(usize) -> bool) -> V
     old.into_iter().filter(|n| ![last, last_good].contains(&Some(*n))).collect()
 }
 
-fn is_old(run: &Past, policy: &Policy) -> bool {
+fn is_old(run: &EndedRun, policy: &Policy) -> bool {
     let kept = policy.failed == Failed::Keep && run.status != RunStatus::Completed;
     run.ended < policy.before && !kept
 }
 
 /// Returns true if all of a task is old.
-fn is_over(runs: &[Past], policy: &Policy) -> bool {
+fn is_over(runs: &[EndedRun], policy: &Policy) -> bool {
     !runs.is_empty() && runs.iter().all(|run| is_old(run, policy))
 }
 
@@ -250,8 +250,8 @@ mod tests {
         DateTime::from_timestamp(n * 86_400, 0).unwrap()
     }
 
-    fn past(runs: &[(i64, RunStatus)]) -> Vec<Past> {
-        runs.iter().map(|(n, status)| Past { ended: day(*n), status: *status }).collect()
+    fn past(runs: &[(i64, RunStatus)]) -> Vec<EndedRun> {
+        runs.iter().map(|(n, status)| EndedRun { ended: day(*n), status: *status }).collect()
     }
 
     fn base() -> Policy {

@@ -15,31 +15,31 @@ use view::watch::{Hints, Watched};
 /// Number of notifications that are sent at a time, so that one hanging request does not delay the others.
 const AT_A_TIME: usize = 4;
 /// Pause before a retry after a local failure, for example on a full disk.
-const TROUBLE: Duration = Duration::from_secs(10);
+const RETRY_PAUSE: Duration = Duration::from_secs(10);
 
 /// Sends the waiting notifications until the shutdown begins.
 pub async fn run(tree: Tree, webhook: Webhook, backoff: Duration, hints: Hints, down: CancellationToken) {
-    let teller = Arc::new(Teller { tree, post: post::Post::new(&webhook), backoff });
-    let looked = teller.clone();
-    let watched = blocking::run(move || looked.watch_outbox(&hints)).await;
+    let sender = Arc::new(Sender { tree, post: post::Post::new(&webhook), backoff });
+    let watcher = sender.clone();
+    let watched = blocking::run(move || watcher.watch_outbox(&hints)).await;
     let mut waiter = watched.waiter();
-    let room = Arc::new(Semaphore::new(AT_A_TIME));
-    let mut on_their_way: BTreeSet<String> = BTreeSet::new();
-    let mut tellings = JoinSet::new();
+    let permits = Arc::new(Semaphore::new(AT_A_TIME));
+    let mut in_progress: BTreeSet<String> = BTreeSet::new();
+    let mut deliveries = JoinSet::new();
     loop {
-        let looked = teller.clone();
-        let wait = match blocking::run(move || looked.due()).await {
+        let reader = sender.clone();
+        let wait = match blocking::run(move || reader.due()).await {
             Ok((due, next)) => {
-                for id in due.into_iter().filter(|id| on_their_way.insert(id.clone())).collect::<Vec<_>>() {
-                    let (teller, room) = (teller.clone(), room.clone());
-                    tellings.spawn(async move {
-                        let place = room.acquire_owned().await;
+                for id in due.into_iter().filter(|id| in_progress.insert(id.clone())).collect::<Vec<_>>() {
+                    let (sender, permits) = (sender.clone(), permits.clone());
+                    deliveries.spawn(async move {
+                        let permit = permits.acquire_owned().await;
                         let name = id.clone();
-                        let told = blocking::caught(move || teller.tell(&name)).await;
-                        drop(place);
-                        if let Ok(Err(e)) = told {
-                            tracing::error!(error = %e, id, "it cannot be written down what came of a webhook");
-                            tokio::time::sleep(TROUBLE).await;
+                        let result = blocking::caught(move || sender.send(&name)).await;
+                        drop(permit);
+                        if let Ok(Err(e)) = result {
+                            tracing::error!(error = %e, id, "cannot record the result of a webhook delivery; the delivery is tried again");
+                            tokio::time::sleep(RETRY_PAUSE).await;
                         }
                         id
                     });
@@ -47,8 +47,8 @@ pub async fn run(tree: Tree, webhook: Webhook, backoff: Duration, hints: Hints, 
                 next
             }
             Err(e) => {
-                tracing::error!(error = %e, "the outbox cannot be read");
-                TROUBLE
+                tracing::error!(error = %e, "cannot read the outbox; trying again");
+                RETRY_PAUSE
             }
         };
         tokio::select! {
@@ -56,28 +56,28 @@ pub async fn run(tree: Tree, webhook: Webhook, backoff: Duration, hints: Hints, 
             () = down.cancelled() => return,
             () = waiter.next() => {}
             () = tokio::time::sleep(wait) => {}
-            Some(told) = tellings.join_next() => {
-                if let Ok(id) = told {
-                    on_their_way.remove(&id);
+            Some(ended) = deliveries.join_next() => {
+                if let Ok(id) = ended {
+                    in_progress.remove(&id);
                 }
             }
         }
     }
 }
 
-struct Teller {
+struct Sender {
     tree: Tree,
     /// `None` if no URL is configured any more; the remaining notifications then expire.
     post: Option<post::Post>,
     backoff: Duration,
 }
 
-impl Teller {
+impl Sender {
     /// Watches the outbox. Creates the folder first, because a missing folder cannot be watched.
     fn watch_outbox(&self, hints: &Hints) -> Watched {
         let root = self.tree.root();
         if let Err(e) = root.ensure_dir(&top::outbox()) {
-            tracing::error!(error = %e, "the outbox cannot be made: no webhook is sent when a run ends");
+            tracing::error!(error = %e, "cannot create the outbox: no webhook is sent when a run ends");
         }
         hints.watch(&root.absolute(&top::outbox()))
     }
@@ -92,7 +92,7 @@ impl Teller {
                 Ok(None) => continue,
                 Err(e) => {
                     // `doctor` and `fsck` report the file. The other notifications are sent.
-                    tracing::warn!(error = %e, "something in the outbox is not understood");
+                    tracing::warn!(error = %e, "skipped an unreadable file in the outbox");
                     continue;
                 }
             };
@@ -109,11 +109,11 @@ impl Teller {
         Ok((due, next))
     }
 
-    fn tell(&self, id: &str) -> Result<()> {
+    fn send(&self, id: &str) -> Result<()> {
         let (Some(post), Some(mut delivery)) = (&self.post, self.tree.delivery(id)?) else { return Ok(()) };
         match post.deliver(&delivery, self.tree.clock().now()) {
             Ok(()) => {
-                tracing::debug!(id, attempts = delivery.attempts + 1, "a webhook was taken");
+                tracing::debug!(id, attempts = delivery.attempts + 1, "the receiver accepted a webhook");
                 self.tree.remove_delivery(id)
             }
             Err(why) => {
@@ -121,7 +121,7 @@ impl Teller {
                 delivery.attempts += 1;
                 let pause = pause(self.backoff, delivery.attempts);
                 delivery.not_before = Some(now + TimeDelta::from_std(pause).unwrap_or(TimeDelta::hours(1)));
-                tracing::warn!(id, why, attempts = delivery.attempts, again_in = ?pause, "a webhook was not taken");
+                tracing::warn!(id, why, attempts = delivery.attempts, again_in = ?pause, "cannot deliver a webhook");
                 delivery.last_error = Some(why);
                 self.tree.update_delivery(&delivery)
             }
@@ -134,7 +134,7 @@ impl Teller {
             attempts = delivery.attempts,
             last_error = delivery.last_error,
             body = delivery.body,
-            "a webhook was not taken for days and is given up"
+            "dropped a webhook that could not be delivered for three days"
         );
         self.tree.remove_delivery(&delivery.id)
     }
