@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     context::Context,
     error::{CliError, CliResult, Kind},
-    interrupt::{Interrupts, Wish},
+    interrupt::{Interrupts, SignalAction},
     log_follower::LogFollower,
     print::Form,
 };
@@ -50,7 +50,7 @@ impl Show {
 
 /// The result of a task.
 #[derive(Debug, Serialize)]
-struct Answer<'a> {
+struct JsonOutput<'a> {
     project_id: &'a ProjectId,
     task_id: &'a TaskId,
     run_id: &'a RunId,
@@ -252,18 +252,18 @@ where
 /// Ctrl-C stops the task, and a second Ctrl-C ends only the wait for the stop. The end of the terminal leaves the task
 /// running.
 pub(super) fn act(
-    wish: Wish,
+    wish: SignalAction,
     context: &Context,
     runner: &Runner,
     task: &TaskRef,
     detach: &CancellationToken,
 ) -> CliResult<()> {
     match wish {
-        Wish::Stop => {
+        SignalAction::Stop => {
             runner::request_stop(&runner.tree, task)?;
             context.printer().word("stopping the task; press Ctrl-C again to leave without waiting for it")
         }
-        Wish::Leave => {
+        SignalAction::Detach => {
             detach.cancel();
             Ok(())
         }
@@ -317,7 +317,7 @@ pub(super) fn print_answer(
     let output = String::from_utf8_lossy(&output);
     let printer = context.printer();
     if form == Form::Json {
-        return printer.json(&Answer {
+        return printer.json(&JsonOutput {
             project_id: &info.project_id,
             task_id: &info.task_id,
             run_id: &info.run_id,

@@ -10,7 +10,7 @@ use super::{
     error::{CHECK_PATH, CliError, CliResult, Kind},
     flags::JsonFlag,
     print::Form,
-    submission::{NewProject, PlaceFlags, Wanted},
+    submission::{NewProject, PlaceFlags, TaskSpec},
 };
 use base::{fsx, record::MAX_RECORD};
 use engine::runner::Runner;
@@ -97,7 +97,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
 /// Runs one job. A job that is not accepted ends the batch, unless the batch continues on failures.
 fn one(args: &Args, context: &Context, runner: &Runner, job: Job) -> CliResult<(Row, Option<EndStatus>)> {
     let place = PlaceFlags { agent: job.agent.or_else(|| args.place.agent.clone()), ..args.place.clone() };
-    let wanted = Wanted {
+    let wanted = TaskSpec {
         place: &place,
         kind: TaskKind::Job,
         task: job.task,

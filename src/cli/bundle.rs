@@ -53,7 +53,7 @@ pub struct Args {
 
 /// The result of `bundle`.
 #[derive(Debug, Serialize)]
-struct Answer<'a> {
+struct JsonOutput<'a> {
     file: Option<String>,
     runs: &'a [tree::ids::RunId],
     files: usize,
@@ -135,7 +135,7 @@ fn as_written(texts: Vec<String>) -> Vec<String> {
 fn report(args: &Args, context: &Context, file: Option<&Path>, manifest: &Manifest) -> CliResult<ExitCode> {
     let printer = context.printer();
     let sum = |of: fn(&archive::BundledFile) -> u64| manifest.files.iter().map(of).sum::<u64>();
-    let answer = Answer {
+    let answer = JsonOutput {
         file: file.map(|f| f.display().to_string()),
         runs: &manifest.runs,
         files: manifest.files.len(),

@@ -24,11 +24,11 @@ use config::{Origin, Setting};
   run-agent config trust")]
 pub struct Args {
     #[command(subcommand)]
-    what: What,
+    verb: Verb,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum What {
+enum Verb {
     /// Print every setting in effect, without secrets
     Show(ShowArgs),
     /// Print the path of the configuration file in use
@@ -55,20 +55,20 @@ struct ShowArgs {
 
 impl Args {
     pub(super) fn form(&self) -> Form {
-        match &self.what {
-            What::Show(args) => args.json.form(),
-            What::Trust(args) => args.json.form(),
-            What::Path => Form::Text,
+        match &self.verb {
+            Verb::Show(args) => args.json.form(),
+            Verb::Trust(args) => args.json.form(),
+            Verb::Path => Form::Text,
         }
     }
 }
 
 /// Prints settings.
 pub(super) fn run(args: Args, context: &Context) -> CliResult<ExitCode> {
-    match args.what {
-        What::Show(args) => show(&args, context)?,
-        What::Path => path(context)?,
-        What::Trust(args) => return trust::run(&args, context),
+    match args.verb {
+        Verb::Show(args) => show(&args, context)?,
+        Verb::Path => path(context)?,
+        Verb::Trust(args) => return trust::run(&args, context),
     }
     Ok(ExitCode::SUCCESS)
 }

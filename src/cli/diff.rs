@@ -49,7 +49,7 @@ pub struct Args {
 
 /// The whole answer.
 #[derive(Debug, Serialize)]
-struct Answer<'a> {
+struct JsonOutput<'a> {
     run: String,
     ended: bool,
     #[serde(flatten)]
@@ -62,7 +62,7 @@ struct Answer<'a> {
 }
 
 /// The changes of a run, as far as they are known.
-struct Known {
+struct KnownChanges {
     changes: Changes,
     patch: Option<Vec<u8>>,
 }
@@ -76,7 +76,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
         recorded(&tree, &run, &info)?
     } else {
         let (changes, patch) = runner::so_far(&tree, context.environment(), &info)?;
-        Known { changes, patch: Some(patch) }
+        KnownChanges { changes, patch: Some(patch) }
     };
     let printer = context.printer();
     if let Some(note) = info.git.as_ref().and_then(|g| g.note.as_deref()) {
@@ -84,7 +84,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     }
     if args.json.form() == Form::Json {
         let patch = known.patch.filter(|_| !args.stat).map(|p| String::from_utf8_lossy(&p).into_owned());
-        printer.json(&Answer {
+        printer.json(&JsonOutput {
             run: run.to_string(),
             ended: info.status.is_final(),
             git: info.git.as_ref(),
@@ -110,11 +110,11 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
 }
 
 /// Reads the changes that were recorded at the end of the run.
-fn recorded(tree: &Tree, run: &RunRef, info: &RunInfo) -> CliResult<Known> {
+fn recorded(tree: &Tree, run: &RunRef, info: &RunInfo) -> CliResult<KnownChanges> {
     let root = tree.root();
     if let Some(changes) = record::read::<Changes>(root, &run.dir().changes()).map_err(TreeError::from)? {
         let patch = root.read_opt(&run.dir().patch(), MAX_PATCH).map_err(TreeError::from)?;
-        return Ok(Known { changes, patch });
+        return Ok(KnownChanges { changes, patch });
     }
     let (why, hint) = why_not(info);
     Err(CliError::new(Kind::NotFound, format!("the changes of run {run} are unknown: {why}")).with_hint(hint))

@@ -40,7 +40,7 @@ pub struct Args {
 }
 
 #[derive(Debug, Serialize)]
-struct Answer<'a> {
+struct JsonOutput<'a> {
     ok: bool,
     checks: &'a [Check],
 }
@@ -160,7 +160,7 @@ fn agent(report: &Report, default: Option<&str>, own_program: &Path) -> Option<C
 fn print(args: &Args, context: &Context, checks: &[Check], ok: bool) -> CliResult<()> {
     let printer = context.printer();
     if args.json.form() == Form::Json {
-        return printer.json(&Answer { ok, checks });
+        return printer.json(&JsonOutput { ok, checks });
     }
     let mut table = Table::new(&["CHECK", "STATE", "WHAT"]);
     for check in checks {

@@ -10,8 +10,8 @@ use super::{
     colour::ColorWhen,
     completions,
     context::Context,
+    daemon_resources::is_conductor,
     error::{CliError, CliResult, Kind},
-    place::is_conductor,
     print::{self, Form, Printer},
 };
 use base::{fsx::steps, telemetry};

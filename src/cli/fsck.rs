@@ -38,7 +38,7 @@ pub struct Args {
 
 /// The findings of a check, and the repairs of them.
 #[derive(Debug)]
-struct Looked {
+struct CheckResult {
     mended: Vec<Finding>,
     /// The reasons for failed repairs.
     failures: Vec<String>,
@@ -46,7 +46,7 @@ struct Looked {
 }
 
 #[derive(Debug, Serialize)]
-struct Answer<'a> {
+struct JsonOutput<'a> {
     clean: bool,
     mended: &'a [Finding],
     failures: &'a [String],
@@ -57,24 +57,25 @@ struct Answer<'a> {
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     if let Some(path) = &args.bundle {
         let bundle = open_bundle(context, path)?;
-        let looked = Looked { mended: Vec::new(), failures: Vec::new(), left: fsck::check(&bundle.tree)? };
+        let looked =
+            CheckResult { mended: Vec::new(), failures: Vec::new(), left: fsck::check(&bundle.tree)? };
         return conclude(args, context, &looked);
     }
     let runner = runner::Runner { tree: context.own_tree()?, ..context.runner()? };
     let left = fsck::check(&runner.tree)?;
-    let mut looked = Looked { mended: Vec::new(), failures: Vec::new(), left };
+    let mut looked = CheckResult { mended: Vec::new(), failures: Vec::new(), left };
     if args.repair {
         repair(&runner, &mut looked)?;
     }
     conclude(args, context, &looked)
 }
 
-fn conclude(args: &Args, context: &Context, looked: &Looked) -> CliResult<ExitCode> {
+fn conclude(args: &Args, context: &Context, looked: &CheckResult) -> CliResult<ExitCode> {
     print(args, context, looked)?;
     Ok(if looked.left.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(Kind::Findings.code()) })
 }
 
-fn repair(runner: &runner::Runner, looked: &mut Looked) -> CliResult<()> {
+fn repair(runner: &runner::Runner, looked: &mut CheckResult) -> CliResult<()> {
     for _ in 0..ROUNDS {
         let before = looked.mended.len();
         looked.failures.clear();
@@ -97,11 +98,16 @@ fn repair(runner: &runner::Runner, looked: &mut Looked) -> CliResult<()> {
     Ok(())
 }
 
-fn print(args: &Args, context: &Context, looked: &Looked) -> CliResult<()> {
+fn print(args: &Args, context: &Context, looked: &CheckResult) -> CliResult<()> {
     let printer = context.printer();
-    let Looked { mended, failures, left } = looked;
+    let CheckResult { mended, failures, left } = looked;
     if args.json.form() == Form::Json {
-        return printer.json(&Answer { clean: left.is_clean(), mended, failures, findings: &left.findings });
+        return printer.json(&JsonOutput {
+            clean: left.is_clean(),
+            mended,
+            failures,
+            findings: &left.findings,
+        });
     }
     for finding in mended {
         let (rule, path) = (finding.rule.as_str(), finding.path.display());

@@ -60,7 +60,7 @@ pub struct Args {
 
 /// The things that were removed or, in a dry run, would be removed.
 #[derive(Debug, Default, Serialize)]
-struct Answer {
+struct JsonOutput {
     dry_run: bool,
     freed_bytes: u64,
     removed: Vec<Removed>,
@@ -96,7 +96,8 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let preview: Vec<Removed> = found.iter().map(Removed::new).collect();
     let freed_bytes = preview.iter().map(|removed| removed.bytes).sum();
     if args.dry_run || found.is_empty() {
-        let answer = Answer { dry_run: args.dry_run, freed_bytes, removed: preview, failures: Vec::new() };
+        let answer =
+            JsonOutput { dry_run: args.dry_run, freed_bytes, removed: preview, failures: Vec::new() };
         print(form, context, &answer)?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -132,8 +133,8 @@ fn find(args: &Args, context: &Context, runner: &Runner, policy: &Policy) -> Cli
     Ok(found)
 }
 
-fn remove(runner: &Runner, found: &[Collectable], policy: &Policy) -> Answer {
-    let mut answer = Answer::default();
+fn remove(runner: &Runner, found: &[Collectable], policy: &Policy) -> JsonOutput {
+    let mut answer = JsonOutput::default();
     for one in found {
         let removed = Removed::new(one);
         match runner::collect(runner, &one.old, policy) {
@@ -164,7 +165,7 @@ fn policy(args: &Args, context: &Context) -> CliResult<Policy> {
     })
 }
 
-fn print(form: Form, context: &Context, answer: &Answer) -> CliResult<()> {
+fn print(form: Form, context: &Context, answer: &JsonOutput) -> CliResult<()> {
     if form == Form::Json {
         return context.printer().json(answer);
     }
@@ -191,7 +192,7 @@ fn show(context: &Context, removed: &[Removed]) -> CliResult<()> {
 }
 
 /// Prints a summary to stderr.
-fn report(context: &Context, answer: &Answer) -> CliResult<()> {
+fn report(context: &Context, answer: &JsonOutput) -> CliResult<()> {
     let printer = context.printer();
     for failure in &answer.failures {
         printer.word(&format!("not removed: {failure}"))?;

@@ -6,11 +6,11 @@ use super::error::{CliError, CliResult, Kind};
 
 /// The user's wish, as a signal expresses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wish {
+pub(super) enum SignalAction {
     /// The task is to stop.
     Stop,
     /// Only this process ends; the task continues.
-    Leave,
+    Detach,
 }
 
 /// The signals that a waiting verb obeys.
@@ -37,17 +37,17 @@ impl Interrupts {
     }
 
     /// Waits for the next wish.
-    pub(super) async fn next(&mut self) -> Wish {
+    pub(super) async fn next(&mut self) -> SignalAction {
         tokio::select! {
             _ = self.interrupt.recv() => {
                 self.stops += 1;
-                if self.stops > 1 { Wish::Leave } else { Wish::Stop }
+                if self.stops > 1 { SignalAction::Detach } else { SignalAction::Stop }
             }
             // A closed terminal or a machine that shuts down says nothing about the task.
-            _ = self.hangup.recv() => Wish::Leave,
+            _ = self.hangup.recv() => SignalAction::Detach,
             _ = self.terminate.recv() => {
                 self.kind = Kind::Terminated;
-                Wish::Leave
+                SignalAction::Detach
             }
         }
     }

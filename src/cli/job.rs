@@ -9,7 +9,7 @@ use super::{
     error::CliResult,
     flags::JsonFlag,
     print::Form,
-    submission::{SubmissionFlags, Wanted},
+    submission::{SubmissionFlags, TaskSpec},
 };
 use tree::task::TaskKind;
 
@@ -60,6 +60,6 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
         return batch::run(batch, context);
     }
     let runner = context.runner()?;
-    let accepted = Wanted::of(&args.flags, TaskKind::Job)?.accept(context, &runner)?;
+    let accepted = TaskSpec::of(&args.flags, TaskKind::Job)?.accept(context, &runner)?;
     attend::attend(context, &runner, accepted, Show::of(args.flags.place.follow), args.json.form())
 }

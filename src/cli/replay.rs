@@ -9,7 +9,7 @@ use super::{
     error::{CliError, CliResult, Kind},
     flags::{JsonFlag, duration},
     reference::References,
-    submission::{NewProject, PlaceFlags, Wanted},
+    submission::{NewProject, PlaceFlags, TaskSpec},
 };
 use agents::replay::{self, Recording};
 use base::record::MAX_RECORD;
@@ -93,7 +93,7 @@ fn play(args: &Args, context: &Context, runner: &Runner, from: &Tree, run: &RunR
         agent: Some(agent(&runner.config, &recording)),
         ..PlaceFlags::default()
     };
-    let wanted = Wanted {
+    let wanted = TaskSpec {
         place: &place,
         kind: TaskKind::Job,
         task: args.task.clone(),

@@ -35,7 +35,7 @@ pub struct Args {
 }
 
 #[derive(Debug, Serialize)]
-struct Answer {
+struct JsonOutput {
     task: String,
     run_id: String,
     reason: String,
@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     drop(accepted.lock);
     let reason = daemon::reason(&runner, &task)?.sentence;
     if args.json.form() == Form::Json {
-        context.printer().json(&Answer { task: task.to_string(), run_id, reason, cwd })?;
+        context.printer().json(&JsonOutput { task: task.to_string(), run_id, reason, cwd })?;
     } else {
         let works_in = cwd.map(|cwd| format!("\n  works in {cwd}")).unwrap_or_default();
         context.printer().word(&format!("{reason}{works_in}"))?;

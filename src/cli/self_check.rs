@@ -18,12 +18,12 @@ pub struct Args {
 }
 
 /// The result of parsing a command line: the flags of a daemon's, or `None` if the line is for another verb.
-type Understood = Result<Option<(GlobalFlags, Flags)>, clap::Error>;
+type ParsedLine = Result<Option<(GlobalFlags, Flags)>, clap::Error>;
 
 /// Parses the daemon's command line, its settings and its tree, and reports the result. Changes nothing.
 pub(super) fn run(
     args: &Args,
-    understand: impl Fn(Vec<OsString>) -> Understood,
+    understand: impl Fn(Vec<OsString>) -> ParsedLine,
     context: &Context,
 ) -> CliResult<ExitCode> {
     let line = std::iter::once(OsString::from("run-agent")).chain(args.daemon.iter().cloned());

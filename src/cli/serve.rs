@@ -17,8 +17,8 @@ use tokio::{
 
 use super::{
     context::Context,
+    daemon_resources::{self, DaemonResources},
     error::{CliError, CliResult, Kind},
-    place::{self, Place},
     print::Printer,
 };
 use api as http;
@@ -83,14 +83,14 @@ impl Args {
 
 /// Serves until a signal arrives or another program takes over.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
-    let left = Place::left(context.environment())?;
+    let left = DaemonResources::left(context.environment())?;
     let mut runner = context.runner()?;
-    runner.program = place::installed(&runner.program);
+    runner.program = daemon_resources::installed(&runner.program);
     if args.disable_task_start {
         Arc::make_mut(&mut runner.config).task_start = TaskStart::Disabled;
     }
     refuse_open_door(&runner.config.api)?;
-    let place = Place::take(&runner, left)?;
+    let place = DaemonResources::take(&runner, left)?;
     let runtime = runtime()?;
     let outcome = runtime.block_on(serve(context, runner, place));
     // A thread that hangs in a read of a dead disk must not delay the exit.
@@ -112,13 +112,13 @@ enum End {
     HandedOver(Box<Handover>),
 }
 
-async fn serve(context: &Context, runner: Runner, mut place: Place) -> CliResult<End> {
+async fn serve(context: &Context, runner: Runner, mut place: DaemonResources) -> CliResult<End> {
     let api = runner.config.api.clone();
     let mut signals = Signals::listen()?;
     handoff::heed_signals();
     let failed = |e| CliError::caused(Kind::Failed, "cannot tell where the server listens", e);
     let listener = match place.listener(MAIN) {
-        Some(left) => place::adopt(left).map_err(failed)?,
+        Some(left) => daemon_resources::adopt(left).map_err(failed)?,
         None => listen(&api, context.printer()).await?,
     };
     place.close_rest();
@@ -129,9 +129,9 @@ async fn serve(context: &Context, runner: Runner, mut place: Place) -> CliResult
     let tree = runner.tree.clone();
     let seat = Seat {
         lock: place.lock,
-        listeners: Mutex::new(vec![place::share(MAIN, &listener).map_err(failed)?]),
+        listeners: Mutex::new(vec![daemon_resources::share(MAIN, &listener).map_err(failed)?]),
         address,
-        command: place::command(&runner),
+        command: daemon_resources::command(&runner),
         arrival: place.arrival,
     };
     let mut daemon = Daemon::start(runner, context.hints(&tree)?, seat);

@@ -70,7 +70,7 @@ enum Verb {
 
 /// Selects if the commands are executed or only printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Doing {
+enum Mode {
     Real,
     Said,
 }
@@ -92,8 +92,8 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     }
 }
 
-fn doing(dry_run: bool) -> Doing {
-    if dry_run { Doing::Said } else { Doing::Real }
+fn doing(dry_run: bool) -> Mode {
+    if dry_run { Mode::Print } else { Mode::Execute }
 }
 
 fn folder(context: &Context) -> CliResult<PathBuf> {
@@ -110,7 +110,7 @@ struct Units<'a> {
 }
 
 impl Units<'_> {
-    fn install(&self, socket: bool, doing: Doing) -> CliResult<ExitCode> {
+    fn install(&self, socket: bool, doing: Mode) -> CliResult<ExitCode> {
         let mut files = vec![(SERVICE, self.service()?)];
         if socket {
             files.push((SOCKET, self.socket()?));
@@ -119,19 +119,19 @@ impl Units<'_> {
             let path = self.folder.join(name);
             self.say(&format!("write {}", path.display()))?;
             match doing {
-                Doing::Real => fsx::replace_outside(&path, text.as_bytes()).map_err(TreeError::from)?,
-                Doing::Said => self.context.printer().word(text)?,
+                Mode::Execute => fsx::replace_outside(&path, text.as_bytes()).map_err(TreeError::from)?,
+                Mode::Print => self.context.printer().word(text)?,
             }
         }
         let last = files.last().map_or(SERVICE, |(name, _)| *name);
         self.manager(&[&["daemon-reload"], &["enable", "--now", last]], doing, Changed::Written)?;
-        if socket && doing == Doing::Real {
+        if socket && doing == Mode::Execute {
             self.say("the daemon starts with the first connection")?;
         }
         Ok(ExitCode::SUCCESS)
     }
 
-    fn uninstall(&self, doing: Doing) -> CliResult<ExitCode> {
+    fn uninstall(&self, doing: Mode) -> CliResult<ExitCode> {
         let there = |name: &&str| fsx::exists_outside(&self.folder.join(name));
         let names: Vec<&str> = [SOCKET, SERVICE].into_iter().filter(|name| there(name)).collect();
         if names.is_empty() {
@@ -143,7 +143,7 @@ impl Units<'_> {
         for name in &names {
             let path = self.folder.join(name);
             self.say(&format!("remove {}", path.display()))?;
-            if doing == Doing::Real {
+            if doing == Mode::Execute {
                 fsx::remove_outside(&path).map_err(TreeError::from)?;
             }
         }
@@ -199,7 +199,7 @@ impl Units<'_> {
     }
 
     /// Calls systemctl and prints each call. Stops at the first call that fails.
-    fn manager(&self, calls: &[&[&str]], doing: Doing, files: Changed) -> CliResult<()> {
+    fn manager(&self, calls: &[&[&str]], doing: Mode, files: Changed) -> CliResult<()> {
         let files = match files {
             Changed::Written => "written",
             Changed::Removed => "removed",
@@ -207,7 +207,7 @@ impl Units<'_> {
         for call in calls {
             let shown = format!("systemctl --user {}", call.join(" "));
             self.say(&shown)?;
-            if doing == Doing::Said {
+            if doing == Mode::Print {
                 continue;
             }
             let failed = |why: String| {

@@ -26,7 +26,7 @@ pub struct Args {
 
 /// The whole answer.
 #[derive(Debug, Serialize)]
-struct Answer {
+struct JsonOutput {
     root: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     daemon: Option<DaemonInfo>,
@@ -74,7 +74,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
         let row = row(&tree, &ticket, state, position)?;
         loops.push(Row { reason: reason.or(row.reason), ..row });
     }
-    let answer = Answer { root: tree.root().path().display().to_string(), daemon: tree.daemon()?, loops };
+    let answer = JsonOutput { root: tree.root().path().display().to_string(), daemon: tree.daemon()?, loops };
     if args.json.form() == Form::Json {
         context.printer().json(&answer)?;
     } else {
@@ -99,7 +99,7 @@ fn row(tree: &Tree, ticket: &Ticket, state: &'static str, position: Option<usize
     })
 }
 
-fn print(context: &Context, answer: &Answer) -> CliResult<()> {
+fn print(context: &Context, answer: &JsonOutput) -> CliResult<()> {
     let printer = context.printer();
     printer.word(&match &answer.daemon {
         Some(daemon) => format!("daemon: pid {}, {}", daemon.pid, daemon.listen.join(", ")),

@@ -38,7 +38,7 @@ pub struct Args {
 }
 
 #[derive(Debug, Serialize)]
-struct Answer {
+struct JsonOutput {
     status: &'static str,
     tasks: Vec<String>,
 }
@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     };
     let tasks: Vec<String> = stopped.tasks.iter().map(ToString::to_string).collect();
     if args.json.form() == Form::Json {
-        context.printer().json(&Answer { status, tasks })?;
+        context.printer().json(&JsonOutput { status, tasks })?;
     } else {
         context.printer().word(&format!("{status}: {}", tasks.join(", ")))?;
     }
@@ -69,7 +69,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
 /// Says that there was nothing to stop. That is no failure: the caller wants the task to be over, and it is.
 fn print_ended(args: &Args, context: &Context, task: &TaskRef, status: TaskStatus) -> CliResult<ExitCode> {
     if args.json.form() == Form::Json {
-        context.printer().json(&Answer { status: "ended", tasks: Vec::new() })?;
+        context.printer().json(&JsonOutput { status: "ended", tasks: Vec::new() })?;
     } else {
         context.printer().word(&format!("{task} has ended already: {}", status.as_str()))?;
     }

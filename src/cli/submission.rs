@@ -109,7 +109,7 @@ pub struct SubmissionFlags {
 
 /// A task to be accepted, as the flags describe it.
 #[derive(Debug)]
-pub(super) struct Wanted<'a> {
+pub(super) struct TaskSpec<'a> {
     pub(super) place: &'a PlaceFlags,
     pub(super) kind: TaskKind,
     pub(super) task: Option<TaskId>,
@@ -129,7 +129,7 @@ pub(super) enum NewProject {
     Homeless,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> TaskSpec<'a> {
     /// Builds the request that the flags of one submission describe.
     pub(super) fn of(flags: &'a SubmissionFlags, kind: TaskKind) -> CliResult<Self> {
         Ok(Self {

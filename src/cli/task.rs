@@ -15,7 +15,7 @@ use super::{
     print::{Form, count},
     reference::References,
     resume, stop,
-    submission::{SubmissionFlags, Wanted},
+    submission::{SubmissionFlags, TaskSpec},
 };
 use engine::runner::{self, Runner};
 use tree::{
@@ -132,7 +132,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
 
 fn begin(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
-    let mut wanted = Wanted::of(&args.flags, TaskKind::Task)?;
+    let mut wanted = TaskSpec::of(&args.flags, TaskKind::Task)?;
     wanted.depends_on.clone_from(&args.depends_on);
     let settings = [
         ("max_restarts", args.max_restarts.map(Value::from)),

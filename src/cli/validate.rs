@@ -37,7 +37,7 @@ pub struct Args {
 }
 
 #[derive(Debug, Serialize)]
-struct Answer {
+struct JsonOutput {
     agents: Vec<Report>,
 }
 
@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
         }
     }
     let failed = verdict(&reports, wanted.as_deref());
-    print(&Answer { agents: reports }, args, context)?;
+    print(&JsonOutput { agents: reports }, args, context)?;
     Ok(failed.map_or(ExitCode::SUCCESS, |kind| ExitCode::from(kind.code())))
 }
 
@@ -69,7 +69,7 @@ fn verdict(reports: &[Report], wanted: Option<&str>) -> Option<Kind> {
     named.chain(reports.iter().filter(|r| r.configured)).find_map(|r| r.kind)
 }
 
-fn print(answer: &Answer, args: &Args, context: &Context) -> CliResult<()> {
+fn print(answer: &JsonOutput, args: &Args, context: &Context) -> CliResult<()> {
     let printer = context.printer();
     if args.json.form() == Form::Json {
         return printer.json(answer);

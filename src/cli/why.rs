@@ -20,7 +20,7 @@ pub struct Args {
 }
 
 #[derive(Debug, Serialize)]
-struct Answer {
+struct JsonOutput {
     task: String,
     reason: String,
     files: Vec<String>,
@@ -34,7 +34,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let files: Vec<String> = reason.files.iter().map(|f| f.display().to_string()).collect();
     let printer = context.printer();
     if args.json.form() == Form::Json {
-        printer.json(&Answer { task: task.to_string(), reason: reason.sentence, files })?;
+        printer.json(&JsonOutput { task: task.to_string(), reason: reason.sentence, files })?;
         return Ok(ExitCode::SUCCESS);
     }
     printer.line(&reason.sentence)?;

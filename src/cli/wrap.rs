@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, process::ExitCode};
 use super::{
     context::Context,
     error::{CliError, CliResult, Kind},
-    submission::{NewProject, PlaceFlags, Wanted, calling_run},
+    submission::{NewProject, PlaceFlags, TaskSpec, calling_run},
 };
 use engine::runner::{self, Runner, RunnerError};
 use process::command::CommandSpec;
@@ -45,8 +45,8 @@ pub struct Args {
 /// Runs the agent.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let session = match begin(args, context)? {
-        Begun::Session(session) => session,
-        Begun::Unrecorded(why, command) => {
+        RecordingStart::Session(session) => session,
+        RecordingStart::Unrecorded(why, command) => {
             context.printer().word(&format!("not recorded: {}", why.chain()))?;
             return unrecorded(context, &command);
         }
@@ -59,24 +59,24 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
 }
 
 /// The result of the attempt to record.
-enum Begun {
+enum RecordingStart {
     Session(Box<runner::Session>),
     Unrecorded(CliError, Vec<String>),
 }
 
-fn begin(args: &Args, context: &Context) -> CliResult<Begun> {
+fn begin(args: &Args, context: &Context) -> CliResult<RecordingStart> {
     let cwd = context.cwd()?;
     let runner = match context.runner() {
         Ok(runner) => runner,
         // An invalid configuration or a full disk must not keep the user from starting the agent.
-        Err(e) => return Ok(Begun::Unrecorded(e, as_written(args, context))),
+        Err(e) => return Ok(RecordingStart::Unrecorded(e, as_written(args, context))),
     };
     let command = runner::command_of(&runner, &args.agent, &args.words, &cwd)?;
     must_not_be_too_deep(context, &runner)?;
     match session(args, context, &runner, &command) {
-        Ok(session) => Ok(Begun::Session(Box::new(session))),
+        Ok(session) => Ok(RecordingStart::Session(Box::new(session))),
         Err(e) if e.kind() == Kind::Usage || e.kind() == Kind::Conflict => Err(e),
-        Err(e) => Ok(Begun::Unrecorded(e, command)),
+        Err(e) => Ok(RecordingStart::Unrecorded(e, command)),
     }
 }
 
@@ -101,7 +101,7 @@ fn session(
         ..PlaceFlags::default()
     };
     let words = runner.redactor.commandline(&args.words).join(" ");
-    let wanted = Wanted {
+    let wanted = TaskSpec {
         place: &place,
         kind: TaskKind::Job,
         task: args.task.clone(),

@@ -16,11 +16,11 @@ use super::{context::Context, error::CliResult, print::Form};
   run-agent bus read --follow")]
 pub struct Args {
     #[command(subcommand)]
-    what: What,
+    verb: Verb,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum What {
+enum Verb {
     /// Post a message and print its id
     Post(post::Args),
     /// Print the last messages
@@ -31,20 +31,20 @@ enum What {
 
 impl Args {
     pub(super) fn form(&self) -> Form {
-        match &self.what {
-            What::Post(args) => args.json.form(),
-            What::Read(args) => args.json.form(),
-            What::Discover(args) => args.json.form(),
+        match &self.verb {
+            Verb::Post(args) => args.json.form(),
+            Verb::Read(args) => args.json.form(),
+            Verb::Discover(args) => args.json.form(),
         }
     }
 }
 
 /// Runs the subcommand.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
-    match &args.what {
-        What::Post(args) => post::run(args, context)?,
-        What::Read(args) => read::run(args, context)?,
-        What::Discover(args) => discover::run(args, context)?,
+    match &args.verb {
+        Verb::Post(args) => post::run(args, context)?,
+        Verb::Read(args) => read::run(args, context)?,
+        Verb::Discover(args) => discover::run(args, context)?,
     }
     Ok(ExitCode::SUCCESS)
 }

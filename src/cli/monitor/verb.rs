@@ -18,7 +18,7 @@ use super::{
         flags::{JsonFlag, duration},
         interrupt::Interrupts,
         print::Form,
-        submission::{NewProject, PlaceFlags, Wanted},
+        submission::{NewProject, PlaceFlags, TaskSpec},
         table::Table,
     },
     todo::{self, Item},
@@ -176,7 +176,7 @@ fn work(args: &Args, context: &Context, runner: &Runner, item: &Item) -> CliResu
     match standing(runner, &task)? {
         Some(TaskStatus::Completed) => {}
         None => {
-            let wanted = Wanted {
+            let wanted = TaskSpec {
                 place: &args.place,
                 kind: if args.job { TaskKind::Job } else { TaskKind::Task },
                 task: Some(task.task.clone()),

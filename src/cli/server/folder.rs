@@ -19,12 +19,12 @@ const SAME_NAME: u32 = 1000;
 
 /// The folders that a command line names.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Named<'a> {
+pub(super) struct NamedFolders<'a> {
     pub(super) cwd: Option<&'a Path>,
     pub(super) project_root: Option<&'a Path>,
 }
 
-impl Named<'_> {
+impl NamedFolders<'_> {
     /// Returns true if no folder is named.
     pub(super) fn is_empty(&self) -> bool {
         self.cwd.or(self.project_root).is_none()
@@ -40,23 +40,27 @@ pub(super) struct Destination {
     /// The home of the project, in case the project is new.
     home: PathBuf,
     /// The way in which the project was found.
-    found: Found,
+    found: FoundBy,
 }
 
 /// The way in which a project was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
-    ByName,
-    ByFolder,
+enum FoundBy {
+    Name,
+    Folder,
 }
 
 impl Destination {
     /// Resolves the destination. `project` is the named project or the one that the caller is in.
-    pub(super) fn resolve(call: &Call<'_>, project: Option<ProjectId>, named: Named<'_>) -> CliResult<Self> {
+    pub(super) fn resolve(
+        call: &Call<'_>,
+        project: Option<ProjectId>,
+        named: NamedFolders<'_>,
+    ) -> CliResult<Self> {
         let there = Folders::of(call, named)?;
         let (project, found) = match project {
-            Some(project) => (project, Found::ByName),
-            None => (there.project(call)?, Found::ByFolder),
+            Some(project) => (project, FoundBy::Name),
+            None => (there.project(call)?, FoundBy::Folder),
         };
         Ok(Self { project, cwd: there.cwd, home: there.home, found })
     }
@@ -64,7 +68,7 @@ impl Destination {
     /// The fields of a request that state the destination.
     pub(super) fn fields(&self) -> Vec<(&'static str, Value)> {
         let mut fields = vec![("cwd", json!(self.cwd)), ("project_root", json!(self.home))];
-        if self.found == Found::ByFolder {
+        if self.found == FoundBy::Folder {
             fields.push(("home_must_match", json!(true)));
         }
         fields
@@ -72,8 +76,8 @@ impl Destination {
 
     /// Resolves a project that was found by folder again. Returns true if the folder belongs to another project by
     /// now, and then adopts that project.
-    pub(super) fn is_outdated(&mut self, call: &Call<'_>, named: Named<'_>) -> CliResult<bool> {
-        if self.found == Found::ByName {
+    pub(super) fn is_outdated(&mut self, call: &Call<'_>, named: NamedFolders<'_>) -> CliResult<bool> {
+        if self.found == FoundBy::Name {
             return Ok(false);
         }
         let anew = Self::resolve(call, None, named)?;
@@ -87,7 +91,7 @@ impl Destination {
 struct Folders {
     cwd: PathBuf,
     home: PathBuf,
-    sight: Sight,
+    sight: FileAccess,
 }
 
 /// The daemon's projects, as they concern a folder.
@@ -106,24 +110,24 @@ pub(super) fn existing_project(call: &Call<'_>) -> CliResult<Option<ProjectId>> 
     if !sees_our_files(call)? {
         return Ok(None);
     }
-    let there = Folders::of(call, Named { cwd: None, project_root: None })?;
+    let there = Folders::of(call, NamedFolders { cwd: None, project_root: None })?;
     Ok(there.known_projects(call)?.of_home)
 }
 
 /// States if the daemon sees the caller's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sight {
+enum FileAccess {
     Shared,
     Foreign,
 }
 
 impl Folders {
-    fn of(call: &Call<'_>, named: Named<'_>) -> CliResult<Self> {
+    fn of(call: &Call<'_>, named: NamedFolders<'_>) -> CliResult<Self> {
         if sees_our_files(call)? {
             let here = call.context.cwd()?;
             let cwd = named.cwd.map_or_else(|| here.clone(), |dir| here.join(dir));
             let home = named.project_root.map_or_else(|| here.clone(), |dir| here.join(dir));
-            return Ok(Self { cwd, home, sight: Sight::Shared });
+            return Ok(Self { cwd, home, sight: FileAccess::Shared });
         }
         let base = call.client.base();
         let Some(cwd) = named.cwd.or(named.project_root) else {
@@ -144,7 +148,7 @@ impl Folders {
                 );
             }
         }
-        Ok(Self { cwd: cwd.to_owned(), home: home.to_owned(), sight: Sight::Foreign })
+        Ok(Self { cwd: cwd.to_owned(), home: home.to_owned(), sight: FileAccess::Foreign })
     }
 
     /// Returns the project with this home, else a free name for a new project.
@@ -187,8 +191,8 @@ impl Folders {
     /// Returns the path without links, if this process can see the path.
     fn resolved(&self, path: &Path) -> CliResult<PathBuf> {
         match self.sight {
-            Sight::Shared => fsx::resolve(path).map_err(CliError::of_outside),
-            Sight::Foreign => Ok(path.to_owned()),
+            FileAccess::Shared => fsx::resolve(path).map_err(CliError::of_outside),
+            FileAccess::Foreign => Ok(path.to_owned()),
         }
     }
 }

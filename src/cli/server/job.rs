@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     client::Call,
-    folder::{Destination, Named},
+    folder::{Destination, NamedFolders},
     names::task_path,
     wait,
 };
@@ -132,7 +132,7 @@ fn submit(args: &Submit, call: &Call<'_>) -> CliResult<ExitCode> {
         Some(task) => task.clone(),
         None => made_up(&prompt, call),
     };
-    let named = Named { cwd: place.cwd.as_deref(), project_root: args.project_root.as_deref() };
+    let named = NamedFolders { cwd: place.cwd.as_deref(), project_root: args.project_root.as_deref() };
     let project = place.named_project(call.context)?;
     let config: serde_json::Map<String, Value> = place.config_key.iter().cloned().collect();
     let mut body = json!({
@@ -182,7 +182,7 @@ fn batch(args: &Batch, call: &Call<'_>) -> CliResult<ExitCode> {
         lines.push(line);
     }
     let place = PlaceFlags { project: args.project.clone(), ..PlaceFlags::default() };
-    let named = Named { cwd: args.cwd.as_deref(), project_root: None };
+    let named = NamedFolders { cwd: args.cwd.as_deref(), project_root: None };
     let mut there = Destination::resolve(call, place.named_project(call.context)?, named)?;
     let parent = parent(None, call)?;
     let mut tasks = Vec::new();
@@ -212,7 +212,12 @@ fn batch(args: &Batch, call: &Call<'_>) -> CliResult<ExitCode> {
 }
 
 /// Submits a task to its destination. If the made-up name of its project is taken meanwhile, another one is chosen.
-fn post(call: &Call<'_>, there: &mut Destination, named: Named<'_>, mut body: Value) -> CliResult<Value> {
+fn post(
+    call: &Call<'_>,
+    there: &mut Destination,
+    named: NamedFolders<'_>,
+    mut body: Value,
+) -> CliResult<Value> {
     let mut looks = 0;
     loop {
         body["project_id"] = json!(there.project);

@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// The destination of a run's lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum To {
+pub(super) enum LineDestination {
     /// The lines are the requested output.
     Stdout,
     /// The lines accompany other output.
@@ -141,7 +141,7 @@ fn runs_since<'a>(task: &'a Value, first: &str) -> Vec<(&'a str, &'a str)> {
 fn show_run(call: &Call<'_>, task: &TaskRef, run: &str) -> CliResult<()> {
     let dialect = dialect(call, task, run)?;
     if dialect == Dialect::Text {
-        return show_log(call, run, To::Stderr);
+        return show_log(call, run, LineDestination::Stderr);
     }
     let printer = call.context.printer();
     let (mut text, mut whole) = (TranscriptText::default(), String::new());
@@ -190,11 +190,11 @@ pub(super) fn verdict(tasks: &[Value]) -> ExitCode {
 }
 
 /// Shows the output of a run line by line, to its end.
-pub(super) fn show_log(call: &Call<'_>, run: &str, to: To) -> CliResult<()> {
+pub(super) fn show_log(call: &Call<'_>, run: &str, to: LineDestination) -> CliResult<()> {
     let printer = call.context.printer();
     each_line(call, run, |line| {
         let text = format!("{}\n", line.text);
-        if to == To::Stdout && !line.on_stderr {
+        if to == LineDestination::Stdout && !line.on_stderr {
             printer.foreign(text.as_bytes())?;
         } else {
             let _ = printer.foreign_word(text.as_bytes());

@@ -19,7 +19,7 @@ use process::{
 use tree::daemon_info::DaemonLock;
 
 /// The resources that make this process the daemon.
-pub(super) struct Place {
+pub(super) struct DaemonResources {
     pub(super) lock: DaemonLock,
     /// Sockets that are open already, by name.
     listeners: Vec<NamedListener>,
@@ -27,7 +27,7 @@ pub(super) struct Place {
     pub(super) arrival: Option<Arrival>,
 }
 
-impl Place {
+impl DaemonResources {
     /// Returns the resources that another daemon left for this process.
     pub(super) fn left(environment: &Environment) -> CliResult<Option<Handoff>> {
         let left = environment.get(handoff::VARIABLE);
