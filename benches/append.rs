@@ -36,27 +36,27 @@ const BODY: usize = 120;
 
 /// The measured operation.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum What {
+enum Operation {
     Bare,
     Bus,
 }
 
 /// The number and kind of appenders.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Who {
+enum Appenders {
     Unsynced,
     One,
     Threads,
     Processes,
 }
 
-impl fmt::Display for What {
+impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(if *self == Self::Bare { "bare" } else { "bus" })
     }
 }
 
-impl fmt::Display for Who {
+impl fmt::Display for Appenders {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Unsynced => "1, no sync",
@@ -69,14 +69,16 @@ impl fmt::Display for Who {
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
-    if let [_, writer, what, dir, count] = &args[..]
+    if let [_, writer, operation, dir, count] = &args[..]
         && writer == "--writer"
     {
-        let what = if what == "bare" { What::Bare } else { What::Bus };
-        return write_when_told(what, Path::new(dir), count.parse().unwrap());
+        let operation = if operation == "bare" { Operation::Bare } else { Operation::Bus };
+        return write_when_told(operation, Path::new(dir), count.parse().unwrap());
     }
-    let rows: Vec<Row> =
-        [Who::Unsynced, Who::One, Who::Threads, Who::Processes].into_iter().flat_map(measure).collect();
+    let rows: Vec<Row> = [Appenders::Unsynced, Appenders::One, Appenders::Threads, Appenders::Processes]
+        .into_iter()
+        .flat_map(measure)
+        .collect();
     print_table(&rows);
 }
 
@@ -87,12 +89,12 @@ enum Appender {
 }
 
 impl Appender {
-    fn new(what: What, dir: &Path, durability: Durability) -> Self {
+    fn new(operation: Operation, dir: &Path, durability: Durability) -> Self {
         let tree = Tree::create(dir, durability, Clock::System).unwrap();
         let bus = tree.task_bus(&TaskRef { project: "p".parse().unwrap(), task: "t".parse().unwrap() });
-        match what {
-            What::Bus => Self::Bus(bus),
-            What::Bare => {
+        match operation {
+            Operation::Bus => Self::Bus(bus),
+            Operation::Bare => {
                 let file = OpenOptions::new().append(true).create(true).open(dir.join("p/t/bare")).unwrap();
                 let mut line = vec![b'x'; line_len()];
                 *line.last_mut().unwrap() = b'\n';
@@ -136,8 +138,8 @@ fn line_len() -> usize {
 
 /// The result of all rounds of one kind.
 struct Row {
-    what: What,
-    who: Who,
+    operation: Operation,
+    appenders: Appenders,
     times: Vec<Duration>,
     elapsed: Duration,
 }
@@ -152,18 +154,22 @@ impl Row {
     }
 }
 
-fn measure(who: Who) -> [Row; 2] {
+fn measure(appenders: Appenders) -> [Row; 2] {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     std::fs::create_dir_all(dir.path().join("p/t")).unwrap();
-    let mut rows =
-        [What::Bare, What::Bus].map(|what| Row { what, who, times: Vec::new(), elapsed: Duration::ZERO });
+    let mut rows = [Operation::Bare, Operation::Bus].map(|operation| Row {
+        operation,
+        appenders,
+        times: Vec::new(),
+        elapsed: Duration::ZERO,
+    });
     for _ in 0..ROUNDS {
         for row in &mut rows {
-            let (times, elapsed) = match who {
-                Who::Unsynced => in_threads(row.what, dir.path(), 1, Durability::Never),
-                Who::One => in_threads(row.what, dir.path(), 1, Durability::Always),
-                Who::Threads => in_threads(row.what, dir.path(), WRITERS, Durability::Always),
-                Who::Processes => in_processes(row.what, dir.path()),
+            let (times, elapsed) = match appenders {
+                Appenders::Unsynced => in_threads(row.operation, dir.path(), 1, Durability::Never),
+                Appenders::One => in_threads(row.operation, dir.path(), 1, Durability::Always),
+                Appenders::Threads => in_threads(row.operation, dir.path(), WRITERS, Durability::Always),
+                Appenders::Processes => in_processes(row.operation, dir.path()),
             };
             row.times.extend(times);
             row.elapsed += elapsed;
@@ -177,8 +183,14 @@ fn measure(who: Who) -> [Row; 2] {
     rows
 }
 
-fn in_threads(what: What, dir: &Path, writers: usize, durability: Durability) -> (Vec<Duration>, Duration) {
-    let mut appenders: Vec<Appender> = (0..writers).map(|_| Appender::new(what, dir, durability)).collect();
+fn in_threads(
+    operation: Operation,
+    dir: &Path,
+    writers: usize,
+    durability: Durability,
+) -> (Vec<Duration>, Duration) {
+    let mut appenders: Vec<Appender> =
+        (0..writers).map(|_| Appender::new(operation, dir, durability)).collect();
     let began = Instant::now();
     let times = std::thread::scope(|scope| {
         let threads: Vec<_> = appenders.iter_mut().map(|a| scope.spawn(move || a.run(APPENDS))).collect();
@@ -187,12 +199,12 @@ fn in_threads(what: What, dir: &Path, writers: usize, durability: Durability) ->
     (times, began.elapsed())
 }
 
-fn in_processes(what: What, dir: &Path) -> (Vec<Duration>, Duration) {
+fn in_processes(operation: Operation, dir: &Path) -> (Vec<Duration>, Duration) {
     let program: PathBuf = std::env::current_exe().unwrap();
     let mut children: Vec<_> = (0..WRITERS)
         .map(|_| {
             Command::new(&program)
-                .args(["--writer", &what.to_string()])
+                .args(["--writer", &operation.to_string()])
                 .arg(dir)
                 .arg(APPENDS.to_string())
                 .stdin(Stdio::piped())
@@ -219,8 +231,8 @@ fn in_processes(what: What, dir: &Path) -> (Vec<Duration>, Duration) {
 }
 
 /// A writer process: starts to append when its stdin is closed, then prints its times.
-fn write_when_told(what: What, dir: &Path, count: usize) {
-    let mut appender = Appender::new(what, dir, Durability::Always);
+fn write_when_told(operation: Operation, dir: &Path, count: usize) {
+    let mut appender = Appender::new(operation, dir, Durability::Always);
     println!("ready");
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
     for time in appender.run(count) {
@@ -238,11 +250,14 @@ fn print_table(rows: &[Row]) {
     for pair in rows.chunks(2) {
         let ratio = pair[1].percentile(50) / pair[0].percentile(50);
         for row in pair {
-            let shown = if row.what == What::Bus { format!("{ratio:.2}") } else { String::new() };
+            let shown = if row.operation == Operation::Bus { format!("{ratio:.2}") } else { String::new() };
             let (median, p99, rate) = (row.percentile(50), row.percentile(99), row.per_second());
-            println!("{:<14}{:<6}{median:>12.1}{p99:>12.1}{rate:>12.0}{shown:>8}", row.who, row.what);
+            println!(
+                "{:<14}{:<6}{median:>12.1}{p99:>12.1}{rate:>12.0}{shown:>8}",
+                row.appenders, row.operation
+            );
             json.push(serde_json::json!({
-                "writers": row.who.to_string(), "what": row.what.to_string(),
+                "writers": row.appenders.to_string(), "what": row.operation.to_string(),
                 "median_us": median.round(), "p99_us": p99.round(), "per_second": rate.round(),
             }));
         }

@@ -16,7 +16,7 @@ use tree::{
 };
 
 use crate::common::{
-    agents::{Lab, Real},
+    agents::{Lab, RealAgent},
     processes::{until_true, until_within},
 };
 
@@ -43,7 +43,7 @@ fn ends(lab: &Lab, mut task: Child) {
     until_true("the end of all", || lab.processes().is_empty());
 }
 
-fn waits(real: Real, prompt: &str, class: ErrorClass) {
+fn waits(real: RealAgent, prompt: &str, class: ErrorClass) {
     let Some(lab) = Lab::of(real, "") else { return };
     let (task, run, ticket) = refused(&lab, prompt);
     let told = format!("{run:?}\n{ticket:?}\n{}", lab.requests().len());
@@ -57,7 +57,7 @@ fn waits(real: Real, prompt: &str, class: ErrorClass) {
 
 macro_rules! each {
     ($($name:ident($real:ident, $prompt:literal, $class:ident);)*) => {
-        $(#[test] fn $name() { waits(Real::$real, $prompt, $class); })*
+        $(#[test] fn $name() { waits(RealAgent::$real, $prompt, $class); })*
     };
 }
 
@@ -75,7 +75,7 @@ each! {
 /// With its default settings Codex would wait for an hour, five times.
 #[test]
 fn heavy_codex_that_would_wait_by_itself_is_ended() {
-    let Some(lab) = Lab::of(Real::Codex, "") else { return };
+    let Some(lab) = Lab::of(RealAgent::Codex, "") else { return };
     lab.sandbox.write(
         "home/.codex/config.toml",
         "check_for_update_on_startup = false\n[analytics]\nenabled = false\n",
@@ -94,7 +94,7 @@ fn heavy_codex_that_would_wait_by_itself_is_ended() {
 /// A single run has no loop that would restart it, so it may wait.
 #[test]
 fn heavy_a_job_may_wait_as_long_as_its_agent_likes() {
-    let Some(lab) = Lab::of(Real::Claude, "") else { return };
+    let Some(lab) = Lab::of(RealAgent::Claude, "") else { return };
     let flags = ["--config-key", "limit_patience=0s"];
     let ended = crate::common::outcome(&mut lab.verb("job", "t", "Go. [[error 429 3]]", &flags));
     assert_eq!(ended.code, 1, "{ended:?}");

@@ -3,7 +3,7 @@
 use std::{fs, process::Stdio, time::Duration};
 
 use crate::common::{
-    agents::{Lab, Real},
+    agents::{Lab, RealAgent},
     outcome,
     processes::{Marked, until, until_true, until_within},
 };
@@ -36,7 +36,7 @@ fn told(lab: &Lab, task: &str) -> String {
     )
 }
 
-fn completes(real: Real) {
+fn completes(real: RealAgent) {
     let Some(lab) = Lab::of(real, "") else { return };
     let ended = lab.job("t", "Make a file. [[run echo made > made.txt]] [[say The file is made.]]");
     assert_eq!(ended.code, 0, "{ended:?}\n{}", told(&lab, "t"));
@@ -61,7 +61,7 @@ fn completes(real: Real) {
     until_true("the end of all", || lab.processes().is_empty());
 }
 
-fn resumes(real: Real) {
+fn resumes(real: RealAgent) {
     let Some(lab) = Lab::of(real, "") else { return };
     assert_eq!(lab.job("t", "Begin. [[say The first word.]]").code, 0, "{}", told(&lab, "t"));
     let first = last(&lab, "t");
@@ -100,7 +100,7 @@ fn served(requests: &[Value]) -> (u64, u64) {
     (tokens(&conversation), tokens(&all))
 }
 
-fn fails_on_a_model_error(real: Real) {
+fn fails_on_a_model_error(real: RealAgent) {
     let Some(lab) = Lab::of(real, "") else { return };
     let ended = lab.job("t", "Fail. [[error 400]]");
     assert_eq!(ended.code, 1, "{ended:?}");
@@ -109,33 +109,33 @@ fn fails_on_a_model_error(real: Real) {
     assert!(run.error_class.is_some(), "{}", told(&lab, "t"));
 }
 
-fn is_denied_a_tool(real: Real) {
+fn is_denied_a_tool(real: RealAgent) {
     let Some(lab) = Lab::of(real, "    permissions: ask\n") else { return };
     let ended = lab.job("t", "Make a file. [[run echo made > made.txt]] [[say I could not.]]");
     assert!(!lab.sandbox.work().join("made.txt").exists(), "{}", told(&lab, "t"));
     // OpenCode ends a turn in which it was refused something; the others report it to the model and continue.
-    if real != Real::Opencode {
+    if real != RealAgent::Opencode {
         assert_eq!(ended.code, 0, "{ended:?}\n{}", told(&lab, "t"));
         assert_eq!(lab.read("t", "output.md"), "I could not.\n");
     }
     // Codex reports nothing about a command that its sandbox has refused.
-    if real != Real::Codex {
+    if real != RealAgent::Codex {
         let events = events(&lab, "t");
         let refused = |e: &&Value| e["type"] == "tool_result" && e["status"] != "ok";
         assert_eq!(events.iter().filter(refused).count(), 1, "{events:?}");
     }
 }
 
-fn is_cut_off(real: Real) {
+fn is_cut_off(real: RealAgent) {
     let Some(lab) = Lab::of(real, "") else { return };
     // OpenCode retries for ever; only the run's own limit ends it.
-    let limit = if real == Real::Opencode { "10s" } else { "60s" };
+    let limit = if real == RealAgent::Opencode { "10s" } else { "60s" };
     let ended = outcome(&mut lab.verb("job", "t", "Speak. [[drop]]", &["--max-run-time", limit]));
     assert_eq!(ended.code, 1, "{ended:?}\n{}", told(&lab, "t"));
     assert_eq!(last(&lab, "t").status, RunStatus::Failed, "{}", told(&lab, "t"));
 }
 
-fn is_stopped_in_mid_command(real: Real) {
+fn is_stopped_in_mid_command(real: RealAgent) {
     let Some(lab) = Lab::of(real, "") else { return };
     let prompt = format!("Work. [[run {WORKS}]] [[say It is done.]]");
     let mut job =
@@ -157,7 +157,7 @@ fn is_stopped_in_mid_command(real: Real) {
 
 macro_rules! each {
     ($($name:ident($real:ident, $how:ident);)*) => {
-        $(#[test] fn $name() { $how(Real::$real); })*
+        $(#[test] fn $name() { $how(RealAgent::$real); })*
     };
 }
 
@@ -191,7 +191,7 @@ each! {
 /// A loop: the first attempt does half of the work, the second continues the conversation and finishes.
 #[test]
 fn heavy_codex_works_in_a_loop_until_it_is_done() {
-    let Some(lab) = Lab::of(Real::Codex, "") else { return };
+    let Some(lab) = Lab::of(RealAgent::Codex, "") else { return };
     let step = "if [ -e half ]; then touch \"$JRUN_TASK_FOLDER\"/DONE; else touch half; fi";
     let prompt = format!("Work in two steps. [[run {step}]] [[say A step is done.]]");
     let ended = outcome(&mut lab.verb("task", "t", &prompt, &["--max-restarts", "3"]));

@@ -23,29 +23,29 @@ use tree::{
 };
 
 /// A tree with task `p/t`, and its bus.
-struct Place {
+struct BusFixture {
     dir: TempDir,
     tree: Tree,
     clock: Clock,
     bus: Bus,
 }
 
-fn place_with(durability: Durability) -> Place {
+fn place_with(durability: Durability) -> BusFixture {
     let dir = crate::common::folder();
     let clock = Clock::manual(Utc.with_ymd_and_hms(2026, 2, 5, 10, 0, 1).unwrap());
     let tree = Tree::create(dir.path(), durability, clock.clone()).unwrap();
     let task = TaskRef { project: "p".parse().unwrap(), task: "t".parse().unwrap() };
     std::fs::create_dir_all(dir.path().join("p/t")).unwrap();
     let bus = tree.task_bus(&task);
-    Place { dir, tree, clock, bus }
+    BusFixture { dir, tree, clock, bus }
 }
 
 /// Most tests check the written content and not its durability.
-fn place() -> Place {
+fn place() -> BusFixture {
     place_with(Durability::Never)
 }
 
-impl Place {
+impl BusFixture {
     fn post(&self, body: &str) -> Message {
         self.bus.post(&Draft::new(MessageType::FACT, body)).unwrap()
     }
@@ -482,7 +482,7 @@ impl Drop for Writers {
     }
 }
 
-fn flooder(place: &Place, args: [&str; 2]) -> Command {
+fn flooder(place: &BusFixture, args: [&str; 2]) -> Command {
     let mut command = Command::new(crate::common::fake::helper());
     command.arg("bus-flood").arg(place.dir.path()).args(["p", "t"]).args(args).stdin(Stdio::null());
     command

@@ -32,7 +32,7 @@ enum Damage {
 
 /// The time of the damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum When {
+enum DamageTime {
     /// While no daemon ran.
     Before,
     /// While a daemon ran.
@@ -177,7 +177,7 @@ impl Bench {
     }
 }
 
-fn damaged(damage: Damage, when: When) {
+fn damaged(damage: Damage, when: DamageTime) {
     let bench = Bench::new();
     let sandbox = &bench.sandbox;
     let daemon = Daemon::start(sandbox, &[]);
@@ -191,7 +191,7 @@ fn damaged(damage: Damage, when: When) {
         damage.of_line(&bench.bus());
     };
     let daemon = match when {
-        When::Before => {
+        DamageTime::Before => {
             daemon.kill();
             harm();
             let began = Instant::now();
@@ -199,7 +199,7 @@ fn damaged(damage: Damage, when: When) {
             assert!(began.elapsed() < Duration::from_secs(10), "{damage:?}: {:?} to start", began.elapsed());
             daemon
         }
-        When::Meanwhile => {
+        DamageTime::Meanwhile => {
             harm();
             daemon
         }
@@ -209,7 +209,7 @@ fn damaged(damage: Damage, when: When) {
     everything_else_is_well(&daemon, &what);
     until("the record of the run is shown as what it is", || {
         // The record of an ended run is not read again while the daemon lives.
-        when == When::Meanwhile || daemon.task("ended-info")["runs"][0]["status"] == "unknown"
+        when == DamageTime::Meanwhile || daemon.task("ended-info")["runs"][0]["status"] == "unknown"
     });
     each_file_is_named_once(&bench, &daemon, when, &what);
     let peak = processes::status(daemon.pid(), "VmHWM") >> 10;
@@ -280,7 +280,7 @@ fn everything_else_is_well(daemon: &Daemon, what: &str) {
 }
 
 /// Checks the log after several sweeps, and the report of the doctor.
-fn each_file_is_named_once(bench: &Bench, daemon: &Daemon, when: When, what: &str) {
+fn each_file_is_named_once(bench: &Bench, daemon: &Daemon, when: DamageTime, what: &str) {
     std::thread::sleep(Duration::from_millis(1200));
     let log = daemon.log();
     let doctor = bench.sandbox.run("doctor --json");
@@ -289,7 +289,7 @@ fn each_file_is_named_once(bench: &Bench, daemon: &Daemon, when: When, what: &st
     let says = says["checks"].to_string();
     for path in bench.files() {
         // A living daemon does not read the record of a known end again.
-        let unread = when == When::Meanwhile && path.ends_with(bench.run_info("ended-info"));
+        let unread = when == DamageTime::Meanwhile && path.ends_with(bench.run_info("ended-info"));
         let name = path.to_str().expect("a path");
         let (in_log, in_doctor) = (log.matches(name).count(), says.matches(name).count());
         assert!(in_log == 1 || (unread && in_log == 0), "{what}: {name} is named {in_log} times:\n{log}");
@@ -301,7 +301,7 @@ macro_rules! damages {
     ($($name:ident: $damage:ident $when:ident;)*) => {$(
         #[test]
         fn $name() {
-            damaged(Damage::$damage, When::$when);
+            damaged(Damage::$damage, DamageTime::$when);
         }
     )*};
 }

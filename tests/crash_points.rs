@@ -19,7 +19,7 @@ use std::{
 };
 
 use crate::common::{
-    crash::{Agent, Kill, Lost, Place, kill},
+    crash::{Agent, CrashBench, Kill, Lost, kill},
     processes::{is_alive, until_true},
 };
 
@@ -43,15 +43,15 @@ impl Reached {
 
 /// The condition that ends a series of points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Enough {
+enum StopAt {
     /// After every point.
-    All,
+    End,
     /// At a point that is not reached, because it lies after all that are.
-    AtTheLast,
+    Unreached,
 }
 
 /// Tries points, several concurrently. Fails with all failures.
-fn try_all<P: Debug + Sync>(points: &[P], try_one: impl Fn(&P) -> Reached + Sync, enough: Enough) {
+fn try_all<P: Debug + Sync>(points: &[P], try_one: impl Fn(&P) -> Reached + Sync, enough: StopAt) {
     let next = AtomicUsize::new(0);
     let (over, failed) = (AtomicBool::new(false), Mutex::new(Vec::new()));
     let work = || {
@@ -59,7 +59,7 @@ fn try_all<P: Debug + Sync>(points: &[P], try_one: impl Fn(&P) -> Reached + Sync
             && let Some(point) = points.get(next.fetch_add(1, Ordering::Relaxed))
         {
             match catch_unwind(AssertUnwindSafe(|| try_one(point))) {
-                Ok(Reached::No) if enough == Enough::AtTheLast => over.store(true, Ordering::Relaxed),
+                Ok(Reached::No) if enough == StopAt::Unreached => over.store(true, Ordering::Relaxed),
                 Ok(_) => {}
                 Err(_) => {
                     failed.lock().expect("a list").push(format!("{point:?}"));
@@ -72,12 +72,12 @@ fn try_all<P: Debug + Sync>(points: &[P], try_one: impl Fn(&P) -> Reached + Sync
     let failed = failed.into_inner().expect("a list");
     assert!(failed.is_empty(), "failed, as said above: {}", failed.join(", "));
     let tried = next.into_inner();
-    assert!(enough == Enough::All || (6..points.len()).contains(&tried), "the points end after {tried}");
+    assert!(enough == StopAt::End || (6..points.len()).contains(&tried), "the points end after {tried}");
 }
 
 /// The driver is killed; then another driver continues.
 fn driver_dies(agent: Agent, at: u32) -> Reached {
-    let place = Place::new();
+    let place = CrashBench::new();
     let ran = place.submit(agent, Kill::driver(at));
     let what = format!("{agent:?}, driver killed at {at}");
     place.restart(&what);
@@ -87,7 +87,7 @@ fn driver_dies(agent: Agent, at: u32) -> Reached {
 
 /// The shim is killed while its driver lives or is killed, too.
 fn shim_dies(agent: Agent, at: u32, driver: Option<u32>) -> Reached {
-    let place = Place::new();
+    let place = CrashBench::new();
     place.submit(agent, Kill { shim: Some(at), driver });
     let reached = Reached::if_true(place.a_shim_died());
     let what = format!("{agent:?}, shim killed at {at}, driver at {driver:?}");
@@ -113,27 +113,27 @@ fn pairs(first: (u32, u32, usize), second: (u32, u32, usize)) -> Vec<(u32, u32)>
 
 #[test]
 fn heavy_a_driver_may_die_at_any_point() {
-    try_all(&every(1), |at| driver_dies(Agent::Answers, *at), Enough::AtTheLast);
+    try_all(&every(1), |at| driver_dies(Agent::Answers, *at), StopAt::Unreached);
 }
 
 #[test]
 fn heavy_a_shim_may_die_at_any_point() {
-    try_all(&every(1), |at| shim_dies(Agent::Answers, *at, None), Enough::AtTheLast);
+    try_all(&every(1), |at| shim_dies(Agent::Answers, *at, None), StopAt::Unreached);
 }
 
 #[test]
 fn heavy_a_job_that_fails_or_is_stopped_keeps_its_end() {
     for agent in [Agent::Fails, Agent::IsStopped] {
-        try_all(&every(5), |at| driver_dies(agent, *at), Enough::AtTheLast);
-        try_all(&every(3), |at| shim_dies(agent, *at, None), Enough::AtTheLast);
+        try_all(&every(5), |at| driver_dies(agent, *at), StopAt::Unreached);
+        try_all(&every(3), |at| shim_dies(agent, *at, None), StopAt::Unreached);
     }
 }
 
 #[test]
 fn heavy_a_loop_goes_on_where_its_driver_died() {
-    try_all(&every(4), |at| driver_dies(Agent::Loops, *at), Enough::AtTheLast);
+    try_all(&every(4), |at| driver_dies(Agent::Loops, *at), StopAt::Unreached);
     if soak() {
-        try_all(&every(1), |at| shim_dies(Agent::Loops, *at, None), Enough::AtTheLast);
+        try_all(&every(1), |at| shim_dies(Agent::Loops, *at, None), StopAt::Unreached);
     }
 }
 
@@ -141,7 +141,7 @@ fn heavy_a_loop_goes_on_where_its_driver_died() {
 #[test]
 fn heavy_the_next_driver_may_die_too() {
     let try_one = |&(at, again): &(u32, u32)| {
-        let place = Place::new();
+        let place = CrashBench::new();
         let what = format!("driver killed at {at}, the next at {again}");
         place.submit(Agent::Answers, Kill::driver(at));
         place.run(&["drive", "--all"], Kill::driver(again));
@@ -149,16 +149,16 @@ fn heavy_the_next_driver_may_die_too() {
         place.check(Agent::Answers, Lost::Nothing, &what);
         Reached::Yes
     };
-    try_all(&pairs((28, 80, 7), (1, 40, 5)), try_one, Enough::All);
+    try_all(&pairs((28, 80, 7), (1, 40, 5)), try_one, StopAt::End);
 }
 
 /// The driver dies, and so does a shim: the driver's own, or that of the next driver.
 #[test]
 fn heavy_driver_and_shim_may_die() {
     let both = |&(driver, shim): &(u32, u32)| shim_dies(Agent::Answers, shim, Some(driver));
-    try_all(&pairs((30, 80, 9), (1, 30, 5)), both, Enough::All);
+    try_all(&pairs((30, 80, 9), (1, 30, 5)), both, StopAt::End);
     let one_after_the_other = |&(driver, shim): &(u32, u32)| {
-        let place = Place::new();
+        let place = CrashBench::new();
         let what = format!("driver killed at {driver}, the shim of the next at {shim}");
         place.submit(Agent::Answers, Kill::driver(driver));
         place.run(&["drive", "--all"], Kill::shim(shim));
@@ -166,7 +166,7 @@ fn heavy_driver_and_shim_may_die() {
         place.check(Agent::Answers, Lost::End, &what);
         Reached::Yes
     };
-    try_all(&pairs((28, 48, 7), (1, 30, 5)), one_after_the_other, Enough::All);
+    try_all(&pairs((28, 48, 7), (1, 30, 5)), one_after_the_other, StopAt::End);
 }
 
 /// The fate of an agent whose shim was killed.
@@ -195,11 +195,11 @@ fn heavy_an_agent_may_outlive_its_shim() {
         (Driver::Dies, Orphan::Stopped),
         (Driver::Dies, Orphan::Gone),
     ];
-    try_all(&points, |&(driver, orphan)| agent_outlives(driver, orphan), Enough::All);
+    try_all(&points, |&(driver, orphan)| agent_outlives(driver, orphan), StopAt::End);
 }
 
 fn agent_outlives(driver: Driver, orphan: Orphan) -> Reached {
-    let place = Place::new();
+    let place = CrashBench::new();
     let what = format!("driver {driver:?}, agent {orphan:?}");
     let mut by = place.begin(Agent::Waits, Kill::NOBODY);
     until_true("the agent", || !place.starts().is_empty());
@@ -208,7 +208,7 @@ fn agent_outlives(driver: Driver, orphan: Orphan) -> Reached {
     assert!(is_alive(agent), "{what}: the agent has ended with its shim");
     if driver == Driver::Dies {
         by.kill().expect("killed");
-        Place::wait(by);
+        CrashBench::wait(by);
         if orphan == Orphan::Gone {
             place.put("go", "");
             until_true("the agent's end", || !is_alive(agent));
@@ -220,7 +220,7 @@ fn agent_outlives(driver: Driver, orphan: Orphan) -> Reached {
         until_true("a handle on the agent", || holds_a_process(by.id()));
         place.put(if orphan == Orphan::Alive { "go" } else { "run-agent/p/t/STOP" }, "");
     }
-    assert!(!Place::wait(by).killed, "{what}");
+    assert!(!CrashBench::wait(by).killed, "{what}");
     let (agent, expected) = match orphan {
         Orphan::Gone => (Agent::Waits, "crashed"),
         Orphan::Stopped => (Agent::IsStopped, "stopped"),
@@ -247,7 +247,7 @@ fn kernel() -> (u32, u32) {
 }
 
 /// Breaks everything that a repair mends, at once.
-fn break_everything(place: &Place) {
+fn break_everything(place: &CrashBench) {
     place.submit(Agent::Fails, Kill::NOBODY);
     let run = place.runs().pop().expect("a run");
     let read = |path: &Path| fs::read_to_string(path).expect("a file");
@@ -277,7 +277,7 @@ fn break_everything(place: &Place) {
 #[test]
 fn heavy_a_repair_may_die_at_any_point() {
     let try_one = |at: &u32| {
-        let place = Place::new();
+        let place = CrashBench::new();
         let what = format!("repair killed at {at}");
         break_everything(&place);
         let ran = place.run(&["fsck", "--repair"], Kill::driver(*at));
@@ -285,13 +285,13 @@ fn heavy_a_repair_may_die_at_any_point() {
         place.check(Agent::Fails, Lost::Nothing, &what);
         Reached::if_true(ran.killed)
     };
-    try_all(&every(3), try_one, Enough::AtTheLast);
+    try_all(&every(3), try_one, StopAt::Unreached);
 }
 
 #[test]
 fn heavy_a_resumption_may_die_at_any_point() {
     let try_one = |at: &u32| {
-        let place = Place::new();
+        let place = CrashBench::new();
         let what = format!("resumption killed at {at}");
         place.submit(Agent::Fails, Kill::NOBODY);
         let ran = place.run(&["resume", "p/t"], Kill::driver(*at));
@@ -307,13 +307,13 @@ fn heavy_a_resumption_may_die_at_any_point() {
         place.repair(&what);
         Reached::if_true(ran.killed)
     };
-    try_all(&every(4), try_one, Enough::AtTheLast);
+    try_all(&every(4), try_one, StopAt::Unreached);
 }
 
 #[test]
 fn heavy_a_deletion_may_die_at_any_point() {
     let try_one = |at: &u32| {
-        let place = Place::new();
+        let place = CrashBench::new();
         let what = format!("deletion killed at {at}");
         place.submit(Agent::Answers, Kill::NOBODY);
         place.run(&["task", "delete", "p/t", "--yes"], Kill::driver(*at));
@@ -329,12 +329,12 @@ fn heavy_a_deletion_may_die_at_any_point() {
         Reached::Yes
     };
     // A deletion takes fewer operations than that.
-    try_all(&(1..12).collect::<Vec<_>>(), try_one, Enough::All);
+    try_all(&(1..12).collect::<Vec<_>>(), try_one, StopAt::End);
 }
 
 #[test]
 fn the_operations_of_a_job_are_few() {
-    let place = Place::new();
+    let place = CrashBench::new();
     let ran = place.submit(Agent::Answers, Kill::driver(120));
     assert!(!ran.killed, "a job takes more operations than it used to");
     place.check(Agent::Answers, Lost::Nothing, "an ordinary job");

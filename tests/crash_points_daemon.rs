@@ -41,16 +41,16 @@ fn task() -> Value {
 }
 
 /// A daemon that may die at any moment.
-struct Doomed(Child);
+struct KilledDaemon(Child);
 
-impl Drop for Doomed {
+impl Drop for KilledDaemon {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-impl Doomed {
+impl KilledDaemon {
     /// Starts it and posts the task. Returns the status of the answer, if one arrived.
     fn start_and_post(sandbox: &Sandbox, at: u32) -> (Self, Option<u16>) {
         let mut command = sandbox.command(["serve", "--port", "0"]);
@@ -114,7 +114,7 @@ fn post(port: u16) -> Option<u16> {
 fn try_point(at: u32) -> bool {
     let sandbox = sandbox();
     let what = format!("killed at {at} in {}", sandbox.root().display());
-    let (mut doomed, status) = Doomed::start_and_post(&sandbox, at);
+    let (mut doomed, status) = KilledDaemon::start_and_post(&sandbox, at);
     assert!(matches!(status, None | Some(201)), "{what}: {status:?}");
     let killed = match status {
         Some(_) => doomed.was_killed(&sandbox),

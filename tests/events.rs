@@ -12,7 +12,7 @@ use tree::{
     transcript::events_of_line,
 };
 
-use crate::common::tasks::{Answer, Bench, DONE, Driver, UNTIL_GO, until};
+use crate::common::tasks::{Bench, DONE, Driver, LoopResult, UNTIL_GO, until};
 
 /// Prints a captured stream of claude.
 fn says(name: &str) -> String {
@@ -43,7 +43,7 @@ fn claude(script: &str) -> Bench {
 
 const TASK: [&str; 8] = ["task", "--project", "p", "--task", "t", "--prompt", "do it", "--json"];
 
-fn task(bench: &Bench) -> Answer {
+fn task(bench: &Bench) -> LoopResult {
     Driver::of(&mut bench.sandbox.command(TASK)).wait()
 }
 

@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 
 use crate::common::{
     Sandbox,
-    daemon::{Answer, Daemon, agents, until},
+    daemon::{Daemon, Response, agents, until},
     fake,
     processes::{Cleanup, marked},
 };
@@ -96,7 +96,7 @@ fn of_many_submissions_of_one_name_one_is_accepted() {
     let sandbox = sandbox("");
     let daemon = Daemon::start(&sandbox, &[]);
     let body = new("t", "waits");
-    let answers: Vec<Answer> = std::thread::scope(|scope| {
+    let answers: Vec<Response> = std::thread::scope(|scope| {
         let calls: Vec<_> = (0..12).map(|_| scope.spawn(|| daemon.post("/api/v1/tasks", &body))).collect();
         calls.into_iter().map(|c| c.join().expect("an answer")).collect()
     });

@@ -86,55 +86,55 @@ impl Bench {
 
 /// A way to start a task of the project `p`: its name, the caller's folder, the caller's action, and the agent's
 /// folder.
-struct Way {
+struct StartMethod {
     name: &'static str,
     stands: &'static str,
-    does: Does,
+    does: Action,
     works: &'static str,
 }
 
-enum Does {
+enum Action {
     /// A command line in which `TASK` stands for the task.
     Says(&'static [&'static str]),
     /// `POST /api/v1/tasks` with these fields beside the usual ones; a path is relative to the sandbox.
     Posts(&'static [(&'static str, &'static str)]),
 }
 
-use Does::{Posts, Says};
+use Action::{Posts, Says};
 
 /// Every submission names the project, which would otherwise be that of the folder.
-const WAYS: &[Way] = &[
-    Way {
+const WAYS: &[StartMethod] = &[
+    StartMethod {
         name: "job",
         stands: "a/src",
         does: Says(&["job", "--project", "p", "--task", "TASK", "--prompt", "x"]),
         works: "a/src",
     },
-    Way {
+    StartMethod {
         name: "job-cwd",
         stands: "a/src",
         does: Says(&["job", "--project", "p", "--task", "TASK", "--prompt", "x", "--cwd", "../its own"]),
         works: "a/its own",
     },
-    Way {
+    StartMethod {
         name: "task",
         stands: "a/src",
         does: Says(&["task", "--project", "p", "--task", "TASK", "--prompt", "x"]),
         works: "a/src",
     },
-    Way {
+    StartMethod {
         name: "variable",
         stands: "a/its own",
         does: Says(&["task", "--project", "p", "--task", "TASK", "--prompt", "x", "--agent", "variable"]),
         works: "a/its own",
     },
-    Way {
+    StartMethod {
         name: "batch",
         stands: "a/its own",
         does: Says(&["job", "batch", "--project", "p", "--task", "TASK", "--prompt", "x"]),
         works: "a/its own",
     },
-    Way {
+    StartMethod {
         name: "submit",
         stands: "a/its own",
         does: Says(&[
@@ -151,7 +151,7 @@ const WAYS: &[Way] = &[
         ]),
         works: "a/its own",
     },
-    Way {
+    StartMethod {
         name: "submit-cwd",
         stands: "a/its own",
         does: Says(&[
@@ -172,29 +172,29 @@ const WAYS: &[Way] = &[
         ]),
         works: "a/src",
     },
-    Way {
+    StartMethod {
         name: "submit-batch",
         stands: "a/src",
         does: Says(&["server", "job", "submit-batch", "--project", "p", "--wait", "../TASK.jsonl"]),
         works: "a/src",
     },
-    Way { name: "post-root", stands: "a", does: Posts(&[("project_root", "a/src")]), works: "a/src" },
-    Way { name: "post-link", stands: "a", does: Posts(&[("project_root", "link")]), works: "b/src" },
-    Way { name: "post-cwd", stands: "a", does: Posts(&[("cwd", "a/its own")]), works: "a/its own" },
-    Way {
+    StartMethod { name: "post-root", stands: "a", does: Posts(&[("project_root", "a/src")]), works: "a/src" },
+    StartMethod { name: "post-link", stands: "a", does: Posts(&[("project_root", "link")]), works: "b/src" },
+    StartMethod { name: "post-cwd", stands: "a", does: Posts(&[("cwd", "a/its own")]), works: "a/its own" },
+    StartMethod {
         name: "post-both",
         stands: "a",
         does: Posts(&[("cwd", "a/src"), ("project_root", "b/src")]),
         works: "a/src",
     },
-    Way { name: "post-neither", stands: "a", does: Posts(&[]), works: "home of p" },
-    Way {
+    StartMethod { name: "post-neither", stands: "a", does: Posts(&[]), works: "home of p" },
+    StartMethod {
         name: "post-attach",
         stands: "a",
         does: Posts(&[("attach_mode", "attach"), ("project_root", "a/src")]),
         works: "a/src",
     },
-    Way {
+    StartMethod {
         name: "post-resume",
         stands: "a",
         does: Posts(&[("attach_mode", "resume"), ("cwd", "a/src")]),
@@ -298,7 +298,7 @@ fn post(
     daemon: &Daemon,
     task: &str,
     fields: &[(&str, &str)],
-) -> crate::common::daemon::Answer {
+) -> crate::common::daemon::Response {
     let mut body = json!({"project_id": "p", "task_id": task, "agent_type": "here", "prompt": "x"});
     for (key, value) in fields {
         let is_path = matches!(*key, "cwd" | "project_root");

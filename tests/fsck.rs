@@ -39,7 +39,7 @@ fn edit(path: &Path, change: impl FnOnce(String) -> String) {
 }
 
 /// A tree with one task `p/t` whose only run has succeeded.
-struct Broken {
+struct BrokenTree {
     sandbox: Sandbox,
     run: PathBuf,
     /// The resources that keep the tree broken, until they are dropped.
@@ -52,7 +52,7 @@ enum Kept {
     Lock { _lock: LockAttempt },
 }
 
-impl Drop for Broken {
+impl Drop for BrokenTree {
     fn drop(&mut self) {
         for kept in &mut self.kept {
             if let Kept::Process(child) = kept {
@@ -63,7 +63,7 @@ impl Drop for Broken {
     }
 }
 
-impl Broken {
+impl BrokenTree {
     fn new() -> Self {
         let sandbox = Sandbox::new();
         let ran = sandbox.run("job --project p --task t --prompt hello -- cat");
@@ -169,7 +169,7 @@ impl Broken {
 }
 
 /// A way to break each rule. `open-mode` has a test of its own.
-type Break = fn(&mut Broken);
+type Break = fn(&mut BrokenTree);
 const BREAKS: &[(&str, Break)] = &[
     ("corrupt-record", |b| write(b.task().join("TASK-CONFIG.yaml"), "")),
     ("newer-record", |b| write(b.info(), "version: 7\nnew: true\n")),
@@ -248,7 +248,7 @@ fn each_rule_can_be_broken_and_no_other_by_that() {
             scope.spawn(|| {
                 while let Some((name, break_it)) = BREAKS.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let rule = Rule::ALL.iter().find(|r| r.as_str() == *name).expect("a rule");
-                    let mut broken = Broken::new();
+                    let mut broken = BrokenTree::new();
                     break_it(&mut broken);
                     assert_eq!(broken.found(), [*name]);
                     assert_eq!(broken.left_after_repair(), left(*rule), "{name}, repaired");
@@ -263,7 +263,7 @@ fn each_rule_can_be_broken_and_no_other_by_that() {
 
 #[test]
 fn a_healthy_tree_has_no_finding() {
-    let broken = Broken::new();
+    let broken = BrokenTree::new();
     assert_eq!(broken.found(), [""; 0]);
     let words = broken.sandbox.run("fsck");
     assert_eq!((words.code, words.stderr.trim()), (0, "no problems found"));
@@ -283,7 +283,7 @@ fn a_broken_record_is_one_finding_and_stays_as_it_is() {
         ("../../TASK-END.yaml", "version: x", "corrupt-record"),
         ("../../../../_planner/queue/00000000000000000001.yaml", "{", "corrupt-record"),
     ] {
-        let broken = Broken::new();
+        let broken = BrokenTree::new();
         let path = broken.run.join(name);
         write(&path, text);
         assert_eq!(broken.left_after_repair(), [rule], "{name} {text:?}");
@@ -296,7 +296,7 @@ fn a_broken_record_is_one_finding_and_stays_as_it_is() {
 
 #[test]
 fn broken_files_hide_nothing_else() {
-    let broken = Broken::new();
+    let broken = BrokenTree::new();
     let other = broken.sandbox.run("job --project p --task other --prompt hello -- cat");
     assert_eq!(other.code, 0, "{other:?}");
     for (path, text) in [(broken.info(), "{"), (broken.run.join("claim.json"), ""), (broken.bus(), "x")] {
@@ -323,7 +323,7 @@ fn broken_files_hide_nothing_else() {
 
 #[test]
 fn an_end_that_nobody_committed_is_committed() {
-    let broken = Broken::new();
+    let broken = BrokenTree::new();
     let before = read(&broken.info());
     broken.uncommitted();
     assert_eq!(broken.found(), ["uncommitted-end"]);
@@ -352,7 +352,7 @@ fn an_end_that_did_not_get_its_name_is_no_crash() {
 
 #[test]
 fn a_crash_of_another_boot_is_committed_as_one() {
-    let broken = Broken::new();
+    let broken = BrokenTree::new();
     broken.uncommitted();
     fs::remove_file(broken.run.join("exit.json")).expect("removed");
     edit(&broken.bus(), |t| format!("{}\n", t.lines().next().expect("the start")));
@@ -367,7 +367,7 @@ fn a_crash_of_another_boot_is_committed_as_one() {
 
 #[test]
 fn what_somebody_drives_is_left_to_him() {
-    let mut broken = Broken::new();
+    let mut broken = BrokenTree::new();
     broken.made();
     broken.uncommitted();
     let over = broken.ticket("live", 1, "t", &broken.run_id());
@@ -383,7 +383,7 @@ fn what_somebody_drives_is_left_to_him() {
 
 #[test]
 fn a_ticket_that_cannot_be_read_may_have_accepted_any_run() {
-    let broken = Broken::new();
+    let broken = BrokenTree::new();
     let made = broken.made();
     let ticket = broken.put("_planner/queue/00000000000000000001.yaml", "version: 1\nproj");
     assert_eq!(broken.left_after_repair(), ["corrupt-record"]);
@@ -395,7 +395,7 @@ fn a_ticket_that_cannot_be_read_may_have_accepted_any_run() {
 
 #[test]
 fn a_run_without_its_claim_is_not_started_again() {
-    let broken = Broken::new();
+    let broken = BrokenTree::new();
     broken.uncommitted();
     fs::remove_file(broken.run.join("claim.json")).expect("removed");
     fs::remove_file(broken.run.join("exit.json")).expect("removed");
@@ -409,7 +409,7 @@ fn a_run_without_its_claim_is_not_started_again() {
 
 #[test]
 fn a_missing_answer_is_made_of_what_was_printed() {
-    let broken = Broken::new();
+    let broken = BrokenTree::new();
     let output = broken.run.join("output.md");
     let before = read(&output);
     fs::remove_file(&output).expect("removed");
@@ -419,7 +419,7 @@ fn a_missing_answer_is_made_of_what_was_printed() {
 
 #[test]
 fn a_process_of_an_ended_run_is_ended() {
-    let mut broken = Broken::new();
+    let mut broken = BrokenTree::new();
     let pid = broken.process();
     let said = broken.sandbox.run("fsck").stdout;
     assert!(said.contains(&format!("of its processes {pid} are still there")), "{said}");
@@ -434,7 +434,7 @@ fn a_process_of_an_ended_run_is_ended() {
 
 #[test]
 fn leftovers_of_dead_writers_go_and_nothing_else() {
-    let broken = Broken::new();
+    let broken = BrokenTree::new();
     let temp = |pid: &str| broken.put(&format!("p/t/.tmp-{pid}-0-TASK.md"), "x");
     let trash = |pid: &str| broken.put(&format!("_daemon/trash/20260101-0000000000-{pid}-0001/x"), "x");
     let own = std::process::id().to_string();
@@ -454,7 +454,7 @@ fn leftovers_of_dead_writers_go_and_nothing_else() {
 
 #[test]
 fn an_open_folder_is_noted_and_what_agents_write_is_not() {
-    let broken = Broken::new();
+    let broken = BrokenTree::new();
     let (sandbox, task) = (&broken.sandbox, broken.task());
     write(task.join("notes.md"), "an agent's own, readable by all but for the folder");
     fs::create_dir_all(task.join("checkout/src")).expect("made");

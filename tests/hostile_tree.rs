@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::common::{
     Sandbox,
-    daemon::{Answer, Daemon, agents, until},
+    daemon::{Daemon, Response, agents, until},
     fake,
 };
 
@@ -66,7 +66,7 @@ fn ways(run: &str, name: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn hides(answer: &Answer) {
+fn hides(answer: &Response) {
     assert!(!answer.body.contains(SECRET), "{answer:?}");
 }
 

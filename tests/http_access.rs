@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 
 use crate::common::{
     Sandbox,
-    daemon::{Answer, Daemon, agents, until},
+    daemon::{Daemon, Response, agents, until},
     fake,
 };
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ fn sandbox(more: &str) -> Sandbox {
     sandbox
 }
 
-fn keyed(daemon: &Daemon, method: &str, path: &str, key: &str, body: &Value) -> Answer {
+fn keyed(daemon: &Daemon, method: &str, path: &str, key: &str, body: &Value) -> Response {
     let (kind, body) = if body.is_null() { ("", String::new()) } else { (JSON, body.to_string()) };
     daemon.send(method, path, &format!("Authorization: Bearer {key}\r\n{kind}"), &body)
 }

@@ -2,7 +2,7 @@
 
 use crate::common::{
     Sandbox,
-    daemon::{Answer, Daemon, agents},
+    daemon::{Daemon, Response, agents},
     fake,
 };
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-fn bodies(answer: &Answer) -> Vec<String> {
+fn bodies(answer: &Response) -> Vec<String> {
     assert_eq!(answer.status, 200, "{answer:?}");
     let messages = answer.json()["messages"].as_array().expect("messages").clone();
     messages.iter().map(|m| m["body"].as_str().expect("a body").to_owned()).collect()

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::common::{
     Sandbox,
-    daemon::{Answer, Daemon, agents},
+    daemon::{Daemon, Response, agents},
     fake,
 };
 
@@ -26,7 +26,7 @@ fn operations(document: &Value) -> Vec<(String, &str, &Value)> {
 
 /// Fails if an answer is not documented for its operation.
 #[track_caller]
-fn conforms(document: &Value, method: &str, path: &str, answer: &Answer) {
+fn conforms(document: &Value, method: &str, path: &str, answer: &Response) {
     let operation = &document["paths"][path][method.to_ascii_lowercase()];
     let mut response = &operation["responses"][answer.status.to_string()];
     assert!(!response.is_null(), "{method} {path} documents no {}: {answer:?}", answer.status);
@@ -141,7 +141,7 @@ fn the_head_of_everything_can_be_had_alone() {
     for path in ["/api/v1/tasks", "/docs", "/metrics", "/api/v1/runs/nobody", "/nowhere"] {
         let (head, whole) = (daemon.send("HEAD", path, "", ""), daemon.get(path));
         assert_eq!((head.status, head.body.as_str()), (whole.status, ""), "{path}");
-        let of = |answer: &Answer, name: &str| {
+        let of = |answer: &Response, name: &str| {
             answer.head.lines().find_map(|l| l.strip_prefix(name)).map(str::to_owned)
         };
         assert_eq!(of(&head, "content-type: "), of(&whole, "content-type: "), "{path}");

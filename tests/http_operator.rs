@@ -63,7 +63,7 @@ fn every_accepted_submission_is_written_down_without_its_secrets() {
             )
         })
         .collect();
-    let id = |answer: &crate::common::daemon::Answer| answer.json()["msg_id"].clone();
+    let id = |answer: &crate::common::daemon::Response| answer.json()["msg_id"].clone();
     let (p, t, q, none) = (json!("p"), json!("t"), json!("q"), Value::Null);
     assert_eq!(
         told,

@@ -18,7 +18,7 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-fn delete(daemon: &Daemon, path: &str) -> crate::common::daemon::Answer {
+fn delete(daemon: &Daemon, path: &str) -> crate::common::daemon::Response {
     daemon.send("DELETE", path, "", "")
 }
 

@@ -2,7 +2,7 @@
 
 use crate::common::{
     Sandbox,
-    daemon::{Answer, Daemon, agents},
+    daemon::{Daemon, Response, agents},
     fake,
 };
 use serde_json::{Value, json};
@@ -126,7 +126,7 @@ fn a_backlink_that_a_crash_cut_off_is_made_up_for() {
 fn a_request_that_is_sent_again_is_done_once() {
     let sandbox = sandbox();
     let mut daemon = Daemon::start(&sandbox, &[]);
-    let send = |daemon: &Daemon, path: &str, key: &str, body: &Value| -> Answer {
+    let send = |daemon: &Daemon, path: &str, key: &str, body: &Value| -> Response {
         let headers = format!("Content-Type: application/json\r\nIdempotency-Key: {key}\r\n");
         daemon.send("POST", path, &headers, &body.to_string())
     };
@@ -151,12 +151,12 @@ fn a_request_that_is_sent_again_is_done_once() {
 
     // Concurrent requests.
     let twin = json!({"project_id": "p", "task_id": "twin", "agent_type": "quick", "prompt": "x"});
-    let answers: Vec<Answer> = std::thread::scope(|scope| {
+    let answers: Vec<Response> = std::thread::scope(|scope| {
         let calls: Vec<_> =
             (0..6).map(|_| scope.spawn(|| send(&daemon, "/api/v1/tasks", "k-3", &twin))).collect();
         calls.into_iter().map(|c| c.join().expect("an answer")).collect()
     });
-    let done: Vec<&Answer> = answers.iter().filter(|a| a.status == 201).collect();
+    let done: Vec<&Response> = answers.iter().filter(|a| a.status == 201).collect();
     assert!(!done.is_empty() && answers.iter().all(|a| a.status == 201 || a.status == 409), "{answers:?}");
     assert!(done.iter().all(|a| a.json()["run_id"] == done[0].json()["run_id"]));
     daemon.until_task("twin", "completed");
@@ -177,7 +177,7 @@ fn a_request_that_is_sent_again_is_done_once() {
 fn a_task_is_resumed_once_by_one_request_and_an_attached_one_stays_ours() {
     let sandbox = sandbox();
     let mut daemon = Daemon::start(&sandbox, &[]);
-    let send = |daemon: &Daemon, mode: &str, key: &str, prompt: &str| -> Answer {
+    let send = |daemon: &Daemon, mode: &str, key: &str, prompt: &str| -> Response {
         let body = json!({
             "project_id": "p", "task_id": "t", "agent_type": "quick", "prompt": prompt, "attach_mode": mode,
         });

@@ -118,13 +118,13 @@ fn mount(
 }
 
 /// Two listeners: `main` with a mount at its root and one below `/faces/odd`, and `odd` with the latter's like alone.
-struct Served {
+struct TestServer {
     main: u16,
     odd: u16,
     shutdown: Shutdown,
 }
 
-impl Served {
+impl TestServer {
     async fn start() -> Self {
         let shutdown = Shutdown::default();
         let live = Live::new(shutdown.clone(), Clock::default());
@@ -158,7 +158,7 @@ const JSON: &str = "\nContent-Type: application/json";
 
 #[tokio::test]
 async fn each_mount_keeps_its_manners() {
-    let served = Served::start().await;
+    let served = TestServer::start().await;
     let (key, odd_key) = ("\nAuthorization: Bearer secret", "\nX-Odd-Key: secret");
     for (target, headers, status, field, text) in [
         ("GET /note", key, 200, "owner", "native"),
@@ -189,7 +189,7 @@ async fn each_mount_keeps_its_manners() {
 
 #[tokio::test]
 async fn the_guard_holds_on_every_listener() {
-    let served = Served::start().await;
+    let served = TestServer::start().await;
     for port in [served.main, served.odd] {
         for (headers, status) in [
             ("", 200),
@@ -212,7 +212,7 @@ async fn the_guard_holds_on_every_listener() {
 
 #[tokio::test]
 async fn null_is_told_from_absence_and_a_limit_is_the_endpoints_own() {
-    let served = Served::start().await;
+    let served = TestServer::start().await;
     for (body, title) in
         [("{}", "unchanged"), (r#"{"title":null}"#, "cleared"), (r#"{"title":"new"}"#, "new")]
     {
@@ -261,7 +261,7 @@ fn the_document_shows_methods_fields_and_access() {
 
 #[tokio::test]
 async fn a_shutdown_lets_a_request_end_and_closes_the_listeners() {
-    let served = Served::start().await;
+    let served = TestServer::start().await;
     let (status, ..) = ask(served.main, "GET /open HTTP/1.1", "").await;
     assert_eq!(status, 200);
     served.shutdown.begin();

@@ -61,12 +61,12 @@ fn table() -> Table<()> {
     ])
 }
 
-struct Served {
+struct TestServer {
     port: u16,
     live: Live,
 }
 
-impl Served {
+impl TestServer {
     async fn start() -> Self {
         let shutdown = Shutdown::default();
         let live = Live::new(shutdown.clone(), Clock::default());
@@ -132,7 +132,7 @@ async fn closed(socket: &mut WebSocketStream<TcpStream>) -> (CloseCode, String) 
 
 #[tokio::test]
 async fn texts_and_pings_are_answered_and_a_close_has_a_reason() {
-    let served = Served::start().await;
+    let served = TestServer::start().await;
     let mut socket = served.open("/echo").await;
     for text in ["a", "ü", &"x".repeat(LARGEST)] {
         socket.send(Message::text(text)).await.expect("room");
@@ -155,7 +155,7 @@ async fn texts_and_pings_are_answered_and_a_close_has_a_reason() {
 
 #[tokio::test]
 async fn a_message_that_is_too_large_is_refused_with_a_reason() {
-    let served = Served::start().await;
+    let served = TestServer::start().await;
     // Of the larger ones the client has not sent everything when it is told.
     for length in [LARGEST + 1, 100 * LARGEST, 4096 * LARGEST] {
         let mut socket = served.open("/echo").await;
@@ -168,7 +168,7 @@ async fn a_message_that_is_too_large_is_refused_with_a_reason() {
 
 #[tokio::test]
 async fn the_door_holds_for_sockets() {
-    let served = Served::start().await;
+    let served = TestServer::start().await;
     let key = ("authorization", "Bearer secret");
     for (path, headers, status) in [
         ("/echo", vec![("origin", "http://evil.example")], 403),
@@ -196,7 +196,7 @@ async fn the_door_holds_for_sockets() {
 
 #[tokio::test]
 async fn connections_that_are_cut_give_their_slots_back() {
-    let served = Served::start().await;
+    let served = TestServer::start().await;
     for round in 0..20 {
         let mut socket = served.open("/echo").await;
         if round % 2 == 0 {
@@ -219,7 +219,7 @@ async fn connections_that_are_cut_give_their_slots_back() {
 
 #[tokio::test]
 async fn a_silent_client_is_pinged_and_given_up() {
-    let served = Served::start().await;
+    let served = TestServer::start().await;
     let mut lively = served.open("/brisk").await;
     let mut pings = 0;
     while pings < 5 {
@@ -238,7 +238,7 @@ async fn a_silent_client_is_pinged_and_given_up() {
 
 #[tokio::test]
 async fn nothing_is_buffered_for_a_client_that_does_not_read() {
-    let served = Served::start().await;
+    let served = TestServer::start().await;
     let socket = served.open("/flood").await;
     served.until_open(1).await;
     served.until_open(0).await;
@@ -249,7 +249,7 @@ async fn nothing_is_buffered_for_a_client_that_does_not_read() {
 
 #[tokio::test]
 async fn a_shutdown_closes_sockets_with_a_reason() {
-    let served = Served::start().await;
+    let served = TestServer::start().await;
     let mut sockets = Vec::new();
     for _ in 0..4 {
         sockets.push(served.open("/echo").await);

@@ -24,7 +24,7 @@ const ENVIRONMENT: [(&str, &str); 1] = [("CONDUCTOR_TEST_WEBHOOK_PAUSE_MS", "50"
 
 /// The reaction of the receiver to the next request, and to all later ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mood {
+enum Reaction {
     Takes,
     Fails,
     Hangs,
@@ -32,22 +32,22 @@ enum Mood {
 }
 
 #[derive(Debug, Clone)]
-struct Told {
+struct Delivery {
     path: String,
     headers: BTreeMap<String, String>,
     body: String,
-    mood: Mood,
+    mood: Reaction,
 }
 
 /// The receiver of the webhooks.
 struct Receiver {
     port: u16,
-    mood: Arc<Mutex<Mood>>,
-    told: Arc<Mutex<Vec<Told>>>,
+    mood: Arc<Mutex<Reaction>>,
+    told: Arc<Mutex<Vec<Delivery>>>,
 }
 
 impl Receiver {
-    fn start(mood: Mood) -> Self {
+    fn start(mood: Reaction) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
         let port = listener.local_addr().expect("its address").port();
         let receiver = Self { port, mood: Arc::new(Mutex::new(mood)), told: Arc::default() };
@@ -61,20 +61,20 @@ impl Receiver {
         receiver
     }
 
-    fn set(&self, mood: Mood) {
+    fn set(&self, mood: Reaction) {
         *self.mood.lock().expect("no panic") = mood;
     }
 
-    fn told(&self) -> Vec<Told> {
+    fn told(&self) -> Vec<Delivery> {
         self.told.lock().expect("no panic").clone()
     }
 
-    fn taken(&self, run: &str) -> Option<Told> {
-        self.told().into_iter().find(|t| t.mood == Mood::Takes && t.body.contains(run))
+    fn taken(&self, run: &str) -> Option<Delivery> {
+        self.told().into_iter().find(|t| t.mood == Reaction::Takes && t.body.contains(run))
     }
 }
 
-fn answer(stream: TcpStream, mood: &Mutex<Mood>, told: &Mutex<Vec<Told>>, port: u16) {
+fn answer(stream: TcpStream, mood: &Mutex<Reaction>, told: &Mutex<Vec<Delivery>>, port: u16) {
     let mut reader = BufReader::new(stream);
     let mut first = String::new();
     if reader.read_line(&mut first).is_err() {
@@ -98,15 +98,17 @@ fn answer(stream: TcpStream, mood: &Mutex<Mood>, told: &Mutex<Vec<Told>>, port: 
     let mood = *mood.lock().expect("no panic");
     let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
     let body = String::from_utf8(body).expect("text");
-    told.lock().expect("no panic").push(Told { path, headers, body, mood });
+    told.lock().expect("no panic").push(Delivery { path, headers, body, mood });
     let mut stream = reader.into_inner();
     let words = match mood {
-        Mood::Takes => "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n".to_owned(),
-        Mood::Fails => "HTTP/1.1 503 Not Now\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned(),
-        Mood::Redirects => format!(
+        Reaction::Takes => "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n".to_owned(),
+        Reaction::Fails => {
+            "HTTP/1.1 503 Not Now\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned()
+        }
+        Reaction::Redirects => format!(
             "HTTP/1.1 307 There\r\nLocation: http://127.0.0.1:{port}/stolen\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         ),
-        Mood::Hangs => {
+        Reaction::Hangs => {
             std::thread::sleep(Duration::from_secs(30));
             return;
         }
@@ -150,7 +152,7 @@ fn openssl(key: &str, text: &str) -> Option<String> {
 
 #[test]
 fn an_end_is_told_signed_and_without_secrets() {
-    let receiver = Receiver::start(Mood::Takes);
+    let receiver = Receiver::start(Reaction::Takes);
     let sandbox = sandbox(&receiver, "5s");
     let daemon = Daemon::start_with(&sandbox, &ENVIRONMENT, &[]);
     let run = daemon.create("good", "works");
@@ -184,11 +186,11 @@ fn an_end_is_told_signed_and_without_secrets() {
 
 #[test]
 fn whoever_fails_hangs_or_redirects_is_told_later_and_holds_nobody_up() {
-    let receiver = Receiver::start(Mood::Fails);
+    let receiver = Receiver::start(Reaction::Fails);
     let sandbox = sandbox(&receiver, "300ms");
     let daemon = Daemon::start_with(&sandbox, &ENVIRONMENT, &[]);
     let mut runs = Vec::new();
-    for (n, mood) in [Mood::Fails, Mood::Redirects, Mood::Hangs].into_iter().enumerate() {
+    for (n, mood) in [Reaction::Fails, Reaction::Redirects, Reaction::Hangs].into_iter().enumerate() {
         receiver.set(mood);
         let before = receiver.told().len();
         let began = Instant::now();
@@ -205,7 +207,7 @@ fn whoever_fails_hangs_or_redirects_is_told_later_and_holds_nobody_up() {
 
     // Killed in the middle of all this, the daemon continues where it was.
     daemon.kill();
-    receiver.set(Mood::Takes);
+    receiver.set(Reaction::Takes);
     let _daemon = Daemon::start_with(&sandbox, &ENVIRONMENT, &[]);
     for run in &runs {
         until("it is told", || receiver.taken(run).is_some());
@@ -215,7 +217,7 @@ fn whoever_fails_hangs_or_redirects_is_told_later_and_holds_nobody_up() {
 
 #[test]
 fn what_no_daemon_has_seen_is_told_by_the_next_one() {
-    let receiver = Receiver::start(Mood::Takes);
+    let receiver = Receiver::start(Reaction::Takes);
     let sandbox = sandbox(&receiver, "5s");
     let job = sandbox.run("job --agent works --project p --task alone --prompt work");
     assert_eq!(job.code, 0, "{job:?}");

@@ -20,12 +20,12 @@ pub struct Client {
 }
 
 /// An answer.
-pub struct Answer<'a> {
+pub struct Response<'a> {
     pub status: u16,
     pub body: &'a [u8],
 }
 
-impl Answer<'_> {
+impl Response<'_> {
     /// Returns the body of a successful answer.
     pub fn json(&self) -> Result<serde_json::Value> {
         if !(200..300).contains(&self.status) {
@@ -43,16 +43,16 @@ impl Client {
         Ok(Self { stream, port, buffer: vec![0; 64 * 1024], request: Vec::new() })
     }
 
-    pub fn get(&mut self, path: &str) -> Result<Answer<'_>> {
+    pub fn get(&mut self, path: &str) -> Result<Response<'_>> {
         self.ask("GET", path, b"")
     }
 
-    pub fn post(&mut self, path: &str, body: &[u8]) -> Result<Answer<'_>> {
+    pub fn post(&mut self, path: &str, body: &[u8]) -> Result<Response<'_>> {
         self.ask("POST", path, body)
     }
 
     /// Sends a request and reads its answer, which must state its length.
-    fn ask(&mut self, method: &str, path: &str, body: &[u8]) -> Result<Answer<'_>> {
+    fn ask(&mut self, method: &str, path: &str, body: &[u8]) -> Result<Response<'_>> {
         self.request.clear();
         write!(self.request, "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n", self.port)?;
         if method != "GET" {
@@ -82,7 +82,7 @@ impl Client {
         while filled < end {
             filled += self.fill(filled)?;
         }
-        Ok(Answer { status, body: &self.buffer[head..end] })
+        Ok(Response { status, body: &self.buffer[head..end] })
     }
 
     fn fill(&mut self, filled: usize) -> Result<usize> {

@@ -26,14 +26,14 @@ use super::{
 
 /// A real agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Real {
+pub enum RealAgent {
     Claude,
     Codex,
     Gemini,
     Opencode,
 }
 
-impl Real {
+impl RealAgent {
     /// The name in the configuration and of the program.
     pub fn name(self) -> &'static str {
         match self {
@@ -94,7 +94,7 @@ pub struct Lab {
 impl Lab {
     /// Creates a lab; `None`, with the reason on stderr, if the agent is not installed. `more` are lines of its
     /// settings.
-    pub fn of(real: Real, more: &str) -> Option<Self> {
+    pub fn of(real: RealAgent, more: &str) -> Option<Self> {
         let folders = installed().as_ref().map_err(|why| lacks(why, "scripts/test --prepare")).ok()?;
         let sandbox = Sandbox::new();
         fs::create_dir(sandbox.path("tmp")).unwrap();
@@ -258,12 +258,12 @@ struct FakeModel {
     server: Child,
     url: String,
     log: PathBuf,
-    apart: Apart,
+    apart: Isolation,
 }
 
 /// The isolation of the model from the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Apart {
+enum Isolation {
     /// Loopback only, set up by root.
     Namespace,
     /// Loopback only, set up by an unprivileged user.
@@ -272,9 +272,9 @@ enum Apart {
     Not,
 }
 
-impl Apart {
+impl Isolation {
     fn possible() -> Self {
-        static POSSIBLE: OnceLock<Apart> = OnceLock::new();
+        static POSSIBLE: OnceLock<Isolation> = OnceLock::new();
         *POSSIBLE.get_or_init(|| {
             let works = |args: &[&str]| {
                 let mut command = Command::new("unshare");
@@ -295,23 +295,23 @@ impl Apart {
 
 impl FakeModel {
     fn start(sandbox: &Sandbox) -> Self {
-        let apart = Apart::possible();
+        let apart = Isolation::possible();
         let log = sandbox.path("model.jsonl");
         let mut command = match apart {
-            Apart::Namespace => Command::new("unshare"),
-            Apart::UserNamespace => {
+            Isolation::Namespace => Command::new("unshare"),
+            Isolation::UserNamespace => {
                 let mut command = Command::new("unshare");
                 command.args(["--user", "--map-current-user", "--keep-caps"]);
                 command
             }
-            Apart::Not => Command::new("python3"),
+            Isolation::Not => Command::new("python3"),
         };
-        if apart != Apart::Not {
+        if apart != Isolation::Not {
             command.args(["--net", "python3"]);
         }
         command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/fake_model.py"));
         command.arg("--log").arg(&log);
-        if apart != Apart::Not {
+        if apart != Isolation::Not {
             command.arg("--loopback-up");
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped());
@@ -327,9 +327,9 @@ impl FakeModel {
         let pid = self.server.id();
         let mut command = Command::new("nsenter");
         match self.apart {
-            Apart::Not => return Command::new(program),
-            Apart::Namespace => {}
-            Apart::UserNamespace => {
+            Isolation::Not => return Command::new(program),
+            Isolation::Namespace => {}
+            Isolation::UserNamespace => {
                 command.arg(format!("--user=/proc/{pid}/ns/user")).arg("--preserve-credentials");
             }
         }

@@ -92,7 +92,7 @@ pub struct Ran {
 }
 
 /// A tree of its own, of which no process is left at the end.
-pub struct Place {
+pub struct CrashBench {
     sandbox: Sandbox,
     mark: String,
     _cleanup: Cleanup,
@@ -101,7 +101,7 @@ pub struct Place {
 /// The only rules that may be broken after a crash, until a repair.
 const LEFT_BY_A_CRASH: [&str; 2] = ["unaccepted-run", "leftover"];
 
-impl Place {
+impl CrashBench {
     pub fn new() -> Self {
         let sandbox = Sandbox::new();
         let mark = format!("HOME={}", sandbox.home().display());

@@ -25,7 +25,7 @@ pub struct Daemon {
 
 /// An answer.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub head: String,
     pub body: String,
@@ -79,11 +79,11 @@ impl Daemon {
     }
 
     /// Sends these bytes and reads until the daemon closes the connection.
-    pub fn raw(&self, request: &str) -> Answer {
+    pub fn raw(&self, request: &str) -> Response {
         self.raw_within(request, PATIENCE)
     }
 
-    fn raw_within(&self, request: &str, limit: Duration) -> Answer {
+    fn raw_within(&self, request: &str, limit: Duration) -> Response {
         let mut stream = self.connect();
         stream.set_read_timeout(Some(limit)).expect("a time limit");
         stream.write_all(request.as_bytes()).expect("the daemon takes the request");
@@ -93,10 +93,10 @@ impl Daemon {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
         let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
         let body = if chunked { unchunk(body) } else { body.to_owned() };
-        Answer { status: status_of(head), head: head.to_owned(), body }
+        Response { status: status_of(head), head: head.to_owned(), body }
     }
 
-    pub fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+    pub fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> Response {
         let length =
             if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
         let port = self.port;
@@ -105,17 +105,17 @@ impl Daemon {
         ))
     }
 
-    pub fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> Response {
         self.send("GET", path, "", "")
     }
 
-    pub fn post(&self, path: &str, body: &Value) -> Answer {
+    pub fn post(&self, path: &str, body: &Value) -> Response {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         self.send("POST", path, "Content-Type: application/json\r\n", &body)
     }
 
     /// Posts an empty body, and waits for the answer as long as the daemon itself may take.
-    pub fn post_patiently(&self, path: &str) -> Answer {
+    pub fn post_patiently(&self, path: &str) -> Response {
         let port = self.port;
         let request = format!("POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
         self.raw_within(&request, 3 * PATIENCE)
@@ -200,7 +200,7 @@ impl Drop for Daemon {
     }
 }
 
-impl Answer {
+impl Response {
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("no JSON: {e}: {self:?}"))

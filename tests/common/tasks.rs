@@ -46,9 +46,9 @@ impl Bench {
     }
 
     /// Runs a loop with quick restarts to its end.
-    pub fn task(&self, name: &str, flags: &str, script: &str) -> Answer {
+    pub fn task(&self, name: &str, flags: &str, script: &str) -> LoopResult {
         let flags = format!("--restart-delay 10ms {flags}");
-        Answer::of(outcome(&mut self.command("task", name, &flags, script)))
+        LoopResult::of(outcome(&mut self.command("task", name, &flags, script)))
     }
 
     /// Starts a loop with quick restarts, and waits until its agent runs.
@@ -182,12 +182,12 @@ pub fn until(what: &str, mut is: impl FnMut() -> bool) {
 
 /// The result of a loop.
 #[derive(Debug)]
-pub struct Answer {
+pub struct LoopResult {
     pub outcome: Outcome,
     json: Value,
 }
 
-impl Answer {
+impl LoopResult {
     fn of(outcome: Outcome) -> Self {
         let json = serde_json::from_str(&outcome.stdout).unwrap_or(Value::Null);
         Self { outcome, json }
@@ -219,10 +219,14 @@ impl Driver {
     }
 
     /// Waits for the end.
-    pub fn wait(mut self) -> Answer {
+    pub fn wait(mut self) -> LoopResult {
         let Output { status, stdout, stderr } = self.child.take().unwrap().wait_with_output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Answer::of(Outcome { code: status.code().unwrap_or(-1), stdout: text(stdout), stderr: text(stderr) })
+        LoopResult::of(Outcome {
+            code: status.code().unwrap_or(-1),
+            stdout: text(stdout),
+            stderr: text(stderr),
+        })
     }
 
     /// Kills the process with SIGKILL, which it cannot handle.

@@ -3,16 +3,16 @@
 use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt, path::Path};
 
 /// The values that change if a file is touched: inode, length, and the times of its content and of its entry.
-pub type Touched = (u64, u64, (i64, i64), (i64, i64));
+pub type FileStamp = (u64, u64, (i64, i64), (i64, i64));
 
 /// Everything below a folder, folders included.
-pub fn snapshot(root: &Path) -> BTreeMap<String, Touched> {
+pub fn snapshot(root: &Path) -> BTreeMap<String, FileStamp> {
     let mut all = BTreeMap::new();
     look(root, &mut all);
     all
 }
 
-fn look(path: &Path, all: &mut BTreeMap<String, Touched>) {
+fn look(path: &Path, all: &mut BTreeMap<String, FileStamp>) {
     let meta = fs::symlink_metadata(path).expect("what was listed");
     let touched =
         (meta.ino(), meta.len(), (meta.mtime(), meta.mtime_nsec()), (meta.ctime(), meta.ctime_nsec()));
