@@ -23,7 +23,7 @@ use crate::common::{
 /// The start of an agent on a busy machine, and its attempts until it is refused for good.
 const LONG: Duration = Duration::from_secs(150);
 
-/// Starts a loop whose agent is refused. Returns the ended first run, and the ticket at that time.
+/// Starts a loop with an agent that is refused. Returns the ended first run, and the ticket at that time.
 fn refused(lab: &Lab, prompt: &str) -> (Child, RunInfo, Ticket) {
     let flags = ["--config-key", "limit_patience=2s", "--config-key", "max_run_time=10m"];
     let mut task = lab.verb("task", "t", prompt, &flags);

@@ -25,7 +25,7 @@ fn git(folder: &Path, line: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A bench whose working folder is a repository with a commit of `a.txt` and `b.txt`.
+/// A bench that works in a repository with a commit of `a.txt` and `b.txt`.
 fn bench() -> Bench {
     let bench = Bench::new();
     let work = bench.sandbox.work();

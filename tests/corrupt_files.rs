@@ -261,7 +261,7 @@ fn everything_else_is_well(daemon: &Daemon, what: &str) {
     for task in ENDED.iter().chain(&LIVE).chain(&QUEUED) {
         assert!(names.contains(task), "{what}: {task} is not in {names:?}");
     }
-    // No other task may take the name of a task whose ticket is unreadable.
+    // No other task may take the name of a task with an unreadable ticket.
     let taken =
         json!({"project_id": "p", "task_id": "queued-ticket", "agent_type": "quick", "prompt": "another"});
     daemon.post("/api/v1/tasks", &taken).fails(409, "queued-ticket");

@@ -169,7 +169,7 @@ fn heavy_driver_and_shim_may_die() {
     try_all(&pairs((28, 48, 7), (1, 30, 5)), one_after_the_other, StopAt::End);
 }
 
-/// The fate of an agent whose shim was killed.
+/// The fate of an agent after its shim was killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Orphan {
     /// The agent ends before another driver continues.

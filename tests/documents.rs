@@ -16,7 +16,7 @@ const FOREIGN: [&str; 6] = ["target", "node_modules", ".git", "fixtures", "dist"
 /// A verb that the program handles before its command line is parsed, and the placeholder for any verb.
 const UNPARSED: [&str; 2] = ["shim", "VERB"];
 
-/// The page about the past, whose commands need not exist any more.
+/// The page about the past. Its commands need not exist any more.
 const HISTORY: &str = "CHANGELOG.md";
 
 /// Returns every page, by its path.

@@ -28,7 +28,7 @@ fn attempt(n: u32, script: &str) -> String {
     format!("if [ $(ls \"$JRUN_RUNS_DIR\" | wc -l) = {n} ]; then {script}; fi; ")
 }
 
-/// Creates a bench whose `claude` is this script.
+/// Creates a bench with this script as `claude`.
 fn claude(script: &str) -> Bench {
     let bench = Bench::new();
     let program =

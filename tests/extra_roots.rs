@@ -11,7 +11,8 @@ use serde_json::json;
 
 use crate::common::{Sandbox, daemon::Daemon, processes::until_true};
 
-/// A sandbox whose own tree has the tasks `p/own` and `p/same`; the further tree has `p/far`, `p/same` and `q/far`.
+/// A sandbox with a tree of its own, which has the tasks `p/own` and `p/same`; the further tree has `p/far`, `p/same`
+/// and `q/far`.
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     let more = sandbox.path("more");

@@ -38,7 +38,7 @@ fn edit(path: &Path, change: impl FnOnce(String) -> String) {
     write(path, &change(read(path)));
 }
 
-/// A tree with one task `p/t` whose only run has succeeded.
+/// A tree with one task, `p/t`. Its only run has succeeded.
 struct BrokenTree {
     sandbox: Sandbox,
     run: PathBuf,

@@ -128,7 +128,7 @@ fn linked(all: &Value) -> Vec<Package> {
     seen.into_iter().map(package).collect()
 }
 
-/// The packages whose code may be in the page.
+/// The packages with code that may be in the page.
 fn page_packages() -> BTreeSet<Package> {
     let lock = fs::read_to_string(repository().join("ui/package-lock.json")).unwrap();
     let lock: Value = serde_json::from_str(&lock).unwrap();

@@ -192,7 +192,7 @@ fn a_kill_for_want_of_memory_is_told_from_another() {
     assert!(evidence.contains("oom_kill went up"), "{evidence}");
     assert_eq!(outcome::of_exit(&exit, None).error_summary.unwrap(), "killed by the kernel: out of memory");
 
-    // The same signal from another sender, in a group whose counter is at one by now.
+    // The same signal from another sender, in a group with a counter that is at one by now.
     let exit = Bench::new(&["kill-self:KILL"]).inside(&group).run();
     assert_eq!((exit.end, exit.out_of_memory), (signaled(9), None));
 }

@@ -1,4 +1,4 @@
-//! A run whose shim was killed: its agent goes on, and its driver follows it to the end.
+//! A run without its shim, which was killed: its agent goes on, and its driver follows it to the end.
 
 use std::{fs, time::Duration};
 
@@ -17,7 +17,7 @@ fn kernel_tells() -> bool {
     (numbers.next().unwrap(), numbers.next().unwrap()) >= (6, 15)
 }
 
-/// A job whose agent waits for a file, with its shim killed.
+/// A job with an agent that waits for a file; its shim is killed.
 fn without_shim(sandbox: &Sandbox, script: &[&str]) -> Job {
     let go = format!("wait-for:{}", sandbox.work().join("go").display());
     let job = sandbox.job(&[], &[&["say:up", &go], script].concat());

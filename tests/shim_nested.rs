@@ -18,7 +18,7 @@ use process::{
 };
 use tree::run_info::RunStatus;
 
-/// A job whose agent has started a job of its own, task `child`, in the background.
+/// A job with an agent that has started a job of its own, task `child`, in the background.
 struct Family {
     parent: Job,
     child: PathBuf,

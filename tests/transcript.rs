@@ -20,7 +20,7 @@ use tree::{
     usage::Usage,
 };
 
-/// Types of lines whose content another line repeats.
+/// Types of lines that other lines repeat.
 const SILENT: &[&str] = &[
     "stream_event",
     "status",

@@ -18,7 +18,7 @@ use crate::{
     times::{Times, now},
 };
 
-/// First argument of this program when it acts as the agent whose first instruction is awaited.
+/// First argument of this program when it acts as the agent, and its first instruction is awaited.
 pub const FIRST_INSTRUCTION: &str = "first-instruction";
 /// The file in which that agent records its start.
 const FIRST: &str = "first";

@@ -108,7 +108,7 @@ impl Template {
         })
     }
 
-    /// Writes a task whose first run began at `at`. Returns the end of its last run.
+    /// Writes a task with a first run that began at `at`. Returns the end of its last run.
     fn write(
         &self,
         tree: &Tree,

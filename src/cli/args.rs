@@ -67,7 +67,7 @@ pub enum Command {
     Stop(stop::Args),
     /// Resume a task that has ended
     Resume(resume::Args),
-    /// Continue tasks whose driver has died
+    /// Continue tasks that have lost their driver
     Drive(drive::Args),
     /// Replay a recorded run with its original timing
     Replay(replay::Args),

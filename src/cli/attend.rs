@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// A wait that is not announced as one: the next attempt begins before anyone can act on it.
 const SHORT_WAIT: TimeDelta = TimeDelta::seconds(10);
 
-/// A driver whose task has ended releases its lock within this time.
+/// Time within which a driver releases its lock after the end of its task.
 const LETS_GO: Duration = Duration::from_secs(1);
 
 /// Selects if the agent's output is shown while the agent works.

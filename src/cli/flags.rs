@@ -82,7 +82,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     config::parse_duration(text).map_err(|e| format!("it {e}"))
 }
 
-/// Checks a duration and returns its text unchanged, for a flag whose value is passed on.
+/// Checks a duration and returns its text unchanged, for a flag that is passed on.
 pub(super) fn duration_text(text: &str) -> Result<String, String> {
     duration(text).map(|_| text.to_owned())
 }

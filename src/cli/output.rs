@@ -86,7 +86,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns the run whose file is printed. A task stands for its latest run. If that run has no answer and the answer
+/// Returns the run of the printed file. A task stands for its latest run. If that run has no answer and the answer
 /// is wanted, the task stands for its last run with one.
 fn wanted(args: &Args, context: &Context, tree: &Tree) -> CliResult<RunRef> {
     let references = References::of(context, tree);

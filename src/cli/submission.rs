@@ -233,7 +233,8 @@ impl<'a> TaskSpec<'a> {
     }
 }
 
-/// The run whose agent calls us, if it is one of this tree: an agent may well work on a tree of its own, as a test does.
+/// The run of the agent that calls us, if it is one of this tree: an agent may well work on a tree of its own, as a
+/// test does.
 pub(super) fn calling_run(context: &Context, tree: &Tree) -> CliResult<Option<RunId>> {
     let environment = context.environment();
     let Some(run) = environment.get("JRUN_ID") else { return Ok(None) };

@@ -283,7 +283,7 @@ impl CrashBench {
         .collect()
     }
 
-    /// The runs whose record is beyond `created`: only an accepted run gets there.
+    /// The runs with a record beyond `created`: only an accepted run gets there.
     pub fn accepted(&self) -> Vec<Run> {
         self.runs().into_iter().filter(|run| !["none", "created"].contains(&run.status.as_str())).collect()
     }

@@ -40,7 +40,7 @@ impl Sandbox {
         self.start_job(&[], &[&["--prompt", "do it"], flags].concat(), program)
     }
 
-    /// Starts a job of the scripted agent whose prompt is in a file.
+    /// Starts a job of the scripted agent with a prompt in a file.
     pub fn job_about(&self, file: &str, script: &[&str]) -> Job {
         let agent = fake::agent().to_str().expect("a path of text").to_owned();
         self.start_job(&[], &["--prompt-file", file], &[&[agent.as_str()], script].concat())

@@ -142,10 +142,10 @@ pub fn skipped(reason: &str) {
     eprintln!("skipped: {reason}");
 }
 
-/// Wraps the command so that it leads the session of its own terminal, whose output goes to our stdout. `None`
+/// Wraps the command so that it leads the session of its own terminal. The terminal's output goes to our stdout. `None`
 /// without script(1).
 #[track_caller]
-/// Wraps the command so that it leads the session of its own terminal, whose output goes to our stdout. `None`
+/// Wraps the command so that it leads the session of its own terminal. The terminal's output goes to our stdout. `None`
 /// without script(1).
 pub fn in_terminal(command: &Command) -> Option<Command> {
     tools::program("script")?;

@@ -1,4 +1,4 @@
-//! The tools that tests call. A test whose tool is missing is left out, which is said; with CI=true it fails.
+//! The tools that tests call. A test without its tool is skipped and says so; with CI=true it fails.
 
 use std::path::PathBuf;
 

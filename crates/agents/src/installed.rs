@@ -1,7 +1,7 @@
 //! The programs of the configured agents on this machine, and their versions.
 //!
-//! Finding a program only searches `$PATH`. Asking for its version starts it, which takes up to seconds, so the answer is
-//! fetched ahead of time and remembered ([`tree::known_programs`]); a launch only looks it up.
+//! Finding a program only searches `$PATH`. Asking for its version starts it, which takes up to seconds, so the answer
+//! is fetched ahead of time and remembered ([`tree::known_programs`]); a launch only looks it up.
 
 use std::{
     collections::BTreeMap,
@@ -47,7 +47,8 @@ impl Installed<'_> {
         matches!(self.program, Err(AgentError::NoCommand { .. }))
     }
 
-    /// Returns true if the program can be asked for its version: not our own, whose version is known, nor an unknown program.
+    /// Returns true if the program can be asked for its version: not our own (its version is known), nor an unknown
+    /// program.
     #[must_use]
     pub fn answers(&self) -> bool {
         let usual = of_type(self.settings.agent_type).program();

@@ -77,7 +77,7 @@ impl Files for OnDisk {
     }
 }
 
-/// The agent whose credentials are searched, and the places to search.
+/// The agent that needs credentials, and the places to search.
 #[derive(Clone, Copy)]
 pub struct Search<'a> {
     /// Its name.

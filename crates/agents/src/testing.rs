@@ -1,4 +1,4 @@
-//! Helpers of the tests of this module: an agent that is called, or whose credentials are searched, in a made-up place.
+//! Helpers of the tests of this module: an agent that is called in a made-up folder, or with made-up credentials.
 
 use std::{collections::BTreeMap, ffi::OsStr, path::Path};
 

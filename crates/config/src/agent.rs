@@ -88,7 +88,7 @@ pub struct AgentTypes {
 }
 
 impl AgentTypes {
-    /// These types; `any_program` is the one of an agent whose name and settings tell no other.
+    /// These types; `any_program` is the one of an agent if its name and settings determine no other.
     #[must_use]
     pub const fn new(all: &'static [AgentType], any_program: AgentType) -> Self {
         Self { all, any_program }
@@ -100,7 +100,7 @@ impl AgentTypes {
         self.all
     }
 
-    /// The type of an agent whose name and settings tell no other.
+    /// The type of an agent if its name and settings determine no other.
     #[must_use]
     pub const fn any_program(self) -> AgentType {
         self.any_program

@@ -179,7 +179,7 @@ impl Node {
         Self { at: Position::default(), raw }
     }
 
-    /// Returns true if the value is from a task's map, whose values are JSON: neither in a file nor the text of a flag
+    /// Returns true if the value is from a task's map of JSON values: neither in a file nor the text of a flag
     /// or variable.
     pub fn is_of_task(&self) -> bool {
         self.at.line == 0 && !matches!(self.raw, Raw::Untyped(_))

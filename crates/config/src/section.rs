@@ -34,7 +34,7 @@ pub(super) struct Sources<'a> {
     pub files: Vec<Arc<Path>>,
     /// Values that override the file, by key.
     pub overrides: BTreeMap<&'static str, (String, Origin)>,
-    /// Used for `~`, and for variables whose names depend on the content of the file.
+    /// Used for `~`, and for variables with names that depend on the content of the file.
     pub environment: &'a Environment,
     /// Base of relative paths in flags and variables.
     pub cwd: &'a Path,
@@ -281,7 +281,7 @@ impl<'r, 'a> Section<'r, 'a> {
         items.into_iter().enumerate().map(|(at, node)| (format!("{path}[{at}]"), node)).collect()
     }
 
-    /// Returns the keys that have not been read, for sections whose keys are names.
+    /// Returns the keys that have not been read, for sections that use names as keys.
     pub fn names(&self) -> Vec<String> {
         self.entries.iter().map(|e| e.key.clone()).collect()
     }

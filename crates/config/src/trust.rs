@@ -38,7 +38,7 @@ pub enum TrustError {
 /// One trusted file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trusted {
-    /// Its path, in a folder whose path contains no links.
+    /// Its path; the path of its folder contains no links.
     pub path: PathBuf,
     /// SHA-256 of its content, in hexadecimal digits.
     pub sha256: String,

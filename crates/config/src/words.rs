@@ -1,6 +1,6 @@
-//! Types whose values are one of a few words.
+//! Types with values that are one of a few words.
 
-/// A type whose values are words in the configuration file.
+/// A type with values that are words in the configuration file.
 pub(super) trait Word: Copy + 'static {
     /// Every word with its value, in the order of the documentation.
     const WORDS: &'static [(&'static str, Self)];

@@ -25,7 +25,7 @@ use view::watch::Hints;
 /// Interval for checking if the driver of a child has died.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Drives a ticket, whose task's lock we hold, until its loop has ended and the ticket is removed. Meanwhile drives
+/// Drives a ticket until its loop has ended and the ticket is removed. We hold the lock of its task. Meanwhile drives
 /// its children that have no other driver.
 ///
 /// # Errors

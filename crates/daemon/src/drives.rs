@@ -11,7 +11,7 @@ use base::blocking;
 use engine::runner::{self, Begin, LoopEnd, RunnerError};
 use tree::{ids::TicketId, refs::TaskRef, task_lock::TaskLock, ticket::Ticket};
 
-/// The pause before a loop is taken up again whose drive failed, on a full disk for example.
+/// The pause before a loop is driven again after its drive has failed, on a full disk for example.
 pub(super) const RETRY: Duration = Duration::from_secs(5);
 
 /// The drives of the daemon.

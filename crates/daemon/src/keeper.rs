@@ -310,7 +310,7 @@ fn matters(path: &Path) -> bool {
     !name.starts_with('.') && !NOISE.contains(&name)
 }
 
-/// Removes runs whose acceptance a crash prevented.
+/// Removes runs that were not accepted because of a crash.
 fn discard_abandoned(parts: &Parts) {
     for task in parts.index.tasks(None) {
         let created = task.runs.iter().any(|r| r.status == Some(RunStatus::Created));

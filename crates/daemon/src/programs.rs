@@ -14,7 +14,7 @@ use tree::{
 /// The programs that are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ask<'a> {
-    /// The programs that are new, or whose file has changed.
+    /// The new programs, and those with a changed file.
     Changed,
     /// All of them.
     All,

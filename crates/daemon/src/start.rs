@@ -79,7 +79,7 @@ impl Daemon {
         Ok(())
     }
 
-    /// Waits for the end: a signal, whose name `signal` returns, or another program that takes over.
+    /// Waits for the end: a signal (`signal` returns its name), or another program that takes over.
     pub async fn ended(&self, signal: impl Future<Output = &'static str>) -> Option<Handover> {
         tokio::select! {
             signal = signal => {

@@ -47,7 +47,7 @@ pub struct Collected {
 }
 
 impl Core {
-    /// Creates a project whose agents work in a folder.
+    /// Creates a project. Its agents work in a folder.
     ///
     /// # Errors
     /// As [`runner::create_project`].

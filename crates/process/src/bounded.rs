@@ -56,7 +56,7 @@ pub enum BoundedError {
     TooMuch(String),
 }
 
-/// Runs a program whose standard output goes to `stdout`, a regular or nameless file.
+/// Runs a program with `stdout`, a regular or nameless file, as its standard output.
 ///
 /// # Errors
 /// If the program cannot be started, takes too long or prints too much. It is killed and reaped before the error is

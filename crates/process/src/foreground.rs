@@ -49,13 +49,13 @@ pub struct Foreground {
     pub cwd: PathBuf,
     /// The run's folder.
     pub dir: RelPath,
-    /// A file whose existence asks for the end.
+    /// A file that asks for the end by existing.
     pub stop_marker: RelPath,
     /// Time between SIGTERM and SIGKILL.
     pub stop_grace: Duration,
 }
 
-/// A running agent whose run this process has claimed.
+/// A running agent. This process has claimed its run.
 #[derive(Debug)]
 pub struct ForegroundRun {
     /// The claim.

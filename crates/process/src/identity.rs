@@ -53,8 +53,8 @@ impl ProcStat {
         Self::parse(&String::from_utf8_lossy(&bytes))
     }
 
-    /// Returns true if the process has ended and waits to be reaped. A process whose first thread has ended lives on in
-    /// its other threads.
+    /// Returns true if the process has ended and waits to be reaped. After the end of its first thread a process lives
+    /// on in its other threads.
     #[must_use]
     pub fn is_dead(&self) -> bool {
         matches!(self.state, 'Z' | 'X') && self.threads <= 1

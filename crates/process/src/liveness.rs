@@ -40,7 +40,7 @@ pub fn of(claim: &Claim) -> Liveness {
 }
 
 impl Liveness {
-    /// Returns a handle on the process whose end is expected next; `None` if there is none on this machine.
+    /// Returns a handle on the process that is expected to end next; `None` if there is none on this machine.
     #[must_use]
     pub fn handle(self) -> Option<PidFd> {
         match self {

@@ -1,5 +1,5 @@
-//! The launch spec names the program that a shim runs, and its limits. On this machine it travels in memory, never through
-//! the disk.
+//! The launch spec names the program that a shim runs, and its limits. On this machine it travels in memory, never
+//! through the disk.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -35,7 +35,7 @@ pub struct LaunchSpec {
     pub cwd: PathBuf,
     /// Standard input.
     pub stdin: StdinPlan,
-    /// A file, relative to the root, whose existence asks for the end.
+    /// A file, relative to the root, that asks for the end by existing.
     pub stop_marker: RelPath,
     /// Longest time without output.
     pub idle_timeout: Option<Duration>,

@@ -96,7 +96,7 @@ impl ProcTable {
         tree
     }
 
-    /// Returns the live processes whose environment names a run, with that run. Shims are excluded.
+    /// Returns the live processes with a run in their environment, and that run. Shims are excluded.
     #[must_use]
     pub fn runs(&self) -> Vec<(String, ProcessId)> {
         let of = |s: &ProcStat| {
@@ -113,7 +113,7 @@ impl ProcTable {
             .collect()
     }
 
-    /// Returns the live processes whose environment names this run. It finds them without their shim.
+    /// Returns the live processes with this run in their environment. It finds them without their shim.
     #[must_use]
     pub fn of_run(&self, run_id: &str) -> Vec<&ProcStat> {
         let mark = format!("JRUN_ID={run_id}").into_bytes();

@@ -66,7 +66,7 @@ pub struct RunStop {
     pub task_id: TaskId,
     /// The run.
     pub run_id: RunId,
-    /// The run whose agent requested this run.
+    /// The run of the agent that requested this run.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub parent_run_id: Option<RunId>,
     /// Number of the attempt in its loop; 1 is the first.

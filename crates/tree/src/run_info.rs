@@ -109,7 +109,7 @@ pub struct RunInfo {
     /// Ownership of the processes. Only managed processes may be signalled.
     #[serde(default)]
     pub process_ownership: ProcessOwnership,
-    /// The run whose agent requested this run.
+    /// The run of the agent that requested this run.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub parent_run_id: Option<RunId>,
     /// The attempt before this one.

@@ -60,7 +60,7 @@ pub struct TaskConfig {
     /// Tasks of the same project that must be done first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub depends_on: Vec<TaskId>,
-    /// The run whose agent requested this task.
+    /// The run of the agent that requested this task.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub parent_run_id: Option<RunId>,
     /// The request that created the task, if the request has a key.

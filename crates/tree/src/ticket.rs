@@ -31,7 +31,7 @@ pub struct Ticket {
     pub run_id: RunId,
     /// A loop or a single run.
     pub kind: TaskKind,
-    /// The run whose agent requested the loop. Such a ticket does not wait for a place.
+    /// The run of the agent that requested the loop. Such a ticket does not wait for a place.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub parent_run_id: Option<RunId>,
     /// Tasks of the same project that must be done before it is admitted.

@@ -145,7 +145,7 @@ impl Tree {
         Ok(record::write(self.root(), &top::ticket(&top::live(), id), ticket)?)
     }
 
-    /// Removes a ticket whose loop has ended.
+    /// Removes the ticket of a loop that has ended.
     ///
     /// # Errors
     /// If the disk fails.
@@ -156,7 +156,7 @@ impl Tree {
 }
 
 impl PlannerLock<'_> {
-    /// Accepts a ticket whose batch is durable. From here on the loop is promised.
+    /// Accepts a ticket once its batch is durable. From here on the loop is promised.
     ///
     /// # Errors
     /// [`TreeError::Exists`] if the task has a ticket already.

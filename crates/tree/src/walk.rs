@@ -1,4 +1,4 @@
-//! Lists projects, tasks and runs: the folders whose names are ids.
+//! Lists projects, tasks and runs: the folders that have ids as names.
 
 use std::str::FromStr;
 

@@ -16,7 +16,7 @@ pub struct Step {
     pub ended: u64,
     /// Number of them that succeeded.
     pub completed: u64,
-    /// Number of them whose agent reported no price; a replayed run has none.
+    /// Number of them without a price from their agent; a replayed run has none.
     pub unpriced: u64,
     /// Their usage, as far as it was reported.
     pub usage: Usage,

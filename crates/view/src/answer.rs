@@ -1,6 +1,6 @@
 //! Finds the runs of a task that have an answer.
 //!
-//! Every run whose end is committed has an output.md. If the agent left no answer, the driver writes a sentence that
+//! Every run with a committed end has an output.md. If the agent left no answer, the driver writes a sentence that
 //! begins with [`NO_ANSWER`], or [`NOT_HEARD`]. Such a sentence, a blank file and a missing file are no answer.
 
 use base::fsx::{FsError, if_file};

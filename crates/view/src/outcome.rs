@@ -119,7 +119,7 @@ pub fn of_driver_claim(claim: &Claim) -> Option<Outcome> {
     })
 }
 
-/// Returns the end of a run whose processes are gone without an `exit.json`.
+/// Returns the end of a run if its processes are gone and have left no `exit.json`.
 #[must_use]
 pub fn of_lost(seen: Option<ObservedEnd>, account: Option<&Account>) -> Outcome {
     let status = seen.and_then(|s| s.wait_status);

@@ -64,8 +64,8 @@ pub fn exit(tree: &Tree, run: &RunRef) -> Result<Option<ExitRecord>> {
     Ok(ExitRecord::read(tree.root(), run.dir().path())?)
 }
 
-/// Returns the job of a run that was handed over to its executor. An unreadable record is reported by its driver, and says
-/// nothing about the run to others.
+/// Returns the job of a run that was handed over to its executor. An unreadable record is reported by its driver, and
+/// says nothing about the run to others.
 fn job(tree: &Tree, run: &RunRef, info: &RunInfo) -> Option<JobRecord> {
     if info.executor.is_local() {
         return None;
@@ -93,8 +93,8 @@ pub fn has_begun(info: &RunInfo, exit: Option<&ExitRecord>) -> bool {
     running || exit.is_some()
 }
 
-/// Returns the liveness of a run. Processes of another executor may be invisible here, in a container for example, so only
-/// that executor may call them gone.
+/// Returns the liveness of a run. Processes of another executor may be invisible here, in a container for example, so
+/// only that executor may call them gone.
 fn liveness_of(info: &RunInfo, claim: &Claim) -> Liveness {
     match liveness::of(claim) {
         Liveness::Gone if claim.by == ClaimBy::Shim && info.executor != Executor::Local => {
@@ -143,7 +143,7 @@ impl RunFacts {
         Ok(Self { info, job, claim, exit, liveness, account })
     }
 
-    /// Decides the state of the run. `seen` is the observed end of an agent whose shim had been killed.
+    /// Decides the state of the run. `seen` is the observed end of an agent after its shim had been killed.
     #[must_use]
     pub fn state(&self, seen: Option<ObservedEnd>) -> RunState {
         if self.info.status.is_final() {
@@ -163,8 +163,8 @@ impl RunFacts {
         }
     }
 
-    /// Returns the time of the start, as all readers are shown it. The driver records it a moment after the claim, and until
-    /// then the record has the time of its own creation.
+    /// Returns the time of the start, as all readers are shown it. The driver records it a moment after the claim, and
+    /// until then the record has the time of its own creation.
     #[must_use]
     pub fn start_time(&self) -> DateTime<Utc> {
         let claim = self.claim.as_ref().filter(|c| c.agent.is_some());

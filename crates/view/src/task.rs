@@ -6,7 +6,7 @@
 //! 3. A folder that cannot be read: `failed`. So is a DONE that cannot be read, unless the loop has ended otherwise.
 //! 4. The end of its last loop, if TASK-END.yaml records it.
 //! 5. DONE: `completed`; STOP: `stopped`.
-//! 6. Else the end of the last run. A loop whose last run succeeded without DONE is `idle`, because its agent did not
+//! 6. Else the end of the last run. A loop is `idle` if its last run succeeded without DONE, because its agent did not
 //!    declare the work finished.
 
 use schemars::JsonSchema;
@@ -119,8 +119,8 @@ pub enum Access {
     Unreadable,
 }
 
-/// Decides the status of a task, by the rules at the top of this file. `standing` is the gate's view of a queued ticket, if
-/// it is known.
+/// Decides the status of a task, by the rules at the top of this file. `standing` is the gate's view of a queued
+/// ticket, if it is known.
 #[must_use]
 pub fn status(facts: &TaskFacts, standing: Option<&Standing>) -> TaskStatus {
     match (facts.ticket, facts.last_run) {

@@ -21,7 +21,7 @@ pub(super) struct Target {
     /// Project; without --task, the bus of the project [default: the current run's, else the folder's]
     #[arg(long, value_name = "ID")]
     project: Option<ProjectId>,
-    /// Task whose bus to use [default: the current run's, else the folder's]
+    /// Use the bus of this task [default: the current run's, else the folder's]
     #[arg(long, value_name = "ID")]
     task: Option<TaskId>,
 }

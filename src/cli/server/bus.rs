@@ -25,7 +25,7 @@ pub(super) struct Target {
     /// Project; without --task, the bus of the project [default: $JRUN_PROJECT_ID, else the project of the working folder]
     #[arg(long, value_name = "ID")]
     project: Option<ProjectId>,
-    /// Task whose bus to use
+    /// Use the bus of this task
     #[arg(long, value_name = "ID")]
     task: Option<TaskId>,
 }

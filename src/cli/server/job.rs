@@ -27,7 +27,7 @@ use tree::{
 };
 use view::files::RunFile;
 
-/// Maximum number of lookups of a project whose name another folder keeps taking.
+/// Maximum number of lookups of a project if another folder keeps taking its name.
 const LOOKS: u32 = 100;
 
 /// Verbs for work.
@@ -233,8 +233,8 @@ fn post(
     }
 }
 
-/// The run that starts a task as its child: the one that is named, else the run whose agent calls us, if the daemon
-/// serves its tree. A daemon of another tree, perhaps on another machine, does not know the run.
+/// The run that starts a task as its child: the one that is named, else the run of the agent that calls us, if the
+/// daemon serves its tree. A daemon of another tree, perhaps on another machine, does not know the run.
 fn parent(named: Option<&RunId>, call: &Call<'_>) -> CliResult<Option<RunId>> {
     if let Some(run) = named {
         return Ok(Some(run.clone()));
@@ -252,7 +252,7 @@ fn parent(named: Option<&RunId>, call: &Call<'_>) -> CliResult<Option<RunId>> {
     }
 }
 
-/// Returns true if the daemon is known to serve the tree of the run whose agent calls us.
+/// Returns true if the daemon is known to serve the tree of the calling agent's run.
 fn serves_the_tree_of_our_run(call: &Call<'_>) -> CliResult<bool> {
     let tree = call.context.tree()?;
     let daemon = tree.daemon()?;

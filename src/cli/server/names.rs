@@ -21,7 +21,7 @@ impl TaskName {
     }
 }
 
-/// Parses a task: `PROJECT/TASK`, or an id alone whose project is given separately.
+/// Parses a task: `PROJECT/TASK`, or an id alone if the project is given separately.
 pub(super) fn task(name: &str, project: Option<&ProjectId>, call: &Call<'_>) -> CliResult<TaskRef> {
     match name.split_once('/') {
         Some((project, task)) => Ok(TaskRef { project: project.parse()?, task: task.parse()? }),

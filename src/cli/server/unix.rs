@@ -15,7 +15,7 @@ use ureq::{
     },
 };
 
-/// Builds an HTTP agent whose every connection goes to this socket.
+/// Builds an HTTP agent that makes every connection to this socket.
 pub(super) fn agent(path: PathBuf, config: Config) -> Agent {
     Agent::with_parts(config, ToSocket(path), DefaultResolver::default())
 }

@@ -19,7 +19,7 @@ use tree::TreeError;
 /// Maximum size of a start-up file that is edited, in bytes.
 const MAX_RC: u64 = 16 * 1024 * 1024;
 
-/// The agents whose programs a person may start at a terminal, as `--agents` takes them.
+/// The agents that a person may start at a terminal, as `--agents` takes them.
 static INSTALLABLE: LazyLock<String> = LazyLock::new(|| {
     let installable = AGENTS.iter().filter(|agent| matches!(agent.program(), Program::Installed { .. }));
     installable.map(|agent| agent.agent_type().as_str()).collect::<Vec<_>>().join(",")

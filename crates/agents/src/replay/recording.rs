@@ -118,7 +118,7 @@ impl Recording {
     }
 }
 
-/// Returns the run whose recording a task replays; `None` if it replays none.
+/// Returns the run that a task replays; `None` if it replays none.
 ///
 /// # Errors
 /// If its recording cannot be read.

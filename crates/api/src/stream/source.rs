@@ -83,7 +83,7 @@ pub(crate) struct TaskState {
     pub(crate) task: Arc<TaskSummary>,
     pub(crate) reason: String,
     pub(crate) blocked_by: Vec<TaskId>,
-    /// The task whose agent started this one.
+    /// The task of the agent that started this one.
     pub(crate) parent: Option<TaskRef>,
 }
 

@@ -126,7 +126,7 @@ pub(crate) struct TaskItem<'a> {
     blocked_by: Vec<TaskId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     thread_parent: Option<&'a ThreadParent>,
-    /// The task whose agent started this one, if it is another task of the same project.
+    /// The task of the agent that started this one, if it is another task of the same project.
     #[serde(skip_serializing_if = "Option::is_none")]
     parent_task_id: Option<TaskId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -179,7 +179,7 @@ impl<'a> TaskItem<'a> {
         }
     }
 
-    /// Sets the task whose agent started this one.
+    /// Sets the task of the agent that started this one.
     pub(crate) fn below(mut self, parent: Option<TaskRef>) -> Self {
         self.parent_task_id = parent.filter(|p| p.project == *self.project_id).map(|p| p.task);
         self

@@ -107,7 +107,7 @@ impl Root {
         Ok(value)
     }
 
-    /// Ends a line in whose middle a writer died. Returns `false` if there was none.
+    /// Ends a line that a dead writer left incomplete. Returns `false` if there was none.
     ///
     /// # Errors
     /// As [`Root::append`].

@@ -70,7 +70,7 @@ impl Root {
         }
     }
 
-    /// Opens the folders of all trees whose names appear in a folder, the most important first; none if there is no such
+    /// Opens the folders of all trees that a folder lists by name, the most important first; none if there is no such
     /// folder.
     pub(super) fn listed(&self, rel: &RelPath) -> Result<Vec<OwnedFd>> {
         let first = found(self.dir("list", rel))?;

@@ -22,7 +22,7 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// Creates a holder whose process is unknown.
+    /// Creates a holder with an unknown process.
     #[must_use]
     pub fn named(who: impl Into<String>) -> Self {
         Self { who: who.into(), pid: None, started: None }

@@ -1,4 +1,4 @@
-//! A path below a root whose spelling guarantees that it stays there.
+//! A path below a root. Its spelling guarantees that it stays there.
 
 use std::{
     fmt,
@@ -25,7 +25,7 @@ impl RelPath {
         Self(PathBuf::from("."))
     }
 
-    /// Accepts a path whose components are all plain names.
+    /// Accepts a path that consists of plain names only.
     ///
     /// # Errors
     /// Rejects `..`, absolute paths, NUL bytes and the empty path.

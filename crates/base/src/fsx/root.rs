@@ -281,7 +281,7 @@ impl Root {
         Ok(file.into())
     }
 
-    /// Returns true if the file system of the root is also written by other machines, whose changes inotify does not
+    /// Returns true if the file system of the root is also written by other machines: inotify does not report their
     /// report.
     #[must_use]
     pub fn is_remote(&self) -> bool {

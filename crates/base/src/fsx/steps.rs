@@ -25,7 +25,7 @@ pub fn taken() -> u64 {
     TAKEN.load(Ordering::Relaxed)
 }
 
-/// Requests SIGKILL just before the operation whose number is in an environment variable (1 is the first).
+/// Requests SIGKILL just before the nth operation; n is in an environment variable (1 is the first).
 pub fn arm(mut environment: impl Iterator<Item = (OsString, OsString)>, name: &str) {
     let value = environment.find(|(n, _)| n == name).and_then(|(_, v)| v.to_str()?.parse().ok());
     KILL_BEFORE.store(value.unwrap_or(0), Ordering::Relaxed);

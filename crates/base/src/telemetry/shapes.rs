@@ -81,7 +81,7 @@ pub(super) fn may_begin(text: &str, at: usize) -> bool {
         }
 }
 
-/// Returns the secret whose shape begins at byte `at`: the range to hide, which may begin later (after `token=`).
+/// Returns the secret that its shape reveals at byte `at`: the range to hide, which may begin later (after `token=`).
 pub(super) fn find(text: &str, at: usize) -> Option<Range<usize>> {
     if !may_begin(text, at) {
         return None;

@@ -67,7 +67,7 @@ fn message(raw: &Raw, owner: &BusOwner, last: Option<&MsgId>, names: &HashMap<St
     let head = &raw.head;
     let old = text_of(head, "msg_id").unwrap_or_default();
     let stamp = ["timestamp", "ts", "time"].iter().find_map(|key| time_of(head, key));
-    // An id in our format whose time is later than the previous id's can be kept.
+    // An id in our format can be kept if its time is later than the previous id's.
     let own = old.parse::<MsgId>().ok().filter(|id| id.time().is_some() && last.is_none_or(|last| id > last));
     let timestamp = stamp.or_else(|| own.as_ref().and_then(MsgId::time)).unwrap_or(UNKNOWN_TIME);
     let mut meta: BTreeMap<String, Value> = match head.get("meta") {

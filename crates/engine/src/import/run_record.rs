@@ -81,7 +81,7 @@ pub(super) fn convert(record: &Map<String, Value>, run: &RunRef, context: RunCon
 }
 
 /// Returns the real status with a reason. The original's reader overwrites the status with `completed` or `failed` for
-/// runs whose end no process saw.
+/// runs that ended without a process that saw it.
 fn status(said: &str, exit_code: Option<i32>, summary: Option<String>) -> (RunStatus, Option<String>) {
     let unseen = |what: &str| {
         let why = format!("nobody saw how it ended: the original {what}");

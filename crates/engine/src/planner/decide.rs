@@ -1,9 +1,9 @@
 //! The decision, as a pure function of the tickets and the limits.
 //!
-//! 1. A ticket that is blocked, or whose time has not come, is not ready: it is not admitted and holds no place and
+//! 1. A ticket that is blocked, or waits for a time, is not ready: it is not admitted and holds no place and
 //!    no position.
-//! 2. A ticket whose task was stopped, or is done, before it started is admitted at once: it starts nothing, and its
-//!    driver ends it.
+//! 2. A ticket of a task that was stopped, or is done, before it started is admitted at once: it starts nothing, and
+//!    its driver ends it.
 //! 3. A ready child (a ticket with a parent run) is admitted at once and takes no place of a root.
 //! 4. Ready roots are admitted in order of acceptance while a place is free.
 //! 5. While a drain is on, no root is admitted; children are.

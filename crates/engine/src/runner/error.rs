@@ -88,7 +88,7 @@ pub enum RunnerError {
         /// Fits after the colon.
         problem: &'static str,
     },
-    /// A run whose task is at the deepest level already.
+    /// A run of a task that is at the deepest level already.
     #[error(
         "run {run} cannot start a child task: its task is {deepest} levels below a root task, and none may be deeper"
     )]

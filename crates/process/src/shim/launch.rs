@@ -60,7 +60,7 @@ pub(super) struct Agent {
     pub(super) started_at: chrono::DateTime<Utc>,
     /// Delivers the signals that have been blocked since before the agent existed.
     pub(super) signals: SignalFd,
-    /// The shim's end of the pipe to an agent whose input is pumped.
+    /// The shim's end of the pipe through which it pumps input to the agent.
     pub(super) stdin: Option<OwnedFd>,
 }
 
@@ -239,7 +239,8 @@ fn exec_hint(errno: i32, program: &str) -> String {
     }
 }
 
-/// The signals that a shim receives in its poll loop instead of a handler. SIGHUP is included so that it has no effect: a shim outlives every terminal.
+/// The signals that a shim receives in its poll loop instead of a handler. SIGHUP is included so that it has no effect:
+/// a shim outlives every terminal.
 const TAKEN: [Signal; 4] = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
 
 /// Blocks the signals from now on, and opens the descriptor that delivers them.

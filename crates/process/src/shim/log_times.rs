@@ -85,9 +85,10 @@ impl LogTimes {
 }
 
 impl Stream {
-    /// Returns the name and the new size of a stream whose size has changed since the last call.
+    /// Returns the name and the new size of a stream that has changed its size since the last call.
     ///
-    /// A smaller size means that the agent has truncated its own file, as `> /dev/stdout` does. Marks continue from there.
+    /// A smaller size means that the agent has truncated its own file, as `> /dev/stdout` does. Marks continue from
+    /// there.
     fn changed(&mut self) -> Option<(&'static str, u64)> {
         let size = self.file.as_ref().and_then(|f| f.size().ok()).unwrap_or(0);
         let changed = size != self.seen;

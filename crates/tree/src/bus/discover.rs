@@ -101,7 +101,7 @@ pub enum Undiscovered {
 ///    belongs to the project that the other facts name.
 /// 2. Otherwise the file that `JRUN_MESSAGE_BUS` names, which also determines the root.
 /// 3. Otherwise `JRUN_PROJECT_ID` and `JRUN_TASK_ID`.
-/// 4. Otherwise the project or task whose folder is the current one or above it.
+/// 4. Otherwise the project or task that the current folder belongs to.
 ///
 /// If a root is named, an environment that belongs to another root is ignored.
 ///

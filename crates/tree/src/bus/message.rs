@@ -21,7 +21,7 @@ pub const UNKNOWN_TIME: DateTime<Utc> = DateTime::UNIX_EPOCH;
 /// A message written by this program has every field that is not optional. A line written by hand may lack everything
 /// but the braces. When a [`Bus`](super::Bus) reads such a line, it fills in: `msg_id` `@<offset>`, `timestamp` the
 /// time in the id, else [`UNKNOWN_TIME`], `type` `USER`, the bus's own project and task, and an empty body. A known key
-/// whose value has the wrong type counts as missing, and is kept below `unreadable`.
+/// with a value of the wrong type counts as missing, and is kept below `unreadable`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Message {
     /// Its id, larger than the id of every message before it in the file.

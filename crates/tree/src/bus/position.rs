@@ -45,7 +45,7 @@ impl Bus {
         line.and_then(|line| line::read(&line, &self.owner)).ok_or_else(unknown)
     }
 
-    /// Returns the offset of the first message whose id contains this time or a later one. Uses bisection.
+    /// Returns the offset of the first message with this time or a later one in its id. Uses bisection.
     ///
     /// # Errors
     /// [`TreeError::NotFound`] if the project or task does not exist.
@@ -63,7 +63,7 @@ impl Bus {
         Ok(low)
     }
 
-    /// Finds the last line before an offset whose id contains a time. Returns the offset after that line, and the time.
+    /// Finds the last line before an offset with a time in its id. Returns the offset after that line, and the time.
     ///
     /// # Errors
     /// [`TreeError::NotFound`] if the project or task does not exist.
@@ -79,7 +79,7 @@ impl Bus {
         Ok(None)
     }
 
-    /// Returns the first line from `start` on whose id contains a time, with that id.
+    /// Returns the first line from `start` on with a time in its id, and that id.
     fn first_with_time(&self, lines: LineReader<'_>, start: u64, end: u64) -> Result<Option<(Line, MsgId)>> {
         for head in lines.keeping(HEAD).forward(start, end) {
             let head = head?;

@@ -18,7 +18,7 @@ pub enum Scanned {
         /// Byte offset of its first byte.
         offset: u64,
     },
-    /// The beginning of a line whose writer died.
+    /// The beginning of a line that a dead writer left incomplete.
     Torn {
         /// Byte offset of its first byte.
         offset: u64,

@@ -99,7 +99,7 @@ pub fn last_event(root: &Root, run: &RunDir) -> Result<Option<Event>> {
     let mut end = file.size()?;
     let lines = LineReader::new(&file);
     while let Some(line) = lines.before(end)? {
-        // A line whose writer died is skipped. The line before it has the last event.
+        // A line that a dead writer left incomplete is skipped. The line before it has the last event.
         if let Ok(event) = serde_json::from_slice::<Event>(&line.bytes) {
             return Ok(Some(event));
         }

@@ -10,7 +10,7 @@ use tree::{
     refs::RunRef,
 };
 
-/// A run that has ended, whose start and end must be on its task's bus.
+/// A run that has ended. Its start and its end must be on its task's bus.
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) run: RunRef,

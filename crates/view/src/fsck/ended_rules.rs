@@ -1,4 +1,4 @@
-//! Rules for a run whose record is final: the record is checked against all other traces of its end.
+//! Rules for a run with a final record: the record is checked against all other traces of its end.
 
 use chrono::TimeDelta;
 

@@ -48,7 +48,7 @@ pub struct RunSummary {
     pub(super) job: Option<Arc<JobRecord>>,
     /// True if the end is recorded, so that the run cannot change any more.
     pub settled: bool,
-    /// The run whose agent started this one.
+    /// The run of the agent that started this one.
     pub parent: Option<RunId>,
     /// The attempt before it.
     pub previous: Option<RunId>,
@@ -226,7 +226,7 @@ impl TaskSummary {
         self.runs.iter().find_map(|r| r.made_or_started)
     }
 
-    /// Returns the run whose agent started this task.
+    /// Returns the run of the agent that started this task.
     #[must_use]
     pub fn parent(&self) -> Option<&RunId> {
         self.runs.iter().find_map(|r| r.parent.as_ref())

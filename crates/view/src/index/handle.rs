@@ -129,7 +129,7 @@ impl Index {
         Ok(())
     }
 
-    /// Reads the tickets again. Returns the tasks whose ticket is new, moved or gone.
+    /// Reads the tickets again. Returns the tasks with a ticket that is new, moved or gone.
     ///
     /// # Errors
     /// If the planner's folders cannot be read.
@@ -264,7 +264,7 @@ impl Index {
         self.state().run(id)
     }
 
-    /// Returns the task whose agent started a task.
+    /// Returns the task of the agent that started a task.
     #[must_use]
     pub fn parent_of(&self, task: &TaskSummary) -> Option<TaskRef> {
         let parent = task.parent()?;
@@ -272,7 +272,7 @@ impl Index {
         (found.run.task != task.task).then(|| found.run.task.clone())
     }
 
-    /// The runs whose end is not recorded, newest first.
+    /// The runs without a recorded end, newest first.
     #[must_use]
     pub fn unsettled(&self) -> Vec<Arc<RunSummary>> {
         self.state().newest_first().filter(|r| !r.settled).cloned().collect()

@@ -1,7 +1,7 @@
 //! Lists: filters and sorts tasks and runs, page by page.
 //!
 //! A page continues after a cursor, which names the last shown entry by its sort key. So entries that come and go
-//! meanwhile neither repeat an entry nor hide one. Only an entry whose sort key changes (its last activity) moves,
+//! meanwhile neither repeat an entry nor hide one. Only an entry with a changed sort key (its last activity) moves,
 //! and is found at its new position. Names never change.
 
 use std::{cmp::Ordering, fmt, str::FromStr, sync::Arc};

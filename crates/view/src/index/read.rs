@@ -31,7 +31,7 @@ pub(super) type Tickets = BTreeMap<TicketId, TicketFacts>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TicketFacts {
     pub(super) task: TaskRef,
-    /// The run whose agent created the ticket.
+    /// The run of the agent that created the ticket.
     pub(super) parent: Option<RunId>,
     pub(super) place: TicketFolder,
 }

@@ -191,7 +191,7 @@ impl State {
         self.ticket_faults.iter().chain(tasks.flat_map(|t| &t.faults)).cloned().collect()
     }
 
-    /// Stores the tickets. Returns the tasks whose ticket is new, moved or gone.
+    /// Stores the tickets. Returns the tasks with a ticket that is new, moved or gone.
     pub(super) fn put_tickets(&mut self, tickets: Tickets, faults: Vec<Fault>) -> Vec<TaskRef> {
         self.ticket_faults = faults;
         let differs = |a: &Tickets, b: &Tickets| {
@@ -207,7 +207,7 @@ impl State {
         changed
     }
 
-    /// Marks the tasks whose reason names other tasks as changed, if these tickets change the reason.
+    /// Marks the tasks with a reason that names other tasks as changed, if these tickets change the reason.
     fn tell_the_waiting(&mut self, tickets: &Tickets) {
         if live_roots(&self.tickets).ne(live_roots(tickets)) {
             for task in self.standing.clone() {

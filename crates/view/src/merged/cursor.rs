@@ -1,9 +1,9 @@
 //! The cursor of a reader of a project's buses, of a size independent of their number.
 //!
-//! `w=<time>;n=<buses>;b=<bytes>[;<bus>:<offset>,…]`. Of each bus everything was sent up to its last message whose id
-//! has the time `w` or an earlier one. The named buses are exceptions, each with the offset up to which it was sent.
-//! `n` and `b` are the number of the other buses and of their sent bytes. If another process writes a late message,
-//! which then lies before `w` without having been sent, these numbers do not match. So no loss goes unnoticed.
+//! `w=<time>;n=<buses>;b=<bytes>[;<bus>:<offset>,…]`. Of each bus everything was sent up to its last message with an id
+//! that has the time `w` or an earlier one. The named buses are exceptions, each with the offset up to which it was
+//! sent. `n` and `b` are the number of the other buses and of their sent bytes. If another process writes a late
+//! message, which then lies before `w` without having been sent, these numbers do not match. So no loss goes unnoticed.
 
 use std::{fmt, str::FromStr};
 

@@ -1,7 +1,8 @@
 //! The streams of all runs of a task as one, oldest run first, live ones side by side.
 //!
-//! The cursor names the runs from the first one whose end was not sent yet, oldest first, each with its own cursor:
-//! `<run>:<cursor>,…`. Runs before the first named one are over, and runs after the last one have not been sent.
+//! The cursor names the runs from the first one on that the stream has not sent to its end, oldest first, each with its
+//! own cursor: `<run>:<cursor>,…`. Runs before the first named one are over, and runs after the last one have not been
+//! sent.
 
 use std::{fmt, str::FromStr, sync::Arc};
 

@@ -202,7 +202,7 @@ impl Draft {
         self.empty(StatusCode::NO_CONTENT, when)
     }
 
-    /// Answers with a stream of events whose data is JSON of this type. A client that was disconnected continues
+    /// Answers with a stream of events with JSON of this type as their data. A client that was disconnected continues
     /// after its last event.
     pub fn events<T: JsonSchema>(self, when: &'static str) -> Self {
         self.params(&[LAST_EVENT_ID]).replies(StatusCode::OK, when, Content::Events(schema_of::<T>))

@@ -22,7 +22,7 @@ pub struct Reply {
 pub enum Content {
     /// JSON of a type.
     Json(SchemaOf),
-    /// Server-sent events whose data is JSON of a type.
+    /// Server-sent events with JSON of a type as their data.
     Events(SchemaOf),
     /// A socket with texts of both sides, JSON of these types.
     Frames {

@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{declared::Declared, served::Endpoint, target::PathTexts};
 
-/// All endpoints of an API. Of two whose paths fit a request, the first one is called.
+/// All endpoints of an API. If the paths of two fit a request, the first one is called.
 #[derive(Debug)]
 pub struct Table<S>(Vec<Arc<Endpoint<S>>>);
 

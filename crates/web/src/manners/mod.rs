@@ -46,7 +46,7 @@ pub enum Slashes {
     Redirected,
 }
 
-/// A request whose refusal is formatted.
+/// A refused request, as far as the format of the refusal depends on it.
 #[derive(Debug, Clone, Copy)]
 pub struct RefusedRequest<'a> {
     /// Its method.

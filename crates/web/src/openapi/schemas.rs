@@ -44,7 +44,7 @@ impl Schemas {
         of(&mut self.taken).to_value()
     }
 
-    /// Puts all referenced schemas into a document. A type whose requests differ from its answers has two schemas:
+    /// Puts all referenced schemas into a document. A type with requests that differ from its answers has two schemas:
     /// one with its name, and one with `Given` before it.
     pub(super) fn settle(mut self, mut document: Value) -> Value {
         let mut all = self.sent.take_definitions(true);

@@ -115,7 +115,7 @@ impl Floor {
     {
         let Some(slot) = self.slots.take(peer.ip()).map(Arc::new) else {
             self.shutdown.spawn(async move {
-                // A client whose buffer cannot take this at once is not waited for.
+                // There is no wait for a client with a full buffer.
                 let _ = tokio::time::timeout(Duration::from_secs(1), stream.write_all(FULL)).await;
             });
             return;

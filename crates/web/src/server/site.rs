@@ -53,7 +53,7 @@ impl Site {
     }
 }
 
-/// A mount whose state is not named.
+/// A mount without the type of its state.
 trait AnyMount: Send + Sync {
     fn prefix(&self) -> &'static str;
 

@@ -1,4 +1,4 @@
-//! An answer whose body comes in pieces, as fast as the client takes them.
+//! An answer with a body in pieces, as fast as the client takes them.
 
 use std::{
     convert::Infallible,

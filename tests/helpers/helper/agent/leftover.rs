@@ -20,7 +20,7 @@ pub fn in_own_session(stay: Duration) -> io::Result<()> {
     leave(Stdio::null(), &["leftover", "new-session", "ready", &sleep(stay)])
 }
 
-/// Leaves a grandchild whose parent is gone, in another session.
+/// Leaves an orphaned grandchild in another session.
 pub fn double_fork(stay: Duration) -> io::Result<()> {
     let orphan = format!("orphan:{}", stay.as_millis());
     let status = start(Stdio::null(), &["new-session", &orphan, "ready"])?.wait()?;

@@ -1,8 +1,8 @@
 //! One delivery attempt: a signed POST that follows no redirect, within the configured time.
 //!
-//! Two signatures authenticate the sender: HMAC-SHA256 with `webhook.secret`. `X-Conductor-Signature: sha256=<hex>` over
-//! the body is the original's. `webhook-signature: v1,<base64>` over `<id>.<time>.<body>` is that of Standard Webhooks,
-//! which cannot be replayed later.
+//! Two signatures authenticate the sender: HMAC-SHA256 with `webhook.secret`. `X-Conductor-Signature: sha256=<hex>`
+//! over the body is the original's. `webhook-signature: v1,<base64>` over `<id>.<time>.<body>` is that of Standard
+//! Webhooks, which cannot be replayed later.
 
 use std::fmt::Write as _;
 
@@ -70,7 +70,7 @@ impl Post {
     }
 }
 
-/// Prefix of a secret whose rest is base64, as in Standard Webhooks.
+/// Prefix of a secret in base64, as in Standard Webhooks.
 const ENCODED: &str = "whsec_";
 
 /// Returns `sha256=<hex>` over the body.

@@ -1,4 +1,5 @@
-//! The run whose agent asks for a task: it must be live, and its own task must not lie too deep.
+//! The parent run of a task, that is, the run of the agent that asks for it: it must be live, and its own task must not
+//! lie too deep.
 //!
 //! A task that an agent starts is a child: it waits for no place. Without these two rules any text would pass as a
 //! parent, and an agent that starts itself would recurse until the machine has no process left.

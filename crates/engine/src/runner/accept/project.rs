@@ -18,7 +18,7 @@ use tree::{
 /// Maximum number of projects that are named after folders of one name.
 const SAME_NAME: u32 = 1000;
 
-/// Creates a project whose agents work in `home`; it is durable when this function returns.
+/// Creates a project with `home` as the working folder of its agents; it is durable when this function returns.
 ///
 /// # Errors
 /// [`RunnerError::WorkFolder`] unless `home` is an absolute path of a usable folder outside the tree;
@@ -35,8 +35,8 @@ pub fn create_project(runner: &Runner, project: &ProjectId, home: &Path) -> Resu
 /// one. A folder inside the tree belongs to the project that contains it. `None` if a project cannot be named after
 /// the folder.
 ///
-/// Nothing is created: [`crate::runner::accept()`] creates the project, and refuses it if another folder has got the name
-/// meanwhile.
+/// Nothing is created: [`crate::runner::accept()`] creates the project, and refuses it if another folder has got the
+/// name meanwhile.
 ///
 /// # Errors
 /// If the tree cannot be read.

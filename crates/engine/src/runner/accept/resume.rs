@@ -31,7 +31,7 @@ pub struct ResumeRequest {
     pub idempotency: Option<Idempotency>,
     /// The folder in which the caller expects the task to work.
     pub folder: Option<PathBuf>,
-    /// The run whose agent asks; it must be live.
+    /// The run of the agent that asks; it must be live.
     pub parent_run_id: Option<RunId>,
 }
 
@@ -69,8 +69,8 @@ pub fn resume(runner: &Runner, task: &TaskRef, request: &ResumeRequest) -> Resul
     Ok(accepted)
 }
 
-/// The parent of the new loop: the run whose agent asks, else the one that started the task. If that one has ended, the
-/// task is resumed as a root: a child waits for no place only while its parent waits for it.
+/// The parent of the new loop: the run of the agent that asks, else the one that started the task. If that one has
+/// ended, the task is resumed as a root: a child waits for no place only while its parent waits for it.
 fn parent(runner: &Runner, config: &TaskConfig, request: &ResumeRequest) -> Result<Option<RunId>> {
     if let Some(parent) = &request.parent_run_id {
         lineage::check_parent(&runner.tree, parent)?;

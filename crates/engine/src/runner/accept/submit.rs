@@ -1,7 +1,7 @@
 //! Acceptance: from a submission to a ticket. Everything that can be refused is refused before anything is written.
 //!
-//! Order: task folder, TASK.md, TASK-CONFIG.yaml, run folder (`created`, prompt.md), ticket. The ticket is the
-//! commit: a crash before it leaves a task that was never accepted, which the next submission of the same id takes over.
+//! Order: task folder, TASK.md, TASK-CONFIG.yaml, run folder (`created`, prompt.md), ticket. The ticket is the commit:
+//! a crash before it leaves a task that was never accepted, which the next submission of the same id takes over.
 
 use std::{
     collections::BTreeMap,
@@ -52,7 +52,7 @@ pub struct Submission {
     pub config: BTreeMap<String, Value>,
     /// Tasks that must be done first.
     pub depends_on: Vec<TaskId>,
-    /// The run whose agent makes the request.
+    /// The run of the agent that makes the request.
     pub parent_run_id: Option<RunId>,
     /// The project's home.
     pub home: Home,

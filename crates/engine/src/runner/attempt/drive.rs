@@ -128,7 +128,7 @@ struct Driver {
     history: History,
     /// A handle on the agent's process, taken while it runs. It gives the exit status if the shim is gone by the end.
     agent: Option<Arc<PidFd>>,
-    /// The process whose end is expected next.
+    /// The process that is expected to end next.
     followed: Option<Arc<PidFd>>,
     /// True if the driver has obeyed STOP in place of a dead shim.
     stopped: bool,
@@ -278,7 +278,8 @@ impl Driver {
         Ok(())
     }
 
-    /// Removes the secrets of a run that was handed over, once it is claimed: its shim may have been killed before it did.
+    /// Removes the secrets of a run that was handed over, once it is claimed: its shim may have been killed before it
+    /// did.
     fn remove_secrets(&mut self, facts: &RunFacts) -> Result<()> {
         if facts.claim.is_some() && !self.secrets_are_gone && !facts.info.executor.is_local() {
             launch_files::remove_secrets(self.runner.tree.root(), self.run.dir().path())?;
@@ -305,7 +306,7 @@ impl Driver {
         }
     }
 
-    /// Follows the process whose end is expected next. Returns false if it has ended since the look.
+    /// Follows the process that is expected to end next. Returns false if it has ended since the look.
     fn follow(&mut self, liveness: Liveness) -> bool {
         let (Liveness::Shim(id) | Liveness::Agent(id)) = liveness else {
             self.followed = None;
@@ -326,7 +327,7 @@ impl Driver {
         Ok(self.stopped)
     }
 
-    /// Ends a run of a loop whose agent only waits for its usage limit. Returns the time until the next look without
+    /// Ends a run of a loop if its agent only waits for a usage limit. Returns the time until the next look without
     /// a hint.
     fn watch_limit(&mut self, info: &RunInfo) -> Result<Option<Duration>> {
         let refusal = limited::refusal(&self.runner, &self.run, info, self.events.refusals())?;

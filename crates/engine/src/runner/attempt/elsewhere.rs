@@ -1,4 +1,4 @@
-//! A run whose processes this machine does not see: its executor and its heartbeat tell whether it is still there.
+//! A run on another machine: its executor and its heartbeat tell whether it is still there.
 
 use std::time::{Duration, Instant};
 
@@ -33,11 +33,11 @@ pub(in crate::runner) enum Verdict {
 
 /// Decides about a run that is elsewhere.
 ///
-/// 1. It is gone when its executor says so and its heartbeat has stopped. The executor alone may be mistaken, and a silent
-///    run may only be cut off from the disk.
+/// 1. It is gone when its executor says so and its heartbeat has stopped. The executor alone may be mistaken, and a
+///    silent run may only be cut off from the disk.
 /// 2. A run that was asked to stop, and has not in its grace and the time of a heartbeat, is cancelled at its executor.
-/// 3. Where no executor can be asked, a silent run that was asked to stop in vain counts as gone, so that a person can end
-///    the wait.
+/// 3. Where no executor can be asked, a silent run that was asked to stop in vain counts as gone, so that a person can
+///    end the wait.
 fn decide(signs: Signs, stale: Duration, grace: Duration) -> Verdict {
     let silent = signs.heartbeat.is_none_or(|age| age > stale);
     let overdue = signs.stopping.is_some_and(|since| since > grace + stale);
@@ -59,7 +59,8 @@ pub(in crate::runner) struct Watch {
 }
 
 impl Watch {
-    /// Looks at a run, and has its job cancelled where that is due. Returns the decision and the time until the next look.
+    /// Looks at a run, and has its job cancelled where that is due. Returns the decision and the time until the next
+    /// look.
     pub(in crate::runner) fn look(
         &mut self,
         runner: &Runner,

@@ -1,4 +1,4 @@
-//! Handles a run whose shim was killed: finds its processes by its claim and by their environment, and ends them.
+//! Handles a run after its shim was killed: finds its processes by its claim and by their environment, and ends them.
 
 use std::time::{Duration, Instant};
 

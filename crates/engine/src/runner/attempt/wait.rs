@@ -17,7 +17,7 @@ pub(in crate::runner) enum Woken {
     Detach,
 }
 
-/// Minimum time between two looks at a run whose agent writes constantly. The end of the run is noticed at once.
+/// Minimum time between two looks at a run if its agent writes constantly. The end of the run is noticed at once.
 const PACE: Duration = Duration::from_millis(50);
 
 /// Hints about the folders of one run and of its task.

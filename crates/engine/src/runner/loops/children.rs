@@ -63,8 +63,8 @@ pub fn request_stop(tree: &Tree, task: &TaskRef) -> Result<Stopped> {
     Ok(Stopped { tasks })
 }
 
-/// Returns the status of a task that has ended and whose child tasks have, too: there is nothing to stop. `None` if
-/// something may be left, which includes a run whose record cannot be read.
+/// Returns the status of a task if it and its child tasks have ended: there is nothing to stop. `None` if
+/// something may be left, which includes a run with an unreadable record.
 ///
 /// # Errors
 /// [`TreeError::NotFound`] if the task does not exist.

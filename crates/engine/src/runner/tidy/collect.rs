@@ -190,7 +190,7 @@ struct EndedRun {
 fn past_runs(entry: &TaskEntry) -> Option<Vec<EndedRun>> {
     let past = |run: &scan::RunEntry| {
         let (info, status) = run.record.as_ref().ok()?;
-        // A run that is over, but whose end is not committed, must first be committed by a driver.
+        // A driver must first commit the end of a run that is over.
         info.status
             .is_final()
             .then(|| EndedRun { ended: info.end_time.unwrap_or(info.start_time), status: *status })
