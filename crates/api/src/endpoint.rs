@@ -39,18 +39,20 @@ pub(super) fn bad(param: &Param, why: &impl Display) -> HttpError {
 pub(super) const IDEMPOTENCY_KEY: Param = opaque(
     "Idempotency-Key",
     "^[!-~]{1,255}$",
-    "A name for this request: sent again with the same name it is not done twice, and answered as before",
+    "A unique name for this request. A repeated request with the same name has no further effect and gets the same answer",
 )
 .in_header();
 
 /// The requested bytes.
 pub(super) const RANGE: Param =
-    text::<String>("Range", "The bytes that are asked for, as in `bytes=0-1023`; one range only").in_header();
+    text::<String>("Range", "The requested bytes, for example `bytes=0-1023`; only one range").in_header();
 
 /// The version that a client already has.
-pub(super) const IF_NONE_MATCH: Param =
-    text::<String>("If-None-Match", "The `ETag` of what is there already: 304 if it is still the same")
-        .in_header();
+pub(super) const IF_NONE_MATCH: Param = text::<String>(
+    "If-None-Match",
+    "The `ETag` of the client's version; the answer is 304 if it is still current",
+)
+.in_header();
 
 const PROJECT: Param = text::<ProjectId>("project_id", "The project").in_path();
 const TASK: Param = text::<TaskId>("task_id", "The task").in_path();

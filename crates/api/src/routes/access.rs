@@ -18,29 +18,29 @@ use web::{RouteMatch, TICKET_LIFE, no_content};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get(OPEN, "/api/v1/auth", "Whether a key is asked for, and whose key came with the request")
+        get(OPEN, "/api/v1/auth", "Tell if a key is required, and which key came with the request")
             .json::<wire::WhoAsks>(StatusCode::OK, "Who asks")
             .map(|call, (): &()| Ok::<_, HttpError>(who(&call.api, call.caller.identity.as_ref()))),
-        post(READ, "/api/v1/auth/codes", "Make a code that a page in a browser exchanges for a key")
+        post(READ, "/api/v1/auth/codes", "Create a code that a browser page exchanges for a key")
             .may_take::<wire::NewCode>()
             .json::<wire::Code>(StatusCode::CREATED, "The code")
             .errors(&[409])
             .then(|call, (): ()| make_code(call)),
-        get(ADMIN, "/api/v1/auth/keys", "List the keys that pages in browsers hold")
-            .json::<wire::Keys>(StatusCode::OK, "Keys, without their secrets")
+        get(ADMIN, "/api/v1/auth/keys", "List the keys of browser pages")
+            .json::<wire::Keys>(StatusCode::OK, "The keys, without their secrets")
             .map(|call, (): &()| Ok::<_, HttpError>(list(&call.api))),
         post(OPEN, "/api/v1/auth/keys", "Exchange a code for a key")
             .takes::<wire::GivenCode>()
             .json::<wire::Key>(StatusCode::CREATED, "The key")
             .then(|call, (): ()| exchange(call)),
-        delete(ADMIN, "/api/v1/auth/keys", "Revoke the keys of all pages")
-            .no_content("There are none now")
+        delete(ADMIN, "/api/v1/auth/keys", "Revoke the keys of all browser pages")
+            .no_content("All keys are revoked")
             .then(async |call, (): ()| revoke(call.api, |_| true).await.map(|_| no_content())),
-        delete(READ, "/api/v1/auth/keys/current", "Revoke the key of the page that asks")
-            .no_content("It is revoked")
+        delete(READ, "/api/v1/auth/keys/current", "Revoke the key in this request")
+            .no_content("The key is revoked")
             .errors(&[409])
             .then(|call, (): ()| revoke_own(call)),
-        post(READ, "/api/v1/tickets", "Make a ticket for one request of one path")
+        post(READ, "/api/v1/tickets", "Create a ticket that authorizes one GET request for one path")
             .takes::<wire::NewTicket>()
             .json::<wire::Ticket>(StatusCode::CREATED, "The ticket")
             .errors(&[404, 429])
@@ -66,20 +66,24 @@ async fn make_code(call: Call) -> Result<Response> {
     let scope = match new.scope {
         None => identity.scope,
         Some(word) => config::Scope::of(&word).ok_or_else(|| {
-            HttpError::bad_request(format!("'{}' is no scope; read, run and admin are", word.escape_debug()))
+            HttpError::bad_request(format!(
+                "'{}' is not a scope; the scopes are read, run and admin",
+                word.escape_debug()
+            ))
         })?,
     };
     if scope > identity.scope {
-        let text = format!("a key of scope {} makes no code of scope {scope}", identity.scope);
+        let text =
+            format!("a key with the scope {} cannot create a code with the scope {scope}", identity.scope);
         return Err(HttpError::new(StatusCode::FORBIDDEN, text));
     }
     let logins = api.logins.clone();
     let code = blocking::run(move || logins.offer(&identity, scope)).await?;
     let code = code.ok_or_else(|| {
         let text = if api.logins.are_required() {
-            "the key of a page makes no codes; 'run-agent ui' does"
+            "the key of a browser page cannot create codes; run 'run-agent ui'"
         } else {
-            "no key is asked for here, and so there is none to hand on"
+            "this daemon requires no key, so no code is needed"
         };
         HttpError::new(StatusCode::CONFLICT, text)
     })?;
@@ -92,10 +96,10 @@ async fn exchange(call: Call) -> Result<Response> {
     let logins = api.logins.clone();
     let key = blocking::run(move || logins.exchange(&given.code)).await?;
     let key = key.ok_or_else(|| {
-        let text = "this code is unknown, was used, or is too old; 'run-agent ui' makes a new one";
+        let text = "this code is unknown, already used or expired; create a new one with 'run-agent ui'";
         HttpError::new(StatusCode::FORBIDDEN, text)
     })?;
-    tracing::info!(key = key.name, scope = key.scope.as_str(), "a page in a browser got a key");
+    tracing::info!(key = key.name, scope = key.scope.as_str(), "issued a key to a browser page");
     Ok(json(StatusCode::CREATED, &wire::Key::from(&key)))
 }
 
@@ -107,7 +111,8 @@ fn list(api: &Api) -> Response {
 async fn revoke_own(call: Call) -> Result<Response> {
     let identity = call.caller.identity.as_ref().map(|identity| of_daemon(&call.api.logins, identity));
     let Some(Identity { proof: Proof::Page(digest), .. }) = identity else {
-        let text = "only the key of a page is revoked like this; others stand in the configuration";
+        let text =
+            "only the key of a browser page can be revoked here; remove other keys from the configuration";
         return Err(HttpError::new(StatusCode::CONFLICT, text));
     };
     let hex = digest.hex();
@@ -126,23 +131,23 @@ async fn make_ticket(call: Call) -> Result<Response> {
     let path = new.path.split(['?', '#']).next().unwrap_or_default();
     let RouteMatch::Endpoint(endpoint, _) = api.table.find("GET", path) else {
         return Err(HttpError::not_found(
-            "a ticket is for a path that can be asked for with GET; this is none",
+            "a ticket needs the path of an endpoint with the method GET, and this is not one",
         ));
     };
     if matches!(endpoint.declared().access, Access::Key(scope) if scope > Scope::Read) {
         return Err(HttpError::new(
             StatusCode::FORBIDDEN,
-            "there are no tickets for what needs more than reading",
+            "a ticket only authorizes requests that need the scope read",
         ));
     }
     let ticket = api.keys.make_ticket(path, identity).map_err(|e| {
-        HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the machine gives no random bytes: {e}"))
+        HttpError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("cannot read random bytes from the system: {e}"),
+        )
     })?;
     let ticket = ticket.ok_or_else(|| {
-        HttpError::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too many tickets wait to be used; ask again in half a minute",
-        )
+        HttpError::new(StatusCode::TOO_MANY_REQUESTS, "too many unused tickets; try again in 30 seconds")
     })?;
     let life = TimeDelta::from_std(TICKET_LIFE).unwrap_or_default();
     let expires_at = wire::Time(api.core.runner.tree.clock().now() + life);

@@ -15,18 +15,18 @@ use tree::refs::RunRef;
 use view::files::{FileCursor, RunFile};
 use web::sse::{self, Event, Label};
 
-const NAME: Param = one_of("name", RunFile::NAMES, "Which file of the run").required();
+const NAME: Param = one_of("name", RunFile::NAMES, "The file of the run").required();
 const FORMAT: Param =
-    one_of("format", &["text", "json"], "Texts of whole lines, or JSON with the exact text");
-const AFTER: Param = text::<String>("after", "The id of an event: the stream begins behind it");
+    one_of("format", &["text", "json"], "`text`: whole lines; `json`: the exact text with its offset");
+const AFTER: Param = text::<String>("after", "The id of an event: the stream begins after it");
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let path = "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}/stream";
     vec![
         get(READ, path, "Follow a file of a run")
             .params(&[NAME, FORMAT, AFTER])
-            .events::<wire::FileEvent>("What the file has, what it grows by, and `done` at its end")
-            .no_content("Everything was received, up to the end")
+            .events::<wire::FileEvent>("The content of the file, then its additions, and `done` at its end")
+            .no_content("The client has received everything up to the end")
             .errors(&[404, 503])
             .then(follow),
     ]

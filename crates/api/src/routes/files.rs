@@ -30,25 +30,26 @@ const MOST_LINES: usize = 1_000_000;
 /// The media type of raw bytes, whatever they contain.
 const PLAIN: &str = "text/plain; charset=utf-8";
 
-const RUN_FILE: Param = one_of("name", RunFile::NAMES, "Which file of the run").required();
-const TASK_FILE: Param = one_of("name", TaskFile::NAMES, "Which file of the task").required();
-const TAIL: Param = number("tail", 0, MOST_LINES, "Only so many of the last lines");
-const FORMAT: Param = one_of("format", &["json", "raw"], "JSON with the text, or the bytes as they are");
+const RUN_FILE: Param = one_of("name", RunFile::NAMES, "The file of the run").required();
+const TASK_FILE: Param = one_of("name", TaskFile::NAMES, "The file of the task").required();
+const TAIL: Param = number("tail", 0, MOST_LINES, "Only this number of last lines");
+const FORMAT: Param =
+    one_of("format", &["json", "raw"], "`json`: the text in a JSON object; `raw`: the unchanged bytes");
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let file = |path, summary, name| {
         get(READ, path, summary)
             .params(&[name, TAIL, FORMAT, RANGE])
             .json::<wire::FileText>(StatusCode::OK, "The text of the file")
-            .text(StatusCode::OK, "The bytes of the file, with format=raw", PLAIN)
-            .text(StatusCode::PARTIAL_CONTENT, "The bytes that a Range header asks for", PLAIN)
+            .text(StatusCode::OK, "The bytes of the file, for format=raw", PLAIN)
+            .text(StatusCode::PARTIAL_CONTENT, "The bytes that the Range header requests", PLAIN)
             .errors(&[404, 416, 503])
     };
     let run = "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}/file";
     let task = "/api/projects/{project_id}/tasks/{task_id}/file";
     vec![
-        file(run, "A file of a run", RUN_FILE).then(of_run),
-        file(task, "A file of a task", TASK_FILE).then(of_task),
+        file(run, "Read a file of a run", RUN_FILE).then(of_run),
+        file(task, "Read a file of a task", TASK_FILE).then(of_task),
     ]
 }
 

@@ -17,19 +17,19 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get(OPEN, "/healthz", "Whether the daemon is ready, and for how long it has been up")
+        get(OPEN, "/healthz", "Tell if the daemon is ready, and its uptime")
             .json::<wire::Healthz>(StatusCode::OK, "It is ready")
             .errors(&[503])
             .map(|call, (): &()| healthz(&call.api)),
-        get(OPEN, "/api/v1/health", "Whether the daemon is ready")
+        get(OPEN, "/api/v1/health", "Tell if the daemon is ready")
             .json::<wire::Health>(StatusCode::OK, "It is ready")
             .errors(&[503])
             .map(|call, (): &()| health(&call.api)),
-        get(OPEN, "/api/v1/version", "Version of the daemon")
+        get(OPEN, "/api/v1/version", "Get the version of the daemon")
             .json::<wire::Version>(StatusCode::OK, "The version")
             .map(|_, (): &()| Ok::<_, HttpError>(json(StatusCode::OK, &wire::Version { version: VERSION }))),
-        get(READ, "/api/v1/status", "What runs now, and which agents there are")
-            .json::<wire::Status>(StatusCode::OK, "What the daemon is at")
+        get(READ, "/api/v1/status", "Get the live runs, the agents and the state of the daemon")
+            .json::<wire::Status>(StatusCode::OK, "The state of the daemon")
             .errors(&[503])
             .map(|call, (): &()| status(&call.api)),
     ]

@@ -25,7 +25,10 @@ impl Api {
         if self.core.index.is_ready() {
             return Ok(());
         }
-        Err(HttpError::new(http::StatusCode::SERVICE_UNAVAILABLE, "the tree is still being read"))
+        Err(HttpError::new(
+            http::StatusCode::SERVICE_UNAVAILABLE,
+            "the daemon is starting and still reads the tree; try again in a moment",
+        ))
     }
 
     /// Fails if the project does not exist.

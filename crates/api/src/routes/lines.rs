@@ -18,41 +18,43 @@ const USUAL: (usize, usize, usize, usize) = (500, 1000, 4000, 512);
 /// Maximum length of a searched text, in characters.
 const LONGEST: usize = 1000;
 
-const NAME: Param = one_of("name", RunFile::NAMES, "Which file of the run").required();
-const EVERY: Param = number("every", 1, usize::MAX, "How many lines lie between two places; 512 without it");
+const NAME: Param = one_of("name", RunFile::NAMES, "The file of the run").required();
+const EVERY: Param =
+    number("every", 1, usize::MAX, "Number of lines between two offsets of the index; default 512");
 const OFFSET: Param =
-    number("offset", 0, usize::MAX, "Where the first line begins, as the index tells it; 0");
-const LIMIT: Param = number("limit", 1, 5000, "How many lines at most; 500 without it");
-const WIDTH: Param = number("width", 1, 64 * 1024, "How many bytes of a line at most; 4000 without it");
-const MATCHES: Param = number("limit", 1, 10_000, "How many lines at most; 1000 without it");
+    number("offset", 0, usize::MAX, "Offset of the first line, as the index returns it; default 0");
+const LIMIT: Param = number("limit", 1, 5000, "Maximum number of lines; default 500");
+const WIDTH: Param = number("width", 1, 64 * 1024, "Maximum number of bytes of a line; default 4000");
+const MATCHES: Param = number("limit", 1, 10_000, "Maximum number of lines; default 1000");
 const TEXT: Param =
-    opaque("q", r"^[^\r\n]{1,1000}$", "What to look for: one line of at most 1000 characters").required();
-const CASE: Param = flag("case", "Whether `A` is not `a`");
+    opaque("q", r"^[^\r\n]{1,1000}$", "The text to search for: one line of at most 1000 characters")
+        .required();
+const CASE: Param = flag("case", "Distinguish upper and lower case");
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         get(
             READ,
             "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}/lines/index",
-            "Where the lines of a file of a run begin",
+            "Get the line offsets of a file of a run",
         )
         .params(&[NAME, EVERY])
-        .json::<wire::LineIndex>(StatusCode::OK, "Some places, and how many lines there are")
+        .json::<wire::LineIndex>(StatusCode::OK, "Offsets of lines, and the number of all lines")
         .errors(&[404, 503])
         .then(index),
         get(
             READ,
             "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}/lines/search",
-            "The lines of a file of a run that hold a text",
+            "Search the lines of a file of a run",
         )
         .params(&[NAME, TEXT, CASE, MATCHES])
-        .json::<wire::LineMatches>(StatusCode::OK, "The first of them")
+        .json::<wire::LineMatches>(StatusCode::OK, "The first matching lines")
         .errors(&[404, 503])
         .then(search),
         get(
             READ,
             "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}/lines",
-            "Some lines of a file of a run",
+            "Read lines of a file of a run",
         )
         .params(&[NAME, OFFSET, LIMIT, WIDTH])
         .json::<wire::Lines>(StatusCode::OK, "The lines")

@@ -16,14 +16,14 @@ use web::sse::Event;
 
 const AFTER: Param = text::<String>(
     "after",
-    "The id of a message, or with scope=all of an event: the stream begins behind it",
+    "The id of a message or, with scope=all, of an event: the stream begins after it",
 );
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let follows = |path, summary| {
         get(READ, path, summary)
             .params(&[AFTER, SCOPE])
-            .events::<wire::BusMessage>("The messages of the bus, and those that are posted to it")
+            .events::<wire::BusMessage>("The messages of the bus, then new ones as they are posted")
             .errors(&[404, 503])
     };
     vec![

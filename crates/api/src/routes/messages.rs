@@ -27,16 +27,19 @@ use view::merged::{self, Merged, Span};
 use web::Caller;
 
 const PROJECT: Param = text::<ProjectId>("project_id", "The project").required();
-const TASK: Param = text::<TaskId>("task_id", "The task whose bus is meant; without it, that of the project");
-pub(super) const SCOPE: Param =
-    one_of("scope", &["own", "all"], "The bus of the project alone, or with those of its tasks merged in");
-const AFTER: Param = text::<MsgId>("after", "Only messages behind this one");
+const TASK: Param = text::<TaskId>("task_id", "Use the bus of this task; without it, the bus of the project");
+pub(super) const SCOPE: Param = one_of(
+    "scope",
+    &["own", "all"],
+    "`own`: the bus of the project; `all`: also the buses of its tasks, merged",
+);
+const AFTER: Param = text::<MsgId>("after", "Only messages after the message with this id");
 const SINCE: Param =
-    opaque("since", SINCE_PATTERN, "Only messages since this time, or behind the one of this id");
+    opaque("since", SINCE_PATTERN, "Only messages since this time, or after the message with this id");
 /// A time in RFC 3339 format, or the id of a message.
 const SINCE_PATTERN: &str = r"^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z|@[0-9]{1,19}|[A-Za-z0-9][A-Za-z0-9_-]{0,127})$";
-const BEFORE: Param = text::<MsgId>("before", "Only messages before this one");
-const LIMIT: Param = number("limit", 1, 5000, "The most messages of an answer; without it, all of them");
+const BEFORE: Param = text::<MsgId>("before", "Only messages before the message with this id");
+const LIMIT: Param = number("limit", 1, 5000, "Maximum number of messages; default: all");
 
 /// The owner of the bus, if the path does not name it.
 pub(super) const OWNER: [Param; 2] = [PROJECT, TASK];
@@ -45,33 +48,33 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     let list = |path, summary| {
         get(READ, path, summary)
             .params(&[AFTER, SINCE, BEFORE, LIMIT])
-            .json::<wire::Messages>(StatusCode::OK, "Messages, oldest first")
+            .json::<wire::Messages>(StatusCode::OK, "The messages, oldest first")
             .errors(&[404, 503])
     };
     let create = |path, summary| {
         post(RUN, path, summary)
             .params(&[IDEMPOTENCY_KEY])
-            .json::<wire::Posted>(StatusCode::CREATED, "The message is on the disk")
+            .json::<wire::Posted>(StatusCode::CREATED, "The message is stored")
             .leaves(Traces::Quiet)
             .errors(&[404, 409, 422, 503, 507])
     };
     let (project, task) =
         ("/api/projects/{project_id}/messages", "/api/projects/{project_id}/tasks/{task_id}/messages");
     vec![
-        list("/api/v1/messages", "Messages of a project's or a task's bus")
+        list("/api/v1/messages", "List the messages of a project's or task's bus")
             .params(&OWNER)
             .params(&[SCOPE])
             .then(async |call, (): ()| show(&call, owner(&call.query)?).await),
         create("/api/v1/messages", "Post a message")
             .takes::<wire::NewMessage>()
             .then(|call, (): ()| post_v1(call)),
-        list(project, "Messages of a project's bus")
+        list(project, "List the messages of a project's bus")
             .params(&[SCOPE])
             .then(async |call, project| show(&call, BusOwner::Project(project)).await),
         create(project, "Post a message to a project's bus")
             .takes::<wire::NewBusMessage>()
             .then(|call, project| post_to(call, BusOwner::Project(project))),
-        list(task, "Messages of a task's bus")
+        list(task, "List the messages of a task's bus")
             .then(async |call, task| show(&call, BusOwner::Task(task)).await),
         create(task, "Post a message to a task's bus")
             .takes::<wire::NewBusMessage>()
@@ -94,7 +97,9 @@ pub(super) enum Scope {
 pub(super) fn scope(query: &Query, owner: &BusOwner) -> Result<Scope> {
     match (query.one_of(&SCOPE)?, owner) {
         (Some("all"), BusOwner::Project(_)) => Ok(Scope::All),
-        (Some("all"), BusOwner::Task(_)) => Err(bad(&SCOPE, &"the bus of a task has no others below it")),
+        (Some("all"), BusOwner::Task(_)) => {
+            Err(bad(&SCOPE, &"scope=all needs the bus of a project, and this is the bus of a task"))
+        }
         _ => Ok(Scope::Own),
     }
 }
@@ -126,7 +131,7 @@ fn wanted(query: &Query, limit: Option<usize>) -> Result<Wanted> {
             }
         }
         [(param, _)] => Wanted::Span(Span::After(query.required(param)?)),
-        [_, (other, _), ..] => return Err(bad(other, &"after, since and before go alone")),
+        [_, (other, _), ..] => return Err(bad(other, &"use only one of after, since and before")),
     })
 }
 
@@ -166,7 +171,7 @@ async fn all(api: &Api, owner: BusOwner, wanted: Wanted, most: usize) -> Result<
     let span = match wanted {
         Wanted::Span(span) => span,
         Wanted::First => Span::Since(chrono::DateTime::UNIX_EPOCH),
-        Wanted::Before(_) => return Err(bad(&BEFORE, &"it goes with one bus only")),
+        Wanted::Before(_) => return Err(bad(&BEFORE, &"it cannot be combined with scope=all")),
     };
     let project = owner.project().clone();
     let tasks: Vec<TaskId> =

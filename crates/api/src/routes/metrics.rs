@@ -19,7 +19,7 @@ const PROMETHEUS: &str = "text/plain; version=0.0.4";
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get(OPEN, "/metrics", "Figures of the daemon, in the text format of Prometheus")
+        get(OPEN, "/metrics", "Get the metrics of the daemon in the text format of Prometheus")
             .text(StatusCode::OK, "The figures", PROMETHEUS)
             .leaves(Traces::Uncounted)
             .map(|call, (): &()| Ok::<_, HttpError>(metrics(&call.api))),
@@ -86,7 +86,7 @@ fn work(all: &mut Exposition, api: &Api) {
         ("live_tasks", "Tasks that were admitted and have not ended", live),
         ("known_tasks", "Tasks in the tree", tasks),
         ("known_runs", "Runs in the tree", runs),
-        ("unreadable_files", "Files of the tree that cannot be read as what they are", index.faults().len()),
+        ("unreadable_files", "Files of the tree that cannot be read", index.faults().len()),
     ] {
         all.count(name, Kind::Gauge, help, n as u64);
     }
@@ -109,16 +109,16 @@ fn agents(all: &mut Exposition, tallies: &BTreeMap<String, Tally>) {
             [("input", spent.input_tokens), ("output", spent.output_tokens), ("cached", spent.cached_tokens)];
         kinds.map(|(kind, n)| (labels(&[("agent", agent), ("kind", kind)]), n))
     });
-    let help = "Tokens of ended runs as agents report them; input includes cached";
+    let help = "Tokens of ended runs as reported by the agents; input includes cached tokens";
     all.counts("agent_tokens_total", Kind::Counter, help, tokens);
     let cost = tallies.iter().map(|(agent, t)| {
         let dollars = number(t.spent.micro_usd) / 1e6;
         (labels(&[("agent", agent)]), dollars)
     });
-    let help = "US dollars of ended runs as agents report them";
+    let help = "Cost of ended runs in US dollars as reported by the agents";
     all.samples("agent_cost_usd_total", Kind::Counter, help, cost);
     let durations = tallies.iter().flat_map(|(agent, tally)| histogram(agent, tally));
-    all.samples("run_duration_seconds", Kind::Histogram, "How long runs took from start to end", durations);
+    all.samples("run_duration_seconds", Kind::Histogram, "Duration of runs from start to end", durations);
 }
 
 fn histogram(agent: &str, tally: &Tally) -> Vec<(String, f64)> {
@@ -140,22 +140,22 @@ fn histogram(agent: &str, tally: &Tally) -> Vec<(String, f64)> {
 /// Adds the figures of the daemon itself.
 fn inside(all: &mut Exposition, api: &Api) {
     let streams = api.live.counters.streams();
-    all.count("open_streams", Kind::Gauge, "Event streams that clients have open", streams.open);
+    all.count("open_streams", Kind::Gauge, "Open event streams", streams.open);
     all.count(
         "stream_events_total",
         Kind::Counter,
         "Events sent on streams, keep-alives included",
         streams.events,
     );
-    all.count("stream_bytes_total", Kind::Counter, "Bytes of those events", streams.bytes);
+    all.count("stream_bytes_total", Kind::Counter, "Bytes sent on event streams", streams.bytes);
     let help = "Bytes appended to message buses";
     all.count("messagebus_bytes_total", Kind::Counter, help, bus::posted_bytes());
     let watcher = api.core.hints.state();
-    let help = "1 where the kernel tells of changes, 0 where they are polled for";
+    let help = "1 if the kernel reports changes of files, 0 if the daemon polls";
     all.count("watcher_native", Kind::Gauge, help, u64::from(watcher.native));
-    all.count("watched_folders", Kind::Gauge, "Folders that are watched", watcher.folders as u64);
-    all.count("watcher_hints_total", Kind::Counter, "Changes that the kernel has told of", watcher.hints);
-    all.count("panics_total", Kind::Counter, "Requests that met a bug", api.live.counters.panics());
+    all.count("watched_folders", Kind::Gauge, "Watched folders", watcher.folders as u64);
+    all.count("watcher_hints_total", Kind::Counter, "Changes of files reported by the kernel", watcher.hints);
+    all.count("panics_total", Kind::Counter, "Requests that ended in a panic", api.live.counters.panics());
     let version = labels(&[("version", env!("CARGO_PKG_VERSION"))]);
     all.counts("build_info", Kind::Gauge, "1, with the version of the daemon", [(version, 1)]);
 }

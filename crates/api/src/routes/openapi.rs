@@ -13,15 +13,15 @@ use web::openapi::{Asset, CSS, Document, HTML};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get(OPEN, "/openapi.json", "The document of this API, OpenAPI 3.1")
+        get(OPEN, "/openapi.json", "Get the OpenAPI 3.1 document of this API")
             .params(&[IF_NONE_MATCH])
             .json::<Map<String, Value>>(StatusCode::OK, "The document")
-            .empty(StatusCode::NOT_MODIFIED, "It is there already")
+            .empty(StatusCode::NOT_MODIFIED, "The client has the current version")
             .map(|call, (): &()| send(call, |document| &document.json)),
-        page("/docs", "The document of this API, as a page")
+        page("/docs", "The documentation of this API as a page")
             .text(StatusCode::OK, "The page", HTML)
             .map(|call, (): &()| send(call, |document| &document.page)),
-        page("/docs/style.css", "How that page looks")
+        page("/docs/style.css", "The style sheet of the documentation page")
             .text(StatusCode::OK, "The style", CSS)
             .map(|call, (): &()| send(call, |document| &document.style)),
     ]

@@ -25,21 +25,21 @@ const AN_HOUR: usize = 3600;
 const MOST: i64 = 2000;
 
 const SINCE: Param =
-    time("since", "Which runs: those that ended then or later; within the last day without it");
-const STEP: Param = number("step", 60, 366 * 86_400, "How many seconds a step has; 3600 without it");
+    time("since", "Only runs that ended at this time or later; default: within the last day");
+const STEP: Param = number("step", 60, 366 * 86_400, "Length of a step in seconds; default 3600");
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get(READ, "/api/v1/agents", "The configured agents, and which of them are installed")
-            .json::<wire::Agents>(StatusCode::OK, "The agents by name")
+        get(READ, "/api/v1/agents", "List the configured agents, and tell which are installed")
+            .json::<wire::Agents>(StatusCode::OK, "The agents, sorted by name")
             .then(|call, (): ()| agents(call)),
-        get(READ, "/api/v1/activity", "What runs came to over time")
+        get(READ, "/api/v1/activity", "Get the number, results and usage of runs over time")
             .params(&[SINCE, STEP])
-            .json::<wire::Activity>(StatusCode::OK, "The runs that ended, summed up in steps of time")
+            .json::<wire::Activity>(StatusCode::OK, "The ended runs, summed up per step")
             .errors(&[503])
             .map(|call, (): &()| activity(call)),
-        get(READ, "/api/v1/disk", "How much of the disk is free, and what projects take of it")
-            .json::<wire::Disk>(StatusCode::OK, "Bytes; every file was looked at")
+        get(READ, "/api/v1/disk", "Get the free disk space, and the disk usage of each project")
+            .json::<wire::Disk>(StatusCode::OK, "Sizes in bytes, counted over all files")
             .errors(&[503])
             .then(|call, (): ()| disk(call)),
     ]
@@ -81,7 +81,10 @@ fn activity(call: &Call) -> Result<Response> {
     let seconds = call.query.number(&STEP)?.unwrap_or(AN_HOUR);
     let step = TimeDelta::seconds(i64::try_from(seconds).unwrap_or(i64::MAX));
     if (now - since).num_seconds() / step.num_seconds() > MOST {
-        return Err(bad(&STEP, &format!("that makes more than {MOST} steps; a longer one makes fewer")));
+        return Err(bad(
+            &STEP,
+            &format!("there would be more than {MOST} steps; choose a longer step or a later time"),
+        ));
     }
     let steps = activity::steps(&api.core.index.runs(), since, step);
     let shown = steps.into_iter().map(|s| wire::Step {

@@ -9,8 +9,8 @@ use view::index::Window;
 /// Default number of entries of a page.
 const USUAL: usize = 50;
 
-const LIMIT: Param = number("limit", 1, 500, "How many entries a page has; 50 without it");
-const OFFSET: Param = number("offset", 0, usize::MAX, "How many entries stand before the page");
+const LIMIT: Param = number("limit", 1, 500, "Number of entries in a page; default 50");
+const OFFSET: Param = number("offset", 0, usize::MAX, "Number of entries before the page");
 
 /// The parameters that select a page.
 pub(super) const PAGE: [Param; 2] = [LIMIT, OFFSET];

@@ -15,16 +15,16 @@ const MOST: usize = 200;
 
 const TOPICS: Param = text::<String>(
     "topics",
-    "What to follow: topics with commas between, at most 200; `docs/stream.md` names them",
+    "The topics to follow, separated by commas, at most 200; `docs/stream.md` lists them",
 )
 .required();
-const AFTER: Param = text::<String>("after", "The id of an event: the stream begins behind it");
+const AFTER: Param = text::<String>("after", "The id of an event: the stream begins after it");
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get(READ, "/api/v1/stream", "Follow everything that a page shows, as one stream")
+        get(READ, "/api/v1/stream", "Follow several topics in one stream")
             .params(&[TOPICS, AFTER])
-            .events::<wire::TopicEvent>("What is there, and what happens to it")
+            .events::<wire::TopicEvent>("The current state of each topic, then its changes")
             .errors(&[503])
             .map(|call, (): &()| follow(call)),
     ]
@@ -35,10 +35,15 @@ fn follow(call: &Call) -> Result<Response> {
     api.ready()?;
     let topics: Vec<Topic> = call.query.words(&TOPICS)?;
     if topics.is_empty() {
-        return Err(HttpError::bad_request("the parameter topics is missing: it says what to follow"));
+        return Err(HttpError::bad_request(
+            "the parameter topics is missing; docs/stream.md lists the topics",
+        ));
     }
     if topics.len() > MOST {
-        return Err(bad(&TOPICS, &format!("{} topics are more than {MOST}", topics.len())));
+        return Err(bad(
+            &TOPICS,
+            &format!("there are {} topics, and at most {MOST} are allowed", topics.len()),
+        ));
     }
     let (cursor, reset) = call.cursor(&AFTER)?;
     Ok(sse::respond(&api.live, page(api, topics, cursor.unwrap_or_default(), reset)))

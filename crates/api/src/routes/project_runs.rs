@@ -29,17 +29,16 @@ use web::no_content;
 /// Maximum number of runs of the selected task in the flat list.
 const SELECTED: usize = 200;
 
-const ACTIVE_ONLY: Param = flag("active_only", "Whether runs that have ended are left out");
-const SELECTED_TASK: Param = text::<TaskId>(
-    "selected_task_id",
-    "With active_only: the last runs of this task are listed all the same",
-);
-const SELECTED_LIMIT: Param = number("selected_task_limit", 0, SELECTED, "How many of them");
-const LATEST: Param = number("limit", 1, 10_000, "Only the latest so many; without it, all of them");
+const ACTIVE_ONLY: Param = flag("active_only", "Leave out the runs that have ended");
+const SELECTED_TASK: Param =
+    text::<TaskId>("selected_task_id", "With active_only: also list the last runs of this task");
+const SELECTED_LIMIT: Param =
+    number("selected_task_limit", 0, SELECTED, "Number of runs of the selected task");
+const LATEST: Param = number("limit", 1, 10_000, "Only this number of latest runs; default: all");
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get(READ, "/api/projects/{project_id}/runs/flat", "The runs of a project as one list, oldest first")
+        get(READ, "/api/projects/{project_id}/runs/flat", "List the runs of a project, oldest first")
             .params(&[ACTIVE_ONLY, SELECTED_TASK, SELECTED_LIMIT, LATEST])
             .json::<wire::FlatRuns>(StatusCode::OK, "Runs")
             .errors(&[404, 503])
@@ -50,7 +49,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .json::<wire::Listed<wire::ProjectRun>>(StatusCode::OK, "Runs")
             .errors(&[404, 503])
             .map(list),
-        get(READ, "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}", "A run")
+        get(READ, "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}", "Get a run")
             .json::<wire::ProjectRun>(StatusCode::OK, "The run")
             .errors(&[404, 503])
             .then(show),
@@ -64,7 +63,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/api/projects/{project_id}/tasks/{task_id}/runs/{run_id}/stop",
             "Ask a run and its task to stop",
         )
-        .json::<wire::Signalled>(StatusCode::ACCEPTED, "It was asked to end")
+        .json::<wire::Signalled>(StatusCode::ACCEPTED, "The run has received the request to end")
         .errors(&[404, 409, 503])
         .then(stop),
     ]

@@ -39,7 +39,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .no_content("It is gone")
             .errors(&[404, 409, 503])
             .then(delete_task),
-        post(RUN, "/api/projects/{project_id}/tasks/{task_id}/resume", "Take a task up again")
+        post(RUN, "/api/projects/{project_id}/tasks/{task_id}/resume", "Resume a task")
             .json::<wire::Resumed>(StatusCode::OK, "It goes on")
             .errors(&[404, 409, 503, 507])
             .then(resume),

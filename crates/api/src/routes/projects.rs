@@ -16,7 +16,7 @@ use tree::ids::ProjectId;
 /// Maximum number of suggested folders.
 const SUGGESTED: usize = 20;
 
-const FORCE: Param = flag("force", "Whether tasks that run are stopped first");
+const FORCE: Param = flag("force", "Stop the running tasks first");
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -29,18 +29,18 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .json::<wire::Project>(StatusCode::CREATED, "The project")
             .errors(&[409, 503, 507])
             .then(|call, (): ()| create(call)),
-        get(READ, "/api/projects/home-dirs", "Folders that projects and runs work in")
+        get(READ, "/api/projects/home-dirs", "List the folders that projects and runs work in")
             .json::<wire::Folders>(StatusCode::OK, "Folders")
             .errors(&[503])
             .map(|call, (): &()| folders(&call.api)),
-        get(READ, "/api/projects/{project_id}", "A project")
+        get(READ, "/api/projects/{project_id}", "Get a project")
             .json::<wire::Project>(StatusCode::OK, "The project")
             .errors(&[404, 503])
             .map(show),
         delete(ADMIN, "/api/projects/{project_id}", "Delete a project with all its tasks")
             .refuses_pages()
             .params(&[FORCE])
-            .json::<wire::DeletedProject>(StatusCode::OK, "What was deleted")
+            .json::<wire::DeletedProject>(StatusCode::OK, "A summary of the deleted files")
             .errors(&[404, 409, 503])
             .then(delete_project),
     ]

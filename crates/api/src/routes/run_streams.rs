@@ -14,15 +14,15 @@ use crate::{
 use tree::{ids::RunId, refs::TaskRef};
 use web::sse;
 
-const AFTER: Param = text::<String>("after", "The id of an event: the stream begins behind it");
+const AFTER: Param = text::<String>("after", "The id of an event: the stream begins after it");
 
 /// `/api/v1/runs/stream/all`: the changes of all runs.
 pub(super) fn of_all_runs() -> Vec<Endpoint> {
     vec![
-        get(READ, "/api/v1/runs/stream/all", "Follow what happens to any run")
+        get(READ, "/api/v1/runs/stream/all", "Follow the changes of all runs")
             .params(&[AFTER])
             .events::<wire::RunChange>(
-                "What changes; first all runs that have not ended, or what has changed since",
+                "Changes of runs; first all runs that have not ended or, after a reconnection, the changes since then",
             )
             .errors(&[503])
             .map(|call, (): &()| follow_all(call)),
@@ -44,10 +44,10 @@ fn follow_all(call: &Call) -> Result<Response> {
 /// `/api/v1/runs/{id}/stream`: the output of a run and its end, from the beginning or from a cursor.
 pub(super) fn of_a_run() -> Vec<Endpoint> {
     vec![
-        get(READ, "/api/v1/runs/{run_id}/stream", "Follow what a run prints")
+        get(READ, "/api/v1/runs/{run_id}/stream", "Follow the output of a run")
             .params(&[AFTER])
-            .events::<wire::LogEvent>("What the run has printed, what it prints, and its end")
-            .no_content("Everything was received, up to the end")
+            .events::<wire::LogEvent>("The output so far, then new output, and the end of the run")
+            .no_content("The client has received everything up to the end")
             .errors(&[404, 503])
             .then(follow_run),
     ]
@@ -68,9 +68,9 @@ async fn follow_run(call: Call, id: RunId) -> Result<Response> {
 pub(super) fn of_a_task() -> Vec<Endpoint> {
     let path = "/api/projects/{project_id}/tasks/{task_id}/runs/stream";
     vec![
-        get(READ, path, "Follow what all runs of a task print, those that are yet to come too")
+        get(READ, path, "Follow the output of all runs of a task, including future runs")
             .params(&[AFTER])
-            .events::<wire::TaskLogEvent>("What the runs have printed, and what they print")
+            .events::<wire::TaskLogEvent>("The output so far, then new output")
             .errors(&[404, 503])
             .map(follow_task),
     ]

@@ -29,15 +29,15 @@ const OUTPUT: u64 = 16 << 20;
 const PROJECT: Param = text::<ProjectId>("project_id", "Only the runs of this project");
 const TASK: Param = text::<TaskId>("task_id", "Only the runs of this task; goes with project_id");
 const STATUS: Param =
-    words("status", RunWord::WORDS, "Only runs that stand like this; several with commas between");
-const SINCE: Param = time("since", "Only runs that were started since");
+    words("status", RunWord::WORDS, "Only runs with this status; separate several by commas");
+const SINCE: Param = time("since", "Only runs that started at this time or later");
 const SORT: Param = one_of("sort", &["-run_id", "run_id"], "The order: newest first, or oldest first");
 const CURSOR: Param = opaque(
     "cursor",
     r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}\.[A-Za-z0-9][A-Za-z0-9_-]{0,127}\.[A-Za-z0-9][A-Za-z0-9_-]{0,127}$",
-    "The `next_cursor` of the part before",
+    "The `next_cursor` of the previous page",
 );
-const LIMIT: Param = number("limit", 1, 1000, "The most runs of an answer; without it, all of them");
+const LIMIT: Param = number("limit", 1, 1000, "Maximum number of runs; default: all");
 
 /// The parameters that select runs for a list.
 pub(super) const SELECTION: [Param; 4] = [STATUS, SINCE, SORT, CURSOR];
@@ -50,19 +50,19 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .json::<wire::Runs>(StatusCode::OK, "Runs")
             .errors(&[503])
             .map(|call, (): &()| list(call)),
-        get(READ, "/api/v1/runs/{run_id}", "A run with what it has printed")
+        get(READ, "/api/v1/runs/{run_id}", "Get a run with its output")
             .json::<wire::RunDetail>(StatusCode::OK, "The run")
             .errors(&[404, 503])
             .then(show),
-        get(READ, "/api/v1/runs/{run_id}/info", "A run")
+        get(READ, "/api/v1/runs/{run_id}/info", "Get a run")
             .json::<wire::RunDetail>(StatusCode::OK, "The run, without its output")
             .errors(&[404, 503])
             .map(info),
         post(RUN, "/api/v1/runs/{run_id}/stop", "Stop a run and its task, and wait for the end")
-            .json::<wire::Stopped>(StatusCode::OK, "It has ended")
+            .json::<wire::Stopped>(StatusCode::OK, "The run has ended")
             .json::<wire::Stopped>(
                 StatusCode::ACCEPTED,
-                "It was asked to end, and has not done so in 20 seconds",
+                "The run was asked to end, and has not ended within 20 seconds",
             )
             .errors(&[404, 409, 503])
             .then(stop),
@@ -77,7 +77,7 @@ fn list(call: &Call) -> Result<Response> {
     let task = match (&project, task) {
         (_, None) => None,
         (Some(project), Some(task)) => Some(TaskRef { project: ProjectId::clone(project), task }),
-        (None, Some(_)) => return Err(bad(&TASK, &"it goes with project_id")),
+        (None, Some(_)) => return Err(bad(&TASK, &"it needs project_id")),
     };
     let limit = query.number(&LIMIT)?.unwrap_or(usize::MAX);
     let query = RunQuery { project, task, ..selected(query, Window { offset: 0, limit })? };

@@ -13,8 +13,8 @@ use daemon::Refusal;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get(ADMIN, "/api/v1/admin/self-update", "Where the update of the daemon stands")
-            .json::<wire::SelfUpdate>(StatusCode::OK, "Where it stands")
+        get(ADMIN, "/api/v1/admin/self-update", "Get the state of the daemon's update")
+            .json::<wire::SelfUpdate>(StatusCode::OK, "The state of the update")
             .then(|call, (): ()| status(call)),
         post(ADMIN, "/api/v1/admin/self-update", "Replace the daemon's own program")
             .about(
@@ -23,12 +23,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             )
             .refuses_pages()
             .takes::<wire::NewSelfUpdate>()
-            .json::<wire::SelfUpdate>(StatusCode::ACCEPTED, "It is under way")
+            .json::<wire::SelfUpdate>(StatusCode::ACCEPTED, "The update has begun")
             .errors(&[409])
             .then(|call, (): ()| start(call)),
-        delete(ADMIN, "/api/v1/admin/self-update", "Call a deferred update off")
+        delete(ADMIN, "/api/v1/admin/self-update", "Cancel a deferred update")
             .refuses_pages()
-            .json::<wire::SelfUpdate>(StatusCode::OK, "It was called off")
+            .json::<wire::SelfUpdate>(StatusCode::OK, "The update is cancelled")
             .errors(&[409])
             .then(|call, (): ()| call_off(call)),
     ]

@@ -28,19 +28,19 @@ const PROJECT: Param = text::<ProjectId>("project_id", "The project of the task"
 /// Restricts a list to the tasks of this project.
 const OF_PROJECT: Param = text::<ProjectId>("project_id", "Only the tasks of this project");
 const STATUS: Param =
-    words("status", TaskFilter::WORDS, "Only tasks that stand like this; several with commas between");
-const SINCE: Param = time("since", "Only tasks at which something has happened since");
+    words("status", TaskFilter::WORDS, "Only tasks with this status; separate several by commas");
+const SINCE: Param = time("since", "Only tasks with activity at this time or later");
 const SORT: Param = one_of(
     "sort",
     &["task_id", "-task_id", "last_activity", "-last_activity"],
-    "The order; a minus turns it round",
+    "The sort key; a minus reverses the order",
 );
 const CURSOR: Param = opaque(
     "cursor",
     r"^(0|-?[1-9][0-9]{0,14})\.[A-Za-z0-9][A-Za-z0-9_-]{0,127}\.[A-Za-z0-9][A-Za-z0-9_-]{0,127}$",
-    "The `next_cursor` of the part before",
+    "The `next_cursor` of the previous page",
 );
-const LIMIT: Param = number("limit", 1, 1000, "The most tasks of an answer; without it, all of them");
+const LIMIT: Param = number("limit", 1, 1000, "Maximum number of tasks; default: all");
 
 /// The parameters that select tasks for a list.
 pub(super) const SELECTION: [Param; 4] = [STATUS, SINCE, SORT, CURSOR];
@@ -53,7 +53,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .json::<wire::Tasks>(StatusCode::OK, "Tasks with their runs")
             .errors(&[503])
             .map(|call, (): &()| list(call)),
-        post(RUN, "/api/v1/tasks", "Create a task, attach to one, or take one up again")
+        post(RUN, "/api/v1/tasks", "Create a task, attach to one, or resume one")
             .about(
                 "`attach_mode` says what becomes of a task that is there already: `create` refuses (409), `attach` \
                  answers with the run that its live loop is at, `resume` resumes it.\n\nThe agent works in `cwd`, else in \
@@ -66,17 +66,17 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .json::<wire::Started>(StatusCode::CREATED, "The task is accepted")
             .errors(&[404, 409, 422, 503, 507])
             .then(|call, (): ()| create(call)),
-        get(READ, "/api/v1/tasks/{task_id}", "A task with its runs")
+        get(READ, "/api/v1/tasks/{task_id}", "Get a task with its runs")
             .params(&[PROJECT])
             .json::<wire::Task>(StatusCode::OK, "The task")
             .errors(&[404, 503])
             .map(show),
         delete(RUN, "/api/v1/tasks/{task_id}", "Cancel a task")
             .params(&[PROJECT])
-            .json::<wire::Cancelled>(StatusCode::OK, "It has ended")
+            .json::<wire::Cancelled>(StatusCode::OK, "The run has ended")
             .json::<wire::Cancelled>(
                 StatusCode::ACCEPTED,
-                "It was asked to end, and has not done so in 20 seconds",
+                "The run was asked to end, and has not ended within 20 seconds",
             )
             .errors(&[404, 409, 503])
             .then(cancel),
@@ -107,10 +107,10 @@ async fn create(call: Call) -> Result<Response> {
 /// Translates the body of a request.
 fn request(new: wire::NewTask, idempotency: Option<Idempotency>) -> Result<TaskRequest> {
     if new.thread_message_type.is_some() && new.thread_parent.is_none() {
-        return Err(HttpError::bad_request("thread_message_type goes with thread_parent"));
+        return Err(HttpError::bad_request("thread_message_type needs thread_parent"));
     }
     if new.home_must_match && new.project_root.is_none() {
-        return Err(HttpError::bad_request("home_must_match goes with project_root"));
+        return Err(HttpError::bad_request("home_must_match needs project_root"));
     }
     let submission = Submission {
         task: TaskRef { project: new.project_id, task: new.task_id },

@@ -22,21 +22,21 @@ const A_WEEK: Duration = Duration::from_hours(168);
 const OLDER_THAN: Param = opaque(
     "older_than",
     "^([0-9]{1,6}(ms|s|m|h|d)){1,4}$",
-    "How long ago a run has ended, as in `90m` or `30d`; the unit is required; without it `168h`",
+    "Only runs that ended at least this long ago, for example `90m` or `30d`; the unit is required; default `168h`",
 );
-const KEEP_FAILED: Param = flag("keep_failed", "Whether runs that failed are kept");
-const DRY_RUN: Param = flag("dry_run", "Whether it is only told what would be deleted");
+const KEEP_FAILED: Param = flag("keep_failed", "Keep failed runs");
+const DRY_RUN: Param = flag("dry_run", "Only report the runs that would be deleted");
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get(READ, "/api/projects/{project_id}/stats", "What a project comes to")
+        get(READ, "/api/projects/{project_id}/stats", "Get statistics of a project")
             .json::<wire::Stats>(StatusCode::OK, "The figures")
             .errors(&[404, 503])
             .then(stats),
         post(ADMIN, "/api/projects/{project_id}/gc", "Delete old runs")
             .refuses_pages()
             .params(&[OLDER_THAN, KEEP_FAILED, DRY_RUN])
-            .json::<wire::Collected>(StatusCode::OK, "What was deleted")
+            .json::<wire::Collected>(StatusCode::OK, "A summary of the deleted files")
             .errors(&[404, 503])
             .then(gc),
     ]
@@ -80,7 +80,7 @@ async fn gc(call: Call, project: ProjectId) -> Result<Response> {
     let age = TimeDelta::from_std(age).ok();
     let before = age.and_then(|age| now.checked_sub_signed(age));
     let policy = Policy {
-        before: before.ok_or_else(|| bad(&OLDER_THAN, &"it lies before all time"))?,
+        before: before.ok_or_else(|| bad(&OLDER_THAN, &"it is too long"))?,
         keep: 1,
         failed: if query.flag(&KEEP_FAILED)? { Failed::Keep } else { Failed::Collect },
         scope: Scope::Runs,

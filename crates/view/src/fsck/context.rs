@@ -21,7 +21,7 @@ impl Context<'_> {
     }
 }
 
-/// The processes of this machine whose environment names a run, by run, as of one moment.
+/// The processes of this machine with a run in their environment, by run, as of one moment.
 #[derive(Debug)]
 pub(super) struct Marked(HashMap<String, Vec<ProcessId>>);
 
