@@ -243,7 +243,7 @@ impl Context {
         let extra = &self.config()?.storage.extra_roots;
         let (tree, failed) = self.own_tree()?.showing(extra)?;
         for e in failed {
-            tracing::warn!(error = %e, source = %e.source, "a tree of storage.extra_roots is not shown");
+            tracing::warn!(error = %e, source = %e.source, "ignoring a tree of storage.extra_roots: it cannot be opened");
         }
         Ok(tree)
     }

@@ -66,7 +66,7 @@ impl DaemonResources {
     /// Closes the listeners that nothing was configured for: else the kernel would queue connections for ever.
     pub(super) fn close_rest(&mut self) {
         for listener in self.listeners.drain(..) {
-            tracing::info!(listener = listener.name, "a listener is not configured any more");
+            tracing::info!(listener = listener.name, "closing a listener that is no longer configured");
         }
     }
 }

@@ -154,7 +154,10 @@ async fn serve(context: &Context, runner: Runner, mut place: DaemonResources) ->
         match signals.next().now_or_never() {
             None => return Ok(End::HandedOver(Box::new(handover))),
             Some(signal) => {
-                tracing::info!(signal, "a signal ends the daemon, and no other program follows");
+                tracing::info!(
+                    signal,
+                    "shutting down on a signal; the handover to another program is cancelled"
+                );
                 handover.call_off();
             }
         }

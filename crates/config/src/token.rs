@@ -71,7 +71,7 @@ pub fn key_file(path: &Path) -> Result<Secret, String> {
     let key = secret_in(path)?;
     let open_to_others = path.metadata().is_ok_and(|meta| meta.is_file() && meta.mode() & 0o044 != 0);
     if open_to_others {
-        tracing::warn!(file = %path.display(), "other users may read this key: chmod 600 its file");
+        tracing::warn!(file = %path.display(), "other users can read the API key file; protect it with chmod 600");
     }
     Ok(key)
 }

@@ -71,7 +71,7 @@ impl AuditLog {
         while self.parts.shutdown.token().run_until_cancelled(noticed()).await.is_some() {
             let tree = self.parts.runner.tree.clone();
             if let Err(e) = blocking::run(move || tree.sync_audit()).await {
-                tracing::warn!(error = %e, "the audit log may not outlive a power cut");
+                tracing::warn!(error = %e, "cannot sync the audit log: recent entries could be lost in a power failure");
             }
         }
     }
@@ -87,7 +87,7 @@ impl AuditLog {
         let entries: Vec<AuditEntry> = submitted.into_iter().map(|s| self.entry(s)).collect();
         if let Err(e) = self.parts.runner.tree.append_audit(&entries) {
             let requests: Vec<_> = entries.iter().map(|entry| entry.request_id.as_str()).collect();
-            tracing::warn!(error = %e, ?requests, "submissions could not be written to the audit log");
+            tracing::warn!(error = %e, ?requests, "cannot write submissions to the audit log");
         }
         self.written.notify_one();
         done

@@ -178,7 +178,7 @@ fn drive_orphan(
     Box::pin(async move {
         match take_over(&runner, &task, &holder("run-agent, for the parent task"), &hints, &detach).await {
             Ok(_) | Err(RunnerError::Tree(TreeError::Locked { .. })) => {}
-            Err(e) => tracing::warn!(error = %e, task = %task, "a child task cannot be driven"),
+            Err(e) => tracing::warn!(error = %e, task = %task, "cannot drive a child task"),
         }
     })
 }

@@ -62,7 +62,7 @@ impl Drives {
         let (runner, name) = (self.parts.runner.clone(), task.clone());
         // A panic on the other thread must not end this drive.
         if let Ok(Err(e)) = blocking::caught(move || runner::link_back(&runner, &name)).await {
-            tracing::warn!(error = %e, task = %task, "the answered message does not say who answers it");
+            tracing::warn!(error = %e, task = %task, "cannot link the answered message to the task that answers it");
         }
     }
 
@@ -73,7 +73,7 @@ impl Drives {
             }
             Ok(LoopEnd::Detached) => {}
             Err(e) => {
-                self.parts.faults.complain(task, &e, "a loop cannot be driven; it is taken up again soon");
+                self.parts.faults.complain(task, &e, "cannot drive a task; trying again soon");
                 tokio::select! {
                     () = self.parts.shutdown.token().cancelled() => {}
                     () = tokio::time::sleep(RETRY) => {}

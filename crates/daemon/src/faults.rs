@@ -56,7 +56,7 @@ impl Faults {
 }
 
 fn warn(fault: &Fault) {
-    tracing::warn!(path = %fault.path.display(), problem = %fault.problem, "a file of the tree cannot be read as what it is; nothing else is affected");
+    tracing::warn!(path = %fault.path.display(), problem = %fault.problem, "skipping an unreadable file of the tree; `run-agent doctor` lists such files");
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ impl Gate {
     fn watch_tickets(&self) -> [Watched; 2] {
         let tree = &self.parts.runner.tree;
         if let Err(e) = tree.planner() {
-            tracing::error!(error = %e, "the planner's folders cannot be made");
+            tracing::error!(error = %e, "cannot create the ticket folders");
         }
         [top::queue(), top::live()].map(|dir| self.parts.hints.watch(&tree.root().absolute(&dir)))
     }
@@ -110,7 +110,7 @@ impl Gate {
                 Ok(others)
             }
             Err(e) => {
-                tracing::error!(error = %e, "the planner's folders cannot be used");
+                tracing::error!(error = %e, "cannot use the ticket folders");
                 Err(())
             }
         }
@@ -135,7 +135,7 @@ impl Gate {
                 Err(TreeError::Locked { .. }) => others = OtherDrivers::Present,
                 Err(e) => {
                     if !runner::give_up_lost(&self.parts.runner, TicketFolder::Live, &id, &ticket, &e)? {
-                        self.parts.faults.complain(&task, &e.into(), "a task cannot be driven");
+                        self.parts.faults.complain(&task, &e.into(), "cannot drive a task");
                         // No hint reports that its processes have ended.
                         others = OtherDrivers::Present;
                     }

@@ -132,7 +132,7 @@ impl Watching {
             self.watch(folder);
         }
         if let Err(e) = self.keeper.0.index.build(&self.keeper.0.runner.tree) {
-            tracing::error!(error = %e, "the tree cannot be read; it is tried again");
+            tracing::error!(error = %e, "cannot read the tree; trying again");
             return self;
         }
         discard_abandoned(&self.keeper.0);
@@ -185,7 +185,7 @@ impl Watching {
         }
         if let Err(e) = self.settle(todo) {
             // The next sweep tries again.
-            tracing::warn!(error = %e, "a part of the tree cannot be read");
+            tracing::warn!(error = %e, "cannot read a part of the tree");
         }
         self
     }
@@ -203,7 +203,7 @@ impl Watching {
             self.list(&mut todo)?;
             for task in &todo.tasks {
                 if let Err(e) = self.keeper.0.index.look_at(&self.keeper.0.runner.tree, task) {
-                    self.keeper.0.faults.complain(task, &e.into(), "a task cannot be read");
+                    self.keeper.0.faults.complain(task, &e.into(), "cannot read a task");
                 }
             }
             self.keeper.0.faults.settle(self.keeper.0.index.faults());
@@ -321,12 +321,12 @@ fn discard_abandoned(parts: &Parts) {
         match runner::discard_abandoned(&parts.runner, &task.task) {
             Ok(()) => {
                 if let Err(e) = parts.index.look_at(&parts.runner.tree, &task.task) {
-                    parts.faults.complain(&task.task, &e.into(), "a task cannot be read");
+                    parts.faults.complain(&task.task, &e.into(), "cannot read a task");
                 }
             }
             // Another process is just accepting the task.
             Err(runner::RunnerError::Tree(TreeError::Locked { .. })) => {}
-            Err(e) => parts.faults.complain(&task.task, &e, "an abandoned run cannot be removed"),
+            Err(e) => parts.faults.complain(&task.task, &e, "cannot remove an abandoned run"),
         }
     }
 }
@@ -335,7 +335,7 @@ fn discard_abandoned(parts: &Parts) {
 fn clear_left_behind(parts: &Parts) {
     for folder in [top::daemon(), top::queue(), top::live()] {
         if let Err(e) = runner::clear_left_behind(&parts.runner.tree, &folder) {
-            tracing::warn!(error = %e, %folder, "what a killed daemon left behind cannot be removed");
+            tracing::warn!(error = %e, %folder, "cannot remove the temporary files of a killed daemon");
         }
     }
 }

@@ -103,12 +103,12 @@ impl Logins {
         let configured =
             one.chain(named).map(|(name, key, scope)| (name, Digest::of(key.expose()), scope)).collect();
         let mut keys = tree.browser_keys().unwrap_or_else(|e| {
-            tracing::warn!(error = %e, "keys of pages in browsers are forgotten: their file cannot be read");
+            tracing::warn!(error = %e, "cannot read the keys of browser pages: these pages have to log in again");
             Vec::new()
         });
         let now = tree.clock().now();
         if let Err(e) = tree.clear_logins(now) {
-            tracing::warn!(error = %e, "codes that nobody has exchanged cannot be removed");
+            tracing::warn!(error = %e, "cannot remove expired login codes");
         }
         let logins =
             Self { tree: tree.clone(), configured, keys: Mutex::default(), writing: Mutex::default() };
@@ -173,7 +173,7 @@ impl Logins {
         let now = self.tree.clock().now();
         let taken = self.tree.take_login(&Digest::of(code).hex())?;
         if let Err(e) = self.tree.clear_logins(now) {
-            tracing::warn!(error = %e, "codes that nobody has exchanged cannot be removed");
+            tracing::warn!(error = %e, "cannot remove expired login codes");
         }
         let Some(code) = taken.filter(|code| code.expires_at > now) else { return Ok(None) };
         let secret = secret("cdk")?;

@@ -125,7 +125,7 @@ pub(super) async fn look_in_background(parts: Parts) {
     tokio::select! {
         () = parts.shutdown.token().cancelled() => {}
         checked = look => if let Err(e) = checked {
-            tracing::warn!(error = %e, "what the agents' programs say of their versions cannot be written down");
+            tracing::warn!(error = %e, "cannot record the versions of the agents' programs");
         }
     }
 }

@@ -75,7 +75,7 @@ impl Daemon {
             listen: addresses,
             started_at: core.runner.tree.clock().now(),
         })?;
-        tracing::info!(root = %core.runner.tree.root().path().display(), url, "the daemon serves");
+        tracing::info!(root = %core.runner.tree.root().path().display(), url, "the daemon is ready");
         Ok(())
     }
 
@@ -83,14 +83,14 @@ impl Daemon {
     pub async fn ended(&self, signal: impl Future<Output = &'static str>) -> Option<Handover> {
         tokio::select! {
             signal = signal => {
-                tracing::info!(signal, "a signal ends the daemon; agents go on");
+                tracing::info!(signal, "shutting down on a signal; agents keep running");
                 self.manager.tell("STOPPING=1");
                 self.core.updates.close_listeners();
                 None
             }
             handover = self.core.updates.handed_over() => {
-                tracing::info!("the daemon makes room for another program; agents go on");
-                self.manager.tell("STATUS=making room for another program");
+                tracing::info!("handing over to another program; agents keep running");
+                self.manager.tell("STATUS=handing over to another program");
                 Some(handover)
             }
         }
@@ -104,10 +104,10 @@ impl Daemon {
         }
         let left = self.core.shutdown.drain(REST).await;
         if left > 0 {
-            tracing::warn!(left, "work was left at the end of the drain; the next daemon goes on with it");
+            tracing::warn!(left, "shutting down with unfinished work; the next daemon continues it");
         }
         if let Err(e) = self.core.runner.tree.sync_audit() {
-            tracing::warn!(error = %e, "the audit log may not outlive a power cut");
+            tracing::warn!(error = %e, "cannot sync the audit log: recent entries could be lost in a power failure");
         }
     }
 
@@ -117,7 +117,7 @@ impl Daemon {
     /// If the disk fails.
     pub fn withdraw(self) -> Result<()> {
         self.core.updates.withdraw()?;
-        tracing::info!("the daemon has ended");
+        tracing::info!("the daemon has shut down");
         Ok(())
     }
 }

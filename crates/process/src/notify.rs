@@ -53,7 +53,7 @@ pub fn notify(socket: Option<&OsStr>, words: &str) {
         datagram.send_to_addr(words.as_bytes(), &address)
     });
     if let Err(e) = sent {
-        tracing::debug!(error = %e, words, "the service manager cannot be told");
+        tracing::debug!(error = %e, words, "cannot notify the service manager");
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn follow(
                 Ok(PollResult::Events(events)) => ready.extend(events.iter().filter_map(&spell)),
                 Ok(PollResult::Over | PollResult::Gone) => return None,
                 Err(e) => {
-                    tracing::warn!(error = %e.message, "a stream ends: what it follows cannot be read");
+                    tracing::warn!(error = %e.message, "closing a stream: its files cannot be read");
                     return None;
                 }
             }

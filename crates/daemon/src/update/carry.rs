@@ -84,7 +84,7 @@ impl Updates {
             let updates = self.clone();
             let failed = blocking::run(move || updates.failed(&staged, &e.to_string())).await;
             if let Err(e) = failed {
-                tracing::error!(error = %e, "it cannot be written down that the update failed");
+                tracing::error!(error = %e, "cannot record that the update failed");
             }
         }
     }

@@ -88,7 +88,7 @@ impl Updates {
             self.record(update)?;
             state.call_off.cancel();
         }
-        tracing::info!("the update was called off");
+        tracing::info!("the update was cancelled");
         self.parts.wake.up();
         let updates = self.clone();
         Ok(blocking::run(move || updates.status()).await?)
@@ -128,7 +128,7 @@ impl Updates {
         state.update = Some(update.clone());
         state.call_off = tokio_util::sync::CancellationToken::new();
         drop((state, planner));
-        tracing::info!(candidate = %update.binary_path.display(), ?mode, active, "an update was asked for");
+        tracing::info!(candidate = %update.binary_path.display(), ?mode, active, "an update was requested");
         Ok((program, update))
     }
 }

@@ -46,7 +46,7 @@ fn judge(update: &SelfUpdate, came: StartKind<'_>, copy_is_there: bool) -> Verdi
 /// Reads the record of an update, ends an interrupted one, and reports its result.
 pub(super) fn at_start(seat: &Seat, tree: &Tree) -> Option<SelfUpdate> {
     let known = seat.lock.last_update(tree).unwrap_or_else(|e| {
-        tracing::warn!(error = %e, "what is known of an update cannot be read");
+        tracing::warn!(error = %e, "cannot read the update record");
         None
     });
     let mut update = known?;
@@ -64,22 +64,22 @@ pub(super) fn at_start(seat: &Seat, tree: &Tree) -> Option<SelfUpdate> {
         Verdict::Succeeded => {
             tracing::warn!(
                 candidate,
-                "the update had replaced the program when it was cut off: it has succeeded"
+                "the update was interrupted after it had replaced the program: it has succeeded"
             );
             update.state = UpdateState::Idle;
         }
         Verdict::Failed(why) => {
-            tracing::error!(candidate, why, "the update failed; the program is the one from before");
+            tracing::error!(candidate, why, "the update failed; the old program keeps running");
             update.state = UpdateState::Failed;
             update.last_error = Some(why);
         }
     }
     update.ended_at = Some(tree.clock().now());
     if let Err(e) = fsx::remove_outside(&update.staged) {
-        tracing::warn!(error = %e, "the copy of the candidate is left");
+        tracing::warn!(error = %e, "cannot remove the copy of the new program");
     }
     if let Err(e) = seat.lock.record_update(tree, &update) {
-        tracing::error!(error = %e, "it cannot be written down what became of the update");
+        tracing::error!(error = %e, "cannot record the result of the update");
     }
     Some(update)
 }

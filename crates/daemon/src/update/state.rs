@@ -94,7 +94,7 @@ impl Updates {
 /// Removes the copy of a candidate.
 pub(super) fn remove_copy(staged: &Path) {
     if let Err(e) = fsx::remove_outside(staged) {
-        tracing::warn!(error = %e, "the copy of the candidate is left");
+        tracing::warn!(error = %e, "cannot remove the copy of the new program");
     }
 }
 

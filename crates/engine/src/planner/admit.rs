@@ -45,7 +45,7 @@ pub fn admission(tree: &Tree) -> Admission {
         Ok(Some(update)) if update.drains() => Admission::Draining,
         Ok(_) => Admission::Open,
         Err(e) => {
-            tracing::warn!(error = %e, "what is known of an update cannot be read: nothing is held back for it");
+            tracing::warn!(error = %e, "cannot read the update record: new tasks are admitted as usual");
             Admission::Open
         }
     }

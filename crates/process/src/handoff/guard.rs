@@ -50,7 +50,7 @@ pub fn main(arguments: Vec<OsString>, environment: BTreeMap<OsString, OsString>)
     match Guard::begin(arguments, environment) {
         Ok(guard) => guard.run(),
         Err(e) => {
-            tracing::error!(error = %e, "the guard of an update cannot begin");
+            tracing::error!(error = %e, "cannot start the guard of an update");
             1
         }
     }
@@ -194,7 +194,7 @@ impl Guard {
         let handoff = Handoff { fds: self.fds, arrival: Arrival::PutBack(why.to_owned()) };
         for file in [file, own] {
             let e = handoff.exec(&file, &self.command);
-            tracing::error!(error = %e, file = %file.display(), "the daemon cannot be put back");
+            tracing::error!(error = %e, file = %file.display(), "cannot restore the old daemon");
         }
         1
     }

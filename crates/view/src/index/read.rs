@@ -181,7 +181,7 @@ pub(super) fn in_parallel(
                                 .unwrap_or_else(PoisonError::into_inner)
                                 .push((name.clone(), summary));
                         }
-                        Err(e) => tracing::warn!(error = %e, task = %name, "a task cannot be read"),
+                        Err(e) => tracing::warn!(error = %e, task = %name, "cannot read a task"),
                     }
                 }
             });

@@ -113,7 +113,7 @@ impl Hints {
                 let changes = notify::Config::default().with_event_kinds(EventKindMask::CORE);
                 RecommendedWatcher::new(move |event| told.event(event), changes)
                     .inspect_err(
-                        |e| tracing::warn!(error = %e, "no inotify instance is left: changes are polled for"),
+                        |e| tracing::warn!(error = %e, "cannot use inotify; polling for changes instead"),
                     )
                     .ok()
             }
@@ -246,7 +246,7 @@ impl Inner {
             // The folder does not exist yet, or any more. Its waiters check it periodically.
             Some(e) if is_missing(&e) => {}
             Some(e) => {
-                tracing::warn!(error = %e, folder = %folder.display(), "a folder cannot be watched: changes are polled for");
+                tracing::warn!(error = %e, folder = %folder.display(), "cannot watch a folder; polling it for changes instead");
                 self.native.store(false, Ordering::Relaxed);
                 *watcher = None;
             }

@@ -102,7 +102,7 @@ impl Floor {
                 Ok((Stream::Tcp(stream), peer)) => self.connect(stream, peer, &listener.site),
                 Ok((Stream::Unix(stream), peer)) => self.connect(stream, peer, &listener.site),
                 Err(e) => {
-                    tracing::warn!(listener = listener.name, error = %e, "a connection could not be accepted");
+                    tracing::warn!(listener = listener.name, error = %e, "cannot accept a connection");
                     tokio::time::sleep(EXHAUSTED).await;
                 }
             }
@@ -137,7 +137,7 @@ impl Floor {
             tokio::select! { () = self.tracker.wait() => {}, () = idle => {} }
         };
         if tokio::time::timeout(limit, drained).await.is_err() {
-            tracing::warn!("connections were left open at the end of the drain");
+            tracing::warn!("shutting down with open connections");
         }
     }
 }
@@ -174,7 +174,7 @@ where
     };
     // A client may disconnect at any time.
     if let Err(e) = ended {
-        tracing::debug!(error = %e, "a connection broke off");
+        tracing::debug!(error = %e, "a connection ended with an error");
     }
 }
 
@@ -206,6 +206,6 @@ async fn accept_owner(socket: &UnixListener) -> io::Result<(Stream, Peer)> {
         if peer.uid() == 0 || peer.uid() == rustix::process::geteuid().as_raw() {
             return Ok((Stream::Unix(stream), Peer::Owner));
         }
-        tracing::warn!(uid = peer.uid(), "another user was sent away from the socket");
+        tracing::warn!(uid = peer.uid(), "refused a connection of another user to the socket");
     }
 }

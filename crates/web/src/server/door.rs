@@ -231,9 +231,9 @@ fn log_change(caller: &Caller, status: StatusCode, traces: Traces) {
     let request_id = &*caller.request_id;
     let (key, code) = (caller.key_name(), status.as_u16());
     if status.is_success() && traces == Traces::Quiet {
-        tracing::debug!(request_id, method, endpoint, key, status = code, "a request changed something");
+        tracing::debug!(request_id, method, endpoint, key, status = code, "handled a request");
     } else {
-        tracing::info!(request_id, method, endpoint, key, status = code, "a request to change something");
+        tracing::info!(request_id, method, endpoint, key, status = code, "handled a request");
     }
 }
 

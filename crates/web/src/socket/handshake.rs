@@ -86,7 +86,7 @@ impl Upgrade {
         shutdown.spawn(async move {
             match on.await {
                 Ok(upgraded) => talk(Socket::new(upgraded, limits, &live).await).await,
-                Err(e) => tracing::debug!(error = %e, "a connection broke off before it was a socket"),
+                Err(e) => tracing::debug!(error = %e, "a connection ended before its upgrade to a WebSocket"),
             }
             drop(turn);
         });

@@ -146,7 +146,7 @@ impl Socket {
             Error::Utf8(_) => self.finish(CloseCode::Invalid, "the message is not UTF-8").await,
             Error::Protocol(_) => self.finish(CloseCode::Protocol, "this is no WebSocket").await,
             _ => {
-                tracing::debug!(%error, "a socket broke off");
+                tracing::debug!(%error, "a WebSocket ended with an error");
                 self.is_open = false;
             }
         }
@@ -164,7 +164,7 @@ impl Socket {
             self.stream.get_mut().shutdown().await.map_err(Error::from)
         };
         if let Ok(Err(error)) = tokio::time::timeout(FAREWELL, farewell).await {
-            tracing::debug!(%error, "a socket was closed, and the client did not answer");
+            tracing::debug!(%error, "closed a WebSocket without an answer from the client");
         }
     }
 }

@@ -150,7 +150,7 @@ fn accept_once(runner: &Runner, submission: &Submission) -> Result<Accepted> {
     let ticket_id = runner.tree.planner()?.accept(new)?;
     if let Err(e) = thread::link_back(runner, &submission.task) {
         // The task is accepted; the driver that takes over after a restart tries again.
-        tracing::warn!(error = %e, task = %submission.task, "the answered message does not say who answers it");
+        tracing::warn!(error = %e, task = %submission.task, "cannot link the answered message to the task that answers it");
     }
     Ok(Accepted { ticket_id, ticket, lock })
 }

@@ -89,7 +89,7 @@ fn await_claim(runner: &Runner, info: &RunInfo, placed: &Placed, job: &JobRecord
             return never(runner, info, EndsAs::Failed, &why);
         }
         Err(e) => {
-            tracing::warn!(run = %info.run_id, executor = %info.executor, error = %e, "an executor does not answer");
+            tracing::warn!(run = %info.run_id, executor = %info.executor, error = %e, "cannot ask an executor about its job; trying again");
         }
     }
     let Some(limit) = placed.start_timeout else { return Ok(Started::HandedOver(placed.poll)) };
@@ -114,7 +114,7 @@ fn never(runner: &Runner, info: &RunInfo, ends_as: EndsAs, reason: &str) -> Resu
             executors::of(runner, &info.executor).map(|p| p.executor.cancel(root, dir.path()))
         {
             // The job finds the claim when it starts, and ends at once.
-            tracing::warn!(run = %info.run_id, executor = %info.executor, error = %e, "a job cannot be cancelled");
+            tracing::warn!(run = %info.run_id, executor = %info.executor, error = %e, "cannot cancel a job at its executor");
         }
     }
     Ok(Started::Claimed)

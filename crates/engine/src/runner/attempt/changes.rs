@@ -52,7 +52,7 @@ pub(in crate::runner) fn before(runner: &Runner, info: &RunInfo) {
     let words = Some("the look before the run was cut off".to_owned());
     let cut_off = not_seen(NotRecorded::Failed, words);
     if let Err(e) = write_before(root, &run, &cut_off) {
-        tracing::warn!(run = %run, error = %e, "cannot keep a look at the work folder");
+        tracing::warn!(run = %run, error = %e, "cannot create the snapshot of the working folder: the run will report no changes");
         return;
     }
     let found = Repository::find(cwd, &mut setting);
@@ -70,9 +70,9 @@ pub(in crate::runner) fn before(runner: &Runner, info: &RunInfo) {
         Err(e) => WorkFolderBefore { head, ..not_seen(reason(&e), Some(e.to_string())) },
     };
     if let Err(e) = write_before(root, &run, &record) {
-        tracing::warn!(run = %run, error = %e, "cannot keep the look at the work folder");
+        tracing::warn!(run = %run, error = %e, "cannot store the snapshot of the working folder: the run will report no changes");
     }
-    tracing::debug!(run = %run, took = ?began.elapsed(), "looked at the work folder before the run");
+    tracing::debug!(run = %run, took = ?began.elapsed(), "took a snapshot of the working folder before the run");
 }
 
 fn not_seen(reason: NotRecorded, note: Option<String>) -> WorkFolderBefore {
@@ -123,7 +123,7 @@ pub(in crate::runner) fn forget(runner: &Runner, info: &RunInfo) {
     if info.git.as_ref().is_some_and(|git| !never_looked(git))
         && let Err(e) = root.remove_tree(&run.dir().git())
     {
-        tracing::warn!(run = %run, error = %e, "cannot remove what was kept of the work folder");
+        tracing::warn!(run = %run, error = %e, "cannot remove the snapshot of the working folder");
     }
 }
 

@@ -241,7 +241,7 @@ fn announce_end(runner: &Runner, info: &RunInfo) {
     let webhook = &runner.config.webhook;
     let wanted = webhook.url.is_some() && webhook.events.iter().any(|e| e == RunStop::EVENT);
     if wanted && let Err(e) = put_in_outbox(runner, info) {
-        tracing::error!(error = %e, run = %info.run_id, "the end of this run will not be posted to the webhook");
+        tracing::error!(error = %e, run = %info.run_id, "cannot queue the webhook for the end of this run: it will not be sent");
     }
 }
 
@@ -261,7 +261,7 @@ fn put_in_outbox(runner: &Runner, info: &RunInfo) -> Result<()> {
         let waiting = runner.tree.deliveries()?;
         let over = waiting.len().saturating_sub(MOST);
         for id in waiting.iter().take(over) {
-            tracing::error!(id, "the outbox is full: the end of this run will not be posted to the webhook");
+            tracing::error!(id, "the outbox is full: the webhook for the end of this run will not be sent");
             runner.tree.remove_delivery(id)?;
         }
     }

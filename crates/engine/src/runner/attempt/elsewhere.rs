@@ -82,7 +82,7 @@ impl Watch {
         let job = placed.as_ref().and_then(|placed| match placed.executor.find(root, dir.path()) {
             Ok(state) => Some(state),
             Err(e) => {
-                tracing::debug!(run = %run, executor = %info.executor, error = %e, "an executor cannot be asked");
+                tracing::debug!(run = %run, executor = %info.executor, error = %e, "cannot ask an executor about its job");
                 None
             }
         });
@@ -96,7 +96,7 @@ impl Watch {
         if let (Verdict::Cancel, Some(placed), false) = (verdict, &placed, self.cancelled) {
             match placed.executor.cancel(root, dir.path()) {
                 Ok(()) => self.cancelled = true,
-                Err(e) => tracing::warn!(run = %run, error = %e, "a job cannot be cancelled"),
+                Err(e) => tracing::warn!(run = %run, error = %e, "cannot cancel a job at its executor"),
             }
         }
         Ok((verdict, poll))

@@ -64,7 +64,7 @@ pub fn give_up(runner: &Runner, lock: &TaskLock, ticket: &Ticket, error: &Runner
     let draft = Draft::new(MessageType::ERROR, runner.redactor.text(&text)).by_run(&end.run_id);
     // A bus that accepts no message must not keep the loop alive.
     if let Err(e) = tree.task_bus(lock.task()).post(&draft) {
-        tracing::warn!(error = %e, task = %lock.task(), "the end of a loop cannot be posted");
+        tracing::warn!(error = %e, task = %lock.task(), "cannot post the end of a task to its message bus");
     }
     lock.write_end(tree, &end)?;
     Ok(true)
