@@ -185,7 +185,7 @@ fn a_folder_that_the_run_removed_is_not_taken_for_a_missing_git() {
     assert_eq!(outcome.code, 0, "{outcome:?}");
     assert_eq!(not_recorded(&bench, "t"), Some(NotRecorded::Failed));
     std::fs::create_dir_all(bench.sandbox.work()).unwrap();
-    bench.run("diff p/t").fails(3, "is not there any more", "");
+    bench.run("diff p/t").fails(3, "no longer exists", "");
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn a_second_import_finds_everything_there() {
     // An existing task of the same name from another tree is not touched.
     std::fs::rename(&original, sandbox.path("moved")).unwrap();
     let other = sandbox.run("import ../moved --project shop");
-    assert!(other.stdout.contains("a task of that name came from"), "{other:?}");
+    assert!(other.stdout.contains("a task of that name was imported from"), "{other:?}");
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn bundled() -> (Bench, std::path::PathBuf) {
     );
     assert_eq!(bundle.code, 0, "{bundle:?}");
     assert!(bundle.stderr.contains("b.tar.gz: 1 run, "), "{bundle:?}");
-    for left_out in ["left out: p/t/link is a link", "left out: p/t/binary is no text"] {
+    for left_out in ["left out: p/t/link is a link", "left out: p/t/binary is not text"] {
         assert!(bundle.stderr.contains(left_out), "{bundle:?}");
     }
     let path = bench.sandbox.work().join("b.tar.gz");
@@ -178,8 +178,8 @@ fn a_bundle_of_somebody_else_is_not_trusted() {
     use tar::EntryType::{Link, Regular, Symlink};
     let bench = Bench::new();
     for (n, (entries, problem)) in [
-        (vec![("../../escaped", Regular, "x")], "is no path of a bundle"),
-        (vec![("/tmp/escaped", Regular, "x")], "is no path of a bundle"),
+        (vec![("../../escaped", Regular, "x")], "is not a valid path in a bundle"),
+        (vec![("/tmp/escaped", Regular, "x")], "is not a valid path in a bundle"),
         (vec![("p/t/x", Symlink, "/etc/passwd")], "is a Symlink"),
         (vec![("p/t/x", Link, "/etc/passwd")], "is a Link"),
         (vec![("p/t/TASK.md", Regular, "x")], "it has no manifest.json"),

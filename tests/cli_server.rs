@@ -73,7 +73,7 @@ fn work_is_submitted_followed_and_answered() {
     // The project of the working folder is meant, as without a daemon.
     assert!(ask(&sandbox, "task status t").stdout.starts_with("task p/t was completed"));
     let elsewhere = outcome(sandbox.command(["server", "task", "status", "t"]).current_dir(sandbox.home()));
-    elsewhere.fails(2, "the project must be named", "PROJECT/TASK");
+    elsewhere.fails(2, "no project is named", "PROJECT/TASK");
 }
 
 /// The demo agent prints a log and writes its answer into a file.

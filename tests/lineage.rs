@@ -141,7 +141,7 @@ fn each_command_starts_a_child_of_a_live_run_and_of_no_other() {
     let elsewhere = by_agent(&bench, deepest.live(), "job --root ../other --project p --prompt x");
     assert_eq!(elsewhere.code, 0, "{elsewhere:?}");
     let named = format!("job --project p --task named --prompt x --parent-run-id {UNKNOWN}");
-    bench.run(&named).fails(16, "there is no such run in this tree", "--parent-run-id");
+    bench.run(&named).fails(16, "this run does not exist in this tree", "--parent-run-id");
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn each_route_takes_a_live_run_as_the_parent_and_no_other() {
     };
     for (task, mode) in [("new", "create"), ("new", "attach"), ("new", "resume"), ("old", "resume")] {
         for (parent, problem) in [
-            (UNKNOWN, "there is no such run in this tree"),
+            (UNKNOWN, "this run does not exist in this tree"),
             (deep.ended().run.as_str(), "it has ended"),
             (deepest.live().run.as_str(), TOO_DEEP),
         ] {

@@ -103,7 +103,7 @@ fn selection(args: &Args, context: &Context, tree: &Tree) -> CliResult<Selection
 }
 
 fn cannot_make(e: std::io::Error) -> CliError {
-    CliError::caused(Kind::Failed, "cannot make the bundle", e)
+    CliError::caused(Kind::Failed, "cannot create the bundle", e)
 }
 
 /// Builds the redactor for the settings' secrets, variables with secret names, and the variables that the task was

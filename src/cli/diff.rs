@@ -127,7 +127,7 @@ fn why_not(info: &RunInfo) -> (String, &'static str) {
         // A record of an older version, of an import, or of a run that never started.
         return ("its record does not say why; it may never have started".to_owned(), OTHERS);
     };
-    let note = || git.note.clone().unwrap_or_else(|| "the look at its folder failed".to_owned());
+    let note = || git.note.clone().unwrap_or_else(|| "the snapshot of its working folder failed".to_owned());
     match git.not_recorded {
         Some(NotRecorded::NoRepository) => (
             "its working folder was not in a git repository when it started".to_owned(),

@@ -357,8 +357,9 @@ impl From<RunnerError> for CliError {
                     format!("create the folder again, or name another one as `cwd` in {}", config.display());
                 Self::wrap(Kind::NotFound, &error).with_hint(hint)
             }
-            e @ RunnerError::OtherFolder { .. } => Self::wrap(Kind::Conflict, &e)
-                .with_hint("leave the folder away: a task that is there works in its own"),
+            e @ RunnerError::OtherFolder { .. } => {
+                Self::wrap(Kind::Conflict, &e).with_hint("omit the folder: an existing task works in its own")
+            }
             e @ RunnerError::OtherHome { .. } => {
                 Self::wrap(Kind::Conflict, &e).with_hint("name another project with --project")
             }

@@ -51,7 +51,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
             Kind::NotFound,
             format!("there is no project to import in {}", args.from.display()),
         )
-        .with_hint("give the folder whose folders are the projects"));
+        .with_hint("give the folder that contains the folders of the projects"));
     }
     let printer = context.printer();
     if args.json.form() == Form::Json {

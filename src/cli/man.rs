@@ -61,6 +61,6 @@ fn rendered(command: &Command) -> CliResult<Vec<u8>> {
     let mut page = Vec::new();
     Man::new(command.clone())
         .render(&mut page)
-        .map_err(|e| CliError::caused(Kind::Failed, "cannot make the page", e))?;
+        .map_err(|e| CliError::caused(Kind::Failed, "cannot create the page", e))?;
     Ok(page)
 }

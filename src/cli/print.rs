@@ -81,7 +81,7 @@ impl Printer {
         let mut out = io::stdout().lock();
         out.write_all(bytes).and_then(|()| out.flush()).map_err(|e| {
             if e.kind() == io::ErrorKind::BrokenPipe {
-                CliError::new(Kind::OutputClosed, "the reader of our output has gone")
+                CliError::new(Kind::OutputClosed, "the reader of the output has closed it")
             } else {
                 CliError::caused(Kind::Failed, "cannot write to stdout", e)
             }

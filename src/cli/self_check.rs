@@ -28,7 +28,7 @@ pub(super) fn run(
 ) -> CliResult<ExitCode> {
     let line = std::iter::once(OsString::from("run-agent")).chain(args.daemon.iter().cloned());
     let understood = understand(line.collect())
-        .map_err(|e| CliError::caused(Kind::Usage, "the daemon's command line is not understood", e))?;
+        .map_err(|e| CliError::caused(Kind::Usage, "the daemon's command line is invalid", e))?;
     let Some((global, settings)) = understood else {
         return Err(CliError::new(Kind::Usage, "this is not the command line of a daemon"));
     };

@@ -99,7 +99,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
         End::Asked => Ok(ExitCode::SUCCESS),
         End::HandedOver(handover) => {
             let e = handover.exec();
-            Err(CliError::caused(Kind::Failed, "no program can be started in this one's place", e))
+            Err(CliError::caused(Kind::Failed, "cannot replace this process by the new program", e))
         }
     }
 }
@@ -116,7 +116,7 @@ async fn serve(context: &Context, runner: Runner, mut place: DaemonResources) ->
     let api = runner.config.api.clone();
     let mut signals = Signals::listen()?;
     handoff::heed_signals();
-    let failed = |e| CliError::caused(Kind::Failed, "cannot tell where the server listens", e);
+    let failed = |e| CliError::caused(Kind::Failed, "cannot determine the address of the listener", e);
     let listener = match place.listener(MAIN) {
         Some(left) => daemon_resources::adopt(left).map_err(failed)?,
         None => listen(&api, context.printer()).await?,

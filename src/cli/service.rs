@@ -100,7 +100,8 @@ fn folder(context: &Context) -> CliResult<PathBuf> {
     let environment = context.environment();
     let config = environment.get_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let config = config.or_else(|| Some(environment.home()?.join(".config")));
-    let config = config.ok_or_else(|| CliError::new(Kind::Failed, "no home folder is known ($HOME)"))?;
+    let config =
+        config.ok_or_else(|| CliError::new(Kind::Failed, "cannot find the home folder: $HOME is not set"))?;
     Ok(config.join("systemd/user"))
 }
 

@@ -151,7 +151,7 @@ fn agreed(args: &Args, context: &Context) -> CliResult<bool> {
     let agreed =
         confirm::agrees(context, "Trust it? The agents and programs that it names run with your rights.")?;
     if !agreed {
-        context.printer().word("it is not trusted, and nothing of it is used")?;
+        context.printer().word("it is not trusted, and none of its settings is used")?;
     }
     Ok(agreed)
 }
@@ -188,7 +188,7 @@ fn revoke(folder: &Path, context: &Context, trust: &Trust) -> CliResult<ExitCode
     let path = folder.join(PROJECT_FILE);
     if !trust.revoke(&path)? {
         return Err(CliError::new(Kind::NotFound, format!("{} is not trusted", path.display()))
-            .with_hint("`run-agent config trust --list` shows what is"));
+            .with_hint("`run-agent config trust --list` shows the trusted files"));
     }
     context.printer().word(&format!("{} is not trusted any more", path.display()))?;
     Ok(ExitCode::SUCCESS)
@@ -199,10 +199,13 @@ impl From<TrustError> for CliError {
         match error {
             TrustError::Fs(e) => Self::of_outside(e),
             e @ TrustError::NoFolder => {
-                Self::caused(Kind::Failed, "cannot tell what is trusted", e).with_hint("set $HOME")
+                Self::caused(Kind::Failed, "cannot read the record of trusted files", e)
+                    .with_hint("set $HOME")
             }
-            e @ TrustError::Corrupt { .. } => Self::caused(Kind::Corrupt, "cannot tell what is trusted", e)
-                .with_hint("remove the file, and trust your projects again"),
+            e @ TrustError::Corrupt { .. } => {
+                Self::caused(Kind::Corrupt, "cannot read the record of trusted files", e)
+                    .with_hint("remove the file, and trust your projects again")
+            }
         }
     }
 }

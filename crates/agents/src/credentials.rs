@@ -88,7 +88,7 @@ fn another_way(agent: &dyn Agent, login: &Login, of: &Search<'_>) -> Option<Stri
         return Some("its command may bring its own".to_owned());
     }
     if settings.base_url.is_some() {
-        return Some("its base_url may need none".to_owned());
+        return Some("its base_url may need no key".to_owned());
     }
     let has_own_settings = login.folder.is_some_and(|folder| folder.path(of.environment).is_some());
     if !settings.args.is_empty() && has_own_settings {

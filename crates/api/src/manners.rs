@@ -71,12 +71,12 @@ fn tag(path: &str) -> &'static str {
 
 /// The meaning of each status of an error.
 const MEANINGS: &[(u16, &str)] = &[
-    (400, "A parameter or the body is not understood; the error names it, and its line and column"),
-    (401, "A key is wanted, and there is none that is known"),
+    (400, "A parameter or the body is invalid; the error names it, and its line and column"),
+    (401, "The request needs a key, and has none or an unknown one"),
     (403, "This key, or a page in a browser, must not do this"),
-    (404, "What the path names is not there"),
+    (404, "The thing that the path names does not exist"),
     (408, "The body did not come in time"),
-    (409, "This cannot be done as things stand"),
+    (409, "The request conflicts with the current state"),
     (413, "The body is larger than `api.max_body`"),
     (414, "The address is longer than 8 KiB"),
     (415, "A body is sent as `Content-Type: application/json`"),

@@ -48,7 +48,7 @@ pub(super) fn executors(mut section: Section<'_, '_>) -> BTreeMap<String, Execut
 
 fn executor(mut section: Section<'_, '_>) -> ExecutorSettings {
     if section.get("type", COMMAND.to_owned()) != COMMAND {
-        section.reject("type", format!("is none of the kinds that there are: {COMMAND}"));
+        section.reject("type", format!("is an unknown kind; the only kind is {COMMAND}"));
     }
     let read = ExecutorSettings {
         submit: section.find("submit").unwrap_or_default(),

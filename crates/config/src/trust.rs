@@ -20,13 +20,13 @@ const LOCK: &str = "trusted.lock";
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     /// The folder of the record is unknown.
-    #[error("no folder is known to keep trusted files in: neither $XDG_STATE_HOME nor $HOME is set")]
+    #[error("cannot find the folder for trusted files: neither $XDG_STATE_HOME nor $HOME is set")]
     NoFolder,
     /// A file operation failed.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// The file is not such a record.
-    #[error("{} is no record of trusted files: {problem}", path.display())]
+    #[error("{} is not a valid record of trusted files: {problem}", path.display())]
     Corrupt {
         /// The record.
         path: PathBuf,

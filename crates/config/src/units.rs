@@ -21,7 +21,7 @@ pub enum BadDuration {
     #[error("has no unit; write {0}s, {0}m, {0}h or {0}d")]
     NoUnit(String),
     /// Any other text.
-    #[error("is no duration such as 10s, 5m, 1h30m or 7d")]
+    #[error("is not a duration such as 10s, 5m, 1h30m or 7d")]
     Malformed,
 }
 

@@ -66,7 +66,7 @@ where
         }
         match told.await {
             Ok(told) => told,
-            Err(_) => resume_unwind(Box::new("the work that many had asked for has panicked")),
+            Err(_) => resume_unwind(Box::new("the shared work for several requests has panicked")),
         }
     }
 }

@@ -99,8 +99,8 @@ fn understood<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
         let field = e.path().to_string();
         let field = if field == "." { String::new() } else { format!(", at {}", field.escape_debug()) };
-        Error::bad_request(format!("the body is not understood{field}: {}", e.inner()))
+        Error::bad_request(format!("the body is invalid{field}: {}", e.inner()))
     })?;
-    json.end().map_err(|e| Error::bad_request(format!("the body is not understood: {e}")))?;
+    json.end().map_err(|e| Error::bad_request(format!("the body is invalid: {e}")))?;
     Ok(value)
 }

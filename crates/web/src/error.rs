@@ -73,7 +73,7 @@ impl Error {
     }
 
     pub(super) fn wrong_method(allow: String) -> Self {
-        let message = format!("this method is not known here; it is one of {allow}");
+        let message = format!("this path does not have this method; it has {allow}");
         Self::new(StatusCode::METHOD_NOT_ALLOWED, message).from(Origin::WrongMethod(allow))
     }
 

@@ -110,7 +110,7 @@ fn link(text: &str) -> Result<Link, String> {
     let (label, url) =
         text.rsplit_once(char::is_whitespace).map_or((None, text), |(l, u)| (Some(l.trim()), u));
     if url.is_empty() {
-        return Err("the URL is missing behind the label".to_owned());
+        return Err("the URL after the label is missing".to_owned());
     }
     Ok(Link { url: url.to_owned(), label: label.filter(|l| !l.is_empty()).map(str::to_owned) })
 }

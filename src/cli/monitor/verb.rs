@@ -267,7 +267,7 @@ fn print(args: &Args, context: &Context, rows: &[Row]) -> CliResult<()> {
 
 fn interval(text: &str) -> Result<Duration, String> {
     match duration(text)? {
-        Duration::ZERO => Err("it is longer than 0, such as 30s or 5m".to_owned()),
+        Duration::ZERO => Err("it must be longer than 0, such as 30s or 5m".to_owned()),
         interval => Ok(interval),
     }
 }

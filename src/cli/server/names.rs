@@ -35,7 +35,7 @@ pub(super) fn project(named: Option<&ProjectId>, call: &Call<'_>) -> CliResult<P
         (Some(project), _) => Ok(project.clone()),
         (None, Some(id)) => Ok(id.parse()?),
         (None, None) => folder::existing_project(call)?.ok_or_else(|| {
-            CliError::new(Kind::Usage, "the project must be named")
+            CliError::new(Kind::Usage, "no project is named")
                 .with_hint("give PROJECT/TASK, or --project ID; a folder with a project needs neither")
         }),
     }

@@ -59,7 +59,7 @@ pub(super) fn run(verb: &Verb, call: &Call<'_>) -> CliResult<ExitCode> {
         Verb::Cancel => call.client.delete(PATH)?,
         Verb::Start { binary, live, wait } => {
             let binary = std::path::absolute(binary)
-                .map_err(|e| CliError::caused(Kind::Usage, "this is no path", e))?;
+                .map_err(|e| CliError::caused(Kind::Usage, "this is not a path", e))?;
             let mode = if *live { "live" } else { "drain" };
             let status = call.client.post(PATH, Some(&json!({ "binary_path": binary, "mode": mode })))?;
             if *wait {

@@ -130,7 +130,7 @@ impl Which {
         match &self.rc {
             Some(file) => Ok(context.cwd()?.join(file)),
             None => shell.start_up_file(context.environment()).ok_or_else(|| {
-                CliError::new(Kind::Usage, "the start-up file is not known: $HOME is not set")
+                CliError::new(Kind::Usage, "cannot find the start-up file: $HOME is not set")
                     .with_hint("name it with --rc")
             }),
         }

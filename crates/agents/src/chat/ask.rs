@@ -53,7 +53,7 @@ pub enum ChatOutcome {
 #[derive(Debug, thiserror::Error)]
 pub enum ChatError {
     /// The agent's own output is closed.
-    #[error("cannot print")]
+    #[error("cannot write to standard output")]
     Print(#[from] io::Error),
     /// The answer is complete, but DONE cannot be created.
     #[error("cannot mark the task as done")]
@@ -228,5 +228,5 @@ fn silence(error: &io::Error, question: &Question) -> String {
 }
 
 fn in_vain(question: &Question) -> String {
-    format!("nothing came for {} s", question.patience.as_secs_f64())
+    format!("no data arrived for {} s", question.patience.as_secs_f64())
 }

@@ -40,6 +40,6 @@ pub fn call<A: Into<OsString>>(
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let said = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing").to_owned();
+    let said = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("it printed nothing").to_owned();
     Err(CallError::Refused { verb: verb.to_owned(), status: output.status, said })
 }

@@ -16,7 +16,7 @@ pub enum BadRunEnvironment {
     #[error("{0} is not set: this agent is started by `run-agent job` or `run-agent task`")]
     NotSet(&'static str),
     /// A variable with an invalid value.
-    #[error("{name} is wrong")]
+    #[error("{name} has an invalid value")]
     Wrong {
         /// The variable.
         name: &'static str,

@@ -72,7 +72,7 @@ pub enum RecordingError {
         problem: String,
     },
     /// Standard output or error cannot be written.
-    #[error("cannot print the recording")]
+    #[error("cannot write the recording to standard output")]
     Print(#[from] std::io::Error),
 }
 

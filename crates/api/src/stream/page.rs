@@ -208,7 +208,7 @@ impl TopicSlot {
                 self.greet(writer);
             }
             Ok(PollResult::Gone) => {
-                let error = HttpError::not_found(format!("{} is no longer there", self.topic.name));
+                let error = HttpError::not_found(format!("{} no longer exists", self.topic.name));
                 self.failed(api, &error, writer);
             }
             Err(e) => self.failed(api, &e, writer),

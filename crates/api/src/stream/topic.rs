@@ -101,7 +101,7 @@ fn subject(name: &str) -> Result<Subject, String> {
         ("tree" | "runs" | "run" | "log" | "bus" | "file", _) => {
             return Err(format!("{kind} is spelled {}", spelling(kind)));
         }
-        _ => return Err("it is none of tree, runs, run:…, log:…, bus:…, file:…".to_owned()),
+        _ => return Err("it must be tree, runs, run:…, log:…, bus:… or file:…".to_owned()),
     })
 }
 
@@ -134,7 +134,7 @@ fn run_name(names: &[&str]) -> Result<RunName, String> {
 
 fn begin_of(subject: &Subject, text: &str) -> Result<Begin, String> {
     let (key, number) = text.split_once('=').unwrap_or((text, ""));
-    let number: u64 = number.parse().map_err(|_| format!("behind {key}= stands a number"))?;
+    let number: u64 = number.parse().map_err(|_| format!("{key}= needs a number"))?;
     match (subject, key) {
         (Subject::Bus(_) | Subject::Buses(_), "tail") if number > MOST_LAST => {
             Err(format!("tail is at most {MOST_LAST}"))

@@ -84,7 +84,7 @@ impl FromStr for RunWord {
             "stopped" => Self::Stopped,
             _ => {
                 let known = Self::WORDS.join(", ");
-                return Err(format!("'{}' is none of {known}", word.escape_debug()));
+                return Err(format!("'{}' is not one of {known}", word.escape_debug()));
             }
         })
     }

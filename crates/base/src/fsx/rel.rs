@@ -90,7 +90,7 @@ impl RelPath {
 impl Serialize for RelPath {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0.to_str() {
-            Some(".") => Err(ser::Error::custom("the root itself is no path below it")),
+            Some(".") => Err(ser::Error::custom("the root itself is not a path below the root")),
             Some(text) => serializer.serialize_str(text),
             None => Err(ser::Error::custom(format!("the path {self} is not UTF-8 text"))),
         }

@@ -42,7 +42,7 @@ pub fn listen_at(path: &Path) -> Result<(UnixListener, SocketName)> {
             return Err(other(io::ErrorKind::AlreadyExists, "something else has that name"));
         }
         Ok(_) => match UnixStream::connect(path) {
-            Ok(_) => return Err(other(io::ErrorKind::AddrInUse, "somebody listens there")),
+            Ok(_) => return Err(other(io::ErrorKind::AddrInUse, "another process listens on it")),
             Err(_) => std::fs::remove_file(path).map_err(fail)?,
         },
     }
@@ -84,7 +84,7 @@ mod tests {
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
         assert!(UnixStream::connect(&path).is_ok());
-        assert!(why(&path).contains("somebody listens there"));
+        assert!(why(&path).contains("another process listens on it"));
         drop(listener);
         let (_listener, second) = listen_at(&path).expect("nobody listens on the old one");
         drop(name);

@@ -53,13 +53,13 @@ pub struct Submitted {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The daemon starts nothing.
-    #[error("this daemon starts no tasks (--disable-task-start)")]
+    #[error("this daemon does not start tasks (--disable-task-start)")]
     Disabled,
     /// The daemon is about to be replaced. The program that would start a root task is not known.
     #[error("the daemon is being updated")]
     Updating,
     /// There is no live loop to attach to.
-    #[error("task {0} has ended; attach_mode resume takes it up again")]
+    #[error("task {0} has ended; continue it with attach_mode resume")]
     Ended(TaskRef),
     /// The task cannot be accepted or resumed.
     #[error(transparent)]

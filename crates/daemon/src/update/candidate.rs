@@ -120,33 +120,33 @@ pub(super) fn check(
     let (finished, said) = match answer {
         Ok(answer) => answer,
         Err(BoundedError::TimedOut(_)) => {
-            return Err(format!("it has not checked itself within {} s", limit.as_secs_f64()));
+            return Err(format!("`self-check` took longer than {} s", limit.as_secs_f64()));
         }
         Err(BoundedError::TooMuch(_)) => {
-            return Err("it does not stop talking when it is to check itself".to_owned());
+            return Err("its output during `self-check` is too long".to_owned());
         }
         Err(BoundedError::Start { source, .. }) => return Err(format!("it cannot be started: {source}")),
     };
     if !finished.status.success() {
         let words = finished.words.lines().map(str::trim).filter(|line| !line.is_empty());
         let words = words.take(3).collect::<Vec<_>>().join("; ");
-        let words = if words.is_empty() { "it says nothing".to_owned() } else { words };
-        return Err(format!("its check of itself failed ({}): {words}", finished.status));
+        let words = if words.is_empty() { "it printed nothing".to_owned() } else { words };
+        return Err(format!("`self-check` failed ({}): {words}", finished.status));
     }
     let report: SelfReport = serde_json::from_slice(&said)
-        .map_err(|_| "it is no run-agent: it says nothing of itself that is understood".to_owned())?;
+        .map_err(|_| "it is not a run-agent: its answer to `self-check` is not valid".to_owned())?;
     judge(&report)?;
     Ok(report.version)
 }
 
 fn judge(report: &SelfReport) -> std::result::Result<(), String> {
     if report.program != PROGRAM {
-        return Err(format!("it is no run-agent but {}", report.program));
+        return Err(format!("it is not a run-agent but {}", report.program));
     }
     let takes = report.handoffs.clone().unwrap_or(report.handoff..=report.handoff);
     if !takes.contains(&handoff::NEWEST) {
         return Err(format!(
-            "version {} takes a place over in another way: stop this daemon and start that one",
+            "version {} needs another kind of handover: stop this daemon and start that version",
             report.version
         ));
     }
@@ -186,7 +186,7 @@ mod tests {
         assert!(judge(&SelfReport { program: "cp".into(), ..good.clone() }).is_err());
         let unable = |handoffs| judge(&SelfReport { handoffs, ..good.clone() }).unwrap_err();
         for handoffs in [None, Some(1..=1), Some(handoff::NEWEST + 1..=handoff::NEWEST + 2)] {
-            assert!(unable(handoffs).contains("takes a place over in another way"));
+            assert!(unable(handoffs).contains("needs another kind of handover"));
         }
     }
 

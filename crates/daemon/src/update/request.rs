@@ -26,7 +26,7 @@ pub enum Refusal {
     #[error(transparent)]
     Candidate(#[from] FsError),
     /// Another update is in progress.
-    #[error("an update to {} is under way; a deferred one can be cancelled", .0.display())]
+    #[error("an update to {} is in progress; only a deferred update can be cancelled", .0.display())]
     Pending(PathBuf),
     /// There is no update, or it cannot be cancelled any more.
     #[error("no update is deferred")]

@@ -84,7 +84,7 @@ pub(super) fn convert(record: &Map<String, Value>, run: &RunRef, context: RunCon
 /// runs that ended without a process that saw it.
 fn status(said: &str, exit_code: Option<i32>, summary: Option<String>) -> (RunStatus, Option<String>) {
     let unseen = |what: &str| {
-        let why = format!("nobody saw how it ended: the original {what}");
+        let why = format!("no process saw its end: the original {what}");
         (RunStatus::Crashed, Some(summary.as_ref().map_or_else(|| why.clone(), |s| format!("{why} ({s})"))))
     };
     let reconciled = summary.as_deref().is_some_and(|s| s.contains("reconciled"));

@@ -68,7 +68,7 @@ impl ParsedTask {
         let is = |name: &str| source::has(from, &folder.join(name));
         let config = config(theirs.unwrap_or_default(), home, &runs, &task);
         if let Some(cwd) = config.cwd.as_ref().filter(|cwd| usable_folder(Path::new(cwd)).is_err()) {
-            notes.push(format!("its folder {cwd} is not there: make it before you resume the task"));
+            notes.push(format!("its folder {cwd} does not exist: create it before you resume the task"));
         }
         Ok(Self {
             config,
@@ -165,7 +165,7 @@ fn runs(
     let mut runs = Vec::new();
     for name in source::folders(from, &folder.join(names::task::RUNS))? {
         let Ok(id) = name.parse::<RunId>() else {
-            notes.push(format!("run '{}' left out: its name is no id", name.escape_debug()));
+            notes.push(format!("run '{}' skipped: its name is not a valid id", name.escape_debug()));
             continue;
         };
         let dir = folder.join(names::task::RUNS).join(&name);

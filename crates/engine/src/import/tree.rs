@@ -68,7 +68,11 @@ impl<'a> Importer<'a> {
                 Ok(project) if only.is_none_or(|o| *o == project) => self.project(&project, &mut all),
                 Ok(_) => {}
                 Err(_) => {
-                    all.push(skipped(Kind::Folder, name.escape_debug().to_string(), "its name is no id"));
+                    all.push(skipped(
+                        Kind::Folder,
+                        name.escape_debug().to_string(),
+                        "its name is not a valid id",
+                    ));
                 }
             }
         }
@@ -95,7 +99,7 @@ impl<'a> Importer<'a> {
                 Ok(id) => tasks.push(self.task(&place, TaskRef { project: project.clone(), task: id })),
                 Err(_) => {
                     let name = format!("{project}/{}", name.escape_debug());
-                    tasks.push(skipped(Kind::Folder, name, "its name is no id"));
+                    tasks.push(skipped(Kind::Folder, name, "its name is not a valid id"));
                 }
             }
         }
@@ -134,7 +138,9 @@ impl<'a> Importer<'a> {
             let source = self.from.absolute(folder).display().to_string();
             return match task::origin(self.tree, &task) {
                 Some(origin) if origin == source => Ok((Outcome::AlreadyThere, Vec::new())),
-                Some(origin) => Err(ImportError::Skipped(format!("a task of that name came from {origin}"))),
+                Some(origin) => {
+                    Err(ImportError::Skipped(format!("a task of that name was imported from {origin}")))
+                }
                 None => Err(ImportError::Skipped("there is another task of that name".to_owned())),
             };
         }

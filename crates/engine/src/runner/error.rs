@@ -56,7 +56,7 @@ pub enum RunnerError {
         named: PathBuf,
     },
     /// A project was requested for one folder, but belongs to another.
-    #[error("project {project} has another home than {}", home.display())]
+    #[error("project {project} works in another folder than {}", home.display())]
     OtherHome {
         /// The project.
         project: ProjectId,
@@ -75,7 +75,7 @@ pub enum RunnerError {
         kind: MessageType,
     },
     /// The key of a request was used before, for another request.
-    #[error("the Idempotency-Key '{}' was used before, for something else", key.escape_debug())]
+    #[error("the Idempotency-Key '{}' was used before for a different request", key.escape_debug())]
     Reused {
         /// The key.
         key: String,

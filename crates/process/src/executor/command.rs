@@ -65,7 +65,7 @@ impl ByCommand {
         let bounds = Bounds { deadline: Instant::now() + DEADLINE, output: OUTPUT, life: Lifetime::ItsOwn };
         let (finished, output) = bounded::output(&spec, b"", bounds).map_err(io::Error::other)?;
         if !finished.status.success() {
-            let words = finished.words.trim().lines().last().unwrap_or("it said nothing").to_owned();
+            let words = finished.words.trim().lines().last().unwrap_or("it printed nothing").to_owned();
             return Err(io::Error::other(format!("{program}: {}: {words}", finished.status)));
         }
         Ok(String::from_utf8_lossy(&output).into_owned())
@@ -110,7 +110,7 @@ impl Executor for ByCommand {
         let output = self.call(&self.find, &[record.job.into()])?;
         state(&output).ok_or_else(|| {
             let said = output.trim().chars().take(40).collect::<String>();
-            io::Error::other(format!("'{}' is none of queued, running and gone", said.escape_debug()))
+            io::Error::other(format!("'{}' is not one of queued, running and gone", said.escape_debug()))
         })
     }
 

@@ -66,7 +66,7 @@ pub enum GitError {
     #[error("git is not installed")]
     NotInstalled,
     /// The folder for the call does not exist any more.
-    #[error("the folder {0} is not there any more")]
+    #[error("the folder {0} no longer exists")]
     FolderGone(String),
     /// An error in Conductor's own files for the call.
     #[error(transparent)]

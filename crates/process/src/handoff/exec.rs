@@ -29,7 +29,8 @@ impl Handoff {
     /// If the text cannot be parsed, or names a descriptor that is not open.
     pub fn take(text: &str, program: &OsStr) -> Result<Self, String> {
         let Message { listeners, lock, guard, put_back } = Message::parse(text)?;
-        let adopt = |fd| sys::adopt(fd).map_err(|e| format!("{VARIABLE} names what is not open: {e}"));
+        let adopt =
+            |fd| sys::adopt(fd).map_err(|e| format!("{VARIABLE} names a descriptor that is not open: {e}"));
         let named = |(name, fd)| adopt(fd).map(|socket| NamedListener { name, socket });
         let listeners = listeners.into_iter().map(named).collect::<Result<_, _>>()?;
         let fds = DaemonFds { listeners, lock: adopt(lock)? };

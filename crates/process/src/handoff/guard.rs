@@ -71,7 +71,7 @@ impl Guard {
         let (text, descriptors) = wire.receive_with()?;
         let watch: Watch = serde_json::from_slice(&text)?;
         let mut descriptors = descriptors.into_iter();
-        let lock = descriptors.next().ok_or_else(|| io::Error::other("no lock came with the watch"))?;
+        let lock = descriptors.next().ok_or_else(|| io::Error::other("the watch message has no lock"))?;
         let named = watch.listeners.iter().cloned().zip(descriptors);
         let listeners = named.map(|(name, socket)| NamedListener { name, socket }).collect();
         let fds = DaemonFds { listeners, lock };

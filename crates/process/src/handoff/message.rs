@@ -76,7 +76,7 @@ impl Message {
 
     /// Parses a message of any known version.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let bad = |e: serde_json::Error| format!("{VARIABLE} is not understood: {e}");
+        let bad = |e: serde_json::Error| format!("{VARIABLE} is invalid: {e}");
         let Versioned { version } = serde_json::from_str(text).map_err(bad)?;
         if !(OLDEST..=NEWEST).contains(&version) {
             return Err(format!(

@@ -55,7 +55,7 @@ pub(super) fn next(stage: Stage, seen: GuardEvent) -> Step {
             Step::TakeOver(format!("the daemon {how} before it handed over"))
         }
         (Stage::Before, GuardEvent::Late) => {
-            Step::TakeOver("the daemon did not come to hand over".to_owned())
+            Step::TakeOver("the daemon did not begin the handover in time".to_owned())
         }
         (Stage::Trial, GuardEvent::Ended(how)) => {
             Step::TakeOver(format!("the new program {how} before it was healthy"))

@@ -233,7 +233,9 @@ fn exec_hint(errno: i32, program: &str) -> String {
     match errno {
         libc::ENOENT => format!("check that {program} exists, and the interpreter that its first line names"),
         libc::EACCES => format!("make it executable: chmod +x {program}"),
-        libc::ENOEXEC => "it is no program for this machine, or a script without a '#!' line".to_owned(),
+        libc::ENOEXEC => {
+            "it is not a program for this machine, or it is a script without a '#!' line".to_owned()
+        }
         libc::E2BIG => "arguments and environment are too long: give the prompt by stdin or file".to_owned(),
         _ => format!("try to start {program} by hand"),
     }

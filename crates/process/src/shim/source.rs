@@ -53,7 +53,9 @@ fn of_folder(run_dir: &Path) -> Result<Option<(LaunchSpec, Env)>, String> {
         launch_files::remove_secrets(&root, &here).map_err(text)?;
         return Ok(None);
     }
-    launch.map(Some).ok_or_else(|| format!("there is no complete launch in {}", run_dir.display()))
+    launch
+        .map(Some)
+        .ok_or_else(|| format!("there is no complete launch specification in {}", run_dir.display()))
 }
 
 /// Formats an error as the text of a report.

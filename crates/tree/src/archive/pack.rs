@@ -161,5 +161,5 @@ fn why_not(tree: &Tree, rel: &RelPath) -> Result<Option<&'static str>> {
     }
     let own = RunDir::NAMES.contains(&rel.name()) || TaskDir::NAMES.contains(&rel.name());
     let text = own || !file.read_range(0, SAMPLE.min(size))?.contains(&0);
-    Ok((!text).then_some("is no text, so that nothing in it can be masked"))
+    Ok((!text).then_some("is not text, so nothing in it can be masked"))
 }

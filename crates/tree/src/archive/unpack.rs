@@ -137,8 +137,9 @@ impl Opening<'_> {
                 EntryType::Directory | EntryType::XGlobalHeader => continue,
                 other => return Err(self.refused(format!("{} is a {other:?}", name.display()))),
             }
-            let rel = place(&name)
-                .ok_or_else(|| self.refused(format!("'{}' is no path of a bundle", name.display())))?;
+            let rel = place(&name).ok_or_else(|| {
+                self.refused(format!("'{}' is not a valid path in a bundle", name.display()))
+            })?;
             if came.len() >= MAX_FILES || entry.size() > left {
                 return Err(self.refused("it is too large".to_owned()));
             }
@@ -166,7 +167,7 @@ impl Opening<'_> {
             ErrorKind::AlreadyExists | ErrorKind::NotADirectory | ErrorKind::IsADirectory => {
                 self.refused(format!("{rel} is in it twice, or is a file and a folder"))
             }
-            ErrorKind::InvalidFilename => self.refused(format!("'{rel}' is no path of a bundle")),
+            ErrorKind::InvalidFilename => self.refused(format!("'{rel}' is not a valid path in a bundle")),
             _ => BundleError::Fs(error),
         }
     }
@@ -178,7 +179,7 @@ impl Opening<'_> {
             match stream.read(&mut block) {
                 Ok(0) => break,
                 Ok(n) if block[..n].iter().all(|b| *b == 0) => {}
-                Ok(_) => return Err(self.refused("something is behind its last file".to_owned())),
+                Ok(_) => return Err(self.refused("there is data after its last file".to_owned())),
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) => return Err(self.unreadable(e)),
             }
@@ -188,7 +189,7 @@ impl Opening<'_> {
         }
         let mut file = stream.into_inner().into_inner();
         let rest = file.fill_buf().map_err(|e| self.unreadable(e))?;
-        if rest.is_empty() { Ok(()) } else { Err(self.refused("something is behind its end".to_owned())) }
+        if rest.is_empty() { Ok(()) } else { Err(self.refused("there is data after its end".to_owned())) }
     }
 }
 

@@ -88,10 +88,10 @@ pub enum Undiscovered {
         source: BadId,
     },
     /// A task without a project.
-    #[error("task {0} is in no project that is known here")]
+    #[error("cannot find the project of task {0}")]
     NoProject(TaskId),
     /// No fact names a bus.
-    #[error("no project is named, and neither the environment nor the current folder tells one")]
+    #[error("no project is named, and neither the environment nor the current folder determines one")]
     Nothing,
 }
 
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn nothing_is_guessed() {
         const NOTHING: &str =
-            "no project is named, and neither the environment nor the current folder tells one";
+            "no project is named, and neither the environment nor the current folder determines one";
         let cases: &[(Case, &str)] = &[
             ((["", "", "", "/tmp"], ["", "", ""]), NOTHING),
             ((["", "", "", "/home/run-agent"], ["", "", ""]), NOTHING),

@@ -131,7 +131,7 @@ impl Page {
     /// Returns the fault of the bus that the page was read from, if lines were skipped.
     #[must_use]
     pub fn fault(&self, bus: &Bus) -> Option<Fault> {
-        let problem = "has lines that are no messages; they are passed over (`run-agent fsck` says how many)";
+        let problem = "has lines that are not messages; they are skipped (`run-agent fsck` counts them)";
         (self.skipped > 0).then(|| Fault { path: bus.path(), problem: problem.to_owned() })
     }
 

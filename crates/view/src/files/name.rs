@@ -163,7 +163,7 @@ impl FromStr for TaskFile {
 
 fn none_of(text: &str, names: &[&str]) -> String {
     let shown: String = text.chars().take(40).collect();
-    format!("'{}' is none of {}", shown.escape_debug(), names.join(", "))
+    format!("'{}' is not one of {}", shown.escape_debug(), names.join(", "))
 }
 
 #[cfg(test)]

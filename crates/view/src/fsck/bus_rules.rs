@@ -27,9 +27,9 @@ pub(super) fn check(tree: &Tree, bus: &Bus, ended: &[Ended], report: &mut Report
         return;
     }
     for (rule, count, what) in [
-        (Rule::BusGarbage, seen.garbage, "line(s) that are no messages"),
+        (Rule::BusGarbage, seen.garbage, "line(s) that are not messages"),
         (Rule::BusOrder, seen.disorder, "id(s) that are not larger than those before"),
-        (Rule::BusDuplicate, seen.duplicates, "id(s) that stand there more than once"),
+        (Rule::BusDuplicate, seen.duplicates, "id(s) that occur more than once"),
         (Rule::BusTorn, usize::from(seen.torn), "unfinished line at the end"),
     ] {
         if count > 0 {

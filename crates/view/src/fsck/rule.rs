@@ -130,7 +130,7 @@ rules! {
         "a bus has lines that are not messages",
         "readers skip them";
     BusTorn = "bus-torn", Mendable,
-        "a bus ends in an unfinished line, whose writer died",
+        "a bus ends in an incomplete line; its writer was killed",
         "--repair ends the line, as the next poster would";
     Leftover = "leftover", Mendable,
         "a process that died left a temporary file or a half-deleted folder",

@@ -194,7 +194,7 @@ impl FromStr for TaskFilter {
             "partial_failure" => return Ok(Self::PartialFailure),
             _ => {
                 let known = Self::WORDS.join(", ");
-                return Err(format!("'{}' is none of {known}", word.escape_debug()));
+                return Err(format!("'{}' is not one of {known}", word.escape_debug()));
             }
         }))
     }

@@ -102,7 +102,7 @@ impl<S> Call<S> {
         let (first, None) = (all.next(), all.next()) else {
             return Err(Error::bad_request(format!("the header {} is given more than once", param.name)));
         };
-        let bad = |_| Error::bad_request(format!("the header {} is no plain text", param.name));
+        let bad = |_| Error::bad_request(format!("the header {} is not plain text", param.name));
         first.map(|value| value.to_str().map_err(bad)).transpose()
     }
 }

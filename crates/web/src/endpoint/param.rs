@@ -5,11 +5,9 @@ use schemars::JsonSchema;
 use super::reply::{SchemaOf, schema_of};
 
 /// The header that every endpoint with a stream understands: the cursor at which a disconnected client continues.
-pub const LAST_EVENT_ID: Param = text::<String>(
-    "Last-Event-ID",
-    "The id of the last event that was received: the stream goes on behind it",
-)
-.in_header();
+pub const LAST_EVENT_ID: Param =
+    text::<String>("Last-Event-ID", "The id of the last received event: the stream continues after it")
+        .in_header();
 
 /// A parameter of an endpoint. Endpoints read it through this declaration, so that the document is correct.
 #[derive(Debug, Clone, Copy)]

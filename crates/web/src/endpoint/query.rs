@@ -51,7 +51,7 @@ impl Query {
         let Kind::OneOf(words) = param.kind else { return Ok(None) };
         let Some(text) = self.text(param)? else { return Ok(None) };
         let known = words.iter().find(|word| **word == text).copied();
-        known.map(Some).ok_or_else(|| bad(param, &format!("it is none of {}", words.join(", "))))
+        known.map(Some).ok_or_else(|| bad(param, &format!("it must be one of {}", words.join(", "))))
     }
 
     /// Returns a number within the range of a parameter.
@@ -63,7 +63,7 @@ impl Query {
         let number = text.parse().ok().filter(|n| digits && (least..=most).contains(n));
         number.map(Some).ok_or_else(|| {
             let text = text.chars().take(40).collect::<String>();
-            bad(param, &format!("'{}' is no number from {least} to {most}", text.escape_debug()))
+            bad(param, &format!("'{}' is not a number from {least} to {most}", text.escape_debug()))
         })
     }
 
@@ -87,7 +87,7 @@ impl Query {
         let Some(text) = self.text(param)? else { return Ok(None) };
         // In a query a plus is a blank.
         let time = DateTime::parse_from_rfc3339(&text.replace(' ', "+"));
-        let time = time.map_err(|_| bad(param, &"it is no time such as 2026-02-05T10:00:00Z"))?;
+        let time = time.map_err(|_| bad(param, &"it is not a time such as 2026-02-05T10:00:00Z"))?;
         Ok(Some(time.to_utc()))
     }
 
@@ -109,7 +109,7 @@ fn decoded(text: &str) -> Result<String> {
 
 /// The refusal of a parameter with an invalid value.
 pub fn bad(param: &Param, why: &impl Display) -> Error {
-    Error::bad_request(format!("the parameter {} is not understood: {why}", param.name))
+    Error::bad_request(format!("the parameter {} is invalid: {why}", param.name))
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ impl Guard {
     /// Refuses a request that must not reach a route.
     pub(super) fn check<B>(&self, request: &Request<B>, peer: Peer, manners: &Manners) -> Result<()> {
         if *request.method() == Method::CONNECT {
-            return Err(Error::new(StatusCode::METHOD_NOT_ALLOWED, "this is no proxy")
+            return Err(Error::new(StatusCode::METHOD_NOT_ALLOWED, "this server is not a proxy")
                 .from(Origin::WrongMethod(METHODS.to_owned())));
         }
         if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > LONGEST_TARGET) {
@@ -112,7 +112,7 @@ pub(super) fn check_body<B: hyper::body::Body>(request: &Request<B>, most: u64) 
     let headers = request.headers();
     let lengths = headers.get_all(header::CONTENT_LENGTH).iter().count();
     if lengths > 1 || (lengths == 1 && headers.contains_key(header::TRANSFER_ENCODING)) {
-        return Err(Error::bad_request("the length of the body is said twice").from(Origin::Guard));
+        return Err(Error::bad_request("the request states the length of its body twice").from(Origin::Guard));
     }
     if request.body().is_end_stream() {
         return Ok(());

@@ -64,7 +64,7 @@ impl Post {
             Err(ureq::Error::Timeout(_)) => Err("it was not answered in time".to_owned()),
             Err(ureq::Error::Io(e)) => Err(e.to_string()),
             Err(ureq::Error::HostNotFound) => Err("its host is not known".to_owned()),
-            Err(ureq::Error::BadUri(_)) => Err("webhook.url is no address".to_owned()),
+            Err(ureq::Error::BadUri(_)) => Err("webhook.url is not a valid URL".to_owned()),
             Err(e) => Err(e.to_string()),
         }
     }

@@ -27,7 +27,7 @@ pub const DEEPEST: usize = 16;
 pub fn check_parent(tree: &Tree, parent: &RunId) -> Result<()> {
     let lineage = Lineage::read(tree)?;
     let no_parent = |problem| RunnerError::NoParent { run: parent.clone(), problem };
-    let run = lineage.find(parent)?.ok_or_else(|| no_parent("there is no such run in this tree"))?;
+    let run = lineage.find(parent)?.ok_or_else(|| no_parent("this run does not exist in this tree"))?;
     if let Some(problem) = problem_of(tree, &run)? {
         return Err(no_parent(problem));
     }

@@ -164,7 +164,7 @@ fn compare(runner: &Runner, info: &RunInfo, run: &RunRef, before: WorkFolderBefo
     let late = info.end_time.and_then(|end| (runner.tree.clock().now() - end).to_std().ok());
     if let Some(late) = late.filter(|l| *l > LATE + AFTER && git.diffstat.is_some()) {
         let seconds = late.as_secs();
-        add_note(&mut git.note, Some(format!("the folder was looked at {seconds} s after the end")));
+        add_note(&mut git.note, Some(format!("the folder was compared {seconds} s after the end")));
     }
     git
 }
@@ -182,7 +182,7 @@ pub fn so_far(tree: &Tree, environment: &Environment, info: &RunInfo) -> Result<
             Some(NotRecorded::NoRepository) => {
                 "its working folder was not in a git repository when it started"
             }
-            _ => "nothing was looked at before it started",
+            _ => "there is no snapshot from before its start",
         };
         refused(format!("the changes of run {run} are unknown: {why}"))
     };
@@ -204,7 +204,7 @@ pub fn so_far(tree: &Tree, environment: &Environment, info: &RunInfo) -> Result<
         look.patch(&store, scratch.root(), &file, &changes)?;
         Ok((changes, scratch.root().read_opt(&file, MAX_PATCH)?.unwrap_or_default()))
     });
-    looked.map_err(|e| refused(format!("the work folder cannot be looked at: {e}")))
+    looked.map_err(|e| refused(format!("cannot take a snapshot of the working folder: {e}")))
 }
 
 /// One snapshot of a working folder.
