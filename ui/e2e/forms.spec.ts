@@ -8,10 +8,10 @@ test("a project and a task are made, with what has been written kept", async ({ 
   await page.getByLabel("Project", { exact: true }).fill("no spaces!");
   await expect(page.locator(".field-problem").first()).toBeVisible();
   await page.getByLabel("Project", { exact: true }).fill("shop");
-  await page.getByLabel("Work folder", { exact: true }).fill("/nowhere/at/all");
+  await page.getByLabel("Working folder", { exact: true }).fill("/nowhere/at/all");
   await page.getByRole("button", { name: "Create project" }).click();
   await expect(page.getByRole("alert")).toContainText("/nowhere/at/all");
-  await page.getByLabel("Work folder", { exact: true }).fill(place.work);
+  await page.getByLabel("Working folder", { exact: true }).fill(place.work);
   await accessible(page);
   await fits(page);
   await page.getByRole("button", { name: "Create project" }).click();

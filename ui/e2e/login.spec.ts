@@ -13,7 +13,7 @@ test("asks for a key, takes a good one only, and keeps it for the tab", async ({
   place.variables = {};
   const daemon = await place.serve();
   await page.goto(daemon.page("/p/p/t/secret"));
-  await expect(page.getByRole("heading", { name: "A key is needed" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "A key is required" })).toBeVisible();
   await accessible(page);
   await fits(page);
   await page.getByLabel("API key").fill("wrong");
@@ -36,9 +36,9 @@ test("asks for a key, takes a good one only, and keeps it for the tab", async ({
   expect(await context.cookies()).toEqual([]);
   const other = await context.newPage();
   await other.goto(daemon.page());
-  await expect(other.getByRole("heading", { name: "A key is needed" })).toBeVisible();
+  await expect(other.getByRole("heading", { name: "A key is required" })).toBeVisible();
   await page.getByRole("button", { name: "Sign out" }).click();
-  await expect(page.getByRole("heading", { name: "A key is needed" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "A key is required" })).toBeVisible();
 });
 
 test("`run-agent ui` needs none", async ({ page, place }) => {

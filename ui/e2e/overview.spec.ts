@@ -23,8 +23,8 @@ test("shows what needs somebody, what runs and waits, and what it came to", asyn
   await expect(card("Needs you")).toContainText("exit code 4");
   await expect(card("Running")).toContainText("busy");
   await expect(card("Queue")).toContainText("#1");
-  await expect(card("What it came to")).toContainText("12.7 k");
-  await expect(card("What it came to").locator("canvas").first()).toBeVisible();
+  await expect(card("Totals")).toContainText("12.7 k");
+  await expect(card("Totals").locator("canvas").first()).toBeVisible();
   await expect(card("Disk")).toContainText("free");
   await expect(card("Agents")).toContainText("demo");
   await expect(card("Agents").getByRole("listitem").filter({ hasText: "per job" })).toContainText("command");
@@ -38,5 +38,5 @@ test("shows what needs somebody, what runs and waits, and what it came to", asyn
   await fetch(`${daemon.url}/api/v1/tasks/waits?project_id=p`, { method: "DELETE" });
   await expect(card("Queue")).toHaveCount(0);
   await fetch(`${daemon.url}/api/v1/tasks/busy?project_id=p`, { method: "DELETE" });
-  await expect(card("Running")).toContainText("Nothing runs.");
+  await expect(card("Running")).toContainText("Nothing is running.");
 });
