@@ -12,7 +12,7 @@ test("messages come live, are filtered, answered in threads, and marked until th
   await live(page);
   await expect(page.locator(".message-fact strong")).toHaveText("blue");
 
-  // The field to write in stands at the end of the page, however few the messages are.
+  // The form stands at the bottom of the page, even with few messages.
   const [field, main] = [
     await page.locator(".compose").boundingBox(),
     await page.locator("#content").boundingBox(),
@@ -49,7 +49,7 @@ test("messages come live, are filtered, answered in threads, and marked until th
   await page.reload();
   await expect(page.getByLabel("Write a message")).toHaveValue("half a thou");
 
-  // What comes while one is elsewhere is marked.
+  // Messages that arrive while another page is open are marked.
   await page.goto(daemon.page());
   await live(page);
   await daemon.post("/api/projects/p/messages", { type: "FACT", body: "News" });

@@ -1,4 +1,4 @@
-// A real daemon on a root of its own, and everything that a test does beside the page.
+// A real daemon with a root of its own, and the actions of a test outside of the page.
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -38,7 +38,7 @@ export async function until<T>(
   }
 }
 
-/** A folder of its own with home, root and work, and `run-agent` in it. */
+/** A sandbox: a folder with home, root and working folder, and `run-agent`. */
 export class Place {
   readonly folder = mkdtempSync(join(tmpdir(), "conductor-ui-"));
   readonly root = join(this.folder, "root");
@@ -90,12 +90,12 @@ export class Place {
     return child;
   }
 
-  /** Ends a process with the place. */
+  /** Ends a process together with the sandbox. */
   adopt(child: ChildProcess): void {
     this.children.push(child);
   }
 
-  /** `run-agent ARGS` to its end. */
+  /** Runs `run-agent ARGS` to its end. */
   async run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
     const child = this.start(args);
     let [stdout, stderr] = ["", ""];
@@ -105,7 +105,7 @@ export class Place {
     return { code: code ?? -1, stdout, stderr };
   }
 
-  /** A shell script as the agent of a job, to its end. */
+  /** Runs a job to its end, with a shell script as its agent. */
   job(project: string, task: string, script: string) {
     return this.run(
       "job",
@@ -126,7 +126,7 @@ export class Place {
     return Daemon.start(this, flags);
   }
 
-  /** The folder of a task's last run. */
+  /** Returns the folder of a task's last run. */
   lastRun(project: string, task: string): string {
     const runs = join(this.root, project, task, "runs");
     const last = readdirSync(runs)
@@ -137,7 +137,7 @@ export class Place {
     return join(runs, last);
   }
 
-  /** A git repository as the work folder. */
+  /** Makes the working folder a git repository. */
   async repository(): Promise<void> {
     const git = async (...args: string[]): Promise<void> => {
       const child = spawn("git", args, { cwd: this.work, env: this.environment(), stdio: "ignore" });
@@ -148,7 +148,7 @@ export class Place {
     await git("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "first");
   }
 
-  /** Whether a process works in this place, was started for something in it, or has its home there. */
+  /** Returns true if a process belongs to this sandbox by its working folder, environment or home. */
   private owns(pid: string): boolean {
     try {
       const of = (name: string): string => readFileSync(`/proc/${pid}/${name}`, "utf8");
@@ -163,11 +163,11 @@ export class Place {
     for (const daemon of this.daemons) await daemon.stop();
     for (const child of this.children)
       if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
-    // Agents outlive their daemon: those that still work are ended by their ids.
+    // Agents outlive their daemon: the remaining ones are ended by their ids.
     for (const pid of readdirSync("/proc").filter((n) => /^\d+$/.test(n))) {
       if (this.owns(pid)) process.kill(Number(pid), "SIGKILL");
     }
-    // A shim may still be at its last write.
+    // A shim may still be writing.
     await until("the folder to go", () => {
       try {
         rmSync(this.folder, { recursive: true, force: true });
@@ -237,7 +237,7 @@ export class Daemon {
     });
   }
 
-  /** Waits until a task stands like one of these. */
+  /** Waits until a task has one of these statuses. */
   stands(project: string, task: string, ...words: string[]) {
     return until(`${task} to be ${words.join(" or ")}`, async () => {
       const known = await this.get<{ status: string }>(`/api/projects/${project}/tasks/${task}`).catch(
@@ -255,7 +255,7 @@ export class Daemon {
   }
 }
 
-/** An agent that prints a stream which was captured from a real one. */
+/** An agent that prints a captured stream of a real one. */
 export function captured(
   place: Place,
   agent: "claude" | "codex" | "gemini" | "opencode",
@@ -271,7 +271,7 @@ export function captured(
   return `${agent}-${stream}: {type: ${agent}, command: [${script}]}`;
 }
 
-/** Codex, as `need_agents` installs it, beside the scripted model; false where it is not installed. */
+/** Sets up Codex, as `need_agents` installs it, with the scripted model; false if it is not installed. */
 export async function withCodex(place: Place): Promise<boolean> {
   const bin = join(target, "agents/node_modules/.bin");
   if (!existsSync(join(bin, "codex"))) return false;

@@ -25,7 +25,7 @@ test("a project and a task are made, with what has been written kept", async ({ 
   await expect(
     page.getByLabel("Agent", { exact: true }).locator("option").filter({ hasText: "not installed" }),
   ).not.toHaveCount(0);
-  // What has no command cannot be started from here.
+  // An agent without a command cannot be started from the page.
   await expect(page.getByLabel("Agent", { exact: true }).locator('option[value="command"]')).toHaveCount(0);
   await page.getByLabel("Prompt", { exact: true }).fill("What is in this folder?");
   await page.getByLabel("Agent", { exact: true }).selectOption("demo");
@@ -38,7 +38,7 @@ test("a project and a task are made, with what has been written kept", async ({ 
   await accessible(page);
   await fits(page);
 
-  // Nothing is said to have begun before the daemon says so.
+  // The page reports a start only after the daemon's answer.
   let answer = (): void => undefined;
   const held = new Promise<void>((r) => (answer = r));
   await page.route("**/api/v1/tasks", async (route) => {
@@ -65,7 +65,7 @@ test("a request that nobody answered is sent again and done once", async ({ page
   await page.route("**/api/v1/tasks", async (route) => {
     if (!cut) return route.continue();
     cut = false;
-    // The daemon gets it, and its answer is lost.
+    // The daemon receives the request, and its answer is lost.
     await route.fetch();
     await route.abort("connectionreset");
   });

@@ -1,4 +1,4 @@
-// What an agent writes does nothing to the page: no script, no link that leads away, no image that tells somebody.
+// Output of an agent cannot affect the page: no scripts, no unmarked external links, no images from other hosts.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

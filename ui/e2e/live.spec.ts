@@ -1,4 +1,4 @@
-// 7: one stream, and nothing else while nothing happens; it goes on behind everything that may break it.
+// 7: one stream and no other requests while nothing happens; the stream survives every interruption.
 
 import { appendFileSync } from "node:fs";
 import { Daemon } from "./daemon";
@@ -20,7 +20,7 @@ test("an idle page asks for nothing, and what happens is shown by the one stream
   await page.waitForTimeout(3000);
   const asked: string[] = [];
   page.on("request", (r) => asked.push(r.url()));
-  // Longer than the 15 s after which the daemon speaks at the latest: that, and nothing else, comes and goes.
+  // Longer than the daemon's keep-alive of 15 s: only that is on the wire.
   const before = received;
   await page.waitForTimeout(20_000);
   expect(asked).toEqual([]);
@@ -59,7 +59,7 @@ test("goes on after a restart of the daemon, and says so meanwhile", async ({ pa
   await first.stop("SIGKILL");
   await expect(page.getByRole("alert")).toContainText("cannot be reached");
   await expect(page.locator(".connection")).toHaveText(/Not connected|Connecting/);
-  // However often it is tried: what is seen is as old as the last word of the daemon.
+  // Retries do not change the age of the shown data.
   await expect(page.getByRole("alert")).toContainText("6 s old");
   await place.job("p", "meanwhile", "true");
   const second = await Daemon.start(place, ["--port", first.port]);

@@ -26,7 +26,7 @@ test("asks for a key, takes a good one only, and keeps it for the tab", async ({
   await page.reload();
   await expect(page.locator(".why")).toContainText("completed");
 
-  // A download is a plain link, with a ticket that is good once.
+  // A download is a plain link with a ticket that works once.
   const run = place.lastRun("p", "secret").split("/").pop() ?? "";
   await page.goto(daemon.page(`/p/p/t/secret/r/${run}/record`));
   const saved = page.waitForEvent("download");
@@ -54,7 +54,7 @@ test("`run-agent ui` needs none", async ({ page, place }) => {
   await page.reload();
   await live(page);
 
-  // The code was good once.
+  // The code works once.
   const again = await page.context().newPage();
   await again.goto(address);
   await expect(again.getByRole("alert")).toContainText("used before");

@@ -1,4 +1,4 @@
-// 5: what needs me, what runs, what waits, what it comes to.
+// 5: the overview.
 
 import { captured } from "./daemon";
 import { accessible, expect, fits, live, test } from "./test";

@@ -1,9 +1,9 @@
-// Every page, in light and dark: nothing that axe objects to, nothing that sticks out.
+// Every page, in light and dark: no violations of axe, no sideways scrolling.
 
 import { captured, type Daemon, type Place } from "./daemon";
 import { accessible, expect, fits, live, test } from "./test";
 
-/** A project in which something of every kind has happened. */
+/** A project with an example of everything. */
 async function busy(place: Place): Promise<{ daemon: Daemon; addresses: string[] }> {
   await place.repository();
   place.configure(

@@ -1,18 +1,18 @@
-// A past for a root: tasks that were really run, written again under other names and earlier times.
+// Creates a history for a root: real tasks, copied under other names and earlier times.
 
 import { once } from "node:events";
 import { createWriteStream, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Place } from "./daemon";
 
-/** What belongs to a process that lives, and to no copy. */
+/** Files of a live process, which are not copied. */
 const LIVING = /\.lock$|^claim\.json$/;
 const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?=\.\d+Z)/g;
 const RUN = /\b\d{8}-\d{6}(\d{4})-(\d+)-(\d{4})\b/g;
 
 const stamp = (at: Date): string => at.toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
 
-/** A task that ended, as its files. */
+/** The files of an ended task. */
 export class Template {
   private readonly files: [string, string][];
   private readonly began: number;
@@ -32,7 +32,7 @@ export class Template {
     return join(this.place.root, project, task);
   }
 
-  /** Writes it again, as if it had begun then; `n` tells its runs from those of other copies. */
+  /** Writes a copy with another start time; `n` makes the names of its runs unique. */
   copy(project: string, task: string, at: Date, n: number): void {
     const by = at.getTime() - this.began;
     const moved = (time: string): string => new Date(Date.parse(`${time}Z`) + by).toISOString().slice(0, 19);
@@ -50,7 +50,7 @@ export class Template {
     }
   }
 
-  /** The task itself goes. */
+  /** Deletes the original task. */
   remove(): void {
     rmSync(this.folder(this.project, this.task), { recursive: true });
   }
@@ -64,7 +64,7 @@ function read(dir: string): [string, string][] {
   });
 }
 
-/** So many tasks of a project over the last day, the last one newest. */
+/** Writes a number of tasks over the last day, the newest one last. */
 export async function many(place: Place, project: string, tasks: number): Promise<void> {
   await place.job(project, "template", "echo one line");
   const template = new Template(place, project, "template");
@@ -80,7 +80,7 @@ export async function many(place: Place, project: string, tasks: number): Promis
   template.remove();
 }
 
-/** A run that printed 100 MB, with a line in the middle and one at the end; gives its id. */
+/** Creates a run with 100 MB of output, with a line in the middle and one at the end; returns its id. */
 export async function printedMuch(
   place: Place,
   task: { project: string; task: string },

@@ -1,4 +1,4 @@
-// 3: one run, from the conversation to the last byte that it printed.
+// 3: one run, from the conversation to the last byte of output.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// What all tests of the page share: a place of their own, a page that is watched for errors, and axe.
+// Shared fixtures of the browser tests: a sandbox, a page that is watched for errors, and axe.
 
 import AxeBuilder from "@axe-core/playwright";
 import { readFile } from "node:fs/promises";
@@ -8,12 +8,12 @@ import { Place } from "./daemon";
 
 interface Fixtures {
   place: Place;
-  /** What the page said that it should not have: errors, refusals by its policy, requests to elsewhere. */
+  /** Unwanted reports of the page: errors, violations of its policy, and requests to other hosts. */
   faults: string[];
   phone: boolean;
 }
 
-/** With UI_DIST the page is taken from there, as it was built last, and not from the binary. */
+/** With UI_DIST, the page is served from that folder and not from the binary. */
 export async function fromDist(context: BrowserContext): Promise<void> {
   const dist = process.env["UI_DIST"];
   if (dist === undefined) return;
@@ -47,7 +47,7 @@ export const test = base.extend<Fixtures>({
       const faults: string[] = [];
       page.on("pageerror", (e) => faults.push(String(e)));
       page.on("console", (m) => {
-        // A daemon that is stopped by a test is not reached: that is no fault of the page.
+        // A test may stop the daemon: failed requests are not the page's fault then.
         if (m.type() === "error" && !/Failed to load resource|ERR_|net::/.test(m.text()))
           faults.push(m.text());
       });
@@ -67,7 +67,7 @@ export const test = base.extend<Fixtures>({
 
 export { expect };
 
-/** Holds the page against the rules of axe. */
+/** Checks the page by the rules of axe. */
 export async function accessible(page: Page): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).analyze();
   const told = violations.map(
@@ -76,7 +76,7 @@ export async function accessible(page: Page): Promise<void> {
   expect.soft(told).toEqual([]);
 }
 
-/** Nothing of the page sticks out at its side. */
+/** Checks that the page does not scroll sideways. */
 export async function fits(page: Page): Promise<void> {
   const beyond = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   expect(beyond).toBeLessThanOrEqual(0);

@@ -29,7 +29,7 @@ test("shows how everything stands, has a link for every place, and is worked wit
   await fits(page);
   await accessible(page);
 
-  // The restart chain, by keys alone.
+  // The restart chain, with the keyboard only.
   await tree.focus();
   await page.keyboard.press("Home");
   for (let n = 0; n < 10 && !(await tree.getAttribute("aria-activedescendant"))?.includes("loops"); n += 1) {
@@ -43,7 +43,7 @@ test("shows how everything stands, has a link for every place, and is worked wit
 
   await expect(page.getByRole("heading", { level: 1 })).toContainText("Attempt");
 
-  // Every place has a link: it opens where it was left.
+  // Every row has a link, which opens the same page.
   const address = page.url();
   await page.goto(address);
   await expect(page.getByRole("heading", { level: 1 })).toContainText("Attempt");
@@ -53,7 +53,7 @@ test("shows how everything stands, has a link for every place, and is worked wit
     await page.getByRole("link", { name: "Back" }).click();
   }
 
-  // Filter and search, and how many of how many they show.
+  // Filter and search, with the numbers of shown and of all tasks.
   await page.getByRole("button", { name: "Failed", exact: true }).click();
   await expect(row("works")).toHaveCount(0);
   await expect(page.locator(".tree-foot")).toContainText("1 of 3");
@@ -70,7 +70,7 @@ test("has child tasks below the task that asked for them", async ({ page, place 
   const parent = await daemon
     .task("family", "parent", "hold on", { agent_type: "command", config: {} })
     .catch(() => null);
-  // Without a command over HTTP the child is asked for by the command line, as an agent does.
+  // The command line starts the child task, as an agent does.
   expect(parent).toBeNull();
   await place.job("family", "parent", `"${process.env["RUN_AGENT"] ?? "run-agent"}" --version || true`);
   const run = place.lastRun("family", "parent").split("/").pop() ?? "";
@@ -114,7 +114,7 @@ test("a thousand tasks scroll, are worked with keys, and stay where they are whe
   const rows = tree.getByRole("treeitem");
   expect(await rows.count()).toBeLessThan(80);
 
-  // Wherever it is scrolled to, the view is full of rows in the frame after.
+  // One frame after any scroll, the view is full of rows.
   const blank = await tree.evaluate(async (box) => {
     const gaps: number[] = [];
     const { left, top, width, height } = box.getBoundingClientRect();
@@ -149,7 +149,7 @@ test("a thousand tasks scroll, are worked with keys, and stay where they are whe
   await expect.poll(async () => (await active()).n).toBeGreaterThan(65);
   expect((await active()).seen).toBe(true);
 
-  // Far down, with the pointer elsewhere: what comes above moves nothing in view.
+  // Far down, with the pointer elsewhere, new rows above do not move the rows in view.
   if (!phone) await page.mouse.move(1000, 600);
   await tree.evaluate((box) => (box.scrollTop = box.scrollHeight / 2));
   const row = rows.filter({ hasText: "task-00498" });

@@ -1,4 +1,4 @@
-// The frame: who is asked, what is beside the page, and which page an address shows.
+// The frame: the login, the bars and the tree around each page, and the routes.
 
 import { Component, lazy, Suspense, useCallback, useEffect, useState, type ReactNode } from "react";
 import { Route, Switch, useLocation } from "wouter";
@@ -38,7 +38,7 @@ export function App() {
     exchangeCode().then(
       () => setEntering(false),
       () => {
-        // Without a key needed, nobody minds; else the page asks for one.
+        // If a key is required, the page shows the login next.
         setRefusal(strings.login.expired);
         setEntering(false);
       },
@@ -189,7 +189,7 @@ function isTyping(target: EventTarget | null): boolean {
   );
 }
 
-/** A bug of one page leaves the rest of it alone. */
+/** Contains a crash of one page, so that the frame still works. */
 class Caught extends Component<{ children: ReactNode }, { error: Error | null }> {
   override state = { error: null as Error | null };
 

@@ -25,7 +25,7 @@ applyTheme();
 const client = new QueryClient({
   defaultOptions: {
     queries: {
-      // What changes comes by the stream; what is asked for is asked for once.
+      // The stream delivers changes, so a query is fetched only once.
       staleTime: Infinity,
       refetchOnWindowFocus: false,
       refetchOnReconnect: false,

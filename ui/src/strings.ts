@@ -1,4 +1,4 @@
-// Every text that the page shows, in one place.
+// All texts of the page.
 
 import type { RunStatus, TaskStatus } from "./api/types";
 

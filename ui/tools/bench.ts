@@ -1,4 +1,4 @@
-// What the page costs, as scripts/ui-bench prints it.
+// Measures the page; scripts/ui-bench prints the results.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ interface Row {
   what: string;
   value: number;
   unit: string;
-  /** At most, or at least. */
+  /** The direction of the limit: at most, or at least. */
   aim?: { most: number } | { least: number };
 }
 
@@ -35,7 +35,7 @@ test.afterAll(() => {
   expect(rows.filter((r) => !kept(r)).map((r) => r.what)).toEqual([]);
 });
 
-/** Opens the overview as somebody who was never here: what came over the wire, and when something was seen. */
+/** Opens the overview with an empty cache. Returns the transferred bytes and the time of the first content. */
 async function firstVisit(browser: Browser, daemon: Daemon) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   const page = await context.newPage();
@@ -44,7 +44,7 @@ async function firstVisit(browser: Browser, daemon: Daemon) {
   const files = new Map<string, string>();
   const sizes = new Map<string, number>();
   wire.on("Network.responseReceived", (e) => files.set(e.requestId, e.response.url));
-  // As it came over the wire, without the heads of the answers.
+  // Compressed sizes, without response headers.
   wire.on("Network.dataReceived", (e) => {
     const url = files.get(e.requestId);
     if (url?.includes("/ui/")) sizes.set(url, (sizes.get(url) ?? 0) + e.encodedDataLength);
@@ -71,7 +71,7 @@ async function firstVisit(browser: Browser, daemon: Daemon) {
   return result;
 }
 
-/** Frames that the page draws in so many milliseconds: how many a second, and the longest time without one. */
+/** Counts frames for some milliseconds. Returns the frames per second and the longest gap. */
 function frames(page: Page, time: number): Promise<{ rate: number; longest: number }> {
   return page.evaluate(async (time) => {
     const begin = performance.now();

@@ -1,4 +1,4 @@
-// A day of a small shop, for the pictures: a real daemon, the demo agent on this checkout, runs written again at other times.
+// A day in a small project, for the screenshots: a real daemon, the demo agent on this checkout, and copied runs.
 
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ const PAST =
     ",",
   );
 
-/** A daemon with a day behind it. */
+/** Starts a daemon with a day of history. */
 export async function day(place: Place): Promise<{ daemon: Daemon; login: string; tour: string }> {
   const stream = join(place.folder, "session.jsonl");
   writeFileSync(stream, SESSION.map((line) => `${line}\n`).join(""));

@@ -1,4 +1,4 @@
-// The pictures of the README, as scripts/screenshots makes them.
+// The screenshots of the README; scripts/screenshots makes them.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -53,7 +53,7 @@ test("pictures", async ({ browser, place }) => {
   }
 });
 
-/** WebP is a quarter of the size; Chromium packs it. UI_PNG leaves the other beside it, to be looked at. */
+/** Chromium encodes the picture as WebP, which is a quarter of the size. UI_PNG keeps the PNG as well. */
 async function picture(page: Page, name: string): Promise<void> {
   const png = await page.screenshot();
   const keep = process.env["UI_PNG"];

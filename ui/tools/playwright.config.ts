@@ -1,4 +1,4 @@
-// What is made and measured with the page, and is no test: scripts/screenshots, scripts/ui-bench.
+// Configuration for the tools that use the page but are not tests: scripts/screenshots, scripts/ui-bench.
 import { defineConfig } from "@playwright/test";
 import tests from "../playwright.config";
 

@@ -1,4 +1,4 @@
-// A conversation for the pictures, in the words of an agent's stream: it is read by the daemon as any other run.
+// A conversation for the screenshots, in the format of an agent's stream, so that the daemon reads it like any other run.
 
 type Block = Record<string, unknown>;
 

@@ -1,10 +1,10 @@
-// Requests to the daemon: with the key of this tab, and errors in the daemon's own words.
+// Requests to the daemon: with the key of this tab, and errors with the daemon's text.
 
 import { strings } from "../strings";
 
 const KEY = "conductor.key";
 
-/** A request that was not done; `status` 0: the daemon was not reached. */
+/** A failed request; `status` is 0 if the daemon was not reached. */
 export class ApiError extends Error {
   constructor(
     readonly status: number,
@@ -18,13 +18,13 @@ export class ApiError extends Error {
 type Listener = () => void;
 const refused = new Set<Listener>();
 
-/** Calls back when the daemon asks for a key that we do not have. */
+/** Registers a callback for a 401 of the daemon. */
 export function onRefused(listener: Listener): () => void {
   refused.add(listener);
   return () => refused.delete(listener);
 }
 
-/** The key of this tab, if it has one. */
+/** Returns the key of this tab, if it has one. */
 export function storedKey(): string | null {
   try {
     return sessionStorage.getItem(KEY);
@@ -33,17 +33,17 @@ export function storedKey(): string | null {
   }
 }
 
-/** Keeps a key for this tab only, or forgets it. */
+/** Stores a key for this tab only, or removes it. */
 export function storeKey(key: string | null): void {
   try {
     if (key === null) sessionStorage.removeItem(KEY);
     else sessionStorage.setItem(KEY, key);
   } catch {
-    // Without storage the key is asked for again after a reload.
+    // Without storage, the page asks for the key again after a reload.
   }
 }
 
-/** The headers that every request of the page carries. */
+/** Returns the headers of every request of the page. */
 export function headers(more?: Record<string, string>): Record<string, string> {
   const key = storedKey();
   return {
@@ -61,13 +61,13 @@ async function told(response: Response): Promise<ApiError> {
       message = body.error;
     }
   } catch {
-    // No JSON: the status has to do.
+    // The answer is not JSON: only its status is known.
   }
   if (response.status === 401) for (const listener of refused) listener();
   return new ApiError(response.status, message);
 }
 
-/** Sends a request and gives the answer if it is a success. */
+/** Sends a request. Returns the answer, or throws if it is not a success. */
 export async function send(path: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
@@ -86,7 +86,7 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await response.json()) as T;
 }
 
-/** POSTs JSON. With `once`, the daemon does it once however often it is sent. */
+/** POSTs JSON. With `once` (an idempotency key) a repeated request has no further effect. */
 export async function post<T>(path: string, body?: unknown, once?: string): Promise<T> {
   const more: Record<string, string> = {};
   if (body !== undefined) more["Content-Type"] = "application/json";
@@ -99,7 +99,7 @@ export async function post<T>(path: string, body?: unknown, once?: string): Prom
   return (await response.json()) as T;
 }
 
-/** A path with its parts encoded. */
+/** Joins the parts of a path, each encoded. */
 export function path(parts: TemplateStringsArray, ...values: string[]): string {
   return parts.reduce((all, part, n) => all + encodeURIComponent(values[n - 1] ?? "") + part);
 }

@@ -1,10 +1,10 @@
-// What several pages ask for once.
+// Queries that several pages share.
 
 import { useQuery } from "@tanstack/react-query";
 import { get } from "./client";
 import type { Agent } from "./types";
 
-/** The agents that are configured, and which of them can be used. */
+/** The configured agents, and their state. */
 export function useAgents() {
   return useQuery({
     queryKey: ["agents"],
@@ -13,7 +13,7 @@ export function useAgents() {
   });
 }
 
-/** Folders that projects and runs work in: suggestions, asked for anew by each form that is opened. */
+/** Folders of projects and runs, as suggestions. Each opened form fetches them again. */
 export function useFolders(): string[] {
   const dirs = useQuery({
     queryKey: ["home-dirs"],

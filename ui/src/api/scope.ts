@@ -1,10 +1,10 @@
-// What the key of this tab allows: a daemon refuses the rest, so that the page does not offer it.
+// The scope of this tab's key: the page does not offer actions that the daemon would refuse.
 
 import { useQuery } from "@tanstack/react-query";
 import { get, storedKey } from "./client";
 import type { WhoAsks } from "./types";
 
-/** Whether tasks can be started and stopped, and messages written. Where no key is needed, everybody may. */
+/** Returns true if the key allows starting, stopping and writing, or if no key is required. */
 export function useMayRun(): boolean {
   const key = storedKey();
   const told = useQuery({

@@ -1,15 +1,15 @@
-// The code that `run-agent ui` puts behind the `#` of the address: exchanged for a key of this page, once.
+// Exchanges the code after the `#` of the address, which `run-agent ui` puts there, for a key of this page.
 
 import { post, storeKey } from "./client";
 
 const CODE = /^#code=([\w.~-]+)$/;
 
-/** Whether the address has a code. */
+/** Returns true if the address has a code. */
 export function hasCode(): boolean {
   return CODE.test(window.location.hash);
 }
 
-/** Exchanges the code of the address for a key, which is kept in this tab. The code leaves the address at once. */
+/** Exchanges the code of the address for a key for this tab, and removes the code from the address at once. */
 export async function exchangeCode(): Promise<void> {
   const code = CODE.exec(window.location.hash)?.[1];
   if (code === undefined) return;

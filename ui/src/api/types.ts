@@ -1,10 +1,10 @@
-// What the API says, under the names that the page uses. The shapes are those of its document: see types.js.
+// Types of the API under the names that the page uses. They come from its OpenAPI document: see types.js.
 
 import type { components } from "./schema";
 
 type Schemas = components["schemas"];
 
-/** What is not known is left out: a field that may be missing is never null. */
+/** An unknown value is left out: an optional field is never null. */
 type Told<T> = T extends (infer E)[]
   ? Told<E>[]
   : T extends object
@@ -27,7 +27,7 @@ export type Message = Told<Schemas["BusMessage"]>;
 export type Messages = Told<Schemas["Messages"]>;
 
 export type FileText = Told<Schemas["FileText"]>;
-/** Where the lines of a file begin. */
+/** The offsets of the lines of a file. */
 export type LineIndex = Schemas["LineIndex"];
 export type Lines = Told<Schemas["Lines"]>;
 export type LineMatches = Schemas["LineMatches"];
@@ -39,5 +39,5 @@ export type Agent = Told<Schemas["Agent"]>;
 export type Status = Told<Schemas["Status"]>;
 export type Activity = Told<Schemas["Activity"]>;
 export type DiskUse = Schemas["Disk"];
-/** Who asks, and what the key allows. */
+/** The identity behind the key, and its scope. */
 export type WhoAsks = Told<Schemas["WhoAsks"]>;

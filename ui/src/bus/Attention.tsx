@@ -1,4 +1,4 @@
-// Listens to the buses of the projects for what needs somebody: open questions, and news. Shows nothing itself.
+// Follows the buses of the projects to find open questions and unread messages. Renders nothing.
 
 import { useEffect, useMemo } from "react";
 import type { Message } from "../api/types";
@@ -7,7 +7,7 @@ import { useBus } from "./bus";
 import { questions } from "./questions";
 import { recent, seen, markSeen } from "./unread";
 
-/** The buses of so many projects are listened to: those in which something happened last. */
+/** Maximum number of projects to follow: those with the latest activity. */
 const MOST = 24;
 
 export function Attention() {
@@ -18,11 +18,11 @@ export function Attention() {
         .sort((a, b) => (a.last_activity < b.last_activity ? 1 : -1))
         .slice(0, MOST)
         .map((p) => p.id),
-    // The maps are changed in place: their version says when.
+    // The maps are changed in place, so their version is the dependency.
     // eslint-disable-next-line react-hooks/exhaustive-deps
     [data, version],
   );
-  // A task that was made to answer a message answers it.
+  // A task that was created to answer a message counts as its answer.
   const answered = useMemo(
     () => {
       const ids = new Set<string>();
@@ -59,7 +59,7 @@ function OneBus({ project, answered }: { project: string; answered: ReadonlySet<
   return null;
 }
 
-/** The questions among messages that none of them answers. That their task has ended answers nothing. */
+/** The questions without an answer among the messages. The end of their task is not an answer. */
 export function openQuestions(messages: Message[], answered: ReadonlySet<string>): Message[] {
   const replied = new Set<string>(answered);
   for (const message of messages) for (const parent of message.parents ?? []) replied.add(parent);

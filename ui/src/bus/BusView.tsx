@@ -1,4 +1,4 @@
-// A bus: messages as they come, in threads, with what is new marked; and a field to write.
+// A bus: its messages live, in threads, with unread ones marked, and a form to write one.
 
 import "../styles/bus.css";
 import { useMutation } from "@tanstack/react-query";
@@ -65,7 +65,7 @@ export function BusView({ project, task }: Props) {
     } else if (atEnd.current) box.scrollTop = box.scrollHeight;
   }, [threads]);
 
-  // What is in view at the end of the list has been seen.
+  // The messages in view at the end of the list count as seen.
   const last = all[all.length - 1];
   useEffect(() => {
     if (last !== undefined && task === undefined && !document.hidden && atEnd.current)
@@ -76,7 +76,7 @@ export function BusView({ project, task }: Props) {
     mutationFn: async () => {
       const first = all[0];
       if (first === undefined) return;
-      // Of one bus by id; of a merged one the last ones, more of them.
+      // One bus is read backwards by id; a merged one is read again with a larger limit.
       const page =
         task !== undefined
           ? await get<Messages>(

@@ -1,4 +1,4 @@
-// Writing a message: to a project, a task, or as an answer. What is written is kept until it is sent.
+// The form for a message: to a project, to a task, or as an answer. Its text is kept until it is sent.
 
 import { useMutation } from "@tanstack/react-query";
 import { Send, X } from "lucide-react";
@@ -10,7 +10,7 @@ import { shortTask } from "../lib/format";
 import { once } from "../lib/once";
 import { strings } from "../strings";
 
-/** What a person says, first the usual. */
+/** The message types that a user writes, the usual one first. */
 const KINDS = ["USER", "QUESTION", "FACT", "DECISION", "PROGRESS", "ERROR"];
 
 interface Props {
@@ -50,7 +50,7 @@ export function Compose({ project, task, fixedTask, reply, cancel, sent }: Props
       setBody("");
       sent();
     },
-    // Only an answer means that it was not done; without one the same request may be sent again.
+    // An error answer means that nothing was posted. Without an answer, the same request may be sent again.
     onError: (error) => {
       if ("status" in error && error.status !== 0) key.current = once();
     },

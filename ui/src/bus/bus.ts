@@ -1,9 +1,9 @@
-// Messages of a bus, as the stream tells them.
+// The messages of a bus, as the stream delivers them.
 
 import type { Message } from "../api/types";
 import { useFeed, type Feed, type Reading } from "../live/feed";
 
-/** So many messages are told at first; earlier ones are asked for. */
+/** Number of messages at first; earlier ones are fetched on demand. */
 export const TAIL = 200;
 
 export const READING: Reading<Message[]> = {
@@ -11,7 +11,7 @@ export const READING: Reading<Message[]> = {
   take: (messages, event) => {
     if (event.type !== "message") return messages;
     const message = event["message"] as Message;
-    // Of a merged bus a message may come late: it stands where its id says.
+    // A merged bus may deliver a message late: it is sorted in by its id.
     const last = messages[messages.length - 1];
     if (last === undefined || order(last) < order(message)) return [...messages, message];
     if (messages.some((m) => m.msg_id === message.msg_id && m.task_id === message.task_id)) return messages;
@@ -20,12 +20,12 @@ export const READING: Reading<Message[]> = {
   },
 };
 
-/** What messages are sorted by: their time, and within it their id. */
+/** The sort key of messages: their time, then their id. */
 export function order(message: Message): string {
   return `${message.timestamp} ${message.msg_id}`;
 }
 
-/** Which bus: of a project with those of its tasks, or of one task. */
+/** The topic of a bus: of a project with those of its tasks, or of one task. */
 export function busTopic(project: string, task?: string): string {
   return task === undefined ? `bus:${project}/*` : `bus:${project}/${task}`;
 }

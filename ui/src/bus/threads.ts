@@ -1,4 +1,4 @@
-// Messages as threads: an answer stands below what it answers.
+// Messages as threads: an answer stands below its question.
 
 import type { Message } from "../api/types";
 
@@ -7,13 +7,13 @@ export interface Thread {
   replies: Thread[];
 }
 
-/** The threads among messages, which come oldest first. What answers a message that is not there stands alone. */
+/** Groups messages, oldest first, into threads. An answer to a missing message is a thread of its own. */
 export function threadsOf(messages: Message[]): Thread[] {
   const known = new Map<string, Thread>();
   const roots: Thread[] = [];
   for (const message of messages) {
     const thread: Thread = { message, replies: [] };
-    // Parents come before: a message that names a later one, or itself, answers nothing.
+    // A parent must be older: a message that names a later one, or itself, is not an answer.
     const parent = (message.parents ?? []).map((id) => known.get(id)).find((t) => t !== undefined);
     if (parent) parent.replies.push(thread);
     else roots.push(thread);

@@ -1,4 +1,4 @@
-// What has come since one looked: a mark per bus, kept in this browser.
+// Unread messages: the last message seen on each bus, stored in this browser.
 
 import { useMemo } from "react";
 import type { Message } from "../api/types";
@@ -6,24 +6,24 @@ import { External, useExternal } from "../lib/external";
 import { kept, keepValue } from "../lib/persisted";
 import { order } from "./bus";
 
-/** The last message that was seen, by project. */
+/** The id of the last message seen, by project. */
 export const seen = new External<Readonly<Record<string, string>>>(kept("bus.seen", {}));
 /** The last messages of the projects, as `Attention` follows them. */
 export const recent = new External<ReadonlyMap<string, Message[]>>(new Map());
 
 const MARKS = new Set(["RUN_START", "RUN_STOP", "RUN_CRASH", "TASK_DONE"]);
 
-/** Whether a message only says that a run began or ended. */
+/** Returns true if a message only reports the start or the end of a run. */
 export function isMark(message: Message): boolean {
   return MARKS.has(message.type);
 }
 
-/** Whether a message is to be looked at: somebody else said something. */
+/** Returns true if a message counts as unread: it was not written by the user and is not about a start or an end. */
 export function isNews(message: Message): boolean {
   return !isMark(message) && message.type !== "USER";
 }
 
-/** Sets the mark of a project behind a message. */
+/** Marks the messages of a project up to this one as seen. */
 export function markSeen(project: string, message: Message): void {
   const before = seen.get()[project] ?? "";
   const now = order(message);
@@ -33,19 +33,19 @@ export function markSeen(project: string, message: Message): void {
   keepValue("bus.seen", next);
 }
 
-/** How many messages of a project one has not seen. */
+/** Returns the number of unread messages of a project. */
 export function unreadOf(
   project: string,
   messages: Message[],
   marks: Readonly<Record<string, string>>,
 ): number {
   const mark = marks[project];
-  // What was there before one came for the first time is no news.
+  // Messages from before the first visit are not unread.
   if (mark === undefined) return 0;
   return messages.filter((m) => isNews(m) && order(m) > mark).length;
 }
 
-/** How many messages of all projects one has not seen. */
+/** Returns the number of unread messages of all projects. */
 export function useUnread(): number {
   const all = useExternal(recent);
   const marks = useExternal(seen);

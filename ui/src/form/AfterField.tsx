@@ -1,4 +1,4 @@
-// Which tasks must be done before.
+// The choice of dependencies.
 
 import { X } from "lucide-react";
 import type { TaskItem } from "../api/types";
@@ -7,7 +7,7 @@ import { StateIcon } from "../parts/Icon";
 import { strings } from "../strings";
 import { Field } from "./Field";
 
-/** So many tasks are there to choose from. */
+/** Maximum number of tasks in the list. */
 const MOST = 500;
 
 interface Props {

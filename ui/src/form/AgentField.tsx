@@ -1,4 +1,4 @@
-// Which agent is to do it: those that can be used come first.
+// The choice of an agent: usable agents come first.
 
 import type { Agent } from "../api/types";
 import { agentNote } from "../lib/agent";

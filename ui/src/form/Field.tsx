@@ -1,4 +1,4 @@
-// A field of a form with its name, a hint, and what is wrong with it.
+// A field of a form with its label, hint and error.
 
 import { useId, type ReactNode } from "react";
 

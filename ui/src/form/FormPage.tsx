@@ -1,4 +1,4 @@
-// A page with a form: its fields, what went wrong, and the buttons below.
+// A page with a form: its fields, the error and the buttons.
 
 import "../styles/form.css";
 import { useRef, type ReactNode } from "react";
@@ -10,15 +10,15 @@ import { strings } from "../strings";
 
 interface Props {
   title: string;
-  /** Sends it, if it is sound. */
+  /** Sends the form if it is valid. */
   submit: () => void;
   action: string;
-  /** The daemon has not answered yet: nothing is said to be done. */
+  /** True until the daemon has answered. */
   pending: boolean;
   error: Error | null;
-  /** What to say where the daemon did not answer. */
+  /** The text for a request without an answer. */
   lost: string;
-  /** Left of the buttons. */
+  /** Content to the left of the buttons. */
   foot?: ReactNode;
   children: ReactNode;
 }
@@ -28,7 +28,7 @@ export function FormPage({ title, submit, action, pending, error, lost, foot, ch
   const send = (): void => {
     if (pending) return;
     submit();
-    // What is wrong is shown in the next frame; the first of it comes into view.
+    // The errors appear in the next frame; the first one is scrolled into view.
     requestAnimationFrame(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
   };
   return (

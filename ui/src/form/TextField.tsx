@@ -1,4 +1,4 @@
-// A line of text, with suggestions where there are any.
+// A text field with optional suggestions.
 
 import { useId } from "react";
 import { Field } from "./Field";

@@ -1,20 +1,20 @@
-// What is wrong with what somebody has typed; the daemon has the last word.
+// Checks of input. The daemon checks again.
 
 import { strings } from "../strings";
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
 
-/** Of the name of a project or a task. */
+/** Checks the name of a project or a task. */
 export function idProblem(id: string): string | null {
   return id === "" ? strings.form.required : ID.test(id) ? null : strings.form.badId;
 }
 
-/** Of a folder on the daemon's machine, that may be left out. */
+/** Checks an optional folder on the daemon's machine. */
 export function folderProblem(folder: string): string | null {
   return folder === "" || folder.startsWith("/") ? null : strings.form.badPath;
 }
 
-/** Of a text that must be there. */
+/** Checks a required text. */
 export function textProblem(text: string): string | null {
   return text.trim() === "" ? strings.form.required : null;
 }

@@ -1,9 +1,9 @@
-// What stands beside the name of an agent.
+// The note beside the name of an agent.
 
 import type { Agent } from "../api/types";
 import { strings } from "../strings";
 
-/** The version of an agent that can be used; else why it cannot. */
+/** Returns the version of a usable agent, else the reason why it is unusable. */
 export function agentNote(agent: Agent): string {
   if (agent.usable) return agent.version ?? "";
   if (agent.installed) return strings.form.noCredentials;

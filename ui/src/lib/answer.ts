@@ -1,4 +1,4 @@
-// Whether an output.md is an answer: `view::answer` of the daemon has the same rule.
+// Tells an answer in output.md from the driver's note about a missing one, by the rule of `view::answer` in the daemon.
 
 const NO_ANSWER = "(the run left no answer: ";
 const NOT_HEARD = "(a session at a terminal: what was said there was not recorded)";

@@ -1,8 +1,8 @@
-// The present time, for what is shown as "so long ago". It ticks only where something on the page needs it.
+// The current time, for relative times. It ticks only while a component needs it.
 
 import { useEffect, useState } from "react";
 
-/** The time now, in milliseconds, renewed so often. `null`: it stands still. */
+/** The current time in milliseconds, updated at this interval; `null`: never. */
 export function useNow(every: number | null): number {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {

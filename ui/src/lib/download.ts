@@ -1,9 +1,9 @@
-// Saving a file of the daemon by a plain link, so that the browser streams it to the disk. Where a key is needed, which
-// a link cannot send, the link has a ticket that is good once.
+// Saves a file of the daemon by a plain link, so that the browser streams it to the disk. A link cannot send a key, so
+// if one is required, the link has a ticket that works once.
 
 import { post, storedKey } from "../api/client";
 
-/** Saves what is at an address of the API under a name. */
+/** Saves the answer of an API address under a name. */
 export async function download(address: string, name: string): Promise<void> {
   const url = new URL(address, window.location.origin);
   if (storedKey() !== null) {

@@ -1,9 +1,9 @@
-// What somebody has begun to write: it survives a reload.
+// Drafts of forms, which survive a reload.
 
 import { useCallback, useEffect, useRef, useState } from "react";
 import { kept, keepValue } from "./persisted";
 
-/** A draft of that name: its value, a way to change it, a way to forget it. */
+/** The draft of this name: its value, a setter, and a function that discards it. */
 export function useDraft<T>(name: string, empty: T): [T, (value: T) => void, () => void] {
   const key = `draft.${name}`;
   const [value, setValue] = useState<T>(() => kept(key, empty));
@@ -13,7 +13,7 @@ export function useDraft<T>(name: string, empty: T): [T, (value: T) => void, () 
     clearTimeout(timer.current);
     timer.current = undefined;
     keepValue(key, JSON.stringify(latest.current) === JSON.stringify(empty) ? undefined : latest.current);
-    // `empty` is of the first rendering.
+    // Only the value of `empty` at the first render counts.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [key]);
   const change = useCallback(

@@ -1,8 +1,8 @@
-// State that lives outside of React and tells when it has changed, at most once per frame.
+// State outside of React that notifies components at most once per frame.
 
 import { useSyncExternalStore } from "react";
 
-/** Something that components follow. Its value is replaced, or its version counted up, with each change. */
+/** A store for components. Each change replaces its value or increments its version. */
 export class External<T> {
   private readonly listeners = new Set<() => void>();
   private scheduled = false;
@@ -32,7 +32,7 @@ export class External<T> {
   };
 }
 
-/** The present value of it. */
+/** Returns the current value of a store. */
 export function useExternal<T>(external: External<T>): T {
   return useSyncExternalStore(external.subscribe, external.get);
 }

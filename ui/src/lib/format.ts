@@ -1,6 +1,6 @@
 // Times, sizes and names as people read them.
 
-/** "4 s", "12 min", "3 h", "5 d": one figure, rounded down. */
+/** Formats a duration as "4 s", "12 min", "3 h" or "5 d", rounded down. */
 export function ago(milliseconds: number): string {
   const s = Math.max(0, Math.floor(milliseconds / 1000));
   if (s < 60) return `${s} s`;
@@ -9,7 +9,7 @@ export function ago(milliseconds: number): string {
   return `${Math.floor(s / 86_400)} d`;
 }
 
-/** "0.4 s", "1:05", "2:03:04": how long something took. */
+/** Formats an exact duration as "0.4 s", "1:05" or "2:03:04". */
 export function duration(milliseconds: number): string {
   const ms = Math.max(0, milliseconds);
   if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
@@ -42,7 +42,7 @@ export function dollars(value: number): string {
   return `$${value.toFixed(2)}`;
 }
 
-// A clock of 24 hours everywhere: what stands one below the other is as wide.
+// Always a 24-hour clock, so that times in a column have the same width.
 const CLOCK = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
   minute: "2-digit",
@@ -57,14 +57,14 @@ const FULL = new Intl.DateTimeFormat(undefined, {
   hourCycle: "h23",
 });
 
-/** A time of today as a clock, else with its day. */
+/** Formats a time of today without its date, others with it. */
 export function moment(iso: string, now: number): string {
   const at = new Date(iso);
   const clock = CLOCK.format(at);
   return new Date(now).toDateString() === at.toDateString() ? clock : `${DAY.format(at)}, ${clock}`;
 }
 
-/** Times along an axis, each the hour or the day that tells it from the one before. */
+/** Formats times along an axis: each as the hour, or as the day where it changes. */
 export function ticks(seconds: number[]): string[] {
   const wide = (seconds[1] ?? 0) - (seconds[0] ?? 0) >= 86_400;
   return seconds.map((s, n) => {
@@ -80,12 +80,12 @@ export function fullTime(iso: string): string {
   return FULL.format(new Date(iso));
 }
 
-/** The part of a task's name that people wrote: `task-20261122-055142-fix-it` is `fix-it`. */
+/** Returns the readable part of a task's name: `task-20261122-055142-fix-it` becomes `fix-it`. */
 export function shortTask(id: string): string {
   return /^task-\d{8}-\d{6}-(.+)$/.exec(id)?.[1] ?? id;
 }
 
-/** When a run was made, which tells it from its neighbours: its name has it in UTC, the reader's clock shows it. */
+/** Returns the creation time of a run in local time, from its name, which has it in UTC. */
 export function shortRun(id: string): string {
   const at = /^(\d{4})(\d{2})(\d{2})-(\d{2})(\d{2})(\d{2})/.exec(id);
   if (at === null) return id;
@@ -94,7 +94,7 @@ export function shortRun(id: string): string {
   return `${DAY.format(date)}, ${CLOCK.format(date)}`;
 }
 
-/** A name for a task, from its prompt, as the command line makes it. */
+/** Derives the name of a task from its prompt, as the command line does. */
 export function taskName(prompt: string, now: Date): string {
   const words = prompt.toLowerCase().match(/[a-z0-9]+/g) ?? [];
   let slug = "";

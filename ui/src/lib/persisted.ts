@@ -4,7 +4,7 @@ import { useCallback, useState } from "react";
 
 const PREFIX = "conductor.";
 
-/** Reads what was kept under a name. */
+/** Reads the value stored under a name. */
 export function kept<T>(name: string, otherwise: T): T {
   try {
     const text = localStorage.getItem(PREFIX + name);
@@ -14,17 +14,17 @@ export function kept<T>(name: string, otherwise: T): T {
   }
 }
 
-/** Keeps a value under a name; `undefined` forgets it. */
+/** Stores a value under a name; `undefined` removes it. */
 export function keepValue(name: string, value: unknown): void {
   try {
     if (value === undefined) localStorage.removeItem(PREFIX + name);
     else localStorage.setItem(PREFIX + name, JSON.stringify(value));
   } catch {
-    // A browser that keeps nothing shows everything all the same.
+    // Without storage the page works, and forgets the value.
   }
 }
 
-/** As `useState`, and kept. */
+/** Like `useState`, and stored. */
 export function usePersisted<T>(name: string, otherwise: T): [T, (next: T | ((before: T) => T)) => void] {
   const [value, setValue] = useState<T>(() => kept(name, otherwise));
   const set = useCallback(

@@ -1,4 +1,4 @@
-// Every place of the page and its address, below /ui.
+// The addresses of the page, below /ui.
 
 const part = encodeURIComponent;
 
@@ -15,7 +15,7 @@ export const places = {
     `/p/${part(p)}/t/${part(t)}/r/${part(r)}${view ? `/${view}` : ""}`,
 };
 
-/** Which project, task and run an address names. */
+/** Returns the project, task and run of an address. */
 export function placeOf(location: string): { project?: string; task?: string; run?: string } {
   const found = /^\/p\/([^/]+)(?:\/t\/([^/]+)(?:\/r\/([^/]+))?)?/.exec(location);
   if (!found) return {};

@@ -1,11 +1,11 @@
-// The daemon's sentence on where a task stands, for a page that shows the task's name beside it.
+// Shortens the daemon's sentence about the state of a task, for a page that already shows the task's name.
 
 import type { TaskItem } from "../api/types";
 import { moment } from "./format";
 
 /**
- * Without the name at its beginning, with times as the reader's clock shows them, and without what the page has
- * beside it: how to take the task up again, and the ids of runs and processes.
+ * Removes the name, the command to resume the task, and the ids of runs and processes, which the page shows
+ * elsewhere. Times are converted to local time.
  */
 export function whyOf(task: Pick<TaskItem, "project_id" | "id" | "reason">): string {
   const name = `${task.project_id}/${task.id}`;

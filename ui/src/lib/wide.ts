@@ -1,4 +1,4 @@
-// Whether there is room for two panes.
+// Tells if the window has room for two panes.
 
 import { useSyncExternalStore } from "react";
 

@@ -1,22 +1,22 @@
-// What a topic has told so far, for as many parts of the page as want to know.
+// The data of a topic so far, shared by all components that follow it.
 
 import { useEffect, useMemo } from "react";
 import { External, useExternal } from "../lib/external";
 import { follow, type LiveEvent } from "./stream";
 
-/** What is known of a topic. `data` may be the same object with other contents: `version` counts. */
+/** The state of a topic. `data` may be changed in place, so compare `version`. */
 export interface Feed<T> {
   data: T;
   version: number;
-  /** `loading`: not all that was there is told. `done`: nothing more will come. */
+  /** `loading`: the existing events have not all arrived. `done`: nothing more will come. */
   state: "loading" | "ready" | "gone" | "done";
   error: string | null;
 }
 
-/** How a topic is understood. */
+/** Interprets the events of a topic. */
 export interface Reading<T> {
   empty: () => T;
-  /** Takes an event in; may change `data` and give it back. */
+  /** Applies an event; may change `data` in place and return it. */
   take: (data: T, event: LiveEvent) => T;
 }
 
@@ -27,7 +27,7 @@ interface Shared {
   leaving: ReturnType<typeof setTimeout> | undefined;
 }
 
-/** How long a topic is kept that nobody looks at: the way back is short. */
+/** An unused topic is kept this long, so that going back is fast. */
 const GRACE = 3000;
 const feeds = new Map<string, Shared>();
 
@@ -68,7 +68,7 @@ function hold<T>(topic: string, from: string, reading: Reading<T>): Shared {
   return shared;
 }
 
-/** Holds a topic until the function that it gives is called. */
+/** Subscribes to a topic until the returned function is called. */
 export function keep<T>(topic: string, from: string, reading: Reading<T>): () => void {
   const shared = hold(topic, from, reading);
   clearTimeout(shared.leaving);
@@ -85,7 +85,7 @@ export function keep<T>(topic: string, from: string, reading: Reading<T>): () =>
 
 const NOWHERE = new External<Feed<unknown>>({ data: undefined, version: 0, state: "loading", error: null });
 
-/** What a topic has told; of `null` nothing. `from` counts when the topic is new. */
+/** Returns the state of a topic; `null` has none. `from` only matters for a new topic. */
 export function useFeed<T>(topic: string | null, from: string, reading: Reading<T>): Feed<T> {
   const store = useMemo(
     () => (topic === null ? NOWHERE : hold(topic, from, reading).store),

@@ -1,25 +1,25 @@
-// The one stream of the page: every topic that somebody on it follows, over one connection.
+// The one stream of the page: all followed topics over one connection.
 //
-// It goes on where it was after a sleep, a lost network or a restart of the daemon. Of a page that nobody
-// looks at it lets go after a while: a browser has six connections for all its tabs.
+// It resumes after a sleep, a lost network or a restart of the daemon. A hidden page disconnects after a while,
+// because a browser has six connections to a host for all its tabs.
 
 import { createParser } from "eventsource-parser";
 import { ApiError, headers, onRefused } from "../api/client";
 import { External } from "../lib/external";
 
-/** An event of a topic; what else it carries depends on its type. */
+/** An event of a topic; its other fields depend on its type. */
 export interface LiveEvent {
   topic?: string;
   type: string;
   [field: string]: unknown;
 }
 
-/** How the connection stands; times are in milliseconds of the epoch. */
+/** The state of the connection; times are in milliseconds since the epoch. */
 export interface Connection {
   state: "connecting" | "live" | "lost" | "paused";
-  /** When it became live, when it was let go, or when it was first missed, however often it was tried since. */
+  /** The time when it became live, was paused, or was lost; retries do not change it. */
   since: number;
-  /** Until when it was live; meanwhile, when it became so. */
+  /** The last time when it was live or, while it is live, the time when it became so. */
   fresh: number;
 }
 
@@ -30,11 +30,11 @@ interface Followed {
   handler: Handler;
 }
 
-/** The daemon speaks every 15 s at least; a connection that is silent for longer is dead. */
+/** The daemon sends something every 15 s; a connection that is silent for longer is dead. */
 const SILENCE = 40_000;
-/** Changes of what is followed come in bursts. */
+/** Changes of the followed topics come in bursts and are collected for this time. */
 const SETTLE = 20;
-/** How long a hidden page stays connected. */
+/** A hidden page stays connected this long. */
 const HIDDEN = 60_000;
 const BACKOFF = [250, 500, 1000, 2000, 4000];
 
@@ -66,7 +66,7 @@ function become(state: Connection["state"]): void {
   });
 }
 
-/** Follows a topic; `begin` is what may stand behind its `?`. One handler per topic. */
+/** Follows a topic; `begin` is the part after its `?`. One handler per topic. */
 export function follow(topic: string, begin: string, handler: Handler): () => void {
   followed.set(topic, { begin, handler });
   settle();
@@ -103,7 +103,7 @@ function connect(): void {
     () => retry(controller),
     (error: unknown) => {
       if (error instanceof ApiError && error.status === 401) return;
-      // A cursor that the daemon does not know: everything is told anew.
+      // The daemon does not know the cursor: it sends everything again.
       if (error instanceof ApiError && error.status === 400 && cursor !== null) forget();
       retry(controller);
     },
@@ -166,7 +166,7 @@ async function listen(topics: string, signal: AbortSignal): Promise<void> {
 
 let refused = (): void => undefined;
 
-/** Begins to look after the connection; once per page. */
+/** Starts to manage the connection; called once per page. */
 export function start(onUnauthorized: () => void): void {
   refused = onUnauthorized;
   onRefused(onUnauthorized);
@@ -184,13 +184,13 @@ export function start(onUnauthorized: () => void): void {
         become("paused");
       }, HIDDEN);
     } else if (connection.get().state !== "live" || Date.now() - heard > SILENCE / 2) {
-      // After a sleep the connection looks alive until somebody asks.
+      // After a sleep a dead connection looks alive until it is checked.
       reconnect();
     }
   });
 }
 
-/** Connects at once, whatever was waited for. */
+/** Connects at once instead of after the pause. */
 export function reconnect(): void {
   failures = 0;
   become("connecting");

@@ -1,4 +1,4 @@
-// What runs came to, step by step: in figures, and as bars over time.
+// Totals of the runs in each step of time: as figures, and as bars.
 
 import { Suspense, useMemo } from "react";
 import type { Activity } from "../api/types";
@@ -7,7 +7,7 @@ import { Empty, Figures, Loading } from "../parts/parts";
 import { Chart } from "../render/lazy";
 import { strings } from "../strings";
 
-/** `length` is how far back it goes, in seconds. */
+/** `length` is the length of the period in seconds. */
 export function Charts({ data, length }: { data: Activity; length: number }) {
   const series = useMemo(() => {
     const start = Date.parse(data.since) / 1000;

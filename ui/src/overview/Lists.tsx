@@ -1,4 +1,4 @@
-// The lists of the overview: what needs somebody, what runs, what waits.
+// The lists of the overview: tasks that need the user, running tasks and the queue.
 
 import { Check, CircleAlert, MessageCircleQuestion } from "lucide-react";
 import { useState, type ReactNode } from "react";
@@ -12,7 +12,7 @@ import { MayRun } from "../parts/MayRun";
 import { Age, IconButton, Inline } from "../parts/parts";
 import { strings } from "../strings";
 
-/** So many entries of a list are shown at first. */
+/** Maximum number of entries before "Show all". */
 const SHOWN = 8;
 
 export function Count({ n }: { n: number }) {

@@ -1,4 +1,4 @@
-// What the daemon has: its places, its agents, its disk.
+// The daemon's places, agents and disk.
 
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";

@@ -1,4 +1,4 @@
-// What it came to in the last time.
+// Totals of the runs in a recent period.
 
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
@@ -9,13 +9,13 @@ import { Card, Failure, Loading } from "../parts/parts";
 import { strings } from "../strings";
 import { Charts } from "./Charts";
 
-/** How far back, and in which steps, in seconds. */
+/** The length of each period and of its steps, in seconds. */
 const PERIODS = { day: [86_400, 3600], week: [7 * 86_400, 6 * 3600], month: [30 * 86_400, 86_400] } as const;
 
 export function Spent({ ended }: { ended: number }) {
   const [period, setPeriod] = usePersisted<keyof typeof PERIODS>("overview.period", "day");
   const [length, step] = PERIODS[period] ?? PERIODS.day;
-  // Asked for anew when a task has ended, and not otherwise.
+  // Fetched again only when a task has ended.
   const [settled, setSettled] = useState(ended);
   useEffect(() => {
     const timer = setTimeout(() => setSettled(ended), 2000);

@@ -1,4 +1,4 @@
-// Asks for the key, where the daemon wants one.
+// The login: asks for the API key.
 
 import "../styles/form.css";
 import { useState } from "react";

@@ -1,4 +1,4 @@
-// The bus of a project with those of its tasks; and which project.
+// The bus of a project, with those of its tasks, and the choice of the project.
 
 import { useMemo } from "react";
 import { useLocation } from "wouter";
@@ -22,7 +22,7 @@ export default function MessagesPage({ project }: { project?: string }) {
       [...data.projects.values()]
         .sort((a, b) => (a.last_activity < b.last_activity ? 1 : -1))
         .map((p) => p.id),
-    // The maps are changed in place: their version says when.
+    // The maps are changed in place, so their version is the dependency.
     // eslint-disable-next-line react-hooks/exhaustive-deps
     [data, version],
   );

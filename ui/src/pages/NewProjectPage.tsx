@@ -1,4 +1,4 @@
-// A new project: its name, and the folder that its agents work in.
+// The form for a new project: its name and folder.
 
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";

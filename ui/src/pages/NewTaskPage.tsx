@@ -1,4 +1,4 @@
-// A new task: what is to be done, by which agent, where, after what. What is written is kept until it is sent.
+// The form for a new task: prompt, agent, folder and dependencies. The draft is kept until it is sent.
 
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
@@ -23,7 +23,7 @@ import { useTree } from "../tree/tree";
 
 interface Draft {
   project: string;
-  /** Empty: made from the prompt. */
+  /** Empty: derived from the prompt. */
   task: string;
   agent: string;
   prompt: string;
@@ -53,7 +53,7 @@ export default function NewTaskPage() {
   const set = (change: Partial<Draft>): void => setDraft({ ...draft, ...change });
   const tasks = useMemo(
     () => [...data.tasks.values()].filter((t) => t.project_id === project),
-    // The maps are changed in place: their version says when.
+    // The maps are changed in place, so their version is the dependency.
     // eslint-disable-next-line react-hooks/exhaustive-deps
     [data, version, project],
   );
@@ -88,11 +88,11 @@ export default function NewTaskPage() {
       navigate(places.task(started.project_id, started.task_id));
     },
     onError: (error) => {
-      // An answer means that it was not done; without one the same request may be sent again.
+      // An error answer means that no task was created. Without an answer, the same request may be sent again.
       if (error instanceof ApiError && error.status !== 0) key.current = once();
     },
   });
-  // Another content is another request.
+  // A changed form is a new request, with a new idempotency key.
   const content = JSON.stringify([draft, project, agent]);
   useEffect(() => {
     key.current = once();
@@ -183,7 +183,7 @@ export default function NewTaskPage() {
   );
 }
 
-/** The message that the new task answers, where the address names one. */
+/** The message that the new task answers, if the address names one. */
 function useMessage(project: string | null, task: string | null, id: string | null) {
   return useQuery({
     queryKey: ["message", project, task, id],
@@ -198,7 +198,7 @@ function useMessage(project: string | null, task: string | null, id: string | nu
   });
 }
 
-/** How a new task says which message it answers. */
+/** Shows the message that a new task answers. */
 function threadOf(message: Message | null | undefined): Partial<NewTask> {
   if (message?.task_id === undefined || message.run_id === undefined) return {};
   return {
@@ -212,12 +212,12 @@ function threadOf(message: Message | null | undefined): Partial<NewTask> {
   };
 }
 
-/** A name, if an agent of it can be used. */
+/** Returns a name if the agent of that name is usable. */
 function usable(name: string, agents: Agent[] | undefined): string | undefined {
   return agents?.find((a) => a.name === name && a.usable)?.name;
 }
 
-/** The agent of a task that names none, as on the command line; the demo agent works only for those that name it. */
+/** Returns the default agent by the rule of the command line; the demo agent is never the default. */
 function theOnlyOne(agents: Agent[] | undefined): string | undefined {
   const found = agents?.filter((a) => a.usable && a.type !== "demo") ?? [];
   return found.length === 1 ? found[0]?.name : undefined;

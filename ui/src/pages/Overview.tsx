@@ -1,4 +1,4 @@
-// What needs somebody now, what runs, what waits, what it comes to.
+// The overview: tasks that need the user, running tasks, the queue and totals.
 
 import { useMemo } from "react";
 import type { TaskItem } from "../api/types";
@@ -14,7 +14,7 @@ import { Card, Empty, Loading, PageHead } from "../parts/parts";
 import { strings } from "../strings";
 import { taskKey, useTree } from "../tree/tree";
 
-/** A failure older than this is history. */
+/** An older failure no longer needs attention. */
 const RECENT = 3 * 86_400_000;
 
 export default function Overview() {
@@ -23,7 +23,7 @@ export default function Overview() {
   const [dismissed, setDismissed] = usePersisted<string[]>("overview.seen", []);
   const tasks = useMemo(
     () => [...data.tasks.values()],
-    // The maps are changed in place: their version says when.
+    // The maps are changed in place, so their version is the dependency.
     // eslint-disable-next-line react-hooks/exhaustive-deps
     [data, version],
   );

@@ -1,4 +1,4 @@
-// Type where to go or what to do.
+// The command palette: finds pages and actions.
 
 import "../styles/dialog.css";
 import "../styles/palette.css";
@@ -22,7 +22,7 @@ import { applyTheme, THEMES } from "../parts/theme";
 import { strings } from "../strings";
 import { useTree } from "../tree/tree";
 
-/** So many entries of a kind are shown. */
+/** Maximum number of entries of a kind. */
 const MOST = 12;
 
 export default function Palette({ close }: { close: () => void }) {

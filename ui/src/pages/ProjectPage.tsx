@@ -1,4 +1,4 @@
-// One project: its tasks, what they came to, its folder.
+// One project: its tasks, totals and folder.
 
 import { useQuery } from "@tanstack/react-query";
 import { MessagesSquare } from "lucide-react";
@@ -26,7 +26,7 @@ export default function ProjectPage({ project }: { project: string }) {
       [...data.tasks.values()]
         .filter((t) => t.project_id === project)
         .sort((a, b) => ((a.last_activity ?? "") < (b.last_activity ?? "") ? 1 : -1)),
-    // The maps are changed in place: their version says when.
+    // The maps are changed in place, so their version is the dependency.
     // eslint-disable-next-line react-hooks/exhaustive-deps
     [data, version, project],
   );

@@ -1,4 +1,4 @@
-// One run: what was said, what came of it, what it printed, what it changed.
+// One run: its conversation, answer, output and changes.
 
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
@@ -43,7 +43,7 @@ export default function RunPage({ project, task, run: name, view }: Props) {
 
 function Shown({ run, runs, view }: { run: Run; runs: Run[]; view: string | undefined }) {
   const ended = run.end_time !== undefined;
-  // Which files there are changes while the run goes on, with its end for the last time.
+  // The set of files can change until the run has ended.
   const files = useQuery({
     queryKey: ["run-files", run.project_id, run.task_id, run.id, run.status],
     queryFn: ({ signal }) =>
@@ -53,7 +53,7 @@ function Shown({ run, runs, view }: { run: Run; runs: Run[]; view: string | unde
   const sizes = new Map((files.data?.files ?? []).map((f: RunFile) => [f.name, f.size]));
   const agents = useAgents();
   const type = agents.data?.find((a) => a.name === run.agent)?.type ?? run.agent;
-  // Before it has said anything only its type tells whether it will.
+  // Before the first event, only the type of the agent tells if there will be a conversation.
   const speaks = sizes.has("events.jsonl") || (!ended && type !== "demo" && type !== "command");
   const complains = (run.status === "failed" || run.status === "crashed") && (sizes.get("stderr") ?? 0) > 0;
   const wanted = VIEWS.find((v) => v === view);

@@ -1,4 +1,4 @@
-// One task: what it is to do, where it stands and why, its runs, what it used, what it changed, what is said about it.
+// One task: prompt, status, runs, usage, changes, files and messages.
 
 import { useQuery } from "@tanstack/react-query";
 import { CornerDownRight } from "lucide-react";
@@ -119,7 +119,7 @@ function Overview({ task }: { task: TaskDetail }) {
   const { data, version } = tree;
   const graph = useMemo(
     () => dependenciesOf(data, task),
-    // The maps are changed in place: their version says when.
+    // The maps are changed in place, so their version is the dependency.
     // eslint-disable-next-line react-hooks/exhaustive-deps
     [data, version, task],
   );
@@ -217,7 +217,7 @@ function Overview({ task }: { task: TaskDetail }) {
   );
 }
 
-/** The questions of the task that nobody has answered. */
+/** The open questions of the task. */
 function Asks({ task }: { task: TaskDetail }) {
   const open = [...useExternal(questions).values()].filter(
     (m) => m.project_id === task.project_id && m.task_id === task.id,
@@ -237,10 +237,10 @@ function Asks({ task }: { task: TaskDetail }) {
   );
 }
 
-/** So many runs are looked through for an answer. */
+/** Maximum number of runs to search for an answer. */
 const ANSWERS = 20;
 
-/** The answer of the newest of these runs that has one: a run that left none does not hide the one before it. */
+/** The answer of the newest run that has one: a run without an answer does not hide an earlier answer. */
 function Answer({ runs }: { runs: Run[] }) {
   const [run, ...older] = runs;
   return run === undefined ? null : <AnswerOf key={run.id} run={run} older={older} />;
@@ -268,7 +268,7 @@ function AnswerOf({ run, older }: { run: Run; older: Run[] }) {
   );
 }
 
-/** A long text is folded until somebody wants all of it. */
+/** A long text, folded until the user expands it. */
 function Clamped({ text }: { text: string }) {
   const [all, setAll] = useState(false);
   const long = text.length > 1500 || text.split("\n").length > 24;

@@ -1,4 +1,4 @@
-// What stands above every page, and on a phone below it.
+// The bar above every page, and the one below it on a phone.
 
 import {
   ChevronLeft,
@@ -26,7 +26,7 @@ import { applyTheme, theme, THEMES } from "./theme";
 
 const THEME_ICONS = { auto: Monitor, light: Sun, dark: Moon };
 
-/** The place above a place. */
+/** Returns the parent address of an address. */
 function above(location: string): string | null {
   const run = /^(\/p\/[^/]+\/t\/[^/]+)\/r\//.exec(location);
   if (run) return run[1] ?? null;

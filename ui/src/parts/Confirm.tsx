@@ -1,4 +1,4 @@
-// Asks whether something is really meant.
+// A dialog that asks for confirmation.
 
 import "../styles/dialog.css";
 import { Dialog, DialogDescription, DialogDismiss, DialogHeading } from "@ariakit/react";

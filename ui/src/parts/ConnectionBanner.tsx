@@ -1,4 +1,4 @@
-// Says so when what is shown is not live, and how old it is.
+// A banner for a lost connection, with the age of the shown data.
 
 import { useNow } from "../lib/clock";
 import { useExternal } from "../lib/external";
@@ -6,7 +6,7 @@ import { ago } from "../lib/format";
 import { connection, reconnect } from "../live/stream";
 import { strings } from "../strings";
 
-/** A daemon that restarts is away for a moment: that is not worth a banner. */
+/** The banner waits this long, because a restarting daemon is soon back. */
 const PATIENCE = 1500;
 
 export function ConnectionBanner() {

@@ -1,4 +1,4 @@
-// Lines that came and went.
+// The numbers of added and deleted lines.
 
 export function Counts({ added, removed }: { added: number; removed: number }) {
   return (

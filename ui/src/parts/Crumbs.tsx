@@ -1,4 +1,4 @@
-// Where a page lies, above its title, and its address to give to others.
+// The breadcrumbs above the title of a page, with a button that copies the link.
 
 import { Link } from "wouter";
 import { shortTask } from "../lib/format";

@@ -1,4 +1,4 @@
-// How something stands, as a sign whose shape says it as well as its colour.
+// A status icon: its shape and its colour both show the status.
 
 import {
   CircleAlert,

@@ -1,4 +1,4 @@
-// What is there for those only who may start, stop and write.
+// Content that needs a key with the scope `run`.
 
 import { Plus } from "lucide-react";
 import type { ReactNode } from "react";
@@ -17,7 +17,7 @@ interface NewLinkProps {
   primary?: boolean;
 }
 
-/** A link to where something new is made. */
+/** A link to a form that creates something. */
 export function NewLink({ to, children, primary = false }: NewLinkProps) {
   return (
     <MayRun>
@@ -29,7 +29,7 @@ export function NewLink({ to, children, primary = false }: NewLinkProps) {
   );
 }
 
-/** The same of a whole page, which says why it is empty. */
+/** The same for a whole page, with an explanation if the key is read-only. */
 export function MayRunPage({ children }: { children: ReactNode }) {
   if (useMayRun()) return children;
   return (

@@ -1,4 +1,4 @@
-// Small parts that many pages use.
+// Small components that many pages use.
 
 import { Check, Copy, Download } from "lucide-react";
 import { useEffect, useRef, useState, type ReactNode } from "react";
@@ -10,7 +10,7 @@ import { ago, fullTime } from "../lib/format";
 import { places } from "../lib/places";
 import { strings } from "../strings";
 
-/** How long ago something was; the full time on hover. */
+/** The time since an event; the full time on hover. */
 export function Age({ at, bare = false }: { at: string | undefined; bare?: boolean }) {
   const then = at === undefined ? 0 : Date.parse(at);
   const now = useNow(at === undefined ? null : 10_000);
@@ -23,7 +23,7 @@ export function Age({ at, bare = false }: { at: string | undefined; bare?: boole
   );
 }
 
-/** A line of Markdown: what stands between backticks is code, and what is bold there is as bold as the rest. */
+/** A line of Markdown: text between backticks becomes code, and bold marks are dropped. */
 export function Inline({ text }: { text: string }) {
   return text
     .replace(/\*\*(.+?)\*\*/g, "$1")
@@ -49,7 +49,7 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
   );
 }
 
-/** A page that has nothing to show: its name says why. */
+/** An empty page with the reason as its title. */
 export function EmptyPage({ title, children }: { title: string; children?: ReactNode }) {
   return (
     <div className="empty empty-page">
@@ -59,7 +59,7 @@ export function EmptyPage({ title, children }: { title: string; children?: React
   );
 }
 
-/** An address that names nothing: what it names, and the way out. */
+/** The page for an address without content, with a link back. */
 export function NoSuch({ title, name }: { title: string; name?: string }) {
   return (
     <EmptyPage title={title}>
@@ -92,7 +92,7 @@ export function Failure({ error, again }: { error: unknown; again?: () => void }
   );
 }
 
-/** Copies a text, also where the page is not on a secure origin. */
+/** Copies a text, even on an origin that is not secure. */
 export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
@@ -103,19 +103,19 @@ export async function copyText(text: string): Promise<boolean> {
     area.className = "sr";
     document.body.append(area);
     area.select();
-    // The only way on an origin that is not secure; kept by all browsers for that reason.
+    // The deprecated command is the only way on an origin that is not secure.
     const done = document.execCommand("copy");
     area.remove();
     return done;
   }
 }
 
-/** Says so where a topic cannot be told; it is tried again by itself. */
+/** An error of a topic. The page retries by itself. */
 export function FeedProblem({ feed }: { feed: { error: string | null } }) {
   return feed.error === null ? null : <Failure error={new Error(feed.error)} />;
 }
 
-/** A button with a sign and no words: its name is shown on hover. */
+/** An icon button; its name is shown on hover. */
 export function IconButton({
   label,
   children,
@@ -161,7 +161,7 @@ export function CopyButton({
   );
 }
 
-/** Saves a file of the daemon under a name. */
+/** A button that saves a file of the daemon under a name. */
 export function DownloadButton({ address, name }: { address: string; name: string }) {
   return (
     <IconButton label={strings.download} onClick={() => void download(address, name)}>
@@ -187,7 +187,7 @@ export function Command({ text }: { text: string }) {
   );
 }
 
-/** Figures in a row, each with its name below: name, value, and what there is to know of it. */
+/** Figures in a row: name, value, and an optional note. */
 export function Figures({ of }: { of: [name: string, value: string, more?: string | undefined][] }) {
   return (
     <dl className="figures">
@@ -208,10 +208,10 @@ export interface View {
   note?: ReactNode;
 }
 
-/** The views of a place, each with an address of its own. */
+/** Tabs; each view has an address of its own. */
 export function Views({ views, current, label }: { views: View[]; current: string; label: string }) {
   const bar = useRef<HTMLElement>(null);
-  // A note that comes makes the others move.
+  // A new note in a tab moves the other tabs.
   const notes = views.filter((view) => view.note !== undefined).length;
   useEffect(() => {
     bar.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
@@ -228,7 +228,7 @@ export function Views({ views, current, label }: { views: View[]; current: strin
   );
 }
 
-/** The name of a page, and what one can do on it. */
+/** The title of a page and its actions. */
 export function PageHead({ title, children }: { title: string; children?: ReactNode }) {
   return (
     <header className="page-head page-head-tight">

@@ -1,4 +1,4 @@
-// Light, dark, or as the system is.
+// The theme: light, dark, or that of the system.
 
 import { kept, keepValue } from "../lib/persisted";
 
@@ -11,7 +11,7 @@ export function theme(): Theme {
   return THEMES.find((t) => t === value) ?? "auto";
 }
 
-/** Shows the page in a theme, and keeps it where one is given. */
+/** Applies a theme, and stores it if one is given. */
 export function applyTheme(next?: Theme): void {
   if (next !== undefined) keepValue("theme", next);
   const value = next ?? theme();

@@ -1,4 +1,4 @@
-// Bars over time. The figures stand beside it in words, so that nobody needs the picture.
+// Bars over time. The same figures stand beside it as text, so the chart is decoration.
 
 import "../styles/chart.css";
 import { useEffect, useRef } from "react";
@@ -10,13 +10,13 @@ import { strings } from "../strings";
 interface Series {
   label: string;
   values: number[];
-  /** Name of a colour of the page. */
+  /** Name of a CSS colour variable. */
   colour: string;
 }
 
 interface Props {
   title: string;
-  /** Begin of each step, in seconds. */
+  /** Start of each step, in seconds. */
   at: number[];
   step: number;
   series: Series[];
@@ -29,7 +29,7 @@ export default function Chart({ title, at, step, series, format }: Props) {
     const host = box.current;
     if (host === null) return;
     const draw = (): (() => void) => {
-      // A canvas takes no variables: each is made a colour by an element first.
+      // A canvas cannot use CSS variables, so an element resolves each one first.
       const colour = (name: string): string => {
         host.style.color = `var(${name})`;
         return getComputedStyle(host).color;

@@ -91,7 +91,7 @@ export const DiffText = memo(function DiffText({
 
 const sum = (files: FileDiff[], what: "added" | "removed"): number => files.reduce((s, f) => s + f[what], 0);
 
-/** What an editing tool was asked to do. */
+/** The change that an editing tool was asked to make. */
 export const EditDiff = memo(function EditDiff({
   path,
   before,

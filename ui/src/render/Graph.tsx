@@ -1,4 +1,4 @@
-// Tasks and what they wait for, from left to right; on a phone from above.
+// A graph of tasks and their dependencies: from left to right, on a phone from top to bottom.
 
 import "../styles/graph.css";
 import dagre from "@dagrejs/dagre";

@@ -1,4 +1,4 @@
-// Markdown of an agent, made harmless: no HTML of its own, nothing that loads or runs, links that lead outside say so.
+// Sanitized Markdown of agents: no raw HTML, nothing that loads or runs, and external links are marked.
 
 import "../styles/markdown.css";
 import DOMPurify from "dompurify";
@@ -6,7 +6,7 @@ import MarkdownIt from "markdown-it";
 import { memo, useMemo } from "react";
 
 const markdown = new MarkdownIt({ html: false, linkify: true, breaks: false, typographer: false });
-// An image would be loaded from wherever the agent says; its text is shown instead.
+// An image could load from any server that the agent names; its alternative text is shown instead.
 markdown.renderer.rules["image"] = (tokens, n) => {
   const token = tokens[n];
   const text = token?.content === "" ? token.attrGet("src") : token?.content;
@@ -21,10 +21,10 @@ purify.addHook("afterSanitizeAttributes", (node) => {
   }
 });
 
-/** A text longer than this is shown as it is: nobody reads it, and it would hold the page up. */
+/** A longer text is shown without formatting, because rendering it would block the page. */
 const LONGEST = 400_000;
 
-/** HTML of a text that anybody may have written. */
+/** Returns safe HTML for an untrusted text. */
 export function safeHtml(text: string): string {
   return purify.sanitize(markdown.render(text), {
     ALLOWED_TAGS: [

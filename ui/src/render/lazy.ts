@@ -1,4 +1,4 @@
-// What is loaded only when there is something to render with it.
+// Modules that are loaded only when they are needed for rendering.
 
 import { lazy } from "react";
 

@@ -1,16 +1,16 @@
-// A line with the colours that its escapes ask for. Everything else that escapes may ask for is left out.
+// A line with the colours of its escape sequences. All other escape sequences are dropped.
 
 import "../styles/ansi.css";
 import Anser from "anser";
 import { memo } from "react";
 
-/** Escapes that are no colours: cursor movements, titles, links, and controls. */
+/** Escape sequences other than colours: cursor movements, titles, links, and controls. */
 /* eslint-disable no-control-regex -- control characters are what this file is about */
 const OTHER =
   /\x1b(?:\][^\x07\x1b]*(?:\x07|\x1b\\)?|\[[0-?]*[ -/]*[@-ln-~]|[()][0-9A-B]|[PX^_][^\x1b]*(?:\x1b\\)?|[^[\]])/g;
 const CONTROLS = /[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]/g;
 
-/** What a line shows in the end: the last of the texts that were written over each other. */
+/** Returns the final text of a line, after the last carriage return. */
 export function visible(text: string): string {
   let line = text.replace(/\r+$/, "");
   const over = line.lastIndexOf("\r");
@@ -18,7 +18,7 @@ export function visible(text: string): string {
   return line.replace(OTHER, "").replace(CONTROLS, "");
 }
 
-/** A line without any escapes. */
+/** Returns a line without escape sequences. */
 export function plain(text: string): string {
   return visible(text).replace(/\x1b(?:\[[0-9;:]*m)?/g, "");
 }
@@ -31,7 +31,7 @@ function classes(chunk: Anser.AnserJsonEntry): string {
   return names.join(" ");
 }
 
-/** Colours beyond the sixteen have no class: they are set on the element. */
+/** Colours beyond the sixteen have no class and are set as styles. */
 function colour(chunk: Anser.AnserJsonEntry): React.CSSProperties | undefined {
   const style: React.CSSProperties = {};
   const rgb = (truecolor: string): string => `rgb(${truecolor})`;
@@ -68,7 +68,7 @@ function marked(text: string, find: RegExp | null) {
   return from === 0 ? text : [...parts, text.slice(from)];
 }
 
-/** A line, with what is looked for marked. */
+/** A line with the search matches marked. */
 export const Ansi = memo(function Ansi({ text, find }: { text: string; find: RegExp | null }) {
   const shown = visible(text);
   if (!shown.includes("\x1b")) return <>{marked(shown, find)}</>;

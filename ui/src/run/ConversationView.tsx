@@ -1,4 +1,4 @@
-// What was said in a run: messages, reasoning, tools with what they were given and gave, changes of files.
+// The conversation of a run: messages, reasoning, tools with input and result, and file changes.
 
 import "../styles/talk.css";
 import { useVirtualizer } from "@tanstack/react-virtual";
@@ -24,7 +24,7 @@ import { plain } from "./Ansi";
 import { edits, emptyConversation, gist, takeEvents, type Conversation, type Item } from "./events";
 
 const READING: Reading<Conversation> = { empty: emptyConversation, take: takeEvents };
-/** So much of a text is shown at once. */
+/** Maximum length of a text that is shown at once. */
 const SHOWN = 4000;
 
 export default function ConversationView({ run }: { run: Run }) {
@@ -335,7 +335,7 @@ function Rich({ text }: { text: string }) {
   );
 }
 
-/** A text as it is; a long one is cut until somebody wants all of it. */
+/** An unformatted text; a long one is shortened until the user expands it. */
 function Long({ text, code = false, label }: { text: string; code?: boolean; label?: string }) {
   const [all, setAll] = useState(false);
   const shown = plainBlock(all ? text : text.slice(0, SHOWN));

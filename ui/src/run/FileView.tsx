@@ -1,4 +1,4 @@
-// A file of a run, whole: rendered where it is Markdown, as it is otherwise; and what the run changed.
+// A whole file of a run: Markdown rendered, other files as text; and the diff of the run.
 
 import { useQuery } from "@tanstack/react-query";
 import { Suspense } from "react";
@@ -10,7 +10,7 @@ import { strings } from "../strings";
 
 export function useRunFile(run: Run, name: string) {
   return useQuery({
-    // A run that goes on writes on; what has ended stays.
+    // A live run may still write; an ended one does not.
     queryKey: ["file", run.project_id, run.task_id, run.id, name, run.status],
     queryFn: async ({ signal }) => {
       try {

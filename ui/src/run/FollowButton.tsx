@@ -1,4 +1,4 @@
-// Following what is printed, or holding it as it is.
+// The button to follow new output or to pause.
 
 import { Pause, Play } from "lucide-react";
 import type { WheelEvent } from "react";
@@ -20,7 +20,7 @@ export function FollowButton({ follow, pause, resume }: Props) {
   );
 }
 
-/** What a list of lines needs so that whoever scrolls up in it pauses it. */
+/** Handlers for a list of lines that pause it when the user scrolls up. */
 export function pausedBy(pause: () => void) {
   return {
     onWheel: (e: WheelEvent) => {

@@ -1,4 +1,4 @@
-// What a run printed, line by line: live, with colours, search, a link to each line, however long it is.
+// The output of a run as lines, live and of any length, with colours, search and a link to each line.
 
 import "../styles/log.css";
 import { useQuery } from "@tanstack/react-query";
@@ -19,9 +19,9 @@ import { logOf, PAGE, take, type Log } from "./log";
 import { linesPath, usePages } from "./pages";
 
 const ROW = 20;
-/** Browsers lay out so many pixels at most; a longer log is shown in windows. */
+/** Maximum height of a page in browsers, in pixels; a longer log is shown in windows. */
 const WINDOW = 700_000;
-/** So many lines are laid out while more come: each of them costs time in every frame. */
+/** Number of lines in the layout while new ones arrive: each costs time in every frame. */
 const FOLLOWED = 2000;
 
 interface Props {
@@ -33,7 +33,7 @@ export default function LogView({ run, name }: Props) {
   const index = useQuery({
     queryKey: ["line-index", run.project_id, run.task_id, run.id, name],
     queryFn: ({ signal }) => get<LineIndex>(linesPath(run, `lines/index?name=${name}&every=${PAGE}`), signal),
-    // It is of the moment when the view was opened; the stream goes on from there.
+    // The index is as old as the view; the stream continues from there.
     gcTime: 0,
   });
   if (index.isPending) return <Loading />;
@@ -55,7 +55,7 @@ function Opened({ run, name, index }: Props & { index: LineIndex }) {
   const [base, setBase] = useState(() => (linked > 0 ? Math.max(0, linked - WINDOW / 2) : 0));
   const [pausedAt, setPausedAt] = useState(0);
 
-  // A pause holds the lines as they are: new ones are counted only.
+  // During a pause the lines stay, and new ones are only counted.
   const count = follow || ended ? log.count : Math.max(pausedAt, 0) || log.count;
   const moves = follow && !ended;
   const first = follow
@@ -68,7 +68,7 @@ function Opened({ run, name, index }: Props & { index: LineIndex }) {
     count: rows,
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW,
-    // Nobody scrolls in what moves by itself.
+    // While following, the view scrolls by itself, so few rows outside of it are rendered.
     overscan: moves ? 2 : 30,
     getItemKey: (n) => first + n,
   });
@@ -81,7 +81,7 @@ function Opened({ run, name, index }: Props & { index: LineIndex }) {
     if (box !== null) box.scrollTop = box.scrollHeight;
   }, [follow, count, rows]);
 
-  // A pause lays out more lines above: those in view stay where they are.
+  // A pause lays out more lines above, and the lines in view stay in place.
   const above = useRef(0);
   useLayoutEffect(() => {
     const box = scroller.current;
@@ -208,7 +208,7 @@ function Opened({ run, name, index }: Props & { index: LineIndex }) {
           tabIndex={0}
           {...pausedBy(pause)}
           onScroll={({ currentTarget: box }) => {
-            // By its bar, too.
+            // This includes scrolling by the scroll bar.
             if (moves && box.scrollTop < lastTop.current - ROW) pause();
             lastTop.current = box.scrollTop;
           }}
@@ -232,7 +232,7 @@ function Opened({ run, name, index }: Props & { index: LineIndex }) {
               const shown = line(number - 1);
               return (
                 <div
-                  // While all of them change with every frame, their elements are kept.
+                  // While all lines change with every frame, their elements are reused.
                   key={moves && !wrap ? item.index - (items[0]?.index ?? 0) : item.key}
                   data-index={item.index}
                   ref={wrap ? virtual.measureElement : undefined}

@@ -1,4 +1,4 @@
-// What all runs of a task print, as one log that goes on from run to run.
+// The output of all runs of a task as one log.
 
 import "../styles/log.css";
 import { useVirtualizer } from "@tanstack/react-virtual";
@@ -22,9 +22,9 @@ interface Entry {
   continues: boolean;
 }
 
-/** So many lines are kept; a run's own page has all of them. */
+/** Maximum number of lines in memory; the page of a run has all of them. */
 const KEPT = 50_000;
-/** So many bytes before the end it begins: a long log is there at once. */
+/** The log begins this many bytes before its end, so that a long one appears at once. */
 const TAIL = 512_000;
 
 const READING: Reading<Entry[]> = {
@@ -48,7 +48,7 @@ const READING: Reading<Entry[]> = {
   },
 };
 
-/** `live`: more may come. */
+/** `live`: more lines may come. */
 export default function TaskLog({ task, live }: { task: TaskDetail; live: boolean }) {
   const feed = useFeed(`log:${taskKey(task.project_id, task.id)}`, `tail=${TAIL}`, READING);
   const [follow, setFollow] = useState(true);

@@ -1,4 +1,4 @@
-// The events of a run as a conversation: parts of a text put together, results beside their calls.
+// Turns the events of a run into a conversation: joins the parts of a text, and puts results beside their calls.
 
 import type { Usage } from "../api/types";
 import type { LiveEvent } from "../live/stream";
@@ -43,20 +43,20 @@ export type RunEvent = Base &
 
 export type ToolResult = Extract<RunEvent, { type: "tool_result" }>;
 
-/** A piece of the conversation. */
+/** An entry of the conversation. */
 export interface Item {
   key: string;
   event: RunEvent;
-  /** Of a tool call: what it gave. */
+  /** The result of a tool call. */
   result?: ToolResult;
 }
 
-/** A conversation. Changed in place. */
+/** A conversation, changed in place. */
 export interface Conversation {
   items: Item[];
-  /** Indices of the calls that have no result yet, by name. */
+  /** Indices of the calls without a result, by name. */
   calls: Map<string, number>;
-  /** What came of a line that has no end yet. */
+  /** The beginning of an incomplete line. */
   rest: string;
   started: boolean;
 }
@@ -68,7 +68,7 @@ export const emptyConversation = (): Conversation => ({
   started: false,
 });
 
-/** Takes in a piece of events.jsonl. */
+/** Adds a piece of events.jsonl. */
 export function takeEvents(conversation: Conversation, event: LiveEvent): Conversation {
   if (event.type !== "text") return conversation;
   const lines = (conversation.rest + (event["text"] as string)).split("\n");
@@ -78,7 +78,7 @@ export function takeEvents(conversation: Conversation, event: LiveEvent): Conver
     try {
       add(conversation, JSON.parse(line) as RunEvent);
     } catch {
-      // A line that is damaged is not worth the conversation.
+      // A damaged line is skipped.
     }
   }
   return conversation;
@@ -92,7 +92,7 @@ export function add(conversation: Conversation, event: RunEvent): void {
   const key = `${event.offset}.${event.part ?? 1}`;
   switch (event.type) {
     case "message":
-      // Told as it is written: the parts are one text.
+      // A streamed message arrives in parts, which form one text.
       if (
         last !== undefined &&
         before?.type === "message" &&
@@ -123,10 +123,10 @@ export function add(conversation: Conversation, event: RunEvent): void {
       break;
     }
     case "usage":
-      // Many agents tell it with each step; the run's record has the sum.
+      // Many agents report usage with each step; the run's record has the sum.
       return;
     case "turn_end":
-      // The answer was told as a message: once is enough.
+      // The answer is already there as a message.
       if (
         before?.type === "message" &&
         before.role === "assistant" &&
@@ -142,7 +142,7 @@ export function add(conversation: Conversation, event: RunEvent): void {
   items.push({ key, event });
 }
 
-/** What a tool call is about, in one line. */
+/** Summarizes a tool call in one line. */
 export function gist(input: unknown): string {
   if (typeof input === "string") return oneLine(input);
   if (typeof input !== "object" || input === null) return "";
@@ -172,7 +172,7 @@ function oneLine(text: string): string {
   return line.length > 200 ? `${line.slice(0, 200)}…` : line;
 }
 
-/** The change that a call of an editing tool asks for, if it is one: path, old and new text. */
+/** Returns the change of an editing tool's call (path, old and new text), if it is one. */
 export function edits(input: unknown): { path: string; before: string; after: string }[] {
   if (typeof input !== "object" || input === null) return [];
   const fields = input as Record<string, unknown>;

@@ -1,4 +1,4 @@
-// Looking for a text in a whole log: the daemon looks, so that nothing has to be fetched for it.
+// The search in a whole log. The daemon searches, so the page fetches only the matches.
 
 import { useQuery } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useState } from "react";
@@ -7,10 +7,10 @@ import type { LineMatches, Run } from "../api/types";
 import type { Log } from "./log";
 import { linesPath } from "./pages";
 
-/** So many matches are asked for. */
+/** Maximum number of matches to fetch. */
 const MOST = 2000;
 
-/** What is looked for, where it stands, and how to get there. */
+/** The search text, its matches, and functions to move between them. */
 export function useFind(run: Run, name: string, log: Log, jump: (line: number) => void) {
   const [text, setText] = useState("");
   const [settled, setSettled] = useState("");

@@ -1,31 +1,31 @@
-// A log as numbered lines, of which only those in view are in memory.
+// A log as numbered lines. Only the lines in view are in memory.
 //
-// The daemon tells where every so many lines begin (marks); between two marks lies a page, fetched when it comes into
-// view. What is printed meanwhile comes by the stream: its last lines are kept, older ones become pages, too.
+// The daemon returns the offset of every nth line (the marks). The lines between two marks are a page, fetched when it
+// comes into view. New output arrives by the stream: its last lines stay in memory, and older ones become pages.
 
 import type { LineIndex } from "../api/types";
 import type { LiveEvent } from "../live/stream";
 
 /** The longest part of a line that is shown, in characters. */
 export const WIDTH = 4000;
-/** So many of the lines that came by the stream are kept. */
+/** Maximum number of lines from the stream in memory. */
 const KEPT = 20_000;
-/** A page has about so many lines. */
+/** Approximate number of lines in a page. */
 export const PAGE = 512;
 
-/** Where a line begins. */
+/** The offset of a line. */
 export interface Mark {
   line: number;
   offset: number;
 }
 
-/** A line as it is shown: `more` bytes of it are not. */
+/** A line; `more` is the number of its bytes that are not shown. */
 export interface Line {
   text: string;
   more: number;
 }
 
-/** A log. Changed in place; whoever shows it is told a version. */
+/** A log, changed in place; its feed counts the versions. */
 export interface Log {
   count: number;
   size: number;
@@ -33,11 +33,11 @@ export interface Log {
   /** The last lines, from number `tailFrom` on. */
   tail: Line[];
   tailFrom: number;
-  /** The last line of the tail has no end yet. */
+  /** True if the last line of the tail is incomplete. */
   open: boolean;
 }
 
-/** A log of which the index is known. */
+/** Creates a log from its index. */
 export function logOf(index: LineIndex): Log {
   const marks = index.offsets.map((offset, n) => ({ line: n * index.every, offset }));
   return {
@@ -50,7 +50,7 @@ export function logOf(index: LineIndex): Log {
   };
 }
 
-/** Takes in what the stream says of the file. */
+/** Applies an event of the file's stream. */
 export function take(log: Log, event: LiveEvent): Log {
   if (event.type !== "text") return log;
   const [text, offset, end] = [event["text"] as string, event["offset"] as number, event["end"] as number];
@@ -67,7 +67,7 @@ export function take(log: Log, event: LiveEvent): Log {
   }
   log.size = end;
   if (log.tail.length > 2 * KEPT) {
-    // Only at a mark: what is dropped is to be found on a page.
+    // Only at a mark, so that a page has the dropped lines.
     const first = log.count - KEPT;
     let keepFrom = log.tailFrom;
     for (let n = log.marks.length - 1; n >= 0; n -= 1) {
@@ -101,7 +101,7 @@ function append(log: Log, text: string, from: number, to: number): void {
   log.count += 1;
 }
 
-/** The page that a line is on: where it begins, and how many lines it has; `null`: the tail has the line. */
+/** Returns the page of a line (its offset and number of lines); `null` if the line is in the tail. */
 export function pageOf(log: Log, line: number): { mark: Mark; lines: number } | null {
   if (line >= log.tailFrom) return null;
   let [low, high] = [0, log.marks.length - 1];

@@ -1,28 +1,28 @@
-// The lines of a log by their numbers, fetched page by page as they are looked at.
+// The lines of a log by number, fetched in pages when they come into view.
 
 import { useCallback, useRef, useState } from "react";
 import { get, path } from "../api/client";
 import type { Lines, Run } from "../api/types";
 import { pageOf, WIDTH, type Line, type Log } from "./log";
 
-/** So many pages are kept. */
+/** Maximum number of pages in memory. */
 const KEPT = 200;
-/** So many lines the daemon gives at most. */
+/** The daemon's limit for lines in one answer. */
 const MOST = 5000;
 
-/** An address below that of a run. */
+/** Returns an address below that of a run. */
 export function linesPath(run: Run, more: string): string {
   return path`/api/projects/${run.project_id}/tasks/${run.task_id}/runs/${run.id}/` + more;
 }
 
-/** What is known of a page: `asked` of its lines, of which there may be more by now. */
+/** A page: the lines that were requested (`asked`); there may be more by now. */
 interface Page {
   asked: number;
-  /** Not there yet: it has been asked for. */
+  /** `null` while the request is in progress. */
   lines: Line[] | null;
 }
 
-/** The text of a line, from the tail or from its page, which is fetched when it is wanted. */
+/** Returns the text of a line, from the tail or from its page, which is fetched on demand. */
 export function usePages(run: Run, name: string, log: Log, version: number) {
   const cache = useRef(new Map<number, Page>());
   const [, arrived] = useState(0);
@@ -36,7 +36,7 @@ export function usePages(run: Run, name: string, log: Log, version: number) {
       fetchLines(run, name, offset, asked).then(
         (lines) => {
           known.set(offset, { asked, lines });
-          // Pages that nobody looks at are let go, oldest first.
+          // Pages out of view are dropped, oldest first.
           for (const [key, page] of known) {
             if (known.size <= KEPT) break;
             if (page.lines !== null) known.delete(key);
@@ -59,7 +59,7 @@ export function usePages(run: Run, name: string, log: Log, version: number) {
       if (page === null) return log.tail[n - log.tailFrom] ?? null;
       const { line: first, offset } = page.mark;
       const wanted = (): boolean => (cache.current.get(offset)?.asked ?? 0) < page.lines;
-      // Not while something is drawn.
+      // State must not change during a render.
       if (wanted()) queueMicrotask(() => wanted() && fetchPage(offset, page.lines));
       return cache.current.get(offset)?.lines?.[n - first] ?? null;
     },
@@ -68,7 +68,7 @@ export function usePages(run: Run, name: string, log: Log, version: number) {
   return { line, pages: { error } };
 }
 
-/** So many lines from an offset on: what comes in one go may have more of them than one request gives. */
+/** Fetches a number of lines from an offset on, with several requests if there are more than the daemon's limit. */
 async function fetchLines(run: Run, name: string, offset: number, count: number): Promise<Line[]> {
   const lines: Line[] = [];
   for (let next = offset; lines.length < count;) {

@@ -1,4 +1,4 @@
-// The files of each run of a task, with a way to each of them.
+// The files of each run of a task, with a link to each.
 
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";

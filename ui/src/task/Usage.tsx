@@ -1,11 +1,11 @@
-// What runs used, in words.
+// Tokens, cost and time of runs.
 
 import type { Run, Usage } from "../api/types";
 import { count, dollars } from "../lib/format";
 import { Figures } from "../parts/parts";
 import { strings } from "../strings";
 
-/** The sum over runs; `null` where none told anything. */
+/** The sum over runs; `null` if no run reported anything. */
 export function sumUsage(runs: Run[]): Usage | null {
   const told = runs.map((r) => r.usage).filter((u): u is Usage => u !== undefined);
   if (told.length === 0) return null;
@@ -29,7 +29,7 @@ export function UsageWords({ usage }: { usage: Usage }) {
 
 interface Props {
   usage: Usage | null;
-  /** How long runs took; `null` where none has begun. */
+  /** Total duration of the runs; `null` if none has begun. */
   time: string | null;
   live: boolean;
 }

@@ -1,4 +1,4 @@
-// What one can do to a task: stop it, take it up again.
+// The actions on a task: stop and resume.
 
 import { useMutation } from "@tanstack/react-query";
 import { CircleStop, RotateCw } from "lucide-react";
@@ -21,7 +21,7 @@ function Problem({ error }: { error: unknown }) {
   );
 }
 
-/** Asks before it stops: what an agent was at is lost. */
+/** Asks before stopping, because the agent's current step is lost. */
 export function StopButton({ project, task }: Props) {
   const [asks, setAsks] = useState(false);
   const stop = useMutation({

@@ -1,4 +1,4 @@
-// One task with its runs, as the stream tells it.
+// One task with its runs, as the stream delivers it.
 
 import type { TaskDetail } from "../api/types";
 import { useFeed, type Feed, type Reading } from "../live/feed";
@@ -12,7 +12,7 @@ const READING: Reading<TaskDetail | null> = {
   },
 };
 
-/** The task, its runs newest first; `null` until it is told, or when it is gone. */
+/** The task with its runs, newest first; `null` before it has arrived and after its deletion. */
 export function useTask(project: string, task: string): Feed<TaskDetail | null> {
   return useFeed(`tree:${taskKey(project, task)}`, "", READING);
 }

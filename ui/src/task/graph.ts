@@ -1,4 +1,4 @@
-// What a task depends on and what depends on it, over all steps.
+// The dependencies and dependents of a task, direct and indirect.
 
 import type { TaskItem } from "../api/types";
 import { taskKey, type Tree } from "../tree/tree";
@@ -15,10 +15,10 @@ export interface GraphEdge {
   to: string;
 }
 
-/** More than this is no picture any more. */
+/** Maximum number of tasks: a larger graph is unreadable. */
 const MOST = 80;
 
-/** The tasks that belong together with one by dependencies; `null`: it depends on nothing, and nothing on it. */
+/** Returns the tasks that are connected with one by dependencies; `null` if there are none. */
 export function dependenciesOf(
   tree: Tree,
   task: TaskItem,

@@ -1,4 +1,4 @@
-// Tells the tree of the runs of a task that is open in it. Shows nothing itself.
+// Loads the runs of an open task into the tree. Renders nothing.
 
 import { useEffect } from "react";
 import type { Run } from "../api/types";

@@ -1,4 +1,4 @@
-// What is looked for in the tree, and which tasks it shows.
+// The search field and the filter of the tree.
 
 import { Search, X } from "lucide-react";
 import { strings } from "../strings";
@@ -9,7 +9,7 @@ interface Props {
   setSearch: (text: string) => void;
   filter: Filter;
   setFilter: (filter: Filter) => void;
-  /** From the field into the rows. */
+  /** Moves the focus from the field to the rows. */
   down: () => void;
 }
 

@@ -1,4 +1,4 @@
-// The tree beside every page: projects, tasks and runs as rows of one height, of which only those in view exist.
+// The tree beside every page: projects, tasks and runs as rows of one height. Only the rows in view are rendered.
 
 import { useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
 import { useLocation } from "wouter";
@@ -20,7 +20,7 @@ import { TreeRows } from "./TreeRows";
 import { reveal, useRowHeight } from "./view";
 
 const NO_RUNS: ReadonlyMap<string, Run[]> = new Map();
-/** Of so many open tasks the runs are followed. */
+/** Maximum number of open tasks with live runs. */
 const OPEN_TASKS = 100;
 
 export function TreePane() {
@@ -36,7 +36,7 @@ export function TreePane() {
   const { data, version } = feed;
   const fresh = useMemo(
     () => rowsOf(data, { filter, search, toggled: new Set(toggledList), runs }, asking),
-    // The maps are changed in place: their version says when.
+    // The maps are changed in place, so their version is the dependency.
     // eslint-disable-next-line react-hooks/exhaustive-deps
     [data, version, filter, search, toggledList, runs, asking],
   );
@@ -44,7 +44,7 @@ export function TreePane() {
   const { rows, held, release } = useHeld(fresh.rows, intent);
   const { inside } = held;
 
-  // A task that one comes to by its address, and whose run is shown, is opened.
+  // An address of a run opens the run's task in the tree.
   useEffect(() => {
     if (opened !== null) toggle(opened, true);
   }, [opened, toggle]);
@@ -62,7 +62,7 @@ export function TreePane() {
   );
   const active = rows[at];
 
-  // What the address names comes into view, once, when one gets there.
+  // After a navigation, the row of the address is scrolled into view once.
   const broughtIn = useRef<string | null>(null);
   useEffect(() => {
     if (current === null || broughtIn.current === current) return;
@@ -164,7 +164,7 @@ function NoRows({ none, showAll }: { none: boolean; showAll: () => void }) {
   );
 }
 
-/** The keys of the rows that are not as they are at first, kept in this browser. */
+/** The keys of the rows that differ from the default state, stored in this browser. */
 function useToggled(): [string[], (key: string, on?: boolean) => void] {
   const [list, setList] = usePersisted<string[]>("tree.toggled", []);
   const toggle = useCallback(
@@ -180,7 +180,7 @@ function useToggled(): [string[], (key: string, on?: boolean) => void] {
   return [list, toggle];
 }
 
-/** The runs of the open tasks, and how they are told. */
+/** The runs of the open tasks, and a function to set them. */
 function useRuns(): [ReadonlyMap<string, Run[]>, (key: string, list: Run[] | null) => void] {
   const [runs, setRuns] = useState(NO_RUNS);
   const told = useCallback((key: string, list: Run[] | null) => {

@@ -1,4 +1,4 @@
-// One row of the tree: a project, a task or a run, and how it stands.
+// One row of the tree: a project, a task or a run, with its status.
 
 import { ChevronRight, CornerDownRight, Folder, RotateCw } from "lucide-react";
 import { memo, type MouseEvent } from "react";
@@ -13,7 +13,7 @@ import type { Row } from "./rows";
 /** The id of the element that shows a row. */
 export const rowId = (key: string): string => `row-${key.replace(/[^\w-]/g, "_")}`;
 
-// The same elements for all rows: React looks no further where it meets them again.
+// Shared elements for all rows: React skips an element that is identical to the last one.
 const OPENS = <ChevronRight size={15} />;
 const PROJECT = <Folder size={15} className="row-folder" aria-hidden />;
 const FIRST = <CornerDownRight size={13} />;
@@ -29,7 +29,7 @@ interface Props {
   active: boolean;
   asks: boolean;
   now: number;
-  /** What the page's addresses begin with. */
+  /** The base of the page's addresses. */
   base: string;
   toggle: (key: string) => void;
   visit: (event: MouseEvent<HTMLAnchorElement>) => void;

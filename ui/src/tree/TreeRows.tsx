@@ -14,9 +14,9 @@ interface Props {
   scroller: RefObject<HTMLDivElement | null>;
   rows: Row[];
   height: number;
-  /** The key of the row whose page is shown. */
+  /** The key of the row for the current page. */
   current: string | null;
-  /** The number of the row that the keyboard is at. */
+  /** The number of the row with the keyboard cursor. */
   at: number;
   asking: ReadonlySet<string>;
   toggle: (key: string) => void;

@@ -4,13 +4,13 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Row } from "./rows";
 
-/** Holds the rows while the pointer is among them; `intent` changes when the reader himself changed something. */
+/** Holds the rows while the pointer is over them; `intent` changes when the user has changed something. */
 export function useHeld(fresh: Row[], intent: string) {
   const [inside, setInside] = useState(false);
   const [frozen, setFrozen] = useState<{ keys: string[]; intent: string } | null>(null);
   const byKey = useMemo(() => new Map(fresh.map((row) => [row.key, row])), [fresh]);
   const keys = useMemo(() => fresh.map((row) => row.key), [fresh]);
-  // What the reader does himself is done at once.
+  // The user's own changes apply at once.
   const holds = frozen !== null && frozen.intent === intent;
   if (inside && !holds) setFrozen({ keys, intent });
   const last = useRef(byKey);
@@ -20,7 +20,7 @@ export function useHeld(fresh: Row[], intent: string) {
   }, [byKey, holds]);
   const rows = useMemo(() => {
     if (!holds) return fresh;
-    // What has gone is shown as it was until the list is updated.
+    // A removed row is shown unchanged until the list is updated.
     return frozen.keys
       .map((key) => byKey.get(key) ?? last.current.get(key))
       .filter((r): r is Row => r !== undefined);

@@ -1,11 +1,11 @@
-// The keys of the tree, as the pattern for trees has them: https://www.w3.org/WAI/ARIA/apg/patterns/treeview/
+// The keyboard commands of the tree follow the ARIA pattern: https://www.w3.org/WAI/ARIA/apg/patterns/treeview/
 
 import type { Row } from "./rows";
 
-/** What a key does: the cursor goes to a row, the row at it is opened or closed, or its page is shown. */
+/** The effect of a key: the cursor moves to a row, its row is opened or closed, or its page is shown. */
 export type Move = { go: number } | { toggle: string } | "visit" | null;
 
-/** What a key does where the cursor is at row `at`, and `page` rows are in view. */
+/** Returns the effect of a key with the cursor at row `at` and `page` rows in view. */
 export function moveOf(key: string, rows: Row[], at: number, page: number): Move {
   const active = rows[at];
   if (active === undefined) return null;
@@ -35,7 +35,7 @@ export function moveOf(key: string, rows: Row[], at: number, page: number): Move
   }
 }
 
-/** The row that another stands below; itself, where it stands below none. */
+/** Returns the parent row of a row, or the row itself if it has none. */
 function above(rows: Row[], at: number): number {
   const depth = rows[at]?.depth ?? 0;
   if (depth === 0) return at;

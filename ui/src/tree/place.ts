@@ -1,10 +1,10 @@
-// Which place of the page a row of the tree leads to, and which row a place has.
+// Maps rows of the tree to addresses of the page, and back.
 
 import { placeOf, places } from "../lib/places";
 import type { Row } from "./rows";
 import { taskKey } from "./tree";
 
-/** The address of what a row shows. */
+/** Returns the address of a row. */
 export function addressOf(row: Row): string {
   switch (row.kind) {
     case "project":
@@ -16,7 +16,7 @@ export function addressOf(row: Row): string {
   }
 }
 
-/** The key of the row that an address names, and that of the task whose runs it is among. */
+/** Returns the key of the row for an address and, for a run, the key of its task. */
 export function rowAt(location: string): { current: string | null; opened: string | null } {
   const { project = "", task, run } = placeOf(location);
   if (task === undefined) return { current: project === "" ? null : `p:${project}`, opened: null };

@@ -1,4 +1,4 @@
-// The rows of the tree as a list: what is open, what is filtered, what stands below what.
+// Computes the rows of the tree as a list, from the open nodes, the filter and the parents.
 
 import type { Run, TaskItem } from "../api/types";
 import { taskKey, type Tree } from "./tree";
@@ -24,14 +24,14 @@ export type Row =
 export interface Wanted {
   filter: Filter;
   search: string;
-  /** Keys of projects that are closed, and of tasks that are open. */
+  /** Keys of closed projects and open tasks, that is, of the exceptions from the default. */
   toggled: ReadonlySet<string>;
   runs: ReadonlyMap<string, Run[]>;
 }
 
 const ACTIVE = new Set(["running", "queued", "blocked"]);
 
-/** Whether a filter takes a task. `asking` names the tasks with an open question. */
+/** Returns true if a task passes a filter. `asking` has the names of the tasks with an open question. */
 export function passes(task: TaskItem, filter: Filter, asking: ReadonlySet<string>): boolean {
   switch (filter) {
     case "all":
@@ -47,13 +47,13 @@ export function passes(task: TaskItem, filter: Filter, asking: ReadonlySet<strin
   }
 }
 
-/** Newest first, by when a task was made, which never changes: no row moves because something happens in it. */
+/** Newest first by creation time. It never changes, so activity moves no row. */
 function newest(a: TaskItem, b: TaskItem): number {
   const [x, y] = [a.created_at ?? "", b.created_at ?? ""];
   return x === y ? (a.id < b.id ? 1 : -1) : x < y ? 1 : -1;
 }
 
-/** The rows, and how many tasks of how many they show. */
+/** The rows, the number of shown tasks and the number of all tasks. */
 export function rowsOf(
   tree: Tree,
   wanted: Wanted,
@@ -77,7 +77,7 @@ export function rowsOf(
     if (list) list.push(task);
     else byProject.set(task.project_id, [task]);
   }
-  // A project that nothing of fits is left out, unless everything is wanted.
+  // A project without a matching task is left out, unless there is no filter.
   const everything = wanted.filter === "all" && words.length === 0;
   const names = new Set(everything ? tree.projects.keys() : []);
   for (const name of byProject.keys()) names.add(name);
@@ -118,7 +118,7 @@ export function rowsOf(
           rows.push({ kind: "run", key: `r:${run.id}:${task.id}`, depth: depth + 1, task, run, ...ends });
         });
       }
-      // Children of what is at work are shown without asking.
+      // The children of a running task are open by default.
       if (open || task.status === "running" || words.length > 0)
         for (const child of below) add(child, depth + 1);
     };

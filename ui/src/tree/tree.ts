@@ -1,15 +1,15 @@
-// All projects and tasks, as the stream tells them.
+// All projects and tasks, as the stream delivers them.
 
 import type { Project, TaskItem } from "../api/types";
 import { useFeed, type Feed, type Reading } from "../live/feed";
 
-/** What there is, by name. The maps are changed in place; the feed's version tells when. */
+/** Projects and tasks by name. The maps are changed in place, and the feed's version counts the changes. */
 export interface Tree {
   projects: Map<string, Project>;
   tasks: Map<string, TaskItem>;
 }
 
-/** The name of a task among all. */
+/** Returns the full name of a task. */
 export function taskKey(project: string, task: string): string {
   return `${project}/${task}`;
 }

@@ -1,4 +1,4 @@
-// Which rows of the tree are in view, and that they stay there when others come or go above them.
+// Finds the rows of the tree in view, and keeps them in place when rows above them appear or go.
 //
 // The rows are of one height, so that this is two divisions. TanStack Virtual, which the views of many heights use, would
 // be a twelfth of what the page loads at first (10 of 120 kB), and is needed by nothing else there.
@@ -7,7 +7,7 @@ import { useEffect, useLayoutEffect, useRef, useState, type RefObject } from "re
 import { flushSync } from "react-dom";
 import type { Row } from "./rows";
 
-/** The rows that exist move by so many at once: most of what a scroll tells changes nothing. */
+/** The rendered range moves in steps of this many rows, so that most scroll events change nothing. */
 const STEP = 8;
 /** Rows beyond the view, so that a fast scroll shows no gaps. */
 const OVERSCAN = 8;
@@ -19,7 +19,7 @@ export interface View {
   slots: number;
 }
 
-/** What of these rows is in view. */
+/** Returns the range of the rows in view. */
 export function useView(scroller: RefObject<HTMLDivElement | null>, rows: Row[], height: number): View {
   const [view, setView] = useState({ top: 0, size: 40 });
   useLayoutEffect(() => {
@@ -34,7 +34,7 @@ export function useView(scroller: RefObject<HTMLDivElement | null>, rows: Row[],
     };
     const show = (): void => setView({ top, size });
     const scrolled = (): void => {
-      // In the frame that scrolls: later is a blank.
+      // Rendered in the same frame as the scroll: a later one would show blank rows.
       if (look()) flushSync(show);
     };
     const resized = new ResizeObserver(() => {
@@ -55,7 +55,7 @@ export function useView(scroller: RefObject<HTMLDivElement | null>, rows: Row[],
   return { first, end: Math.min(rows.length, first + slots), slots };
 }
 
-/** Brings a row into view, if it is not. */
+/** Scrolls a row into view if it is outside. */
 export function reveal(box: HTMLDivElement | null, n: number, height: number): void {
   if (box === null) return;
   if (n * height < box.scrollTop) box.scrollTop = n * height;
@@ -63,7 +63,7 @@ export function reveal(box: HTMLDivElement | null, n: number, height: number): v
     box.scrollTop = (n + 1) * height - box.clientHeight;
 }
 
-/** Keeps what is in view in its place when rows come or go above it. */
+/** Keeps the rows in view in place when rows above them appear or go. */
 function useAnchor(scroller: RefObject<HTMLDivElement | null>, rows: Row[], height: number): void {
   const before = useRef<Row[]>(rows);
   useLayoutEffect(() => {
@@ -73,7 +73,7 @@ function useAnchor(scroller: RefObject<HTMLDivElement | null>, rows: Row[], heig
     if (box === null || old === rows || box.scrollTop < height) return;
     const top = Math.floor(box.scrollTop / height);
     const index = new Map(rows.map((row, n) => [row.key, n]));
-    // The first row in view that is still there holds its place.
+    // The first remaining row in view is the anchor.
     for (let n = top; n < Math.min(old.length, top + 50); n += 1) {
       const now = index.get(old[n]?.key ?? "");
       if (now === undefined) continue;
