@@ -9,7 +9,7 @@
     clippy::disallowed_types,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "no part of the product: compares its doors with none, prints, and may panic"
+    reason = "a benchmark: it also writes without `fsx` for comparison, prints, and may panic"
 )]
 
 use std::{

@@ -155,7 +155,7 @@ fn a_second_import_finds_everything_there() {
 fn what_is_no_source_is_refused() {
     let (sandbox, original) = sandbox();
     sandbox.run("import ../absent").fails(3, "absent", "");
-    sandbox.run("import .").fails(3, "no project to import", "folders are the projects");
+    sandbox.run("import .").fails(3, "no project to import", "folders of the projects");
     let own = sandbox.home().join("run-agent");
     std::fs::create_dir_all(&own).unwrap();
     sandbox.run(&format!("import '{}'", own.display())).fails(16, "is, or holds, the tree itself", "");

@@ -94,7 +94,7 @@ fn what_is_submitted_and_followed_is_printed_as_job_prints_it() {
     }
 }
 
-/// An agent whose stream is known is shown as text, and the loop is followed through its attempts.
+/// An agent with a known stream is shown as text, and the loop is followed through its attempts.
 #[test]
 fn a_known_stream_is_followed_as_text_over_all_attempts() {
     let sandbox = Sandbox::new();

@@ -231,7 +231,7 @@ fn trust_is_asked_for_at_a_terminal() {
     };
     let Some((code, shown)) = ask("n\n") else { return };
     assert!(
-        code == Some(0) && shown.contains("max_restarts") && shown.contains("nothing of it is used"),
+        code == Some(0) && shown.contains("max_restarts") && shown.contains("none of its settings is used"),
         "{shown}"
     );
     assert!(sandbox.run("list").stderr.contains("is not used"));

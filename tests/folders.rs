@@ -439,7 +439,7 @@ fn a_folder_that_cannot_be_used_is_said_before_anything_starts() {
     let script = "rmdir ../leaving && exec \"$0\" job --prompt x";
     shell.args(["-c", script]).arg(command.get_program()).env_clear().env("PATH", "/usr/bin:/bin");
     shell.env("HOME", bench.sandbox.home()).current_dir(bench.sandbox.path("leaving"));
-    outcome(&mut shell).fails(3, "the folder that you stand in is gone", "change to a folder");
+    outcome(&mut shell).fails(3, "the current folder no longer exists", "change to an existing folder");
     assert_eq!(bench.tree.projects().unwrap(), before, "nothing is left behind");
 
     let daemon = Daemon::start(&bench.sandbox, &[]);

@@ -333,7 +333,7 @@ fn an_end_that_nobody_committed_is_committed() {
 
 #[test]
 fn an_end_that_did_not_get_its_name_is_no_crash() {
-    let broken = Broken::new();
+    let broken = BrokenTree::new();
     let before = read(&broken.info());
     let (named, room) = (broken.run.join("exit.json"), broken.run.join(".reserved-exit.json"));
     fs::rename(&named, &room).expect("renamed");

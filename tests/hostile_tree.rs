@@ -310,7 +310,7 @@ fn the_socket_is_for_the_user_alone_and_needs_no_key() {
         {
             let said = String::from_utf8_lossy(&output.stdout).into_owned();
             assert!(!output.status.success() || said.trim() == "0", "{output:?}");
-            until("he is told of", || daemon.log().contains("another user was sent away"));
+            until("he is told of", || daemon.log().contains("refused a connection of another user"));
         }
     }
     daemon.signal(nix::sys::signal::Signal::SIGTERM);

@@ -178,7 +178,7 @@ fn without_keys_a_page_needs_none() {
         daemon.get("/api/v1/auth").json(),
         json!({"required": false, "authenticated": true, "scope": "admin"})
     );
-    daemon.post("/api/v1/auth/codes", &Value::Null).fails(409, "no key is asked for");
+    daemon.post("/api/v1/auth/codes", &Value::Null).fails(409, "requires no key");
     drop(daemon);
     sandbox.run("ui --print").fails(5, "cannot reach", "run-agent serve");
     let warned = Sandbox::new();
@@ -247,7 +247,7 @@ fn a_ticket_opens_one_path_once() {
     let ask =
         |path: &str, key: &str| keyed(&daemon, "POST", "/api/v1/tickets", key, &json!({ "path": path }));
     ask("/api/v1/nothing", bob).fails(404, "GET");
-    ask("/api/v1/auth/keys", bob).fails(403, "reading");
+    ask("/api/v1/auth/keys", bob).fails(403, "the scope read");
     ask("/api/v1/tasks", "wrong").fails(401, "unauthorized");
     // A stream that was opened with a ticket continues when the ticket expires.
     let path = "/api/v1/runs/stream/all";

@@ -100,7 +100,7 @@ fn a_bus_is_read_page_by_page_in_both_directions() {
             ("limit=many", "limit"),
             ("after=@x", "after"),
             ("since=yesterday%20at%20noon", "since"),
-            (&format!("after={}&before={}", ids[1], ids[3]), "alone"),
+            (&format!("after={}&before={}", ids[1], ids[3]), "use only one"),
             ("scope=most", "scope"),
         ] {
             get(query).fails(400, text);

@@ -234,7 +234,7 @@ fn what_is_not_understood_is_said() {
     daemon.get("/api/v1/stream?topics=tree,file:r/task.lock").fails(400, "task.lock");
     daemon.get("/api/v1/stream?topics=tree&after=7").fails(400, "after");
     let many = vec!["runs"; 201].join(",");
-    daemon.get(&format!("/api/v1/stream?topics={many}")).fails(400, "more than 200");
+    daemon.get(&format!("/api/v1/stream?topics={many}")).fails(400, "at most 200");
     let mut stream = open(&daemon, "tree&topics=runs", Some("nonsense"));
     assert_eq!(stream.next().expect("an event").data, json!({"type": "reset"}));
     let mut seen = until(&mut stream, "runs", "ready");

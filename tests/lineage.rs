@@ -127,7 +127,7 @@ fn each_command_starts_a_child_of_a_live_run_and_of_no_other() {
         assert_eq!(made(&bench, task), [], "{line}");
         // An agent at the terminal is never kept from its work by what cannot be recorded.
         if !line.starts_with("wrap") {
-            for (run, problem) in [(deep.ended(), "it has ended"), (&unknown, "there is no such run")] {
+            for (run, problem) in [(deep.ended(), "it has ended"), (&unknown, "this run does not exist")] {
                 let refused = by_agent(&bench, run, line);
                 assert!(refused.code == 16 && refused.stderr.contains(problem), "{line}: {refused:?}");
                 assert_eq!(made(&bench, task), [], "{line}");

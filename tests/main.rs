@@ -4,7 +4,7 @@
     clippy::disallowed_types,
     clippy::expect_used,
     clippy::unwrap_used,
-    reason = "a test plays the hands that touch a tree without our doors, and may panic"
+    reason = "tests play users and programs that change a tree without `fsx`, and may panic"
 )]
 
 mod common;

@@ -636,7 +636,7 @@ fn a_place_of_the_version_before_is_taken_and_a_newer_one_is_refused() {
     let newer =
         format!(r#"{{"version":3,"listeners":{{"main":{socket}}},"lock":{held},"put_back":"a test"}}"#);
     let refused = outcome(sandbox.command(["serve"]).env("CONDUCTOR_HANDOFF", newer));
-    assert!(refused.stderr.contains("takes those up to version 2"), "{refused:?}");
+    assert!(refused.stderr.contains("supports versions up to 2"), "{refused:?}");
     assert_eq!(lock.metadata().expect("its length").len(), 0, "nothing was touched");
 
     // Version 1, as the program of commit 2494e7a writes it.

@@ -116,7 +116,7 @@ fn cut(
         client.take(daemon.port, path, usize::MAX, patience);
         patience = (2 * patience).min(Duration::from_secs(10));
     }
-    #[expect(clippy::print_stdout, reason = "what the long form of the test measures")]
+    #[expect(clippy::print_stdout, reason = "the soak test prints its measurements")]
     {
         println!(
             "{path}: {cuts} cuts ({within} behind new events), {kills} daemons killed, {} events, {cut:?}",

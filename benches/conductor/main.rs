@@ -7,7 +7,7 @@
     clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::print_stdout,
-    reason = "no part of the product: starts programs, reads files and prints what it measured"
+    reason = "a benchmark: it starts programs, reads files and prints its results"
 )]
 
 mod adopt;

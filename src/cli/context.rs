@@ -153,8 +153,8 @@ impl Context {
     pub fn cwd(&self) -> CliResult<PathBuf> {
         std::env::current_dir().map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => {
-                CliError::new(Kind::NotFound, "the folder that you stand in is gone")
-                    .with_hint("change to a folder that is there")
+                CliError::new(Kind::NotFound, "the current folder no longer exists")
+                    .with_hint("change to an existing folder")
             }
             _ => CliError::caused(Kind::Failed, "cannot find the working folder", e),
         })

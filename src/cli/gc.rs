@@ -232,6 +232,6 @@ mod tests {
         assert_eq!(age("0s"), Ok(Duration::ZERO));
         assert!(age("1").unwrap_err().contains("write 1d"));
         assert!(age("0").unwrap_err().contains("the unit is missing"));
-        assert!(age("soon").unwrap_err().contains("no duration"));
+        assert!(age("soon").unwrap_err().contains("not a duration"));
     }
 }

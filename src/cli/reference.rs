@@ -40,7 +40,7 @@ pub struct References<'a> {
 /// The project in which a bare id is looked for first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Surrounding {
-    /// That of the run whose agent calls us.
+    /// That of the run of the calling agent.
     Run(ProjectId),
     /// That of the folder.
     Folder(ProjectId),
@@ -210,7 +210,7 @@ impl<'a> References<'a> {
         if let Some(own) = self.environment.get("JRUN_PROJECT_ID") {
             return own.parse().ok().map(Surrounding::Run);
         }
-        // A project whose home is gone must not keep the user from naming a task.
+        // A project without its home must not keep the user from naming a task.
         let project = runner::existing_project_of(self.tree, self.folder.as_deref()?).ok()?;
         project.map(Surrounding::Folder)
     }

@@ -71,8 +71,8 @@ enum Verb {
 /// Selects if the commands are executed or only printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    Real,
-    Said,
+    Execute,
+    Print,
 }
 
 /// The change of the unit files that a failed call of systemctl does not undo.

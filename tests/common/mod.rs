@@ -137,7 +137,7 @@ impl Sandbox {
 }
 
 /// Reports that a test needs a feature which this machine lacks.
-#[expect(clippy::print_stderr, reason = "who runs the tests is to know")]
+#[expect(clippy::print_stderr, reason = "a note for the user of the tests")]
 pub fn skipped(reason: &str) {
     eprintln!("skipped: {reason}");
 }

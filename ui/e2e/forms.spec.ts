@@ -70,7 +70,7 @@ test("a request that nobody answered is sent again and done once", async ({ page
     await route.abort("connectionreset");
   });
   await page.getByRole("button", { name: "Start task" }).click();
-  await expect(page.getByRole("alert")).toContainText("trying again is safe");
+  await expect(page.getByRole("alert")).toContainText("Trying again is safe");
   await page.getByRole("button", { name: "Start task" }).click();
   await expect(page).toHaveURL(/\/t\/just-once$/);
 });

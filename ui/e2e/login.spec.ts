@@ -57,7 +57,7 @@ test("`run-agent ui` needs none", async ({ page, place }) => {
   // The code works once.
   const again = await page.context().newPage();
   await again.goto(address);
-  await expect(again.getByRole("alert")).toContainText("used before");
+  await expect(again.getByRole("alert")).toContainText("already used");
 });
 
 test("nothing is destroyed from the page: it shows the command instead", async ({ page, place }) => {

@@ -24,7 +24,7 @@ pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
 ///
 /// # Errors
 /// The payload of the panic. The panic hook of the process has logged its message.
-#[expect(clippy::disallowed_methods, reason = "this is the helper that the lint names")]
+#[expect(clippy::disallowed_methods, reason = "the lint recommends this function")]
 pub async fn caught<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> std::thread::Result<T> {
     match spawn_blocking(work).await {
         Ok(result) => Ok(result),
@@ -35,7 +35,7 @@ pub async fn caught<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
 }
 
 /// Starts `work` and does not wait for it: on a blocking thread under a runtime, else on this thread.
-#[expect(clippy::disallowed_methods, reason = "this is the helper that the lint names")]
+#[expect(clippy::disallowed_methods, reason = "the lint recommends this function")]
 pub fn start(work: impl FnOnce() + Send + 'static) {
     match Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn_blocking(work)),

@@ -14,7 +14,7 @@ pub struct Shutdown {
 
 impl Shutdown {
     /// Starts a task that [`Shutdown::drain`] waits for. The only place that spawns.
-    #[expect(clippy::disallowed_methods, reason = "this is the door that the lint sends everybody else to")]
+    #[expect(clippy::disallowed_methods, reason = "the lint recommends this module")]
     pub fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,

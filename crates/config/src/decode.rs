@@ -109,7 +109,7 @@ impl Decode for f64 {
     }
     fn decode(node: &Node) -> Result<Self, Refused> {
         let number = match &node.raw {
-            #[expect(clippy::cast_precision_loss, reason = "nobody counts dollars beyond 2^53")]
+            #[expect(clippy::cast_precision_loss, reason = "amounts are far below 2^53")]
             Raw::Whole(n) => *n as Self,
             Raw::Number(n) => *n,
             Raw::Untyped(s) => s.parse().map_err(|_| Refused::Type)?,

@@ -264,7 +264,7 @@ impl<'de> Visitor<'de> for RawVisitor {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
-        #[expect(clippy::cast_precision_loss, reason = "a number beyond i64 is only told about")]
+        #[expect(clippy::cast_precision_loss, reason = "a number beyond i64 is only quoted in an error")]
         Ok(i64::try_from(value).map_or(Raw::Number(value as f64), Raw::Whole))
     }
 

@@ -80,7 +80,7 @@ pub fn key_file(path: &Path) -> Result<Secret, String> {
 pub(super) fn read(reader: &mut Reader<'_>, owner: String, path: &Path, origin: Origin) -> Option<Secret> {
     secret_in(path)
         .map_err(|problem| {
-            reader.problem(origin, ProblemKind::Token { owner, path: path.to_owned(), problem })
+            reader.problem(origin, ProblemKind::Token { owner, path: path.to_owned(), problem });
         })
         .ok()
 }

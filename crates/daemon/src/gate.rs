@@ -37,8 +37,8 @@ pub(super) struct Gate {
 /// Tells if other processes drive tickets, so that the gate must look again soon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OtherDrivers {
-    Drive,
-    DoNot,
+    Present,
+    Absent,
 }
 
 /// A live ticket with the lock of its task.

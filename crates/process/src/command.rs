@@ -1,5 +1,5 @@
 //! The only place that starts programs, except for the agent itself, which only a shim starts.
-#![expect(clippy::disallowed_methods, reason = "this is the door that the lint sends everybody else to")]
+#![expect(clippy::disallowed_methods, reason = "the lint recommends this module")]
 
 use std::{
     collections::BTreeMap,

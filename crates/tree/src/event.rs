@@ -292,7 +292,7 @@ fn one() -> u32 {
     1
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde expects")]
 fn is_one(number: &u32) -> bool {
     *number == 1
 }

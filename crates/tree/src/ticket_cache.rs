@@ -41,16 +41,16 @@ impl From<Stat> for Version {
 
 impl TicketCache {
     /// Returns the ticket in this version of the file, if the cache has it.
-    pub(super) fn get(&self, place: TicketFolder, id: &TicketId, version: Version) -> Option<Ticket> {
+    pub(super) fn get(&self, folder: TicketFolder, id: &TicketId, version: Version) -> Option<Ticket> {
         let known = self.known();
-        let (read, ticket) = known.get(&(place, id.clone()))?;
+        let (read, ticket) = known.get(&(folder, id.clone()))?;
         (*read == version).then(|| ticket.clone())
     }
 
     /// Caches the content of a file. `version` was determined before the file was read.
     pub(super) fn put(
         &self,
-        place: TicketFolder,
+        folder: TicketFolder,
         id: &TicketId,
         version: Version,
         now: DateTime<Utc>,
@@ -58,13 +58,13 @@ impl TicketCache {
     ) {
         let now = i128::from(now.timestamp_nanos_opt().unwrap_or(0));
         if now - version.modified_ns > SETTLED_NS {
-            self.known().insert((place, id.clone()), (version, ticket.clone()));
+            self.known().insert((folder, id.clone()), (version, ticket.clone()));
         }
     }
 
     /// Removes the tickets of a folder that no longer exist.
-    pub(super) fn keep_only(&self, place: TicketFolder, there: &HashSet<&TicketId>) {
-        self.known().retain(|(of, id), _| *of != place || there.contains(id));
+    pub(super) fn keep_only(&self, folder: TicketFolder, there: &HashSet<&TicketId>) {
+        self.known().retain(|(of, id), _| *of != folder || there.contains(id));
     }
 
     fn known(&self) -> MutexGuard<'_, CachedTickets> {

@@ -95,7 +95,7 @@ mod tests {
     use tree::bus::{Draft, MessageType};
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "somebody else made the folders")]
+    #[expect(clippy::disallowed_methods, reason = "the test plays another program that created the folders")]
     fn what_was_touched_is_looked_at_again() {
         let folder = tempfile::tempdir().unwrap();
         let tree = Tree::create(folder.path(), Durability::Never, Clock::System).unwrap();

@@ -147,6 +147,6 @@ pub fn cycle(tree: &Tree, task: &TaskRef, depends_on: &[TaskId]) -> Result<Optio
 ///
 /// # Errors
 /// If the planner's folders cannot be read.
-pub fn readable_tickets(tree: &Tree, place: TicketFolder) -> Result<Vec<(tree::ids::TicketId, Ticket)>> {
-    Ok(tree.tickets(place)?.into_iter().filter_map(|f| Some((f.id, f.ticket.ok()?))).collect())
+pub fn readable_tickets(tree: &Tree, folder: TicketFolder) -> Result<Vec<(tree::ids::TicketId, Ticket)>> {
+    Ok(tree.tickets(folder)?.into_iter().filter_map(|f| Some((f.id, f.ticket.ok()?))).collect())
 }

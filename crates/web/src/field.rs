@@ -78,7 +78,7 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     struct Careless {
-        #[expect(dead_code, reason = "only its absence is of interest")]
+        #[expect(dead_code, reason = "the test only checks if it is absent")]
         name: Field<String>,
     }
 

@@ -25,7 +25,7 @@ use super::{
 };
 use base::fsx;
 use engine::runner::{self, ResumeRequest, Runner};
-use tree::{TreeError, refs::TaskRef, task::TaskKind, task_end::EndStatus, ticket::Place};
+use tree::{TreeError, refs::TaskRef, task::TaskKind, task_end::EndStatus, ticket::TicketFolder};
 use view::{
     scan::{self, Tickets},
     task::TaskStatus,
@@ -159,8 +159,8 @@ fn standing(runner: &Runner, task: &TaskRef) -> CliResult<Option<TaskStatus>> {
     match scan::task(&runner.tree, task, &Tickets::read(&runner.tree)?) {
         // A crash before acceptance left this folder. It counts as no task.
         Ok(entry) if entry.config.is_err() && entry.runs.is_empty() => Ok(None),
-        // A loop whose driver has died: it is driven on, not resumed.
-        Ok(entry) if entry.ticket == Some(Place::Live) => Ok(Some(TaskStatus::Running)),
+        // A loop without its driver, which has died: it is driven on, not resumed.
+        Ok(entry) if entry.ticket == Some(TicketFolder::Live) => Ok(Some(TaskStatus::Running)),
         Ok(entry) => Ok(Some(entry.status)),
         Err(TreeError::NotFound { .. }) => Ok(None),
         Err(e) => Err(e.into()),

@@ -96,7 +96,7 @@ struct Folders {
 
 /// The daemon's projects, as they concern a folder.
 struct KnownProjects {
-    /// The one whose home it is.
+    /// The project with this home.
     of_home: Option<ProjectId>,
     /// The name of a project after the folder.
     named_after_home: Option<ProjectId>,

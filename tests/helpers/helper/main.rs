@@ -7,7 +7,7 @@
     clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "not part of the product: a program as an agent or a broken version would be, without our doors"
+    reason = "a test helper: it plays agents and broken versions, which do not use `fsx`"
 )]
 
 mod agent;

@@ -18,8 +18,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .then(|call, (): ()| status(call)),
         post(ADMIN, "/api/v1/admin/self-update", "Replace the daemon's own program")
             .about(
-                "With mode `drain` it waits until no root task is live, and none is started meanwhile; with `live` it comes \
-                 at once.",
+                "With the mode `drain` the update waits until no root task is live, and no new one starts meanwhile; with \
+                 `live` it happens at once.",
             )
             .refuses_pages()
             .takes::<wire::NewSelfUpdate>()

@@ -55,8 +55,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .map(|call, (): &()| list(call)),
         post(RUN, "/api/v1/tasks", "Create a task, attach to one, or resume one")
             .about(
-                "`attach_mode` says what becomes of a task that is there already: `create` refuses (409), `attach` \
-                 answers with the run that its live loop is at, `resume` resumes it.\n\nThe agent works in `cwd`, else in \
+                "`attach_mode` applies if the task exists: `create` refuses the request (409), `attach` returns the current \
+                 run of its live loop, and `resume` resumes the task.\n\nThe agent works in `cwd`, else in \
                  `project_root`, else in the project's home, else in the task's own folder. The folder belongs to the task: \
                  every restart and every `resume` works there. A named folder that cannot be used is refused (400), and so is \
                  one that differs from the folder of an existing task (409).",
@@ -73,10 +73,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .map(show),
         delete(RUN, "/api/v1/tasks/{task_id}", "Cancel a task")
             .params(&[PROJECT])
-            .json::<wire::Cancelled>(StatusCode::OK, "The run has ended")
+            .json::<wire::Cancelled>(StatusCode::OK, "The task has ended")
             .json::<wire::Cancelled>(
                 StatusCode::ACCEPTED,
-                "The run was asked to end, and has not ended within 20 seconds",
+                "The task was asked to end, and has not ended within 20 seconds",
             )
             .errors(&[404, 409, 503])
             .then(cancel),

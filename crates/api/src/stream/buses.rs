@@ -37,7 +37,7 @@ pub(crate) struct BusesSource {
     hints: Hints,
     /// The tasks at the last look.
     tasks: Vec<TaskId>,
-    grown: ChangedBuses,
+    changed_buses: ChangedBuses,
     changed: watch::Receiver<u64>,
     collector: Collector,
     /// The time of the last look at all buses.
@@ -63,7 +63,7 @@ impl BusesSource {
             position: BusesCursor::default(),
             hints: api.core.hints.clone(),
             tasks: Vec::new(),
-            grown: ChangedBuses::Any,
+            changed_buses: ChangedBuses::Any,
             changed: index.follow(),
             collector: api.core.hints.collect(is_bus),
             swept: Instant::now(),
@@ -109,12 +109,12 @@ impl BusesSource {
         let other_tasks = (now != self.tasks).then(|| now.clone());
         self.tasks = now;
         if self.swept.elapsed() >= self.hints.period() {
-            self.grown = ChangedBuses::Any;
+            self.changed_buses = ChangedBuses::Any;
         }
-        if self.grown == ChangedBuses::Any {
+        if self.changed_buses == ChangedBuses::Any {
             self.swept = Instant::now();
         }
-        let grown = std::mem::replace(&mut self.grown, ChangedBuses::These(BTreeSet::new()));
+        let changed_buses = std::mem::replace(&mut self.changed_buses, ChangedBuses::These(BTreeSet::new()));
         let (tree, project) = (self.tree.clone(), self.project.clone());
         let log = self.log.as_mut().ok_or_else(|| HttpError::not_found("the buses were not found"))?;
         let read = log.read(move |own| {
@@ -123,9 +123,9 @@ impl BusesSource {
                 let mut watching = Watching { tree: &tree, project: &project, hints: &own.hints, watched };
                 watching.watch(&tasks);
                 own.watched = watching.watched;
-                own.buses.meet(&tasks);
+                own.buses.set_tasks(&tasks);
             }
-            match own.buses.read(&grown) {
+            match own.buses.read(&changed_buses) {
                 Err(TreeError::NotFound { .. }) => Ok(None),
                 read => read.map(|messages| Some((messages, own.buses.position()))),
             }
@@ -141,17 +141,17 @@ impl BusesSource {
     }
 
     /// Records the changed paths. Returns true if one of them is a bus of this project.
-    fn note(grown: &mut ChangedBuses, tree: &Tree, project: &ProjectId, changed: &Changed) -> bool {
+    fn note(changed_buses: &mut ChangedBuses, tree: &Tree, project: &ProjectId, changed: &Changed) -> bool {
         let paths = match changed {
             Changed::Everything => {
-                *grown = ChangedBuses::Any;
+                *changed_buses = ChangedBuses::Any;
                 return true;
             }
             Changed::Paths(paths) => paths,
         };
         let ours =
             paths.iter().filter_map(|path| bus_of(tree, project, path)).map(|owner| owner.task().cloned());
-        match grown {
+        match changed_buses {
             ChangedBuses::Any => ours.count() > 0,
             ChangedBuses::These(names) => {
                 let before = names.len();
@@ -212,9 +212,9 @@ impl Source for BusesSource {
         let rest = self.hints.period().saturating_sub(self.swept.elapsed());
         let (project, seen) = (&self.project, &self.tasks);
         let changed = until(&self.index, &mut self.changed, move |index| tasks(index, project) != *seen);
-        let (grown, tree, collector) = (&mut self.grown, &self.tree, &self.collector);
+        let (changed_buses, tree, collector) = (&mut self.changed_buses, &self.tree, &self.collector);
         async move {
-            let grew = async { while !Self::note(grown, tree, project, &collector.next().await) {} };
+            let grew = async { while !Self::note(changed_buses, tree, project, &collector.next().await) {} };
             tokio::select! {
                 () = grew => {}
                 () = changed => {}

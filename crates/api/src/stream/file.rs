@@ -75,7 +75,7 @@ impl FileSource {
         }
         match piece {
             Some(piece) => {
-                events.push(SourceEvent { content: Content::Text(piece), position: position.to_string() })
+                events.push(SourceEvent { content: Content::Text(piece), position: position.to_string() });
             }
             None if growth == Growth::Over => {
                 self.position.done = true;

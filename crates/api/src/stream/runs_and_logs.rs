@@ -116,7 +116,7 @@ impl RunsAndLogsSource {
     /// Returns the position after everything that a run has printed.
     async fn end_of(&self, run: &RunRef) -> Cursor {
         let (tree, run) = (self.api.core.runner.tree.clone(), run.clone());
-        // The lines of a run whose files cannot be read yet are sent from the first one on.
+        // The lines of a run with files that cannot be read yet are sent from the first one on.
         blocking::run(move || RunLog::tail(&tree, &run, 0)).await.unwrap_or_default()
     }
 

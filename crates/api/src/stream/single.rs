@@ -67,7 +67,7 @@ pub(crate) fn spelled(event: &SourceEvent, words: Words) -> Option<Event> {
     })
 }
 
-/// Formats the events of all runs as the original does, whose page takes only events with names.
+/// Formats the events of all runs as the original does: its page takes only events with names.
 pub(crate) fn spelled_as_original(event: &SourceEvent) -> Option<Event> {
     let Content::Run(kind, run) = &event.content else { return spelled(event, Words::Original) };
     let label = Label { id: Some(&event.position), event: Some("status") };

@@ -176,8 +176,8 @@ mod tests {
             assert_eq!(topic.name, text.split('?').next().unwrap());
         }
         for (text, why) in [
-            ("", "none of tree"),
-            ("Tree", "none of tree"),
+            ("", "must be tree"),
+            ("Tree", "must be tree"),
             ("tree:", "it is empty"),
             ("tree:p/t/r", "tree is spelled"),
             ("runs:p", "runs is spelled"),
@@ -189,7 +189,7 @@ mod tests {
             ("bus:p?tail=-1", "a number"),
             ("bus:p?from=1", "takes no from"),
             ("tree?tail=1", "takes no tail"),
-            ("file:r/task.lock", "none of output.md"),
+            ("file:r/task.lock", "one of output.md"),
             ("file:r", "file is spelled"),
             ("log:p", "log is spelled"),
             ("log:p/t?from=1", "takes no from"),

@@ -30,7 +30,7 @@ pub(crate) struct NewCode {
 
 /// A code that was made.
 #[derive(Debug, Serialize, JsonSchema)]
-#[expect(clippy::struct_field_names, reason = "on the wire it stands among others")]
+#[expect(clippy::struct_field_names, reason = "fields of the wire format")]
 pub(crate) struct Code<'a> {
     code: &'a str,
     scope: &'static str,
@@ -46,7 +46,7 @@ pub(crate) struct GivenCode {
 
 /// The key of a page.
 #[derive(Debug, Serialize, JsonSchema)]
-#[expect(clippy::struct_field_names, reason = "on the wire it stands among others")]
+#[expect(clippy::struct_field_names, reason = "fields of the wire format")]
 pub(crate) struct Key<'a> {
     key: &'a str,
     name: &'a str,
@@ -81,7 +81,7 @@ pub(crate) struct NewTicket {
 
 /// A ticket that was made.
 #[derive(Debug, Serialize, JsonSchema)]
-#[expect(clippy::struct_field_names, reason = "on the wire it stands among others")]
+#[expect(clippy::struct_field_names, reason = "fields of the wire format")]
 pub(crate) struct Ticket<'a> {
     pub(crate) ticket: &'a str,
     pub(crate) path: &'a str,

@@ -22,7 +22,7 @@ use view::{
 
 /// A project.
 #[derive(Debug, Serialize, JsonSchema)]
-#[expect(clippy::struct_field_names, reason = "the document's names")]
+#[expect(clippy::struct_field_names, reason = "field names of the API document")]
 pub(crate) struct Project<'a> {
     id: &'a ProjectId,
     last_activity: Time,
@@ -276,7 +276,7 @@ pub(crate) struct TaskDetail<'a> {
 
 /// `POST …/tasks/{t}/resume`.
 #[derive(Debug, Serialize, JsonSchema)]
-#[expect(clippy::struct_field_names, reason = "the document's names")]
+#[expect(clippy::struct_field_names, reason = "field names of the API document")]
 pub(crate) struct Resumed<'a> {
     pub(crate) project_id: &'a ProjectId,
     pub(crate) task_id: &'a TaskId,

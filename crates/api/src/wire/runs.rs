@@ -35,12 +35,12 @@ pub(crate) enum RunWord {
 pub(crate) enum Words {
     /// The document.
     Documented,
-    /// The program, whose own page and scripts wait for `completed`.
+    /// The program: its own page and scripts wait for `completed`.
     Original,
 }
 
 impl Words {
-    /// Returns the word for a status; `None` is the status of a run whose record cannot be read.
+    /// Returns the word for a status; `None` is the status of a run with an unreadable record.
     pub(crate) fn of(self, status: Option<RunStatus>) -> RunWord {
         match status {
             Some(RunStatus::Created) => RunWord::Created,
@@ -92,7 +92,7 @@ impl FromStr for RunWord {
 
 /// A run in a list.
 #[derive(Debug, Serialize, JsonSchema)]
-#[expect(clippy::struct_field_names, reason = "the document's names")]
+#[expect(clippy::struct_field_names, reason = "field names of the API document")]
 pub(crate) struct Run<'a> {
     pub(crate) run_id: &'a RunId,
     pub(crate) project_id: &'a ProjectId,

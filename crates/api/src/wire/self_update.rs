@@ -32,7 +32,7 @@ pub(crate) struct SelfUpdate<'a> {
 
 /// The last requested update.
 #[derive(Debug, Serialize, JsonSchema)]
-#[expect(clippy::struct_field_names, reason = "the names of the document")]
+#[expect(clippy::struct_field_names, reason = "field names of the API document")]
 struct Last<'a> {
     binary_path: &'a Path,
     mode: UpdateMode,

@@ -22,7 +22,7 @@ use view::{
 
 /// A task.
 #[derive(Debug, Serialize, JsonSchema)]
-#[expect(clippy::struct_field_names, reason = "the document's names")]
+#[expect(clippy::struct_field_names, reason = "field names of the API document")]
 pub(crate) struct Task<'a> {
     project_id: &'a ProjectId,
     task_id: &'a TaskId,

@@ -106,7 +106,7 @@ impl Root {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "the test makes the trees that are shown")]
+#[expect(clippy::disallowed_methods, reason = "the test creates the further trees")]
 mod tests {
     use super::*;
     use crate::fsx::Durability;

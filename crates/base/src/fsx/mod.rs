@@ -10,11 +10,7 @@
 //! - [`Root::mark`]: an empty file that exists or not.
 //!
 //! The `tree` module defines the meaning of the files.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "this is the door that the lints send everybody else to"
-)]
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the lints recommend this module")]
 
 mod append;
 mod atomic;

@@ -62,10 +62,10 @@ pub struct SelfReport {
 /// If one of them cannot be read.
 pub fn report(tree: &Tree) -> Result<SelfReport> {
     let mut live = 0;
-    for place in [TicketFolder::Queue, TicketFolder::Live] {
-        for file in tree.tickets(place)? {
+    for folder in [TicketFolder::Queue, TicketFolder::Live] {
+        for file in tree.tickets(folder)? {
             let ticket = file.ticket?;
-            if place == TicketFolder::Live {
+            if folder == TicketFolder::Live {
                 tree.run_info(&ticket.run())?;
                 live += 1;
             }

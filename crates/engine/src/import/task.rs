@@ -165,7 +165,7 @@ fn runs(
     let mut runs = Vec::new();
     for name in source::folders(from, &folder.join(names::task::RUNS))? {
         let Ok(id) = name.parse::<RunId>() else {
-            notes.push(format!("run '{}' skipped: its name is not a valid id", name.escape_debug()));
+            notes.push(format!("run '{}' left out: its name is not a valid id", name.escape_debug()));
             continue;
         };
         let dir = folder.join(names::task::RUNS).join(&name);

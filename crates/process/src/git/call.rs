@@ -234,6 +234,6 @@ mod tests {
         let missing = setting.call(folder.path(), &["version"], b"").unwrap_err();
         assert!(matches!(missing, GitError::NotInstalled), "{missing:?}");
         let gone = setting.call(&folder.path().join("gone"), &["version"], b"").unwrap_err();
-        assert!(gone.to_string().contains("gone is not there any more"), "{gone}");
+        assert!(gone.to_string().contains("gone no longer exists"), "{gone}");
     }
 }

@@ -80,7 +80,7 @@ impl Message {
         let Versioned { version } = serde_json::from_str(text).map_err(bad)?;
         if !(OLDEST..=NEWEST).contains(&version) {
             return Err(format!(
-                "{VARIABLE} is a message of version {version}, and this program takes those up to version {NEWEST}: \
+                "{VARIABLE} is a message of version {version}, and this program supports versions up to {NEWEST}: \
                  stop that daemon and start this one"
             ));
         }
@@ -124,9 +124,9 @@ mod tests {
         for text in
             [r#"{"version":3}"#, r#"{"version":3,"listeners":{"main":3},"lock":4}"#, r#"{"version":0}"#]
         {
-            assert!(Message::parse(text).unwrap_err().contains("takes those up to version 2"), "{text}");
+            assert!(Message::parse(text).unwrap_err().contains("supports versions up to 2"), "{text}");
         }
-        assert!(Message::parse("3").unwrap_err().contains("is not understood"));
+        assert!(Message::parse("3").unwrap_err().contains("is invalid"));
     }
 
     /// The program of commit 2494e7a reads a message like this, and ends on any error.
@@ -134,7 +134,7 @@ mod tests {
     fn the_first_version_does_not_misread_ours() {
         #[derive(Debug, Deserialize)]
         struct Left {
-            #[expect(dead_code, reason = "only whether it can be read is of interest")]
+            #[expect(dead_code, reason = "the test only checks that parsing succeeds")]
             listeners: Vec<RawFd>,
         }
         let ours = Message { listeners: listeners(&[(MAIN, 3)]), lock: 4, guard: Some(5), put_back: None };

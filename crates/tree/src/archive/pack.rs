@@ -32,9 +32,9 @@ const DEEP: usize = 8;
 const SAMPLE: u64 = 64 * 1024;
 
 /// The manifest's text about masking.
-const NOTE: &str = "Tokens of known shapes, the values behind names such as TOKEN= or \"api_key\":, private keys, and \
-    the values of secret variables and settings of whoever made this were overwritten, byte for byte. Names, paths, \
-    prompts and answers are as they were: read them before you give this away.";
+const NOTE: &str = "Tokens of known shapes, the values after names such as TOKEN= or \"api_key\":, private keys, and \
+    the values of secret variables and settings of the creator of this bundle were overwritten, byte for byte. Names, paths, \
+    prompts and answers are as they were: read them before you share this file.";
 
 /// The selected part of a task.
 #[derive(Debug, Clone)]

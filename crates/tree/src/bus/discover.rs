@@ -267,7 +267,7 @@ mod tests {
             ((["", "", "", "/home/run-agent"], ["", "", ""]), NOTHING),
             ((["", "", "", "/home/run-agent/_planner/live"], ["", "", ""]), NOTHING),
             ((["/r/p/t/TASK-MESSAGE-BUS.jsonl", "p", "t", "/"], ["/q", "", ""]), NOTHING),
-            ((["", "", "t", "/tmp"], ["", "", "u"]), "task u is in no project that is known here"),
+            ((["", "", "t", "/tmp"], ["", "", "u"]), "cannot find the project of task u"),
             (
                 (["/r/p/t/notes.txt", "p", "t", "/"], ["", "", ""]),
                 "JRUN_MESSAGE_BUS is '/r/p/t/notes.txt', which is not the bus of a project or task",

@@ -31,7 +31,7 @@ pub fn count(of: &Value, key: &str) -> Option<u64> {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "within bounds by the guard"
+            reason = "the guard checks the bounds"
         )]
         ((0.0..9e15).contains(&n) && n.fract() == 0.0).then_some(n as u64)
     };

@@ -42,18 +42,18 @@ pub fn events_of_line(dialect: Dialect, offset: u64, length: u64, bytes: &[u8]) 
     let mut events = Vec::new();
     for LineContent { time, within, what } in contents {
         let within = within.filter(|name| name.len() <= LONGEST_NAME);
-        for mut what in what.into_iter().take(MOST_EVENTS - events.len()) {
+        for mut kind in what.into_iter().take(MOST_EVENTS - events.len()) {
             let part = u32::try_from(events.len() + 1).unwrap_or(u32::MAX);
-            let clipped = clip(&mut what) || (too_many && part == parts);
+            let clipped = clip(&mut kind) || (too_many && part == parts);
             let (version, within) = (EVENT_VERSION, within.clone());
-            events.push(Event { version, offset, length, part, parts, time, within, clipped, what });
+            events.push(Event { version, offset, length, part, parts, time, within, clipped, kind });
         }
     }
     events
 }
 
-/// Returns the objects of a line that other output has got into: a progress bar, a byte order mark, another line whose
-/// newline was lost. Only objects that the language knows count, so that text about JSON is no event.
+/// Returns the objects of a line that other output has got into: a progress bar, a byte order mark, or another line that
+/// has lost its newline. Only objects that the language knows count, so that text about JSON is no event.
 fn among_noise(dialect: Dialect, bytes: &[u8], has_newline: bool) -> Vec<LineContent> {
     let (objects, is_whole) = lenient::objects(bytes);
     let mut contents: Vec<LineContent> =
@@ -177,7 +177,7 @@ mod tests {
             let events = events(line);
             let parts = u32::try_from(events.len()).unwrap();
             assert!(events.iter().zip(1..).all(|(e, part)| (e.part, e.parts) == (part, parts)), "{line}");
-            let kind = |event: Event| match event.what {
+            let kind = |event: Event| match event.kind {
                 EventKind::Reasoning { text } => text,
                 EventKind::Session { thread_id, .. } => thread_id.unwrap_or_default(),
                 EventKind::Raw { reason, .. } => format!("{reason:?}"),

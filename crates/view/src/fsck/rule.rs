@@ -107,7 +107,7 @@ rules! {
         "check again: the shim claims the run in a moment, or the next driver gives it up";
     MissingOutput = "missing-output", Mendable,
         "a run has ended and left no output.md",
-        "--repair makes one from the agent's output";
+        "--repair creates one from the agent's output";
     BadTimes = "bad-times", Error,
         "a run's record has an end before its start, or an end and no end time",
         "correct the record by hand";

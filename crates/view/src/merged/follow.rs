@@ -74,7 +74,7 @@ impl BusesLog {
         tree.project_bus(&project).read_from(0, 0)?;
         let epoch = DateTime::UNIX_EPOCH;
         let mut log = Self { tree, project, buses: Vec::new(), reached: epoch, looked: epoch };
-        log.meet(tasks);
+        log.set_tasks(tasks);
         let fits = match begin {
             BusesBegin::First => true,
             BusesBegin::After(id) => log.go_behind(&id).map(|()| true)?,
@@ -83,13 +83,13 @@ impl BusesLog {
         };
         if !fits {
             log.buses.clear();
-            log.meet(tasks);
+            log.set_tasks(tasks);
         }
         Ok((log, !fits))
     }
 
     /// Updates the set of tasks. The bus of a new task is read from its beginning.
-    pub fn meet(&mut self, tasks: &[TaskId]) {
+    pub fn set_tasks(&mut self, tasks: &[TaskId]) {
         let wanted: BTreeSet<Option<&TaskId>> = std::iter::once(None).chain(tasks.iter().map(Some)).collect();
         self.buses.retain(|one| wanted.contains(&one.task.as_ref()));
         for task in wanted {
@@ -104,10 +104,10 @@ impl BusesLog {
     ///
     /// # Errors
     /// [`TreeError::NotFound`] if the project is gone.
-    pub fn read(&mut self, grown: &ChangedBuses) -> Result<Vec<(Message, BusesCursor)>> {
+    pub fn read(&mut self, changed_buses: &ChangedBuses) -> Result<Vec<(Message, BusesCursor)>> {
         let now = self.tree.clock().now();
         for one in &mut self.buses {
-            one.may_have_more |= match grown {
+            one.may_have_more |= match changed_buses {
                 ChangedBuses::Any => true,
                 ChangedBuses::These(names) => names.contains(&one.task),
             };
@@ -117,7 +117,7 @@ impl BusesLog {
         for n in 0..self.buses.len() {
             next.extend(self.buses[n].next(ahead)?.map(|key| (key, n)));
         }
-        if *grown == ChangedBuses::Any {
+        if *changed_buses == ChangedBuses::Any {
             self.looked = now;
         }
         let (mut sent, mut bytes) = (Vec::new(), 0);

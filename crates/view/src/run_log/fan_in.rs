@@ -123,13 +123,13 @@ impl TaskLog {
     /// # Errors
     /// If the files cannot be read.
     pub fn read(&mut self, task: &TaskSummary) -> Result<Vec<TaskLogEvent>> {
-        self.meet(task);
+        self.update_runs(task);
         let mut events = Vec::new();
         for n in 0..self.runs.len() {
-            let told = &mut self.runs[n];
-            let Some(status) = told.run.status.filter(|_| told.cursor.note != Note::Done) else { continue };
-            let shown = ShownStatus { status, exit_code: told.run.exit_code };
-            for (event, cursor) in told.log.read(shown)? {
+            let known = &mut self.runs[n];
+            let Some(status) = known.run.status.filter(|_| known.cursor.note != Note::Done) else { continue };
+            let shown = ShownStatus { status, exit_code: known.run.exit_code };
+            for (event, cursor) in known.log.read(shown)? {
                 self.runs[n].cursor = cursor;
                 let run = self.runs[n].run.clone();
                 events.push(TaskLogEvent { run, event, cursor: self.cursor() });
@@ -144,14 +144,14 @@ impl TaskLog {
     }
 
     /// Updates the runs, and adds the new ones.
-    fn meet(&mut self, task: &TaskSummary) {
+    fn update_runs(&mut self, task: &TaskSummary) {
         for run in &task.runs {
             let id = &run.run.run;
             if self.over.as_ref().is_some_and(|over| id <= over) {
                 continue;
             }
-            if let Some(told) = self.runs.iter_mut().find(|t| t.run.run == run.run) {
-                told.run = run.clone();
+            if let Some(known) = self.runs.iter_mut().find(|t| t.run.run == run.run) {
+                known.run = run.clone();
                 continue;
             }
             let at = match self.begin.0.iter().find(|(known, _)| known == id) {

@@ -335,7 +335,10 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    #[expect(clippy::disallowed_methods, reason = "somebody else writes into the folder")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test plays another program that writes into the folder"
+    )]
     async fn a_folder_that_two_watch_is_watched_until_both_have_gone() {
         let dir = tempfile::tempdir().unwrap();
         let hints = Hints::new(Source::Native, Duration::from_mins(10));
@@ -365,7 +368,10 @@ mod tests {
     }
 
     #[tokio::test]
-    #[expect(clippy::disallowed_methods, reason = "another program writes into the folder")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test plays another program that writes into the folder"
+    )]
     async fn a_watch_that_is_not_waited_for_misses_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let hints = Hints::new(Source::Native, Duration::from_mins(10));

@@ -112,7 +112,7 @@ fn live(facts: &Facts<'_>, ticket: &Ticket) -> (String, Vec<Source>) {
     (format!("task {task} {what}{driven}{}", undriven(facts)), files)
 }
 
-/// Explains a live ticket whose run has ended. Only a loop without DONE and STOP continues.
+/// Explains a live ticket after the end of its run. Only a loop without DONE and STOP continues.
 fn ended(facts: &Facts<'_>, ticket: &Ticket, status: RunStatus) -> (String, Vec<Source>) {
     let own = &facts.own;
     let run = format!("run {} (attempt {}) ended as {}", ticket.run_id, ticket.attempt, status.as_str());

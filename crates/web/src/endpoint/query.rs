@@ -141,7 +141,7 @@ mod tests {
             ("n", query.one_of(&one_of("n", &["a", "b"], "")).unwrap_err()),
         ] {
             assert_eq!(error.status, http::StatusCode::BAD_REQUEST);
-            assert!(error.message.contains(&format!("parameter {name} is not understood")), "{error:?}");
+            assert!(error.message.contains(&format!("parameter {name} is invalid")), "{error:?}");
         }
         assert!(Query::read("a=%ff").unwrap_err().message.contains("UTF-8"));
     }

@@ -145,7 +145,7 @@ impl Socket {
             Error::Capacity(_) => self.finish(CloseCode::Size, "the message is too large").await,
             Error::Utf8(_) => self.finish(CloseCode::Invalid, "the message is not UTF-8").await,
             Error::Protocol(_) => {
-                self.finish(CloseCode::Protocol, "the request does not ask for a WebSocket").await
+                self.finish(CloseCode::Protocol, "this is not a valid WebSocket frame").await;
             }
             _ => {
                 tracing::debug!(%error, "a WebSocket ended with an error");

@@ -20,8 +20,8 @@ const RETRY_PAUSE: Duration = Duration::from_secs(10);
 /// Sends the waiting notifications until the shutdown begins.
 pub async fn run(tree: Tree, webhook: Webhook, backoff: Duration, hints: Hints, down: CancellationToken) {
     let sender = Arc::new(Sender { tree, post: post::Post::new(&webhook), backoff });
-    let watcher = sender.clone();
-    let watched = blocking::run(move || watcher.watch_outbox(&hints)).await;
+    let owned = sender.clone();
+    let watched = blocking::run(move || owned.watch_outbox(&hints)).await;
     let mut waiter = watched.waiter();
     let permits = Arc::new(Semaphore::new(AT_A_TIME));
     let mut in_progress: BTreeSet<String> = BTreeSet::new();

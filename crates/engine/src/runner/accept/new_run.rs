@@ -148,8 +148,8 @@ pub(in crate::runner) fn discard_if_unaccepted(
 
 /// Returns true if there is an unreadable ticket, which may name any run.
 pub(in crate::runner) fn some_ticket_is_unreadable(tree: &Tree) -> Result<bool> {
-    for place in [TicketFolder::Queue, TicketFolder::Live] {
-        if tree.tickets(place)?.iter().any(|file| file.ticket.is_err()) {
+    for folder in [TicketFolder::Queue, TicketFolder::Live] {
+        if tree.tickets(folder)?.iter().any(|file| file.ticket.is_err()) {
             return Ok(true);
         }
     }

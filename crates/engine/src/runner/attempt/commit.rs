@@ -153,7 +153,7 @@ fn post(
 
 fn end_message(runner: &Runner, run: &RunRef, info: &RunInfo) -> Result<(MessageType, String)> {
     let seconds = info.end_time.map_or(0, |end| (end - info.start_time).num_milliseconds().max(0));
-    #[expect(clippy::cast_precision_loss, reason = "a duration for people")]
+    #[expect(clippy::cast_precision_loss, reason = "a rounded duration for users")]
     let took = seconds as f64 / 1000.0;
     let mut body = format!("run {} {} after {took:.1} s", run.run, info.status.as_str());
     if let Some(summary) = &info.error_summary {

@@ -18,8 +18,8 @@ pub fn live_children(tree: &Tree, task: &TaskRef) -> Result<Vec<TaskRef>> {
     let runs: HashSet<RunId> = tree.runs(task)?.into_iter().collect();
     let mut children = Vec::new();
     // Reads the queue first: a ticket that is admitted between the two listings is found in the second.
-    for place in [TicketFolder::Queue, TicketFolder::Live] {
-        for ticket in tree.tickets(place)?.into_iter().filter_map(|f| f.ticket.ok()) {
+    for folder in [TicketFolder::Queue, TicketFolder::Live] {
+        for ticket in tree.tickets(folder)?.into_iter().filter_map(|f| f.ticket.ok()) {
             let ours = ticket.parent_run_id.as_ref().is_some_and(|p| runs.contains(p));
             if ours && !children.contains(&ticket.task()) {
                 children.push(ticket.task());

@@ -140,8 +140,8 @@ pub fn collect(runner: &Runner, old: &OldItem, policy: &Policy) -> Result<bool> 
 /// Returns the tasks that queued and live ones depend on.
 fn needed(tree: &Tree) -> Result<HashSet<TaskRef>> {
     let mut needed = HashSet::new();
-    for place in [TicketFolder::Queue, TicketFolder::Live] {
-        for ticket in tree.tickets(place)?.into_iter().filter_map(|f| f.ticket.ok()) {
+    for folder in [TicketFolder::Queue, TicketFolder::Live] {
+        for ticket in tree.tickets(folder)?.into_iter().filter_map(|f| f.ticket.ok()) {
             let project = &ticket.project_id;
             let named = ticket.depends_on.iter();
             needed.extend(named.map(|t| TaskRef { project: project.clone(), task: t.clone() }));

@@ -55,7 +55,7 @@ pub fn repair(runner: &Runner, finding: &Finding) -> Result<Repaired> {
             let Some(lock) = free(&runner.tree, &run.task)? else { return Ok(Repaired::No) };
             of_run(runner, run, finding.rule, lock)?
         }
-        Subject::Ticket(place, id, task) => void_ticket(&runner.tree, *place, id, task)?,
+        Subject::Ticket(folder, id, task) => void_ticket(&runner.tree, *folder, id, task)?,
         Subject::Path => match runner.tree.root().relative(&finding.path) {
             Some(path) => of_path(&runner.tree, &path, finding.rule)?,
             None => false,
@@ -104,7 +104,7 @@ fn of_run(runner: &Runner, run: &RunRef, rule: Rule, lock: TaskLock) -> Result<b
 }
 
 /// Removes a ticket that cannot start anything any more.
-fn void_ticket(tree: &Tree, place: TicketFolder, id: &TicketId, task: &TaskRef) -> Result<bool> {
+fn void_ticket(tree: &Tree, folder: TicketFolder, id: &TicketId, task: &TaskRef) -> Result<bool> {
     let exists = tree.root().exists(task.dir().path())?;
     // A task without a folder has no lock and no driver.
     let lock = if exists { free(tree, task)? } else { None };
@@ -112,10 +112,10 @@ fn void_ticket(tree: &Tree, place: TicketFolder, id: &TicketId, task: &TaskRef) 
         return Ok(false);
     }
     // Ticket numbers are reused: another task may have this one by now.
-    let Some(ticket) = tree.ticket(place, id)?.filter(|t| t.task() == *task) else { return Ok(false) };
+    let Some(ticket) = tree.ticket(folder, id)?.filter(|t| t.task() == *task) else { return Ok(false) };
     let void = fsck::is_void(tree, &ticket)?;
     if void {
-        tree.close_ticket(place, id)?;
+        tree.close_ticket(folder, id)?;
     }
     Ok(void)
 }
