@@ -51,7 +51,8 @@ fn waits(real: RealAgent, prompt: &str, class: ErrorClass) {
     let pause = ticket.not_before.expect(&told) - run.end_time.expect(&told);
     assert!(pause > TimeDelta::seconds(30), "{told}");
     assert_eq!(ticket.restarts, 0, "it does not count: {told}");
-    assert!(ticket.reason.as_deref().is_some_and(|r| r.contains("limit ends then")), "{told}");
+    let reason = if class == ErrorClass::Overload { " is overloaded" } else { "the usage limit of " };
+    assert!(ticket.reason.as_deref().is_some_and(|r| r.contains(reason)), "{told}");
     ends(&lab, task);
 }
 

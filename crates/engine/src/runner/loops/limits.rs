@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::restart::MetLimit;
 use crate::runner::{Runner, error::Result};
 use config::{Defaults, Limits};
 use tree::{
@@ -70,17 +71,22 @@ fn same_answers(runner: &Runner, task: &TaskRef, runs: &[RunInfo]) -> Result<u32
     Ok(same)
 }
 
-/// Returns the time of the next attempt after a usage limit or an overloaded provider, from the last runs (newest
-/// first); `None` if the last run met no limit. Such a restart does not count.
+/// Returns the usage limit or overload that ended the last run, with the time of the next attempt, from the last runs
+/// (newest first); `None` if the last run met no limit. Such a restart does not count.
 ///
 /// A time that the agent reports takes precedence. Without one the loop waits for `restart_delay_max`, twice that
 /// after the second such run in a row, and so on up to an hour, so that a limit of hours does not cause hundreds of
 /// runs.
-pub(in crate::runner) fn usage_limit_until(
+pub(in crate::runner) fn met_limit(
     past: &[RunInfo],
     settings: &Defaults,
     now: DateTime<Utc>,
-) -> Option<DateTime<Utc>> {
+) -> Option<MetLimit> {
+    let overload = past.first()?.error_class == Some(ErrorClass::Overload);
+    next_attempt(past, settings, now).map(|until| MetLimit { until, overload })
+}
+
+fn next_attempt(past: &[RunInfo], settings: &Defaults, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let last = past.first().filter(|run| met_a_limit(run))?;
     if last.retry_at.is_some() {
         return last.retry_at;

@@ -28,6 +28,14 @@ pub(in crate::runner) struct PastRun {
     pub(in crate::runner) took: Duration,
 }
 
+/// A limit of the provider that ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::runner) struct MetLimit {
+    pub(in crate::runner) until: DateTime<Utc>,
+    /// The provider had too many requests of all its users, and not this user too many.
+    pub(in crate::runner) overload: bool,
+}
+
 /// The facts behind the decision.
 #[derive(Debug, Clone)]
 pub(in crate::runner) struct LoopFacts<'a> {
@@ -49,8 +57,8 @@ pub(in crate::runner) struct LoopFacts<'a> {
     pub(in crate::runner) brake: Option<String>,
     /// The reason why no restart can succeed, in one sentence.
     pub(in crate::runner) cannot_heal: Option<String>,
-    /// The end of the agent's usage limit, if the run ended on one.
-    pub(in crate::runner) usage_limit_until: Option<DateTime<Utc>>,
+    /// The limit of the provider that ended the run, if one did.
+    pub(in crate::runner) met_limit: Option<MetLimit>,
     pub(in crate::runner) settings: &'a Defaults,
 }
 
@@ -104,8 +112,12 @@ pub(in crate::runner) fn next(facts: &LoopFacts<'_>) -> Next {
         return finish(EndStatus::Failed, why, Say::Error);
     }
     let how = facts.summary.unwrap_or("it ended without DONE");
-    if let Some(until) = facts.usage_limit_until {
-        let reason = format!("the usage limit of {} ends then ({how})", facts.agent);
+    if let Some(MetLimit { until, overload }) = facts.met_limit {
+        let reason = if overload {
+            format!("the provider of {} is overloaded ({how})", facts.agent)
+        } else {
+            format!("the usage limit of {} ends then ({how})", facts.agent)
+        };
         return Next::Restart { not_before: until, counts: Counts::No, reason };
     }
     if facts.restarts >= facts.settings.max_restarts {
@@ -179,7 +191,7 @@ mod tests {
             live_children: 0,
             brake: None,
             cannot_heal: None,
-            usage_limit_until: None,
+            met_limit: None,
             settings: &settings,
         };
         change(&mut facts);
@@ -238,9 +250,15 @@ mod tests {
     fn restarts_run_out_but_usage_limits_do_not_count() {
         assert_eq!(end(|f| f.restarts = 100), Some((EndStatus::Failed, Say::Error)));
         let reset = DateTime::UNIX_EPOCH + TimeDelta::hours(3);
-        let waiting = decide(|f| (f.restarts, f.usage_limit_until) = (100, Some(reset)));
-        let reason = "the usage limit of claude ends then (it ended without DONE)".to_owned();
-        assert_eq!(waiting, Next::Restart { not_before: reset, counts: Counts::No, reason });
+        for (overload, reason) in [
+            (false, "the usage limit of claude ends then (it ended without DONE)"),
+            (true, "the provider of claude is overloaded (it ended without DONE)"),
+        ] {
+            let met_limit = Some(MetLimit { until: reset, overload });
+            let waiting = decide(|f| (f.restarts, f.met_limit) = (100, met_limit));
+            let reason = reason.to_owned();
+            assert_eq!(waiting, Next::Restart { not_before: reset, counts: Counts::No, reason });
+        }
         assert_eq!(end(|f| f.brake = Some("cost".to_owned())), Some((EndStatus::Stopped, Say::Question)));
     }
 

@@ -241,7 +241,7 @@ impl Turn {
             live_children: live_children(tree, task)?.len(),
             brake: limits::hit(&self.runner, task, &settings.limits)?,
             cannot_heal: limits::cannot_heal(&past, &agents::how_to_sign_in(&info.agent, agent)),
-            usage_limit_until: limits::usage_limit_until(&past, &settings.defaults, tree.clock().now()),
+            met_limit: limits::met_limit(&past, &settings.defaults, tree.clock().now()),
             settings: &settings.defaults,
         }))
     }
