@@ -243,6 +243,40 @@ fn odd_repositories_are_notes_and_never_failures() {
     broken.run("diff p/t").fails(3, "not a git repository", "run-agent list");
 }
 
+#[test]
+fn one_file_that_git_refuses_costs_no_other() {
+    let bench = Bench::new();
+    git(&bench.sandbox.work(), "init -q");
+    bench.sandbox.write("work/.gitattributes", "*.utf16 text working-tree-encoding=UTF-16\n");
+    let odd =
+        "for n in 1 2 3 4 5; do echo $n >$n; done; printf abc >bad.utf16; git init -q inner; echo i >inner/i";
+    assert_eq!(bench.task("t", "", &format!("{odd}; {DONE}")).outcome.code, 0);
+    assert_eq!(files(&bench, "p/t"), ["added 1", "added 2", "added 3", "added 4", "added 5"]);
+    let note = bench.runs("t")[0].git.clone().unwrap().note.unwrap();
+    // The first of them is named, the other one counted.
+    assert!(note.contains("inner/ and 1 more") || note.contains("bad.utf16 and 1 more"), "{note}");
+}
+
+#[test]
+fn only_runs_that_are_known_to_have_changed_nothing_count_as_no_progress() {
+    let ends = |bench: &Bench, task: &str, script: &str| {
+        let answer = bench.task(task, "--config-key no_progress_runs=2 --max-restarts 3", script);
+        let (_, status, reason) = answer.ended();
+        (status.to_owned(), reason.contains("changed nothing"), bench.runs(task).len())
+    };
+    let repository = bench();
+    assert_eq!(ends(&repository, "idle", "echo same"), ("stopped".to_owned(), true, 2));
+    for (task, script) in [
+        ("changes", "echo x >>a.txt; echo same"),
+        ("commits", "git -c user.name=m -c user.email=m@x commit -q --allow-empty -m x; echo same"),
+        ("nested", "[ -e inner ] || git init -q inner; echo x >>inner/x; echo same"),
+    ] {
+        assert_eq!(ends(&repository, task, script), ("failed".to_owned(), false, 4), "{task}");
+    }
+    // Without a repository nothing is compared.
+    assert_eq!(ends(&Bench::new(), "t", "echo same"), ("failed".to_owned(), false, 4));
+}
+
 fn root() -> bool {
     nix::unistd::geteuid().is_root()
 }

@@ -222,3 +222,42 @@ fn a_client_that_does_not_read_costs_no_memory_and_misses_nothing() {
     assert_eq!(all, size.len());
     assert_eq!(told(&mut stalled[1]), size.len());
 }
+
+/// An agent that empties its own output file begins it anew. Every reader shows all lines of both.
+#[test]
+fn output_that_is_cut_in_place_is_read_on_from_its_beginning() {
+    let sandbox = Sandbox::new();
+    let script = r#"wait_for() { until [ -e ../$1 ]; do sleep 0.02; done; }
+echo one; echo two; printf half; wait_for cut; : >"$JRUN_RUN_FOLDER/agent-stdout.txt"
+echo three; wait_for go; echo four; touch "$JRUN_TASK_FOLDER/DONE""#;
+    let script = sandbox.write("cuts.sh", script);
+    let cuts = format!("  cuts: {{type: command, command: [sh, {:?}]}}\n", script.display().to_string());
+    agents(&sandbox, &fake::agent(), &[], &cuts);
+    let daemon = Daemon::start(&sandbox, &[]);
+    let run = daemon.create("t", "cuts");
+    let mut stream = daemon.stream(&format!("/api/v1/runs/{run}/stream"), None);
+    let mut next_line = || loop {
+        let event = stream.next().expect("an event");
+        if event.data["type"] == "log" {
+            return event.data["line"].as_str().expect("a line").to_owned();
+        }
+    };
+    let printed = sandbox.path("followed");
+    let file = std::fs::File::create(&printed).expect("a file");
+    let mut follow = sandbox.command(["output", "p/t", "--file", "stdout", "--follow"]);
+    let mut follow = follow.stdout(file).spawn().expect("it starts");
+    let shown = || std::fs::read_to_string(&printed).unwrap_or_default();
+
+    assert_eq!([next_line(), next_line()], ["one", "two"]);
+    until("it is followed", || shown() == "one\ntwo\nhalf");
+    std::fs::write(sandbox.root().join("p/cut"), "").expect("it is told");
+    assert_eq!([next_line(), next_line()], ["half", "three"]);
+    until("it is followed on", || shown() == "one\ntwo\nhalfthree\n");
+    std::fs::write(sandbox.root().join("p/go"), "").expect("it is told");
+    assert_eq!(next_line(), "four");
+    assert!(follow.wait().expect("it ends").success());
+    assert_eq!(shown(), "one\ntwo\nhalfthree\nfour\n");
+    // A later client gets what the file has.
+    let rest = daemon.stream(&format!("/api/v1/runs/{run}/stream"), None).rest();
+    assert_eq!(lines(&rest, "stdout"), ["three", "four"]);
+}

@@ -520,6 +520,8 @@ fn after_a_reboot_nobody_is_signalled_and_the_loop_goes_on() {
 #[test]
 fn a_loop_that_changes_nothing_stops_with_a_question() {
     let bench = Bench::new();
+    let made = Command::new("git").args(["init", "-q"]).current_dir(bench.sandbox.work()).status();
+    assert!(made.is_ok_and(|made| made.success()), "git is needed");
     let answer = bench.task("t", "--config-key no_progress_runs=2", "echo same");
     let (code, status, reason) = answer.ended();
     assert_eq!((code, status), (130, "stopped"));

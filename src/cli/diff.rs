@@ -96,7 +96,10 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if known.changes.files.is_empty() {
-        printer.word(&format!("run {} changed nothing in {}", run.run, known.changes.folder))?;
+        printer.word(&format!(
+            "run {} changed no file in {} that git does not ignore",
+            run.run, known.changes.folder
+        ))?;
     } else if args.stat {
         stat(context, &known.changes)?;
     } else {

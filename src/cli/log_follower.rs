@@ -1,12 +1,13 @@
 //! Shows the output of a run while the run prints it: what a known agent says and does, the bytes of any other.
 
 use super::{error::CliResult, print::Printer, transcript_text::TranscriptText};
-use base::fsx::{ReadFile, RelPath};
+use base::fsx::RelPath;
 use tree::{
     Tree, TreeError,
     refs::RunRef,
     transcript::{Dialect, Follower, Stream},
 };
+use view::files::Growing;
 
 /// Maximum number of bytes read at once.
 const CHUNK: u64 = 256 * 1024;
@@ -30,8 +31,7 @@ enum Stdout {
 /// A position in a file that is shown byte for byte.
 #[derive(Debug)]
 struct Bytes {
-    path: RelPath,
-    file: Option<ReadFile>,
+    file: Growing,
     offset: u64,
 }
 
@@ -77,14 +77,14 @@ impl LogFollower {
 
 impl Bytes {
     fn new(path: RelPath) -> Self {
-        Self { path, file: None, offset: 0 }
+        Self { file: Growing::new(path), offset: 0 }
     }
 
     fn print(&mut self, tree: &Tree, printer: Printer) -> CliResult<()> {
-        if self.file.is_none() {
-            self.file = tree.root().open_read(&self.path).ok();
+        if self.file.begins_anew(tree.root(), self.offset, None)? {
+            self.offset = 0;
         }
-        let Some(file) = &self.file else { return Ok(()) };
+        let Some(file) = self.file.open(tree.root())? else { return Ok(()) };
         loop {
             let bytes = file.read_range(self.offset, self.offset + CHUNK).map_err(TreeError::from)?;
             let shown = printer.foreign_word(&bytes);

@@ -10,10 +10,14 @@ use super::{
     interrupt::Interrupts,
     reference::{Named, References},
 };
-use base::fsx::{LineReader, ReadFile, RelPath};
+use base::fsx::{LineReader, ReadFile};
 use engine::runner::{Runner, RunnerError};
 use tree::{Tree, TreeError, refs::RunRef, run_info::RunStatus};
-use view::{answer, files::RunFile, scan};
+use view::{
+    answer,
+    files::{Growing, RunFile},
+    scan,
+};
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
@@ -60,7 +64,8 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let tree = &runner.tree;
     let run = wanted(args, context, tree)?;
     let path = args.file.of(&run);
-    let mut position = Position { tree, path: &path, file: None, offset: 0 };
+    let name = path.name().to_owned();
+    let mut position = Position { tree, file: Growing::new(path), offset: 0 };
     if let Some(lines) = args.tail {
         position.skip_to_last(lines)?;
     }
@@ -71,7 +76,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     if args.follow {
         context.runtime()?.block_on(follow(context, &runner, &run, &mut position))?;
     }
-    if position.file.is_none() {
+    if position.open()?.is_none() {
         let hint = match args.file {
             RunFile::Events => {
                 "agents with a known format have one; `--file stdout` shows what the agent printed"
@@ -79,9 +84,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
             RunFile::Patch => "`run-agent diff` says what is known of the changes",
             _ => "while it runs, `--file stdout --follow` shows what the agent prints",
         };
-        return Err(
-            CliError::new(Kind::NotFound, format!("run {run} has no {}", path.name())).with_hint(hint)
-        );
+        return Err(CliError::new(Kind::NotFound, format!("run {run} has no {name}")).with_hint(hint));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -149,17 +152,13 @@ fn has_ended(tree: &Tree, run: &RunRef) -> CliResult<bool> {
 /// A file, and the offset up to which it has been printed.
 struct Position<'a> {
     tree: &'a Tree,
-    path: &'a RelPath,
-    file: Option<ReadFile>,
+    file: Growing,
     offset: u64,
 }
 
 impl Position<'_> {
     fn open(&mut self) -> CliResult<Option<&ReadFile>> {
-        if self.file.is_none() && self.tree.root().exists(self.path).map_err(TreeError::from)? {
-            self.file = Some(self.tree.root().open_read(self.path).map_err(TreeError::from)?);
-        }
-        Ok(self.file.as_ref())
+        Ok(self.file.open(self.tree.root())?)
     }
 
     fn skip_to_last(&mut self, lines: usize) -> CliResult<()> {
@@ -184,6 +183,9 @@ impl Position<'_> {
     }
 
     fn print(&mut self, context: &Context) -> CliResult<()> {
+        if self.file.begins_anew(self.tree.root(), self.offset, None)? {
+            self.offset = 0;
+        }
         let mut offset = self.offset;
         let Some(file) = self.open()? else { return Ok(()) };
         loop {

@@ -26,7 +26,7 @@ pub struct Snapshot {
     /// The tree object.
     pub tree: String,
     /// Files that the tree holds as they were last committed, or not at all, because they are too large, too many, or
-    /// not readable.
+    /// not readable by us or by git; and folders that are repositories of their own.
     pub left_out: Vec<String>,
 }
 
@@ -45,19 +45,46 @@ pub fn snapshot(
     let setting = store.setting(setting, repository);
     let call = |args: &[&str], stdin: &[u8]| setting.call(&repository.top, args, stdin);
     let listed = call(&["ls-files", "-z", "--others", "--modified", "--exclude-standard"], b"")?;
-    let sorted = Sorted::of(&listed, &repository.top, not_here);
+    let mut sorted = Sorted::of(&listed, &repository.top, not_here);
     if !sorted.gone.is_empty() {
         call(&["update-index", "--force-remove", "-z", "--stdin"], &sorted.gone)?;
     }
-    if !sorted.there.is_empty() {
-        call(&["update-index", "--add", "--remove", "--replace", "-z", "--stdin"], &sorted.there)?;
-    }
+    let paths: Vec<&[u8]> = sorted.there.split_inclusive(|b| *b == 0).collect();
+    let add = |paths: &[&[u8]]| {
+        call(&["update-index", "--add", "--remove", "--replace", "-z", "--stdin"], &paths.concat()).map(drop)
+    };
+    add_all(&paths, &add, &mut sorted.left_out)?;
     let tree = call(&["write-tree", "--missing-ok"], b"")?;
     let tree = String::from_utf8_lossy(&tree).trim().to_owned();
     if is_object_id(&tree) {
         Ok(Snapshot { tree, left_out: sorted.left_out })
     } else {
         Err(GitError::Answer("write-tree"))
+    }
+}
+
+/// Adds paths to the index. A path that git refuses, for example because its file changes while it is read, is left out:
+/// it is found by halves, so that the others take few calls.
+fn add_all(
+    paths: &[&[u8]],
+    add: &impl Fn(&[&[u8]]) -> Result<(), GitError>,
+    left_out: &mut Vec<String>,
+) -> Result<(), GitError> {
+    if paths.is_empty() {
+        return Ok(());
+    }
+    match add(paths) {
+        Err(GitError::Refused { .. }) if paths.len() == 1 => {
+            let name = paths[0].strip_suffix(&[0]).unwrap_or(paths[0]);
+            left_out.push(String::from_utf8_lossy(name).into_owned());
+            Ok(())
+        }
+        Err(GitError::Refused { .. }) => {
+            let (first, second) = paths.split_at(paths.len() / 2);
+            add_all(first, add, left_out)?;
+            add_all(second, add, left_out)
+        }
+        added => added,
     }
 }
 
@@ -74,10 +101,14 @@ impl Sorted {
         let mut sorted = Self::default();
         let (mut files, mut bytes) = (0, 0);
         let mut links = HashMap::new();
-        // A name that ends in a slash is a folder that contains another repository.
-        for name in listed.split(|b| *b == 0).filter(|n| !n.is_empty() && !n.ends_with(b"/")) {
+        for name in listed.split(|b| *b == 0).filter(|n| !n.is_empty()) {
             let path = top.join(OsStr::from_bytes(name));
             if path.starts_with(not_here) {
+                continue;
+            }
+            // A folder that contains another repository.
+            if name.ends_with(b"/") {
+                sorted.left_out.push(String::from_utf8_lossy(name).into_owned());
                 continue;
             }
             let list = match look(&path, top, &mut links) {

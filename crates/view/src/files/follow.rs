@@ -2,7 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
-use base::fsx::{FsErrorKind, LineReader, ReadFile, RelPath};
+use super::growing::Growing;
+use base::fsx::{FsErrorKind, LineReader, RelPath};
 use tree::{Result, Tree};
 
 /// Number of bytes that are read at once.
@@ -42,7 +43,7 @@ pub struct FilePiece {
 pub struct FileReader {
     tree: Tree,
     rel: RelPath,
-    file: Option<ReadFile>,
+    file: Growing,
     at: FileCursor,
 }
 
@@ -97,7 +98,7 @@ impl FileReader {
     /// Creates a reader that starts at a position.
     #[must_use]
     pub fn new(tree: Tree, rel: RelPath, at: FileCursor) -> Self {
-        Self { tree, rel, file: None, at }
+        Self { tree, file: Growing::new(rel.clone()), rel, at }
     }
 
     /// Returns the current length of the file; 0 if the file does not exist yet.
@@ -123,14 +124,11 @@ impl FileReader {
     /// # Errors
     /// If the disk fails.
     pub fn has_been_replaced(&mut self) -> Result<bool> {
-        let Some(stat) = self.tree.root().stat(&self.rel)? else { return Ok(false) };
-        let other = self.at.inode.is_some_and(|inode| inode != stat.inode);
-        if !other && self.at.offset <= stat.len {
+        if !self.file.begins_anew(self.tree.root(), self.at.offset, self.at.inode)? {
             return Ok(false);
         }
         let told = self.at.offset > 0;
         self.at = FileCursor::default();
-        self.file = None;
         Ok(told)
     }
 
@@ -140,14 +138,7 @@ impl FileReader {
     /// # Errors
     /// If the disk fails.
     pub fn read(&mut self, growth: Growth) -> Result<Option<FilePiece>> {
-        if self.file.is_none() {
-            self.file = match self.tree.root().open_read(&self.rel) {
-                Ok(file) => Some(file),
-                Err(e) if e.kind() == FsErrorKind::NotFound => None,
-                Err(e) => return Err(e.into()),
-            };
-        }
-        let Some(file) = &self.file else { return Ok(None) };
+        let Some(file) = self.file.open(self.tree.root())? else { return Ok(None) };
         self.at.inode = Some(file.inode()?);
         let at = self.at.offset;
         let mut want = CHUNK;

@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::marks::{Marks, open};
-use base::fsx::{ReadFile, RelPath, Root};
+use super::marks::Marks;
+use crate::files::Growing;
+use base::fsx::{RelPath, Root};
 use tree::Result;
 
 /// Number of bytes that are read at once.
@@ -25,7 +26,7 @@ pub(super) struct Piece {
 #[derive(Debug)]
 pub(super) struct Source {
     rel: RelPath,
-    file: Option<ReadFile>,
+    file: Growing,
     marks: Marks,
     /// Offset of the first byte of the buffer.
     at: u64,
@@ -37,7 +38,7 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn new(rel: RelPath, at: u64, marks: Marks) -> Self {
-        Self { rel, file: None, marks, at, buffer: Vec::new(), taken: 0, next: None }
+        Self { file: Growing::new(rel.clone()), rel, marks, at, buffer: Vec::new(), taken: 0, next: None }
     }
 
     /// The current length of the file.
@@ -66,6 +67,15 @@ impl Source {
     fn find(&mut self, root: &Root, ended: bool, now: DateTime<Utc>) -> Result<Option<Piece>> {
         let mut want = CHUNK;
         loop {
+            if self.needs_more() && self.begins_anew(root)? {
+                // The agent has cut its output: its unfinished line will not be continued.
+                let text = String::from_utf8_lossy(&self.buffer[self.taken..]).into_owned();
+                (self.at, self.taken) = (0, 0);
+                self.buffer.clear();
+                if !text.is_empty() {
+                    return Ok(Some(Piece { end: 0, time: now, text, continues: false }));
+                }
+            }
             let rest = &self.buffer[self.taken..];
             let newline = rest.iter().position(|b| *b == b'\n');
             let (len, skip, continues) = match newline {
@@ -89,12 +99,19 @@ impl Source {
         }
     }
 
+    /// Returns true if the buffer has no whole line.
+    fn needs_more(&self) -> bool {
+        !self.buffer[self.taken..].contains(&b'\n')
+    }
+
+    /// Returns true if the file does not continue the bytes that were read.
+    fn begins_anew(&mut self, root: &Root) -> Result<bool> {
+        self.file.begins_anew(root, self.at + self.buffer.len() as u64, None)
+    }
+
     /// Reads at least one more byte into the buffer. Returns false if there is none.
     fn fill(&mut self, root: &Root, want: u64) -> Result<bool> {
-        if self.file.is_none() {
-            self.file = open(root, &self.rel)?;
-        }
-        let Some(file) = &self.file else { return Ok(false) };
+        let Some(file) = self.file.open(root)? else { return Ok(false) };
         self.buffer.drain(..self.taken);
         self.at += self.taken as u64;
         self.taken = 0;

@@ -299,7 +299,9 @@ fn left_out_note(left_out: &[String]) -> Option<String> {
         0 => String::new(),
         n => format!(" and {n} more"),
     };
-    Some(format!("not looked into, for their size or number, or for want of a right: {first}{others}"))
+    Some(format!(
+        "not compared, because too large, too many, not readable, or a repository of its own: {first}{others}"
+    ))
 }
 
 /// Adds a note that is not present yet.

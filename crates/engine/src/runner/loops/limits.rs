@@ -48,7 +48,8 @@ pub(in crate::runner) fn hit(runner: &Runner, task: &TaskRef, limits: &Limits) -
 /// Maximum length of an answer that is compared with others.
 const MAX_COMPARED: u64 = 1 << 20;
 
-/// Counts the last runs in a row that left the same answer, without a progress note that is newer than them.
+/// Counts the last runs in a row that left the same answer and changed nothing in their folder, without a progress note
+/// that is newer than them. A run whose changes could not be compared as a whole may have changed something.
 fn same_answers(runner: &Runner, task: &TaskRef, runs: &[RunInfo]) -> Result<u32> {
     let root = runner.tree.root();
     let noted = root.stat(&task.dir().state())?.map_or(0, |s| s.modified_ns);
@@ -62,13 +63,23 @@ fn same_answers(runner: &Runner, task: &TaskRef, runs: &[RunInfo]) -> Result<u32
             Err(e) => return Err(e.into()),
         };
         let began = i128::from(run.start_time.timestamp_nanos_opt().unwrap_or(0));
-        if noted > began || answer.as_ref().is_some_and(|a| *a != output) {
+        if !is_unchanged(run) || noted > began || answer.as_ref().is_some_and(|a| *a != output) {
             break;
         }
         answer = Some(output);
         same += 1;
     }
     Ok(same)
+}
+
+/// Returns true if the folder of a run is known to be the same after the run.
+fn is_unchanged(run: &RunInfo) -> bool {
+    run.git.as_ref().is_some_and(|git| {
+        git.not_recorded.is_none()
+            && git.note.is_none()
+            && git.diffstat.is_some_and(|stat| stat.files == 0)
+            && git.head_before == git.head_after
+    })
 }
 
 /// Returns the usage limit or overload that ended the last run, with the time of the next attempt, from the last runs
