@@ -133,6 +133,10 @@ impl RunsAndLogsSource {
     async fn read_logs(&mut self) -> Result<PollResult> {
         for _ in 0..self.logs.len() {
             self.turn = (self.turn + 1) % self.logs.len();
+            // The start of a run stands before its lines.
+            if self.logs[self.turn].sent.is_none() {
+                continue;
+            }
             let lines = self.logs[self.turn].poll(self.changes.position()).await?;
             if !lines.is_empty() {
                 return Ok(PollResult::Events(lines));
