@@ -95,8 +95,9 @@ fn a_page_follows_everything_over_one_stream() {
     }
     let detail = &of(&seen, "tree:p/t", "task").pop().expect("it")["task"];
     assert_eq!(detail["runs"][0]["run_id"], run.as_str(), "{detail}");
-    let listed = daemon.get("/api/projects/p/tasks").json()["items"][0].clone();
-    while of(&seen, "tree", "task").last().is_none_or(|d| d["task"] != listed) {
+    // Fetched again after each event: the task may change once more after it has completed.
+    let listed = || daemon.get("/api/projects/p/tasks").json()["items"][0].clone();
+    while of(&seen, "tree", "task").last().is_none_or(|d| d["task"] != listed()) {
         seen.push(stream.next().expect("the tree says in the end what the list says"));
     }
 }
