@@ -8,6 +8,7 @@ import { unreadOf } from "./unread";
 const message = (id: string, more: Partial<Message> = {}): Message => ({
   msg_id: id,
   timestamp: `2026-01-01T00:00:0${id}Z`,
+  ts: `2026-01-01T00:00:0${id}Z`,
   type: "FACT",
   project_id: "p",
   body: "",

@@ -49,7 +49,9 @@ pub fn give_up(runner: &Runner, lock: &TaskLock, ticket: &Ticket, error: &Runner
             None => return Ok(false),
         },
     };
-    if is_alive(tree, &ticket.run()) {
+    // The task's folder is looked at between two runs: the last one has ended, although its shim may need a moment more.
+    let between_runs = matches!(error, RunnerError::TaskFolder { .. });
+    if !between_runs && is_alive(tree, &ticket.run()) {
         return Ok(false);
     }
     let end = TaskEnd {
