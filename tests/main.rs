@@ -16,6 +16,7 @@ mod agents_real;
 mod agents_registry;
 mod bad_input;
 mod bus;
+mod by_hand;
 mod cli_bus;
 mod cli_completions;
 mod cli_config;

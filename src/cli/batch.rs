@@ -101,7 +101,7 @@ fn one(args: &Args, context: &Context, runner: &Runner, job: Job) -> CliResult<(
         place: &place,
         kind: TaskKind::Job,
         task: job.task,
-        prompt: job.prompt,
+        prompt: Some(job.prompt),
         command: &[],
         depends_on: Vec::new(),
         config: BTreeMap::new(),

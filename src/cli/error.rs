@@ -360,6 +360,8 @@ impl From<RunnerError> for CliError {
             e @ RunnerError::OtherFolder { .. } => {
                 Self::wrap(Kind::Conflict, &e).with_hint("omit the folder: an existing task works in its own")
             }
+            e @ RunnerError::PromptByHand { .. } => Self::wrap(Kind::Conflict, &e)
+                .with_hint("omit the prompt to use that file, or move it away first"),
             e @ RunnerError::OtherHome { .. } => {
                 Self::wrap(Kind::Conflict, &e).with_hint("name another project with --project")
             }

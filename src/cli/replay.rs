@@ -97,7 +97,7 @@ fn play(args: &Args, context: &Context, runner: &Runner, from: &Tree, run: &RunR
         place: &place,
         kind: TaskKind::Job,
         task: args.task.clone(),
-        prompt,
+        prompt: Some(prompt),
         command: &command(args, runner),
         depends_on: Vec::new(),
         config: BTreeMap::new(),

@@ -95,7 +95,7 @@ pub struct SubmissionFlags {
     #[arg(
         long,
         value_name = "TEXT",
-        required_unless_present = "prompt_file",
+        required_unless_present_any = ["prompt_file", "task"],
         conflicts_with = "prompt_file"
     )]
     pub prompt: Option<String>,
@@ -113,7 +113,8 @@ pub(super) struct TaskSpec<'a> {
     pub(super) place: &'a PlaceFlags,
     pub(super) kind: TaskKind,
     pub(super) task: Option<TaskId>,
-    pub(super) prompt: String,
+    /// Without it, the TASK.md that a user has written for the named task counts.
+    pub(super) prompt: Option<String>,
     pub(super) command: &'a [String],
     pub(super) depends_on: Vec<TaskId>,
     pub(super) config: BTreeMap<String, Value>,
@@ -216,12 +217,15 @@ impl<'a> TaskSpec<'a> {
         for (key, value) in [("timeout", &self.place.timeout), ("max_run_time", &self.place.max_run_time)] {
             config.extend(value.clone().map(|v| (key.to_owned(), Value::from(v))));
         }
-        let task = self.task.unwrap_or_else(|| TaskId::generate(context.clock().now(), &self.prompt));
+        let made_up = |prompt: &str| TaskId::generate(context.clock().now(), prompt);
+        let task = self.task.unwrap_or_else(|| made_up(self.prompt.as_deref().unwrap_or_default()));
+        let task = TaskRef { project, task };
+        let prompt = self.prompt.map_or_else(|| prompt_by_hand(runner, &task), Ok)?;
         Ok(Submission {
-            task: TaskRef { project, task },
+            task,
             kind: self.kind,
             agent,
-            prompt: self.prompt,
+            prompt,
             cwd: Some(cwd),
             command: self.command.to_vec(),
             config,
@@ -275,9 +279,10 @@ fn setting(text: &str) -> Result<(String, Value), String> {
     }
 }
 
-pub(super) fn prompt(flags: &SubmissionFlags) -> CliResult<String> {
+/// Returns the prompt of the flags; `None` if they name none.
+pub(super) fn prompt(flags: &SubmissionFlags) -> CliResult<Option<String>> {
     let bytes = match (&flags.prompt, &flags.prompt_file) {
-        (Some(text), _) => return Ok(text.clone()),
+        (Some(text), _) => return Ok(Some(text.clone())),
         (None, Some(file)) if file.as_os_str() == "-" => {
             let mut bytes = Vec::new();
             std::io::stdin().take(MAX_RECORD).read_to_end(&mut bytes).map_err(|e| {
@@ -288,9 +293,31 @@ pub(super) fn prompt(flags: &SubmissionFlags) -> CliResult<String> {
         (None, Some(file)) => fsx::read_outside(file, MAX_RECORD).map_err(|e| {
             CliError::caused(Kind::NotFound, "cannot read the prompt", e).with_hint(CHECK_PATH)
         })?,
-        (None, None) => Vec::new(),
+        (None, None) => return Ok(None),
     };
+    text(bytes).map(Some)
+}
+
+fn text(bytes: Vec<u8>) -> CliResult<String> {
     String::from_utf8(bytes).map_err(|_| CliError::new(Kind::Refused, "the prompt is not UTF-8 text"))
+}
+
+/// Returns the content of the TASK.md that a user has written for a new task.
+fn prompt_by_hand(runner: &Runner, task: &TaskRef) -> CliResult<String> {
+    let root = runner.tree.root();
+    let rel = task.dir().prompt();
+    match root.read_if_file(&rel, MAX_RECORD).map_err(TreeError::from)? {
+        Some(bytes) => text(bytes),
+        None => Err(no_prompt().with_hint(format!(
+            "use --prompt or --prompt-file, or write the prompt to {} first",
+            root.absolute(&rel).display()
+        ))),
+    }
+}
+
+/// The error of a submission without a prompt.
+pub(super) fn no_prompt() -> CliError {
+    CliError::new(Kind::Usage, "the task has no prompt")
 }
 
 #[cfg(test)]

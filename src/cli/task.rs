@@ -36,9 +36,12 @@ const STOPS_WITHIN: Duration = Duration::from_mins(1);
 --config-key takes model, executor, env.NAME, and the keys that `run-agent config show` lists below `defaults` and \
 `limits`.
 
+Without a prompt, --task names a task that has only the TASK.md which you have written in its folder.
+
 Examples:
   run-agent task --prompt 'Make the tests pass' --max-restarts 5
   run-agent task --task deploy --depends-on build,test --prompt-file deploy.md
+  run-agent task --task deploy
   run-agent task resume my-project/my-task"
 )]
 pub struct Args {

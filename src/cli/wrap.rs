@@ -105,7 +105,7 @@ fn session(
         place: &place,
         kind: TaskKind::Job,
         task: args.task.clone(),
-        prompt: format!("{} {words}", args.agent).trim().to_owned(),
+        prompt: Some(format!("{} {words}", args.agent).trim().to_owned()),
         command,
         depends_on: Vec::new(),
         config: BTreeMap::new(),

@@ -72,6 +72,7 @@ impl From<RunnerError> for HttpError {
             | RunnerError::Unanswerable { .. }
             | RunnerError::TaskFolder { .. }
             | RunnerError::OtherFolder { .. }
+            | RunnerError::PromptByHand { .. }
             | RunnerError::OtherHome { .. } => Self::caused(StatusCode::CONFLICT, &error),
             RunnerError::Reused { .. } => Self::caused(StatusCode::UNPROCESSABLE_ENTITY, &error),
             RunnerError::Shim { .. } => Self::caused(StatusCode::INTERNAL_SERVER_ERROR, &error),

@@ -180,7 +180,7 @@ fn work(args: &Args, context: &Context, runner: &Runner, item: &Item) -> CliResu
                 place: &args.place,
                 kind: if args.job { TaskKind::Job } else { TaskKind::Task },
                 task: Some(task.task.clone()),
-                prompt: item.text.clone(),
+                prompt: Some(item.text.clone()),
                 command: &args.command,
                 depends_on: Vec::new(),
                 config: BTreeMap::new(),

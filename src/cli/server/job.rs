@@ -127,7 +127,8 @@ fn submit(args: &Submit, call: &Call<'_>) -> CliResult<ExitCode> {
                 "give the program a name under `agents` in the daemon's config.yaml, and use --agent NAME",
             ));
     }
-    let prompt = submission::prompt(&args.what)?;
+    let prompt = submission::prompt(&args.what)?
+        .ok_or_else(|| submission::no_prompt().with_hint("use --prompt or --prompt-file"))?;
     let id = match &args.what.task {
         Some(task) => task.clone(),
         None => made_up(&prompt, call),

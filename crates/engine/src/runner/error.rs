@@ -63,6 +63,12 @@ pub enum RunnerError {
         /// The requested folder.
         home: PathBuf,
     },
+    /// A new task whose prompt would replace the one that a user has written.
+    #[error("{} exists, and has another prompt", path.display())]
+    PromptByHand {
+        /// The user's file.
+        path: PathBuf,
+    },
     /// A submission that cannot be executed.
     #[error("{0}")]
     Refused(String),

@@ -20,7 +20,10 @@ use crate::runner::{
     agent::launch,
     error::{Result, RunnerError},
 };
-use base::{fsx::Batch, record};
+use base::{
+    fsx::Batch,
+    record::{self, MAX_RECORD},
+};
 use tree::{
     Holder, TreeError,
     ids::{RunId, TaskId, TicketId},
@@ -211,6 +214,7 @@ pub(in crate::runner) fn lay_out<'a>(runner: &'a Runner, submission: &Submission
         lineage::check_parent(&runner.tree, parent)?;
     }
     let link = submission.origin.thread.as_ref().map(|parent| thread::link(runner, parent)).transpose()?;
+    keep_prompt_by_hand(runner, submission)?;
 
     let root = runner.tree.root();
     // None of these files counts before the ticket does, and the ticket is renamed after all of them are durable.
@@ -249,6 +253,21 @@ pub(in crate::runner) fn lay_out<'a>(runner: &'a Runner, submission: &Submission
         },
     )?;
     Ok(LaidOut { batch, lock, run, link })
+}
+
+/// Fails if a user has written a TASK.md for this task, with another prompt. A folder that a crash has left behind has
+/// a lock beside the file, because that is made first.
+fn keep_prompt_by_hand(runner: &Runner, submission: &Submission) -> Result<()> {
+    let (root, dir) = (runner.tree.root(), submission.task.dir());
+    if root.exists(&dir.lock())? {
+        return Ok(());
+    }
+    match root.read_if_file(&dir.prompt(), MAX_RECORD)? {
+        Some(prompt) if prompt != submission.prompt.as_bytes() => {
+            Err(RunnerError::PromptByHand { path: root.absolute(&dir.prompt()) })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Returns the home for a new project, by its canonical path. For an existing project, checks the submission against
