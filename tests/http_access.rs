@@ -180,7 +180,8 @@ fn without_keys_a_page_needs_none() {
     );
     daemon.post("/api/v1/auth/codes", &Value::Null).fails(409, "requires no key");
     drop(daemon);
-    sandbox.run("ui --print").fails(5, "cannot reach", "run-agent serve");
+    // Not the default address: another daemon of this machine may have it.
+    sandbox.run("ui --print --server http://127.0.0.1:1").fails(5, "cannot reach", "run-agent serve");
     let warned = Sandbox::new();
     warned.configure("api: {auth_enabled: true}\n");
     let daemon = Daemon::start(&warned, &[]);
