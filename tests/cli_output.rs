@@ -1,8 +1,14 @@
 //! `run-agent output` and `job`: an agent's output, byte for byte for a program, and harmless on a terminal.
 
-use std::process::Command;
+use std::{
+    fs::{self, File},
+    process::{Command, Stdio},
+};
 
-use crate::common::{in_terminal, outcome, tasks::Bench};
+use crate::common::{
+    in_terminal, outcome,
+    tasks::{Bench, UNTIL_GO, until},
+};
 
 /// An escape sequence that sets the terminal's title, and a character that reverses the text.
 const SCRIPT: &str = r"printf 'a\033]0;mine\007b\tc\342\200\256d\n'";
@@ -52,4 +58,24 @@ fn what_is_followed_does_nothing_to_the_terminal_either() {
     assert!(outcome(&mut read()).succeeds().contains(RAW));
     let shown = outcome(&mut in_terminal(&read()).unwrap()).succeeds();
     assert!(shown.contains(SHOWN) && !shown.contains(['\u{7}', '\u{202e}']), "{shown:?}");
+}
+
+/// The agent prints its first line before the kernel watches the folder of the run, and nothing more until it is shown.
+#[test]
+fn the_first_line_is_followed_although_no_second_one_comes() {
+    let bench = Bench::new();
+    bench.sandbox.configure("watch: {sweep: 10m}\n");
+    let shown = bench.sandbox.path("shown");
+    let go = bench.sandbox.work().join("go");
+    for (task, print) in [("a", "echo first"), ("b", "echo first >&2"), ("c", "echo first")] {
+        let script = format!("{print}; {UNTIL_GO}");
+        let flags =
+            ["job", "--follow", "--agent", "command", "--project", "p", "--task", task, "--prompt", "x"];
+        let mut job = bench.sandbox.command(flags.into_iter().chain(["--", "sh", "-c", &script]));
+        let mut job = job.stdout(Stdio::null()).stderr(File::create(&shown).unwrap()).spawn().unwrap();
+        until("the first line", || fs::read_to_string(&shown).unwrap().contains("first\n"));
+        fs::write(&go, "").unwrap();
+        assert!(job.wait().unwrap().success(), "{task}");
+        fs::remove_file(&go).unwrap();
+    }
 }

@@ -43,7 +43,11 @@ impl DaemonResources {
             return Ok(Self { lock, listeners: fds.listeners, arrival: Some(arrival) });
         }
         let lock = daemon::become_daemon(&runner.tree).map_err(|e| {
-            CliError::from(e).with_hint("use that daemon, stop it, or serve another folder with --root")
+            let known = runner.tree.daemon().ok().flatten();
+            let address = known.and_then(|daemon| daemon.listen.into_iter().next());
+            let at = address.map(|address| format!(" at {address}")).unwrap_or_default();
+            CliError::from(e)
+                .with_hint(format!("use that daemon{at}, stop it, or serve another folder with --root"))
         })?;
         let sockets = handoff::activated(|name| runner.environment.get_os(name).map(OsStr::to_owned));
         let sockets = sockets.map_err(|e| {

@@ -36,11 +36,15 @@ pub struct Args {
     #[arg(value_name = "NAME")]
     name: Option<String>,
     /// Show only tasks, or runs, with this status
-    #[arg(long, value_name = "STATUS")]
+    #[arg(long, value_name = "STATUS", value_parser = STATUSES, hide_possible_values = true)]
     status: Option<String>,
     #[command(flatten)]
     pub(super) json: JsonFlag,
 }
+
+/// The words for the status of a task, of a run, or of both.
+const STATUSES: [&str; 9] =
+    ["blocked", "completed", "crashed", "created", "failed", "idle", "queued", "running", "stopped"];
 
 /// A task, one object of the list.
 #[derive(Debug, Serialize)]

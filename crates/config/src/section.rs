@@ -331,13 +331,14 @@ impl<'r, 'a> Section<'r, 'a> {
 fn nearest(key: &str, known: &[String]) -> Option<String> {
     let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
     let last = |k: &str| k.rsplit_once('.').map_or(k.to_owned(), |(_, last)| last.to_owned());
+    // The right name in the wrong section.
+    if let Some(elsewhere) = known.iter().find(|k| last(k) == name) {
+        return Some(elsewhere.clone());
+    }
     let alike = |k: &&String| k.rsplit_once('.').map_or("", |(s, _)| s) == section;
     let score = |k: &String| strsim::jaro_winkler(&last(k), &name.to_lowercase());
     let best = known.iter().filter(alike).max_by(|a, b| score(a).total_cmp(&score(b)));
-    match best {
-        Some(best) if score(best) >= 0.8 => Some(best.clone()),
-        _ => known.iter().find(|k| last(k) == name).cloned(),
-    }
+    best.filter(|best| score(best) >= 0.8).cloned()
 }
 
 #[cfg(test)]
@@ -346,9 +347,19 @@ mod tests {
 
     #[test]
     fn the_nearest_key_is_one_that_could_be_meant() {
-        let known = ["defaults", "limits", "api", "defaults.timeout", "defaults.max_restarts", "api.port"]
-            .map(str::to_owned);
+        let known = [
+            "defaults",
+            "limits",
+            "api",
+            "defaults.timeout",
+            "defaults.max_restarts",
+            "limits.max_cost_usd",
+            "api.port",
+        ]
+        .map(str::to_owned);
         for (key, found) in [
+            ("limits.max_restarts", Some("defaults.max_restarts")),
+            ("limits.max_cost", Some("limits.max_cost_usd")),
             ("defaults.timout", Some("defaults.timeout")),
             ("defaults.maxRestarts", Some("defaults.max_restarts")),
             ("defualts", Some("defaults")),

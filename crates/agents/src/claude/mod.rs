@@ -65,6 +65,6 @@ impl Agent for Claude {
 
     fn explain(&self, variable: &str) -> Option<&'static str> {
         (variable == call::IS_SANDBOX)
-            .then_some("runs as root: IS_SANDBOX=1 is set, without which claude refuses root all permissions")
+            .then_some("runs as root: Conductor sets IS_SANDBOX=1 for it, because claude refuses to run as root with all permissions otherwise")
     }
 }

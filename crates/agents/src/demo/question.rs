@@ -86,7 +86,7 @@ impl Question {
     /// Parses a prompt, with or without the preamble that the runner puts before it.
     #[must_use]
     pub fn of(prompt: &str) -> Self {
-        let text = preamble::without(prompt).trim();
+        let text = without_history(preamble::without(prompt)).trim();
         let raw: Vec<&str> = text.split_whitespace().collect();
         let words: Vec<String> = raw.iter().map(|w| bare(w).to_lowercase()).collect();
         Self {
@@ -96,6 +96,13 @@ impl Question {
             places: (0..raw.len()).filter_map(|at| place(&raw, &words, at)).collect(),
         }
     }
+}
+
+/// Returns the task's own words, without the account of the attempt before that a later one gets.
+fn without_history(prompt: &str) -> &str {
+    let own = prompt.strip_prefix("Continue working on the following:\n");
+    own.and_then(|own| own.rsplit_once("\n---\n\nHow the attempt before this one ended:"))
+        .map_or(prompt, |(words, _)| words)
 }
 
 fn subject(words: &[String]) -> Subject {
@@ -157,6 +164,18 @@ fn bare(word: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_later_attempt_is_asked_the_same_question() {
+        let first = "Which languages?\n\n---\n\nIn `./src`.";
+        let later = format!(
+            "Continue working on the following:\n\n{first}\n\n---\n\n\
+             How the attempt before this one ended: run `r` (attempt 1) was completed after 1 s: well.\n\
+             Its answer is in /root/p/t/runs/r/output.md, what it printed in /root/p/t/runs/r/agent-stdout.txt.\n"
+        );
+        assert_eq!(Question::of(&later), Question::of(first));
+        assert_eq!(Question::of(first).places.len(), 1);
+    }
 
     #[test]
     fn the_subject_follows_from_the_words() {

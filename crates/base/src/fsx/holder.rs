@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The holder of a lock. It is displayed as `daemon (pid 7, started 42)`.
+/// The holder of a lock. It is displayed as `daemon (pid 7)`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// The name that the holder gives itself: `daemon`, `run-agent drive`, ….
@@ -76,10 +76,10 @@ impl Holder {
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.pid, self.started) {
-            (Some(pid), Some(started)) => write!(f, "{} (pid {pid}, started {started})", self.who),
-            (Some(pid), None) => write!(f, "{} (pid {pid})", self.who),
-            (None, _) => f.write_str(&self.who),
+        // The start, in ticks of the kernel's clock, tells nothing to users.
+        match self.pid {
+            Some(pid) => write!(f, "{} (pid {pid})", self.who),
+            None => f.write_str(&self.who),
         }
     }
 }
@@ -123,6 +123,6 @@ mod tests {
             assert_eq!(Holder::of_text(text), expected, "{text:?}");
         }
         let text = "daemon (pid 7, started 42)";
-        assert_eq!(Holder::of_text(text).to_string(), text);
+        assert_eq!(Holder::of_text(text).to_string(), "daemon (pid 7)");
     }
 }

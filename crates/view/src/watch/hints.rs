@@ -250,7 +250,8 @@ impl Inner {
                 self.native.store(false, Ordering::Relaxed);
                 *watcher = None;
             }
-            None => {}
+            // A file may have changed in the folder since its reader looked: the waiters for all folders look again.
+            None => bump(&self.told.changes),
         }
     }
 
