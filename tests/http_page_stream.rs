@@ -96,10 +96,15 @@ fn a_page_follows_everything_over_one_stream() {
     let detail = &of(&seen, "tree:p/t", "task").pop().expect("it")["task"];
     assert_eq!(detail["runs"][0]["run_id"], run.as_str(), "{detail}");
     // Fetched again after each event: the task may change once more after it has completed.
-    let listed = || daemon.get("/api/projects/p/tasks").json()["items"][0].clone();
-    while of(&seen, "tree", "task").last().is_none_or(|d| d["task"] != listed()) {
+    let listed = || daemon.get("/api/projects/p/tasks").json()["items"].clone();
+    while of(&seen, "tree", "task").last().is_none_or(|d| json!([d["task"]]) != listed()) {
         seen.push(stream.next().expect("the tree says in the end what the list says"));
     }
+    let named = of(&seen, "tree", "task");
+    assert!(
+        named.iter().all(|d| d["task"]["id"] == "t"),
+        "a file in the project's folder is no task: {named:?}"
+    );
 }
 
 #[test]

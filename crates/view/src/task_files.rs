@@ -15,7 +15,7 @@ use super::{
 };
 use process::launch_files::JobRecord;
 use tree::{
-    Fault, Holder, Result, Tree, TreeError,
+    EntryKind, Fault, Holder, Result, Tree, TreeError,
     ids::{RunId, TicketId},
     refs::TaskRef,
     run_info::RunStatus,
@@ -161,8 +161,11 @@ fn look_into<R: ShownRun>(
     ticket: Option<TicketId>,
     mut read_runs: impl FnMut(Option<&(TicketFolder, Ticket)>) -> Result<Vec<R>>,
 ) -> Result<Option<TaskSnapshot<R>>> {
-    if !tree.root().exists(task.dir().path())? {
-        return Ok(None);
+    // A plain file in the folder of a project is no task, unless a ticket says that there was one.
+    match tree.root().stat(task.dir().path())? {
+        None => return Ok(None),
+        Some(found) if found.kind != EntryKind::Dir && ticket.is_none() => return Ok(None),
+        Some(_) => {}
     }
     let mut before = KnownTicket::of(tree, task, ticket);
     let mut looks = 1;

@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{seat::beside, state::Updates};
+use super::{
+    seat::beside,
+    state::{Updates, remove_copy},
+};
 use base::{
     blocking,
     fsx::{FsError, ProgramFile},
@@ -124,6 +127,10 @@ impl Updates {
             last_error: None,
             ended_at: None,
         };
+        // From here on no record names the copy of the update before, which may be on its way out.
+        if let Some(before) = &state.update {
+            remove_copy(&before.staged);
+        }
         self.record(&update)?;
         state.update = Some(update.clone());
         state.call_off = tokio_util::sync::CancellationToken::new();

@@ -1,6 +1,6 @@
 //! The verdict of a starting daemon on an update that was under way.
 
-use super::seat::Seat;
+use super::{seat::Seat, state::remove_copy};
 use base::fsx;
 use process::handoff::Arrival;
 use tree::{
@@ -51,6 +51,8 @@ pub(super) fn at_start(seat: &Seat, tree: &Tree) -> Option<SelfUpdate> {
     });
     let mut update = known?;
     if !update.is_pending() {
+        // A daemon that was killed after a cancellation may have left the copy.
+        remove_copy(&update.staged);
         return Some(update);
     }
     let came = match &seat.arrival {
@@ -75,9 +77,7 @@ pub(super) fn at_start(seat: &Seat, tree: &Tree) -> Option<SelfUpdate> {
         }
     }
     update.ended_at = Some(tree.clock().now());
-    if let Err(e) = fsx::remove_outside(&update.staged) {
-        tracing::warn!(error = %e, "cannot remove the copy of the new program");
-    }
+    remove_copy(&update.staged);
     if let Err(e) = seat.lock.record_update(tree, &update) {
         tracing::error!(error = %e, "cannot record the result of the update");
     }
