@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     candidate,
-    state::{Handover, Updates, remove_copy},
+    seat::remove_copy,
+    state::{Handover, Updates},
 };
 use base::{
     blocking,

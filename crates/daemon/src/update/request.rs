@@ -3,8 +3,8 @@
 use std::{path::PathBuf, sync::Arc};
 
 use super::{
-    seat::beside,
-    state::{Updates, remove_copy},
+    seat::{beside, remove_copy},
+    state::Updates,
 };
 use base::{
     blocking,

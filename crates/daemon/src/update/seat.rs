@@ -7,6 +7,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use base::fsx;
 use process::{
     command::CommandSpec,
     handoff::{Arrival, DaemonFds, NamedListener, Wire},
@@ -64,4 +65,11 @@ impl Seat {
 /// Returns a path beside another, with a name derived from the other's name.
 pub(super) fn beside(path: &Path, name: impl Fn(&str) -> String) -> PathBuf {
     path.with_file_name(name(&path.file_name().unwrap_or_default().to_string_lossy()))
+}
+
+/// Removes the copy of a candidate.
+pub(super) fn remove_copy(staged: &Path) {
+    if let Err(e) = fsx::remove_outside(staged) {
+        tracing::warn!(error = %e, "cannot remove the copy of the new program");
+    }
 }

@@ -1,6 +1,6 @@
 //! The verdict of a starting daemon on an update that was under way.
 
-use super::{seat::Seat, state::remove_copy};
+use super::seat::{Seat, remove_copy};
 use base::fsx;
 use process::handoff::Arrival;
 use tree::{

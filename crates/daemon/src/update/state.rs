@@ -10,9 +10,12 @@ use std::{
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{seat::Seat, start};
+use super::{
+    seat::{Seat, remove_copy},
+    start,
+};
 use crate::parts::Parts;
-use base::fsx::{self, steps};
+use base::fsx::steps;
 use engine::runner::RunnerError;
 use process::{
     command::CommandSpec,
@@ -88,13 +91,6 @@ impl Updates {
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Removes the copy of a candidate.
-pub(super) fn remove_copy(staged: &Path) {
-    if let Err(e) = fsx::remove_outside(staged) {
-        tracing::warn!(error = %e, "cannot remove the copy of the new program");
     }
 }
 
