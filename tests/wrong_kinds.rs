@@ -34,13 +34,13 @@ if [ "$then" = stay ]; then exec sleep 600; fi
 [ "$name" = DONE ] || : >"$JRUN_TASK_FOLDER/DONE"
 "#;
 
-/// A daemon whose agent leaves things of the wrong kind.
+/// A daemon with an agent that leaves things of the wrong kind.
 struct Bench {
     sandbox: Sandbox,
     daemon: Daemon,
 }
 
-/// One thing at one name, and the task whose agent leaves it there.
+/// One thing at one name, and the task of the agent that leaves it there.
 #[derive(Debug, Clone)]
 struct Case {
     task: String,

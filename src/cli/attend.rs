@@ -29,7 +29,7 @@ use view::{task::TaskStatus, watch::Hints};
 /// A task that has not started after this time is reported as waiting.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// A wait that is not announced as one: the next attempt begins before anyone can act on it.
+/// A wait that is not announced as one: the next attempt begins before the user can act on it.
 const SHORT_WAIT: TimeDelta = TimeDelta::seconds(10);
 
 /// Time within which a driver releases its lock after the end of its task.

@@ -157,7 +157,7 @@ impl<'a> References<'a> {
 
     fn task_of(&self, project: &str, task: &str) -> CliResult<TaskRef> {
         let found = TaskRef { project: project.parse()?, task: task.parse()? };
-        // A task whose folder was removed is still wanted while it has a ticket.
+        // A task without its folder is still wanted while it has a ticket.
         if self.tree.root().exists(found.dir().path()).map_err(tree::TreeError::from)?
             || self.tree.ticket_of(&found)?.is_some()
         {

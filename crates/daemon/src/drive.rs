@@ -113,7 +113,7 @@ pub async fn take_over(
     drive_ticket(runner, lock, (id, ticket), Begin::Resumed, hints, detach).await.map(Some)
 }
 
-/// Gives up the ticket of a task whose lock cannot be taken, if that will not change. Returns the error otherwise, and
+/// Gives up the ticket of a task with a lock that cannot be taken, if that will not change. Returns the error otherwise, and
 /// also for a task that has no ticket.
 fn give_up_lost(runner: &Runner, task: &TaskRef, e: TreeError) -> Result<()> {
     if !matches!(e, TreeError::Locked { .. })

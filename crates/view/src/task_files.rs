@@ -112,7 +112,7 @@ impl<R: ShownRun> TaskSnapshot<R> {
 /// Reads the state of a task. `ticket` is the number of its ticket, as far as the caller knows one; `read_runs` reads those of its
 /// runs that the caller needs, for a task with or without a ticket.
 ///
-/// Returns `None` if there is no such task. A task whose folder is of the wrong kind, or may not be read, has a look that
+/// Returns `None` if there is no such task. A task with a folder of the wrong kind, or one that may not be read, has a look that
 /// says so: it hides no other task.
 ///
 /// # Errors
@@ -132,7 +132,7 @@ pub fn look<R: ShownRun>(
     }
 }
 
-/// The look at a task whose folder cannot be read. Its ticket lies elsewhere.
+/// The look at a task with a folder that cannot be read. Its ticket lies elsewhere.
 fn unreadable<R>(
     tree: &Tree,
     task: &TaskRef,

@@ -63,7 +63,7 @@ pub enum RunnerError {
         /// The requested folder.
         home: PathBuf,
     },
-    /// A new task whose prompt would replace the one that a user has written.
+    /// A new task with a prompt that would replace the one that a user has written.
     #[error("{} exists, and has another prompt", path.display())]
     PromptByHand {
         /// The user's file.

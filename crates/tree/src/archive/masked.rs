@@ -34,7 +34,7 @@ pub(super) struct Masked<'a> {
     key: Option<OpenKey>,
 }
 
-/// A private key whose end is in a later block.
+/// A private key that ends in a later block.
 struct OpenKey {
     /// The marker behind the key.
     end: String,

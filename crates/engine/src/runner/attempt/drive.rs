@@ -39,7 +39,7 @@ use view::{
     watch::Hints,
 };
 
-/// Maximum number of attempts to read the records of a run whose agent replaces them.
+/// Maximum number of attempts to read the records of a run while its agent replaces them.
 const RESTORES: u32 = 20;
 /// Pause before such an attempt.
 const RESTORED_WITHIN: Duration = Duration::from_millis(10);

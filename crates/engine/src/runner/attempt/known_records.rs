@@ -27,8 +27,8 @@ impl KnownRecords {
         Self { info: facts.info.clone(), claim: facts.claim.clone() }
     }
 
-    /// Writes a record again whose name has a thing of the wrong kind; with [`Missing::Restored`] also one without a file.
-    /// A file that was changed is left as it is, and so is a run whose folder is gone.
+    /// Writes a record again if its name has a thing of the wrong kind; with [`Missing::Restored`] also if it has no file.
+    /// A file that was changed is left as it is, and so is a run without its folder.
     pub(super) fn restore(
         &self,
         runner: &Runner,

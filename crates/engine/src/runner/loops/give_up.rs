@@ -22,7 +22,7 @@ use tree::{
 };
 use view::run;
 
-/// Maximum time to wait for the processes of a run whose folder is gone. Its shim ends them.
+/// Maximum time to wait for the processes of a run after its folder was removed. Its shim ends them.
 const SHIM_ENDS_WITHIN: Duration = Duration::from_secs(20);
 /// Period of the checks of these processes.
 const LOOK: Duration = Duration::from_millis(50);
@@ -75,7 +75,7 @@ pub fn give_up(runner: &Runner, lock: &TaskLock, ticket: &Ticket, error: &Runner
 /// The reason for giving up a task without a folder.
 const GONE: &str = "its folder was removed";
 
-/// Removes the ticket of a task whose lock cannot be taken, because its folder is gone or cannot be used, and posts the
+/// Removes the ticket of a task with a lock that cannot be taken, as its folder is gone or cannot be used, and posts the
 /// reason to the bus of its project. Returns false if the error may pass, or a process of the run is alive.
 ///
 /// # Errors

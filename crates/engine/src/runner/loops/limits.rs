@@ -49,7 +49,7 @@ pub(in crate::runner) fn hit(runner: &Runner, task: &TaskRef, limits: &Limits) -
 const MAX_COMPARED: u64 = 1 << 20;
 
 /// Counts the last runs in a row that left the same answer and changed nothing in their folder, without a progress note
-/// that is newer than them. A run whose changes could not be compared as a whole may have changed something.
+/// that is newer than them. A run that could not be compared as a whole may have changed something.
 fn same_answers(runner: &Runner, task: &TaskRef, runs: &[RunInfo]) -> Result<u32> {
     let root = runner.tree.root();
     let noted = root.stat(&task.dir().state())?.map_or(0, |s| s.modified_ns);
