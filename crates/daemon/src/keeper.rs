@@ -233,11 +233,10 @@ impl Watching {
                 self.watch(folder);
             }
             let known = self.keeper.0.index.tasks(Some(project));
-            let there = tree.tasks(project)?;
-            let came = there.iter().filter(|id| !known.iter().any(|k| k.task.task == **id));
+            let known: BTreeSet<TaskId> = known.iter().map(|known| known.task.task.clone()).collect();
+            let there: BTreeSet<TaskId> = tree.tasks(project)?.into_iter().collect();
             let named = |task: &TaskId| TaskRef { project: project.clone(), task: task.clone() };
-            todo.tasks.extend(came.map(named));
-            todo.tasks.extend(known.iter().filter(|k| !there.contains(&k.task.task)).map(|k| k.task.clone()));
+            todo.tasks.extend(known.symmetric_difference(&there).map(named));
         }
         Ok(())
     }

@@ -393,6 +393,23 @@ mod tests {
     }
 
     #[test]
+    fn a_task_is_wanted_as_long_as_one_of_its_runs_is_open() {
+        let mut state = State::default();
+        for (settled, wanted) in [(false, true), (true, false), (false, true)] {
+            let mut summary = task("a", 1, RunStatus::Running);
+            let ended = Arc::make_mut(&mut task("a", 0, RunStatus::Completed).runs[0]).clone();
+            Arc::make_mut(&mut summary.runs[0]).settled = settled;
+            summary.runs.insert(0, Arc::new(RunSummary { settled: true, ..ended }));
+            let name = summary.task.clone();
+            state.put(&name, Some(summary));
+            assert_eq!(!state.wanted().is_empty(), wanted, "{settled}");
+        }
+        let name = task("a", 1, RunStatus::Running).task;
+        state.put(&name, None);
+        assert_eq!(state.wanted(), Vec::new());
+    }
+
+    #[test]
     fn runs_come_newest_first_and_a_cursor_is_a_place() {
         use RunStatus::{Completed, Failed};
         let state = state(&[("a", 2, Completed), ("b", 3, Failed), ("c", 1, Completed)]);

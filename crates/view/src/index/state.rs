@@ -37,6 +37,8 @@ pub(super) struct State {
     ticket_faults: Vec<Fault>,
     /// The tasks with an unreadable file.
     faulty: BTreeSet<TaskRef>,
+    /// The tasks with a run that is not known to have ended.
+    open: BTreeSet<TaskRef>,
     /// The tasks with a position in the queue.
     standing: Vec<TaskRef>,
     history: History,
@@ -80,6 +82,11 @@ impl State {
             self.faulty.insert(task.clone());
         } else {
             self.faulty.remove(task);
+        }
+        if now.iter().any(|run| !run.settled) {
+            self.open.insert(task.clone());
+        } else {
+            self.open.remove(task);
         }
         let counted = |task: Option<&TaskSummary>| task.map(|t| (t.last_activity, t.runs.is_empty()));
         if counted(before.as_deref()) != counted(summary.as_ref())
@@ -293,13 +300,12 @@ impl State {
         self.tasks.get(task).cloned()
     }
 
+    /// The tasks with a ticket, or with a run that is not known to have ended. Every hint asks for them, so the cost
+    /// does not depend on the size of the tree.
     pub(super) fn wanted(&self) -> Vec<TaskRef> {
-        let open = self.tasks.values().filter(|t| t.runs.iter().any(|r| !r.settled));
-        let mut wanted: Vec<TaskRef> = open.map(|t| t.task.clone()).collect();
-        wanted.extend(self.tickets.values().map(|t| t.task.clone()));
-        wanted.sort_unstable();
-        wanted.dedup();
-        wanted
+        let with_ticket = self.tickets.values().map(|t| &t.task);
+        let wanted: BTreeSet<&TaskRef> = self.open.iter().chain(with_ticket).collect();
+        wanted.into_iter().cloned().collect()
     }
 
     pub(super) fn runs(&self) -> Vec<Arc<RunSummary>> {
