@@ -168,6 +168,41 @@ fn a_name_is_as_durable_as_what_it_names() {
     assert!(synced(&calls[renamed..], false), "and then the name: {:#?}", &calls[renamed..]);
 }
 
+/// A ticket counts when it has its name, so everything that it promises is durable by then, and the agent starts only after the
+/// name is durable, too. A ticket that need not wait gets its name in `live/` at once.
+#[test]
+fn a_submission_is_durable_before_it_counts_and_counts_before_its_agent_starts() {
+    let sandbox = sandbox();
+    let Some(traced) = Traced::run(
+        &sandbox,
+        "rename,renameat,renameat2,linkat,fsync,fdatasync",
+        &["job", "--project", "p", "--task", "t", "--agent", "quick", "--prompt", "x"],
+    ) else {
+        return;
+    };
+    let calls = traced.calls();
+    let root = sandbox.root();
+    let renames =
+        |text: &str| calls.iter().position(|c| c.name.starts_with("rename") && c.text.contains(text));
+    let named = renames("00000000000000000001.yaml").unwrap_or_else(|| panic!("no ticket: {calls:#?}"));
+    assert!(calls[named].text.contains("_planner/live"), "{:?}", calls[named]);
+    let claimed = calls.iter().position(|c| c.name == "linkat" && c.text.contains("claim.json"));
+    let claimed = claimed.unwrap_or_else(|| panic!("no claim: {calls:#?}"));
+    let synced = |calls: &[crate::common::strace::Call], path: &str| {
+        let path = format!("<{}>", root.join(path).display().to_string().trim_end_matches('/'));
+        calls.iter().any(|c| c.name.ends_with("sync") && c.text.contains(&path))
+    };
+    let run = fs::read_dir(root.join("p/t/runs")).expect("runs").flatten().next().expect("a run").file_name();
+    let run = format!("p/t/runs/{}", run.to_str().expect("a name"));
+    let of_run = ["prompt.md", "run-info.yaml"].map(|name| format!("{run}/{name}"));
+    let of_task =
+        ["p/t/TASK.md", "p/t/TASK-CONFIG.yaml", "", "p", "p/t", "p/t/runs", &run].map(str::to_owned);
+    for path in of_task.iter().chain(&of_run) {
+        assert!(synced(&calls[..named], path), "{path} comes first: {:#?}", &calls[..named]);
+    }
+    assert!(synced(&calls[named..claimed], "_planner/live"), "{:#?}", &calls[named..claimed]);
+}
+
 /// Fault 18: reading the ten messages after an id cost as much as reading all 100,000.
 #[test]
 fn a_few_messages_cost_what_a_few_messages_are() {

@@ -44,7 +44,7 @@ const NEIGHBOURS: &[(&str, &[&str])] = &[
     ("view::watch", &[]),
     ("engine::import", &[]),
     ("engine::planner", &[]),
-    ("engine::runner", &[]),
+    ("engine::runner", &["engine::planner"]),
     ("engine::automations", &["engine::runner", "engine::planner"]),
 ];
 /// Lines of a file above its `#[cfg(test)]` module.

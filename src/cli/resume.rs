@@ -13,7 +13,10 @@ use super::{
     reference::References,
     submission::calling_run,
 };
-use engine::runner::{self, ResumeRequest};
+use engine::{
+    planner::Entry,
+    runner::{self, ResumeRequest},
+};
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
@@ -48,7 +51,9 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
     let task = References::of(context, &runner.tree).task(Some(&args.name))?;
     let parent_run_id = calling_run(context, &runner.tree)?;
-    let accepted = runner::resume(&runner, &task, &ResumeRequest { parent_run_id, ..Default::default() })?;
+    let asked = ResumeRequest { parent_run_id, ..Default::default() };
+    let entry = if args.no_wait { Entry::Queued } else { Entry::AtOnce };
+    let accepted = runner::resume(&runner, &task, &asked, entry)?;
     if !args.no_wait {
         return attend::attend(context, &runner, accepted, Show::of(args.follow), args.json.form());
     }

@@ -15,7 +15,10 @@ use super::{
     flags::duration_text,
 };
 use base::{fsx, record::MAX_RECORD};
-use engine::runner::{self, Accepted, Home, Origin, Runner, RunnerError, Submission};
+use engine::{
+    planner::Entry,
+    runner::{self, Accepted, Home, Origin, Runner, RunnerError, Submission},
+};
 use tree::{
     Tree, TreeError,
     ids::{ProjectId, RunId, TaskId},
@@ -148,7 +151,7 @@ impl<'a> TaskSpec<'a> {
     /// Accepts the task. If a made-up name is taken, another one is chosen.
     pub(super) fn accept(self, context: &Context, runner: &Runner) -> CliResult<Accepted> {
         self.by_free_name(context, runner, |submission| {
-            runner::accept(runner, submission).map_err(|e| match e {
+            runner::accept(runner, submission, Entry::AtOnce).map_err(|e| match e {
                 RunnerError::Tree(TreeError::Exists { .. }) => {
                     let task = &submission.task;
                     CliError::from(e).with_hint(format!(

@@ -42,9 +42,23 @@ impl Drives {
 
     /// Starts the drive of a live ticket.
     pub(super) fn start(self: &Arc<Self>, id: TicketId, ticket: Ticket, task_lock: TaskLock) {
-        let task = ticket.task();
-        lock(&self.driving).insert(task.clone());
         let begin = if lock(&self.fresh).remove(&id) { Begin::Fresh } else { Begin::Resumed };
+        self.start_as(begin, id, ticket, task_lock);
+    }
+
+    /// Starts the drive of a live ticket, unless the drive before it has not finished yet: the gate is woken then, and
+    /// starts it.
+    pub(super) fn start_as(
+        self: &Arc<Self>,
+        begin: Begin,
+        id: TicketId,
+        ticket: Ticket,
+        task_lock: TaskLock,
+    ) {
+        let task = ticket.task();
+        if !lock(&self.driving).insert(task.clone()) {
+            return;
+        }
         let drives = self.clone();
         self.parts.shutdown.spawn(async move {
             if begin == Begin::Resumed {

@@ -9,8 +9,8 @@ use super::{
 };
 use base::blocking;
 use engine::{
-    planner,
-    runner::{self, Result},
+    planner::{self, Entry},
+    runner::{self, Accepted, Begin, Result},
 };
 use process::identity::holder;
 use tree::{
@@ -51,9 +51,31 @@ impl Gate {
         Arc::new(Self { parts, updates, drives, pass: tokio::sync::Mutex::new(()) })
     }
 
-    /// Notes a ticket of our own, so that its drive need not look for another driver's work.
-    pub(super) fn accepted(&self, id: &TicketId) {
-        self.drives.accepted(id);
+    /// Returns the way of a ticket that this daemon accepts: not into `live/` while it drives nothing.
+    pub(super) fn entry(&self) -> Entry {
+        if self.is_open() { Entry::AtOnce } else { Entry::Queued }
+    }
+
+    fn is_open(&self) -> bool {
+        !self.parts.shutdown.token().is_cancelled() && self.updates.may_drive()
+    }
+
+    /// Takes a ticket of our own. If it is live, its drive starts now, with the lock under which it was accepted.
+    /// Returns its number if it waits in the queue.
+    pub(super) async fn take(self: &Arc<Self>, accepted: Accepted) -> Option<TicketId> {
+        let Accepted { ticket_id, place, ticket, lock } = accepted;
+        if place == TicketFolder::Live {
+            if self.is_open() {
+                self.drives.start_as(Begin::Fresh, ticket_id, ticket, lock);
+            }
+            return None;
+        }
+        // Its drive need not look for another driver's work.
+        self.drives.accepted(&ticket_id);
+        // The driver takes the lock again: a queue of a thousand tasks must not keep a thousand files open.
+        drop(lock);
+        self.pass_now().await;
+        Some(ticket_id)
     }
 
     /// Passes whenever something changes, until the shutdown.
@@ -90,7 +112,7 @@ impl Gate {
     }
 
     /// One pass, for a caller that has just changed something and needs its effect.
-    pub(super) async fn pass_now(self: &Arc<Self>) {
+    async fn pass_now(self: &Arc<Self>) {
         // A failure is logged, and the loop tries again.
         let _ = self.pass().await;
     }
@@ -98,7 +120,7 @@ impl Gate {
     /// Admits tickets that may start, and drives the live ones.
     async fn pass(self: &Arc<Self>) -> std::result::Result<OtherDrivers, ()> {
         let _one_at_a_time = self.pass.lock().await;
-        if self.parts.shutdown.token().is_cancelled() || !self.updates.may_drive() {
+        if !self.is_open() {
             return Ok(OtherDrivers::Absent);
         }
         let gate = self.clone();

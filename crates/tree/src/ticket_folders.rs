@@ -30,8 +30,41 @@ pub struct TicketFile {
 #[derive(Debug)]
 #[must_use = "dropped, it was never there"]
 pub struct NewTicket {
-    task: TaskRef,
+    ticket: Ticket,
     file: Unnamed,
+}
+
+impl NewTicket {
+    /// Returns its content.
+    #[must_use]
+    pub fn ticket(&self) -> &Ticket {
+        &self.ticket
+    }
+}
+
+/// The tickets of a tree, seen at one time under the planner's lock. Each list is sorted, the oldest first.
+#[derive(Debug)]
+pub struct AllTickets {
+    /// The files in `queue/`.
+    pub queue: Vec<TicketFile>,
+    /// The files in `live/`.
+    pub live: Vec<TicketFile>,
+}
+
+impl AllTickets {
+    /// Returns the number for a new ticket.
+    #[must_use]
+    pub fn next_id(&self) -> TicketId {
+        TicketId::after(self.all().map(|file| &file.id).max())
+    }
+
+    fn has(&self, task: &TaskRef) -> bool {
+        self.all().any(|file| file.ticket.as_ref().is_ok_and(|ticket| ticket.task() == *task))
+    }
+
+    fn all(&self) -> impl Iterator<Item = &TicketFile> {
+        self.queue.iter().chain(&self.live)
+    }
 }
 
 /// The planner's lock while it is held: the right to assign ids and to move tickets.
@@ -65,7 +98,7 @@ impl Tree {
         let queue = top::queue();
         self.root().ensure_dir(&queue)?;
         let bytes = record::bytes(self.root(), &queue, ticket)?;
-        Ok(NewTicket { task: ticket.task(), file: batch.write_unnamed(&queue, &bytes)? })
+        Ok(NewTicket { ticket: ticket.clone(), file: batch.write_unnamed(&queue, &bytes)? })
     }
 
     /// Returns the tickets in a folder, oldest first.
@@ -156,34 +189,39 @@ impl Tree {
 }
 
 impl PlannerLock<'_> {
-    /// Accepts a ticket once its batch is durable. From here on the loop is promised.
+    /// Reads all tickets.
+    ///
+    /// # Errors
+    /// If a folder cannot be read.
+    pub fn tickets(&self) -> Result<AllTickets> {
+        let [queue, live] = [TicketFolder::Queue, TicketFolder::Live].map(|place| self.tree.tickets(place));
+        Ok(AllTickets { queue: queue?, live: live? })
+    }
+
+    /// Accepts a ticket, once its batch is durable, into one of the folders. From here on the loop is promised. `all`
+    /// was read under this lock.
     ///
     /// # Errors
     /// [`TreeError::Exists`] if the task has a ticket already.
-    pub fn accept(&self, new: NewTicket) -> Result<TicketId> {
-        if self.tree.ticket_of(&new.task)?.is_some() {
-            return Err(TreeError::Exists { what: format!("a ticket of task {}", new.task) });
+    pub fn accept(&self, new: NewTicket, place: TicketFolder, all: &AllTickets) -> Result<TicketId> {
+        let task = new.ticket.task();
+        if all.has(&task) {
+            return Err(TreeError::Exists { what: format!("a ticket of task {task}") });
         }
-        let id = TicketId::after(self.last()?.as_ref());
-        new.file.name(top::ticket(&top::queue(), &id).name())?;
+        let id = all.next_id();
+        new.file.name(&place.file(&id))?;
         Ok(id)
     }
 
-    /// Moves a ticket from the queue to the live tickets.
+    /// Moves tickets from the queue to the live tickets.
     ///
     /// # Errors
-    /// If the ticket is not in the queue.
-    pub fn admit(&self, id: &TicketId) -> Result<()> {
-        Ok(self.tree.root().rename(&top::ticket(&top::queue(), id), &top::ticket(&top::live(), id))?)
-    }
-
-    fn last(&self) -> Result<Option<TicketId>> {
-        let mut last = None;
-        for folder in [top::queue(), top::live()] {
-            let names = self.tree.root().list(&folder)?;
-            let ids = names.iter().filter_map(|e| e.name.strip_suffix(".yaml")?.parse::<TicketId>().ok());
-            last = last.max(ids.max());
+    /// If one of them is not in the queue.
+    pub fn admit(&self, ids: &[TicketId]) -> Result<()> {
+        let mut batch = self.tree.root().batch();
+        for id in ids {
+            batch.rename(&TicketFolder::Queue.file(id), &TicketFolder::Live.file(id))?;
         }
-        Ok(last)
+        Ok(batch.commit()?)
     }
 }

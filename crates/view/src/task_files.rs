@@ -310,11 +310,12 @@ mod tests {
             let mut batch = self.tree.root().batch();
             let new = self.tree.new_ticket(&mut batch, &ticket).unwrap();
             batch.commit().unwrap();
-            self.tree.planner().unwrap().accept(new).unwrap()
+            let planner = self.tree.planner().unwrap();
+            planner.accept(new, TicketFolder::Queue, &planner.tickets().unwrap()).unwrap()
         }
 
         fn admit(&self, id: &TicketId) {
-            self.tree.planner().unwrap().admit(id).unwrap();
+            self.tree.planner().unwrap().admit(std::slice::from_ref(id)).unwrap();
         }
 
         /// The loop ends as its driver ends it: the record first, then the ticket.

@@ -24,7 +24,10 @@ use super::{
     todo::{self, Item},
 };
 use base::fsx;
-use engine::runner::{self, ResumeRequest, Runner};
+use engine::{
+    planner::Entry,
+    runner::{self, ResumeRequest, Runner},
+};
 use tree::{TreeError, refs::TaskRef, task::TaskKind, task_end::EndStatus, ticket::TicketFolder};
 use view::{
     scan::{self, Tickets},
@@ -192,7 +195,7 @@ fn work(args: &Args, context: &Context, runner: &Runner, item: &Item) -> CliResu
         Some(TaskStatus::Failed | TaskStatus::Stopped | TaskStatus::Idle) => {
             let parent_run_id = args.place.parent(context, runner)?;
             let asked = ResumeRequest { parent_run_id, ..ResumeRequest::default() };
-            let accepted = runner::resume(runner, &task, &asked)?;
+            let accepted = runner::resume(runner, &task, &asked, Entry::AtOnce)?;
             end = Some(attend::to_the_end(context, runner, accepted, Show::of(args.place.follow))?.0.status);
         }
         // The task has a driver, or had one: wait for it, and drive it if it has none any more.

@@ -68,23 +68,23 @@ impl UnfinishedFile {
 #[must_use = "it is gone when this is dropped"]
 pub struct Unnamed {
     root: Root,
-    folder: RelPath,
     dir: OwnedFd,
     temp: Option<String>,
 }
 
 impl Unnamed {
-    /// Gives the file its name, durably. An existing file of that name is replaced.
+    /// Gives the file its name, durably, in its folder or in another one. An existing file of that name is replaced.
     ///
     /// # Errors
     /// If the file cannot be renamed; it is removed then. If the sync after the rename fails, the file keeps its new
     /// name.
-    pub fn name(mut self, name: impl AsRef<str>) -> Result<()> {
-        let rel = self.folder.join(name);
+    pub fn name(mut self, rel: &RelPath) -> Result<()> {
+        // The folder that it leaves need not be synced: it had no name there that counts.
+        let target = self.root.parent_to_change("write", rel)?;
         if let Some(temp) = self.temp.take() {
-            self.root.rename_temp(&self.dir, &temp, &rel)?;
+            self.root.rename_temp((&self.dir, &temp), (&target, rel))?;
         }
-        self.root.sync_dir(&self.dir, &self.folder)
+        self.root.sync_dir(&target, &rel.parent())
     }
 }
 
@@ -105,7 +105,7 @@ impl Root {
     pub fn replace(&self, rel: &RelPath, bytes: &[u8]) -> Result<()> {
         let dir = self.parent_to_change("write", rel)?;
         let (temp, _) = self.write_temp(&dir, rel, bytes, Sync::Now)?;
-        self.rename_temp(&dir, &temp, rel)?;
+        self.rename_temp((&dir, &temp), (&dir, rel))?;
         self.sync_dir(&dir, &rel.parent())
     }
 
@@ -113,7 +113,7 @@ impl Root {
     pub(super) fn replace_unsynced(&self, rel: &RelPath, bytes: &[u8]) -> Result<File> {
         let dir = self.parent_to_change("write", rel)?;
         let (temp, file) = self.write_temp(&dir, rel, bytes, Sync::Later)?;
-        self.rename_temp(&dir, &temp, rel)?;
+        self.rename_temp((&dir, &temp), (&dir, rel))?;
         Ok(file)
     }
 
@@ -122,17 +122,17 @@ impl Root {
         self.may_change("write", folder)?;
         let dir = self.dir("write", folder)?;
         let (temp, file) = self.write_temp(&dir, &folder.join("unnamed"), bytes, Sync::Later)?;
-        Ok((Unnamed { root: self.clone(), folder: folder.clone(), dir, temp: Some(temp) }, file))
+        Ok((Unnamed { root: self.clone(), dir, temp: Some(temp) }, file))
     }
 
-    fn rename_temp(&self, dir: &OwnedFd, temp: &str, rel: &RelPath) -> Result<()> {
+    fn rename_temp(&self, (dir, temp): (&OwnedFd, &str), (target, rel): (&OwnedFd, &RelPath)) -> Result<()> {
         // A rename would replace anything but a folder without a trace.
         let aside = self.set_aside(rel);
         aside
             .and_then(|()| {
                 self.freeing(rel, || {
                     step();
-                    rustix::fs::renameat(dir, temp, dir, rel.name())
+                    rustix::fs::renameat(dir, temp, target, rel.name())
                         .map_err(|e| self.error("replace", rel, e))
                 })
             })
@@ -244,13 +244,19 @@ impl Root {
     /// # Errors
     /// If the source is missing, or the target is a folder that is not empty.
     pub fn rename(&self, from: &RelPath, to: &RelPath) -> Result<()> {
+        let (source, target) = self.rename_unsynced(from, to)?;
+        self.sync_dir(&target, &to.parent())?;
+        if from.parent() == to.parent() { Ok(()) } else { self.sync_dir(&source, &from.parent()) }
+    }
+
+    /// Moves a file or folder, and returns both folders so that the caller makes the move durable.
+    pub(super) fn rename_unsynced(&self, from: &RelPath, to: &RelPath) -> Result<(OwnedFd, OwnedFd)> {
         let source = self.parent_to_change("rename", from)?;
         let target = self.parent_to_change("rename", to)?;
         step();
         rustix::fs::renameat(&source, from.name(), &target, to.name())
             .map_err(|e| self.error("rename", from, e))?;
-        self.sync_dir(&target, &to.parent())?;
-        if from.parent() == to.parent() { Ok(()) } else { self.sync_dir(&source, &from.parent()) }
+        Ok((source, target))
     }
 
     /// Removes a folder with everything in it. Links in it are removed, not followed.

@@ -6,7 +6,14 @@
 
 use std::{collections::BTreeSet, fs::File};
 
-use super::{atomic::Unnamed, error::Result, rel::RelPath, root::Root, steps::step};
+use super::{
+    atomic::Unnamed,
+    error::Result,
+    rel::RelPath,
+    root::Root,
+    steps::step,
+    together::{self, Helpers, Target},
+};
 
 /// Files and folders that are created together.
 #[derive(Debug)]
@@ -15,16 +22,23 @@ pub struct Batch<'a> {
     root: &'a Root,
     files: Vec<(RelPath, File)>,
     dirs: BTreeSet<RelPath>,
+    helpers: Helpers,
 }
 
 impl Root {
     /// Begins an empty batch.
     pub fn batch(&self) -> Batch<'_> {
-        Batch { root: self, files: Vec::new(), dirs: BTreeSet::new() }
+        Batch { root: self, files: Vec::new(), dirs: BTreeSet::new(), helpers: Helpers::Some }
     }
 }
 
 impl Batch<'_> {
+    /// Commits on the calling thread alone, for a process that must have only one thread.
+    pub fn without_helpers(mut self) -> Self {
+        self.helpers = Helpers::None;
+        self
+    }
+
     /// Creates one folder. Returns `false` if it existed already.
     ///
     /// # Errors
@@ -48,7 +62,17 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Creates a file that gets its name, in `folder`, only after the whole batch is durable.
+    /// Moves a file or folder within the root. An existing file at the target is replaced.
+    ///
+    /// # Errors
+    /// If the source is missing, or the target is a folder that is not empty.
+    pub fn rename(&mut self, from: &RelPath, to: &RelPath) -> Result<()> {
+        self.root.rename_unsynced(from, to)?;
+        self.dirs.extend([from.parent(), to.parent()]);
+        Ok(())
+    }
+
+    /// Creates a file in `folder` that gets its name only after the whole batch is durable.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -58,25 +82,33 @@ impl Batch<'_> {
         Ok(unnamed)
     }
 
-    /// Makes the whole batch durable: contents first, then names, from the innermost folder outwards.
+    /// Makes the whole batch durable, everything at the same time: none of it has a meaning before this returns.
     ///
     /// # Errors
     /// If the disk fails. The files exist then but may not be durable.
     pub fn commit(self) -> Result<()> {
+        let Self { root, files, dirs, helpers } = self;
         // Starts writing all files before waiting for the first, so that one transaction of the file system covers
         // them.
-        for (_, file) in &self.files {
+        for (_, file) in &files {
             // The advice starts writing on Linux. Elsewhere the commit only takes longer.
             let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
         }
-        for (rel, file) in &self.files {
+        let (mut names, mut targets) = (Vec::new(), Vec::new());
+        for (rel, file) in files {
             step();
-            file.sync_data().map_err(|e| self.root.error("sync", rel, e))?;
+            names.push((rel, "sync"));
+            targets.push(Target::File(file.into()));
         }
-        for rel in self.dirs.iter().rev() {
-            self.root.sync_dir(&self.root.dir("sync folder", rel)?, rel)?;
+        for rel in dirs {
+            step();
+            targets.push(Target::Folder(root.dir("sync folder", &rel)?));
+            names.push((rel, "sync folder"));
         }
-        Ok(())
+        together::sync(targets, helpers).map_err(|(at, e)| {
+            let (rel, op) = &names[at];
+            root.error(op, rel, e)
+        })
     }
 }
 
@@ -100,7 +132,7 @@ mod tests {
             (batch.write_unnamed(&folder, b"1").unwrap(), batch.write_unnamed(&folder, b"2").unwrap());
         batch.commit().unwrap();
         drop(dropped);
-        kept.name("late").unwrap();
+        kept.name(&folder.join("late")).unwrap();
         assert_eq!(root.read_opt(&folder.join("file"), 100).unwrap().unwrap(), b"new");
         assert_eq!(root.read_opt(&folder.join("late"), 100).unwrap().unwrap(), b"2");
         let names: Vec<String> = root.list(&folder).unwrap().into_iter().map(|e| e.name).collect();

@@ -34,6 +34,7 @@ mod shown;
 mod socket;
 mod space;
 pub mod steps;
+mod together;
 
 pub use append::Tail;
 pub use atomic::{Published, UnfinishedFile, Unnamed};

@@ -147,8 +147,8 @@ impl Core {
     /// Accepts a task. A request with a key is executed once, however often it is sent.
     async fn submit(self: &Arc<Self>, submission: Submission) -> runner::Result<Submitted> {
         let (task, asked) = (submission.task.clone(), submission.origin.idempotency.clone());
-        let runner = self.runner.clone();
-        self.once(task, asked, move || runner::accept(&runner, &submission)).await
+        let (runner, entry) = (self.runner.clone(), self.gate.entry());
+        self.once(task, asked, move || runner::accept(&runner, &submission, entry)).await
     }
 
     /// Resumes a task that has ended. A request with a key is executed once, however often it is sent.
@@ -158,10 +158,11 @@ impl Core {
         request: ResumeRequest,
     ) -> runner::Result<Submitted> {
         let (runner, name, asked) = (self.runner.clone(), task.clone(), request.idempotency.clone());
+        let entry = self.gate.entry();
         let resume = move || {
             // Checked before locking, so that the error for an active task says that there is nothing to resume.
             runner::must_be_resumable(&runner, &name)?;
-            runner::resume(&runner, &name, &request)
+            runner::resume(&runner, &name, &request, entry)
         };
         self.once(task, asked, resume).await
     }
@@ -207,13 +208,11 @@ impl Core {
     /// Starts an accepted loop as far as the answer can report it.
     async fn begin(self: Arc<Self>, accepted: Accepted) -> runner::Result<Submitted> {
         let run = accepted.ticket.run();
-        let id = accepted.ticket_id;
-        self.gate.accepted(&id);
-        // The driver takes the lock again: a queue of a thousand tasks must not keep a thousand files open.
-        drop(accepted.lock);
-        self.gate.pass_now().await;
+        let queued = self.gate.take(accepted).await;
         let tree = self.runner.tree.clone();
-        if blocking::run(move || tree.ticket(TicketFolder::Queue, &id)).await?.is_some() {
+        if let Some(id) = queued
+            && blocking::run(move || tree.ticket(TicketFolder::Queue, &id)).await?.is_some()
+        {
             self.seen(&run.task).await?;
             let standing = self.standing(&run.task);
             return Ok(Submitted { run, standing, novelty: Novelty::New });

@@ -3,5 +3,5 @@
 mod admit;
 mod decide;
 
-pub use admit::{admission, admit, live_roots, standings};
+pub use admit::{Entry, accept, admission, admit, live_roots, standings};
 pub use decide::{Admission, Limits, decide};

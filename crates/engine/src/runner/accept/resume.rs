@@ -2,16 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::runner::{
-    Runner,
-    accept::{
-        folder, idempotency, lineage,
-        new_run::{NewRun, discard_unaccepted, make_run, some_ticket_is_unreadable},
-        submit::{Accepted, holder},
+use crate::{
+    planner::{self, Entry, Limits},
+    runner::{
+        Runner,
+        accept::{
+            folder, idempotency, lineage,
+            new_run::{NewRun, discard_unaccepted, make_run, some_ticket_is_unreadable},
+            submit::{Accepted, holder},
+        },
+        agent::launch,
+        error::{Result, RunnerError},
+        loops::next_run,
     },
-    agent::launch,
-    error::{Result, RunnerError},
-    loops::next_run,
 };
 use base::record::MAX_RECORD;
 use tree::{
@@ -40,7 +43,7 @@ pub struct ResumeRequest {
 /// # Errors
 /// [`RunnerError::OtherFolder`] if the task works in another folder than the caller expects; [`RunnerError::Refused`]
 /// if the task has neither DONE nor STOP and has not failed; [`TreeError::Locked`] while the task has a driver.
-pub fn resume(runner: &Runner, task: &TaskRef, request: &ResumeRequest) -> Result<Accepted> {
+pub fn resume(runner: &Runner, task: &TaskRef, request: &ResumeRequest, entry: Entry) -> Result<Accepted> {
     let tree = &runner.tree;
     let root = tree.root();
     must_exist(runner, task)?;
@@ -63,7 +66,7 @@ pub fn resume(runner: &Runner, task: &TaskRef, request: &ResumeRequest) -> Resul
         runner,
         lock,
         task,
-        NewLoop { cwd: &cwd, executor, parent, asked: request.idempotency.as_ref() },
+        NewLoop { cwd: &cwd, executor, parent, asked: request.idempotency.as_ref(), entry },
     )?;
     accepted.lock.clear_end(tree)?;
     Ok(accepted)
@@ -88,10 +91,11 @@ struct NewLoop<'a> {
     executor: Executor,
     parent: Option<RunId>,
     asked: Option<&'a Idempotency>,
+    entry: Entry,
 }
 
 fn new_loop(runner: &Runner, lock: TaskLock, task: &TaskRef, new: NewLoop<'_>) -> Result<Accepted> {
-    let NewLoop { cwd, executor, parent, asked } = new;
+    let NewLoop { cwd, executor, parent, asked, entry } = new;
     let tree = &runner.tree;
     let mut config = tree.task_config(task)?;
     let agent_type = agents::find(&*runner.config_in(cwd)?, &config.agent)?.agent_type;
@@ -136,8 +140,8 @@ fn new_loop(runner: &Runner, lock: TaskLock, task: &TaskRef, new: NewLoop<'_>) -
     };
     let new = tree.new_ticket(&mut batch, &ticket)?;
     batch.commit()?;
-    let ticket_id = tree.planner()?.accept(new)?;
-    Ok(Accepted { ticket_id, ticket, lock })
+    let (ticket_id, place) = planner::accept(tree, Limits::of(&runner.config.defaults), new, entry)?;
+    Ok(Accepted { ticket_id, place, ticket, lock })
 }
 
 /// Removes the runs of a task that no ticket names and that were never started. A crash prevented their acceptance.

@@ -10,15 +10,18 @@ use std::{
 
 use serde_json::Value;
 
-use crate::runner::{
-    Runner,
-    accept::{
-        folder, lineage,
-        new_run::{NewRun, discard, discard_unaccepted, make_run, some_ticket_is_unreadable},
-        project, thread,
+use crate::{
+    planner::{self, Entry, Limits},
+    runner::{
+        Runner,
+        accept::{
+            folder, lineage,
+            new_run::{NewRun, discard, discard_unaccepted, make_run, some_ticket_is_unreadable},
+            project, thread,
+        },
+        agent::launch,
+        error::{Result, RunnerError},
     },
-    agent::launch,
-    error::{Result, RunnerError},
 };
 use base::{
     fsx::Batch,
@@ -32,7 +35,7 @@ use tree::{
     task::{Idempotency, TaskConfig, TaskKind},
     task_lock::TaskLock,
     thread_link::{ThreadLink, ThreadParent},
-    ticket::Ticket,
+    ticket::{Ticket, TicketFolder},
 };
 use view::dependency;
 
@@ -89,6 +92,8 @@ pub struct Origin {
 pub struct Accepted {
     /// The number of the ticket.
     pub ticket_id: TicketId,
+    /// The folder of the ticket.
+    pub place: TicketFolder,
     /// The ticket.
     pub ticket: Ticket,
     /// The right to drive the task.
@@ -100,10 +105,10 @@ pub struct Accepted {
 /// # Errors
 /// Unknown agent, missing program or folder, an invalid setting, an existing task: nothing is written then. What is
 /// written before a later error, such as a full disk, is removed.
-pub fn accept(runner: &Runner, submission: &Submission) -> Result<Accepted> {
+pub fn accept(runner: &Runner, submission: &Submission, entry: Entry) -> Result<Accepted> {
     let task = &submission.task;
     let was_there = runner.tree.root().exists(task.dir().path())?;
-    let accepted = accept_once(runner, submission);
+    let accepted = accept_once(runner, submission, entry);
     if accepted.is_err()
         && !was_there
         && let Err(e) = remove_refused(runner, task)
@@ -132,7 +137,7 @@ fn remove_refused(runner: &Runner, task: &TaskRef) -> Result<()> {
     Ok(())
 }
 
-fn accept_once(runner: &Runner, submission: &Submission) -> Result<Accepted> {
+fn accept_once(runner: &Runner, submission: &Submission, entry: Entry) -> Result<Accepted> {
     let mut laid_out = lay_out(runner, submission)?;
     let RunRef { task, run } = laid_out.run.clone();
     let ticket = Ticket {
@@ -150,12 +155,12 @@ fn accept_once(runner: &Runner, submission: &Submission) -> Result<Accepted> {
     };
     let new = runner.tree.new_ticket(&mut laid_out.batch, &ticket)?;
     let (lock, _) = laid_out.commit(runner, submission)?;
-    let ticket_id = runner.tree.planner()?.accept(new)?;
+    let (ticket_id, place) = planner::accept(&runner.tree, Limits::of(&runner.config.defaults), new, entry)?;
     if let Err(e) = thread::link_back(runner, &submission.task) {
         // The task is accepted; the driver that takes over after a restart tries again.
         tracing::warn!(error = %e, task = %submission.task, "cannot link the answered message to the task that answers it");
     }
-    Ok(Accepted { ticket_id, ticket, lock })
+    Ok(Accepted { ticket_id, place, ticket, lock })
 }
 
 /// All files of a task before its ticket, which are not durable yet.
@@ -167,6 +172,11 @@ pub(in crate::runner) struct LaidOut<'a> {
 }
 
 impl LaidOut<'_> {
+    /// For a process that must have only one thread.
+    pub(in crate::runner) fn on_one_thread(self) -> Self {
+        Self { batch: self.batch.without_helpers(), ..self }
+    }
+
     /// Makes the files durable. If the task answers a message, also posts the request to the task's bus.
     pub(in crate::runner) fn commit(
         self,

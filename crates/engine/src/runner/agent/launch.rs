@@ -1,6 +1,6 @@
 //! From an accepted run to a shim: the agent's command, environment and limits.
 
-use std::{collections::BTreeMap, ffi::OsString, path::Path};
+use std::{collections::BTreeMap, ffi::OsString, fmt, path::Path};
 
 use crate::runner::{
     Runner,
@@ -116,6 +116,13 @@ pub(in crate::runner) struct Start {
     pub(in crate::runner) record_changes: bool,
 }
 
+/// Without the environment and the command, which may hold secrets.
+impl fmt::Debug for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Start").field("model", &self.model).finish_non_exhaustive()
+    }
+}
+
 /// Builds everything that the start of a run needs.
 pub(in crate::runner) fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> {
     let run = info.run_ref();
@@ -198,12 +205,20 @@ fn command(
     Ok(agents::plan(&of)?)
 }
 
-/// Records the command of a run's agent, secrets redacted, and the known version of its program. Starts nothing.
-pub(in crate::runner) fn describe(runner: &Runner, info: &mut RunInfo) {
-    // If the command cannot be built any more, it was still started: its record goes without these fields.
-    let Ok(Start { spec, env, model, record_changes, .. }) = spec(runner, info) else { return };
-    info.model = model;
-    info.git = changes::skipped(runner, info, record_changes);
+/// Records the command of a run's agent, secrets redacted, and the known version of its program. Starts nothing. `start` is
+/// known to the driver that has started the run; another one builds it again.
+pub(in crate::runner) fn describe(runner: &Runner, info: &mut RunInfo, start: Option<&Start>) {
+    let again;
+    let Start { spec, env, model, record_changes, .. } = if let Some(start) = start {
+        start
+    } else {
+        // If the command cannot be built any more, it was still started: its record goes without these fields.
+        let Ok(built) = spec(runner, info) else { return };
+        again = built;
+        &again
+    };
+    info.model.clone_from(model);
+    info.git = changes::skipped(runner, info, *record_changes);
     let variables = env.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
     let given = variables.filter(|(name, _)| is_secret_name(name)).map(|(_, value)| value);
     let redactor = runner.redactor.clone().and(given, SHORTEST_GIVEN);

@@ -30,8 +30,9 @@ pub(in crate::runner) enum Started {
     HandedOver(Duration),
 }
 
-/// Starts a run that has no claim yet. The result is in the run's folder afterwards.
-pub(in crate::runner) fn start(runner: &Runner, info: &RunInfo) -> Result<Started> {
+/// Starts a run that has no claim yet. The result is in the run's folder afterwards. `made` receives what was built for the
+/// start.
+pub(in crate::runner) fn start(runner: &Runner, info: &RunInfo, made: &mut Option<Start>) -> Result<Started> {
     let (root, run) = (runner.tree.root(), info.run_ref());
     for (marker, reason) in [
         (run.task.dir().done(), "the task was done before it started"),
@@ -49,7 +50,7 @@ pub(in crate::runner) fn start(runner: &Runner, info: &RunInfo) -> Result<Starte
         return await_claim(runner, info, &placed, &job);
     }
     let Start { spec, env, file, record_changes, .. } = match launch::spec(runner, info) {
-        Ok(made) => made,
+        Ok(start) => &*made.insert(start),
         // A folder or program may be gone since the acceptance: that ends the run, not its driver.
         Err(RunnerError::Tree(TreeError::Fs(e)))
             if e.kind() != FsErrorKind::TooLarge && !e.is_wrong_kind() =>
@@ -63,11 +64,11 @@ pub(in crate::runner) fn start(runner: &Runner, info: &RunInfo) -> Result<Starte
     }
     // The snapshot of the working folder and the shim's own start take about as long, so they run at the same time.
     let mut look = || {
-        if record_changes {
+        if *record_changes {
             changes::before(runner, info);
         }
     };
-    let launch = Launch { root, spec: &spec, env: &env };
+    let launch = Launch { root, spec, env };
     match placed.executor.submit(&launch, &mut look) {
         Ok(Submitted::Reported(ShimReport::Claimed | ShimReport::AlreadyClaimed)) => Ok(Started::Claimed),
         Ok(Submitted::Reported(ShimReport::Failed(why))) => {

@@ -69,7 +69,7 @@ pub struct Session {
 /// If the session cannot be recorded; nothing was started then.
 pub fn begin_session(runner: &Runner, submission: &Submission) -> Result<Session> {
     debug_assert_eq!(submission.kind, TaskKind::Job, "a session cannot be restarted");
-    let (lock, run) = submit::lay_out(runner, submission)?.commit(runner, submission)?;
+    let (lock, run) = submit::lay_out(runner, submission)?.on_one_thread().commit(runner, submission)?;
     let mut info = runner.tree.run_info(&run)?;
     let cwd = environment::cwd_of(&info);
     let all = runner.config_in(&cwd)?;
@@ -90,7 +90,7 @@ pub fn begin_session(runner: &Runner, submission: &Submission) -> Result<Session
     let attended = foreground.start(runner.tree.root()).map_err(RunnerError::Refused)?;
     info.protocol = Protocol::Wrap;
     // From here on the agent runs, so a record that cannot be written now is written at the end.
-    if let Err(e) = commit::record_start(runner, &lock, &mut info, &attended.claim, History::Ours) {
+    if let Err(e) = commit::record_start(runner, &lock, &mut info, &attended.claim, History::Ours, None) {
         tracing::warn!(run = %run, error = %e, "cannot record the start of a session");
     }
     Ok(Session { runner: runner.clone(), lock, run, foreground, attended })

@@ -50,13 +50,14 @@ const STDERR_LINES: usize = 50;
 /// Maximum jump of the clock backwards between two drivers.
 const CLOCK_SLACK: TimeDelta = TimeDelta::hours(24);
 
-/// Records the start of the run.
+/// Records the start of the run. `start` is known to the driver that has started it.
 pub(in crate::runner) fn record_start(
     runner: &Runner,
     lock: &TaskLock,
     info: &mut RunInfo,
     claim: &Claim,
     history: History,
+    start: Option<&launch::Start>,
 ) -> Result<()> {
     let body = format!("run {} started: agent {}, attempt {}", info.run_id, info.agent, info.attempt);
     let made = info.start_time;
@@ -80,7 +81,7 @@ pub(in crate::runner) fn record_start(
         info.pgid = Some(agent.pid);
         info.pid_started = Some(agent.started);
     }
-    launch::describe(runner, info);
+    launch::describe(runner, info, start);
     lock.write_run_info(&runner.tree, info)?;
     Ok(())
 }

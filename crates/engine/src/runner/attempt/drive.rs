@@ -8,6 +8,7 @@ use crate::runner::{
     Runner,
     agent::{
         environment::cwd_of,
+        launch::Start,
         start::{self, Started},
     },
     attempt::{
@@ -126,6 +127,8 @@ struct Driver {
     lock: Arc<TaskLock>,
     run: RunRef,
     history: History,
+    /// What this driver has started, until the start is recorded.
+    start: Option<Start>,
     /// A handle on the agent's process, taken while it runs. It gives the exit status if the shim is gone by the end.
     agent: Option<Arc<PidFd>>,
     /// The process that is expected to end next.
@@ -160,6 +163,7 @@ impl Driver {
             lock,
             run,
             history: if begin == Begin::Fresh { History::Ours } else { History::Shared },
+            start: None,
             agent: None,
             followed: None,
             stopped: false,
@@ -194,10 +198,12 @@ impl Driver {
             if info.status == RunStatus::Created
                 && let Some(claim) = facts.claim.as_ref().filter(|c| c.agent.is_some())
             {
-                commit::record_start(&self.runner, &self.lock, &mut info, claim, self.history)?;
+                let start = self.start.as_ref();
+                commit::record_start(&self.runner, &self.lock, &mut info, claim, self.history, start)?;
+                self.start = None;
             }
             match state {
-                RunState::Created => match start::start(&self.runner, &info)? {
+                RunState::Created => match start::start(&self.runner, &info, &mut self.start)? {
                     Started::Claimed => {}
                     Started::HandedOver(wait) => return Ok(Next::Wait(None, Some(wait))),
                 },
