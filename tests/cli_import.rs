@@ -1,6 +1,9 @@
 //! `run-agent import`: the result of importing a tree of the original Conductor Loop, which itself stays unchanged.
 
-use std::path::{Path, PathBuf};
+use std::{
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+};
 
 use crate::common::Sandbox;
 use serde_json::Value;
@@ -167,4 +170,46 @@ fn what_is_no_source_is_refused() {
     let done = import(&sandbox, "");
     let hang = done.iter().find(|(name, ..)| name == HANG).unwrap();
     assert!(hang.1 == "skipped" && hang.2.contains("seems to go on"), "{hang:?}");
+}
+
+#[test]
+fn heavy_an_import_that_was_killed_is_completed_by_the_next() {
+    let (sandbox, _) = sandbox();
+    let whole = import(&sandbox, "");
+    let expected = imported_files(&sandbox);
+    let mut killed = 0;
+    for at in (1..400).step_by(9) {
+        std::fs::remove_dir_all(sandbox.root()).unwrap();
+        let mut command = sandbox.command(["import", "../original", "--json"]);
+        let status = command.env("CONDUCTOR_TEST_KILL_DRIVER", at.to_string()).output().unwrap().status;
+        if status.signal() != Some(9) {
+            break;
+        }
+        killed += 1;
+        // A task is whole or not there.
+        for file in imported_files(&sandbox) {
+            assert!(expected.contains(&file), "killed at {at}: {file:?}");
+        }
+        let again = import(&sandbox, "");
+        assert_eq!(again.len(), whole.len(), "killed at {at}: {again:?}");
+        assert_eq!(imported_files(&sandbox), expected, "killed at {at}");
+        assert_eq!(sandbox.run("fsck --repair").code, 0, "killed at {at}");
+        let trash = std::fs::read_dir(sandbox.root().join("_daemon/trash")).into_iter().flatten();
+        assert_eq!(trash.count(), 0, "killed at {at}");
+    }
+    assert!(killed > 3, "the import has few operations: {killed}");
+}
+
+/// The files of the imported projects with their lengths, without what a killed process has left. The ids of some messages
+/// depend on the importing process.
+fn imported_files(sandbox: &Sandbox) -> Vec<(PathBuf, usize)> {
+    let shop = sandbox.root().join("shop");
+    let files = if shop.exists() { everything(&shop) } else { Vec::new() };
+    let is_temporary =
+        |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().starts_with(".tmp-");
+    files
+        .into_iter()
+        .filter(|(path, _)| !is_temporary(path))
+        .map(|(path, bytes)| (path, bytes.len()))
+        .collect()
 }

@@ -1,5 +1,5 @@
 //! Files that come from outside of the root, and folders that exist only as long as they are needed. None of them is
-//! durable.
+//! durable by itself.
 
 use std::{
     fs::File,
@@ -70,6 +70,16 @@ impl Root {
             Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
             Err(e) => Err(self.error("create folder", rel, e)),
         }
+    }
+
+    /// Waits until everything on the root's file system is durable, also what other programs have written there: for
+    /// more files than could be synced one by one.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn sync_file_system(&self) -> Result<()> {
+        step();
+        rustix::fs::syncfs(self.fd()).map_err(|e| self.error("sync the file system of", &RelPath::top(), e))
     }
 
     /// Writes a file that may be missing or incomplete after a power cut or a crash.

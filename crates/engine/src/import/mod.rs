@@ -6,6 +6,7 @@
 
 mod bus;
 mod front_matter;
+mod place;
 mod report;
 mod run_record;
 mod source;

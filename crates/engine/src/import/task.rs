@@ -1,4 +1,4 @@
-//! Imports one task: writes it to a temporary folder, and moves it to its place when it is complete.
+//! Reads one task of the original, and writes it to a temporary folder, from which `place` moves it to its place.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -12,7 +12,8 @@ use super::{
 };
 use base::{
     fsx::{RelPath, Root, usable_folder},
-    names, record,
+    names,
+    record::{self, Record},
     telemetry::Redactor,
 };
 use tree::{
@@ -29,6 +30,10 @@ use tree::{
 const OF_RUN: [&str; 4] = [names::run::PROMPT, names::run::OUTPUT, names::run::STDOUT, names::run::STDERR];
 /// Files of a task that are copied unchanged.
 const OF_TASK: [&str; 2] = [names::task::STATE, names::task::THREAD_LINK];
+/// Usual number of files and folders of a task, without its runs.
+const FILES_OF_TASK: usize = 6;
+/// Usual number of files and folders of a run.
+const FILES_OF_RUN: usize = 6;
 /// Names that the original uses for the request to stop a task.
 const STOPS: [&str; 3] = [names::task::STOP, "CANCELLED", "STOP-REQUESTED"];
 
@@ -83,33 +88,32 @@ impl ParsedTask {
         })
     }
 
-    /// Writes the task to a tree: first to a temporary folder, then to its place.
-    pub(super) fn write(&self, from: &Root, tree: &Tree, aside: &RelPath) -> Result<(), ImportError> {
+    /// Writes the task to a temporary folder. Nothing is synced. Returns about the number of files.
+    pub(super) fn write(&self, from: &Root, tree: &Tree, aside: &RelPath) -> Result<usize, ImportError> {
         let root = tree.root();
-        root.ensure_dir(aside)?;
-        root.replace(&aside.join(names::task::PROMPT), self.prompt.as_bytes())?;
-        record::write(root, &aside.join(names::task::CONFIG), &self.config)?;
+        root.ensure_passing_dir(aside)?;
+        root.write_passing(&aside.join(names::task::PROMPT), self.prompt.as_bytes())?;
+        write_record(root, &aside.join(names::task::CONFIG), &self.config)?;
         if !self.bus.lines.is_empty() {
-            root.replace(&aside.join(names::task::BUS), &self.bus.lines)?;
+            root.write_passing(&aside.join(names::task::BUS), &self.bus.lines)?;
         }
         for name in OF_TASK {
             copy(from, &self.folder.join(name), root, &aside.join(name))?;
         }
         for (there, name) in [(self.done, names::task::DONE), (self.stop, names::task::STOP)] {
             if there {
-                root.mark(&aside.join(name))?;
+                root.write_passing(&aside.join(name), b"")?;
             }
         }
-        root.mkdir(&aside.join(names::task::RUNS))?;
+        root.ensure_passing_dir(&aside.join(names::task::RUNS))?;
         for info in &self.runs {
             self.write_run(from, tree, &aside.join(names::task::RUNS).join(&info.run_id), info)?;
         }
         let source = from.absolute(&self.folder).display().to_string();
         let origin =
             Origin { version: 1, source, imported_at: tree.clock().now(), notes: self.notes.clone() };
-        record::write(root, &aside.join(names::task::IMPORT), &origin)?;
-        root.ensure_dir(self.task.project_dir().path())?;
-        Ok(root.rename(aside, self.task.dir().path())?)
+        write_record(root, &aside.join(names::task::IMPORT), &origin)?;
+        Ok(FILES_OF_TASK + self.runs.len() * FILES_OF_RUN)
     }
 
     fn write_run(
@@ -120,13 +124,13 @@ impl ParsedTask {
         info: &RunInfo,
     ) -> Result<(), ImportError> {
         let root = tree.root();
-        root.mkdir(aside)?;
+        root.ensure_passing_dir(aside)?;
         let theirs = self.folder.join(names::task::RUNS).join(&info.run_id);
         for name in OF_RUN {
             copy(from, &theirs.join(name), root, &aside.join(name))?;
         }
         if !root.exists(&aside.join(names::run::OUTPUT))? {
-            root.replace(&aside.join(names::run::OUTPUT), b"(the imported run left no answer)\n")?;
+            root.write_passing(&aside.join(names::run::OUTPUT), b"(the imported run left no answer)\n")?;
         }
         let dir = RunDir::new(&self.task.project, &self.task.task, &info.run_id);
         let path = |rel: RelPath| root.absolute(&rel).display().to_string();
@@ -137,13 +141,17 @@ impl ParsedTask {
             stderr_path: path(dir.stderr()),
             ..info.clone()
         };
-        Ok(record::write(root, &aside.join(names::run::INFO), &info)?)
+        write_record(root, &aside.join(names::run::INFO), &info)
     }
 
     /// Describes the content in words.
     pub(super) fn summary(&self) -> String {
         format!("{} runs, {} messages", self.runs.len(), self.bus.messages)
     }
+}
+
+fn write_record<T: Record>(root: &Root, rel: &RelPath, record: &T) -> Result<(), ImportError> {
+    Ok(root.write_passing(rel, &record::bytes(root, rel, record)?)?)
 }
 
 fn copy(from: &Root, theirs: &RelPath, to: &Root, ours: &RelPath) -> Result<(), ImportError> {

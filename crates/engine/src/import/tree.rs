@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{
     bus,
+    place::{Unplaced, WrittenTask},
     report::{ImportError, Imported, Kind, Outcome},
     source,
     task::{self, ParsedTask},
@@ -59,13 +60,16 @@ impl<'a> Importer<'a> {
     /// If the source's top folder cannot be read.
     pub fn run(&self, only: Option<&ProjectId>) -> Result<Vec<Imported>> {
         let mut all = Vec::new();
+        let mut unplaced = Unplaced::new(self.tree.root());
         for name in source::folders(&self.from, &RelPath::top()).map_err(as_tree)? {
             // Such a name belongs to the original's own folders, or to other programs.
             if name.starts_with(['_', '.']) {
                 continue;
             }
             match name.parse::<ProjectId>() {
-                Ok(project) if only.is_none_or(|o| *o == project) => self.project(&project, &mut all),
+                Ok(project) if only.is_none_or(|o| *o == project) => {
+                    self.project(&project, &mut unplaced, &mut all);
+                }
                 Ok(_) => {}
                 Err(_) => {
                     all.push(skipped(
@@ -76,33 +80,16 @@ impl<'a> Importer<'a> {
                 }
             }
         }
+        unplaced.place(&mut all);
         Ok(all)
     }
 
-    fn project(&self, project: &ProjectId, all: &mut Vec<Imported>) {
+    fn project(&self, project: &ProjectId, unplaced: &mut Unplaced<'_>, all: &mut Vec<Imported>) {
         let folder = RelPath::top().join(project);
         let names = match source::folders(&self.from, &folder) {
             Ok(names) => names,
             Err(e) => return all.push(skipped(Kind::Project, project.to_string(), &e.chain())),
         };
-        let mut tasks = Vec::new();
-        for name in names.into_iter().filter(|n| !n.starts_with(['_', '.'])) {
-            let place = folder.join(&name);
-            match name.parse() {
-                Ok(_) if !self.is_task(&place) => {
-                    tasks.push(skipped(
-                        Kind::Folder,
-                        format!("{project}/{name}"),
-                        "it holds nothing of a task",
-                    ));
-                }
-                Ok(id) => tasks.push(self.task(&place, TaskRef { project: project.clone(), task: id })),
-                Err(_) => {
-                    let name = format!("{project}/{}", name.escape_debug());
-                    tasks.push(skipped(Kind::Folder, name, "its name is not a valid id"));
-                }
-            }
-        }
         let own = [names::project::ROOT_MARKER, source::PROJECT_BUS];
         if own.iter().any(|name| source::has(&self.from, &folder.join(*name))) {
             all.push(
@@ -110,7 +97,23 @@ impl<'a> Importer<'a> {
                     .unwrap_or_else(|e| skipped(Kind::Project, project.to_string(), &e.chain())),
             );
         }
-        all.extend(tasks);
+        for name in names.into_iter().filter(|n| !n.starts_with(['_', '.'])) {
+            let place = folder.join(&name);
+            match name.parse() {
+                Ok(_) if !self.is_task(&place) => {
+                    all.push(skipped(
+                        Kind::Folder,
+                        format!("{project}/{name}"),
+                        "it holds nothing of a task",
+                    ));
+                }
+                Ok(id) => self.task(&place, TaskRef { project: project.clone(), task: id }, unplaced, all),
+                Err(_) => {
+                    let name = format!("{project}/{}", name.escape_debug());
+                    all.push(skipped(Kind::Folder, name, "its name is not a valid id"));
+                }
+            }
+        }
     }
 
     fn is_task(&self, folder: &RelPath) -> bool {
@@ -120,18 +123,25 @@ impl<'a> Importer<'a> {
         runs || [names::task::PROMPT, source::TASK_BUS, names::task::CONFIG].into_iter().any(has)
     }
 
-    fn task(&self, folder: &RelPath, task: TaskRef) -> Imported {
+    fn task(&self, folder: &RelPath, task: TaskRef, unplaced: &mut Unplaced<'_>, all: &mut Vec<Imported>) {
         let name = task.to_string();
-        match self.try_task(folder, task) {
+        let (line, mut written) = (all.len(), None);
+        all.push(match self.try_task(folder, task.clone(), &mut written) {
             Ok((outcome, notes)) => Imported { kind: Kind::Task, name, outcome, notes },
             Err(e) => skipped(Kind::Task, name, &e.chain()),
+        });
+        if let Some((aside, files)) = written {
+            unplaced.add(WrittenTask { task, aside, files, line }, all);
         }
     }
 
+    /// Reads a task and, in a real import, writes it to a folder in the trash. Returns that folder in `written`, with the number
+    /// of files.
     fn try_task(
         &self,
         folder: &RelPath,
         task: TaskRef,
+        written: &mut Option<(RelPath, usize)>,
     ) -> std::result::Result<(Outcome, Vec<String>), ImportError> {
         let root = self.tree.root();
         if root.exists(task.dir().path())? {
@@ -151,10 +161,12 @@ impl<'a> Importer<'a> {
             // Uses a name in the trash, so that `fsck` removes the folder if this process dies.
             let aside = top::trash().join(RunId::generate(self.tree.clock().now()));
             root.ensure_dir(&top::trash())?;
-            let written = found.write(&self.from, self.tree, &aside);
-            if let Err(e) = written {
-                root.remove_tree(&aside)?;
-                return Err(e);
+            match found.write(&self.from, self.tree, &aside) {
+                Ok(files) => *written = Some((aside, files)),
+                Err(e) => {
+                    root.remove_tree(&aside)?;
+                    return Err(e);
+                }
             }
         }
         Ok((Outcome::Imported, notes))
