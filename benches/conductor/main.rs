@@ -1,6 +1,6 @@
 //! Compares the daemon and the command line with the original's figures, the aims, and the bare machine.
 //!
-//! `scripts/bench [section…] [--quick]`: `bare append read lists streams start memory`, or all of them if none is
+//! `scripts/bench [section…] [--quick]`: `bare append read lists streams start memory adopt import`, or all of them if none is
 //! named. Prints a table, and writes a line of JSON per row into `target/bench/figures.jsonl`. The rows are those of
 //! the original's own measurement, taken on a machine with 2 cores that client and server shared, as here.
 #![expect(
@@ -13,8 +13,10 @@
 mod adopt;
 mod append;
 mod bare;
+mod busy_disk;
 mod client;
 mod daemon;
+mod import;
 mod lists;
 mod load;
 mod memory;
@@ -61,7 +63,7 @@ impl Plan {
 
 type Section = (&'static str, fn(&Plan, &mut Table) -> Result<()>);
 
-const SECTIONS: [Section; 8] = [
+const SECTIONS: [Section; 9] = [
     ("bare", bare::measure),
     ("append", append::measure),
     ("read", read::measure),
@@ -70,6 +72,7 @@ const SECTIONS: [Section; 8] = [
     ("start", start::measure),
     ("memory", memory::measure),
     ("adopt", adopt::measure),
+    ("import", import::measure),
 ];
 
 fn main() -> Result<()> {

@@ -36,6 +36,8 @@ pub enum Aim {
     Below(f64),
     /// The 99th percentile is below this.
     TailBelow(f64),
+    /// The median and the 99th percentile are below these.
+    BothBelow(f64, f64),
     /// The figure is at least this.
     AtLeast(f64),
 }
@@ -85,6 +87,7 @@ impl Row {
         self.aim.map(|aim| match aim {
             Aim::Below(most) => self.value < most,
             Aim::TailBelow(most) => self.tail.unwrap_or(self.value) < most,
+            Aim::BothBelow(most, tail) => self.value < most && self.tail.unwrap_or(self.value) < tail,
             Aim::AtLeast(least) => self.value >= least,
         })
     }
@@ -107,6 +110,7 @@ impl fmt::Display for Aim {
         match self {
             Self::Below(most) => write!(f, "< {}", short(*most)),
             Self::TailBelow(most) => write!(f, "p99 < {}", short(*most)),
+            Self::BothBelow(most, tail) => write!(f, "< {} / {}", short(*most), short(*tail)),
             Self::AtLeast(least) => write!(f, ">= {}", short(*least)),
         }
     }
