@@ -7,7 +7,7 @@
 use std::{fs, path::PathBuf};
 
 use tree::{
-    event::{ErrorClass, Event},
+    event::{ErrorClass, Event, EventKind},
     run_info::{RunInfo, RunStatus},
     transcript::events_of_line,
 };
@@ -113,6 +113,33 @@ fn events_that_a_driver_died_in_the_middle_of_are_made_whole() {
     let lines: Vec<&str> = kept.lines().filter(|l| serde_json::from_str::<Event>(l).is_ok()).collect();
     assert_eq!(lines, whole.lines().collect::<Vec<_>>(), "{kept}");
     assert_eq!(kept.lines().count(), lines.len() + 1, "the torn line was ended: {kept}");
+}
+
+/// An agent may print gigabytes that are no events. The file of events names the bytes and does not repeat them.
+#[test]
+fn text_among_the_events_is_named_and_not_repeated() {
+    let text = "i=0; while [ $i -lt 20000 ]; do echo \"line $i of { a build }\"; echo; i=$((i+1)); done";
+    let bench = claude(&format!("{text}; {}; {DONE}", says("hello")));
+    assert_eq!(task(&bench).ended().1, "completed");
+    let printed = fs::read_to_string(bench.run_file("t", 0, "agent-stdout.txt")).unwrap();
+    let kept = fs::read_to_string(bench.run_file("t", 0, "events.jsonl")).unwrap();
+    let kept: Vec<Event> = kept.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut lines = 0;
+    for event in &kept {
+        if let EventKind::Raw { text, lines: number, .. } = &event.kind {
+            let range = usize::try_from(event.offset).unwrap()..usize::try_from(event.end()).unwrap();
+            let words = printed[range].lines().filter(|line| line.starts_with("line ")).count();
+            assert!(text.is_empty() && words > 0, "{event:?}");
+            assert!(number.is_some_and(|number| number >= words as u64), "{event:?}");
+            lines += words;
+        }
+    }
+    assert_eq!(lines, 20_000);
+    assert!(kept.len() < 1000, "{} events", kept.len());
+    // A user who follows the run reads the text itself.
+    let shown = bench.run("job --project p --task u --prompt x --follow");
+    assert!(shown.stderr.contains("line 0 of { a build }\n\nline 1 of"), "{}", shown.stderr.len());
+    assert!(shown.stderr.contains("line 19999 of { a build }\n"), "{}", shown.stderr.len());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::{error::CliResult, print::Printer, transcript_text::TranscriptText};
 use base::fsx::RelPath;
 use tree::{
     Tree, TreeError,
+    event::{Event, EventKind},
     refs::RunRef,
     transcript::{Dialect, Follower, Stream},
 };
@@ -65,7 +66,14 @@ impl LogFollower {
             Some(Stdout::Text(bytes)) => bytes.print(&self.tree, printer)?,
             Some(Stdout::Events(follower, text)) => {
                 while let Some(events) = follower.read(self.tree.root(), &self.run.dir(), stream)? {
-                    let shown: String = events.iter().map(|event| text.of(event)).collect();
+                    let mut shown = String::new();
+                    for event in &events {
+                        shown.push_str(&text.of(event));
+                        if let EventKind::Raw { lines: Some(_), .. } = event.kind {
+                            let _ = printer.foreign_word(std::mem::take(&mut shown).as_bytes());
+                            print_raw(&self.tree, &self.run, event, printer)?;
+                        }
+                    }
                     // The text is complete: nothing of it waits for further bytes.
                     let _ = printer.foreign_word(shown.as_bytes());
                 }
@@ -73,6 +81,25 @@ impl LogFollower {
         }
         self.stderr.print(&self.tree, printer)
     }
+}
+
+/// Prints lines that are not interpreted. Their event only names them.
+fn print_raw(tree: &Tree, run: &RunRef, event: &Event, printer: Printer) -> CliResult<()> {
+    let mut stdout = Growing::new(run.dir().stdout());
+    let Some(file) = stdout.open(tree.root())? else { return Ok(()) };
+    let (mut at, mut last) = (event.offset, b'\n');
+    while at < event.end() {
+        let bytes = file.read_range(at, event.end().min(at + CHUNK)).map_err(TreeError::from)?;
+        let Some(end) = bytes.last() else { break };
+        last = *end;
+        // A character or an escape sequence that the chunk cuts is printed with the next one.
+        let shown = printer.foreign_word(&bytes);
+        at += if shown == 0 { bytes.len() as u64 } else { shown as u64 };
+    }
+    if last != b'\n' {
+        let _ = printer.foreign_word(b"\n");
+    }
+    Ok(())
 }
 
 impl Bytes {

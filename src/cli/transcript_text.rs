@@ -45,6 +45,8 @@ fn whole(what: &EventKind) -> String {
         // The answer of a turn that has finished is its last message.
         EventKind::Message { role: Role::User, .. }
         | EventKind::Usage { .. }
+        // The caller shows these lines, which the event only names.
+        | EventKind::Raw { lines: Some(_), .. }
         | EventKind::TurnEnd { outcome: TurnOutcome::Completed, .. } => String::new(),
         EventKind::Message { role: Role::Assistant, text, .. } | EventKind::Raw { text, .. } => {
             format!("{}\n", text.trim_end())

@@ -225,6 +225,7 @@ export const strings = {
     session: "Conversation",
     retry: "The agent tries again.",
     raw: "Unrecognized",
+    rawLines: (n: string) => `${n} lines`,
     clipped: "Shortened here; the raw output has the full text.",
     showAll: (n: string) => `Show all (${n})`,
     subTask: "Sub-task",

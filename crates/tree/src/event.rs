@@ -2,6 +2,7 @@
 //!
 //! Each line is one event and names the bytes of `agent-stdout.txt` that it was made from. So the raw text is never
 //! lost, and a new driver continues where the file ends. One raw line may produce several events (`part` of `parts`).
+//! Consecutive lines that are not interpreted are one event (`raw` with `lines`).
 //! Later versions may add types and fields; readers skip the ones that they do not know.
 
 use chrono::{DateTime, Utc};
@@ -21,7 +22,7 @@ pub struct Event {
     pub version: u64,
     /// Byte offset in `agent-stdout.txt` of the raw line.
     pub offset: u64,
-    /// Length of the raw line in bytes, its newline included if it has one.
+    /// Length of the raw line in bytes, its newline included if it has one. A `raw` event with `lines` covers several.
     pub length: u64,
     /// Number of this event among the events of the raw line; 1 is the first.
     #[serde(skip_serializing_if = "is_one", default = "one")]
@@ -155,12 +156,15 @@ pub enum EventKind {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         message: Option<String>,
     },
-    /// A line that this version cannot interpret. `agent-stdout.txt` has the whole line.
+    /// A line that this version cannot interpret, or several in a row. `agent-stdout.txt` has the whole lines.
     Raw {
         /// The reason why it was not interpreted.
         reason: RawReason,
-        /// Its first characters.
+        /// Its first characters; empty if `lines` is present.
         text: String,
+        /// Number of consecutive lines that the event covers. Their text is only in `agent-stdout.txt`.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        lines: Option<u64>,
     },
 }
 

@@ -15,12 +15,13 @@ import {
 } from "lucide-react";
 import { memo, Suspense, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import type { Run } from "../api/types";
-import { bytes, moment } from "../lib/format";
+import { bytes, count, moment } from "../lib/format";
 import { useFeed, type Reading } from "../live/feed";
 import { CopyButton, Empty, Loading, FeedProblem } from "../parts/parts";
 import { DiffText, EditDiff, Markdown } from "../render/lazy";
 import { strings } from "../strings";
 import { plain } from "./Ansi";
+import { MOST_RAW, useRawLines } from "./raw";
 import { edits, emptyConversation, gist, takeEvents, type Conversation, type Item } from "./events";
 
 const READING: Reading<Conversation> = { empty: emptyConversation, take: takeEvents };
@@ -104,6 +105,7 @@ export default function ConversationView({ run }: { run: Run }) {
                   style={{ transform: `translateY(${row.start}px)` }}
                 >
                   <Piece
+                    run={run}
                     item={item}
                     live={live}
                     open={open.has(item.key)}
@@ -132,6 +134,7 @@ const isFoldable = ({ event }: Item): boolean =>
   event.type === "raw";
 
 interface PieceProps {
+  run: Run;
   item: Item;
   live: boolean;
   open: boolean;
@@ -139,12 +142,12 @@ interface PieceProps {
 }
 
 const Piece = memo(
-  function Piece({ item, live, open, toggle }: PieceProps) {
+  function Piece({ run, item, live, open, toggle }: PieceProps) {
     const { event } = item;
     const nested = event.within !== undefined;
     return (
       <div className={nested ? "piece-within" : undefined}>
-        <PieceBody item={item} live={live} open={open} toggle={toggle} />
+        <PieceBody run={run} item={item} live={live} open={open} toggle={toggle} />
         {event.clipped === true && <p className="note">{strings.run.clipped}</p>}
       </div>
     );
@@ -152,7 +155,7 @@ const Piece = memo(
   (a, b) => a.item === b.item && a.open === b.open && a.live === b.live,
 );
 
-function PieceBody({ item, live, open, toggle }: PieceProps) {
+function PieceBody({ run, item, live, open, toggle }: PieceProps) {
   const { event } = item;
   switch (event.type) {
     case "message":
@@ -181,7 +184,7 @@ function PieceBody({ item, live, open, toggle }: PieceProps) {
         </Fold>
       );
     case "tool_call":
-      return <ToolCall item={item} live={live} open={open} toggle={toggle} />;
+      return <ToolCall run={run} item={item} live={live} open={open} toggle={toggle} />;
     case "tool_result":
       return (
         <Fold
@@ -237,6 +240,10 @@ function PieceBody({ item, live, open, toggle }: PieceProps) {
         </p>
       );
     case "raw":
+      if (event.lines !== undefined) {
+        const { offset, length = 0, lines } = event;
+        return <RawLines run={run} at={{ offset, length, lines }} open={open} toggle={toggle} />;
+      }
       return (
         <Fold label={strings.run.raw} gist={gist(plain(event.text))} open={open} toggle={toggle}>
           <Long text={plain(event.text)} code />
@@ -245,6 +252,29 @@ function PieceBody({ item, live, open, toggle }: PieceProps) {
     case "usage":
       return null;
   }
+}
+
+/** Lines that the daemon did not interpret, of which the event only has the position. */
+function RawLines(props: {
+  run: Run;
+  at: { offset: number; length: number; lines: number };
+  open: boolean;
+  toggle: () => void;
+}) {
+  const { run, at, open, toggle } = props;
+  const text = useRawLines(run, at.offset, at.length) ?? "";
+  return (
+    <Fold
+      label={strings.run.raw}
+      gist={gist(plain(text.slice(0, SHOWN)))}
+      note={at.lines > 1 ? strings.run.rawLines(count(at.lines)) : null}
+      open={open}
+      toggle={toggle}
+    >
+      <Long text={text} code />
+      {at.length > MOST_RAW && <p className="note">{strings.run.clipped}</p>}
+    </Fold>
+  );
 }
 
 function When({ time }: { time: string | undefined }) {

@@ -27,6 +27,20 @@ describe("a conversation", () => {
     expect(items.map((i) => (i.event.type === "message" ? i.event.text : ""))).toEqual(["Hello", "Hi"]);
   });
 
+  it("joins lines that follow each other, and no others", () => {
+    const raw = (offset: number, length: number, lines: number) => ({
+      type: "raw",
+      reason: "not_json",
+      text: "",
+      offset,
+      length,
+      lines,
+    });
+    const old = { type: "raw", reason: "not_json", text: "an older daemon stored this", offset: 60 };
+    const items = told(raw(0, 10, 1), raw(10, 30, 3), raw(50, 10, 1), old);
+    expect(items.map((i) => i.event)).toEqual([raw(0, 40, 4), raw(50, 10, 1), old]);
+  });
+
   it("does not tell the answer twice", () => {
     const items = told(
       { type: "message", role: "assistant", text: "Done." },

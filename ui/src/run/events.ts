@@ -38,7 +38,8 @@ export type RunEvent = Base &
         retried?: boolean;
       }
     | { type: "turn_end"; outcome: "completed" | "failed" | "interrupted"; message?: string }
-    | { type: "raw"; reason: string; text: string }
+    /** With `lines` the event covers several lines, `length` bytes, and has no text. */
+    | { type: "raw"; reason: string; text: string; lines?: number; length?: number }
   );
 
 export type ToolResult = Extract<RunEvent, { type: "tool_result" }>;
@@ -107,6 +108,21 @@ export function add(conversation: Conversation, event: RunEvent): void {
     case "reasoning":
       if (last !== undefined && before?.type === "reasoning" && before.within === event.within) {
         items[items.length - 1] = { ...last, event: { ...event, text: `${before.text}\n\n${event.text}` } };
+        return;
+      }
+      break;
+    case "raw":
+      // Lines that follow each other are one entry, however often the daemon has stored some of them.
+      if (
+        last !== undefined &&
+        before?.type === "raw" &&
+        before.lines !== undefined &&
+        event.lines !== undefined &&
+        before.reason === event.reason &&
+        before.offset + (before.length ?? 0) === event.offset
+      ) {
+        const [lines, length] = [before.lines + event.lines, (before.length ?? 0) + (event.length ?? 0)];
+        items[items.length - 1] = { ...last, event: { ...before, lines, length } };
         return;
       }
       break;

@@ -32,6 +32,19 @@ impl Line {
     }
 }
 
+/// Consecutive complete lines that were passed over as one block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PassedLines {
+    /// Byte offset of the first line.
+    pub offset: u64,
+    /// Length in bytes, with all newlines.
+    pub len: u64,
+    /// Number of lines.
+    pub lines: u64,
+    /// True if all lines consist of white space.
+    pub is_blank: bool,
+}
+
 /// Reads complete lines.
 #[derive(Debug, Clone, Copy)]
 pub struct LineReader<'a> {
@@ -124,6 +137,36 @@ pub struct Forward<'a> {
 }
 
 impl Forward<'_> {
+    /// Passes over the next lines that do not contain `byte`, many bytes at a time. Returns `None` if the next line
+    /// contains it, is very long, or is not complete.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn pass_without(&mut self, byte: u8) -> Result<Option<PassedLines>> {
+        let mut block = PassedLines { offset: self.next, len: 0, lines: 0, is_blank: true };
+        loop {
+            let rest = &self.buffer[self.taken..];
+            let found = memchr::memchr(byte, rest);
+            let free = &rest[..found.unwrap_or(rest.len())];
+            if let Some(last) = memchr::memrchr(b'\n', free) {
+                let lines = &free[..=last];
+                block.len += lines.len() as u64;
+                block.lines += newlines(lines);
+                block.is_blank = block.is_blank && lines.iter().all(u8::is_ascii_whitespace);
+                self.taken += lines.len();
+                self.next += lines.len() as u64;
+            } else if self.taken == 0 && !rest.is_empty() {
+                // A line that does not end in a whole buffer, or the last one.
+                break;
+            }
+            // The rest of the buffer is the beginning of a line, which is read again as a whole.
+            if found.is_some() || !self.fill(self.next)? {
+                break;
+            }
+        }
+        Ok((block.len > 0).then_some(block))
+    }
+
     fn next_line(&mut self) -> Result<Option<Line>> {
         let mut line = Line { offset: self.next, len: 0, bytes: Vec::new() };
         loop {
@@ -148,7 +191,16 @@ impl Forward<'_> {
     /// Continues to read at `offset`. Returns `false` at the end.
     fn fill(&mut self, offset: u64) -> Result<bool> {
         let to = self.end.min(offset + self.chunk);
-        self.buffer = self.reader.file.read_range(offset, to)?;
+        // The buffer is used again, because new memory for each chunk costs as much as the read.
+        self.buffer.resize(index(to.saturating_sub(offset)), 0);
+        let mut got = 0;
+        while got < self.buffer.len() {
+            match self.reader.file.read_at(&mut self.buffer[got..], offset + got as u64)? {
+                0 => break,
+                n => got += n,
+            }
+        }
+        self.buffer.truncate(got);
         self.taken = 0;
         self.chunk = (self.chunk * 2).min(MAX_CHUNK);
         Ok(!self.buffer.is_empty())
@@ -250,6 +302,12 @@ fn last_newline(bytes: &[u8]) -> Option<usize> {
     None
 }
 
+/// Counts the newlines. The sums of short pieces fit into a byte, so that the compiler adds many of them at a time.
+fn newlines(bytes: &[u8]) -> u64 {
+    let of_piece = |piece: &[u8]| u64::from(piece.iter().map(|b| u8::from(*b == b'\n')).sum::<u8>());
+    bytes.chunks(255).map(of_piece).sum()
+}
+
 fn index(offset: u64) -> usize {
     usize::try_from(offset).unwrap_or(usize::MAX)
 }
@@ -318,6 +376,32 @@ mod tests {
                     prop_assert_eq!((head.offset, head.len), (line.offset, line.len));
                     prop_assert_eq!(head.is_whole(), n == line.bytes.len());
                 }
+                Ok(())
+            })?;
+        }
+
+        #[test]
+        fn blocks_and_the_lines_between_them_are_all_lines(bytes in texts(), byte in any::<u8>()) {
+            let lines = model(&bytes);
+            with_file(&bytes, |file| {
+                let mut forward = LineReader::new(file).forward(0, bytes.len() as u64);
+                let mut rest = &lines[..];
+                loop {
+                    if let Some(block) = forward.pass_without(byte).unwrap() {
+                        let (passed, after) = rest.split_at(index(block.lines));
+                        let first = passed.first().map(|l| l.offset);
+                        prop_assert_eq!(first, Some(block.offset));
+                        prop_assert_eq!(passed.last().map(Line::end), Some(block.offset + block.len));
+                        prop_assert!(passed.iter().all(|l| !l.bytes.contains(&byte)));
+                        let blank = passed.iter().all(|l| l.bytes.iter().all(u8::is_ascii_whitespace));
+                        prop_assert_eq!(block.is_blank, blank);
+                        rest = after;
+                    }
+                    let Some(line) = forward.next() else { break };
+                    prop_assert_eq!(Some(&line.unwrap()), rest.first());
+                    rest = &rest[1..];
+                }
+                prop_assert!(rest.is_empty());
                 Ok(())
             })?;
         }

@@ -43,7 +43,7 @@ pub use copy::{Scratch, open_outside};
 pub use error::{FsError, FsErrorKind, Result};
 pub use holder::Holder;
 pub use kind::{Folder, if_file, set_aside_from};
-pub use lines::{Line, LineReader};
+pub use lines::{Line, LineReader, PassedLines};
 pub use lock::{Lock, LockAttempt};
 pub use new_file::NewFile;
 pub use program::{ProgramFile, exchange_program, exists_outside, program_permissions, remove_outside};

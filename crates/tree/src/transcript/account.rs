@@ -428,7 +428,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_ends_in_the_middle_of_a_line_was_cut_off() {
-        let raw = |reason| EventKind::Raw { reason, text: String::new() };
+        let raw = |reason| EventKind::Raw { reason, text: String::new(), lines: None };
         assert!(account([raw(RawReason::NotJson), raw(RawReason::CutOff)]).cut_off);
         assert!(!account([raw(RawReason::Unknown)]).cut_off);
     }

@@ -37,7 +37,8 @@ impl LineContent {
 /// The beginning of something that is not understood.
 #[must_use]
 pub fn raw(reason: RawReason, bytes: &[u8]) -> EventKind {
-    EventKind::Raw { reason, text: String::from_utf8_lossy(&bytes[..bytes.len().min(RAW_TEXT)]).into_owned() }
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(RAW_TEXT)]).into_owned();
+    EventKind::Raw { reason, text, lines: None }
 }
 
 /// The language of one kind of stream.

@@ -3,11 +3,12 @@
 use super::{
     dialect::Dialect,
     line::{LONGEST_LINE, events_of_line},
+    raw_lines,
 };
 use crate::{Result, event::Event, paths::RunDir};
-use base::fsx::{LineReader, ReadFile, Root, if_file};
+use base::fsx::{LineReader, PassedLines, ReadFile, Root, if_file};
 
-/// Approximate number of bytes of raw lines that are turned into events at a time.
+/// Approximate number of bytes of parsed lines that are turned into events at a time.
 const BATCH: u64 = 1024 * 1024;
 
 /// Says if the stream may grow.
@@ -27,22 +28,27 @@ pub struct Follower {
     next: u64,
     /// Number of events of that line that are known already.
     known: u32,
+    /// The bytes from `next` up to this offset have no newline. They are not searched again, however often the
+    /// unfinished line has grown.
+    searched: u64,
+    /// The blank lines before `next`. They belong to the raw lines around them, and to nothing else.
+    blank: Option<PassedLines>,
 }
 
 impl Follower {
     /// Returns the beginning of a stream.
     #[must_use]
     pub fn start(dialect: Dialect) -> Self {
-        Self { dialect, next: 0, known: 0 }
+        Self { dialect, next: 0, known: 0, searched: 0, blank: None }
     }
 
     /// Returns the position after this event.
     #[must_use]
     pub fn after(dialect: Dialect, event: &Event) -> Self {
         if event.part < event.parts {
-            Self { dialect, next: event.offset, known: event.part }
+            Self { dialect, next: event.offset, known: event.part, searched: 0, blank: None }
         } else {
-            Self { dialect, next: event.end(), known: 0 }
+            Self { dialect, next: event.end(), known: 0, searched: 0, blank: None }
         }
     }
 
@@ -56,7 +62,7 @@ impl Follower {
     }
 
     /// Returns the events of the next lines, in order (lines may produce none); `None` if the stream has no further
-    /// line now.
+    /// line now. Raw lines are joined, and their events have no text.
     ///
     /// # Errors
     /// If the stream cannot be read.
@@ -67,14 +73,29 @@ impl Follower {
         let Some(file) = open(root, &run.stdout())? else { return Ok(None) };
         let size = file.size()?;
         let from = self.next;
+        let reader = LineReader::new(&file).keeping(LONGEST_LINE);
         let mut events = Vec::new();
-        for line in LineReader::new(&file).keeping(LONGEST_LINE).forward(from, size) {
-            let line = line?;
-            self.take(line.offset, line.len + 1, &line.bytes, &mut events);
-            if self.next - from >= BATCH {
-                return Ok(Some(events));
+        if self.searched <= from || reader.keeping(0).at(self.searched, size)?.is_some() {
+            let (mut lines, mut parsed) = (reader.forward(from, size), 0);
+            loop {
+                // A line without a brace has no object.
+                if let Some(block) = lines.pass_without(b'{')? {
+                    self.next = block.offset + block.len;
+                    if block.is_blank {
+                        self.blank = Some(block);
+                    } else {
+                        self.add(raw_lines::of_passed(block), &mut events);
+                    }
+                }
+                let Some(line) = lines.next().transpose()? else { break };
+                self.take(line.offset, line.len + 1, &line.bytes, &mut events);
+                parsed += line.len;
+                if parsed >= BATCH {
+                    return Ok(Some(events));
+                }
             }
         }
+        self.searched = size;
         if stream == Stream::Ended && self.next < size {
             let rest = file.read_range(self.next, size.min(self.next + LONGEST_LINE))?;
             self.take(self.next, size - self.next, &rest, &mut events);
@@ -85,8 +106,15 @@ impl Follower {
     fn take(&mut self, offset: u64, length: u64, bytes: &[u8], events: &mut Vec<Event>) {
         let known = std::mem::take(&mut self.known);
         let heard = events_of_line(self.dialect, offset, length, bytes);
-        events.extend(heard.into_iter().filter(|event| event.part > known));
+        for event in heard.into_iter().filter(|event| event.part > known) {
+            self.add(raw_lines::without_text(event), events);
+        }
+        self.blank = None;
         self.next = offset + length;
+    }
+
+    fn add(&mut self, event: Event, events: &mut Vec<Event>) {
+        raw_lines::add(events, raw_lines::after_blank(self.blank.take(), event));
     }
 }
 
@@ -130,4 +158,106 @@ pub fn all_events(dialect: Dialect, root: &Root, run: &RunDir, mut take: impl Fn
 
 fn open(root: &Root, rel: &base::fsx::RelPath) -> Result<Option<ReadFile>> {
     Ok(if_file(root.open_read(rel))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event::{EventKind, RawReason},
+        refs::TaskRef,
+        transcript::line::samples::EVENTS,
+    };
+    use base::fsx::Durability;
+
+    const LINES: Dialect = Dialect::Lines(&EVENTS);
+    const OBJECT: &str = "{\"type\":\"reasoning\",\"text\":\"a\"}\n";
+
+    struct Bench {
+        _folder: tempfile::TempDir,
+        root: Root,
+        run: RunDir,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let root = Root::create(folder.path(), Durability::Never).unwrap();
+            let task = TaskRef { project: "p".parse().unwrap(), task: "t".parse().unwrap() };
+            let run = task.run("20260205-10000100001-1-0001".parse().unwrap());
+            root.ensure_dir(run.dir().path()).unwrap();
+            Self { _folder: folder, root, run: run.dir() }
+        }
+
+        fn print(&self, text: &str) {
+            self.root.replace(&self.run.stdout(), text.as_bytes()).unwrap();
+        }
+
+        fn read(&self, follower: &mut Follower, stream: Stream) -> Vec<(u64, u64, Option<u64>)> {
+            let mut shown = Vec::new();
+            while let Some(events) = follower.read(&self.root, &self.run, stream).unwrap() {
+                shown.extend(events.iter().map(|event| match event.kind {
+                    EventKind::Raw { lines, .. } => (event.offset, event.length, lines),
+                    _ => (event.offset, event.length, None),
+                }));
+            }
+            shown
+        }
+    }
+
+    #[test]
+    fn text_between_events_is_one_event_without_its_words() {
+        let bench = Bench::new();
+        let text = "some words\n\n\u{1b}[1m[=> ]\nif x { y }\n \n{z}\n".repeat(20_000);
+        let (long, object) = (text.len() as u64, OBJECT.len() as u64);
+        bench.print(&format!(
+            "\n \n{OBJECT}{text}{OBJECT}\n\n{OBJECT}{{\"type\":7}}\n{{\"type\":8}}\nword\nlast"
+        ));
+        let mut at = 3;
+        let mut next = |length: u64, lines| {
+            at += length;
+            (at - length, length, lines)
+        };
+        let first = [next(object, None), next(long, Some(120_000)), next(object, None)];
+        next(2, None);
+        let rest = [next(object, None), next(22, Some(2)), next(5, Some(1)), next(4, Some(1))];
+        let mut all = [&first[..], &rest[..3]].concat();
+        let mut follower = Follower::start(LINES);
+        assert_eq!(bench.read(&mut follower, Stream::Open), all);
+        assert_eq!(bench.read(&mut follower, Stream::Open), []);
+        assert_eq!(bench.read(&mut follower, Stream::Ended), rest[3..]);
+        // The end of the stream is a part of the lines before it, for a reader that sees both at once.
+        all.pop();
+        all.push((rest[2].0, 9, Some(2)));
+        assert_eq!(bench.read(&mut Follower::start(LINES), Stream::Ended), all);
+    }
+
+    #[test]
+    fn a_line_that_grows_is_read_once_it_has_ended() {
+        let bench = Bench::new();
+        let mut follower = Follower::start(LINES);
+        let (start, end) = OBJECT.split_at(10);
+        bench.print(start);
+        assert_eq!(bench.read(&mut follower, Stream::Open), []);
+        assert_eq!((follower.next, follower.searched), (0, 10));
+        bench.print(&format!("{start}{end}word"));
+        let object = OBJECT.len() as u64;
+        assert_eq!(bench.read(&mut follower, Stream::Open), [(0, object, None)]);
+        assert_eq!((follower.next, follower.searched), (object, object + 4));
+        bench.print(&format!("{start}{end}word\n"));
+        assert_eq!(bench.read(&mut follower, Stream::Open), [(object, 5, Some(1))]);
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_keeps_its_beginning() {
+        let bench = Bench::new();
+        bench.print("word\n{\"type\":\"res");
+        let mut follower = Follower::start(LINES);
+        let events = follower.read(&bench.root, &bench.run, Stream::Ended).unwrap().unwrap();
+        let kinds: Vec<&EventKind> = events.iter().map(|event| &event.kind).collect();
+        let cut =
+            EventKind::Raw { reason: RawReason::CutOff, text: "{\"type\":\"res".to_owned(), lines: None };
+        let word = EventKind::Raw { reason: RawReason::NotJson, text: String::new(), lines: Some(1) };
+        assert_eq!(kinds, [&word, &cut]);
+    }
 }

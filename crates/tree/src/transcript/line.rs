@@ -26,6 +26,8 @@ pub fn events_of_line(dialect: Dialect, offset: u64, length: u64, bytes: &[u8]) 
         vec![raw(RawReason::TooLong, bytes)]
     } else if dialect == Dialect::Text || bytes.iter().all(u8::is_ascii_whitespace) {
         Vec::new()
+    } else if !may_have_object(bytes, has_newline) {
+        vec![raw(RawReason::NotJson, bytes)]
     } else {
         match lenient::parse(bytes) {
             Ok(line @ Value::Object(_)) => {
@@ -50,6 +52,16 @@ pub fn events_of_line(dialect: Dialect, offset: u64, length: u64, bytes: &[u8]) 
         }
     }
     events
+}
+
+/// Returns false for text, which is not worth an attempt to parse it: no `{` begins the line, and none among its other
+/// characters begins an object with a key.
+fn may_have_object(bytes: &[u8], has_newline: bool) -> bool {
+    bytes.trim_ascii_start().first() == Some(&b'{')
+        || memchr::memchr_iter(b'{', bytes).any(|at| match bytes[at + 1..].trim_ascii_start().first() {
+            Some(first) => *first == b'"',
+            None => !has_newline,
+        })
 }
 
 /// Returns the objects of a line that other output has got into: a progress bar, a byte order mark, or another line that

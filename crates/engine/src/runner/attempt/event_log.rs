@@ -5,7 +5,7 @@ use base::fsx::FsError;
 use tree::{
     refs::RunRef,
     run_info::RunInfo,
-    transcript::{Dialect, Follower, Refusals, Stream, last_event},
+    transcript::{Dialect, Follower, RawLines, Refusals, Stream, last_event},
 };
 
 /// The events of one run, as far as they are written.
@@ -16,11 +16,18 @@ pub(in crate::runner) struct EventLog {
     follower: Option<Follower>,
     /// The refusals that the agent waits out by itself.
     refusals: Refusals,
+    /// The selection among the events of lines that are not interpreted.
+    raw_lines: RawLines,
 }
 
 impl EventLog {
     pub(in crate::runner) fn new() -> Self {
-        Self { dialect: Dialect::Text, follower: None, refusals: Refusals::default() }
+        Self {
+            dialect: Dialect::Text,
+            follower: None,
+            refusals: Refusals::default(),
+            raw_lines: RawLines::default(),
+        }
     }
 
     /// Returns the refusals that the agent waits out by itself, according to its events.
@@ -51,7 +58,7 @@ impl EventLog {
         let Some(follower) = &mut self.follower else { return Ok(()) };
         while let Some(events) = follower.read(root, &dir, stream)? {
             let mut lines = Vec::new();
-            for event in &events {
+            for event in &self.raw_lines.select(events) {
                 self.refusals.add(event);
                 // An event always converts to JSON: keys are strings, and numbers come from JSON.
                 lines.extend(serde_json::to_vec(event).unwrap_or_default());
