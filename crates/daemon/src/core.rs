@@ -12,6 +12,7 @@ use super::{
     keeper::IndexKeeper,
     mailboxes::Mailboxes,
     parts::{Parts, Wake},
+    run_logs::RunLogs,
     update::{Seat, Updates},
 };
 use base::shutdown::Shutdown;
@@ -38,6 +39,8 @@ pub struct Core {
     pub audit: Arc<AuditLog>,
     /// The message buses, for many clients at a time.
     pub mailboxes: Mailboxes,
+    /// The output of live runs, for many followers at a time.
+    pub run_logs: RunLogs,
     /// The update of the daemon's own program.
     pub updates: Arc<Updates>,
     pub(super) gate: Arc<Gate>,
@@ -65,6 +68,7 @@ impl Core {
         Arc::new(Self {
             audit: AuditLog::new(parts.clone()),
             mailboxes: Mailboxes::new(&parts),
+            run_logs: RunLogs::new(&parts),
             gate: Gate::new(parts.clone(), updates.clone()),
             keeper: IndexKeeper::new(parts),
             updates,

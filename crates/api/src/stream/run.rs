@@ -7,7 +7,8 @@ use tokio::sync::watch;
 
 use super::source::{Content, PollResult, Reader, Source, SourceEvent, hint_or};
 use crate::{Api, error::Result};
-use tree::refs::RunRef;
+use daemon::SharedLog;
+use tree::{Tree, refs::RunRef};
 use view::{
     index::{Index, RunSummary},
     run_log::{Cursor, LogEvent, Note, RunLog, ShownStatus},
@@ -16,9 +17,12 @@ use view::{
 
 /// Follows a run.
 pub(crate) struct RunSource {
+    tree: Tree,
     run: RunRef,
     index: Arc<Index>,
-    log: Reader<RunLog>,
+    shared: Arc<SharedLog>,
+    /// The reader of this follower alone, while it is behind the others.
+    own: Option<Reader<RunLog>>,
     position: Cursor,
     /// The run at the last look.
     seen: Option<Arc<RunSummary>>,
@@ -34,8 +38,10 @@ impl RunSource {
         let watched = api.core.hints.watch_soon(&tree.root().absolute(run.dir().path()));
         let index = api.core.index.clone();
         Self {
+            tree,
             run: run.clone(),
-            log: Reader::new(RunLog::new(tree, run, position)),
+            shared: api.core.run_logs.follow(run),
+            own: None,
             position,
             seen: None,
             changed: index.follow(),
@@ -48,7 +54,12 @@ impl RunSource {
     /// Returns true if everything was already sent by an earlier stream.
     pub(crate) async fn is_over(&mut self) -> Result<bool> {
         let ended = self.index.run_of(&self.run).is_some_and(|run| run.is_final());
-        Ok(ended && self.log.read(|log| log.is_over()).await?)
+        Ok(ended && self.own().read(|log| log.is_over()).await?)
+    }
+
+    fn own(&mut self) -> &mut Reader<RunLog> {
+        let (tree, run, position) = (&self.tree, &self.run, self.position);
+        self.own.get_or_insert_with(|| Reader::new(RunLog::new(tree.clone(), run, position)))
     }
 
     async fn read(&mut self) -> Result<PollResult> {
@@ -62,7 +73,13 @@ impl RunSource {
         // The status is unknown while the run's record cannot be read.
         let Some(status) = run.status else { return Ok(PollResult::Events(Vec::new())) };
         let shown = ShownStatus { status, exit_code: run.exit_code };
-        let events = self.log.read(move |log| log.read(shown)).await?;
+        let events = match self.shared.read(self.position, shown).await? {
+            Some(page) => {
+                self.own = None;
+                Arc::unwrap_or_clone(page)
+            }
+            None => self.own().read(move |log| log.read(shown)).await?,
+        };
         if let Some((_, position)) = events.last() {
             self.position = *position;
         }

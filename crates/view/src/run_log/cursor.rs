@@ -25,7 +25,7 @@ impl LogStream {
 }
 
 /// The last sent event about the run's status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Note {
     /// None yet.
     #[default]
@@ -63,7 +63,7 @@ impl Note {
 }
 
 /// A position in the stream of one run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Cursor {
     /// Number of sent bytes of stdout.
     pub stdout: u64,

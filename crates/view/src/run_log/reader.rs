@@ -18,7 +18,7 @@ const PAGE: usize = 256;
 const PAGE_BYTES: usize = 64 * 1024;
 
 /// The status of a run, as shown to all readers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ShownStatus {
     /// Its status.
     pub status: RunStatus,
