@@ -2,6 +2,7 @@
 
 pub mod blocking;
 pub mod clock;
+pub mod flat_record;
 pub mod fsx;
 pub mod names;
 pub mod record;

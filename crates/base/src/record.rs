@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::fsx::{Batch, FsError, RelPath, Root};
+use crate::{
+    flat_record,
+    fsx::{Batch, FsError, RelPath, Root},
+};
 
 /// Result of reading or writing a record.
 pub type Result<T> = std::result::Result<T, RecordError>;
@@ -189,7 +192,10 @@ pub fn bytes<T: Record>(root: &Root, rel: &RelPath, record: &T) -> Result<Vec<u8
 
 fn decode<T: DeserializeOwned>(spelling: Spelling, text: &str) -> std::result::Result<T, String> {
     match spelling {
-        Spelling::Yaml => serde_yaml::from_str(text).map_err(|e| e.without_snippet().to_string()),
+        Spelling::Yaml => match flat_record::parse(text) {
+            Some(record) => Ok(record),
+            None => serde_yaml::from_str(text).map_err(|e| e.without_snippet().to_string()),
+        },
         Spelling::Json => serde_json::from_str(text).map_err(|e| e.to_string()),
     }
 }

@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, FileType, OFlags, RenameFlags};
 
 use super::{
     error::{FsError, FsErrorKind, Result, found},
-    read::{EntryKind, read_whole_file},
+    read::EntryKind,
     rel::RelPath,
     root::{Root, is_hollow},
     steps::step,
@@ -96,8 +96,7 @@ impl Root {
     /// # Errors
     /// [`FsErrorKind::TooLarge`] if it is larger than `max`. Nothing is read then.
     pub fn read_if_file(&self, rel: &RelPath, max: u64) -> Result<Option<Vec<u8>>> {
-        let Some(file) = if_file(self.open_read(rel))? else { return Ok(None) };
-        read_whole_file(self, rel, &file, max).map(Some)
+        if_file(self.open_and_read(rel, max))
     }
 
     /// Describes the thing at a path that is no regular file; `None` if the path is free or has a file.

@@ -162,8 +162,18 @@ impl Root {
     /// # Errors
     /// [`super::FsErrorKind::TooLarge`] if it is larger than `max`. Nothing is read then.
     pub fn read_opt(&self, rel: &RelPath, max: u64) -> Result<Option<Vec<u8>>> {
-        let Some(file) = found(self.open_read(rel))? else { return Ok(None) };
-        read_whole_file(self, rel, &file, max).map(Some)
+        found(self.open_and_read(rel, max))
+    }
+
+    /// Reads a file of at most `max` bytes. The size is that at the opening, which saves a call for each of the
+    /// thousands of records that a daemon reads when it starts.
+    pub(super) fn open_and_read(&self, rel: &RelPath, max: u64) -> Result<Vec<u8>> {
+        let (file, len) = self.file_and_size("open", rel, OFlags::RDONLY)?;
+        if len > max {
+            let why = format!("{len} bytes, more than the {max} that such a file may have");
+            return Err(self.error("read", rel, io::Error::new(io::ErrorKind::FileTooLarge, why)));
+        }
+        ReadFile::new(file, self, rel).read_range(0, len)
     }
 
     /// Returns the size and identity, or `None` if the path does not exist.
@@ -265,15 +275,6 @@ fn stat_of(stat: &rustix::fs::Stat) -> Stat {
 }
 
 /// Reads an open file of at most `max` bytes.
-pub(super) fn read_whole_file(root: &Root, rel: &RelPath, file: &ReadFile, max: u64) -> Result<Vec<u8>> {
-    let len = file.size()?;
-    if len > max {
-        let why = format!("{len} bytes, more than the {max} that such a file may have");
-        return Err(root.error("read", rel, io::Error::new(io::ErrorKind::FileTooLarge, why)));
-    }
-    file.read_range(0, max)
-}
-
 fn kind_of(kind: FileType) -> EntryKind {
     match kind {
         FileType::RegularFile => EntryKind::File,

@@ -253,6 +253,16 @@ impl Root {
     }
 
     pub(super) fn file(&self, op: &'static str, rel: &RelPath, flags: OFlags) -> Result<File> {
+        self.file_and_size(op, rel, flags).map(|(file, _)| file)
+    }
+
+    /// Opens a regular file, and returns its size, too.
+    pub(super) fn file_and_size(
+        &self,
+        op: &'static str,
+        rel: &RelPath,
+        flags: OFlags,
+    ) -> Result<(File, u64)> {
         // O_NONBLOCK: opening a FIFO in place of a file must not hang.
         let fd = self.open_at(op, rel, flags | OFlags::NONBLOCK)?;
         let file = File::from(fd);
@@ -262,7 +272,7 @@ impl Root {
                 let e = io::Error::new(io::ErrorKind::InvalidInput, "a file that is almost all holes");
                 return Err(self.error(op, rel, e));
             }
-            Ok(file)
+            Ok((file, meta.len()))
         } else if meta.is_dir() {
             Err(self.error(op, rel, rustix::io::Errno::ISDIR))
         } else {
