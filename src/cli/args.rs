@@ -1,8 +1,8 @@
 //! The command line: the list of verbs, and the flags that each of them takes.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, ops::Deref, process::ExitCode};
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::{
     bundle, bus, chat_agent, completions, config, context::Context, demo_agent, diff, doctor, drive,
@@ -33,6 +33,47 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// The flags of a verb, which are declared when the verb is parsed: a command line names one verb, and declaring the flags
+/// of all would take longer than many a verb itself. Help and completions build the whole command and see all flags.
+#[derive(Debug)]
+pub struct Deferred<T>(Box<T>);
+
+impl<T: clap::Args> clap::Args for Deferred<T> {
+    fn augment_args(verb: clap::Command) -> clap::Command {
+        verb.defer(|verb| {
+            // The line about the verb stands at its variant and counts more than that of its flags.
+            let about = verb.get_about().cloned().unwrap_or_default();
+            T::augment_args(verb).about(about)
+        })
+    }
+
+    fn augment_args_for_update(verb: clap::Command) -> clap::Command {
+        T::augment_args_for_update(verb)
+    }
+}
+
+impl<T: FromArgMatches> FromArgMatches for Deferred<T> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        T::from_arg_matches(matches).map(|args| Self(Box::new(args)))
+    }
+
+    fn from_arg_matches_mut(matches: &mut ArgMatches) -> Result<Self, clap::Error> {
+        T::from_arg_matches_mut(matches).map(|args| Self(Box::new(args)))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
+    }
+}
+
+impl<T> Deref for Deferred<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
 /// Returns a command that contains only the verbs.
 fn verbs() -> clap::Command {
     Command::augment_subcommands(clap::Command::new("run-agent"))
@@ -42,77 +83,77 @@ fn verbs() -> clap::Command {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run an agent once and print its answer
-    Job(Box<job::Args>),
+    Job(Deferred<job::Args>),
     /// Run an agent in a loop until the task is done
-    Task(Box<task::Args>),
+    Task(Deferred<task::Args>),
     /// Work through a TODO list, one task per item
-    Monitor(Box<monitor::Args>),
+    Monitor(Deferred<monitor::Args>),
     /// Run an agent interactively in this terminal and record the run
-    Wrap(wrap::Args),
+    Wrap(Deferred<wrap::Args>),
     /// List tasks, or the runs of a task
-    List(list::Args),
+    List(Deferred<list::Args>),
     /// Show the queued and live tasks and the daemon
-    Status(status::Args),
+    Status(Deferred<status::Args>),
     /// Explain why a task is in its current state
-    Why(why::Args),
+    Why(Deferred<why::Args>),
     /// Wait until tasks have ended
-    Watch(watch::Args),
+    Watch(Deferred<watch::Args>),
     /// Print the answer of a run, its log or its prompt
-    Output(output::Args),
+    Output(Deferred<output::Args>),
     /// Show the file changes of a run as a diff
-    Diff(diff::Args),
+    Diff(Deferred<diff::Args>),
     /// Post to a message bus or read it
-    Bus(bus::Args),
+    Bus(Deferred<bus::Args>),
     /// Stop a task and its child tasks
-    Stop(stop::Args),
+    Stop(Deferred<stop::Args>),
     /// Resume a task that has ended
-    Resume(resume::Args),
+    Resume(Deferred<resume::Args>),
     /// Continue tasks that have lost their driver
-    Drive(drive::Args),
+    Drive(Deferred<drive::Args>),
     /// Replay a recorded run with its original timing
-    Replay(replay::Args),
+    Replay(Deferred<replay::Args>),
     /// Pack a task into one file for a bug report, with secrets masked
-    Bundle(bundle::Args),
+    Bundle(Deferred<bundle::Args>),
     /// Remove old runs
-    Gc(gc::Args),
+    Gc(Deferred<gc::Args>),
     /// Check the tree for damage and repair it
-    Fsck(fsck::Args),
+    Fsck(Deferred<fsck::Args>),
     /// Import a tree of the original Conductor Loop
-    Import(import::Args),
+    Import(Deferred<import::Args>),
     /// Serve the HTTP API and the page, and drive every accepted task
-    Serve(serve::Args),
+    Serve(Deferred<serve::Args>),
     /// Open the page in a browser, signed in
-    Ui(ui::Args),
+    Ui(Deferred<ui::Args>),
     /// Control a daemon over HTTP, on this machine or another
-    Server(Box<server::Args>),
+    Server(Deferred<server::Args>),
     /// Install the daemon as a systemd user service
-    Service(service::Args),
+    Service(Deferred<service::Args>),
     /// Check which agents are installed and have credentials
-    Validate(validate::Args),
+    Validate(Deferred<validate::Args>),
     /// Check that this machine is set up to run agents
-    Doctor(doctor::Args),
+    Doctor(Deferred<doctor::Args>),
     /// Show the settings and the origin of each
-    Config(config::Args),
+    Config(Deferred<config::Args>),
     /// Record the agents that you start from your shell
-    ShellSetup(shell_setup::Args),
+    ShellSetup(Deferred<shell_setup::Args>),
     /// Print the shell completion script
-    Completions(completions::Args),
+    Completions(Deferred<completions::Args>),
     /// Print a manual page or write all of them
-    Man(man::Args),
+    Man(Deferred<man::Args>),
     /// Print the version
-    Version(version::Args),
+    Version(Deferred<version::Args>),
     /// Act as the built-in demo agent
     #[command(hide = true)]
-    DemoAgent(demo_agent::Args),
+    DemoAgent(Deferred<demo_agent::Args>),
     /// Act as an agent that calls a chat API
     #[command(hide = true)]
-    ChatAgent(chat_agent::Args),
+    ChatAgent(Deferred<chat_agent::Args>),
     /// Act as an agent that replays a recording
     #[command(hide = true)]
-    ReplayAgent(replay_agent::Args),
+    ReplayAgent(Deferred<replay_agent::Args>),
     /// Check whether this program can replace a running daemon
     #[command(hide = true)]
-    SelfCheck(self_check::Args),
+    SelfCheck(Deferred<self_check::Args>),
 }
 
 /// Returns the flags of a daemon's command line, or `None` if the line is for another verb.
@@ -158,7 +199,7 @@ impl Command {
             Self::ChatAgent(args) => chat_agent::run(&args, context),
             Self::ReplayAgent(args) => replay_agent::run(&args, context),
             Self::SelfCheck(args) => self_check::run(&args, daemon_line, context),
-            Self::Config(args) => config::run(args, context),
+            Self::Config(args) => config::run(*args.0, context),
             Self::ShellSetup(args) => shell_setup::run(&args, context),
             Self::Completions(args) => completions::run(&args, context),
             Self::Man(args) => man::run(&args, Cli::command(), context),

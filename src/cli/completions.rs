@@ -64,7 +64,13 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
 /// Answers a shell that asks about `command`, the whole command line, and then exits. Returns if no shell asks.
 pub(super) fn answer(environment: &Environment, command: impl Fn() -> clap::Command) {
     if environment.get_os(VARIABLE).is_some() {
-        CompleteEnv::with_factory(|| with_candidates(command())).bin(NAME).complete();
+        let whole = || {
+            let mut command = command();
+            // The flags of a verb are declared only then.
+            command.build();
+            with_candidates(command)
+        };
+        CompleteEnv::with_factory(whole).bin(NAME).complete();
     }
 }
 
