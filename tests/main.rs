@@ -48,6 +48,7 @@ mod faults_doors;
 mod faults_loops;
 mod faults_truth;
 mod folders;
+mod first_process;
 mod formats;
 mod fsck;
 mod hostile;

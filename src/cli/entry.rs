@@ -1,6 +1,9 @@
 //! The entry point of the program, under each of its names, and the one place that turns a failure into an exit code.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{
+    ffi::{OsStr, OsString},
+    process::ExitCode,
+};
 
 use clap::{CommandFactory, Parser};
 use nix::sys::signal::{SigSet, Signal};
@@ -16,7 +19,10 @@ use super::{
 };
 use base::{fsx::steps, telemetry};
 use config::Environment;
-use process::handoff;
+use process::{
+    handoff,
+    init::{self, Role},
+};
 
 /// Runs the program; called by `main`.
 #[must_use]
@@ -28,6 +34,10 @@ pub fn program() -> ExitCode {
     if verb.as_ref().is_some_and(|verb| verb == "shim") {
         steps::arm(std::env::vars_os(), "CONDUCTOR_TEST_KILL_SHIM");
         return ExitCode::from(process::shim::main(args));
+    }
+    let role = init::divide();
+    if let Role::Ended(code) = role {
+        return ExitCode::from(code);
     }
     steps::arm_named(std::env::vars_os());
     if verb.as_ref().is_some_and(|verb| verb == handoff::VERB) {
@@ -46,7 +56,18 @@ pub fn program() -> ExitCode {
     // A limit on file sizes is treated and reported like a full disk. Unblocked, SIGXFSZ would end the process.
     let _ = SigSet::from_iter([Signal::SIGXFSZ]).thread_block();
     let args = std::iter::once(name).chain(serve).chain(std::env::args_os().skip(1));
-    main(args, Environment::capture())
+    main(args, environment(role))
+}
+
+/// Takes the snapshot of the environment.
+fn environment(role: Role) -> Environment {
+    let all = Environment::capture();
+    if role != Role::ProgramOfFirst {
+        return all;
+    }
+    let own =
+        |(name, value): (&OsStr, &OsStr)| (name.to_owned(), init::variable_of_program(name, value.into()));
+    all.iter().map(own).collect()
 }
 
 /// The verbs with which a daemon starts its own program.

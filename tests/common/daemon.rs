@@ -5,7 +5,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     path::Path,
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -56,17 +56,18 @@ impl Daemon {
 
     /// Starts a daemon with additional variables.
     pub fn start_with(sandbox: &Sandbox, environment: &[(&str, &str)], flags: &[&str]) -> Self {
-        let log = sandbox.write("daemon.log", std::fs::read(sandbox.path("daemon.log")).unwrap_or_default());
-        let stderr = std::fs::OpenOptions::new().append(true).open(&log).expect("the log of the daemon");
         // The next free port, unless the test needs a certain one.
         let port: &[&str] = if flags.contains(&"--port") { &[] } else { &["--port", "0"] };
-        let mut child = sandbox
-            .command(["serve"].iter().chain(port).chain(flags))
-            .envs(environment.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(stderr)
-            .spawn()
-            .expect("run-agent can be started");
+        let mut command = sandbox.command(["serve"].iter().chain(port).chain(flags));
+        Self::of(sandbox, command.envs(environment.iter().copied()))
+    }
+
+    /// Starts a daemon with a command of the test's own.
+    pub fn of(sandbox: &Sandbox, command: &mut Command) -> Self {
+        let log = sandbox.write("daemon.log", std::fs::read(sandbox.path("daemon.log")).unwrap_or_default());
+        let stderr = std::fs::OpenOptions::new().append(true).open(&log).expect("the log of the daemon");
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(stderr).spawn().expect("run-agent can be started");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("its stdout"))
             .read_line(&mut line)

@@ -13,6 +13,7 @@ pub mod foreground;
 pub mod git;
 pub mod handoff;
 pub mod identity;
+pub mod init;
 pub mod kernel_support;
 pub mod launch_files;
 pub mod listening;

@@ -262,6 +262,16 @@ pub(super) fn detach() -> io::Result<()> {
     }
 }
 
+/// Forks. Returns the child's pid to the parent and `None` to the child. This process must have one thread.
+pub(super) fn split() -> io::Result<Option<i32>> {
+    // SAFETY: no other thread holds a lock that the child would find taken for ever.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(None),
+        pid => Ok(Some(pid)),
+    }
+}
+
 /// Reaps one child that has ended, our own or an adopted one.
 pub(super) fn reap_any() -> Reap {
     let mut status = 0;
