@@ -40,6 +40,7 @@ mod doctor;
 mod documents;
 mod events;
 mod executors;
+mod exit_grace;
 mod extra_roots;
 mod fake_agent;
 mod faults_bus;

@@ -67,6 +67,7 @@ impl Bench {
             idle_timeout: None,
             max_run_time: None,
             stop_grace: Duration::from_millis(200),
+            exit_grace: None,
             heartbeat: None,
         };
         let mark = format!("JRUN_ID={run}");

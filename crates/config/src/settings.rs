@@ -71,6 +71,8 @@ pub struct Defaults {
     pub stop_grace: Duration,
     /// Records a run's changes in its work folder, if that belongs to a git repository.
     pub record_changes: bool,
+    /// Longest time for which an agent may stay after its final result, with nothing working in the background.
+    pub exit_grace: Option<Duration>,
     /// Largest number of live root tasks.
     pub max_concurrent_root_tasks: Option<NonZeroU32>,
     /// Largest number of live runs.
@@ -93,6 +95,7 @@ impl Default for Defaults {
             stop_grace: Duration::from_secs(10),
             record_changes: true,
             max_concurrent_root_tasks: None,
+            exit_grace: Some(Duration::from_mins(1)),
             max_concurrent_runs: None,
             diversification: Diversification::default(),
         }

@@ -33,6 +33,7 @@ pub(super) fn defaults(section: &mut Section<'_, '_>, base: Defaults) -> Default
         child_wait_timeout: section.get("child_wait_timeout", base.child_wait_timeout),
         stop_grace: section.get("stop_grace", base.stop_grace),
         record_changes: section.get("record_changes", base.record_changes),
+        exit_grace: section.get("exit_grace", base.exit_grace),
         max_concurrent_root_tasks: section.get("max_concurrent_root_tasks", base.max_concurrent_root_tasks),
         max_concurrent_runs: section.get("max_concurrent_runs", base.max_concurrent_runs),
         diversification: diversification(section.section("diversification"), base.diversification),

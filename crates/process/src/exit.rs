@@ -92,6 +92,9 @@ pub enum StopBy {
     Inbox,
     /// A `usage_limit` command in the run's inbox: its agent waited out a usage limit, or an overload, by itself.
     UsageLimit,
+    /// A `last_word` command in the run's inbox: its agent has reported its final result, and did not exit for
+    /// `exit_grace` although nothing worked in the background any more.
+    LastWord,
     /// No output on stdout or stderr for the longest time allowed.
     IdleTimeout,
     /// The run took the longest time allowed.

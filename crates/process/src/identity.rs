@@ -1,6 +1,6 @@
 //! Identifies a process by pid, start time, boot and machine, because pids are reused.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,39 @@ pub struct ProcessId {
     pub pid: i32,
     /// Start in clock ticks since boot: field 22 of `/proc/<pid>/stat`, proc_pid_stat(5).
     pub started: u64,
+}
+
+/// A moment in clock ticks since boot, as the start of a [`ProcessId`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticks(pub u64);
+
+impl Ticks {
+    /// Ticks of a second in `/proc`: `USER_HZ`, which is 100 on every architecture.
+    const PER_SECOND: u64 = 100;
+
+    /// Returns the present moment.
+    #[must_use]
+    pub fn now() -> Self {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let (seconds, nanos) = (now.tv_sec.cast_unsigned(), u64::try_from(now.tv_nsec).unwrap_or(0));
+        Self(seconds * Self::PER_SECOND + nanos / (1_000_000_000 / Self::PER_SECOND))
+    }
+
+    /// Returns the moment that was this long before.
+    #[must_use]
+    pub fn minus(self, time: Duration) -> Self {
+        Self(self.0.saturating_sub(Self::count(time)))
+    }
+
+    /// Returns true if this moment is at least `time` before the other.
+    #[must_use]
+    pub fn is_before(self, other: Self, time: Duration) -> bool {
+        self.0.saturating_add(Self::count(time)) <= other.0
+    }
+
+    fn count(time: Duration) -> u64 {
+        u64::try_from(time.as_millis() / (1000 / u128::from(Self::PER_SECOND))).unwrap_or(u64::MAX)
+    }
 }
 
 /// Returns this process as the holder of a lock, under the given name.
@@ -209,6 +242,18 @@ mod tests {
         let said = file_system().unwrap();
         assert_eq!((said.len(), file_system()), (32, Some(said.clone())));
         assert!(!said.contains(&boot_id()[..8]));
+    }
+
+    #[test]
+    fn a_thread_that_starts_now_has_the_present_moment() {
+        let before = Ticks::now();
+        let stat = std::thread::spawn(|| fsx::read_outside(Path::new("/proc/thread-self/stat"), 4096));
+        let stat = String::from_utf8(stat.join().unwrap().unwrap()).unwrap();
+        let started = ProcStat::parse(&stat).unwrap().id.started;
+        assert!(before.0 <= started + 1 && started <= Ticks::now().0, "{before:?} {started}");
+        let second = Duration::from_secs(1);
+        assert!(Ticks(5).is_before(Ticks(105), second) && !Ticks(6).is_before(Ticks(105), second));
+        assert_eq!((Ticks(105).minus(second), Ticks(5).minus(second)), (Ticks(5), Ticks(0)));
     }
 
     #[test]

@@ -163,6 +163,7 @@ mod tests {
             idle_timeout: None,
             max_run_time: None,
             stop_grace: Duration::from_secs(10),
+            exit_grace: None,
             heartbeat: Some(Duration::from_secs(10)),
         }
     }

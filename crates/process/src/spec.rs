@@ -43,6 +43,9 @@ pub struct LaunchSpec {
     pub max_run_time: Option<Duration>,
     /// Time between SIGTERM and SIGKILL.
     pub stop_grace: Duration,
+    /// Longest time for which the agent may stay after its final result; absent: without limit.
+    #[serde(default)]
+    pub exit_grace: Option<Duration>,
     /// Time between two signs of life, for drivers that do not see the shim's process.
     #[serde(default)]
     pub heartbeat: Option<Duration>,

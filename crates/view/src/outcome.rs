@@ -2,8 +2,8 @@
 //!
 //! 1. A driver's claim: the run never started, and ended as the claim says.
 //! 2. `exit.json`: STOP or an inbox command before the end makes it `stopped`. Exit code 0 without a timeout makes it
-//!    `completed`, if the last word of the agent's stream, where there is one, says so too. Everything else is
-//!    `failed`.
+//!    `completed`, if the last word of the agent's stream, where there is one, says so too. That word alone decides if
+//!    the agent was ended because it did not exit after it. Everything else is `failed`.
 //! 3. No `exit.json` and the processes gone: the end as a driver saw it through a handle on the process, by the same
 //!    rule, else `crashed`. Never a success by default.
 
@@ -58,7 +58,9 @@ pub fn of_exit(exit: &ExitRecord, account: Option<&Account>) -> Outcome {
     let stop = exit.stop.as_ref().map(|s| s.by);
     let (status, error_summary) = match stop {
         Some(StopBy::StopMarker | StopBy::Inbox) => (RunStatus::Stopped, Some(summary(exit))),
-        None if exit_code == Some(0) => by_last_word(account),
+        None if exit_code == Some(0) => by_last_word(account, "exit code 0"),
+        // The driver has found a final result in the stream, so there is an account.
+        Some(StopBy::LastWord) if account.is_some() => by_last_word(account, "it did not exit"),
         None => (RunStatus::Failed, Some(with_reason(summary(exit), account))),
         Some(_) => (RunStatus::Failed, Some(summary(exit))),
     };
@@ -72,16 +74,17 @@ pub fn of_exit(exit: &ExitRecord, account: Option<&Account>) -> Outcome {
     }
 }
 
-/// Returns the end of a process that exited with 0, which alone is no success if the agent has a last word.
-fn by_last_word(account: Option<&Account>) -> (RunStatus, Option<String>) {
+/// Returns the end of a process that exited with 0, which alone is no success if the agent has a last word, or that was
+/// ended after its last word. `how` says which.
+fn by_last_word(account: Option<&Account>, how: &str) -> (RunStatus, Option<String>) {
     let Some(account) = account else { return (RunStatus::Completed, None) };
     let reason = match account.last_word.as_ref().map(|word| word.outcome) {
         Some(TurnOutcome::Completed) => return (RunStatus::Completed, None),
-        Some(TurnOutcome::Failed) => "the agent gave up",
-        Some(TurnOutcome::Interrupted) => "the agent was interrupted",
-        None => "exit code 0, but the agent's output ends without its final result",
+        Some(TurnOutcome::Failed) => "the agent gave up".to_owned(),
+        Some(TurnOutcome::Interrupted) => "the agent was interrupted".to_owned(),
+        None => format!("{how}, but the agent's output ends without its final result"),
     };
-    (RunStatus::Failed, Some(with_reason(reason.to_owned(), account.into())))
+    (RunStatus::Failed, Some(with_reason(reason, account.into())))
 }
 
 /// Adds the reason in the agent's words, if it reported one.
@@ -128,7 +131,7 @@ pub fn of_lost(seen: Option<ObservedEnd>, account: Option<&Account>) -> Outcome 
     let how = "its shim was killed";
     let (status, summary) = match (seen.is_some_and(|s| s.stopped), exit_code, signal) {
         (true, ..) => (RunStatus::Stopped, Some("stopped on request; its shim was killed before".to_owned())),
-        (_, Some(0), _) => by_last_word(account),
+        (_, Some(0), _) => by_last_word(account, "exit code 0"),
         (_, Some(code), _) => (RunStatus::Failed, Some(format!("exit code {code}; {how}"))),
         (_, _, Some(signal)) => (RunStatus::Failed, Some(format!("ended by {}; {how}", signal_name(signal)))),
         _ => (RunStatus::Crashed, Some("its processes are gone and their exit was not recorded".to_owned())),
@@ -156,6 +159,7 @@ fn summary(exit: &ExitRecord) -> String {
         None => how,
         Some(StopBy::StopMarker | StopBy::Inbox) => format!("stopped on request ({how})"),
         Some(StopBy::UsageLimit) => format!("the agent waited for longer than limit_patience ({how})"),
+        Some(StopBy::LastWord) => format!("did not exit after its final result ({how})"),
         Some(StopBy::IdleTimeout) => format!("no output for longer than the timeout ({how})"),
         Some(StopBy::MaxRunTime) => format!("ran longer than max_run_time ({how})"),
         Some(StopBy::FolderGone) => format!("its folder was removed ({how})"),
@@ -204,6 +208,12 @@ mod tests {
                 Some(StopBy::IdleTimeout),
                 RunStatus::Failed,
                 Some("no output for longer than the timeout (exit code 0)"),
+            ),
+            (
+                killed(15),
+                Some(StopBy::LastWord),
+                RunStatus::Failed,
+                Some("did not exit after its final result (ended by SIGTERM)"),
             ),
             (
                 killed(15),
@@ -283,6 +293,28 @@ mod tests {
             let end = exit(ProcessEnd::Exited { exit_code: code }, None);
             let outcome = of_exit(&end, Some(&account(last_word, failure)));
             assert_eq!((outcome.status, outcome.error_summary.as_deref()), (status, summary));
+        }
+    }
+
+    #[test]
+    fn an_agent_that_was_ended_after_its_last_word_is_judged_by_it() {
+        for (last_word, status, summary) in [
+            (Some((TurnOutcome::Completed, "done")), RunStatus::Completed, None),
+            (Some((TurnOutcome::Failed, "no model")), RunStatus::Failed, Some("the agent gave up: no model")),
+            (
+                None,
+                RunStatus::Failed,
+                Some("it did not exit, but the agent's output ends without its final result"),
+            ),
+        ] {
+            for end in [
+                ProcessEnd::Exited { exit_code: 143 },
+                ProcessEnd::Exited { exit_code: 0 },
+                ProcessEnd::Signaled { signal: 9, core_dumped: false },
+            ] {
+                let outcome = of_exit(&exit(end, Some(StopBy::LastWord)), Some(&account(last_word, None)));
+                assert_eq!((outcome.status, outcome.error_summary.as_deref()), (status, summary));
+            }
         }
     }
 }

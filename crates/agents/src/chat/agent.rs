@@ -57,7 +57,7 @@ impl Agent for ChatAgent {
 }
 
 /// The language of its stream: each line is a [`EventKind`] as it stands in `events.jsonl`, with an optional `time`.
-static LANGUAGE: Language = Language { name: "native", parse, refusal: None };
+static LANGUAGE: Language = Language { name: "native", parse, refusal: None, background: None };
 
 /// The content of a line; `None` if its type is unknown, or a field is missing.
 fn parse(line: &Value) -> Option<LineContent> {

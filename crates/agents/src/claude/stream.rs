@@ -13,7 +13,7 @@ use super::tools::{file_changes, tool_result};
 use tree::{
     event::{EventKind, RawReason, Role, TurnOutcome, UsageScope},
     transcript::{
-        ErrorReport, Language, LineContent, Retry,
+        Background, ErrorReport, Language, LineContent, Retry,
         fields::{amount, count, flat, list, owned, status, sum, text, time},
         raw,
     },
@@ -21,7 +21,8 @@ use tree::{
 };
 
 /// The language of these streams.
-pub(super) static LANGUAGE: Language = Language { name: "claude", parse, refusal: None };
+pub(super) static LANGUAGE: Language =
+    Language { name: "claude", parse, refusal: None, background: Some(background) };
 
 /// The content of a line; `None` if its type is unknown.
 fn parse(line: &Value) -> Option<LineContent> {
@@ -69,9 +70,28 @@ fn system(line: &Value) -> Option<Vec<EventKind>> {
             let summary = text(line, "summary").or_else(|| text(line, "task_id")).unwrap_or("a sub-agent");
             vec![note(format!("a sub-agent {}: {summary}", text(line, "status").unwrap_or("ended")))]
         }
-        "status" | "thinking_tokens" | "task_started" | "task_progress" => Vec::new(),
+        "status"
+        | "thinking_tokens"
+        | "task_started"
+        | "task_progress"
+        | "task_updated"
+        | "background_tasks_changed" => Vec::new(),
         _ => return None,
     })
+}
+
+/// Interprets the lines about background tasks: commands and sub-agents. A turn may end before they do.
+fn background(line: &Value) -> Option<Background> {
+    let task = || owned(line, "task_id");
+    match text(line, "subtype").filter(|_| text(line, "type") == Some("system"))? {
+        "task_started" => task().map(Background::Begins),
+        "task_notification" => task().map(Background::Ends),
+        "background_tasks_changed" => {
+            let tasks = list(line, "tasks").iter().filter_map(|task| owned(task, "task_id"));
+            Some(Background::Are(tasks.collect()))
+        }
+        _ => None,
+    }
 }
 
 fn assistant(line: &Value) -> Vec<EventKind> {
@@ -187,4 +207,38 @@ fn rate_limit(info: &Value) -> Vec<EventKind> {
     let kind = text(info, "rateLimitType").unwrap_or("account");
     let retry = info.get("resetsAt").and_then(Value::as_i64).map(Retry::at_epoch).unwrap_or_default();
     vec![ErrorReport::new(&format!("usage limit reached ({kind})")).with_retry(retry).into_error()]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_tasks_in_the_background_are_known_by_their_lines() {
+        let name = || "b1".to_owned();
+        for (line, change) in [
+            (
+                json!({"type": "system", "subtype": "task_started", "task_id": "b1"}),
+                Some(Background::Begins(name())),
+            ),
+            (
+                json!({"type": "system", "subtype": "task_notification", "task_id": "b1", "status": "stopped"}),
+                Some(Background::Ends(name())),
+            ),
+            (
+                json!({"type": "system", "subtype": "background_tasks_changed", "tasks": [{"task_id": "b1"}]}),
+                Some(Background::Are(vec![name()])),
+            ),
+            (
+                json!({"type": "system", "subtype": "background_tasks_changed", "tasks": []}),
+                Some(Background::Are(Vec::new())),
+            ),
+            (json!({"type": "system", "subtype": "task_progress", "task_id": "b1"}), None),
+            (json!({"type": "result", "subtype": "success"}), None),
+        ] {
+            assert_eq!(background(&line), change, "{line}");
+        }
+    }
 }

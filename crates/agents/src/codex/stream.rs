@@ -15,7 +15,7 @@ use tree::{
 };
 
 /// The language of these streams.
-pub(super) static LANGUAGE: Language = Language { name: "codex", parse, refusal: None };
+pub(super) static LANGUAGE: Language = Language { name: "codex", parse, refusal: None, background: None };
 
 /// The content of a line; `None` if its type is unknown.
 fn parse(line: &Value) -> Option<LineContent> {

@@ -15,7 +15,8 @@ use tree::{
 };
 
 /// The language of these streams.
-pub(super) static LANGUAGE: Language = Language { name: "opencode", parse, refusal: Some(refusal) };
+pub(super) static LANGUAGE: Language =
+    Language { name: "opencode", parse, refusal: Some(refusal), background: None };
 
 /// The content of a line; `None` if its type is unknown.
 fn parse(line: &Value) -> Option<LineContent> {

@@ -78,6 +78,15 @@ impl ReadFile {
         Ok(self.file.metadata().map_err(|e| self.root.error("stat", &self.rel, e))?.len())
     }
 
+    /// Returns the time of the last change, in nanoseconds since 1970.
+    ///
+    /// # Errors
+    /// If the kernel call fails.
+    pub fn modified_ns(&self) -> Result<i128> {
+        let meta = self.file.metadata().map_err(|e| self.root.error("stat", &self.rel, e))?;
+        Ok(i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec()))
+    }
+
     /// Returns the inode, which distinguishes this file from its replacement.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use std::{
 
 use chrono::Utc;
 
+use super::super::identity::Ticks;
 use base::{
     clock::rfc3339,
     fsx::{ReadFile, RelPath, Root},
@@ -25,6 +26,8 @@ pub(super) struct LogTimes {
     out: Option<OwnedFd>,
     last_output: Instant,
     last_mark: Option<Instant>,
+    /// The time of the first output on stdout.
+    first_output: Option<Ticks>,
 }
 
 #[derive(Debug)]
@@ -42,6 +45,7 @@ impl LogTimes {
             out: root.open_append(&dir.join(names::run::LOG_TIMES)).ok(),
             last_output: Instant::now(),
             last_mark: None,
+            first_output: None,
         }
     }
 
@@ -60,6 +64,9 @@ impl LogTimes {
         }
         // Taken after the sizes, so that no mark is older than its bytes.
         let (time, now) = (rfc3339(Utc::now()), Instant::now());
+        if self.first_output.is_none() && self.streams[0].seen > 0 {
+            self.first_output = Some(Ticks::now().minus(self.streams[0].age()));
+        }
         let mut lines = String::new();
         for (name, size) in grown {
             // Writing to a String cannot fail.
@@ -78,6 +85,17 @@ impl LogTimes {
         self.last_output
     }
 
+    /// Returns the time of the agent's first output on stdout.
+    pub(super) fn first_output(&self) -> Option<Ticks> {
+        self.first_output
+    }
+
+    /// Returns the size of stdout.
+    pub(super) fn stdout(&self) -> u64 {
+        let [stdout, _] = &self.streams;
+        stdout.size()
+    }
+
     /// Returns the time until which growth is ignored, if a mark was written a moment ago.
     pub(super) fn muted_until(&self) -> Option<Instant> {
         self.last_mark.map(|at| at + RESOLUTION).filter(|until| *until > Instant::now())
@@ -85,12 +103,25 @@ impl LogTimes {
 }
 
 impl Stream {
+    fn size(&self) -> u64 {
+        self.file.as_ref().and_then(|f| f.size().ok()).unwrap_or(0)
+    }
+
+    /// Returns the time since the last change, which this process may notice late on a busy machine. A clock that
+    /// disagrees with that of the file system shortens or lengthens it.
+    fn age(&self) -> Duration {
+        let modified = self.file.as_ref().and_then(|f| f.modified_ns().ok());
+        let now = Utc::now().timestamp_nanos_opt().map(i128::from);
+        let nanos = now.zip(modified).map_or(0, |(now, modified)| now - modified);
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
+    }
+
     /// Returns the name and the new size of a stream that has changed its size since the last call.
     ///
     /// A smaller size means that the agent has truncated its own file, as `> /dev/stdout` does. Marks continue from
     /// there.
     fn changed(&mut self) -> Option<(&'static str, u64)> {
-        let size = self.file.as_ref().and_then(|f| f.size().ok()).unwrap_or(0);
+        let size = self.size();
         let changed = size != self.seen;
         self.seen = size;
         changed.then_some((self.name, size))

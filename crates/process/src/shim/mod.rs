@@ -5,6 +5,7 @@
 //! else. The driver decides the meaning of the end.
 
 mod ending;
+mod exit_watch;
 mod heartbeat;
 mod ladder;
 mod launch;

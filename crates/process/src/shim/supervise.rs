@@ -24,6 +24,7 @@ use super::{
         tree::{ProcTable, signal_all},
     },
     ending::RunEnd,
+    exit_watch::{self, ExitWatch, OutputNow},
     heartbeat::Heartbeat,
     ladder::{Facts, Ladder, Step},
     launch::Agent,
@@ -42,6 +43,7 @@ struct Supervisor<'a> {
     heartbeat: Heartbeat,
     pump: Option<Pump>,
     inbox: Inbox,
+    exit_watch: ExitWatch,
     memory: MemoryWatch,
     began: Instant,
     ladder: Ladder,
@@ -62,6 +64,7 @@ pub(super) fn supervise(spec: &LaunchSpec, mut agent: Agent) -> RunEnd {
         heartbeat: Heartbeat::new(&files.root, &files.dir, spec.heartbeat),
         pump: agent.stdin.take().map(|pipe| Pump::new(&files.root, &files.dir, pipe)),
         inbox: Inbox::new(&files.root, &files.dir),
+        exit_watch: ExitWatch::default(),
         memory: MemoryWatch::begin(agent.id.pid),
         spec,
         agent,
@@ -97,6 +100,7 @@ impl Supervisor<'_> {
         if let Some(pump) = &mut self.pump {
             pump.push(self.inbox.end_of_input);
         }
+        self.exit_watch.take(self.inbox.last_word.take(), Instant::now());
         if self.reaped.is_none() && self.stop.is_none() {
             self.stop = self.stop_reason().map(|by| StopRequest { by, at: Utc::now() });
         }
@@ -134,7 +138,7 @@ impl Supervisor<'_> {
         }
     }
 
-    fn stop_reason(&self) -> Option<StopBy> {
+    fn stop_reason(&mut self) -> Option<StopBy> {
         let passed = |since: Instant, limit: Option<Duration>| limit.is_some_and(|l| since.elapsed() >= l);
         if self.watch.stop_marker_is_there() {
             Some(StopBy::StopMarker)
@@ -144,6 +148,8 @@ impl Supervisor<'_> {
             Some(StopBy::Inbox)
         } else if self.inbox.usage_limit {
             Some(StopBy::UsageLimit)
+        } else if self.stays_after_its_end() {
+            Some(StopBy::LastWord)
         } else if passed(self.log_times.last_output(), self.spec.idle_timeout) {
             Some(StopBy::IdleTimeout)
         } else if passed(self.began, self.spec.max_run_time) {
@@ -151,6 +157,18 @@ impl Supervisor<'_> {
         } else {
             None
         }
+    }
+
+    /// Returns true if the agent has reported its final result and stays although nothing works any more.
+    fn stays_after_its_end(&mut self) -> bool {
+        let Some(grace) = self.spec.exit_grace else { return false };
+        let (id, first_output) = (self.agent.id, self.log_times.first_output());
+        let output = OutputNow { stdout: self.log_times.stdout(), last: self.log_times.last_output() };
+        self.exit_watch.is_over(Instant::now(), grace, output, || {
+            let table = ProcTable::snapshot();
+            let below = table.below(std::process::id().cast_signed());
+            exit_watch::works_in_background(&below, id, first_output)
+        })
     }
 
     /// Asks the ladder for the next step and sends the signals of that step.
@@ -226,7 +244,8 @@ impl Supervisor<'_> {
         }
         let idle = self.spec.idle_timeout.map(|d| self.log_times.last_output() + d);
         let wall = self.spec.max_run_time.map(|d| self.began + d);
-        [idle, wall].into_iter().flatten().min()
+        let exit = self.spec.exit_grace.and_then(|_| self.exit_watch.next_look());
+        [idle, wall, exit].into_iter().flatten().min()
     }
 
     fn finish(mut self) -> RunEnd {

@@ -123,12 +123,17 @@ pub(super) struct Inbox {
     pub(super) usage_limit: bool,
     /// True if the agent's input must end.
     pub(super) end_of_input: bool,
+    /// The size of the agent's standard output with its final result, which a driver has found since the last call.
+    pub(super) last_word: Option<u64>,
 }
 
 #[derive(Deserialize)]
 struct Command {
     #[serde(rename = "type")]
     kind: String,
+    /// The size of a `last_word`.
+    #[serde(default)]
+    stdout: Option<u64>,
 }
 
 impl Inbox {
@@ -140,6 +145,7 @@ impl Inbox {
             stop: false,
             usage_limit: false,
             end_of_input: false,
+            last_word: None,
         }
     }
 
@@ -150,10 +156,12 @@ impl Inbox {
         let lines = LineReader::new(&file).keeping(COMMAND_BYTES).forward(self.offset, size);
         for line in lines.map_while(Result::ok) {
             self.offset = line.end();
-            match serde_json::from_slice::<Command>(&line.bytes).map(|c| c.kind).as_deref() {
-                Ok("stop") => self.stop = true,
-                Ok("usage_limit") => self.usage_limit = true,
-                Ok("end_of_input") => self.end_of_input = true,
+            let Ok(command) = serde_json::from_slice::<Command>(&line.bytes) else { continue };
+            match command.kind.as_str() {
+                "stop" => self.stop = true,
+                "usage_limit" => self.usage_limit = true,
+                "end_of_input" => self.end_of_input = true,
+                "last_word" => self.last_word = command.stdout,
                 // The command is for the driver, or is unknown.
                 _ => {}
             }

@@ -50,6 +50,20 @@ pub struct Language {
     pub parse: fn(&Value) -> Option<LineContent>,
     /// Understands a line of standard error as a refusal that the agent waits out, for agents that report it only there.
     pub refusal: Option<fn(&str) -> Option<String>>,
+    /// Understands a line about work in the background, for agents that end a turn while such work goes on inside of
+    /// their own process.
+    pub background: Option<fn(&Value) -> Option<Background>>,
+}
+
+/// A change of the work that an agent does in the background.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Background {
+    /// This task has begun.
+    Begins(String),
+    /// This task has ended.
+    Ends(String),
+    /// These tasks go on, and no others.
+    Are(Vec<String>),
 }
 
 /// The language of an agent's standard output.

@@ -145,7 +145,8 @@ pub(super) mod samples {
     use crate::transcript::Language;
 
     /// Lines that are events already, or lists of them under `all`.
-    pub(in crate::transcript) static EVENTS: Language = Language { name: "events", parse, refusal: None };
+    pub(in crate::transcript) static EVENTS: Language =
+        Language { name: "events", parse, refusal: None, background: None };
 
     fn parse(line: &Value) -> Option<LineContent> {
         let all = line.get("all").and_then(Value::as_array);

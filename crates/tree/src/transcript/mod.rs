@@ -5,6 +5,7 @@
 //! `agents`, one in each agent's folder; `view` decides the meaning of an agent's end for the run.
 
 mod account;
+mod background;
 mod dialect;
 mod error_report;
 mod failure;
@@ -18,7 +19,8 @@ mod retry;
 mod words;
 
 pub use account::{Account, LastWord, difference};
-pub use dialect::{Dialect, Language, LineContent, raw};
+pub use background::background_tasks;
+pub use dialect::{Background, Dialect, Language, LineContent, raw};
 pub use error_report::ErrorReport;
 pub use failure::Failure;
 pub use follow::{Follower, Stream, all_events, last_event};

@@ -1,6 +1,6 @@
 //! From an accepted run to a shim: the agent's command, environment and limits.
 
-use std::{collections::BTreeMap, ffi::OsString, fmt, path::Path};
+use std::{collections::BTreeMap, ffi::OsString, fmt, path::Path, time::Duration};
 
 use crate::runner::{
     Runner,
@@ -10,7 +10,7 @@ use crate::runner::{
 };
 use agents::{AgentCommand, AgentError, Credentials, OnDisk, PlanFor, PromptSource, RunFile, Search, User};
 use base::{fsx::RelPath, record, telemetry::is_secret_name};
-use config::{AgentSettings, AgentType, Environment, TaskSettings};
+use config::{AgentSettings, AgentType, Defaults, Environment, TaskSettings};
 use process::spec::{LaunchSpec, StdinPlan};
 use tree::{kinds::Executor, run_info::RunInfo, task::TaskConfig};
 
@@ -159,6 +159,7 @@ pub(in crate::runner) fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> 
         stdin,
         stop_marker: run.task.dir().stop(),
         idle_timeout: settings.defaults.timeout,
+        exit_grace: exit_grace(&settings.defaults),
         max_run_time: settings.defaults.max_run_time,
         stop_grace: settings.defaults.stop_grace,
         heartbeat: executors::heartbeat(runner, &info.executor),
@@ -170,6 +171,13 @@ pub(in crate::runner) fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> 
         env.entry(file.variable.into()).or_insert_with(|| path.into_os_string());
     }
     let record_changes = settings.defaults.record_changes;
+/// Returns the time for which the agent may stay after its final result. It is shorter than the time without output that
+/// would call the run failed.
+fn exit_grace(settings: &Defaults) -> Option<Duration> {
+    let grace = settings.exit_grace?;
+    Some(settings.timeout.map_or(grace, |timeout| grace.min(timeout / 2)))
+}
+
     Ok(Start { spec, env, file: command.file, model: settings.model.clone(), record_changes })
 }
 

@@ -17,6 +17,7 @@ use crate::runner::{
         event_log::EventLog,
         frozen_shim,
         known_records::{KnownRecords, Missing},
+        last_word,
         limited::{self, LimitWatch},
         orphan,
         wait::{RunWaiter, Woken},
@@ -145,6 +146,7 @@ struct Driver {
     /// The records at the last look.
     known: Option<KnownRecords>,
     shim: frozen_shim::Watch,
+    last_word: last_word::Watch,
 }
 
 /// The step after a look.
@@ -175,6 +177,7 @@ impl Driver {
             secrets_are_gone: false,
             known: None,
             shim: frozen_shim::Watch::default(),
+            last_word: last_word::Watch::default(),
         }
     }
 
@@ -215,6 +218,7 @@ impl Driver {
                         info.survivors_possible = claim.agent.is_some() && claim.cgroup.is_none();
                         orphan::end_processes(&self.run.run, claim, self.grace(&info));
                     }
+                    info.notes.extend(facts.exit.as_ref().and_then(last_word::note));
                     if outcome.started_at.is_some() || info.pid.is_some() {
                         self.events.catch_up(&self.runner, &self.run, &info, Stream::Ended)?;
                     }
@@ -224,7 +228,7 @@ impl Driver {
                 RunState::Running(Liveness::Agent(_)) if self.obey_stop(&facts)? => {}
                 RunState::Running(Liveness::Elsewhere) => {
                     self.events.catch_up(&self.runner, &self.run, &info, Stream::Open)?;
-                    let limit = self.watch_limit(&info)?;
+                    let limit = self.watch_output(&info)?;
                     let grace = self.grace(&info);
                     let (verdict, poll) = self.elsewhere.look(&self.runner, &self.run, &info, grace)?;
                     if verdict != Verdict::Gone {
@@ -235,7 +239,7 @@ impl Driver {
                 }
                 RunState::Running(liveness) => {
                     self.events.catch_up(&self.runner, &self.run, &info, Stream::Open)?;
-                    let mut limit = self.watch_limit(&info)?;
+                    let mut limit = self.watch_output(&info)?;
                     if let Liveness::Shim(shim) = liveness {
                         let grace = self.grace(&info);
                         let next = self.shim.look(&self.runner, &self.run, shim, grace)?;
@@ -331,6 +335,16 @@ impl Driver {
             orphan::end_processes(&self.run.run, claim, self.grace(&facts.info));
         }
         Ok(self.stopped)
+    }
+
+    /// Reacts to what the agent has printed. Returns the time until the next look without a hint.
+    fn watch_output(&mut self, info: &RunInfo) -> Result<Option<Duration>> {
+        let limit = self.watch_limit(info)?;
+        if !self.events.may_have_ended() {
+            return Ok(limit);
+        }
+        let settled = self.last_word.look(&self.runner, &self.run, info)?;
+        Ok([limit, settled].into_iter().flatten().min())
     }
 
     /// Ends a run of a loop if its agent only waits for a usage limit. Returns the time until the next look without

@@ -3,6 +3,7 @@
 use crate::runner::{Runner, error::Result};
 use base::fsx::FsError;
 use tree::{
+    event::EventKind,
     refs::RunRef,
     run_info::RunInfo,
     transcript::{Dialect, Follower, RawLines, Refusals, Stream, last_event},
@@ -18,6 +19,8 @@ pub(in crate::runner) struct EventLog {
     refusals: Refusals,
     /// The selection among the events of lines that are not interpreted.
     raw_lines: RawLines,
+    /// True if the agent may have reported the end of its turn.
+    may_have_ended: bool,
 }
 
 impl EventLog {
@@ -27,12 +30,18 @@ impl EventLog {
             follower: None,
             refusals: Refusals::default(),
             raw_lines: RawLines::default(),
+            may_have_ended: false,
         }
     }
 
     /// Returns the refusals that the agent waits out by itself, according to its events.
     pub(in crate::runner) fn refusals(&self) -> &Refusals {
         &self.refusals
+    }
+
+    /// Returns true if the agent may have reported the end of its turn.
+    pub(in crate::runner) fn may_have_ended(&self) -> bool {
+        self.may_have_ended
     }
 
     /// Writes the events of the agent's new output. At the end of the stream all of it is durable.
@@ -53,6 +62,8 @@ impl EventLog {
             );
             if let Some(event) = &last {
                 self.refusals.add(event);
+                // The events before it are not read.
+                self.may_have_ended = true;
             }
         }
         let Some(follower) = &mut self.follower else { return Ok(()) };
@@ -60,6 +71,7 @@ impl EventLog {
             let mut lines = Vec::new();
             for event in &self.raw_lines.select(events) {
                 self.refusals.add(event);
+                self.may_have_ended |= matches!(event.kind, EventKind::TurnEnd { .. });
                 // An event always converts to JSON: keys are strings, and numbers come from JSON.
                 lines.extend(serde_json::to_vec(event).unwrap_or_default());
                 lines.push(b'\n');

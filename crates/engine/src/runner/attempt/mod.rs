@@ -8,6 +8,7 @@ pub(in crate::runner) mod elsewhere;
 pub(in crate::runner) mod event_log;
 mod frozen_shim;
 mod known_records;
+mod last_word;
 pub(in crate::runner) mod limited;
 pub(in crate::runner) mod orphan;
 pub(in crate::runner) mod wait;
