@@ -68,7 +68,8 @@ pub trait Agent: fmt::Debug + Sync {
         &[]
     }
 
-    /// Variables that mark the processes below it. Another agent must not believe that it runs inside this one.
+    /// Variables that its program sets for the processes below it. Another agent must not believe that it runs inside
+    /// this one. A name that ends with `*` stands for all names that begin so. A variable that users set is none of them.
     fn marks(&self) -> &'static [&'static str] {
         &[]
     }

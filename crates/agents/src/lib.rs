@@ -23,6 +23,7 @@ mod opencode;
 mod perplexity;
 mod plan;
 mod preamble;
+mod provider_keys;
 pub mod replay;
 mod request;
 #[cfg(test)]
@@ -64,6 +65,16 @@ pub fn agent_types() -> AgentTypes {
     static ALL: LazyLock<Vec<AgentType>> =
         LazyLock::new(|| AGENTS.iter().map(|agent| agent.agent_type()).collect());
     AgentTypes::new(&ALL, ANY_PROGRAM.agent_type())
+}
+
+/// Returns true if an agent's program sets this variable for the processes below it.
+#[must_use]
+pub fn is_mark(variable: &str) -> bool {
+    let is = |mark: &&str| match mark.strip_suffix('*') {
+        Some(beginning) => variable.starts_with(beginning),
+        None => *mark == variable,
+    };
+    AGENTS.iter().flat_map(|agent| agent.marks()).any(is)
 }
 
 /// The agent of a type of the configuration.

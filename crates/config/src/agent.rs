@@ -17,6 +17,8 @@ pub struct AgentKind {
     pub key_variables: &'static [&'static str],
     /// Variables of tokens that are no API keys, each with the prefix that tells such a token.
     pub token_variables: &'static [(&'static str, &'static str)],
+    /// Variables with keys that its own settings may choose. A token never goes there.
+    pub provider_keys: &'static [&'static str],
     /// The origin of its program.
     pub program: ProgramOrigin,
 }
@@ -115,7 +117,8 @@ impl AgentTypes {
     /// Returns true if an agent of this type must not see the variable, because it holds the key of another one.
     #[must_use]
     pub fn is_foreign_key(self, agent_type: AgentType, variable: &str) -> bool {
-        let of = |t: &AgentType| t.key_variables().contains(&variable);
+        let of =
+            |t: &AgentType| t.key_variables().contains(&variable) || t.0.provider_keys.contains(&variable);
         !of(&agent_type) && self.all.iter().any(of)
     }
 }
@@ -198,8 +201,13 @@ impl AgentSettings {
 pub(super) mod samples {
     use super::{AgentKind, AgentType, AgentTypes, ProgramOrigin};
 
-    const PLAIN: AgentKind =
-        AgentKind { name: "demo", key_variables: &[], token_variables: &[], program: ProgramOrigin::Type };
+    const PLAIN: AgentKind = AgentKind {
+        name: "demo",
+        key_variables: &[],
+        token_variables: &[],
+        provider_keys: &[],
+        program: ProgramOrigin::Type,
+    };
     /// An agent without a key.
     pub(crate) const DEMO: AgentType = AgentType::new(&PLAIN);
     /// Any program.
@@ -209,6 +217,7 @@ pub(super) mod samples {
     pub(crate) const CODEX: AgentType = AgentType::new(&AgentKind {
         name: "codex",
         key_variables: &["CODEX_API_KEY", "OPENAI_API_KEY"],
+        provider_keys: &["GROQ_API_KEY"],
         ..PLAIN
     });
     /// An agent with a token that is no API key.
@@ -251,6 +260,8 @@ mod tests {
             (CLAUDE, "OPENAI_API_KEY", true),
             (DEMO, "ANTHROPIC_API_KEY", true),
             (DEMO, "HOME", false),
+            (CODEX, "GROQ_API_KEY", false),
+            (CLAUDE, "GROQ_API_KEY", true),
         ] {
             assert_eq!(TYPES.is_foreign_key(agent_type, variable), is_foreign, "{variable} for {agent_type}");
         }

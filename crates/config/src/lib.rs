@@ -35,8 +35,8 @@ pub use origin::Origin;
 pub use project::{PROJECT_FILE, ProjectFile, ProjectUse};
 pub use section::Setting;
 pub use settings::{
-    Api, ApiKey, Config, Defaults, Diversification, Limits, Port, Scope, Storage, Strategy, TaskStart, Watch,
-    WatchMode, Webhook,
+    AgentEnv, Api, ApiKey, Config, Defaults, Diversification, Limits, Port, Scope, Storage, Strategy,
+    TaskStart, Watch, WatchMode, Webhook,
 };
 pub use task_settings::TaskSettings;
 pub use task_settings::{task_keys, unit_problem};

@@ -290,11 +290,13 @@ fn read(reader: &mut Reader<'_>, node: Node, source: Option<PathBuf>, types: Age
     let mut section = top.section("limits");
     let limits = shape::limits(&mut section, &Limits::default());
     section.finish();
+    let env = shape::agent_env(top.section("env"));
     let config = Config {
         agent_types: types,
         agents,
         defaults,
         limits,
+        env,
         api: shape::api(top.section("api")),
         storage: shape::storage(top.section("storage")),
         watch: shape::watch(top.section("watch")),

@@ -21,6 +21,8 @@ pub struct Config {
     pub defaults: Defaults,
     /// Limits of a loop.
     pub limits: Limits,
+    /// The environment of agents.
+    pub env: AgentEnv,
     /// The HTTP server.
     pub api: Api,
     /// Place and durability of the tree.
@@ -69,10 +71,10 @@ pub struct Defaults {
     pub child_wait_timeout: Duration,
     /// Time between SIGTERM and SIGKILL.
     pub stop_grace: Duration,
-    /// Records a run's changes in its work folder, if that belongs to a git repository.
-    pub record_changes: bool,
     /// Longest time for which an agent may stay after its final result, with nothing working in the background.
     pub exit_grace: Option<Duration>,
+    /// Records a run's changes in its work folder, if that belongs to a git repository.
+    pub record_changes: bool,
     /// Largest number of live root tasks.
     pub max_concurrent_root_tasks: Option<NonZeroU32>,
     /// Largest number of live runs.
@@ -93,9 +95,9 @@ impl Default for Defaults {
             limit_patience: Duration::from_mins(10),
             child_wait_timeout: Duration::from_mins(5),
             stop_grace: Duration::from_secs(10),
+            exit_grace: Some(Duration::from_mins(1)),
             record_changes: true,
             max_concurrent_root_tasks: None,
-            exit_grace: Some(Duration::from_mins(1)),
             max_concurrent_runs: None,
             diversification: Diversification::default(),
         }
@@ -138,6 +140,13 @@ pub struct Limits {
     pub max_tokens: Option<u64>,
     /// Runs in a row that change nothing.
     pub no_progress_runs: Option<u32>,
+}
+
+/// The environment that agents inherit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AgentEnv {
+    /// Names of keys of other agents and of providers that every agent inherits all the same.
+    pub pass: Vec<String>,
 }
 
 /// The choice of the server's port.

@@ -10,7 +10,8 @@ use super::{
     origin::Origin,
     section::Section,
     settings::{
-        Api, ApiKey, Defaults, Diversification, Limits, Port, Scope, Storage, TaskStart, Watch, Webhook,
+        AgentEnv, Api, ApiKey, Defaults, Diversification, Limits, Port, Scope, Storage, TaskStart, Watch,
+        Webhook,
     },
     token,
 };
@@ -32,8 +33,8 @@ pub(super) fn defaults(section: &mut Section<'_, '_>, base: Defaults) -> Default
         limit_patience: section.get("limit_patience", base.limit_patience),
         child_wait_timeout: section.get("child_wait_timeout", base.child_wait_timeout),
         stop_grace: section.get("stop_grace", base.stop_grace),
-        record_changes: section.get("record_changes", base.record_changes),
         exit_grace: section.get("exit_grace", base.exit_grace),
+        record_changes: section.get("record_changes", base.record_changes),
         max_concurrent_root_tasks: section.get("max_concurrent_root_tasks", base.max_concurrent_root_tasks),
         max_concurrent_runs: section.get("max_concurrent_runs", base.max_concurrent_runs),
         diversification: diversification(section.section("diversification"), base.diversification),
@@ -64,6 +65,34 @@ pub(super) fn limits(section: &mut Section<'_, '_>, base: &Limits) -> Limits {
         max_tokens: section.get("max_tokens", base.max_tokens),
         no_progress_runs: section.get("no_progress_runs", base.no_progress_runs),
     }
+}
+
+/// Reads `env`.
+pub(super) fn agent_env(mut section: Section<'_, '_>) -> AgentEnv {
+    let read = AgentEnv { pass: section.get("pass", AgentEnv::default().pass) };
+    for name in &read.pass {
+        if !is_variable(name) {
+            let problem = format!("has '{name}', which is not the name of a variable");
+            section.reader.reject(&section.key("pass"), problem);
+        } else if is_ours(name) {
+            let problem = format!("has '{name}', which agents never inherit");
+            section.reader.reject(&section.key("pass"), problem);
+        }
+    }
+    section.finish();
+    read
+}
+
+/// Returns true for a text that can be the name of a variable.
+pub(super) fn is_variable(name: &str) -> bool {
+    let mut characters = name.chars();
+    let starts = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    starts && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Returns true for a variable that `run-agent` itself sets.
+pub(super) fn is_ours(name: &str) -> bool {
+    name.starts_with("JRUN_") || name.starts_with("CONDUCTOR_")
 }
 
 /// Rejects names of agents that are not configured.

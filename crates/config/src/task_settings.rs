@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde_json::Value;
 
 use super::{
-    agent::{AgentSettings, AgentType, AgentTypes},
+    agent::{AgentSettings, AgentType},
     environment::Environment,
     error::{ConfigError, ProblemKind},
     node::{Entry, Node, Position, Raw},
@@ -53,9 +53,7 @@ impl TaskSettings {
         for (key, value) in map {
             match key.strip_prefix("env.") {
                 Some(name) => {
-                    if let Some(text) =
-                        variable(&mut reader, (config.agent_types, agent.agent_type), name, value)
-                    {
+                    if let Some(text) = variable(&mut reader, config, agent.agent_type, name, value) {
                         env.insert(name.to_owned(), text);
                     }
                 }
@@ -150,12 +148,13 @@ fn executor(top: &mut Section<'_, '_>, config: &Config) -> Option<String> {
 /// Returns the text of `env.NAME`, if the task may set it.
 fn variable(
     reader: &mut Reader<'_>,
-    (types, agent): (AgentTypes, AgentType),
+    config: &Config,
+    agent: AgentType,
     name: &str,
     value: &Value,
 ) -> Option<String> {
     let key = format!("env.{name}");
-    let what = match (forbidden(types, agent, name), value) {
+    let what = match (forbidden(config, agent, name), value) {
         (Some(why), _) => ProblemKind::NotYours { key, why },
         (None, Value::String(text)) if text.contains('\0') => {
             ProblemKind::BadValue { key, problem: "holds a NUL byte".to_owned() }
@@ -173,20 +172,21 @@ fn variable(
 /// Returns the reason why a task may not set a variable for an agent of this type; `None` if it may.
 ///
 /// The agent's PATH and the loader's variables decide which programs run. `JRUN_*` and `CONDUCTOR_*` are set by
-/// `run-agent` itself. A key belongs to one agent: a prompt must not make another agent spend its money.
-fn forbidden(types: AgentTypes, agent: AgentType, name: &str) -> Option<&'static str> {
-    let mut characters = name.chars();
-    let starts = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-    if !starts || !characters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+/// `run-agent` itself. A key belongs to one agent: a prompt must not make another agent spend its money, unless
+/// `env.pass` gives the key to all of them.
+fn forbidden(config: &Config, agent: AgentType, name: &str) -> Option<&'static str> {
+    if !shape::is_variable(name) {
         return Some("it is not the name of a variable");
     }
     if name == "PATH" || name.starts_with("LD_") {
         return Some("it decides which programs run");
     }
-    if name.starts_with("JRUN_") || name.starts_with("CONDUCTOR_") {
+    if shape::is_ours(name) {
         return Some("run-agent itself sets it");
     }
-    types.is_foreign_key(agent, name).then_some("it is the key of another agent")
+    let passes = config.env.pass.iter().any(|passed| passed == name);
+    let is_foreign = !passes && config.agent_types.is_foreign_key(agent, name);
+    is_foreign.then_some("it is the key of another agent")
 }
 
 #[cfg(test)]

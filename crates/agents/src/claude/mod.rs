@@ -23,6 +23,7 @@ const TYPE: AgentType = AgentType::new(&AgentKind {
     key_variables: &["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"],
     // The token that `claude setup-token` prints is no API key.
     token_variables: &[("sk-ant-oat", "CLAUDE_CODE_OAUTH_TOKEN")],
+    provider_keys: &[],
     program: ProgramOrigin::Type,
 });
 
@@ -59,8 +60,23 @@ impl Agent for Claude {
         ]
     }
 
+    /// As seen in its commands and hooks (2.1). A program that finds `CLAUDE_CODE_CHILD_SESSION` saves no transcript.
     fn marks(&self) -> &'static [&'static str] {
-        &["CLAUDECODE"]
+        &[
+            "AI_AGENT",
+            "CLAUDECODE",
+            "CLAUDE_AFTER_LAST_COMPACT",
+            "CLAUDE_CODE_CHILD_SESSION",
+            "CLAUDE_CODE_ENTRYPOINT",
+            "CLAUDE_CODE_EXECPATH",
+            "CLAUDE_CODE_MESSAGING_*",
+            "CLAUDE_CODE_REMOTE_SESSION_ID",
+            "CLAUDE_CODE_SESSION_*",
+            "CLAUDE_CODE_SSE_PORT",
+            "CLAUDE_EFFORT",
+            "CLAUDE_PID",
+            "CLAUDE_PROJECT_DIR",
+        ]
     }
 
     fn explain(&self, variable: &str) -> Option<&'static str> {

@@ -8,6 +8,7 @@ use super::{
     agent::{Agent, Program},
     error::AgentError,
     login::{Login, Search},
+    provider_keys::PROVIDER_KEYS,
     request::{Call, PlanFor},
 };
 use config::{AgentKind, AgentSettings, AgentType, ProgramOrigin};
@@ -21,6 +22,7 @@ const TYPE: AgentType = AgentType::new(&AgentKind {
     name: "codex",
     key_variables: &["CODEX_API_KEY", credentials::OF_PROVIDERS],
     token_variables: &[],
+    provider_keys: PROVIDER_KEYS,
     program: ProgramOrigin::Type,
 });
 
@@ -51,5 +53,10 @@ impl Agent for Codex {
 
     fn another_way(&self, of: &Search<'_>) -> Option<String> {
         credentials::another_way(of)
+    }
+
+    /// A program that finds `CODEX_SANDBOX` takes itself for one that runs in a sandbox.
+    fn marks(&self) -> &'static [&'static str] {
+        &["CODEX_CI", "CODEX_SANDBOX*", "CODEX_SESSION_ID", "CODEX_THREAD_ID"]
     }
 }

@@ -19,6 +19,7 @@ const TYPE: AgentType = AgentType::new(&AgentKind {
     name: "command",
     key_variables: &[],
     token_variables: &[],
+    provider_keys: &[],
     program: ProgramOrigin::Configuration,
 });
 

@@ -17,6 +17,7 @@ const TYPE: AgentType = AgentType::new(&AgentKind {
     name: "demo",
     key_variables: &[],
     token_variables: &[],
+    provider_keys: &[],
     program: ProgramOrigin::Type,
 });
 

@@ -21,6 +21,7 @@ const TYPE: AgentType = AgentType::new(&AgentKind {
     name: "gemini",
     key_variables: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
     token_variables: &[],
+    provider_keys: &[],
     program: ProgramOrigin::Type,
 });
 
@@ -47,5 +48,9 @@ impl Agent for Gemini {
 
     fn another_way(&self, of: &Search<'_>) -> Option<String> {
         credentials::another_way(of)
+    }
+
+    fn marks(&self) -> &'static [&'static str] {
+        &["GEMINI_CLI", "GEMINI_PROJECT_DIR", "GEMINI_SESSION_ID"]
     }
 }

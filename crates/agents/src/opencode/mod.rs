@@ -7,6 +7,7 @@ use super::{
     agent::{Agent, Program},
     error::AgentError,
     login::{Folder, Login, Search},
+    provider_keys::PROVIDER_KEYS,
     request::{Call, PlanFor},
 };
 use config::{AgentKind, AgentType, ProgramOrigin};
@@ -21,6 +22,7 @@ const TYPE: AgentType = AgentType::new(&AgentKind {
     // It talks to the provider that its model names.
     key_variables: &[call::KEY, "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "XAI_API_KEY"],
     token_variables: &[],
+    provider_keys: PROVIDER_KEYS,
     program: ProgramOrigin::Type,
 });
 
@@ -63,6 +65,10 @@ impl Agent for Opencode {
 
     fn quiet(&self) -> &'static [(&'static str, &'static str)] {
         &[("OPENCODE_DISABLE_AUTOUPDATE", "1"), ("OPENCODE_DISABLE_MODELS_FETCH", "1")]
+    }
+
+    fn marks(&self) -> &'static [&'static str] {
+        &["OPENCODE", "OPENCODE_PID"]
     }
 }
 

@@ -7,6 +7,7 @@ const TYPE: AgentType = AgentType::new(&AgentKind {
     name: "perplexity",
     key_variables: &["PERPLEXITY_API_KEY"],
     token_variables: &[],
+    provider_keys: &[],
     program: ProgramOrigin::Type,
 });
 

@@ -44,7 +44,9 @@ impl Runner {
     pub fn search_path(&self) -> OsString {
         let own = self.program.parent().unwrap_or(Path::new("/usr/bin")).to_owned();
         let inherited = self.environment.get_os("PATH").unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"));
-        let folders = std::iter::once(own).chain(std::env::split_paths(inherited));
+        // Inside a run, our own folder is in front already.
+        let rest = std::env::split_paths(inherited).skip_while(|folder| *folder == own);
+        let folders = std::iter::once(own.clone()).chain(rest);
         std::env::join_paths(folders).unwrap_or_else(|_| inherited.to_owned())
     }
 

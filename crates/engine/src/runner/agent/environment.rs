@@ -1,81 +1,70 @@
-//! The environment of an agent: ours, without the variables that must not be inherited, plus the run's own.
+//! The environment of an agent: what it inherits, plus the run's own.
 
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
-use crate::runner::Runner;
-use agents::AGENTS;
-use config::{AgentSettings, AgentType, TaskSettings};
+use crate::runner::{Runner, agent::inherited};
+use config::{AgentEnv, AgentSettings, Config, Environment, TaskSettings};
 use tree::run_info::RunInfo;
 
-/// Variables of the daemon's service manager, and of the shell that started us.
-const NOT_INHERITED: [&str; 10] = [
-    "CONDUCTOR_API_KEY",
-    "CONDUCTOR_HANDOFF",
-    "LISTEN_FDNAMES",
-    "LISTEN_FDS",
-    "LISTEN_PID",
-    "NOTIFY_SOCKET",
-    "OLDPWD",
-    "WATCHDOG_PID",
-    "WATCHDOG_USEC",
-    "INVOCATION_ID",
-];
+/// The variables of one call, from the agent's adapter.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::runner) struct CallVariables<'a> {
+    pub(in crate::runner) set: &'a [(&'static str, String)],
+    /// The variable with the path of a file of the run. A value that the user has set takes precedence.
+    pub(in crate::runner) file: Option<(&'static str, &'a Path)>,
+}
 
 /// Returns the whole environment of a run's agent, with the additions of its adapter (`call`).
 pub(in crate::runner) fn of_run(
     runner: &Runner,
     info: &RunInfo,
+    config: &Config,
     agent: &AgentSettings,
     settings: &TaskSettings,
-    call: &[(&'static str, String)],
+    call: CallVariables<'_>,
 ) -> BTreeMap<OsString, OsString> {
-    let mut env: BTreeMap<OsString, OsString> = runner
-        .environment
-        .iter()
-        .filter(|(name, _)| is_inherited(name, agent.agent_type))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    env.insert("PATH".into(), runner.search_path());
+    let inherited = inherited::by_agent(&runner.environment, agent.agent_type, &config.env);
+    let mut env = variables_of(&inherited);
     if let (Some(token), Some(name)) = (&agent.token, agent.token_variable()) {
         if agents::of_type(agent.agent_type).token_replaces_keys() {
             agent.agent_type.key_variables().iter().for_each(|key| drop(env.remove(OsStr::new(key))));
         }
         env.insert(name.into(), token.expose().into());
     }
-    env.extend(call.iter().map(|(name, value)| (name.into(), value.into())));
+    env.extend(call.set.iter().map(|(name, value)| (name.into(), value.into())));
     env.extend(settings.env.iter().map(|(name, value)| (name.into(), value.into())));
+    if let Some((name, path)) = call.file {
+        env.entry(name.into()).or_insert_with(|| path.into());
+    }
+    inherited::add_names(&mut env, &inherited);
+    env.insert("PATH".into(), runner.search_path());
     env.extend(place(runner, info));
     env
 }
 
-/// Returns the variable in which an agent finds its key, if it gets one.
+/// Returns the variable in which an agent finds its key, if it gets one. `inherited` is what the agent inherits.
 pub(in crate::runner) fn key(
-    runner: &Runner,
+    inherited: &Environment,
     agent: &AgentSettings,
     settings: &TaskSettings,
 ) -> Option<&'static str> {
-    let inherited = |name: &str| agent.token.is_none() && runner.environment.get(name).is_some();
-    let given = |name: &&&'static str| settings.env.contains_key(**name) || inherited(name);
+    let inherits = |name: &str| agent.token.is_none() && inherited.get(name).is_some();
+    let given = |name: &&&'static str| settings.env.contains_key(**name) || inherits(name);
     agent.agent_type.key_variables().iter().find(given).copied().or(agent.token_variable())
-}
-
-fn is_inherited(name: &OsStr, agent_type: AgentType) -> bool {
-    let Some(name) = name.to_str() else { return true };
-    let foreign_key = agents::agent_types().is_foreign_key(agent_type, name);
-    let token = name.starts_with("CONDUCTOR_AGENT_") && name.ends_with("_TOKEN");
-    let mark = AGENTS.iter().any(|agent| agent.marks().contains(&name));
-    !(foreign_key || token || mark || NOT_INHERITED.contains(&name) || name.starts_with("JRUN_"))
 }
 
 /// Returns the environment of an executor's commands: ours, without any key of an agent.
 pub(super) fn of_executor(runner: &Runner) -> BTreeMap<OsString, OsString> {
     let any_program = agents::agent_types().any_program();
-    let inherited = runner.environment.iter().filter(|(name, _)| is_inherited(name, any_program));
-    inherited.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    variables_of(&inherited::by_agent(&runner.environment, any_program, &AgentEnv::default()))
+}
+
+fn variables_of(environment: &Environment) -> BTreeMap<OsString, OsString> {
+    environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// Returns the variables that describe the run to its agent; with them `run-agent` needs no flags.
@@ -111,28 +100,4 @@ fn place(runner: &Runner, info: &RunInfo) -> Vec<(OsString, OsString)> {
 /// The folder that a run works in.
 pub(in crate::runner) fn cwd_of(info: &RunInfo) -> PathBuf {
     PathBuf::from(info.cwd.as_deref().unwrap_or("/"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_agents_own_keys_are_inherited() {
-        for (name, agent_type, inherited) in [
-            ("OPENAI_API_KEY", "codex", true),
-            ("OPENAI_API_KEY", "claude", false),
-            ("ANTHROPIC_API_KEY", "command", false),
-            ("CONDUCTOR_AGENT_CODEX_TOKEN", "codex", false),
-            ("CONDUCTOR_API_KEY", "codex", false),
-            ("JRUN_ID", "demo", false),
-            ("NOTIFY_SOCKET", "demo", false),
-            ("CLAUDECODE", "claude", false),
-            ("HOME", "command", true),
-            ("GITHUB_TOKEN", "command", true),
-        ] {
-            let agent_type = agents::agent_types().of_name(agent_type).unwrap();
-            assert_eq!(is_inherited(OsStr::new(name), agent_type), inherited, "{name} for {agent_type}");
-        }
-    }
 }

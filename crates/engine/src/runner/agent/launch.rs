@@ -4,13 +4,16 @@ use std::{collections::BTreeMap, ffi::OsString, fmt, path::Path, time::Duration}
 
 use crate::runner::{
     Runner,
-    agent::{environment, executors},
+    agent::{
+        environment::{self, CallVariables},
+        executors, inherited,
+    },
     attempt::changes,
     error::Result,
 };
 use agents::{AgentCommand, AgentError, Credentials, OnDisk, PlanFor, PromptSource, RunFile, Search, User};
 use base::{fsx::RelPath, record, telemetry::is_secret_name};
-use config::{AgentSettings, AgentType, Defaults, Environment, TaskSettings};
+use config::{AgentSettings, AgentType, Config, Defaults, Environment, TaskSettings};
 use process::spec::{LaunchSpec, StdinPlan};
 use tree::{kinds::Executor, run_info::RunInfo, task::TaskConfig};
 
@@ -30,9 +33,9 @@ pub(in crate::runner) fn check(runner: &Runner, config: &TaskConfig, cwd: &Path)
     let all = runner.config_in(cwd)?;
     let agent = agents::find(&all, &config.agent)?;
     let settings = TaskSettings::resolve(&all, agent, &config.config)?;
-    let called = Called { agent, settings: &settings, resume: None };
+    let called = Called::new(runner, &all, agent, &settings, None);
     command(runner, &config.agent, &config.command, &called, cwd, None)?;
-    must_have_credentials(runner, config, &called, cwd)?;
+    must_have_credentials(config, &called, cwd)?;
     let executor = settings.executor.as_deref().map_or(Executor::Local, Executor::from);
     Ok(Checked { agent_type: agent.agent_type, executor })
 }
@@ -54,17 +57,17 @@ pub fn credentials_of(runner: &Runner, agent: &str, cwd: &Path) -> Result<Creden
     let all = runner.config_in(cwd)?;
     let settings = agents::find(&all, agent)?;
     let task = TaskSettings::resolve(&all, settings, &BTreeMap::new())?;
-    Ok(credentials(runner, agent, &Called { agent: settings, settings: &task, resume: None }, cwd))
+    Ok(credentials(agent, &Called::new(runner, &all, settings, &task, None), cwd))
 }
 
-fn credentials(runner: &Runner, agent: &str, called: &Called<'_>, cwd: &Path) -> Credentials {
-    let inherited = runner.environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+fn credentials(agent: &str, called: &Called<'_>, cwd: &Path) -> Credentials {
+    let inherited = called.inherited.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     let own = called.settings.env.iter().map(|(name, value)| (name.into(), value.into()));
     let environment: Environment = inherited.chain(own).collect();
     agents::credentials(&Search {
         agent,
         settings: called.agent,
-        key: environment::key(runner, called.agent, called.settings),
+        key: called.key(),
         environment: &environment,
         cwd,
         files: &OnDisk,
@@ -72,16 +75,11 @@ fn credentials(runner: &Runner, agent: &str, called: &Called<'_>, cwd: &Path) ->
 }
 
 /// Refuses an agent that cannot log in. A command that is given with the task may bring its own login.
-fn must_have_credentials(
-    runner: &Runner,
-    config: &TaskConfig,
-    called: &Called<'_>,
-    cwd: &Path,
-) -> Result<()> {
+fn must_have_credentials(config: &TaskConfig, called: &Called<'_>, cwd: &Path) -> Result<()> {
     if !config.command.is_empty() {
         return Ok(());
     }
-    match credentials(runner, &config.agent, called, cwd) {
+    match credentials(&config.agent, called, cwd) {
         Credentials::Missing(missing) => Err(AgentError::NoCredentials(missing).into()),
         _ => Ok(()),
     }
@@ -95,7 +93,7 @@ pub fn rehearse(runner: &Runner, agent: &str, cwd: &Path) -> Result<DryRun> {
     let all = runner.config_in(cwd)?;
     let settings = agents::find(&all, agent)?;
     let task = TaskSettings::resolve(&all, settings, &BTreeMap::new())?;
-    let called = Called { agent: settings, settings: &task, resume: None };
+    let called = Called::new(runner, &all, settings, &task, None);
     let command = command(runner, agent, &[], &called, cwd, None)?;
     let set = command.env.iter().map(|(name, _)| *name).chain(command.file.iter().map(|f| f.variable));
     let token = settings.token_variable();
@@ -137,7 +135,7 @@ pub(in crate::runner) fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> 
     let words = root.read_opt(&prompt_file, record::MAX_RECORD)?.unwrap_or_default();
     let words = String::from_utf8_lossy(&words);
     // Before a run has begun, its record names the conversation that it continues.
-    let called = Called { agent, settings: &settings, resume: info.thread_id.as_deref() };
+    let called = Called::new(runner, &all, agent, &settings, info.thread_id.as_deref());
     let command = command(
         runner,
         &config.agent,
@@ -146,7 +144,7 @@ pub(in crate::runner) fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> 
         &cwd,
         Some((&root.absolute(&prompt_file), &words)),
     )?;
-    must_have_credentials(runner, &config, &called, &cwd)?;
+    must_have_credentials(&config, &called, &cwd)?;
     let stdin = match command.prompt {
         PromptSource::Stdin => StdinPlan::File(RelPath::top().join(prompt_file.name())),
         PromptSource::Arguments => StdinPlan::Null,
@@ -159,18 +157,20 @@ pub(in crate::runner) fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> 
         stdin,
         stop_marker: run.task.dir().stop(),
         idle_timeout: settings.defaults.timeout,
-        exit_grace: exit_grace(&settings.defaults),
         max_run_time: settings.defaults.max_run_time,
         stop_grace: settings.defaults.stop_grace,
+        exit_grace: exit_grace(&settings.defaults),
         heartbeat: executors::heartbeat(runner, &info.executor),
     };
-    let mut env = environment::of_run(runner, info, agent, &settings, &command.env);
-    if let Some(file) = &command.file {
-        let path = root.absolute(&run.dir().path().join(file.name));
-        // A value that the user has set takes precedence.
-        env.entry(file.variable.into()).or_insert_with(|| path.into_os_string());
-    }
+    let file = command.file.as_ref();
+    let file = file.map(|file| (file.variable, root.absolute(&run.dir().path().join(file.name))));
+    let call =
+        CallVariables { set: &command.env, file: file.as_ref().map(|(name, path)| (*name, path.as_path())) };
+    let env = environment::of_run(runner, info, &all, agent, &settings, call);
     let record_changes = settings.defaults.record_changes;
+    Ok(Start { spec, env, file: command.file, model: settings.model.clone(), record_changes })
+}
+
 /// Returns the time for which the agent may stay after its final result. It is shorter than the time without output that
 /// would call the run failed.
 fn exit_grace(settings: &Defaults) -> Option<Duration> {
@@ -178,14 +178,31 @@ fn exit_grace(settings: &Defaults) -> Option<Duration> {
     Some(settings.timeout.map_or(grace, |timeout| grace.min(timeout / 2)))
 }
 
-    Ok(Start { spec, env, file: command.file, model: settings.model.clone(), record_changes })
-}
-
 /// The called agent, and its parameters beside the prompt.
 struct Called<'a> {
     agent: &'a AgentSettings,
     settings: &'a TaskSettings,
     resume: Option<&'a str>,
+    /// The variables that it inherits.
+    inherited: Environment,
+}
+
+impl<'a> Called<'a> {
+    fn new(
+        runner: &Runner,
+        config: &Config,
+        agent: &'a AgentSettings,
+        settings: &'a TaskSettings,
+        resume: Option<&'a str>,
+    ) -> Self {
+        let inherited = inherited::by_agent(&runner.environment, agent.agent_type, &config.env);
+        Self { agent, settings, resume, inherited }
+    }
+
+    /// The variable of its environment that will hold its key, if one does.
+    fn key(&self) -> Option<&'static str> {
+        environment::key(&self.inherited, self.agent, self.settings)
+    }
 }
 
 fn command(
@@ -206,7 +223,7 @@ fn command(
         cwd,
         model: called.settings.model.as_deref(),
         resume: called.resume,
-        key: environment::key(runner, called.agent, called.settings),
+        key: called.key(),
         user: if rustix::process::geteuid().is_root() { User::Root } else { User::Other },
         prompt,
     };

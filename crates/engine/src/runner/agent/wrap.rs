@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::runner::{
     Runner,
     accept::submit::{self, Submission},
-    agent::environment,
+    agent::environment::{self, CallVariables},
     attempt::{
         changes,
         commit::{self, End, History},
@@ -77,7 +77,7 @@ pub fn begin_session(runner: &Runner, submission: &Submission) -> Result<Session
     let settings = TaskSettings::resolve(&all, agent, &submission.config)?;
     let foreground = Foreground {
         argv: submission.command.clone(),
-        env: environment::of_run(runner, &info, agent, &settings, &[]),
+        env: environment::of_run(runner, &info, &all, agent, &settings, CallVariables::default()),
         cwd,
         dir: run.dir().path().clone(),
         stop_marker: run.task.dir().stop(),
