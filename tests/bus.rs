@@ -11,7 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use base::{clock::Clock, fsx::Durability};
+use base::{
+    checksum::{self, Checksum},
+    clock::Clock,
+    fsx::Durability,
+};
 use chrono::{TimeDelta, TimeZone, Utc};
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -117,11 +121,23 @@ fn a_message_is_one_line_as_the_page_on_the_format_says() {
         ),
         id
     );
-    assert_eq!(String::from_utf8(place.bytes()).unwrap(), expected);
+    // The checksum is the last key.
+    let unsealed = |n: usize| {
+        let text = String::from_utf8(place.bytes()).unwrap();
+        let line = text.lines().nth(n).unwrap().to_owned();
+        assert_eq!(checksum::check(line.as_bytes()), Checksum::Right, "{line}");
+        let (content, sum) = line.split_once(r#","crc":""#).unwrap();
+        assert_eq!(sum.len(), r#"e3069283"}"#.len());
+        format!("{content}}}\n")
+    };
+    assert_eq!(unsealed(0), expected);
     assert_eq!(place.all().messages, [posted]);
     place.post("");
-    let second = String::from_utf8(place.bytes()).unwrap().lines().nth(1).unwrap().to_owned();
-    assert!(second.ends_with(r#""type":"FACT","project_id":"p","task_id":"t","body":""}"#), "{second}");
+    let second = unsealed(1);
+    assert!(
+        second.ends_with("\"type\":\"FACT\",\"project_id\":\"p\",\"task_id\":\"t\",\"body\":\"\"}\n"),
+        "{second}"
+    );
 }
 
 proptest! {
@@ -407,6 +423,78 @@ fn post_once_looks_back_as_far_as_it_is_told() {
     let never = place.bus.post_once(&stop("three"), |_| LookBack::Continue).unwrap();
     assert!(matches!(never, Posted::New(m) if m.body == "three"));
     assert_eq!(bodies(&place.all()), ["start", "between", "one", "behind", "three"]);
+}
+
+#[test]
+fn a_line_without_a_time_is_shown_with_that_of_its_neighbour() {
+    let place = place();
+    place.write(b"{\"body\":\"first\"}\n");
+    let changed = std::fs::metadata(place.bus.path()).unwrap().modified().unwrap();
+    assert_eq!(place.all().messages[0].timestamp, chrono::DateTime::<Utc>::from(changed));
+    let second = place.post("second");
+    place.write(b"{\"body\":\"third\"}\n{\"timestamp\":\"noon\",\"body\":\"fourth\"}\n");
+    place.write(b"{\"msg_id\":\"MSG-mine\",\"timestamp\":\"1970-01-01T00:00:00Z\",\"body\":\"fifth\"}\n");
+    place.clock.advance(TimeDelta::seconds(9));
+    let sixth = place.post("sixth");
+    let (early, late) = (second.timestamp, sixth.timestamp);
+    let times = |page: &Page| page.messages.iter().map(|m| m.timestamp).collect::<Vec<_>>();
+    let all = place.all();
+    assert_eq!(times(&all), [early, early, early, early, early, late]);
+    assert_eq!(place.bus.tail(9).unwrap().messages, all.messages);
+    assert_eq!(place.bus.before(&sixth.msg_id, 9).unwrap().messages, all.messages[..5]);
+    for n in 1..all.messages.len() {
+        assert_eq!(place.bus.tail(n).unwrap().messages, all.messages[6 - n..], "the last {n}");
+        assert_eq!(
+            place.bus.before(&sixth.msg_id, n.min(5)).unwrap().messages,
+            all.messages[5 - n.min(5)..5]
+        );
+    }
+    let odd = place.bus.tail_of(2, |m| m.body.starts_with('f')).unwrap();
+    assert_eq!(odd.messages, all.messages[3..5]);
+    for message in &all.messages {
+        assert_eq!(place.bus.message(&message.msg_id).unwrap(), *message);
+        assert_eq!(place.bus.after(Some(&message.msg_id), 1).unwrap().messages.first(), {
+            let next = all.messages.iter().skip_while(|m| *m != message).nth(1);
+            next
+        });
+    }
+}
+
+#[test]
+fn a_flipped_bit_is_shown_and_decides_nothing() {
+    let place = place();
+    place.post("one");
+    let once = |body: &str| {
+        let draft = Draft::new(MessageType::TASK_DONE, body);
+        let is_done = |m: &Message| {
+            if m.kind == MessageType::TASK_DONE { LookBack::Found } else { LookBack::Continue }
+        };
+        place.bus.post_once(&draft, is_done).unwrap()
+    };
+    assert!(matches!(once("two"), Posted::New(_)));
+    assert!(matches!(once("three"), Posted::AlreadyThere(_)));
+    // Flips a bit in the last character of the last such text.
+    let flip = |text: &str, bit: u8| {
+        let mut bytes = place.bytes();
+        let at = bytes.windows(text.len()).rposition(|w| w == text.as_bytes()).unwrap();
+        bytes[at + text.len() - 1] ^= bit;
+        std::fs::write(place.bus.path(), bytes).unwrap();
+    };
+    flip("body\":\"t", 1);
+    let page = place.all();
+    let shown: Vec<(&str, bool)> = page.messages.iter().map(|m| (m.body.as_str(), m.damaged)).collect();
+    assert_eq!(shown, [("one", false), ("uwo", true)]);
+    assert!(page.messages.iter().all(|m| m.extra.is_empty()), "the checksum is not shown: {page:?}");
+    assert!(serde_json::to_string(&page.messages[1]).unwrap().contains("\"damaged\":true"));
+    assert!(matches!(once("three"), Posted::New(_)), "a damaged message is no evidence");
+    // In the year of the last id: later ids do not follow it.
+    flip("MSG-20", 4);
+    assert!(place.all().messages[2].msg_id.as_str().starts_with("MSG-2426"));
+    assert!(place.post("four").msg_id.as_str().starts_with("MSG-2026"));
+    // The newline between two lines.
+    flip("\n", 0x20);
+    place.post("five");
+    assert_eq!((bodies(&place.all()), place.all().skipped), (vec!["one", "uwo", "three", "five"], 1));
 }
 
 #[test]

@@ -156,20 +156,70 @@ fn a_second_import_finds_everything_there() {
 
 #[test]
 fn what_is_no_source_is_refused() {
-    let (sandbox, original) = sandbox();
+    let (sandbox, _) = sandbox();
     sandbox.run("import ../absent").fails(3, "absent", "");
     sandbox.run("import .").fails(3, "no project to import", "folders of the projects");
     let own = sandbox.home().join("run-agent");
     std::fs::create_dir_all(&own).unwrap();
     sandbox.run(&format!("import '{}'", own.display())).fails(16, "is, or holds, the tree itself", "");
-    // A task with an active run is not imported.
+}
+
+/// Gives the only readable run of the second task the pid of this process, and a start.
+fn give_pid(original: &Path, start: &str) {
     let record = original.join(HANG).join("runs/20260222-1701001234-12346-1/run-info.yaml");
-    let text =
-        std::fs::read_to_string(&record).unwrap().replace("2147480000", &std::process::id().to_string());
-    std::fs::write(record, text).unwrap();
-    let done = import(&sandbox, "");
-    let hang = done.iter().find(|(name, ..)| name == HANG).unwrap();
-    assert!(hang.1 == "skipped" && hang.2.contains("seems to go on"), "{hang:?}");
+    let text = std::fs::read_to_string(&record).unwrap();
+    let text = text.replace("2147480000", &std::process::id().to_string());
+    std::fs::write(record, text.replace("2026-02-22T17:01:00Z", start)).unwrap();
+}
+
+#[test]
+fn a_run_that_goes_on_is_told_from_one_whose_pid_another_process_has() {
+    let outcome = |start: &str| {
+        let (sandbox, original) = sandbox();
+        give_pid(&original, start);
+        let done = import(&sandbox, "");
+        done.into_iter().find(|(name, ..)| name == HANG).unwrap()
+    };
+    let live = outcome(&base::clock::rfc3339(base::clock::Clock::System.now()));
+    assert!(live.1 == "skipped" && live.2.contains("seems to go on"), "{live:?}");
+    // This process is younger than such a run.
+    let reused = outcome("2026-02-22T17:01:00Z");
+    assert_eq!(reused.1, "imported", "{reused:?}");
+}
+
+#[test]
+fn a_run_that_was_left_out_is_imported_once_it_is_mended() {
+    let (sandbox, original) = sandbox();
+    for odd in ["bad name", "shop/notes", "shop/task-20260222-170000-hang/runs/not an id"] {
+        std::fs::remove_dir_all(original.join(odd)).unwrap();
+    }
+    let import = |code: i32| -> (String, String) {
+        let said = sandbox.run("import ../original --json");
+        assert_eq!(said.code, code, "{said:?}");
+        let list: Vec<Value> = serde_json::from_str(&said.stdout).unwrap();
+        let hang = list.into_iter().find(|v| v["name"] == HANG).unwrap();
+        (hang["outcome"].as_str().unwrap().to_owned(), hang["notes"].to_string())
+    };
+    for outcome in ["imported", "already_there"] {
+        let (found, notes) = import(18);
+        assert_eq!(found, outcome);
+        assert!(notes.contains("run 20260222-1800001234-12346-2 left out: run-info.yaml is not"), "{notes}");
+    }
+    let broken = original.join(HANG).join("runs/20260222-1800001234-12346-2/run-info.yaml");
+    let mended = "run_id: 20260222-1800001234-12346-2\nstatus: completed\nexit_code: 0\nagent: codex\n\
+                  start_time: 2026-02-22T18:00:00Z\nend_time: 2026-02-22T18:05:00Z\n";
+    std::fs::write(broken, mended).unwrap();
+    let planned = sandbox.run("import ../original --dry-run");
+    assert!(planned.code == 0 && planned.stdout.contains("added to the task"), "{planned:?}");
+    let (found, notes) = import(0);
+    assert_eq!(found, "imported");
+    assert!(notes.contains("added to the task: 20260222-1800001234-12346-2"), "{notes}");
+    assert_eq!(import(0), ("already_there".to_owned(), "null".to_owned()));
+    let runs: Vec<Value> =
+        serde_json::from_str(&sandbox.run(&format!("list {HANG} --json")).succeeds()).unwrap();
+    let status: Vec<&str> = runs.iter().map(|r| r["status"].as_str().unwrap()).collect();
+    assert_eq!(status, ["crashed", "completed"]);
+    assert_eq!(sandbox.run("fsck").code, 0);
 }
 
 #[test]

@@ -150,3 +150,51 @@ fn the_buses_of_a_project_are_one_on_request() {
     daemon.get("/api/v1/messages?project_id=p&task_id=a&scope=all").fails(400, "scope");
     daemon.get("/api/v1/messages?project_id=p&scope=all&after=MSG-1").fails(404, "MSG-1");
 }
+
+#[test]
+fn a_line_by_hand_and_a_damaged_one_look_the_same_on_every_face() {
+    let sandbox = sandbox();
+    let daemon = Daemon::start(&sandbox, &[]);
+    daemon.create("t", "quick");
+    daemon.until_task("t", "completed");
+    let path = "/api/projects/p/tasks/t/messages";
+    let post = |body: &str| assert_eq!(daemon.post(path, &json!({"body": body})).status, 201);
+    post("whole");
+    let bus = sandbox.root().join("p/t/TASK-MESSAGE-BUS.jsonl");
+    let mut lines = std::fs::read_to_string(&bus).expect("a bus");
+    lines.push_str("{\"body\":\"by hand\"}\n");
+    std::fs::write(&bus, &lines).expect("written");
+    post("flipped");
+    let lines = std::fs::read_to_string(&bus).expect("a bus");
+    std::fs::write(&bus, lines.replace("\"body\":\"flipped\"", "\"body\":\"glipped\"")).expect("written");
+
+    let of = |messages: &[Value]| -> Vec<Value> {
+        let last = &messages[messages.len() - 3..];
+        last.iter().map(|m| json!([m["body"], m["timestamp"], m["damaged"], m["crc"], m["extra"]])).collect()
+    };
+    let listed = daemon.get(path).json()["messages"].as_array().expect("messages").clone();
+    let expected = of(&listed);
+    let time = &expected[0][1];
+    assert!(time.as_str().is_some_and(|time| time.starts_with("20")), "{time}");
+    assert_eq!(
+        expected[..2],
+        [json!(["whole", time, null, null, null]), json!(["by hand", time, null, null, null])]
+    );
+    assert_eq!((&expected[2][0], &expected[2][2]), (&json!("glipped"), &json!(true)));
+    for query in ["?limit=3", "?limit=100"] {
+        let page = daemon.get(&format!("{path}{query}")).json();
+        assert_eq!(of(page["messages"].as_array().expect("messages")), expected, "{query}");
+    }
+    let all = daemon.get("/api/projects/p/messages?scope=all&limit=100").json();
+    let all: Vec<Value> = all["messages"].as_array().expect("messages").clone();
+    let all: Vec<Value> = all.into_iter().filter(|m| m["task_id"] == "t" && m["type"] != "FACT").collect();
+    assert_eq!(of(&all), expected);
+    let mut stream = daemon.stream(&format!("{path}/stream"), None);
+    let streamed: Vec<Value> = (0..listed.len()).map(|_| stream.next().expect("a message").data).collect();
+    assert_eq!(of(&streamed), expected);
+    let printed = sandbox.run("bus read --project p --task t --json").succeeds();
+    let printed: Vec<Value> = printed.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+    assert_eq!(of(&printed), expected);
+    let text = sandbox.run("bus read --project p --task t --tail 1").succeeds();
+    assert!(text.lines().next().is_some_and(|head| head.ends_with(" damaged")), "{text}");
+}

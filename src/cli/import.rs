@@ -18,7 +18,8 @@ use tree::ids::ProjectId;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 import changes nothing in the source and starts nothing. A run that the original calls running, or whose end it guessed, \
-becomes `crashed`. Existing tasks and runs stay as they are, so you can repeat an import.
+becomes `crashed`. Existing tasks and runs stay as they are, so you can repeat an import: it adds the runs that are missing, such as one \
+that could not be read before.
 
 Exit code: 0 if everything is imported, 18 if something was left out; the table lists it with the reason.
 
@@ -59,7 +60,8 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     } else {
         let mut table = Table::new(&["RESULT", "NAME", "NOTES"]);
         for item in &found {
-            let style = if item.outcome == Outcome::Skipped { Style::Bad } else { Style::Good };
+            let left_out = item.outcome == Outcome::Skipped || item.incomplete;
+            let style = if left_out { Style::Bad } else { Style::Good };
             let notes = item.notes.join("; ");
             table.row([Cell::styled(item.outcome.as_str(), style), item.name.as_str().into(), notes.into()]);
         }
@@ -68,6 +70,6 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
             printer.word("nothing was written")?;
         }
     }
-    let left_out = found.iter().any(|item| item.outcome == Outcome::Skipped);
+    let left_out = found.iter().any(|item| item.outcome == Outcome::Skipped || item.incomplete);
     Ok(if left_out { ExitCode::from(Kind::Partial.code()) } else { ExitCode::SUCCESS })
 }

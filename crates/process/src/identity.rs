@@ -2,6 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -145,6 +146,13 @@ impl ProcessId {
         ProcStat::of(self.pid).is_some_and(|s| s.id == self && !s.is_dead())
     }
 
+    /// Returns true if a signal has stopped the process. `t`, the state of a process that a debugger has stopped, is left to
+    /// the debugger.
+    #[must_use]
+    pub fn is_frozen(self) -> bool {
+        ProcStat::of(self.pid).is_some_and(|s| s.id == self && s.state == 'T')
+    }
+
     /// Returns true if the process exists and is not about to end. A process that has received a SIGKILL is about to
     /// end.
     #[must_use]
@@ -157,6 +165,17 @@ impl ProcessId {
         // signs.
         let there = ProcStat::of(self.pid).filter(|s| s.id == self && !s.is_dead());
         there.is_some_and(|s| s.flags & EXITING == 0) && !killed
+    }
+
+    /// Returns the time of the process's start by today's clock; `None` if the kernel does not tell it.
+    #[must_use]
+    pub fn started_at(self) -> Option<DateTime<Utc>> {
+        /// `USER_HZ`, the same on every machine that this program is built for: proc_pid_stat(5), time(7).
+        const TICKS: u64 = 100;
+        let bytes = fsx::read_outside(Path::new("/proc/stat"), 4 << 20).ok()?;
+        let text = String::from_utf8_lossy(&bytes);
+        let boot: u64 = text.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
+        DateTime::from_timestamp(i64::try_from(boot + self.started / TICKS).ok()?, 0)
     }
 
     /// Returns the arguments that the process was started with; empty if it is gone.

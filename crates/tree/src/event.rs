@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::usage::Usage;
+use base::checksum::{self, Checksum};
 
 /// The version of the shape that this program writes.
 pub const EVENT_VERSION: u64 = 1;
@@ -49,6 +50,38 @@ impl Event {
     #[must_use]
     pub fn end(&self) -> u64 {
         self.offset + self.length
+    }
+
+    /// Returns the line of the event with its checksum and its newline.
+    #[must_use]
+    pub fn to_line(&self) -> Vec<u8> {
+        // An event always converts to JSON: keys are strings, and numbers come from JSON.
+        let mut line = serde_json::to_vec(self).unwrap_or_default();
+        checksum::add(&mut line);
+        line.push(b'\n');
+        line
+    }
+}
+
+/// A line of `events.jsonl`, as it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EventLine {
+    /// An event.
+    Event(Box<Event>),
+    /// A line that is no event: a dead writer left it incomplete, or another program wrote it.
+    Garbage,
+    /// A line that was changed after it had been written. Its raw line tells what it was.
+    Damaged,
+}
+
+impl EventLine {
+    /// Parses a line, given without its newline.
+    #[must_use]
+    pub fn parse(line: &[u8]) -> Self {
+        if checksum::check(line) == Checksum::Wrong {
+            return Self::Damaged;
+        }
+        serde_json::from_slice(line).map_or(Self::Garbage, |event| Self::Event(Box::new(event)))
     }
 }
 

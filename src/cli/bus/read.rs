@@ -129,6 +129,9 @@ impl Reader<'_> {
         if let Some(run) = &message.run_id {
             let _ = write!(text, " run {run}");
         }
+        if message.damaged {
+            let _ = write!(text, " {}", self.printer.paint(Style::Bad, "damaged"));
+        }
         let shown = |text| self.printer.shown(text);
         for parent in &message.parents {
             let _ = write!(text, " {} {}", shown(parent.kind.as_deref().unwrap_or("to")), parent.msg_id);

@@ -118,7 +118,8 @@ fn print(call: &Call<'_>, message: &Value) -> CliResult<()> {
     }
     let text = |key: &str| message[key].as_str().unwrap_or_default();
     let run = message["run_id"].as_str().map(|run| format!(" run {run}")).unwrap_or_default();
-    printer.line(&format!("{} {} {}{run}", text("timestamp"), text("type"), text("msg_id")))?;
+    let damaged = if message["damaged"] == true { " damaged" } else { "" };
+    printer.line(&format!("{} {} {}{run}{damaged}", text("timestamp"), text("type"), text("msg_id")))?;
     text("body").lines().try_for_each(|line| printer.line(&format!("  {line}")))
 }
 

@@ -56,6 +56,9 @@ pub(crate) struct BusMessage<'a> {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     meta: &'a BTreeMap<String, Value>,
     body: &'a str,
+    /// True if the line of the message does not fit its checksum: its content may have changed on disk.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    damaged: bool,
 }
 
 impl<'a> From<&'a Message> for BusMessage<'a> {
@@ -73,6 +76,7 @@ impl<'a> From<&'a Message> for BusMessage<'a> {
             links: &message.links,
             meta: &message.meta,
             body: &message.body,
+            damaged: message.damaged,
         }
     }
 }

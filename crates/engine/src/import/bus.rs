@@ -6,8 +6,9 @@ use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::{Map, Value};
 
 use super::front_matter::{self, Raw};
+use base::checksum;
 use tree::{
-    bus::{BusOwner, Link, MAX_LINE, Message, MessageType, Parent, UNKNOWN_TIME},
+    bus::{BusOwner, Link, MAX_LINE, Message, MessageType, Parent},
     ids::MsgId,
 };
 
@@ -17,37 +18,44 @@ pub(super) struct ConvertedBus {
     /// Its lines, in the format of our bus.
     pub(super) lines: Vec<u8>,
     pub(super) messages: usize,
-    /// Reports about changed or omitted parts.
+    /// Reports about changed parts.
     pub(super) notes: Vec<String>,
+    /// Reports about parts that were left out.
+    pub(super) left_out: Vec<String>,
 }
 
-/// Converts the text of a bus.
-pub(super) fn convert(text: &str, owner: &BusOwner) -> ConvertedBus {
+/// Converts the text of a bus. `written` is the time of its last change, for messages without any time.
+pub(super) fn convert(text: &str, owner: &BusOwner, written: DateTime<Utc>) -> ConvertedBus {
     let (raws, stray) = front_matter::parse(text);
     let mut understood = ConvertedBus::default();
     if !stray.is_empty() {
-        understood.notes.push(format!("{} lines of the bus belong to no message: {}", stray.len(), stray[0]));
+        understood.left_out.push(format!(
+            "{} lines of the bus belong to no message: {}",
+            stray.len(),
+            stray[0]
+        ));
     }
     let mut names: HashMap<String, MsgId> = HashMap::new();
-    let mut last: Option<MsgId> = None;
+    let mut last: Option<(MsgId, DateTime<Utc>)> = None;
     let mut renamed = 0;
     for raw in raws {
         let old = text_of(&raw.head, "msg_id").unwrap_or_default();
-        let message = message(&raw, owner, last.as_ref(), &names);
+        let message = message(&raw, owner, last.as_ref(), written, &names);
         if message.msg_id.as_str() != old {
             renamed += 1;
         }
         let Ok(mut line) = serde_json::to_vec(&message) else {
-            understood.notes.push(format!("the message in line {} cannot be spelled", raw.line));
+            understood.left_out.push(format!("the message in line {} cannot be spelled", raw.line));
             continue;
         };
+        checksum::add(&mut line);
         line.push(b'\n');
         if line.len() as u64 > MAX_LINE {
-            understood.notes.push(format!("the message in line {} is too large", raw.line));
+            understood.left_out.push(format!("the message in line {} is too large", raw.line));
             continue;
         }
         names.insert(old, message.msg_id.clone());
-        last = Some(message.msg_id);
+        last = Some((message.msg_id, message.timestamp));
         understood.lines.extend(line);
         understood.messages += 1;
     }
@@ -63,13 +71,21 @@ pub(super) fn convert(text: &str, owner: &BusOwner) -> ConvertedBus {
 const KNOWN: [&str; 10] =
     ["msg_id", "timestamp", "ts", "time", "type", "project_id", "task_id", "run_id", "parents", "meta"];
 
-fn message(raw: &Raw, owner: &BusOwner, last: Option<&MsgId>, names: &HashMap<String, MsgId>) -> Message {
+fn message(
+    raw: &Raw,
+    owner: &BusOwner,
+    last: Option<&(MsgId, DateTime<Utc>)>,
+    written: DateTime<Utc>,
+    names: &HashMap<String, MsgId>,
+) -> Message {
     let head = &raw.head;
+    let last_time = last.map(|(_, time)| *time);
+    let last = last.map(|(id, _)| id);
     let old = text_of(head, "msg_id").unwrap_or_default();
     let stamp = ["timestamp", "ts", "time"].iter().find_map(|key| time_of(head, key));
     // An id in our format can be kept if its time is later than the previous id's.
     let own = old.parse::<MsgId>().ok().filter(|id| id.time().is_some() && last.is_none_or(|last| id > last));
-    let timestamp = stamp.or_else(|| own.as_ref().and_then(MsgId::time)).unwrap_or(UNKNOWN_TIME);
+    let timestamp = stamp.or_else(|| own.as_ref().and_then(MsgId::time)).or(last_time).unwrap_or(written);
     let mut meta: BTreeMap<String, Value> = match head.get("meta") {
         Some(Value::Object(map)) => map.clone().into_iter().collect(),
         _ => BTreeMap::new(),
@@ -92,6 +108,7 @@ fn message(raw: &Raw, owner: &BusOwner, last: Option<&MsgId>, names: &HashMap<St
         links: list(head, "links").into_iter().filter_map(link).collect(),
         meta,
         body: raw.body.clone(),
+        damaged: false,
         extra: BTreeMap::new(),
     }
 }
@@ -148,7 +165,8 @@ mod tests {
              ---\nmsg_id: 2026-02-21T10:00:01.000000000Z-001\nts: 2026-02-21T10:00:01Z\ntype: a b\nparents: [{good}]\n---\ntwo\n\
              ---\nmsg_id: msg_3\ntype: USER\nparents: [{{msg_id: 2026-02-21T10:00:01.000000000Z-001, kind: reply}}]\n---\nthree\n"
         );
-        let understood = convert(&text, &owner);
+        let written = "2026-02-23T00:00:00Z".parse().unwrap();
+        let understood = convert(&text, &owner, written);
         let lines: Vec<Message> = understood
             .lines
             .split(|b| *b == b'\n')
@@ -161,7 +179,10 @@ mod tests {
         assert_eq!(lines[1].meta["imported_msg_id"], "2026-02-21T10:00:01.000000000Z-001");
         assert_eq!((lines[1].kind.clone(), lines[1].parents[0].msg_id.as_str()), (MessageType::USER, good));
         assert_eq!(lines[2].parents[0].msg_id, lines[1].msg_id);
-        assert_eq!(lines[2].timestamp, UNKNOWN_TIME);
+        assert_eq!(lines[2].timestamp, lines[1].timestamp, "the time of the message before");
+        let untimed = convert("---\nmsg_id: msg_1\ntype: FACT\n---\none\n", &owner, written);
+        let first: Message = serde_json::from_slice(untimed.lines.trim_ascii_end()).unwrap();
+        assert_eq!((first.timestamp, first.msg_id.time()), (written, Some(written)));
         assert_eq!(understood.notes, ["2 messages have new ids; the old ones are in meta.imported_msg_id"]);
     }
 }

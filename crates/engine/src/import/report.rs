@@ -21,6 +21,9 @@ pub struct Imported {
     /// Reasons, and changes made during the import.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// True if a part of it was left out, as `notes` says: a run, or some messages.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
 }
 
 /// Kinds of things in a source.
@@ -41,7 +44,7 @@ pub enum Kind {
 pub enum Outcome {
     /// It is in the tree now, or would be in a dry run.
     Imported,
-    /// An earlier import has imported it.
+    /// An earlier import has imported it, and nothing was added since.
     AlreadyThere,
     /// It was skipped.
     Skipped,

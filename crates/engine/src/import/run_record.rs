@@ -18,6 +18,8 @@ use tree::{
 pub(super) struct RunContext<'a> {
     /// Time of its last output.
     pub(super) last_output: Option<DateTime<Utc>>,
+    /// Time of the last change of its record.
+    pub(super) recorded: DateTime<Utc>,
     pub(super) redactor: &'a Redactor,
 }
 
@@ -26,15 +28,12 @@ pub(super) fn convert(record: &Map<String, Value>, run: &RunRef, context: RunCon
     let text =
         |key: &str| record.get(key).and_then(Value::as_str).filter(|t| !t.is_empty()).map(str::to_owned);
     let number = |key: &str| record.get(key).and_then(Value::as_i64).and_then(|n| i32::try_from(n).ok());
-    let time =
-        |key: &str| text(key).and_then(|t| t.parse::<DateTime<Utc>>().ok()).filter(|t| t.timestamp() > 0);
     let id = |key: &str| text(key).and_then(|t| t.parse::<RunId>().ok());
-    let start_time = time("start_time").or_else(|| named_time(&run.run)).or(context.last_output);
-    let start_time = start_time.unwrap_or(DateTime::UNIX_EPOCH);
+    let start_time = began(record, &run.run).or(context.last_output).unwrap_or(context.recorded);
     let agent = text("agent").or_else(|| text("agent_type")).unwrap_or_else(|| "unknown".to_owned());
     let exit_code = number("exit_code");
     let (status, why) = status(&text("status").unwrap_or_default(), exit_code, text("error_summary"));
-    let ended = time("end_time").or(context.last_output).unwrap_or(start_time).max(start_time);
+    let ended = time(record, "end_time").or(context.last_output).unwrap_or(start_time).max(start_time);
     RunInfo {
         version: 1,
         run_id: run.run.clone(),
@@ -105,6 +104,16 @@ fn status(said: &str, exit_code: Option<i32>, summary: Option<String>) -> (RunSt
     }
 }
 
+/// Returns the time of the run's start, from its record or its id.
+pub(super) fn began(record: &Map<String, Value>, run: &RunId) -> Option<DateTime<Utc>> {
+    time(record, "start_time").or_else(|| named_time(run))
+}
+
+/// Returns a time of the record; `None` for a zero date.
+fn time(record: &Map<String, Value>, key: &str) -> Option<DateTime<Utc>> {
+    record.get(key)?.as_str()?.parse::<DateTime<Utc>>().ok().filter(|time| time.timestamp() > 0)
+}
+
 /// Parses the time in a run's id: `YYYYMMDD-HHMMSSffff-PID-SEQ`.
 fn named_time(run: &RunId) -> Option<DateTime<Utc>> {
     let (date, rest) = run.as_str().split_once('-')?;
@@ -148,7 +157,7 @@ mod tests {
             "start_time": "0001-01-01T00:00:00Z", "end_time": "0001-01-01T00:00:00Z",
         });
         let redactor = Redactor::default();
-        let context = RunContext { last_output: None, redactor: &redactor };
+        let context = RunContext { last_output: None, recorded: DateTime::UNIX_EPOCH, redactor: &redactor };
         let info = convert(record.as_object().unwrap(), &run, context);
         assert_eq!(info.start_time.to_rfc3339(), "2026-02-22T16:01:00+00:00");
         assert_eq!((info.end_time, info.exit_code, info.pid), (Some(info.start_time), None, None));

@@ -1,11 +1,15 @@
 //! Reads the original's tree through its root: links that leave it are rejected, and nothing is written.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 
 use super::report::ImportError;
 use base::fsx::{EntryKind, RelPath, Root};
-use process::identity::ProcStat;
+use process::{
+    identity::{ProcStat, ProcessId},
+    tree::ProcTable,
+};
+use tree::ids::RunId;
 
 /// The original's names of its message buses.
 pub(super) const TASK_BUS: &str = "TASK-MESSAGE-BUS.md";
@@ -53,10 +57,64 @@ pub(super) fn written(root: &Root, rel: &RelPath) -> Option<DateTime<Utc>> {
     Some(DateTime::from_timestamp_nanos(i64::try_from(nanoseconds).ok()?))
 }
 
-/// Returns the pid of a run that seems to be live: its record says running, and a process has that pid.
-pub(super) fn seems_live(record: &Map<String, Value>) -> Option<i64> {
+/// Maximum time between the start that a record names and that of its process, whose clock may have been set since.
+const START_SLACK: TimeDelta = TimeDelta::minutes(5);
+/// Time without any change of a run's files after which it is not taken for live because of a bare pid.
+const SILENCE: TimeDelta = TimeDelta::hours(24);
+
+/// The facts that tell a live run from one whose pid is another process's by now.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Signs<'a> {
+    pub(super) run: &'a RunId,
+    /// Time of the run's start, as far as it is known.
+    pub(super) began: Option<DateTime<Utc>>,
+    /// Time of the last change of its files.
+    pub(super) changed: Option<DateTime<Utc>>,
+    pub(super) now: DateTime<Utc>,
+}
+
+/// Returns the pid of a run that seems to be live: its record says running, and the process with that pid is its own.
+///
+/// The original records no start time of the process, so the pid alone may be that of any process. A process has the
+/// run's name in its environment, or it is as old as the run and the run's files have changed lately.
+pub(super) fn seems_live(record: &Map<String, Value>, signs: Signs<'_>) -> Option<i64> {
     let running = record.get("status").and_then(Value::as_str) == Some("running");
     let pid = record.get("pid").and_then(Value::as_i64).filter(|pid| running && *pid > 0)?;
-    let there = ProcStat::of(i32::try_from(pid).ok()?).is_some_and(|process| !process.is_dead());
-    there.then_some(pid)
+    let process = ProcStat::of(i32::try_from(pid).ok()?).filter(|process| !process.is_dead())?;
+    let is_named = |(run, own): &(String, ProcessId)| run == signs.run.as_str() && *own == process.id;
+    let named = || ProcTable::snapshot().runs().iter().any(is_named);
+    (is_its_own(process.id.started_at(), signs) || named()).then_some(pid)
+}
+
+/// Decides if a process that started at this time can be the run's.
+fn is_its_own(started: Option<DateTime<Utc>>, signs: Signs<'_>) -> bool {
+    let Signs { began, changed, now, .. } = signs;
+    let is_younger = started.zip(began).is_some_and(|(started, began)| started > began + START_SLACK);
+    let is_silent = changed.is_none_or(|changed| now - changed > SILENCE);
+    !is_younger && !is_silent
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_pid_is_not_enough() {
+        let run: RunId = "20260222-1601001234-12345-1".parse().unwrap();
+        let at = |hour: i64| Some(DateTime::from_timestamp(1_790_000_000 + hour * 3600, 0).unwrap());
+        let now = at(100).unwrap();
+        for (started, began, changed, own) in [
+            (at(90), at(90), at(99), true),
+            // A person's own process may be older than the run that it stands for.
+            (at(1), at(90), at(99), true),
+            (at(91), at(90), at(99), false),
+            (at(90), at(90), at(70), false),
+            (at(1), None, at(99), true),
+            (at(1), None, None, false),
+            (None, at(90), at(99), true),
+        ] {
+            let signs = Signs { run: &run, began, changed, now };
+            assert_eq!(is_its_own(started, signs), own, "{started:?} {began:?} {changed:?}");
+        }
+    }
 }

@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::{
     bus,
     report::{ImportError, Origin},
     run_record::{self, RunContext},
-    source,
+    source::{self, Signs},
 };
 use base::{
     fsx::{RelPath, Root, usable_folder},
@@ -20,7 +21,7 @@ use tree::{
     Tree,
     bus::BusOwner,
     ids::{RunId, TaskId},
-    paths::{RunDir, TaskDir},
+    paths::{RunDir, TaskDir, top},
     refs::TaskRef,
     run_info::RunInfo,
     task::{TaskConfig, TaskKind},
@@ -49,6 +50,8 @@ pub(super) struct ParsedTask {
     done: bool,
     stop: bool,
     pub(super) notes: Vec<String>,
+    /// Reports about parts that were left out.
+    pub(super) left_out: Vec<String>,
 }
 
 impl ParsedTask {
@@ -58,18 +61,22 @@ impl ParsedTask {
         folder: &RelPath,
         task: TaskRef,
         redactor: &Redactor,
+        now: DateTime<Utc>,
     ) -> Result<Self, ImportError> {
-        let mut notes = Vec::new();
+        let (mut notes, mut left_out) = (Vec::new(), Vec::new());
         let home = source::text(from, &folder.parent().join(names::project::ROOT_MARKER)).ok().flatten();
-        let runs = runs(from, folder, &task, redactor, &mut notes)?;
+        let runs = runs(from, folder, &task, redactor, now, &mut left_out)?;
         let theirs = source::yaml(from, &folder.join(names::task::CONFIG)).unwrap_or_else(|e| {
-            notes.push(e.chain());
+            left_out.push(e.chain());
             None
         });
         let owner = BusOwner::Task(task.clone());
-        let bus = source::bus(from, &folder.join(source::TASK_BUS))?;
-        let bus = bus.map(|text| bus::convert(&text, &owner)).unwrap_or_default();
+        let theirs_bus = folder.join(source::TASK_BUS);
+        let written = source::written(from, &theirs_bus).unwrap_or(now);
+        let bus = source::bus(from, &theirs_bus)?;
+        let bus = bus.map(|text| bus::convert(&text, &owner, written)).unwrap_or_default();
         notes.extend(bus.notes.iter().cloned());
+        left_out.extend(bus.left_out.iter().cloned());
         let is = |name: &str| source::has(from, &folder.join(name));
         let config = config(theirs.unwrap_or_default(), home, &runs, &task);
         if let Some(cwd) = config.cwd.as_ref().filter(|cwd| usable_folder(Path::new(cwd)).is_err()) {
@@ -85,7 +92,55 @@ impl ParsedTask {
             bus,
             runs,
             notes,
+            left_out,
         })
+    }
+
+    /// Returns the runs that a task of the tree, which was imported before, does not have.
+    pub(super) fn missing_runs(&self, tree: &Tree) -> Result<Vec<&RunInfo>, ImportError> {
+        let mut missing = Vec::new();
+        for info in &self.runs {
+            if !tree.root().exists(self.task.dir().run(&info.run_id).path())? {
+                missing.push(info);
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Adds runs to the task of the tree: all are written to temporary folders and made durable with one sync before
+    /// they get their places.
+    pub(super) fn add_runs(&self, from: &Root, tree: &Tree, runs: &[&RunInfo]) -> Result<(), ImportError> {
+        let root = tree.root();
+        let mut written = Vec::new();
+        let added = self.write_runs(from, tree, runs, &mut written).and_then(|()| {
+            root.sync_file_system()?;
+            let mut batch = root.batch();
+            for (aside, info) in &written {
+                batch.rename(aside, self.task.dir().run(&info.run_id).path())?;
+            }
+            Ok(batch.commit()?)
+        });
+        if added.is_err() {
+            for (aside, _) in &written {
+                root.remove_tree(aside)?;
+            }
+        }
+        added
+    }
+
+    fn write_runs<'r>(
+        &self,
+        from: &Root,
+        tree: &Tree,
+        runs: &[&'r RunInfo],
+        written: &mut Vec<(RelPath, &'r RunInfo)>,
+    ) -> Result<(), ImportError> {
+        for info in runs {
+            let aside = aside(tree)?;
+            written.push((aside.clone(), info));
+            self.write_run(from, tree, &aside, info)?;
+        }
+        Ok(())
     }
 
     /// Writes the task to a temporary folder. Nothing is synced. Returns about the number of files.
@@ -154,6 +209,12 @@ fn write_record<T: Record>(root: &Root, rel: &RelPath, record: &T) -> Result<(),
     Ok(root.write_passing(rel, &record::bytes(root, rel, record)?)?)
 }
 
+/// Returns a name in the trash, so that `fsck` removes the folder if this process dies.
+pub(super) fn aside(tree: &Tree) -> Result<RelPath, ImportError> {
+    tree.root().ensure_dir(&top::trash())?;
+    Ok(top::trash().join(RunId::generate(tree.clock().now())))
+}
+
 fn copy(from: &Root, theirs: &RelPath, to: &Root, ours: &RelPath) -> Result<(), ImportError> {
     // Opened below its root first, so that a link cannot lead out of it.
     if source::has(from, theirs) {
@@ -168,33 +229,38 @@ fn runs(
     folder: &RelPath,
     task: &TaskRef,
     redactor: &Redactor,
-    notes: &mut Vec<String>,
+    now: DateTime<Utc>,
+    left_out: &mut Vec<String>,
 ) -> Result<Vec<RunInfo>, ImportError> {
     let mut runs = Vec::new();
     for name in source::folders(from, &folder.join(names::task::RUNS))? {
         let Ok(id) = name.parse::<RunId>() else {
-            notes.push(format!("run '{}' left out: its name is not a valid id", name.escape_debug()));
+            left_out.push(format!("run '{}' left out: its name is not a valid id", name.escape_debug()));
             continue;
         };
         let dir = folder.join(names::task::RUNS).join(&name);
         let record = match source::yaml(from, &dir.join(names::run::INFO)) {
             Ok(Some(record)) => record,
             Ok(None) => {
-                notes.push(format!("run {id} left out: it has no run-info.yaml"));
+                left_out.push(format!("run {id} left out: it has no run-info.yaml"));
                 continue;
             }
             Err(e) => {
-                notes.push(format!("run {id} left out: {}", e.chain()));
+                left_out.push(format!("run {id} left out: {}", e.chain()));
                 continue;
             }
         };
-        if let Some(pid) = source::seems_live(&record) {
+        let written = |name: &str| source::written(from, &dir.join(name));
+        let (last_output, recorded) = (written(names::run::STDOUT), written(names::run::INFO).unwrap_or(now));
+        let changed = OF_RUN.into_iter().filter_map(written).chain([recorded]).max();
+        let signs = Signs { run: &id, began: run_record::began(&record, &id), changed, now };
+        if let Some(pid) = source::seems_live(&record, signs) {
             return Err(ImportError::Skipped(format!(
                 "run {id} seems to go on (pid {pid}): import it when it has ended"
             )));
         }
-        let last_output = source::written(from, &dir.join(names::run::STDOUT));
-        runs.push(run_record::convert(&record, &task.run(id), RunContext { last_output, redactor }));
+        let context = RunContext { last_output, recorded, redactor };
+        runs.push(run_record::convert(&record, &task.run(id), context));
     }
     Ok(runs)
 }

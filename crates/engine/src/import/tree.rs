@@ -14,13 +14,8 @@ use base::{
     names,
     telemetry::Redactor,
 };
-use tree::{
-    Result, Tree, TreeError,
-    bus::BusOwner,
-    ids::{ProjectId, RunId},
-    paths::{ProjectDir, top},
-    refs::TaskRef,
-};
+use process::identity::holder;
+use tree::{Result, Tree, TreeError, bus::BusOwner, ids::ProjectId, paths::ProjectDir, refs::TaskRef};
 
 /// Decides if the import writes anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,10 +121,8 @@ impl<'a> Importer<'a> {
     fn task(&self, folder: &RelPath, task: TaskRef, unplaced: &mut Unplaced<'_>, all: &mut Vec<Imported>) {
         let name = task.to_string();
         let (line, mut written) = (all.len(), None);
-        all.push(match self.try_task(folder, task.clone(), &mut written) {
-            Ok((outcome, notes)) => Imported { kind: Kind::Task, name, outcome, notes },
-            Err(e) => skipped(Kind::Task, name, &e.chain()),
-        });
+        let imported = self.try_task(folder, &task, &mut written);
+        all.push(imported.unwrap_or_else(|e| skipped(Kind::Task, name, &e.chain())));
         if let Some((aside, files)) = written {
             unplaced.add(WrittenTask { task, aside, files, line }, all);
         }
@@ -140,36 +133,71 @@ impl<'a> Importer<'a> {
     fn try_task(
         &self,
         folder: &RelPath,
-        task: TaskRef,
+        task: &TaskRef,
         written: &mut Option<(RelPath, usize)>,
-    ) -> std::result::Result<(Outcome, Vec<String>), ImportError> {
+    ) -> std::result::Result<Imported, ImportError> {
         let root = self.tree.root();
-        if root.exists(task.dir().path())? {
+        let is_there = root.exists(task.dir().path())?;
+        if is_there {
             let source = self.from.absolute(folder).display().to_string();
-            return match task::origin(self.tree, &task) {
-                Some(origin) if origin == source => Ok((Outcome::AlreadyThere, Vec::new())),
-                Some(origin) => {
-                    Err(ImportError::Skipped(format!("a task of that name was imported from {origin}")))
-                }
-                None => Err(ImportError::Skipped("there is another task of that name".to_owned())),
+            let other = match task::origin(self.tree, task) {
+                Some(origin) if origin == source => None,
+                Some(origin) => Some(format!("a task of that name was imported from {origin}")),
+                None => Some("there is another task of that name".to_owned()),
             };
-        }
-        let found = ParsedTask::read(&self.from, folder, task, self.redactor)?;
-        let mut notes = vec![found.summary()];
-        notes.extend(found.notes.iter().cloned());
-        if self.mode == Mode::Import {
-            // Uses a name in the trash, so that `fsck` removes the folder if this process dies.
-            let aside = top::trash().join(RunId::generate(self.tree.clock().now()));
-            root.ensure_dir(&top::trash())?;
-            match found.write(&self.from, self.tree, &aside) {
-                Ok(files) => *written = Some((aside, files)),
-                Err(e) => {
-                    root.remove_tree(&aside)?;
-                    return Err(e);
-                }
+            if let Some(other) = other {
+                return Err(ImportError::Skipped(other));
             }
         }
-        Ok((Outcome::Imported, notes))
+        let now = self.tree.clock().now();
+        let found = ParsedTask::read(&self.from, folder, task.clone(), self.redactor, now)?;
+        let (outcome, mut notes) = if is_there {
+            self.add_missing_runs(&found, task)?
+        } else {
+            if self.mode == Mode::Import {
+                let aside = task::aside(self.tree)?;
+                match found.write(&self.from, self.tree, &aside) {
+                    Ok(files) => *written = Some((aside, files)),
+                    Err(e) => {
+                        root.remove_tree(&aside)?;
+                        return Err(e);
+                    }
+                }
+            }
+            (Outcome::Imported, [vec![found.summary()], found.notes.clone()].concat())
+        };
+        notes.extend(found.left_out.iter().cloned());
+        let incomplete = !found.left_out.is_empty();
+        Ok(Imported { kind: Kind::Task, name: task.to_string(), outcome, notes, incomplete })
+    }
+
+    /// Imports the runs of a task that an earlier import has left out, or that are newer than it.
+    fn add_missing_runs(
+        &self,
+        found: &ParsedTask,
+        task: &TaskRef,
+    ) -> std::result::Result<(Outcome, Vec<String>), ImportError> {
+        let missing = found.missing_runs(self.tree)?;
+        if missing.is_empty() {
+            return Ok((Outcome::AlreadyThere, Vec::new()));
+        }
+        if self.mode == Mode::Import {
+            // A driver decides from the runs that it has seen.
+            let locked = self.tree.lock_task(task, &holder("import"));
+            let _lock = locked.map_err(|e| match e {
+                TreeError::Locked { .. } => {
+                    let text = format!(
+                        "{} runs are missing, and the task is at work: import them when it has ended",
+                        missing.len()
+                    );
+                    ImportError::Skipped(text)
+                }
+                e => e.into(),
+            })?;
+            found.add_runs(&self.from, self.tree, &missing)?;
+        }
+        let names: Vec<&str> = missing.iter().map(|info| info.run_id.as_str()).collect();
+        Ok((Outcome::Imported, vec![format!("added to the task: {}", names.join(", "))]))
     }
 
     /// Imports the work folder and the bus of a project, if our project has none yet.
@@ -179,8 +207,10 @@ impl<'a> Importer<'a> {
         let owner = BusOwner::Project(project.clone());
         let mut notes = Vec::new();
         let home = source::text(&self.from, &folder.join(names::project::ROOT_MARKER))?;
-        let bus = source::bus(&self.from, &folder.join(source::PROJECT_BUS))?;
-        let bus = bus.map(|text| bus::convert(&text, &owner)).filter(|bus| bus.messages > 0);
+        let theirs = folder.join(source::PROJECT_BUS);
+        let written_at = source::written(&self.from, &theirs).unwrap_or_else(|| self.tree.clock().now());
+        let bus = source::bus(&self.from, &theirs)?;
+        let bus = bus.map(|text| bus::convert(&text, &owner, written_at)).filter(|bus| bus.messages > 0);
         let wanted = [
             (dir.root_marker(), home.map(String::into_bytes)),
             (dir.bus(), bus.as_ref().map(|bus| bus.lines.clone())),
@@ -198,17 +228,19 @@ impl<'a> Importer<'a> {
                 root.replace(&rel, &bytes)?;
             }
         }
+        let mut incomplete = false;
         let outcome = if written > 0 { Outcome::Imported } else { Outcome::AlreadyThere };
         if let Some(bus) = bus.filter(|_| outcome == Outcome::Imported) {
             notes.push(format!("{} messages", bus.messages));
-            notes.extend(bus.notes);
+            incomplete = !bus.left_out.is_empty();
+            notes.extend(bus.notes.into_iter().chain(bus.left_out));
         }
-        Ok(Imported { kind: Kind::Project, name: project.to_string(), outcome, notes })
+        Ok(Imported { kind: Kind::Project, name: project.to_string(), outcome, notes, incomplete })
     }
 }
 
 fn skipped(kind: Kind, name: String, why: &str) -> Imported {
-    Imported { kind, name, outcome: Outcome::Skipped, notes: vec![why.to_owned()] }
+    Imported { kind, name, outcome: Outcome::Skipped, notes: vec![why.to_owned()], incomplete: false }
 }
 
 fn as_tree(trouble: ImportError) -> TreeError {

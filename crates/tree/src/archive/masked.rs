@@ -2,7 +2,11 @@
 
 use std::io::{self, Read};
 
-use base::{fsx::ReadFile, telemetry::Redactor};
+use base::{
+    checksum::{self, Checksum},
+    fsx::ReadFile,
+    telemetry::Redactor,
+};
 
 /// Numbers of bytes that are masked in one piece.
 #[derive(Clone, Copy)]
@@ -94,6 +98,7 @@ impl<'a> Masked<'a> {
         self.taken = 0;
         self.mask(&bytes);
         self.overwritten += bytes.iter().zip(&self.block).filter(|(a, b)| a != b).count() as u64;
+        renew_checksums(&bytes, &mut self.block);
         Ok(())
     }
 
@@ -134,6 +139,19 @@ impl<'a> Masked<'a> {
             self.key = None;
         }
         text.floor_char_boundary(left)
+    }
+}
+
+/// Gives the masked lines whose own checksum was right the checksum of what they are now. A damaged line stays damaged.
+fn renew_checksums(own: &[u8], masked: &mut [u8]) {
+    let mut from = 0;
+    for line in own.split_inclusive(|b| *b == b'\n') {
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
+        let new = &mut masked[from..from + text.len()];
+        if *text != *new && checksum::check(text) == Checksum::Right {
+            checksum::renew(new);
+        }
+        from += line.len();
     }
 }
 
@@ -204,6 +222,20 @@ mod tests {
             assert!(text.ends_with("words after the key\n"), "{into}");
             assert!(text.starts_with("words\n"), "{into}");
         }
+    }
+
+    #[test]
+    fn a_masked_line_has_the_checksum_of_what_is_left() {
+        let token = format!("ghp_{}", "0a1B".repeat(9));
+        let mut line = format!(r#"{{"body":"{token}"}}"#).into_bytes();
+        checksum::add(&mut line);
+        let mut damaged = line.clone();
+        damaged[2] ^= 1;
+        let content = [line, damaged, b"{}".to_vec()].join(&b'\n');
+        let masked = masked(&content);
+        assert!(!masked.windows(4).any(|four| four == b"0a1B"));
+        let verdicts: Vec<Checksum> = masked.split(|b| *b == b'\n').map(checksum::check).collect();
+        assert_eq!(verdicts, [Checksum::Right, Checksum::Wrong, Checksum::Absent]);
     }
 
     #[test]

@@ -88,6 +88,7 @@ impl Draft {
             links: self.links.clone(),
             meta: self.meta.clone(),
             body: self.body.clone(),
+            damaged: false,
             extra: BTreeMap::new(),
         })
     }

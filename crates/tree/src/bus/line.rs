@@ -14,7 +14,10 @@ use crate::{
     Result, TreeError,
     ids::{MsgId, ProjectId, RunId, TaskId},
 };
-use base::fsx::{Line, LineReader};
+use base::{
+    checksum::{self, Checksum},
+    fsx::{Line, LineReader},
+};
 
 /// The longest line of a bus in bytes, newline included. This program writes no longer line, and readers skip a longer
 /// one like a line that is not a message.
@@ -40,6 +43,7 @@ impl UnnamedLine {
         let mut bytes = Vec::with_capacity(message.body.len() + 512);
         let mut writer = serde_json::Serializer::with_formatter(&mut bytes, OneLineFormatter);
         message.serialize(&mut writer).map_err(|e| TreeError::Invalid(format!("unwritable message: {e}")))?;
+        checksum::reserve(&mut bytes);
         bytes.push(b'\n');
         if bytes.len() as u64 > MAX_LINE {
             let text =
@@ -56,10 +60,12 @@ impl UnnamedLine {
         self.bytes.len()
     }
 
-    /// Returns the line with the message's current id and time.
+    /// Returns the line with the message's current id and time, and with its checksum.
     pub(super) fn named(mut self, message: &Message) -> Vec<u8> {
         // Ids and times have a fixed width, so the bytes after them do not move.
         self.bytes.splice(..self.head, head(message).into_bytes());
+        let newline = self.bytes.len() - 1;
+        checksum::renew(&mut self.bytes[..newline]);
         self.bytes
     }
 }
@@ -120,15 +126,20 @@ pub(super) fn read(line: &Line, owner: &BusOwner) -> Option<Message> {
     if line.len >= MAX_LINE || !line.is_whole() {
         return None;
     }
-    let found = match serde_json::from_slice::<RawLine>(&line.bytes) {
+    let checksum = checksum::check(&line.bytes);
+    let mut found = match serde_json::from_slice::<RawLine>(&line.bytes) {
         Ok(found) => found,
         // Strings and numbers are JSON, too, but not messages. A line that ends in the middle is not JSON.
         Err(e) if e.is_eof() || !line.bytes.trim_ascii_start().starts_with(b"{") => return None,
         Err(_) => salvage(&line.bytes)?,
     };
+    if checksum != Checksum::Absent {
+        found.extra.remove(checksum::KEY);
+    }
     let msg_id = found.msg_id.filter(|id| id.offset().is_none());
+    let timestamp = found.timestamp.filter(|time| *time > UNKNOWN_TIME);
     Some(Message {
-        timestamp: found.timestamp.or_else(|| msg_id.as_ref()?.time()).unwrap_or(UNKNOWN_TIME),
+        timestamp: timestamp.or_else(|| msg_id.as_ref()?.time()).unwrap_or(UNKNOWN_TIME),
         msg_id: msg_id.unwrap_or_else(|| MsgId::at_offset(line.offset)),
         kind: found.r#type.unwrap_or(MessageType::USER),
         project_id: found.project_id.unwrap_or_else(|| owner.project().clone()),
@@ -138,8 +149,15 @@ pub(super) fn read(line: &Line, owner: &BusOwner) -> Option<Message> {
         links: found.links,
         meta: found.meta,
         body: found.body.unwrap_or_default(),
+        damaged: checksum == Checksum::Wrong,
         extra: found.extra,
     })
+}
+
+/// Returns true if the line is damaged: this program wrote it, and it was changed afterwards. It need not be a message
+/// any more.
+pub(super) fn is_damaged(line: &Line) -> bool {
+    line.is_whole() && checksum::check(&line.bytes) == Checksum::Wrong
 }
 
 /// Parses an object in which some values do not fit their keys. Those values are moved below `unreadable`.

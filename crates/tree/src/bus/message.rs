@@ -13,15 +13,16 @@ use crate::{
 };
 use base::clock::rfc3339;
 
-/// The time of a hand-written line that has no time, neither in `timestamp` nor in its id.
-pub const UNKNOWN_TIME: DateTime<Utc> = DateTime::UNIX_EPOCH;
+/// The time of a hand-written line that has no time, neither in `timestamp` nor in its id. Readers never show it: the
+/// bus puts the time of a neighbour in its place.
+pub(super) const UNKNOWN_TIME: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
 /// One message of a bus.
 ///
 /// A message written by this program has every field that is not optional. A line written by hand may lack everything
 /// but the braces. When a [`Bus`](super::Bus) reads such a line, it fills in: `msg_id` `@<offset>`, `timestamp` the
-/// time in the id, else [`UNKNOWN_TIME`], `type` `USER`, the bus's own project and task, and an empty body. A known key
-/// with a value of the wrong type counts as missing, and is kept below `unreadable`.
+/// time in the id, else the time of the message before it, `type` `USER`, the bus's own project and task, and an empty
+/// body. A known key with a value of the wrong type counts as missing, and is kept below `unreadable`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Message {
     /// Its id, larger than the id of every message before it in the file.
@@ -52,9 +53,23 @@ pub struct Message {
     /// The text, byte for byte as it was posted.
     #[serde(default)]
     pub body: String,
+    /// True if the line does not fit its checksum: any part of the message may differ from what was posted, so it decides
+    /// nothing. A file has no such key.
+    #[serde(skip_serializing_if = "std::ops::Not::not", skip_deserializing)]
+    #[schemars(skip)]
+    pub damaged: bool,
     /// Keys that another version or a person wrote. They are kept.
     #[serde(flatten)]
     pub extra: BTreeMap<String, Value>,
+}
+
+impl Message {
+    /// Returns true if the message was posted before a time, according to its id. Ids increase even while the clock steps
+    /// back; a message without such an id is not known to be older than any time.
+    #[must_use]
+    pub fn is_older_than(&self, time: DateTime<Utc>) -> bool {
+        self.msg_id.time().is_some_and(|posted| posted < time)
+    }
 }
 
 fn microseconds<S: Serializer>(at: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {

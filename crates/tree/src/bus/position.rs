@@ -6,6 +6,7 @@ use super::{
     handle::Bus,
     line::{self, HEAD, MAX_LINE},
     message::Message,
+    untimed::Forwards,
 };
 use crate::{Result, TreeError, ids::MsgId};
 use base::fsx::{Line, LineReader};
@@ -41,8 +42,10 @@ impl Bus {
         let unknown = || TreeError::NotFound { what: format!("message {id} on the bus of {}", self.owner) };
         let behind = self.position_of(id)?;
         let file = self.open()?.ok_or_else(unknown)?;
-        let line = LineReader::new(&file).keeping(MAX_LINE).before(behind)?;
-        line.and_then(|line| line::read(&line, &self.owner)).ok_or_else(unknown)
+        let line = LineReader::new(&file).keeping(MAX_LINE).before(behind)?.ok_or_else(unknown)?;
+        let mut message = line::read(&line, &self.owner).ok_or_else(unknown)?;
+        Forwards::default().complete(&mut message, || self.time_near(&file, line.offset))?;
+        Ok(message)
     }
 
     /// Returns the offset of the first message with this time or a later one in its id. Uses bisection.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use chrono::SubsecRound;
+use chrono::{SubsecRound, TimeDelta};
 
 use super::{
     draft::Draft,
@@ -15,6 +15,10 @@ use base::fsx::{FsErrorKind, Tail};
 
 /// Number of bytes that are written at a time when several messages are posted together.
 const AT_A_TIME: usize = 4 * 1024 * 1024;
+
+/// Distance into the future beyond which an id counts only if its line is undamaged: one flipped bit in it would move
+/// all later ids by years.
+const FAR: TimeDelta = TimeDelta::days(1);
 
 /// Number of messages that this process has posted, to any bus.
 static POSTED: AtomicU64 = AtomicU64::new(0);
@@ -81,7 +85,7 @@ impl Bus {
     }
 
     /// Posts a message unless `decide` finds it among the existing messages, which are shown to it from the last one
-    /// backwards. Of several concurrent callers only one posts the message.
+    /// backwards, the damaged ones left out. Of several concurrent callers only one posts the message.
     ///
     /// # Errors
     /// As [`Bus::post`].
@@ -193,7 +197,8 @@ impl Bus {
         mut decide: impl FnMut(&Message) -> LookBack,
     ) -> Result<Option<Message>> {
         for line in tail.lines().keeping(MAX_LINE).backward(tail.size()) {
-            let Some(message) = line::read(&line?, &self.owner) else { continue };
+            let message = line::read(&line?, &self.owner).filter(|message| !message.damaged);
+            let Some(message) = message else { continue };
             match decide(&message) {
                 LookBack::Found => return Ok(Some(message)),
                 LookBack::Continue => {}
@@ -207,10 +212,18 @@ impl Bus {
     /// may have older ids, which must not make an id of this program repeat.
     fn last_id(&self, tail: &Tail<'_>) -> Result<Option<MsgId>> {
         let lines = tail.lines().keeping(HEAD);
+        let far = self.clock.now() + FAR;
         let mut last = None;
         for head in lines.backward(tail.size()) {
             let head = head?;
-            last = last.max(line::own_id(lines, &head, &self.owner)?.filter(|id| id.time().is_some()));
+            let id = line::own_id(lines, &head, &self.owner)?.filter(|id| id.time().is_some());
+            if id.as_ref().and_then(MsgId::time) > Some(far)
+                && let Some(whole) = lines.keeping(MAX_LINE).at(head.offset, tail.size())?
+                && line::is_damaged(&whole)
+            {
+                continue;
+            }
+            last = last.max(id);
             if line::is_ours(&head) {
                 break;
             }

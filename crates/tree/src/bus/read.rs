@@ -4,6 +4,7 @@ use super::{
     handle::Bus,
     line::{self, MAX_LINE},
     message::Message,
+    untimed::{Backwards, Forwards},
 };
 use crate::{Fault, Result, ids::MsgId};
 use base::fsx::LineReader;
@@ -44,17 +45,21 @@ impl Bus {
         let Some(file) = self.open()? else { return Ok(Page::default()) };
         let lines = LineReader::new(&file).keeping(MAX_LINE);
         let mut page = Page { next: lines.complete_until(file.size()?)?, ..Page::default() };
-        let mut bytes = 0;
+        let (mut bytes, mut at, mut untimed) = (0, page.next, Backwards::default());
         for line in lines.backward(page.next) {
             if page.messages.len() >= limit || bytes >= MAX_PAGE {
                 break;
             }
             let line = line?;
+            at = line.offset;
             let message = line::read(&line, &self.owner);
+            untimed.meet(message.as_ref(), &mut page.messages);
             if message.as_ref().is_none_or(&wanted) {
+                untimed.append(message.as_ref());
                 bytes += page.add(message, line.len);
             }
         }
+        untimed.finish(&mut page.messages, || self.time_near(&file, at))?;
         page.messages.reverse();
         Ok(page)
     }
@@ -77,7 +82,7 @@ impl Bus {
         let Some(file) = self.open()? else { return Ok(Page::default()) };
         let lines = LineReader::new(&file).keeping(MAX_LINE);
         let mut page = Page { next: behind, ..Page::default() };
-        let mut bytes = 0;
+        let (mut bytes, mut at, mut untimed) = (0, behind, Backwards::default());
         // Backwards, the first line is the named message itself.
         for line in lines.backward(behind).skip(1) {
             if page.messages.len() >= limit || bytes >= MAX_PAGE {
@@ -85,8 +90,13 @@ impl Bus {
                 break;
             }
             let line = line?;
-            bytes += page.add(line::read(&line, &self.owner), line.len);
+            at = line.offset;
+            let message = line::read(&line, &self.owner);
+            untimed.meet(message.as_ref(), &mut page.messages);
+            untimed.append(message.as_ref());
+            bytes += page.add(message, line.len);
         }
+        untimed.finish(&mut page.messages, || self.time_near(&file, at))?;
         page.messages.reverse();
         Ok(page)
     }
@@ -111,14 +121,17 @@ impl Bus {
         let end = lines.complete_until(file.size()?)?;
         let start = lines.start_from(offset.min(end), end)?.unwrap_or(end);
         let mut page = Page { next: start, ..Page::default() };
-        let mut held = 0;
+        let (mut held, mut times) = (0, Forwards::default());
         for line in lines.forward(start, end) {
             if page.messages.len() >= limit || held >= bytes {
                 break;
             }
             let line = line?;
             page.next = line.end();
-            let message = line::read(&line, &self.owner);
+            let mut message = line::read(&line, &self.owner);
+            if let Some(message) = &mut message {
+                times.complete(message, || self.time_near(&file, line.offset))?;
+            }
             page.ends.extend(message.is_some().then_some(page.next));
             held += page.add(message, line.len);
         }

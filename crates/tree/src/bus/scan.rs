@@ -17,6 +17,8 @@ pub enum Scanned {
     Garbage {
         /// Byte offset of its first byte.
         offset: u64,
+        /// True if it was written by this program and changed afterwards.
+        damaged: bool,
     },
     /// The beginning of a line that a dead writer left incomplete.
     Torn {
@@ -42,7 +44,7 @@ impl Bus {
             read = line.end();
             each(match line::read(&line, &self.owner) {
                 Some(message) => Scanned::Message(Box::new(message)),
-                None => Scanned::Garbage { offset: line.offset },
+                None => Scanned::Garbage { offset: line.offset, damaged: line::is_damaged(&line) },
             });
         }
         if read < size {

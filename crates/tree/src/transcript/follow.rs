@@ -5,8 +5,15 @@ use super::{
     line::{LONGEST_LINE, events_of_line},
     raw_lines,
 };
-use crate::{Result, event::Event, paths::RunDir};
-use base::fsx::{LineReader, PassedLines, ReadFile, Root, if_file};
+use crate::{
+    Result,
+    event::{Event, EventLine},
+    paths::RunDir,
+};
+use base::{
+    checksum::{self, Checksum},
+    fsx::{LineReader, PassedLines, ReadFile, Root, if_file},
+};
 
 /// Approximate number of bytes of parsed lines that are turned into events at a time.
 const BATCH: u64 = 1024 * 1024;
@@ -103,6 +110,12 @@ impl Follower {
         Ok((self.next > from).then_some(events))
     }
 
+    /// Returns true if the stream on disk is longer than what is known of it.
+    fn has_more(&self, root: &Root, run: &RunDir) -> Result<bool> {
+        let file = open(root, &run.stdout())?;
+        Ok(file.map_or(Ok(0), |file| file.size())? > self.next)
+    }
+
     fn take(&mut self, offset: u64, length: u64, bytes: &[u8], events: &mut Vec<Event>) {
         let known = std::mem::take(&mut self.known);
         let heard = events_of_line(self.dialect, offset, length, bytes);
@@ -127,16 +140,18 @@ pub fn last_event(root: &Root, run: &RunDir) -> Result<Option<Event>> {
     let mut end = file.size()?;
     let lines = LineReader::new(&file);
     while let Some(line) = lines.before(end)? {
-        // A line that a dead writer left incomplete is skipped. The line before it has the last event.
-        if let Ok(event) = serde_json::from_slice::<Event>(&line.bytes) {
-            return Ok(Some(event));
+        // A line that a dead writer left incomplete is skipped, and so is a damaged one, whose event is made again. The
+        // line before it has the last event.
+        if let EventLine::Event(event) = EventLine::parse(&line.bytes) {
+            return Ok(Some(*event));
         }
         end = line.offset;
     }
     Ok(None)
 }
 
-/// Calls `take` for every event of a run: first those on disk, then those of the rest of the stream.
+/// Calls `take` for every event of a run: first those on disk, then those of the rest of the stream. From a damaged
+/// event on, all of them are made from the stream.
 ///
 /// # Errors
 /// If a file cannot be read.
@@ -144,9 +159,13 @@ pub fn all_events(dialect: Dialect, root: &Root, run: &RunDir, mut take: impl Fn
     let mut follower = Follower::start(dialect);
     if let Some(file) = open(root, &run.events())? {
         for line in LineReader::new(&file).forward(0, file.size()?) {
-            if let Ok(event) = serde_json::from_slice::<Event>(&line?.bytes) {
-                take(&event);
-                follower = Follower::after(dialect, &event);
+            match EventLine::parse(&line?.bytes) {
+                EventLine::Event(event) => {
+                    take(&event);
+                    follower = Follower::after(dialect, &event);
+                }
+                EventLine::Damaged if follower.has_more(root, run)? => break,
+                EventLine::Damaged | EventLine::Garbage => {}
             }
         }
     }
@@ -154,6 +173,19 @@ pub fn all_events(dialect: Dialect, root: &Root, run: &RunDir, mut take: impl Fn
         events.iter().for_each(&mut take);
     }
     Ok(())
+}
+
+/// Returns the number of lines of a run's events that were changed after they had been written.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn damaged_events(root: &Root, run: &RunDir) -> Result<usize> {
+    let Some(file) = open(root, &run.events())? else { return Ok(0) };
+    let mut damaged = 0;
+    for line in LineReader::new(&file).forward(0, file.settled_size()?) {
+        damaged += usize::from(checksum::check(&line?.bytes) == Checksum::Wrong);
+    }
+    Ok(damaged)
 }
 
 fn open(root: &Root, rel: &base::fsx::RelPath) -> Result<Option<ReadFile>> {

@@ -23,7 +23,7 @@ pub use background::background_tasks;
 pub use dialect::{Background, Dialect, Language, LineContent, raw};
 pub use error_report::ErrorReport;
 pub use failure::Failure;
-pub use follow::{Follower, Stream, all_events, last_event};
+pub use follow::{Follower, Stream, all_events, damaged_events, last_event};
 pub use line::{LONGEST_LINE, LONGEST_TEXT, MOST_EVENTS, events_of_line};
 pub use raw_lines::RawLines;
 pub use refusal::{Refusals, refusal_on_stderr};

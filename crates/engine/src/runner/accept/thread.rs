@@ -30,7 +30,8 @@ pub(in crate::runner) fn link(runner: &Runner, parent: &ThreadParent) -> Result<
     let message = tree.task_bus(&task).message(&parent.message_id)?;
     let run = task.run(parent.run_id.clone());
     let other = message.run_id.as_ref().is_some_and(|id| *id != parent.run_id);
-    if other || !tree.root().exists(run.dir().path())? {
+    // Nothing is decided by a message that may have been another one.
+    if message.damaged || other || !tree.root().exists(run.dir().path())? {
         let what = format!("message {} of run {run}", parent.message_id);
         return Err(TreeError::NotFound { what }.into());
     }

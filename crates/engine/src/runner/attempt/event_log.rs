@@ -72,9 +72,7 @@ impl EventLog {
             for event in &self.raw_lines.select(events) {
                 self.refusals.add(event);
                 self.may_have_ended |= matches!(event.kind, EventKind::TurnEnd { .. });
-                // An event always converts to JSON: keys are strings, and numbers come from JSON.
-                lines.extend(serde_json::to_vec(event).unwrap_or_default());
-                lines.push(b'\n');
+                lines.extend(event.to_line());
             }
             if !lines.is_empty() {
                 root.append_derived(&dir.events(), lines)?;

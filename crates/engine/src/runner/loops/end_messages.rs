@@ -55,7 +55,7 @@ fn post_once(
     bus.post_once(&draft, |m| {
         if m.meta.get("once").and_then(|v| v.as_str()) == Some(once) {
             LookBack::Found
-        } else if m.timestamp < oldest {
+        } else if m.is_older_than(oldest) {
             LookBack::Stop
         } else {
             LookBack::Continue
