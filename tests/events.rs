@@ -143,6 +143,33 @@ fn text_among_the_events_is_named_and_not_repeated() {
 }
 
 #[test]
+fn a_flipped_bit_in_an_event_changes_no_verdict() {
+    let bench = claude(&format!("{}; {DONE}", says("bash-allowed")));
+    assert_eq!(task(&bench).outcome.code, 0);
+    let file = bench.run_file("t", 0, "events.jsonl");
+    let (kept, given) = events(&bench, 0);
+    assert!(!kept.is_empty() && kept == given);
+    let whole = fs::read(&file).unwrap();
+    let end = b"\"type\":\"turn_end\"";
+    let at = whole.windows(end.len()).rposition(|w| w == end).unwrap();
+    // In the type of the last event, and in the middle of the others.
+    for at in [at + 9, whole.len() / 2] {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1;
+        fs::write(&file, flipped).unwrap();
+        let found: serde_json::Value = serde_json::from_str(&bench.run("fsck --json").stdout).unwrap();
+        let rules: Vec<&str> = found["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|f| f["rule"].as_str().unwrap())
+            .filter(|rule| *rule != "open-mode")
+            .collect();
+        assert_eq!(rules, ["events-damaged"], "byte {at}: the stream still tells how the run ended");
+    }
+}
+
+#[test]
 fn exit_status_0_without_the_last_word_is_a_failure_whoever_looks() {
     let bench = claude(&format!("{}; {UNTIL_GO}; exit 0", says("slow-SIGTERM")));
     let first = Driver::of(&mut bench.sandbox.command(TASK));

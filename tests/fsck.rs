@@ -13,14 +13,17 @@ use std::{
 };
 
 use base::{
+    checksum,
     clock::Clock,
     fsx::{Durability, Holder, LockAttempt, RelPath, Root},
 };
+use nix::sys::signal::Signal;
+use process::identity::ProcStat;
 use serde_json::Value;
 use tree::{Tree, refs::TaskRef};
 use view::fsck::{Rule, Severity};
 
-use crate::common::Sandbox;
+use crate::common::{Sandbox, daemon::until};
 
 const NO_RUN: &str = "20260101-0000000000-1-0001";
 /// A pid beyond the largest that Linux assigns.
@@ -205,6 +208,20 @@ const BREAKS: &[(&str, Break)] = &[
     ("bad-times", |b| {
         edit(&b.info(), |t| t.replace("start_time: \"20", "start_time: \"30"));
     }),
+    ("impossible-value", |b| edit(&b.info(), |t| t.replace("attempt: 1", "attempt: 0"))),
+    ("frozen-shim", |b| {
+        b.uncommitted();
+        fs::remove_file(b.run.join("exit.json")).expect("removed");
+        let pid = b.process().cast_signed();
+        let shim = ProcStat::of(pid).expect("a process").id;
+        edit(&b.run.join("claim.json"), |t| {
+            let mut claim: Value = serde_json::from_str(&t).expect("a claim");
+            claim["shim"] = serde_json::json!(shim);
+            claim.to_string()
+        });
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGSTOP).expect("stopped");
+        until("it is stopped", || shim.is_frozen());
+    }),
     ("exit-disagrees", |b| edit(&b.info(), |t| t.replace("status: completed", "status: failed"))),
     ("living-process", |b| {
         b.process();
@@ -223,11 +240,20 @@ const BREAKS: &[(&str, Break)] = &[
             format!("{t}{{\"msg_id\":\"{id}\",\"body\":\"again\"}}\n{twice}")
         });
     }),
+    ("bus-damaged", |b| edit(&b.bus(), |t| t.replacen(" started:", " sTarted:", 1))),
+    ("events-damaged", |b| {
+        let mut line =
+            br#"{"version":1,"offset":0,"length":9,"type":"raw","reason":"unknown","text":"x"}"#.to_vec();
+        checksum::add(&mut line);
+        line[12] ^= 4;
+        write(b.run.join("events.jsonl"), &format!("{}\n", String::from_utf8(line).expect("text")));
+    }),
     ("bus-garbage", |b| edit(&b.bus(), |t| format!("{t}no message\n\n[]\n"))),
     ("bus-torn", |b| edit(&b.bus(), |t| format!("{t}{{\"type\":\"USER\""))),
     ("leftover", |b| drop(b.put(&format!("p/t/.tmp-{NOBODY}-0-TASK.md"), "x"))),
     ("set-aside", |b| drop(b.put("p/t/STOP.set-aside-1/file", "x"))),
     ("bad-name", |b| drop(b.put("p/a name/file", "x"))),
+    ("unknown-file", |b| drop(b.put("_daemon/core.1234", "x"))),
 ];
 
 /// The rules that are still broken after a repair, if the result is neither nothing nor the rule itself.
@@ -291,6 +317,55 @@ fn a_broken_record_is_one_finding_and_stays_as_it_is() {
         let said = broken.sandbox.run("fsck --json").stdout;
         let file = path.file_name().expect("a name").to_string_lossy().into_owned();
         assert!(said.contains(&format!("{file}\",")), "the file itself is named: {said}");
+    }
+}
+
+#[test]
+fn garbage_in_the_folder_of_the_daemon_is_found() {
+    let broken = BrokenTree::new();
+    for name in [
+        "daemon.yaml",
+        "agents.yaml",
+        "self-update.yaml",
+        "browser-keys.json",
+        "outbox/x.run_stop.json",
+        "login-codes/x.json",
+    ] {
+        let file = broken.put(&format!("_daemon/{name}"), "version: [\u{0}");
+        assert_eq!(broken.left_after_repair(), ["corrupt-record"], "{name}");
+        fs::remove_file(file).expect("removed");
+    }
+    broken.put("_daemon/outbox/notes.txt", "x");
+    broken.put("_planner/queue.bak/00000000000000000001.yaml", "x");
+    broken.put("_audit/old.jsonl", "x");
+    assert_eq!(broken.found(), ["unknown-file", "unknown-file", "unknown-file"]);
+    // A half of a ticket, in either folder.
+    broken.put("_planner/live/00000000000000000002.yaml", "version: 1\nproject_id: p\ntask_");
+    assert!(broken.found().contains(&"corrupt-record".to_owned()));
+}
+
+#[test]
+fn a_flipped_bit_in_the_record_of_a_run_is_found() {
+    for (line, flipped, rule) in [
+        ("attempt: 1", "attempt: 0", "impossible-value"),
+        ("version: 1", "version: 0", "impossible-value"),
+        ("status: completed", "status: cgmpleted", "corrupt-record"),
+        ("exit_code: 0", "exit_code: 8", "exit-disagrees"),
+        ("start_time: \"2", "start_time: \"1", "bad-times"),
+        ("end_time: \"20", "end_time: \"21", "bad-times"),
+        ("pid: ", "pid: 1", "exit-disagrees"),
+        ("pid: ", "pid: -", "impossible-value"),
+        ("pid_started: ", "pid_started: 1", "exit-disagrees"),
+        ("host: ", "host: x", "exit-disagrees"),
+        ("run_id: 2", "run_id: 3", "misplaced-record"),
+        ("task_id: t", "task_id: v", "misplaced-record"),
+    ] {
+        let broken = BrokenTree::new();
+        let before = read(&broken.info());
+        let after = format!("\n{before}").replace(&format!("\n{line}"), &format!("\n{flipped}"));
+        assert_ne!(after.trim_start(), before, "{line}");
+        write(broken.info(), after.trim_start());
+        assert!(broken.found().contains(&rule.to_owned()), "{flipped}: {:?}", broken.found());
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) fn check(tree: &Tree, bus: &Bus, ended: &[Ended], report: &mut Report
         return;
     }
     for (rule, count, what) in [
+        (Rule::BusDamaged, seen.damaged, "line(s) that do not fit their checksum"),
         (Rule::BusGarbage, seen.garbage, "line(s) that are not messages"),
         (Rule::BusOrder, seen.disorder, "id(s) that are not larger than those before"),
         (Rule::BusDuplicate, seen.duplicates, "id(s) that occur more than once"),
@@ -38,7 +39,9 @@ pub(super) fn check(tree: &Tree, bus: &Bus, ended: &[Ended], report: &mut Report
     }
     for Ended { run, began, .. } in ended.iter().filter(|e| !e.imported) {
         let (starts, ends) = seen.told.get(&run.run).copied().unwrap_or_default();
-        if ends != 1 || starts > 1 || (starts == 0 && *began) {
+        // A damaged line may have been the missing one.
+        let some_missing = ends == 0 || (starts == 0 && *began);
+        if ends > 1 || starts > 1 || (some_missing && seen.damaged == 0) {
             let what = format!("the bus has {starts} start(s) and {ends} end(s) of run {}", run.run);
             report.note(Rule::BusDisagrees, tree.root().absolute(run.dir().path()), what);
         }
@@ -49,6 +52,7 @@ pub(super) fn check(tree: &Tree, bus: &Bus, ended: &[Ended], report: &mut Report
 #[derive(Debug, Default)]
 struct BusScan {
     garbage: usize,
+    damaged: usize,
     torn: bool,
     disorder: usize,
     duplicates: usize,
@@ -61,8 +65,10 @@ impl BusScan {
         let mut last: Option<MsgId> = None;
         let (mut chosen, mut late) = (HashSet::new(), HashMap::new());
         bus.scan(|scanned| match scanned {
-            Scanned::Garbage { .. } => self.garbage += 1,
+            Scanned::Garbage { damaged: true, .. } => self.damaged += 1,
+            Scanned::Garbage { damaged: false, .. } => self.garbage += 1,
             Scanned::Torn { .. } => self.torn = true,
+            Scanned::Message(message) if message.damaged => self.damaged += 1,
             Scanned::Message(message) => {
                 self.count(&message);
                 let id = message.msg_id;
@@ -85,6 +91,7 @@ impl BusScan {
         let mut often: HashMap<MsgId, usize> = HashMap::new();
         bus.scan(|scanned| {
             if let Scanned::Message(message) = scanned
+                && !message.damaged
                 && late.contains_key(&message.msg_id)
             {
                 *often.entry(message.msg_id).or_default() += 1;

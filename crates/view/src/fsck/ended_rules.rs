@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{Report, Rule, Subject, bus_rules::Ended, context::Context};
+use super::{Report, Rule, Subject, bus_rules::Ended, context::Context, value_rules};
 use crate::{
     outcome::{self, Outcome},
     run::RunFacts,
@@ -17,12 +17,8 @@ pub(super) fn check(context: &Context<'_>, run: &RunRef, facts: &RunFacts, repor
     let root = context.tree.root();
     let info = &facts.info;
     let record = root.absolute(&run.dir().info());
-    match info.end_time {
-        None => report.note(Rule::BadTimes, record.clone(), "the run has ended, at no time"),
-        Some(end) if end < info.start_time => {
-            report.note(Rule::BadTimes, record.clone(), "the run ends before it starts");
-        }
-        Some(_) => {}
+    if let Some(what) = value_rules::bad_times(info, facts.claim.as_ref(), facts.exit.as_ref()) {
+        report.note(Rule::BadTimes, record.clone(), what);
     }
     let output = run.dir().output();
     if matches!(root.is_file(&output), Ok(false)) {
@@ -31,6 +27,8 @@ pub(super) fn check(context: &Context<'_>, run: &RunRef, facts: &RunFacts, repor
     }
     if let Some((file, outcome)) = told_otherwise(facts) {
         let what = format!("it says {}, {file} says {}", say(&of_record(info)), say(&outcome));
+        report.note(Rule::ExitDisagrees, record.clone(), what);
+    } else if let Some(what) = facts.claim.as_ref().and_then(|c| value_rules::other_process(info, c)) {
         report.note(Rule::ExitDisagrees, record.clone(), what);
     }
     let alive = living(context, run, facts);

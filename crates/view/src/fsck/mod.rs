@@ -6,6 +6,7 @@
 
 mod bus_rules;
 mod context;
+mod daemon_rules;
 mod ended_rules;
 mod report;
 mod rule;
@@ -13,6 +14,7 @@ mod run_rules;
 mod stray;
 mod task_rules;
 mod ticket_rules;
+mod value_rules;
 
 use context::{Context, Marked};
 
@@ -31,6 +33,7 @@ pub fn check(tree: &Tree) -> Result<Report> {
     let projects = tree.projects()?;
     let mut report = Report::default();
     stray::top(tree, &mut report);
+    daemon_rules::check(tree, &mut report);
     let tickets = ticket_rules::check(tree, &mut report);
     let context = Context { tree, tickets, marked: Marked::look() };
     for project in projects {

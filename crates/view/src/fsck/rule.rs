@@ -109,11 +109,17 @@ rules! {
         "a run has ended and left no output.md",
         "--repair creates one from the agent's output";
     BadTimes = "bad-times", Error,
-        "a run's record has an end before its start, or an end and no end time",
+        "a run's record has an end before its start, an end and no end time, or other times than its claim.json and exit.json",
         "correct the record by hand";
+    ImpossibleValue = "impossible-value", Error,
+        "a run's record has a value that no run can have",
+        "correct the record by hand; its claim.json and exit.json tell what happened";
     ExitDisagrees = "exit-disagrees", Error,
-        "a run's record disagrees with its exit.json or with the driver's claim",
-        "trust exit.json and correct the record by hand";
+        "a run's record disagrees with its exit.json or with its claim.json",
+        "trust exit.json and claim.json, and correct the record by hand";
+    FrozenShim = "frozen-shim", Mendable,
+        "a shim is stopped by a signal, so that its run obeys no limit and no stop",
+        "--repair continues it; a driver of the run does so within 30 s";
     LivingProcess = "living-process", Mendable,
         "a process of an ended run is still there",
         "--repair ends it";
@@ -126,6 +132,12 @@ rules! {
     BusDuplicate = "bus-duplicate", Error,
         "a bus has an id more than once",
         "a reader that continues after that id misses messages; change or remove the id of the later line";
+    BusDamaged = "bus-damaged", Error,
+        "a bus has lines that do not fit their checksum: they were changed after they had been written",
+        "check the disk and the memory of the machine; the messages are shown as damaged, and decide nothing";
+    EventsDamaged = "events-damaged", Error,
+        "a run's events.jsonl has lines that do not fit their checksum",
+        "check the disk and the memory of the machine; readers take these events from agent-stdout.txt";
     BusGarbage = "bus-garbage", Note,
         "a bus has lines that are not messages",
         "readers skip them";
@@ -141,6 +153,9 @@ rules! {
     BadName = "bad-name", Note,
         "a file or folder among projects, tasks, runs or tickets has a name that is not an id",
         "it is ignored; move it away, or rename it";
+    UnknownFile = "unknown-file", Note,
+        "a folder of the daemon, the planner or the audit log has an entry that this program does not write",
+        "it is ignored; look at it, and remove it unless another version of run-agent has written it";
     OpenMode = "open-mode", Note,
         "users other than the owner can read a folder, or a file in it",
         "chmod go-rwx; prompts and answers may be private";

@@ -1,9 +1,9 @@
 //! Rules for one run that has not ended; `ended_rules` has the others.
 
-use super::{Report, Rule, Subject, bus_rules::Ended, context::Context, ended_rules, stray};
+use super::{Report, Rule, Subject, bus_rules::Ended, context::Context, ended_rules, stray, value_rules};
 use crate::run::{self, RunFacts, RunState};
 use process::liveness::{self, Liveness};
-use tree::{RelPath, TreeError, refs::RunRef, run_info::RunStatus};
+use tree::{RelPath, TreeError, refs::RunRef, run_info::RunStatus, transcript::damaged_events};
 
 /// Checks a run. If it has ended, returns the facts that must be on its task's bus.
 pub(super) fn check(context: &Context<'_>, run: &RunRef, report: &mut Report) -> Option<Ended> {
@@ -38,6 +38,14 @@ pub(super) fn check(context: &Context<'_>, run: &RunRef, report: &mut Report) ->
         report.note(Rule::MissingClaim, path, format!("run {} has begun without it", run.run));
         return None;
     }
+    if let Some(what) = value_rules::impossible(&info) {
+        report.note(Rule::ImpossibleValue, record.clone(), what);
+    }
+    let damaged = report.readable(damaged_events(tree.root(), &run.dir()));
+    if let Some(damaged @ 1..) = damaged {
+        let what = format!("has {damaged} line(s) that do not fit their checksum");
+        report.note(Rule::EventsDamaged, tree.root().absolute(&run.dir().events()), what);
+    }
     let account = report.readable(run::account(tree, run, &info))?;
     let facts = RunFacts { info, job: None, claim, exit, liveness, account };
     match facts.state(None) {
@@ -50,6 +58,15 @@ pub(super) fn check(context: &Context<'_>, run: &RunRef, report: &mut Report) ->
             }
         }
         RunState::Created => created(context, run, report),
+        RunState::Running(Liveness::Shim(shim)) if shim.is_frozen() => {
+            let what = format!("the shim of run {} (pid {}) is stopped by a signal", run.run, shim.pid);
+            report.add(
+                Rule::FrozenShim,
+                tree.root().absolute(&run.dir().claim()),
+                what,
+                Subject::Run(run.clone()),
+            );
+        }
         RunState::Running(_) => {}
     }
     None

@@ -5,10 +5,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use crate::runner::{Runner, error::Result};
-use process::{
-    identity::{ProcStat, ProcessId},
-    pidfd::PidFd,
-};
+use process::{identity::ProcessId, pidfd::PidFd};
 use tree::refs::RunRef;
 
 /// Period of the checks.
@@ -54,8 +51,7 @@ impl Watch {
     ) -> Result<Duration> {
         let stop = runner.tree.root().is_file(&run.task.dir().stop())?;
         self.stop_seen = self.stop_seen.or_else(|| Some(Instant::now())).filter(|_| stop);
-        // `t`, the state of a process that a debugger has stopped, is left to the debugger.
-        let frozen = ProcStat::of(shim.pid).is_some_and(|stat| stat.id == shim && stat.state == 'T');
+        let frozen = shim.is_frozen();
         self.was_frozen |= frozen;
         let reaction = decide(frozen, self.stop_seen.map(|since| since.elapsed()), grace);
         let signal = match reaction {
@@ -69,6 +65,13 @@ impl Watch {
         }
         Ok(if stop && self.was_frozen { STOPPING } else { LOOK })
     }
+}
+
+/// Continues the frozen shim of a run that has no driver. Returns false if it is not frozen.
+pub(in crate::runner) fn wake(shim: ProcessId) -> bool {
+    let Some(handle) = PidFd::open(shim).filter(|_| shim.is_frozen()) else { return false };
+    handle.send(Signal::SIGCONT);
+    true
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ pub(in crate::runner) mod commit;
 pub(in crate::runner) mod drive;
 pub(in crate::runner) mod elsewhere;
 pub(in crate::runner) mod event_log;
-mod frozen_shim;
+pub(in crate::runner) mod frozen_shim;
 mod known_records;
 mod last_word;
 pub(in crate::runner) mod limited;

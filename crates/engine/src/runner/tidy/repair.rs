@@ -10,7 +10,7 @@ use crate::runner::{
         new_run::{discard_if_unaccepted, some_ticket_is_unreadable},
         submit::holder,
     },
-    attempt::{commit, drive, orphan},
+    attempt::{commit, drive, frozen_shim, orphan},
     error::Result,
     tidy::stale_files,
 };
@@ -98,6 +98,10 @@ fn of_run(runner: &Runner, run: &RunRef, rule: Rule, lock: TaskLock) -> Result<b
                 orphan::end_processes(&run.run, &claim, GRACE);
             }
             Ok(info.status.is_final())
+        }
+        Rule::FrozenShim => {
+            let claim = view::run::claim(tree, run)?.filter(Claim::is_of_this_boot);
+            Ok(claim.and_then(|claim| claim.shim).is_some_and(frozen_shim::wake))
         }
         _ => Ok(false),
     }
