@@ -48,6 +48,18 @@ fn a_project_is_made_once_and_shown() {
     assert_eq!(daemon.get("/api/projects").json(), json!({"projects": [made]}));
     assert_eq!(daemon.get("/api/projects/home-dirs").json(), json!({"dirs": [home]}));
 
+    // A folder that no project could have any more is not suggested.
+    let moved = sandbox.path("moved");
+    std::fs::create_dir(&moved).expect("a folder");
+    assert_eq!(daemon.post("/api/projects", &new("moving", &moved)).status, 201);
+    let suggested =
+        |daemon: &Daemon| daemon.get("/api/projects/home-dirs").json()["dirs"].as_array().map(Vec::len);
+    assert_eq!(suggested(&daemon), Some(2));
+    std::fs::rename(&moved, sandbox.path("away")).expect("renamed");
+    assert_eq!(daemon.get("/api/projects/home-dirs").json(), json!({"dirs": [home]}));
+    std::fs::write(&moved, "a file").expect("written");
+    assert_eq!(suggested(&daemon), Some(1));
+
     let file = sandbox.write("work/file", "");
     for (body, status, text) in [
         (new("my-project", &home), 409, "exists already"),

@@ -1,5 +1,7 @@
 //! `/api/projects`: projects themselves.
 
+use std::path::Path;
+
 use http::StatusCode;
 use warp::reply::Response;
 
@@ -10,11 +12,15 @@ use crate::{
     keys::audit_line,
     wire,
 };
+use base::blocking;
 use daemon::Force;
+use engine::runner;
 use tree::ids::ProjectId;
 
 /// Maximum number of suggested folders.
 const SUGGESTED: usize = 20;
+/// Maximum number of folders that are examined for that.
+const EXAMINED: usize = 100;
 
 const FORCE: Param = flag("force", "Stop the running tasks first");
 
@@ -32,7 +38,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         get(READ, "/api/projects/home-dirs", "List the folders that projects and runs work in")
             .json::<wire::Folders>(StatusCode::OK, "Folders")
             .errors(&[503])
-            .map(|call, (): &()| folders(&call.api)),
+            .then(|call, (): ()| folders(call)),
         get(READ, "/api/projects/{project_id}", "Get a project")
             .json::<wire::Project>(StatusCode::OK, "The project")
             .errors(&[404, 503])
@@ -53,11 +59,19 @@ fn list(api: &Api) -> Result<Response> {
     Ok(json(StatusCode::OK, &wire::Projects { projects }))
 }
 
-fn folders(api: &Api) -> Result<Response> {
+/// Suggests the folders that the creation of a project accepts, by the same check.
+async fn folders(call: Call) -> Result<Response> {
+    let Call { api, .. } = call;
     api.ready()?;
     let mut dirs = api.core.index.work_folders();
-    dirs.truncate(SUGGESTED);
-    let dirs = dirs.iter().map(|d| &**d).collect();
+    dirs.truncate(EXAMINED);
+    let core = api.core.clone();
+    let dirs = blocking::run(move || {
+        dirs.retain(|dir| runner::check_home(&core.runner, Path::new(&**dir)).is_ok());
+        dirs
+    })
+    .await;
+    let dirs = dirs.iter().take(SUGGESTED).map(|d| &**d).collect();
     Ok(json(StatusCode::OK, &wire::Folders { dirs }))
 }
 

@@ -15,7 +15,7 @@ pub use accept::{
     folder::{must_work_in, usable as usable_folder},
     idempotency::{accepted_before, request},
     lineage::{DEEPEST, check_parent},
-    project::{create_project, existing_project_of, project_of},
+    project::{check_home, create_project, existing_project_of, project_of},
     resume::{ResumeRequest, discard_abandoned, must_be_resumable, resume},
     submit::{Accepted, Home, Origin, Submission, accept},
     thread::link_back,

@@ -90,7 +90,10 @@ pub(in crate::runner) fn is_home(tree: &Tree, project: &ProjectId, folder: &Path
 }
 
 /// Fails if a folder cannot be a project's home.
-pub(in crate::runner) fn check_home(runner: &Runner, home: &Path) -> Result<()> {
+///
+/// # Errors
+/// [`RunnerError::WorkFolder`] with the reason.
+pub fn check_home(runner: &Runner, home: &Path) -> Result<()> {
     let bad = |problem: &str| RunnerError::WorkFolder { path: home.to_owned(), problem: problem.to_owned() };
     let real = folder::usable(home)?;
     if real.starts_with(fsx::resolve(runner.tree.root().path())?) {
