@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike, Utc};
 
 /// The longest identifier, in characters.
 pub const MAX_ID: usize = 128;
@@ -172,6 +172,22 @@ impl RunId {
         let ffff = now.nanosecond() % 1_000_000_000 / 100_000;
         Self(format!("{}{ffff:04}-{}-{seq:04}", now.format("%Y%m%d-%H%M%S"), std::process::id()))
     }
+
+    /// Generates the id of a run that comes after `last` in its task, even if the clock has stepped back since.
+    #[must_use]
+    pub fn after(now: DateTime<Utc>, last: Option<&RunId>) -> Self {
+        let behind = last.and_then(RunId::time).map(|time| time + TimeDelta::microseconds(100));
+        Self::generate(behind.filter(|behind| behind.year() < 10_000).map_or(now, |behind| behind.max(now)))
+    }
+
+    /// Returns the time in an id that this program made, to a ten-thousandth of a second.
+    fn time(&self) -> Option<DateTime<Utc>> {
+        let (date, rest) = self.0.split_once('-')?;
+        let (time, fraction) = rest.split_once('-')?.0.split_at_checked(6)?;
+        let at = NaiveDateTime::parse_from_str(&format!("{date}{time}"), "%Y%m%d%H%M%S").ok()?.and_utc();
+        let fraction: i64 = fraction.parse().ok().filter(|_| fraction.len() == 4)?;
+        Some(at + TimeDelta::microseconds(fraction * 100))
+    }
 }
 
 impl MsgId {
@@ -246,6 +262,8 @@ fn slug(text: &str, max: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use chrono::SubsecRound;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -267,6 +285,22 @@ mod tests {
             assert!(!error.to_string().contains('\0'));
         }
         assert!("a".repeat(128).parse::<TaskId>().is_ok());
+    }
+
+    #[test]
+    fn a_run_sorts_after_the_last_one_although_the_clock_stepped_back() {
+        let now = DateTime::from_timestamp(1_790_000_000, 123_456_789).unwrap();
+        let last = RunId::generate(now);
+        assert_eq!(last.time(), Some(now.trunc_subsecs(4)));
+        for back in [0, 1, 3600, 40 * 365 * 86_400] {
+            let next = RunId::after(now - TimeDelta::seconds(back), Some(&last));
+            assert!(next > last && next.as_str().parse::<RunId>().is_ok(), "{next} {last}");
+        }
+        let later = RunId::after(now + TimeDelta::days(1), Some(&last));
+        assert_eq!(later.time(), Some((now + TimeDelta::days(1)).trunc_subsecs(4)));
+        for odd in ["mine", "20260205-100001-1-0001", "99999999-9999999999-1-0001"] {
+            assert_eq!(odd.parse::<RunId>().unwrap().time(), None, "{odd}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `run-info.yaml`: the record of a run, in its form on disk.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -192,6 +192,19 @@ impl RunInfo {
     #[must_use]
     pub fn task_ref(&self) -> TaskRef {
         TaskRef { project: self.project_id.clone(), task: self.task_id.clone() }
+    }
+
+    /// Returns the time from which a wait after the run counts: its end, but no time in the future, where an end lies after
+    /// the clock has stepped back.
+    #[must_use]
+    pub fn ended_by(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.end_time.map_or(now, |end| end.min(now))
+    }
+
+    /// Returns the duration of an ended run; zero if its record has an end before its start.
+    #[must_use]
+    pub fn took(&self) -> Duration {
+        self.end_time.and_then(|end| (end - self.start_time).to_std().ok()).unwrap_or_default()
     }
 
     /// Returns the full name of the attempt before this one.

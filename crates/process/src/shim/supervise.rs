@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::Utc;
+use chrono::{DateTime, TimeDelta, Utc};
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{signal::Signal, wait::WaitStatus},
@@ -47,7 +47,7 @@ struct Supervisor<'a> {
     memory: MemoryWatch,
     began: Instant,
     ladder: Ladder,
-    reaped: Option<(Reaped, chrono::DateTime<Utc>)>,
+    reaped: Option<(Reaped, DateTime<Utc>)>,
     /// No process at all is below us, not even a shim of another run.
     childless: bool,
     stop: Option<StopRequest>,
@@ -120,7 +120,8 @@ impl Supervisor<'_> {
         loop {
             match sys::reap_any() {
                 Reap::Ended(reaped) if reaped.pid == self.agent.id.pid => {
-                    self.reaped = Some((reaped, Utc::now()));
+                    let ended_at = ended_at(self.agent.started_at, self.began.elapsed(), Utc::now());
+                    self.reaped = Some((reaped, ended_at));
                 }
                 Reap::Ended(_) => {}
                 Reap::NoneYet => return self.childless = false,
@@ -275,6 +276,18 @@ impl Supervisor<'_> {
     }
 }
 
+/// Returns the time of the agent's end: that of the clock, unless the clock has stepped back since the start. Then the
+/// start and the time that has passed count, so that a run takes as long as it took.
+fn ended_at(started_at: DateTime<Utc>, took: Duration, now: DateTime<Utc>) -> DateTime<Utc> {
+    /// Larger than what a clock is slowed down by while it is adjusted.
+    const STEP: TimeDelta = TimeDelta::seconds(2);
+    let took = TimeDelta::from_std(took).unwrap_or_default();
+    match started_at.checked_add_signed(took) {
+        Some(expected) if now < started_at || now + STEP < expected => expected,
+        _ => now,
+    }
+}
+
 fn leftover(stat: &ProcStat) -> Leftover {
     Leftover { pid: stat.id.pid, name: stat.comm.clone() }
 }
@@ -287,5 +300,28 @@ fn process_end(reaped: Reaped) -> ProcessEnd {
         Ok(WaitStatus::Exited(_, exit_code)) => ProcessEnd::Exited { exit_code },
         // A real-time signal, which is missing in the enum of signals.
         _ => ProcessEnd::Signaled { signal: reaped.status & 0x7f, core_dumped: reaped.status & 0x80 != 0 },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_steps_back_shortens_no_run() {
+        let start = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
+        let at = |seconds: i64| start + TimeDelta::seconds(seconds);
+        for (took, now, ended) in [
+            (60, at(60), at(60)),
+            // The machine slept: this clock went on, the other one did not.
+            (60, at(3600), at(3600)),
+            // The clock is adjusted slowly.
+            (3600, at(3599), at(3599)),
+            (3600, at(1800), at(3600)),
+            (60, at(-3600), at(60)),
+            (1, at(-1), at(1)),
+        ] {
+            assert_eq!(ended_at(start, Duration::from_secs(took), now), ended, "{took} {now}");
+        }
     }
 }

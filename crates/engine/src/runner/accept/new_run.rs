@@ -46,14 +46,16 @@ pub(in crate::runner) fn make_run(
     let root = runner.tree.root();
     let task = lock.task();
     let (words, delegate) = (new.words, delegate(runner, &new));
-    let mut info = record(runner, task, new);
+    // The runs of a task are sorted by their ids.
+    let last = runner.tree.runs(task)?.pop();
+    let mut info = record(runner, task, new, last.as_ref());
     batch.mkdir(&task.dir().runs())?;
     let run = loop {
         let run = task.run(info.run_id.clone());
         if batch.mkdir(run.dir().path())? {
             break run;
         }
-        info.run_id = RunId::generate(runner.tree.clock().now());
+        info.run_id = RunId::after(runner.tree.clock().now(), last.as_ref());
     };
     let dir = run.dir();
     let path = |rel: RelPath| root.absolute(&rel).display().to_string();
@@ -66,11 +68,11 @@ pub(in crate::runner) fn make_run(
     Ok(run)
 }
 
-fn record(runner: &Runner, task: &TaskRef, new: NewRun<'_>) -> RunInfo {
+fn record(runner: &Runner, task: &TaskRef, new: NewRun<'_>, last: Option<&RunId>) -> RunInfo {
     let now = runner.tree.clock().now();
     RunInfo {
         version: 1,
-        run_id: RunId::generate(now),
+        run_id: RunId::after(now, last),
         project_id: task.project.clone(),
         task_id: task.task.clone(),
         status: RunStatus::Created,

@@ -37,13 +37,13 @@ pub(in crate::runner) fn fill_in(
     let Some(account) = account else { return Ok(()) };
     if let Some(failure) = account.failure.as_ref().filter(|_| failed) {
         info.error_class = Some(failure.class);
-        let ended = info.end_time.unwrap_or_else(|| runner.tree.clock().now());
+        let ended = info.ended_by(runner.tree.clock().now());
         info.retry_at = failure.not_before(runner.tree.clock().on_the_wall(ended));
     } else if failed
         && let Some(refusal) = limited::refusal(runner, &info.run_ref(), info, &account.refusals)?
     {
         // The run was ended while its agent waited.
-        let ended = info.end_time.unwrap_or_else(|| runner.tree.clock().now());
+        let ended = info.ended_by(runner.tree.clock().now());
         info.error_class = Some(refusal.class);
         info.retry_at = refusal.not_before(runner.tree.clock().on_the_wall(ended));
         let why = info.error_summary.take().unwrap_or_default();

@@ -64,7 +64,7 @@ pub(in crate::runner) fn record_start(
     post(runner, info, MessageType::RUN_START, &body, history, move |m, run| {
         if m.kind == MessageType::RUN_START && m.run_id.as_ref() == Some(&run.run) {
             LookBack::Found
-        } else if m.timestamp < made - CLOCK_SLACK {
+        } else if m.is_older_than(made - CLOCK_SLACK) {
             LookBack::Stop
         } else {
             LookBack::Continue
@@ -153,9 +153,7 @@ fn post(
 }
 
 fn end_message(runner: &Runner, run: &RunRef, info: &RunInfo) -> Result<(MessageType, String)> {
-    let seconds = info.end_time.map_or(0, |end| (end - info.start_time).num_milliseconds().max(0));
-    #[expect(clippy::cast_precision_loss, reason = "a rounded duration for users")]
-    let took = seconds as f64 / 1000.0;
+    let took = info.took().as_secs_f64();
     let mut body = format!("run {} {} after {took:.1} s", run.run, info.status.as_str());
     if let Some(summary) = &info.error_summary {
         body = format!("{body}: {summary}");

@@ -106,7 +106,7 @@ fn next_attempt(past: &[RunInfo], settings: &Defaults, now: DateTime<Utc>) -> Op
     let doublings = u32::try_from(untold - 1).unwrap_or(u32::MAX).min(20);
     let first = TimeDelta::from_std(settings.restart_delay_max).unwrap_or(LONGEST);
     let pause = first.checked_mul(1 << doublings).unwrap_or(LONGEST).min(LONGEST.max(first));
-    last.end_time.unwrap_or(now).checked_add_signed(pause)
+    last.ended_by(now).checked_add_signed(pause)
 }
 
 /// Returns the reason, in one sentence, why no further run can succeed before a person changes something; `None` if

@@ -48,7 +48,7 @@ pub(in crate::runner) fn continued(runner: &Runner, last: &RunInfo) -> Result<St
     let task = last.task_ref();
     let prompt = runner.tree.root().read_opt(&task.dir().prompt(), MAX_RECORD)?.unwrap_or_default();
     let prompt = String::from_utf8_lossy(&prompt);
-    let took = last.end_time.map_or(0, |end| (end - last.start_time).num_seconds().max(0));
+    let took = last.took().as_secs();
     let how = last.error_summary.as_deref().unwrap_or("it ended without an error, but did not say DONE");
     Ok(format!(
         "Continue working on the following:\n\n{prompt}\n\n---\n\n\

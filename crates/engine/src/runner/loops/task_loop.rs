@@ -226,7 +226,7 @@ impl Turn {
         let agent = agents::find(&all, &info.agent)?;
         let settings = TaskSettings::resolve(&all, agent, &config)?;
         let past = self.past(info);
-        let ended_at = info.end_time.unwrap_or_else(|| tree.clock().now());
+        let ended_at = info.ended_by(tree.clock().now());
         Ok(restart::next(&LoopFacts {
             kind: self.ticket.kind,
             agent: &info.agent,
@@ -271,7 +271,5 @@ impl Turn {
 }
 
 fn past_run(info: &RunInfo) -> PastRun {
-    let took =
-        info.end_time.map(|end| end - info.start_time).and_then(|d| d.to_std().ok()).unwrap_or_default();
-    PastRun { status: info.status, took }
+    PastRun { status: info.status, took: info.took() }
 }
