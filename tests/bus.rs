@@ -597,8 +597,8 @@ fn heavy_what_64_processes_post_is_all_there_intact_once_and_in_order() {
         offset = page.next;
         for message in &page.messages {
             assert!(last.as_ref() < Some(&message.msg_id), "{} behind {last:?}", message.msg_id);
-            let writer = message.meta["writer"].as_u64().unwrap();
-            let seq = message.meta["seq"].as_u64().unwrap();
+            let writer = message.meta.get("writer").unwrap().as_u64().unwrap();
+            let seq = message.meta.get("seq").unwrap().as_u64().unwrap();
             assert_eq!(seqs.insert(writer, seq), seq.checked_sub(1), "writer {writer}");
             assert!(message.body == body::of(writer, seq, count), "message {seq} of writer {writer}");
             last = Some(message.msg_id.clone());

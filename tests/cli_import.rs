@@ -128,7 +128,7 @@ fn messages_keep_their_ids_their_bodies_and_their_order() {
         (messages[2].parents[0].msg_id.clone(), messages[2].links.len()),
         (messages[1].msg_id.clone(), 1)
     );
-    assert_eq!(messages[2].meta["issue_id"], "ISSUE-7");
+    assert_eq!(messages[2].meta.get("issue_id").unwrap(), "ISSUE-7");
     // New messages come after the imported ones.
     let (project, task) = CART.split_once('/').unwrap();
     let posted = sandbox.run(&format!("bus post --project {project} --task {task} --type USER --body blue"));

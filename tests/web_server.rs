@@ -2,7 +2,10 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot prepare itself has failed")]
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use base::{clock::Clock, shutdown::Shutdown};
 use http::StatusCode;
@@ -11,11 +14,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 use web::{
     Access, Call, Error, Field, Identity, KeyLocations, Keyring, Keys, Live, Manners, Mount, Origin, Scope,
-    Site, Slashes, Table, json,
+    Server, Site, Slashes, Table, TimeLimits, json,
     openapi::{self, Description},
 };
 
@@ -269,4 +272,77 @@ async fn a_shutdown_lets_a_request_end_and_closes_the_listeners() {
     for port in [served.main, served.odd] {
         assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err(), "{port}");
     }
+}
+
+/// A server with short limits, whose only endpoint answers with this many bytes.
+async fn impatient(bytes: usize, shutdown: &Shutdown) -> u16 {
+    let live = Live::new(shutdown.clone(), Clock::default());
+    let large = move |_: &Call<()>, (): &()| Ok::<_, Error>(json(StatusCode::OK, &"x".repeat(bytes)));
+    let table = Table::new([web::get(Access::Open, "/large", "Show much")
+        .json::<String>(StatusCode::OK, "It")
+        .map(large)]);
+    let (table, manners) = (Arc::new(table), Arc::new(Manners::plain()));
+    let mount = Mount { prefix: "", api: (), table, keys: Keys::new(NoKey), manners, live };
+    let (port, listener) = listener("main", Site::new(guard(&[]), mount)).await;
+    let (head, idle, write) = (Duration::from_millis(300), Duration::from_secs(20), Duration::from_secs(1));
+    let limits = TimeLimits { head, idle, write };
+    let server = Server { listeners: vec![listener], connections: 64, drain: Duration::from_secs(3), limits };
+    shutdown.spawn(web::serve(server, shutdown.clone()));
+    port
+}
+
+#[tokio::test]
+async fn an_idle_connection_lives_on_and_a_slow_head_ends_it() {
+    let shutdown = Shutdown::default();
+    let port = impatient(10, &shutdown).await;
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
+    let mut buffer = [0; 4096];
+    for _ in 0..2 {
+        stream.write_all(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("room");
+        let read = stream.read(&mut buffer).await.expect("an answer");
+        assert!(buffer[..read].starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&buffer[..read]));
+        // Longer than a head may take.
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    }
+    stream.write_all(b"GET /large HT").await.expect("room");
+    let began = Instant::now();
+    assert_eq!(stream.read(&mut buffer).await.unwrap_or(0), 0, "the connection is closed");
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    shutdown.begin();
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_given_up_and_one_that_reads_slowly_is_not() {
+    let shutdown = Shutdown::default();
+    // More than the buffers of a connection take.
+    let bytes = 12 << 20;
+    let port = impatient(bytes, &shutdown).await;
+    let connect = async || {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(64 * 1024).expect("a small buffer");
+        let mut stream = socket.connect(([127, 0, 0, 1], port).into()).await.expect("a connection");
+        stream
+            .write_all(b"GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .await
+            .expect("room");
+        stream
+    };
+    let mut stalled = connect().await;
+    let mut slow = connect().await;
+    let (mut received, mut reads, mut buffer) = (0, 0, vec![0; 64 * 1024]);
+    loop {
+        reads += 1;
+        if reads <= 40 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        match slow.read(&mut buffer).await.expect("the answer goes on") {
+            0 => break,
+            read => received += read,
+        }
+    }
+    assert!(received > bytes, "{received} bytes");
+    let mut rest = Vec::new();
+    let _ = stalled.read_to_end(&mut rest).await;
+    assert!(rest.len() < bytes, "the connection was cut after {} bytes", rest.len());
+    shutdown.begin();
 }

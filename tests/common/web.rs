@@ -4,7 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use base::shutdown::Shutdown;
 use tokio::net::TcpListener;
-use web::{Guard, Identity, Io, Keyring, Listener, Proof, Scope, Server, Site};
+use web::{Guard, Identity, Io, Keyring, Listener, Proof, Scope, Server, Site, TimeLimits};
 
 /// The address of every listener.
 const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -38,6 +38,7 @@ pub async fn listener(name: &str, site: Site) -> (u16, Listener) {
 
 /// Serves in the background until the shutdown.
 pub fn serve(listeners: Vec<Listener>, connections: usize, shutdown: &Shutdown) {
-    let server = Server { listeners, connections, drain: Duration::from_secs(3) };
+    let server =
+        Server { listeners, connections, drain: Duration::from_secs(3), limits: TimeLimits::default() };
     shutdown.spawn(web::serve(server, shutdown.clone()));
 }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use daemon::{AuditedSubmission, Logins};
-use web::{Caller, Identity, Keyring, Proof, Scope};
+use web::{Caller, Identity, Keyring, Proof, Scope, Sent};
 
 /// The keys of the configuration, and those that pages got for a code.
 #[derive(Debug, Clone)]
@@ -50,7 +52,9 @@ pub(super) fn of_daemon(logins: &Logins, identity: &Identity) -> daemon::Identit
 }
 
 /// Returns the line of the audit log for a submission, so far.
-pub(super) fn audit_line(caller: &Caller, payload: serde_json::Value) -> AuditedSubmission {
+pub(super) fn audit_line(caller: &Caller, sent: &Sent) -> AuditedSubmission {
+    // The log keeps only the size of a payload that is as large as one without a value.
+    let payload = sent.value().unwrap_or_else(|| json!({ "truncated": true, "bytes": sent.bytes().len() }));
     AuditedSubmission {
         request_id: caller.request_id.to_string(),
         method: caller.method.to_owned(),

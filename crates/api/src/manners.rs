@@ -85,7 +85,10 @@ const MEANINGS: &[(u16, &str)] = &[
     (422, "The `Idempotency-Key` was used for another request"),
     (429, "Too many tickets wait to be used"),
     (500, "The daemon, or the disk, has failed; the log has more"),
-    (503, "The daemon cannot do this now: it still reads the tree, or starts no tasks"),
+    (
+        503,
+        "The daemon cannot do this now: it still reads the tree, starts no tasks, or has no memory or file descriptor left for it; `Retry-After`, if it is there, says when to try again",
+    ),
     (507, "The disk is full"),
 ];
 

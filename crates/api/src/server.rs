@@ -6,7 +6,7 @@ use tokio::net::{TcpListener, UnixListener};
 
 use super::{Api, manners::manners, routes};
 use daemon::Core;
-use web::{Guard, Io, Listener, Mount, Site};
+use web::{Guard, Io, Listener, Mount, Site, TimeLimits};
 
 /// The sockets of a daemon, and its limits.
 #[derive(Debug)]
@@ -47,6 +47,7 @@ pub async fn serve(server: Server, core: Arc<Core>) {
     let socket =
         server.socket.map(|socket| Listener { name: "socket".to_owned(), io: Io::Unix(socket), site });
     let listeners = std::iter::once(main).chain(socket).collect();
-    let server = web::Server { listeners, connections: server.connections, drain: server.drain };
+    let (connections, drain) = (server.connections, server.drain);
+    let server = web::Server { listeners, connections, drain, limits: TimeLimits::default() };
     web::serve(server, shutdown).await;
 }

@@ -27,7 +27,7 @@ pub use drive::{drive_ticket, take_over};
 pub use faults::Faults;
 pub use holder::become_daemon;
 pub use logins::{Identity, Logins, NewKey, Proof, offer_code};
-pub use mailboxes::Mailboxes;
+pub use mailboxes::{Mailboxes, PAGE_BYTES};
 pub use process::identity::holder;
 pub use programs::{AgentProgram, Ask, check_programs};
 pub use reason::reason;

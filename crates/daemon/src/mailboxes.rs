@@ -12,8 +12,8 @@ use view::index::Index;
 
 /// Messages of one read.
 const PAGE: usize = 128;
-/// Bytes of one read, plus the message that crosses this limit.
-const PAGE_BYTES: u64 = 64 * 1024;
+/// Bytes of one read. A longer message is read alone, by a reader that has room for it.
+pub const PAGE_BYTES: u64 = 64 * 1024;
 
 /// The message buses.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub struct Mailboxes {
     tree: Tree,
     index: Arc<Index>,
     posts: Coalescer<BusOwner, Draft, Result<Message>>,
-    reads: Coalescer<(BusOwner, u64), (), Result<Arc<Page>>>,
+    reads: Coalescer<(BusOwner, u64, u64), (), Result<Arc<Page>>>,
 }
 
 impl Mailboxes {
@@ -42,16 +42,16 @@ impl Mailboxes {
         self.posts.ask(owner, draft, post).await
     }
 
-    /// Some messages of a bus from an offset. The read begins after this request.
+    /// Some messages of a bus from an offset, at most `bytes` bytes. The read begins after this request.
     ///
     /// # Errors
-    /// As [`Bus::read_some`].
-    pub async fn read(&self, bus: &Bus, offset: u64) -> Result<Arc<Page>> {
+    /// As [`Bus::read_within`].
+    pub async fn read(&self, bus: &Bus, offset: u64, bytes: u64) -> Result<Arc<Page>> {
         let reader = bus.clone();
         let read = move |_: &_, readers: Vec<()>| {
-            let page = reader.read_some(offset, PAGE, PAGE_BYTES).map(Arc::new);
+            let page = reader.read_within(offset, PAGE, bytes, u64::MAX).map(Arc::new);
             vec![page; readers.len()]
         };
-        self.reads.ask((bus.owner().clone(), offset), (), read).await
+        self.reads.ask((bus.owner().clone(), offset, bytes), (), read).await
     }
 }

@@ -19,6 +19,8 @@ pub struct Error {
     pub details: Option<Value>,
     /// The part of the server that refused the request.
     pub origin: Origin,
+    /// The number of seconds after which the same request may succeed.
+    pub retry_after: Option<u16>,
 }
 
 /// The part of the server that refused a request, for manners that format some refusals in a way of their own.
@@ -40,7 +42,14 @@ impl Error {
     /// An error of an endpoint.
     #[must_use]
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), code: None, details: None, origin: Origin::Endpoint }
+        Self {
+            status,
+            message: message.into(),
+            code: None,
+            details: None,
+            origin: Origin::Endpoint,
+            retry_after: None,
+        }
     }
 
     /// 400.
@@ -60,6 +69,12 @@ impl Error {
     pub fn too_large(most: u64) -> Self {
         let text = format!("the body is larger than {most} bytes (api.max_body)");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, text)
+    }
+
+    /// 503: the server has no room for the request now, and the client may send it again.
+    #[must_use]
+    pub fn busy(message: impl Into<String>) -> Self {
+        Self { retry_after: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, message) }
     }
 
     /// 401.

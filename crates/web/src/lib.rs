@@ -6,6 +6,7 @@
 //! every request before any of them.
 
 mod body;
+mod budget;
 mod caller;
 mod counters;
 mod endpoint;
@@ -20,7 +21,8 @@ mod server;
 mod socket;
 mod stream;
 
-pub use body::Body;
+pub use body::{Body, Sent};
+pub use budget::{Budget, Share};
 pub use caller::{Caller, Peer};
 pub use counters::{Counters, Streams};
 pub use endpoint::{
@@ -34,6 +36,6 @@ pub use keys::{Access, Identity, KeyLocations, Keyring, Keys, Proof, Scope, TICK
 pub use live::Live;
 pub use manners::{AllowedHeaders, Cors, Manners, PageRules, RefusedRequest, Slashes};
 pub use response::{json, no_content};
-pub use server::{Guard, Io, Listener, Mount, Server, Site, serve};
+pub use server::{Guard, Io, Listener, Mount, Server, Site, TimeLimits, serve};
 pub use socket::{CloseCode, Closed, Socket, SocketLimits};
-pub use stream::{sse, streamed};
+pub use stream::{sse, streamed, streamed_or_cut};

@@ -3,16 +3,17 @@
 //! With a `Range` header, or with `format=raw`, the bytes are sent. Their media type is always plain text, whatever
 //! they contain, so that no browser executes an agent's output.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
 use crate::{
     endpoint::{Call, Endpoint, Param, RANGE, READ, get, number, one_of},
     error::{HttpError, Result, json},
+    stream::Room,
     wire,
 };
 use base::blocking;
@@ -21,10 +22,14 @@ use tree::{
     refs::{RunRef, TaskRef},
 };
 use view::files::{Extent, Opened, RunFile, Tail, TaskFile};
-use web::streamed;
+use web::{streamed, streamed_or_cut};
 
 /// Maximum number of bytes of a file in memory at once.
 const PIECE: u64 = 256 * 1024;
+/// The same for a text, which becomes longer as JSON.
+const TEXT_PIECE: u64 = 64 * 1024;
+/// The content of a file that is sent without it.
+const EMPTY_CONTENT: &str = "\"content\":\"\"";
 /// Maximum number of last lines that may be requested.
 const MOST_LINES: usize = 1_000_000;
 /// The media type of raw bytes, whatever they contain.
@@ -76,7 +81,7 @@ async fn show(call: &Call, name: &'static str, rel: RelPath) -> Result<Response>
             e => e,
         })?;
     match range.and_then(|text| Range::of(text, file.size)) {
-        Some(Range::Bytes(extent)) => Ok(bytes(file, name, extent, StatusCode::PARTIAL_CONTENT)),
+        Some(Range::Bytes(extent)) => Ok(bytes(call, file, name, extent, StatusCode::PARTIAL_CONTENT)),
         Some(Range::Outside) => Ok(outside(file.size)),
         None if raw => {
             let (from, file) = blocking::run(move || {
@@ -85,38 +90,94 @@ async fn show(call: &Call, name: &'static str, rel: RelPath) -> Result<Response>
             })
             .await?;
             let to = file.size;
-            Ok(bytes(file, name, Extent { from, to }, StatusCode::OK))
+            Ok(bytes(call, file, name, Extent { from, to }, StatusCode::OK))
         }
-        None => text(file, name, tail).await,
+        None => text(call, file, name, tail).await,
     }
 }
 
-async fn text(file: Opened, name: &'static str, tail: Option<Tail>) -> Result<Response> {
-    let (part, file) = blocking::run(move || file.text(tail).map(|part| (part, file))).await?;
-    let shown = wire::FileText {
+/// Answers with the text as JSON. A long text is read and sent piece by piece.
+async fn text(call: &Call, file: Opened, name: &'static str, tail: Option<Tail>) -> Result<Response> {
+    let (from, file) = blocking::run(move || file.start_of_text(tail).map(|from| (from, file))).await?;
+    let shown = |content| wire::FileText {
         name,
-        content: part.text,
+        content,
         modified: wire::Time(file.modified),
         size_bytes: file.size,
-        offset: (part.offset > 0).then_some(part.offset),
-        truncated: part.offset > 0,
+        offset: (from > 0).then_some(from),
+        truncated: from > 0,
     };
-    Ok(json(StatusCode::OK, &shown))
+    let extent = Extent { from, to: file.size };
+    if extent.to - extent.from <= PIECE {
+        let around = shown(String::new());
+        let ((text, _), _) = blocking::run(move || file.text(extent).map(|text| (text, file))).await?;
+        return Ok(json(StatusCode::OK, &wire::FileText { content: text, ..around }));
+    }
+    // The pieces of the content stand between the two quotation marks of an empty one.
+    let frame = serde_json::to_string(&shown(String::new())).unwrap_or_default();
+    let (head, tail) = frame.split_once(EMPTY_CONTENT).unwrap_or_default();
+    let head = Bytes::from(format!("{head}{}", &EMPTY_CONTENT[..EMPTY_CONTENT.len() - 1]));
+    let tail = Bytes::from(format!("\"{tail}"));
+    let room = Room::new(&call.api);
+    let content = stream::unfold((Arc::new(file), extent, room), async |(file, extent, room)| {
+        if extent.from >= extent.to {
+            return None;
+        }
+        let (read, room) = content_piece(&file, extent, room).await;
+        let rest = read
+            .as_ref()
+            .map_or(Extent { from: extent.to, ..extent }, |(_, from)| Extent { from: *from, ..extent });
+        Some((read.map(|(bytes, _)| bytes), (file, rest, room)))
+    });
+    let body = stream::once(async { Ok(head) }).chain(content).chain(stream::once(async { Ok(tail) }));
+    let mut response = streamed_or_cut(body);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}
+
+/// Returns the next piece of a text as the inside of a JSON string, and the offset after it.
+async fn content_piece(
+    file: &Arc<Opened>,
+    extent: Extent,
+    mut room: Room,
+) -> (io::Result<(Bytes, u64)>, Room) {
+    let piece = Extent { from: extent.from, to: extent.to.min(extent.from + TEXT_PIECE) };
+    room.make(TEXT_PIECE).await;
+    let reader = file.clone();
+    let read = blocking::run(move || {
+        let (text, to) = reader.text(piece).map_err(io::Error::other)?;
+        // The file may have become shorter, or may end within a character.
+        let to = if to == piece.from { piece.to } else { to };
+        let mut quoted = serde_json::to_vec(&text)?;
+        quoted.pop();
+        quoted.drain(..1);
+        Ok((quoted, to))
+    });
+    let piece = read.await.map(|(quoted, to)| {
+        let bytes = match room.take() {
+            Some(share) => share.around(quoted),
+            None => quoted.into(),
+        };
+        (bytes, to)
+    });
+    (piece, room)
 }
 
 /// Answers with the bytes of an extent, read as fast as the client takes them.
-fn bytes(file: Opened, name: &'static str, extent: Extent, status: StatusCode) -> Response {
+fn bytes(call: &Call, file: Opened, name: &'static str, extent: Extent, status: StatusCode) -> Response {
     let (size, len) = (file.size, extent.to - extent.from);
-    let pieces = stream::unfold((Arc::new(file), extent), async |(file, extent)| {
+    let budget = call.api.live.answers.clone();
+    let pieces = stream::unfold((Arc::new(file), extent, budget), async |(file, extent, budget)| {
         if extent.from >= extent.to {
             return None;
         }
         let piece = Extent { from: extent.from, to: extent.to.min(extent.from + PIECE) };
+        let share = budget.take(usize::try_from(PIECE).unwrap_or(usize::MAX)).await;
         let reader = file.clone();
         // The client detects a body that ends early, because its length was sent before.
         let read = blocking::run(move || reader.bytes(piece)).await.ok().filter(|bytes| !bytes.is_empty())?;
         let from = extent.from + read.len() as u64;
-        Some((Bytes::from(read), (file, Extent { from, ..extent })))
+        Some((share.around(read), (file, Extent { from, ..extent }, budget)))
     });
     let mut response = streamed(pieces);
     *response.status_mut() = status;

@@ -25,10 +25,8 @@ impl Api {
         if self.core.index.is_ready() {
             return Ok(());
         }
-        Err(HttpError::new(
-            http::StatusCode::SERVICE_UNAVAILABLE,
-            "the daemon is starting and still reads the tree; try again in a moment",
-        ))
+        let text = "the daemon is starting and still reads the tree; try again in a moment";
+        Err(web::Error::busy(text).into())
     }
 
     /// Fails if the project does not exist.

@@ -6,11 +6,12 @@ use warp::reply::Response;
 use crate::{
     endpoint::{Call, Endpoint, Param, READ, bad, flag, get, number, one_of, opaque},
     error::{HttpError, Result, json},
+    stream::Room,
     wire,
 };
 use base::blocking;
 use tree::refs::RunRef;
-use view::files::{Case, Opened, RunFile};
+use view::files::{Case, MOST_OFFSETS, MOST_TEXT, Opened, RunFile};
 
 /// Defaults: number of lines, number of matches, length of the shown part of a line, and distance between two entries
 /// of the line index.
@@ -82,7 +83,10 @@ async fn index(call: Call, run: RunRef) -> Result<Response> {
         return Ok(json(StatusCode::OK, &none));
     };
     let size = file.size;
+    let mut room = Room::new(&call.api);
+    room.make(MOST_OFFSETS as u64 * 8).await;
     let index = blocking::run(move || file.line_index(every as u64)).await?;
+    let every = usize::try_from(index.every).unwrap_or(usize::MAX);
     let (lines, end, offsets) = (index.lines, index.end, index.offsets);
     Ok(json(StatusCode::OK, &wire::LineIndex { lines, end, size, every, offsets }))
 }
@@ -91,6 +95,9 @@ async fn lines(call: Call, run: RunRef) -> Result<Response> {
     let offset = call.query.number(&OFFSET)?.unwrap_or(0) as u64;
     let limit = call.query.number(&LIMIT)?.unwrap_or(USUAL.0);
     let width = call.query.number(&WIDTH)?.unwrap_or(USUAL.2) as u64;
+    let mut room = Room::new(&call.api);
+    // The last line may exceed the text's own limit by its width.
+    room.make(MOST_TEXT.min(limit as u64 * width) + width).await;
     let lines = match opened(&call, &run).await? {
         Some(file) => blocking::run(move || file.lines(offset, limit, width)).await?,
         None => Vec::new(),

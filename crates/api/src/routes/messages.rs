@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use http::StatusCode;
 use warp::reply::Response;
 
@@ -14,17 +15,18 @@ use crate::{
     },
     error::{HttpError, Result, json},
     keys::audit_line,
+    stream::{Ends, MessagePages, answer},
     wire,
 };
 use base::blocking;
 use daemon::Novelty;
 use engine::runner;
 use tree::{
-    bus::{BusOwner, Page},
+    bus::BusOwner,
     ids::{MsgId, ProjectId, TaskId},
 };
-use view::merged::{self, Merged, Span};
-use web::Caller;
+use view::merged::{BusesBegin, BusesLog};
+use web::{Caller, Sent};
 
 const PROJECT: Param = text::<ProjectId>("project_id", "The project").required();
 const TASK: Param = text::<TaskId>("task_id", "Use the bus of this task; without it, the bus of the project");
@@ -104,6 +106,17 @@ pub(super) fn scope(query: &Query, owner: &BusOwner) -> Result<Scope> {
     }
 }
 
+/// Messages that begin at a place of the bus.
+#[derive(Debug, PartialEq, Eq)]
+enum Span {
+    /// After this message; the first ones first.
+    After(MsgId),
+    /// With this time or a later one in their id; the first ones first.
+    Since(DateTime<Utc>),
+    /// The last ones.
+    Last,
+}
+
 /// The messages that a query selects.
 #[derive(Debug, PartialEq, Eq)]
 enum Wanted {
@@ -140,44 +153,46 @@ async fn show(call: &Call, owner: BusOwner) -> Result<Response> {
     let limit = query.number(&LIMIT)?;
     let wanted = wanted(query, limit)?;
     let most = limit.unwrap_or(usize::MAX);
-    let Merged { messages, more, faults } = match scope(query, &owner)? {
+    let pages = match scope(query, &owner)? {
         Scope::Own => own(api, owner, wanted, most).await?,
         Scope::All => all(api, owner, wanted, most).await?,
     };
-    for fault in &faults {
-        api.core.faults.tell(fault);
-    }
-    let messages: Vec<wire::BusMessage<'_>> = messages.iter().map(Into::into).collect();
-    Ok(json(StatusCode::OK, &wire::Messages { messages, more }))
+    answer(api, pages).await
 }
 
-async fn own(api: &Api, owner: BusOwner, wanted: Wanted, most: usize) -> Result<Merged> {
+async fn own(api: &Api, owner: BusOwner, wanted: Wanted, most: usize) -> Result<MessagePages> {
     let bus = api.core.runner.tree.bus(owner);
     let reader = bus.clone();
-    let page = blocking::run(move || match wanted {
-        Wanted::First => bus.after(None, most),
-        Wanted::Before(id) => bus.before(&id, most),
-        Wanted::Span(Span::Last) => bus.tail(most),
-        Wanted::Span(Span::After(id)) => bus.after(Some(&id), most),
-        Wanted::Span(Span::Since(time)) => bus.position_from(time).and_then(|at| bus.read_from(at, most)),
-    });
-    let page = page.await?;
-    let faults = page.fault(&reader).into_iter().collect();
-    let Page { messages, more, .. } = page;
-    Ok(Merged { messages, more, faults })
+    let (stretch, left, ends) = blocking::run(move || {
+        let from = |offset| reader.rest_from(offset).map(|rest| (rest, most, Ends::Later));
+        // The part is as long as it was asked for, so its messages need not be counted again.
+        let last = |id, ends| reader.last(most, id).map(|last| (last, usize::MAX, ends));
+        match wanted {
+            Wanted::First => from(0),
+            Wanted::Before(id) => last(Some(&id), Ends::Earlier),
+            Wanted::Span(Span::Last) => last(None, Ends::Never),
+            Wanted::Span(Span::After(id)) => reader.position_of(&id).and_then(from),
+            Wanted::Span(Span::Since(time)) => reader.position_from(time).and_then(from),
+        }
+    })
+    .await?;
+    Ok(MessagePages::of_bus(bus, stretch, left, ends))
 }
 
-async fn all(api: &Api, owner: BusOwner, wanted: Wanted, most: usize) -> Result<Merged> {
-    let span = match wanted {
-        Wanted::Span(span) => span,
-        Wanted::First => Span::Since(chrono::DateTime::UNIX_EPOCH),
-        Wanted::Before(_) => return Err(bad(&BEFORE, &"it cannot be combined with scope=all")),
+async fn all(api: &Api, owner: BusOwner, wanted: Wanted, most: usize) -> Result<MessagePages> {
+    let (begin, ends) = match wanted {
+        Wanted::First => (BusesBegin::First, Ends::Later),
+        Wanted::Span(Span::Last) => (BusesBegin::Last(most), Ends::Never),
+        Wanted::Span(Span::After(id)) => (BusesBegin::After(id), Ends::Later),
+        Wanted::Span(Span::Since(time)) => (BusesBegin::Since(time), Ends::Later),
+        Wanted::Before(_) => return Err(bad(&BEFORE, &"it cannot be combined with scope=all").into()),
     };
     let project = owner.project().clone();
     let tasks: Vec<TaskId> =
         api.core.index.tasks(Some(&project)).iter().map(|t| t.task.task.clone()).collect();
     let tree = api.core.runner.tree.clone();
-    Ok(blocking::run(move || merged::read(&tree, &project, &tasks, &span, most)).await?)
+    let (log, _) = blocking::run(move || BusesLog::begin(tree, project, &tasks, begin)).await?;
+    Ok(MessagePages::of_buses(log, most, ends))
 }
 
 async fn post_v1(call: Call) -> Result<Response> {
@@ -200,13 +215,13 @@ async fn store(
     (caller, key): (Arc<Caller>, Option<String>),
     owner: BusOwner,
     message: wire::NewBusMessage,
-    sent: serde_json::Value,
+    sent: Sent,
 ) -> Result<Response> {
     if message.body.is_empty() {
         return Err(HttpError::bad_request("the body of the message is empty"));
     }
-    let asked = key.map(|key| runner::request(&key, sent.to_string().as_bytes())).transpose()?;
-    let mut line = audit_line(&caller, sent);
+    let asked = key.map(|key| runner::request(&key, &sent.canonical())).transpose()?;
+    let mut line = audit_line(&caller, &sent);
     line.project = Some(owner.project().clone());
     line.task = owner.task().cloned();
     let draft = message.into_draft();

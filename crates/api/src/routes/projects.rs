@@ -79,7 +79,7 @@ async fn create(call: Call) -> Result<Response> {
     let Call { api, caller, body, .. } = call;
     let (new, sent) = body.json::<wire::NewProject>().await?;
     api.core.create_project(new.project_id.clone(), new.project_root).await?;
-    let mut submitted = audit_line(&caller, sent);
+    let mut submitted = audit_line(&caller, &sent);
     submitted.project = Some(new.project_id.clone());
     api.core.audit.record(submitted).await;
     shown(&api, StatusCode::CREATED, &new.project_id)

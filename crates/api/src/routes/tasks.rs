@@ -87,7 +87,7 @@ async fn create(call: Call) -> Result<Response> {
     let key = call.header(&IDEMPOTENCY_KEY)?.map(str::to_owned);
     let Call { api, caller, body, .. } = call;
     let (new, sent) = body.json::<wire::NewTask>().await?;
-    let idempotency = key.map(|key| runner::request(&key, sent.to_string().as_bytes())).transpose()?;
+    let idempotency = key.map(|key| runner::request(&key, &sent.canonical())).transpose()?;
     let request = request(new, idempotency)?;
     let task = request.submission.task.clone();
     let submitted = api.core.start(request).await?;
@@ -96,7 +96,7 @@ async fn create(call: Call) -> Result<Response> {
     if submitted.novelty == Novelty::Repeated {
         return Ok(replayed(response));
     }
-    let mut audited = audit_line(&caller, sent);
+    let mut audited = audit_line(&caller, &sent);
     audited.project = Some(task.project.clone());
     audited.task = Some(task.task.clone());
     audited.run = Some(submitted.run.run.clone());

@@ -9,7 +9,7 @@ use std::{collections::VecDeque, sync::Arc};
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::watch;
 
-use super::source::{Content, PollResult, Source, SourceEvent, until};
+use super::source::{Content, PollResult, Room, Source, SourceEvent, until};
 use crate::{Api, error::Result};
 use tree::ids::RunId;
 use view::index::{ChangeKind, Index, RunSummary, Since};
@@ -129,7 +129,7 @@ impl AllRunsSource {
 }
 
 impl Source for AllRunsSource {
-    fn poll(&mut self) -> BoxFuture<'_, Result<PollResult>> {
+    fn poll<'a>(&'a mut self, _: &'a mut Room) -> BoxFuture<'a, Result<PollResult>> {
         let poll = Ok(self.read());
         async { poll }.boxed()
     }

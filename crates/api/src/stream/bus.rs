@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::{FutureExt, future::BoxFuture};
 
-use super::source::{Content, PollResult, Source, SourceEvent};
+use super::source::{Content, PollResult, Room, Source, SourceEvent};
 use crate::{Api, error::Result};
 use base::blocking;
 use daemon::Core;
@@ -36,6 +36,8 @@ pub(crate) struct BusSource {
     bus: Bus,
     begin: Option<BusBegin>,
     offset: u64,
+    /// The number of bytes of the next read.
+    bytes: u64,
     /// The message that was sent last.
     last: Option<MsgId>,
     /// True if the bus was read to its end since the last wait.
@@ -56,6 +58,7 @@ impl BusSource {
             bus,
             begin: Some(begin),
             offset: 0,
+            bytes: Room::USUAL,
             last: None,
             caught_up: false,
             core: api.core.clone(),
@@ -76,7 +79,7 @@ impl BusSource {
         Ok(reset)
     }
 
-    async fn read(&mut self) -> Result<PollResult> {
+    async fn read(&mut self, room: &mut Room) -> Result<PollResult> {
         let mut events = Vec::new();
         match self.begin().await {
             Ok(true) => events.push(SourceEvent { content: Content::Reset, position: BEGINNING.to_owned() }),
@@ -85,10 +88,11 @@ impl BusSource {
             Err(e) => return Err(e),
         }
         while !self.caught_up || self.waiter.is_told() {
-            let page = match self.core.mailboxes.read(&self.bus, self.offset).await {
+            let page = match self.core.mailboxes.read(&self.bus, self.offset, self.bytes).await {
                 Err(TreeError::NotFound { .. }) => return Ok(PollResult::Gone),
                 page => page?,
             };
+            self.bytes = Room::USUAL;
             if let Some(fault) = page.fault(&self.bus) {
                 self.core.faults.tell(&fault);
             }
@@ -98,6 +102,10 @@ impl BusSource {
                 let position = message.msg_id.to_string();
                 self.last = Some(message.msg_id.clone());
                 events.push(SourceEvent { content: Content::Message(message.clone()), position });
+            }
+            if let Some(large) = page.large.as_ref().filter(|_| events.is_empty()) {
+                room.make(large.len).await;
+                self.bytes = large.len;
             }
             // A page without messages may still have lines that are no messages, so continue.
             if self.caught_up || !events.is_empty() {
@@ -115,10 +123,11 @@ fn position(bus: &Bus, begin: BusBegin) -> tree::Result<(u64, Option<MsgId>, boo
     let found = match begin {
         BusBegin::First => first(),
         BusBegin::After(id) => behind(id),
-        BusBegin::Last(most) => match bus.tail(most.saturating_add(1))?.messages {
-            messages if messages.len() > most => behind(messages[0].msg_id.clone()),
-            _ => first(),
-        },
+        BusBegin::Last(most) => {
+            // The position is the id of the message before them.
+            let from = bus.last(most, None)?.from;
+            Ok((from, bus.id_before(from)?))
+        }
         BusBegin::At(position) if position == BEGINNING => first(),
         BusBegin::At(position) => {
             let found = position.parse().map(|id| match behind(id) {
@@ -135,8 +144,8 @@ fn position(bus: &Bus, begin: BusBegin) -> tree::Result<(u64, Option<MsgId>, boo
 }
 
 impl Source for BusSource {
-    fn poll(&mut self) -> BoxFuture<'_, Result<PollResult>> {
-        self.read().boxed()
+    fn poll<'a>(&'a mut self, room: &'a mut Room) -> BoxFuture<'a, Result<PollResult>> {
+        self.read(room).boxed()
     }
 
     fn wait(&mut self) -> BoxFuture<'_, ()> {

@@ -9,7 +9,7 @@ use std::{
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{sync::watch, time::Instant};
 
-use super::source::{Content, PollResult, Reader, Source, SourceEvent, until};
+use super::source::{Content, PollResult, Reader, Room, Source, SourceEvent, until};
 use crate::{
     Api,
     error::{HttpError, Result},
@@ -95,13 +95,27 @@ impl BusesSource {
         Ok(reset)
     }
 
-    async fn read(&mut self) -> Result<PollResult> {
+    async fn read(&mut self, room: &mut Room) -> Result<PollResult> {
+        let mut bytes = Room::USUAL;
+        loop {
+            match self.read_within(bytes).await? {
+                Ok(result) => return Ok(result),
+                Err(large) => {
+                    room.make(large).await;
+                    bytes = large;
+                }
+            }
+        }
+    }
+
+    /// Reads some messages, at most `bytes` bytes. Returns the length of the next message if it alone is longer.
+    async fn read_within(&mut self, bytes: u64) -> Result<std::result::Result<PollResult, u64>> {
         let mut events = Vec::new();
         match self.begin().await {
             Ok(true) => events
                 .push(SourceEvent { content: Content::Reset, position: BusesCursor::default().to_string() }),
             Ok(false) => {}
-            Err(e) if e.status == http::StatusCode::NOT_FOUND => return Ok(PollResult::Gone),
+            Err(e) if e.status == http::StatusCode::NOT_FOUND => return Ok(Ok(PollResult::Gone)),
             Err(e) => return Err(e),
         }
         self.changed.mark_unchanged();
@@ -125,19 +139,22 @@ impl BusesSource {
                 own.watched = watching.watched;
                 own.buses.set_tasks(&tasks);
             }
-            match own.buses.read(&changed_buses) {
+            match own.buses.read(&changed_buses, usize::MAX, bytes) {
                 Err(TreeError::NotFound { .. }) => Ok(None),
-                read => read.map(|messages| Some((messages, own.buses.position()))),
+                read => read.map(|page| Some((page, own.buses.position()))),
             }
         });
-        let Some((messages, position)) = read.await? else { return Ok(PollResult::Gone) };
+        let Some((page, position)) = read.await? else { return Ok(Ok(PollResult::Gone)) };
         self.position = position;
+        if let Some(large) = page.large.filter(|_| events.is_empty()) {
+            return Ok(Err(large));
+        }
         let each = |(message, position): (_, BusesCursor)| SourceEvent {
             content: Content::Message(message),
             position: position.to_string(),
         };
-        events.extend(messages.into_iter().map(each));
-        Ok(PollResult::Events(events))
+        events.extend(page.messages.into_iter().map(each));
+        Ok(Ok(PollResult::Events(events)))
     }
 
     /// Records the changed paths. Returns true if one of them is a bus of this project.
@@ -204,8 +221,8 @@ fn bus_of(tree: &Tree, project: &ProjectId, path: &Path) -> Option<BusOwner> {
 }
 
 impl Source for BusesSource {
-    fn poll(&mut self) -> BoxFuture<'_, Result<PollResult>> {
-        self.read().boxed()
+    fn poll<'a>(&'a mut self, room: &'a mut Room) -> BoxFuture<'a, Result<PollResult>> {
+        self.read(room).boxed()
     }
 
     fn wait(&mut self) -> BoxFuture<'_, ()> {

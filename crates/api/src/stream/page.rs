@@ -13,7 +13,7 @@ use tokio::{sync::watch, time::Instant};
 use super::{
     cursor::PageCursor,
     open::{Opened, open},
-    source::{Content, PollResult, Source, SourceEvent},
+    source::{Content, PollResult, Room, Source, SourceEvent},
     topic::{Subject, Topic},
 };
 use crate::{
@@ -34,6 +34,8 @@ struct Page {
     api: Api,
     slots: Vec<TopicSlot>,
     ready: VecDeque<Event>,
+    /// The memory of the ready events.
+    room: Room,
     /// The index of the next topic.
     turn: usize,
     /// The time of the last look at every topic.
@@ -78,7 +80,8 @@ pub(crate) fn page(
         }
     }
     let ready = greeting.into_iter().collect();
-    let page = Page { api: api.clone(), slots, ready, turn: 0, round: Instant::now() };
+    let room = Room::new(api);
+    let page = Page { api: api.clone(), slots, ready, room, turn: 0, round: Instant::now() };
     stream::unfold(page, async |mut page| {
         loop {
             if let Some(event) = page.ready.pop_front() {
@@ -113,7 +116,9 @@ impl Page {
             around,
             ready,
         };
-        slot.take_turn(&api, &mut writer).await;
+        self.room.prepare().await;
+        slot.take_turn(&api, &mut writer, &mut self.room).await;
+        self.room.keep(self.ready.iter().map(Event::len).sum());
     }
 
     /// Waits until a topic has news.
@@ -170,7 +175,7 @@ impl EventWriter<'_> {
 
 impl TopicSlot {
     /// Opens the topic if it is not open, and looks for news.
-    async fn take_turn(&mut self, api: &Api, writer: &mut EventWriter<'_>) {
+    async fn take_turn(&mut self, api: &Api, writer: &mut EventWriter<'_>, room: &mut Room) {
         if !matches!(self.state, State::Open(_) | State::Over) {
             match open(api, &self.topic, self.position.clone()).await {
                 Ok(Opened { source, reset }) => {
@@ -187,7 +192,7 @@ impl TopicSlot {
             self.due = false;
             return;
         };
-        match source.poll().await {
+        match source.poll(room).await {
             Ok(PollResult::Events(events)) if events.is_empty() => {
                 self.due = false;
                 self.position = Some(source.position());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::watch;
 
-use super::source::{Content, PollResult, Reader, Source, SourceEvent, hint_or};
+use super::source::{Content, PollResult, Reader, Room, Source, SourceEvent, hint_or};
 use crate::{Api, error::Result};
 use daemon::SharedLog;
 use tree::{Tree, refs::RunRef};
@@ -92,7 +92,7 @@ impl RunSource {
 }
 
 impl Source for RunSource {
-    fn poll(&mut self) -> BoxFuture<'_, Result<PollResult>> {
+    fn poll<'a>(&'a mut self, _: &'a mut Room) -> BoxFuture<'a, Result<PollResult>> {
         self.read().boxed()
     }
 

@@ -15,7 +15,7 @@ use futures_util::{
 use super::{
     all_runs::AllRunsSource,
     run::RunSource,
-    source::{Content, PollResult, Source, SourceEvent},
+    source::{Content, PollResult, Room, Source, SourceEvent},
 };
 use crate::{Api, error::Result};
 use base::blocking;
@@ -68,19 +68,19 @@ impl RunsAndLogsSource {
         Self { api: api.clone(), changes, next, logs: Vec::new(), turn: 0 }
     }
 
-    async fn read(&mut self) -> Result<PollResult> {
+    async fn read(&mut self, room: &mut Room) -> Result<PollResult> {
         loop {
             if self.next.is_empty()
-                && let PollResult::Events(told) = self.changes.poll().await?
+                && let PollResult::Events(told) = self.changes.poll(room).await?
             {
                 self.next.extend(told);
             }
-            let Some(told) = self.next.front() else { return self.read_logs().await };
+            let Some(told) = self.next.front() else { return self.read_logs(room).await };
             if let Content::Run(kind, run) = &told.content {
                 let (kind, run) = (*kind, run.clone());
                 self.open(kind, &run).await;
                 if kind == ChangeKind::Updated && run.is_final() {
-                    let lines = self.rest_of(&run.run).await?;
+                    let lines = self.rest_of(&run.run, room).await?;
                     if !lines.is_empty() {
                         return Ok(PollResult::Events(lines));
                     }
@@ -121,23 +121,23 @@ impl RunsAndLogsSource {
     }
 
     /// Returns the next lines of a run that has ended, and stops following it after the last one.
-    async fn rest_of(&mut self, run: &RunRef) -> Result<Vec<SourceEvent>> {
+    async fn rest_of(&mut self, run: &RunRef, room: &mut Room) -> Result<Vec<SourceEvent>> {
         let Some(at) = self.logs.iter().position(|log| log.run.run == *run) else { return Ok(Vec::new()) };
-        let lines = self.logs[at].poll(self.changes.position()).await?;
+        let lines = self.logs[at].poll(self.changes.position(), room).await?;
         if lines.is_empty() {
             self.logs.remove(at);
         }
         Ok(lines)
     }
 
-    async fn read_logs(&mut self) -> Result<PollResult> {
+    async fn read_logs(&mut self, room: &mut Room) -> Result<PollResult> {
         for _ in 0..self.logs.len() {
             self.turn = (self.turn + 1) % self.logs.len();
             // The start of a run stands before its lines.
             if self.logs[self.turn].sent.is_none() {
                 continue;
             }
-            let lines = self.logs[self.turn].poll(self.changes.position()).await?;
+            let lines = self.logs[self.turn].poll(self.changes.position(), room).await?;
             if !lines.is_empty() {
                 return Ok(PollResult::Events(lines));
             }
@@ -148,9 +148,9 @@ impl RunsAndLogsSource {
 
 impl Log {
     /// Returns the next lines; none if nothing is new, or nothing will follow.
-    async fn poll(&mut self, position: String) -> Result<Vec<SourceEvent>> {
+    async fn poll(&mut self, position: String, room: &mut Room) -> Result<Vec<SourceEvent>> {
         loop {
-            let PollResult::Events(told) = self.source.poll().await? else { return Ok(Vec::new()) };
+            let PollResult::Events(told) = self.source.poll(room).await? else { return Ok(Vec::new()) };
             let is_last = told.is_empty();
             let line = |told: SourceEvent| match told.content {
                 Content::Log(event @ LogEvent::Line { .. }) => Some(SourceEvent {
@@ -169,8 +169,8 @@ impl Log {
 }
 
 impl Source for RunsAndLogsSource {
-    fn poll(&mut self) -> BoxFuture<'_, Result<PollResult>> {
-        self.read().boxed()
+    fn poll<'a>(&'a mut self, room: &'a mut Room) -> BoxFuture<'a, Result<PollResult>> {
+        self.read(room).boxed()
     }
 
     fn wait(&mut self) -> BoxFuture<'_, ()> {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use futures_util::stream;
 use warp::reply::Response;
 
-use super::source::{Content, PollResult, Source, SourceEvent};
+use super::source::{Content, PollResult, Room, Source, SourceEvent};
 use crate::{
     Api,
     wire::{self, Words},
@@ -21,22 +21,31 @@ pub(crate) fn follow(
     spell: impl Fn(&SourceEvent) -> Option<Event> + Send + 'static,
 ) -> Response {
     let ready: VecDeque<Event> = greeting.into_iter().collect();
-    let events = stream::unfold((source, ready, spell), async |(mut source, mut ready, spell)| {
-        loop {
-            if let Some(event) = ready.pop_front() {
-                return Some((event, (source, ready, spell)));
-            }
-            match source.poll().await {
-                Ok(PollResult::Events(events)) if events.is_empty() => source.wait().await,
-                Ok(PollResult::Events(events)) => ready.extend(events.iter().filter_map(&spell)),
-                Ok(PollResult::Over | PollResult::Gone) => return None,
-                Err(e) => {
-                    tracing::warn!(error = %e.message, "closing a stream: its files cannot be read");
-                    return None;
+    let room = Room::new(api);
+    let events =
+        stream::unfold((source, ready, room, spell), async |(mut source, mut ready, mut room, spell)| {
+            loop {
+                if let Some(event) = ready.pop_front() {
+                    return Some((event, (source, ready, room, spell)));
+                }
+                room.prepare().await;
+                match source.poll(&mut room).await {
+                    Ok(PollResult::Events(events)) if events.is_empty() => {
+                        room.keep(0);
+                        source.wait().await;
+                    }
+                    Ok(PollResult::Events(events)) => {
+                        ready.extend(events.iter().filter_map(&spell));
+                        room.keep(ready.iter().map(Event::len).sum());
+                    }
+                    Ok(PollResult::Over | PollResult::Gone) => return None,
+                    Err(e) => {
+                        tracing::warn!(error = %e.message, "closing a stream: its files cannot be read");
+                        return None;
+                    }
                 }
             }
-        }
-    });
+        });
     sse::respond(&api.live, events)
 }
 

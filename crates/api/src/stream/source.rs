@@ -5,8 +5,12 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
-use crate::error::{HttpError, Result};
+use crate::{
+    Api,
+    error::{HttpError, Result},
+};
 use base::blocking;
+use daemon::PAGE_BYTES;
 use tree::{
     bus::Message,
     ids::{ProjectId, TaskId},
@@ -18,18 +22,70 @@ use view::{
     run_log::LogEvent,
     watch::Waiter,
 };
+use web::{Budget, Share};
 
 /// Follows one thing of the tree. A source that is created at the position of an earlier one continues after its
 /// events.
 pub(crate) trait Source: Send {
-    /// Looks for news: some events, with a limited number of bytes.
-    fn poll(&mut self) -> BoxFuture<'_, Result<PollResult>>;
+    /// Looks for news: some events, as far as there is room for them.
+    fn poll<'a>(&'a mut self, room: &'a mut Room) -> BoxFuture<'a, Result<PollResult>>;
 
     /// Returns when it is worth looking again. Changes since the last poll count, and a wait may be abandoned.
     fn wait(&mut self) -> BoxFuture<'_, ()>;
 
     /// Returns the position, as one word of printable ASCII without `!`.
     fn position(&self) -> String;
+}
+
+/// The memory of the events that a stream holds: its share of the memory of all answers.
+#[derive(Debug)]
+pub(crate) struct Room {
+    budget: Budget,
+    share: Option<Share>,
+}
+
+impl Room {
+    /// The number of bytes of a usual poll.
+    pub(crate) const USUAL: u64 = PAGE_BYTES;
+    /// An event exists up to three times while it is made: as bytes of the file, as a value, and in wire format.
+    const FORMS: u64 = 3;
+
+    pub(crate) fn new(api: &Api) -> Self {
+        Self { budget: api.live.answers.clone(), share: None }
+    }
+
+    /// Waits until there is room for a poll.
+    pub(super) async fn prepare(&mut self) {
+        // A stream that waits holds nothing.
+        self.share = None;
+        self.share = Some(self.budget.take(size(Self::USUAL * Self::FORMS)).await);
+    }
+
+    /// Waits until there is room for so many bytes of a file.
+    pub(crate) async fn make(&mut self, bytes: u64) {
+        let bytes = size(bytes.saturating_mul(Self::FORMS));
+        match &mut self.share {
+            Some(share) => share.grow_to(bytes).await,
+            None => self.share = Some(self.budget.take(bytes).await),
+        }
+    }
+
+    /// Keeps the room for the events that were made.
+    pub(super) fn keep(&mut self, bytes: usize) {
+        match &mut self.share {
+            Some(share) if bytes > 0 => share.resize(bytes),
+            _ => self.share = None,
+        }
+    }
+
+    /// Returns the share, for bytes that hold it.
+    pub(crate) fn take(&mut self) -> Option<Share> {
+        self.share.take()
+    }
+}
+
+fn size(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 /// The result of [`Source::poll`].

@@ -8,7 +8,7 @@ use futures_util::{
 };
 use tokio::sync::watch;
 
-use super::source::{Content, PollResult, Reader, Source, SourceEvent, until};
+use super::source::{Content, PollResult, Reader, Room, Source, SourceEvent, until};
 use crate::{Api, error::Result};
 use tree::refs::{RunRef, TaskRef};
 use view::{
@@ -91,7 +91,7 @@ impl TaskRunsSource {
 }
 
 impl Source for TaskRunsSource {
-    fn poll(&mut self) -> BoxFuture<'_, Result<PollResult>> {
+    fn poll<'a>(&'a mut self, _: &'a mut Room) -> BoxFuture<'a, Result<PollResult>> {
         self.read().boxed()
     }
 

@@ -10,7 +10,7 @@ use tree::{
 use view::{files::RunFile, index::Part};
 
 /// Maximum number of last messages that a stream may begin with.
-const MOST_LAST: u64 = 5000;
+pub(crate) const MOST_LAST: usize = 5000;
 
 /// One thing to follow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,7 +136,7 @@ fn begin_of(subject: &Subject, text: &str) -> Result<Begin, String> {
     let (key, number) = text.split_once('=').unwrap_or((text, ""));
     let number: u64 = number.parse().map_err(|_| format!("{key}= needs a number"))?;
     match (subject, key) {
-        (Subject::Bus(_) | Subject::Buses(_), "tail") if number > MOST_LAST => {
+        (Subject::Bus(_) | Subject::Buses(_), "tail") if number > MOST_LAST as u64 => {
             Err(format!("tail is at most {MOST_LAST}"))
         }
         (

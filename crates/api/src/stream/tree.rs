@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::watch;
 
-use super::source::{Content, PollResult, Source, SourceEvent, TaskState, until};
+use super::source::{Content, PollResult, Room, Source, SourceEvent, TaskState, until};
 use crate::{Api, error::Result};
 use view::index::{EntryState, Index, Part, TreeChange};
 
@@ -80,7 +80,7 @@ impl TreeSource {
 }
 
 impl Source for TreeSource {
-    fn poll(&mut self) -> BoxFuture<'_, Result<PollResult>> {
+    fn poll<'a>(&'a mut self, _: &'a mut Room) -> BoxFuture<'a, Result<PollResult>> {
         let poll = Ok(self.read());
         async { poll }.boxed()
     }

@@ -1,14 +1,11 @@
 //! Messages of a bus, and posting them.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::time::Time;
 use tree::{
-    bus::{BusOwner, Draft, Link, Message, MessageType, Parent},
+    bus::{BusOwner, Draft, Link, Message, MessageType, Meta, Parent},
     ids::{MsgId, ProjectId, RunId, TaskId},
 };
 
@@ -30,7 +27,7 @@ pub(crate) struct NewMessage {
     #[serde(default)]
     pub(crate) links: Vec<Link>,
     #[serde(default)]
-    pub(crate) meta: BTreeMap<String, Value>,
+    pub(crate) meta: Meta,
 }
 
 /// A message: as on the bus, except that `parents` are ids, with the objects beside them.
@@ -53,8 +50,8 @@ pub(crate) struct BusMessage<'a> {
     parent_refs: &'a [Parent],
     #[serde(skip_serializing_if = "<[Link]>::is_empty")]
     links: &'a [Link],
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    meta: &'a BTreeMap<String, Value>,
+    #[serde(skip_serializing_if = "Meta::is_empty")]
+    meta: &'a Meta,
     body: &'a str,
     /// True if the line of the message does not fit its checksum: its content may have changed on disk.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -104,7 +101,7 @@ pub(crate) struct NewBusMessage {
     #[serde(default)]
     pub(crate) links: Vec<Link>,
     #[serde(default)]
-    pub(crate) meta: BTreeMap<String, Value>,
+    pub(crate) meta: Meta,
 }
 
 impl NewMessage {

@@ -43,7 +43,7 @@ impl Core {
         let work = move || {
             let draft = draft.with_meta(KEY, asked.key.as_str()).with_meta(DIGEST, asked.digest.as_str());
             let posted = bus.post_once(&draft, |m| match m.meta.get(KEY) {
-                Some(key) if *key == asked.key => LookBack::Found,
+                Some(key) if key == asked.key.as_str() => LookBack::Found,
                 _ if m.is_older_than(oldest) => LookBack::Stop,
                 _ => LookBack::Continue,
             })?;

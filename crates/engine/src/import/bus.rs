@@ -106,7 +106,7 @@ fn message(
         run_id: text_of(head, "run_id").and_then(|id| id.parse().ok()),
         parents: list(head, "parents").iter().filter_map(|p| parent(p, names)).collect(),
         links: list(head, "links").into_iter().filter_map(link).collect(),
-        meta,
+        meta: meta.into_iter().collect(),
         body: raw.body.clone(),
         damaged: false,
         extra: BTreeMap::new(),
@@ -174,9 +174,9 @@ mod tests {
             .map(|l| serde_json::from_slice(l).unwrap())
             .collect();
         assert_eq!((lines.len(), understood.messages), (3, 3));
-        assert_eq!((lines[0].msg_id.as_str(), &lines[0].meta["issue_id"]), (good, &Value::from(7)));
+        assert_eq!((lines[0].msg_id.as_str(), lines[0].meta.get("issue_id")), (good, Some(Value::from(7))));
         assert!(lines.windows(2).all(|w| w[0].msg_id < w[1].msg_id), "order holds");
-        assert_eq!(lines[1].meta["imported_msg_id"], "2026-02-21T10:00:01.000000000Z-001");
+        assert_eq!(lines[1].meta.get("imported_msg_id").unwrap(), "2026-02-21T10:00:01.000000000Z-001");
         assert_eq!((lines[1].kind.clone(), lines[1].parents[0].msg_id.as_str()), (MessageType::USER, good));
         assert_eq!(lines[2].parents[0].msg_id, lines[1].msg_id);
         assert_eq!(lines[2].timestamp, lines[1].timestamp, "the time of the message before");

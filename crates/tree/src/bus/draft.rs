@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     handle::BusOwner,
     message::{Link, Message, MessageType, Parent},
+    meta::Meta,
 };
 use crate::{
     Result, TreeError,
@@ -33,7 +34,7 @@ pub struct Draft {
     /// Pages and files that it refers to.
     pub links: Vec<Link>,
     /// Any data for programs.
-    pub meta: BTreeMap<String, Value>,
+    pub meta: Meta,
 }
 
 impl Draft {
@@ -47,7 +48,7 @@ impl Draft {
             run_id: None,
             parents: Vec::new(),
             links: Vec::new(),
-            meta: BTreeMap::new(),
+            meta: Meta::default(),
         }
     }
 
@@ -60,7 +61,7 @@ impl Draft {
     /// Adds one entry to `meta`.
     #[must_use]
     pub fn with_meta(mut self, key: &str, value: impl Into<Value>) -> Self {
-        self.meta.insert(key.to_owned(), value.into());
+        self.meta.insert(key, &value.into());
         self
     }
 
@@ -72,9 +73,8 @@ impl Draft {
             let text = format!("a message of task '{other}' does not belong on the bus of {owner}");
             return Err(TreeError::Invalid(text));
         }
-        if let Some((key, _)) = self.meta.iter().find(|(_, v)| !fits(v, MAX_META_DEPTH)) {
-            let text = format!("meta '{}' is nested deeper than {MAX_META_DEPTH}", key.escape_debug());
-            return Err(TreeError::Invalid(text));
+        if self.meta.depth() > MAX_META_DEPTH {
+            return Err(TreeError::Invalid(format!("meta is nested deeper than {MAX_META_DEPTH}")));
         }
         Ok(Message {
             msg_id: MsgId::after(now, None),
@@ -91,15 +91,6 @@ impl Draft {
             damaged: false,
             extra: BTreeMap::new(),
         })
-    }
-}
-
-/// Returns true if a value is nested at most `depth` deep.
-fn fits(value: &Value, depth: usize) -> bool {
-    match value {
-        Value::Array(items) => depth > 0 && items.iter().all(|v| fits(v, depth - 1)),
-        Value::Object(map) => depth > 0 && map.values().all(|v| fits(v, depth - 1)),
-        _ => true,
     }
 }
 
@@ -128,6 +119,6 @@ mod tests {
         let post = |v| Draft::new(MessageType::FACT, "x").with_meta("k", v).to_message(&owner(), Utc::now());
         assert!(post(nested(MAX_META_DEPTH)).is_ok());
         let error = post(nested(MAX_META_DEPTH + 1)).unwrap_err().to_string();
-        assert_eq!(error, "meta 'k' is nested deeper than 64");
+        assert_eq!(error, "meta is nested deeper than 64");
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, ser::Formatter};
 use super::{
     handle::BusOwner,
     message::{Link, Message, MessageType, Parent, UNKNOWN_TIME},
+    meta::Meta,
 };
 use crate::{
     Result, TreeError,
@@ -40,7 +41,7 @@ pub(super) struct UnnamedLine {
 impl UnnamedLine {
     /// Serializes the message as a line.
     pub(super) fn new(message: &Message) -> Result<Self> {
-        let mut bytes = Vec::with_capacity(message.body.len() + 512);
+        let mut bytes = Vec::with_capacity(message.body.len() + message.meta.as_str().len() + 512);
         let mut writer = serde_json::Serializer::with_formatter(&mut bytes, OneLineFormatter);
         message.serialize(&mut writer).map_err(|e| TreeError::Invalid(format!("unwritable message: {e}")))?;
         checksum::reserve(&mut bytes);
@@ -111,7 +112,7 @@ struct RawLine {
     #[serde(default)]
     links: Vec<Link>,
     #[serde(default)]
-    meta: BTreeMap<String, Value>,
+    meta: Meta,
     body: Option<String>,
     #[serde(flatten)]
     extra: BTreeMap<String, Value>,

@@ -7,6 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
+use super::meta::Meta;
 use crate::{
     TreeError,
     ids::{MAX_ID, MsgId, ProjectId, RunId, TaskId},
@@ -48,8 +49,8 @@ pub struct Message {
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub links: Vec<Link>,
     /// Any data for programs.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
-    pub meta: BTreeMap<String, Value>,
+    #[serde(skip_serializing_if = "Meta::is_empty", default)]
+    pub meta: Meta,
     /// The text, byte for byte as it was posted.
     #[serde(default)]
     pub body: String,

@@ -82,6 +82,40 @@ impl Bus {
         Ok(None)
     }
 
+    /// Returns the id of the last message before an offset, if there is one; of a line without an id its offset.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`] if the project or task does not exist.
+    pub fn id_before(&self, offset: u64) -> Result<Option<MsgId>> {
+        let Some(file) = self.open()? else { return Ok(None) };
+        let lines = LineReader::new(&file).keeping(MAX_LINE);
+        for line in lines.backward(offset) {
+            if let Some(message) = line::read(&line?, &self.owner) {
+                return Ok(Some(message.msg_id));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Calls `each` with the ids of the messages, the last one first, until it returns false. Messages without an id of
+    /// their own are left out.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`] if the project or task does not exist.
+    pub fn ids_backwards(&self, mut each: impl FnMut(MsgId) -> bool) -> Result<()> {
+        let Some(file) = self.open()? else { return Ok(()) };
+        let lines = LineReader::new(&file).keeping(HEAD);
+        for head in lines.backward(lines.complete_until(file.size()?)?) {
+            let head = head?;
+            if let Some(id) = line::own_id(lines, &head, &self.owner)?
+                && !each(id)
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the first line from `start` on with a time in its id, and that id.
     fn first_with_time(&self, lines: LineReader<'_>, start: u64, end: u64) -> Result<Option<(Line, MsgId)>> {
         for head in lines.keeping(HEAD).forward(start, end) {

@@ -2,12 +2,12 @@
 
 use super::{
     handle::Bus,
-    line::{self, MAX_LINE},
+    line::{self, HEAD, MAX_LINE},
     message::Message,
     untimed::{Backwards, Forwards},
 };
 use crate::{Fault, Result, ids::MsgId};
-use base::fsx::LineReader;
+use base::fsx::{Line, LineReader};
 
 /// Number of bytes of messages that make a page full, regardless of its limit: 64 MiB. One message always fits.
 pub const MAX_PAGE: u64 = 4 * MAX_LINE;
@@ -25,6 +25,26 @@ pub struct Page {
     pub skipped: usize,
     /// True if more complete lines exist at `next`.
     pub more: bool,
+    /// The line at `next`, if it alone is longer than the page could be.
+    pub large: Option<LargeLine>,
+}
+
+/// A line that was not read because of its length.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LargeLine {
+    /// Its length in bytes, newline included.
+    pub len: u64,
+    /// The id of the message, if the line has one.
+    pub id: Option<MsgId>,
+}
+
+/// A part of a bus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    /// Offset of its first line.
+    pub from: u64,
+    /// Offset after its last line.
+    pub until: u64,
 }
 
 impl Bus {
@@ -137,6 +157,90 @@ impl Bus {
         }
         page.more = page.next < end;
         Ok(page)
+    }
+
+    /// Reads as [`Bus::read_from`] up to the offset `until`, and never holds more than about `bytes` bytes. If the first
+    /// line alone is longer, the page is empty and names the line; a caller with room for it calls again.
+    ///
+    /// # Errors
+    /// As [`Bus::tail`].
+    pub fn read_within(&self, offset: u64, limit: usize, bytes: u64, until: u64) -> Result<Page> {
+        let Some(file) = self.open()? else { return Ok(Page::default()) };
+        let lines = LineReader::new(&file).keeping(bytes.min(MAX_LINE));
+        let end = lines.complete_until(file.size()?)?.min(until);
+        let start = lines.start_from(offset.min(end), end)?.unwrap_or(end);
+        let mut page = Page { next: start, ..Page::default() };
+        let mut held = 0;
+        for line in lines.forward(start, end) {
+            if page.messages.len() >= limit {
+                break;
+            }
+            let line = line?;
+            let is_large = !line.is_whole();
+            // A line that is too long to be a message is skipped below.
+            if line.len < MAX_LINE && (is_large || held + line.len > bytes) {
+                if page.messages.is_empty() && is_large {
+                    let id = line::own_id(lines, &line, &self.owner)?;
+                    page.large = Some(LargeLine { len: line.len + 1, id });
+                }
+                break;
+            }
+            page.next = line.end();
+            let message = line::read(&line, &self.owner);
+            page.ends.extend(message.is_some().then_some(page.next));
+            held += page.add(message, line.len);
+        }
+        page.more = page.next < end;
+        Ok(page)
+    }
+
+    /// Returns the part of the bus from an offset to the present end.
+    ///
+    /// # Errors
+    /// As [`Bus::tail`].
+    pub fn rest_from(&self, offset: u64) -> Result<Stretch> {
+        let Some(file) = self.open()? else { return Ok(Stretch { from: 0, until: 0 }) };
+        let until = LineReader::new(&file).complete_until(file.size()?)?;
+        Ok(Stretch { from: offset.min(until), until })
+    }
+
+    /// Returns the part of the bus with the last `limit` messages before the one with the id `before`, or before the end.
+    /// It holds one line at a time, and of the lines that this program wrote only their beginning.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`](crate::TreeError::NotFound) if no message has this id, or the project or task does not
+    /// exist.
+    pub fn last(&self, limit: usize, before: Option<&MsgId>) -> Result<Stretch> {
+        let behind = before.map(|id| self.position_of(id)).transpose()?;
+        let Some(file) = self.open()? else { return Ok(Stretch { from: 0, until: 0 }) };
+        let heads = LineReader::new(&file).keeping(HEAD);
+        let until = match behind {
+            // The line before this offset is the named message itself.
+            Some(behind) => heads.before(behind)?.map_or(0, |named| named.offset),
+            None => heads.complete_until(file.size()?)?,
+        };
+        let (mut from, mut found) = (until, 0);
+        for head in heads.backward(until) {
+            if found >= limit {
+                break;
+            }
+            let head = head?;
+            from = head.offset;
+            found += usize::from(self.is_message(heads, &head)?);
+        }
+        Ok(Stretch { from, until })
+    }
+
+    /// Returns true if a line is a message, as far as its head shows it for a line that this program wrote.
+    fn is_message(&self, lines: LineReader<'_>, head: &Line) -> Result<bool> {
+        if head.is_whole() {
+            return Ok(line::read(head, &self.owner).is_some());
+        }
+        if line::is_ours(head) || head.len >= MAX_LINE {
+            return Ok(head.len < MAX_LINE);
+        }
+        let whole = lines.keeping(MAX_LINE).at(head.offset, head.end())?;
+        Ok(whole.is_some_and(|line| line::read(&line, &self.owner).is_some()))
     }
 }
 

@@ -176,7 +176,7 @@ pub enum Growth {
 }
 
 /// Returns the position at which a piece may end without splitting a character.
-fn boundary(bytes: &[u8]) -> usize {
+pub(super) fn boundary(bytes: &[u8]) -> usize {
     let lead = bytes.iter().rposition(|b| b & 0xC0 != 0x80).unwrap_or(0);
     match std::str::from_utf8(&bytes[lead..]) {
         Err(e) if e.error_len().is_none() && lead > 0 => lead,

@@ -11,6 +11,10 @@ use tree::Result;
 
 /// Maximum number of bytes of a file in memory at once.
 const CHUNK: u64 = 1 << 20;
+/// Maximum number of offsets of an index.
+pub const MOST_OFFSETS: usize = 100_000;
+/// Number of bytes of shown text after which no further line is shown.
+pub const MOST_TEXT: u64 = 1 << 20;
 
 /// The offsets of a file's lines. A line counts once it is terminated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +23,8 @@ pub struct LineIndex {
     pub lines: u64,
     /// Offset of the byte after the last one.
     pub end: u64,
+    /// The number of lines between two offsets.
+    pub every: u64,
     /// Offsets of the first bytes of line 0, of line `every`, of line 2 × `every`, ….
     pub offsets: Vec<u64>,
 }
@@ -61,13 +67,32 @@ pub struct Matches {
     pub more: bool,
 }
 
+impl LineIndex {
+    /// Adds the offset of the next line.
+    fn add(&mut self) {
+        if self.offsets.len() == MOST_OFFSETS {
+            let mut n = 0_usize;
+            self.offsets.retain(|_| {
+                n += 1;
+                n % 2 == 1
+            });
+            self.every = self.every.saturating_mul(2);
+        }
+        // After doubling, the line may be one of those that were just left out.
+        if self.lines.is_multiple_of(self.every) {
+            self.offsets.push(self.end);
+        }
+    }
+}
+
 impl Opened {
-    /// Counts the lines, and returns the offset of every `every`-th.
+    /// Counts the lines, and returns the offset of every `every`-th. If these would be too many, `every` is doubled until
+    /// they fit.
     ///
     /// # Errors
     /// If the disk fails.
     pub fn line_index(&self, every: u64) -> Result<LineIndex> {
-        let mut index = LineIndex { lines: 0, end: 0, offsets: Vec::new() };
+        let mut index = LineIndex { lines: 0, end: 0, every: every.max(1), offsets: Vec::new() };
         let mut from = 0;
         while from < self.size {
             let bytes = self.bytes(Extent { from, to: from + CHUNK })?;
@@ -75,8 +100,8 @@ impl Opened {
                 break;
             }
             for at in memchr_iter(b'\n', &bytes) {
-                if index.lines.is_multiple_of(every) {
-                    index.offsets.push(index.end);
+                if index.lines.is_multiple_of(index.every) {
+                    index.add();
                 }
                 index.lines += 1;
                 index.end = from + at as u64 + 1;
@@ -87,12 +112,18 @@ impl Opened {
     }
 
     /// Returns at most `limit` complete lines from `offset` on, which must be the start of a line. Each line has its
-    /// first `width` bytes.
+    /// first `width` bytes. No line follows once the text has [`MOST_TEXT`] bytes.
     ///
     /// # Errors
     /// If the disk fails.
     pub fn lines(&self, offset: u64, limit: usize, width: u64) -> Result<Vec<ShownLine>> {
         let lines = LineReader::new(self.file()).keeping(width).forward(offset, self.size).take(limit);
+        let mut bytes = 0;
+        let lines = lines.take_while(move |line| {
+            let fits = bytes < MOST_TEXT;
+            bytes += line.as_ref().map_or(0, |line| line.bytes.len() as u64);
+            fits
+        });
         let shown = lines.map(|line| {
             let line = line?;
             let whole = line.is_whole();
@@ -188,7 +219,7 @@ mod tests {
             ("a\nbb\n\nc\nd", 4, 8, vec![0, 5]),
         ] {
             let index = opened(content.as_bytes()).line_index(2).unwrap();
-            assert_eq!(index, LineIndex { lines, end, offsets }, "{content:?}");
+            assert_eq!(index, LineIndex { lines, end, every: 2, offsets }, "{content:?}");
         }
     }
 
@@ -210,6 +241,22 @@ mod tests {
         assert_eq!(file.lines_with("LINE", Case::Counts, 100).unwrap().matches, []);
         let first = file.lines_with("äöü", Case::Ignored, 3).unwrap();
         assert!(first.more && first.matches.len() == 3);
+    }
+
+    #[test]
+    fn an_index_and_a_page_of_lines_have_an_end() {
+        let lines = 3 * MOST_OFFSETS + 7;
+        let index = opened("\n".repeat(lines).as_bytes()).line_index(1).unwrap();
+        assert_eq!((index.lines, index.every), (lines as u64, 4));
+        let places: Vec<u64> = (0..lines as u64).step_by(4).collect();
+        assert!(index.offsets == places, "{} offsets", index.offsets.len());
+
+        let line = format!("{}\n", "x".repeat(1000));
+        let file = opened(line.repeat(5000).as_bytes());
+        let shown = file.lines(0, 5000, 4000).unwrap();
+        assert_eq!(shown.len() as u64, MOST_TEXT.div_ceil(1000));
+        let next = shown.last().map(|l| l.offset + l.length + 1).unwrap();
+        assert_eq!(file.lines(next, 1, 10).unwrap()[0].offset, next, "the rest follows from there");
     }
 
     #[test]

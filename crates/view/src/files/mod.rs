@@ -8,6 +8,6 @@ mod part;
 
 pub use follow::{BadFileCursor, FileCursor, FilePiece, FileReader, Growth, start_of_tail};
 pub use growing::Growing;
-pub use lines::{Case, LineIndex, Match, Matches, ShownLine};
+pub use lines::{Case, LineIndex, MOST_OFFSETS, MOST_TEXT, Match, Matches, ShownLine};
 pub use name::{RunFile, TaskFile};
-pub use part::{Extent, MAX_SHOWN, Opened, Part, Tail};
+pub use part::{Extent, MAX_SHOWN, Opened, Tail};

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::follow::boundary;
 use base::fsx::{FsErrorKind, LineReader, ReadFile, RelPath};
 use tree::{Result, Tree, TreeError};
 
@@ -19,15 +20,6 @@ pub struct Extent {
     pub from: u64,
     /// The first byte after the extent.
     pub to: u64,
-}
-
-/// A part of a file as text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
-    /// The text; bytes that are not UTF-8 are replaced.
-    pub text: String,
-    /// Offset of its first byte.
-    pub offset: u64,
 }
 
 /// An open file, with its size at that time.
@@ -68,20 +60,35 @@ impl Opened {
         Ok(self.file.read_range(extent.from, extent.to.min(self.size))?)
     }
 
-    /// Returns the text, or its last lines; at most the last [`MAX_SHOWN`] bytes.
+    /// Returns the offset from which the text, or its last lines, are shown: at most the last [`MAX_SHOWN`] bytes.
     ///
     /// # Errors
     /// If the disk fails.
-    pub fn text(&self, tail: Option<Tail>) -> Result<Part> {
+    pub fn start_of_text(&self, tail: Option<Tail>) -> Result<u64> {
         let mut from = self.size.saturating_sub(MAX_SHOWN);
         if let Some(tail) = tail {
             from = from.max(self.start_of_tail(tail)?);
         }
-        let bytes = self.bytes(Extent { from, to: self.size })?;
+        if from == 0 {
+            return Ok(0);
+        }
         // The rest of a character that was split at the front is left out.
-        let cut = bytes.iter().take(4).take_while(|b| from > 0 && **b & 0xC0 == 0x80).count();
-        let text = String::from_utf8_lossy(&bytes[cut..]).into_owned();
-        Ok(Part { text, offset: from + cut as u64 })
+        let first = self.bytes(Extent { from, to: from + 4 })?;
+        Ok(from + first.iter().take_while(|b| **b & 0xC0 == 0x80).count() as u64)
+    }
+
+    /// Returns the text of an extent, and the offset after it. The text may end up to three bytes early, so that no
+    /// character is split.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn text(&self, extent: Extent) -> Result<(String, u64)> {
+        let mut bytes = self.bytes(extent)?;
+        if extent.to < self.size {
+            bytes.truncate(boundary(&bytes));
+        }
+        let to = extent.from + bytes.len() as u64;
+        Ok((String::from_utf8_lossy(&bytes).into_owned(), to))
     }
 
     /// Returns the offset of the last lines. Text after the last line end counts as a line. Lines that begin more
@@ -128,14 +135,20 @@ mod tests {
             ("a\nb\n", 0, ""),
         ] {
             tree.root().replace(&rel, content.as_bytes()).unwrap();
-            let part = Opened::open(&tree, &rel).unwrap().text(Some(Tail(lines))).unwrap();
-            assert_eq!(part.text, text, "{content:?} {lines}");
-            assert_eq!(part.offset, (content.len() - text.len()) as u64);
+            let file = Opened::open(&tree, &rel).unwrap();
+            let from = file.start_of_text(Some(Tail(lines))).unwrap();
+            let shown = file.text(Extent { from, to: file.size }).unwrap();
+            assert_eq!(shown, (text.to_owned(), file.size), "{content:?} {lines}");
+            assert_eq!(from, (content.len() - text.len()) as u64);
         }
         tree.root().replace(&rel, b"0123456789").unwrap();
         let file = Opened::open(&tree, &rel).unwrap();
         assert_eq!(file.bytes(Extent { from: 2, to: 5 }).unwrap(), b"234");
         assert_eq!(file.bytes(Extent { from: 8, to: 99 }).unwrap(), b"89");
-        assert_eq!(file.text(None).unwrap().text, "0123456789");
+        assert_eq!(file.start_of_text(None).unwrap(), 0);
+        tree.root().replace(&rel, "aüb".as_bytes()).unwrap();
+        let file = Opened::open(&tree, &rel).unwrap();
+        assert_eq!(file.text(Extent { from: 0, to: 2 }).unwrap(), ("a".to_owned(), 1));
+        assert_eq!(file.text(Extent { from: 1, to: 4 }).unwrap(), ("üb".to_owned(), 4));
     }
 }

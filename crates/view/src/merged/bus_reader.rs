@@ -5,13 +5,13 @@ use std::collections::VecDeque;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use tree::{
-    Result, TreeError,
-    bus::{Bus, Message, Page},
+    Fault, Result, TreeError,
+    bus::{Bus, MAX_LINE, Message, Page},
     ids::{MsgId, TaskId},
 };
 
-/// Number of bytes of a bus that are read ahead, plus the rest of the last message.
-const AHEAD_BYTES: u64 = 16 * 1024;
+/// Number of bytes that are read ahead of all buses together, and of each at least.
+const AHEAD_BYTES: (u64, u64) = (64 * 1024, 512);
 
 /// A bus, and the offset up to which it was sent.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub(super) struct BusReader {
     read: u64,
     /// True if the bus may be longer than that.
     pub(super) may_have_more: bool,
+    /// True if lines were skipped because they are no messages.
+    has_garbage: bool,
 }
 
 /// A message that was read ahead.
@@ -36,15 +38,33 @@ pub(super) struct BusReader {
 struct ReadAhead {
     /// The time in its id, or in that of an earlier message.
     key: DateTime<Utc>,
+    /// Offset of the message, or of lines before it that are skipped.
+    start: u64,
     /// Offset after the message.
     end: u64,
-    message: Message,
+    /// The time in its id.
+    time: Option<DateTime<Utc>>,
+    /// The message, if it is not too long to be held before its turn.
+    message: Option<Message>,
 }
 
 impl BusReader {
     pub(super) fn new(task: Option<TaskId>, bus: Bus) -> Self {
-        let ahead = VecDeque::new();
-        Self { task, bus, sent: 0, timed: (0, None), disorder: false, ahead, read: 0, may_have_more: true }
+        Self {
+            task,
+            bus,
+            sent: 0,
+            timed: (0, None),
+            disorder: false,
+            ahead: VecDeque::new(),
+            read: 0,
+            may_have_more: true,
+            has_garbage: false,
+        }
+    }
+
+    pub(super) fn bus(&self) -> &Bus {
+        &self.bus
     }
 
     /// Offset after the last sent line.
@@ -55,7 +75,7 @@ impl BusReader {
     /// Returns true if the bus was sent exactly up to its last message of this time or an earlier one.
     pub(super) fn stands_at(&self, until: DateTime<Utc>) -> bool {
         let (end, time) = self.timed;
-        let mut ahead = self.ahead.iter().filter_map(|next| next.message.msg_id.time());
+        let mut ahead = self.ahead.iter().filter_map(|next| next.time);
         let before_what_follows = match ahead.next() {
             Some(next) => next > until,
             None => !self.may_have_more,
@@ -109,35 +129,74 @@ impl BusReader {
         }
     }
 
-    /// Returns the sort key of the next message, if there is one. Reads some messages ahead.
-    pub(super) fn next(&mut self, most: usize) -> Result<Option<DateTime<Utc>>> {
+    /// Returns the sort key of the next message, if there is one. Reads some messages ahead: `most`, if this is one of
+    /// `buses` buses.
+    pub(super) fn next(&mut self, most: usize, buses: usize) -> Result<Option<DateTime<Utc>>> {
+        let bytes = (AHEAD_BYTES.0 / buses.max(1) as u64).max(AHEAD_BYTES.1);
         // A page may consist of lines that are no messages.
         while self.ahead.is_empty() && self.may_have_more {
-            let page = match self.bus.read_some(self.read, most, AHEAD_BYTES) {
+            let page = match self.bus.read_within(self.read, most, bytes, u64::MAX) {
                 // The task may just have been deleted; the project's own bus must exist.
                 Err(TreeError::NotFound { .. }) if self.task.is_some() => Page::default(),
                 page => page?,
             };
             self.may_have_more = page.more;
+            self.has_garbage |= page.skipped > 0;
+            let mut start = self.read;
             self.read = page.next.max(self.read);
             let mut key = self.timed.1.unwrap_or(DateTime::UNIX_EPOCH);
             for (message, end) in page.messages.into_iter().zip(page.ends) {
-                key = message.msg_id.time().unwrap_or(key).max(key);
-                self.ahead.push_back(ReadAhead { key, end, message });
+                let time = message.msg_id.time();
+                key = time.unwrap_or(key).max(key);
+                self.ahead.push_back(ReadAhead { key, start, end, time, message: Some(message) });
+                start = end;
+            }
+            if let Some(large) = page.large {
+                let (start, end) = (self.read, self.read + large.len);
+                let time = large.id.and_then(|id| id.time());
+                key = time.unwrap_or(key).max(key);
+                self.ahead.push_back(ReadAhead { key, start, end, time, message: None });
+                self.read = end;
             }
         }
         Ok(self.ahead.front().map(|next| next.key))
     }
 
-    /// Takes the next message.
-    pub(super) fn take(&mut self) -> Option<Message> {
-        let ReadAhead { end, message, .. } = self.ahead.pop_front()?;
+    /// Returns the number of bytes that the next message takes.
+    pub(super) fn next_len(&self) -> u64 {
+        self.ahead.front().map_or(0, |next| next.end - next.start)
+    }
+
+    /// Returns the bus if it has lines that are no messages, once.
+    pub(super) fn take_fault(&mut self) -> Option<Fault> {
+        let page = Page { skipped: usize::from(std::mem::take(&mut self.has_garbage)), ..Page::default() };
+        page.fault(&self.bus)
+    }
+
+    /// Takes the next message; `None` if it turns out to be none.
+    pub(super) fn take(&mut self) -> Result<Option<Message>> {
+        let Some(ReadAhead { start, end, time, message, .. }) = self.ahead.pop_front() else {
+            return Ok(None);
+        };
+        let message = match message {
+            Some(message) => Some(message),
+            None => self.read_large(start, end)?,
+        };
         self.sent = end;
-        if let Some(time) = message.msg_id.time() {
+        if let Some(time) = time {
             self.disorder |= self.timed.1.is_some_and(|before| time <= before);
             self.timed = (end, self.timed.1.max(Some(time)));
         }
-        Some(message)
+        Ok(message)
+    }
+
+    fn read_large(&mut self, start: u64, end: u64) -> Result<Option<Message>> {
+        let page = match self.bus.read_within(start, 1, MAX_LINE, end) {
+            Err(e) => missing(e).map(|()| Page::default()),
+            page => page,
+        }?;
+        self.has_garbage |= page.skipped > 0;
+        Ok(page.messages.into_iter().next())
     }
 }
 

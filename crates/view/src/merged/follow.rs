@@ -7,10 +7,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{
     bus_reader::BusReader,
     cursor::{BusesCursor, Tally},
-    page::{self, Span},
+    last::before_the_last,
 };
 use tree::{
-    Result, Tree, TreeError,
+    Fault, Result, Tree, TreeError,
     bus::{BusOwner, Message},
     ids::{MsgId, ProjectId, TaskId},
 };
@@ -18,7 +18,7 @@ use tree::{
 /// Number of messages that are read ahead of all buses together, and at least one of each.
 const AHEAD: usize = 512;
 /// Maximum number of messages, and of their bytes, that are returned at once.
-const PAGE: (usize, usize) = (128, 64 * 1024);
+const PAGE: (usize, u64) = (128, 64 * 1024);
 /// Maximum delay with which a message with an earlier time in its id may appear: its writer has chosen the id under
 /// the lock of the bus, and writes at once.
 const LATE: TimeDelta = TimeDelta::seconds(10);
@@ -32,6 +32,8 @@ pub enum BusesBegin {
     Last(usize),
     /// After this message of any of the buses.
     After(MsgId),
+    /// At the first message with this time or a later one in its id.
+    Since(DateTime<Utc>),
     /// At the position of an earlier reader.
     At(BusesCursor),
 }
@@ -43,6 +45,15 @@ pub enum ChangedBuses {
     Any,
     /// These; `None`: the project's own.
     These(BTreeSet<Option<TaskId>>),
+}
+
+/// Some messages, each with the position after it.
+#[derive(Debug, Default)]
+pub struct MergedPage {
+    /// The messages.
+    pub messages: Vec<(Message, BusesCursor)>,
+    /// The number of bytes of the next message, if there was no room for it and the page is empty.
+    pub large: Option<u64>,
 }
 
 /// Reads the buses of a project and its tasks.
@@ -78,7 +89,8 @@ impl BusesLog {
         let fits = match begin {
             BusesBegin::First => true,
             BusesBegin::After(id) => log.go_behind(&id).map(|()| true)?,
-            BusesBegin::Last(most) => log.go_before_the_last(tasks, most).map(|()| true)?,
+            BusesBegin::Last(most) => log.go_before_the_last(most).map(|()| true)?,
+            BusesBegin::Since(time) => log.go_to_time(time).map(|()| true)?,
             BusesBegin::At(cursor) => log.go_to(&cursor)?,
         };
         if !fits {
@@ -100,11 +112,11 @@ impl BusesLog {
         }
     }
 
-    /// Returns the next messages, each with the position after it; empty if there is nothing new.
+    /// Returns the next messages, of at most `most` messages and about `room` bytes; empty if there is nothing new.
     ///
     /// # Errors
     /// [`TreeError::NotFound`] if the project is gone.
-    pub fn read(&mut self, changed_buses: &ChangedBuses) -> Result<Vec<(Message, BusesCursor)>> {
+    pub fn read(&mut self, changed_buses: &ChangedBuses, most: usize, room: u64) -> Result<MergedPage> {
         let now = self.tree.clock().now();
         for one in &mut self.buses {
             one.may_have_more |= match changed_buses {
@@ -112,24 +124,50 @@ impl BusesLog {
                 ChangedBuses::These(names) => names.contains(&one.task),
             };
         }
-        let ahead = (AHEAD / self.buses.len().max(1)).max(1);
+        let count = self.buses.len().max(1);
+        let ahead = (AHEAD / count).max(1);
         let mut next = BTreeSet::new();
         for n in 0..self.buses.len() {
-            next.extend(self.buses[n].next(ahead)?.map(|key| (key, n)));
+            next.extend(self.buses[n].next(ahead, count)?.map(|key| (key, n)));
         }
         if *changed_buses == ChangedBuses::Any {
             self.looked = now;
         }
-        let (mut sent, mut bytes) = (Vec::new(), 0);
-        while sent.len() < PAGE.0 && bytes < PAGE.1 {
+        let (mut page, mut bytes) = (MergedPage::default(), 0);
+        while page.messages.len() < most.min(PAGE.0) && bytes < PAGE.1 {
             let Some((key, n)) = next.pop_first() else { break };
-            let Some(message) = self.buses[n].take() else { continue };
+            let len = self.buses[n].next_len();
+            if bytes + len > room {
+                page.large = page.messages.is_empty().then_some(len);
+                break;
+            }
+            let message = self.buses[n].take()?;
+            next.extend(self.buses[n].next(ahead, count)?.map(|key| (key, n)));
+            let Some(message) = message else { continue };
             self.reached = self.reached.max(key);
-            bytes += message.body.len();
-            next.extend(self.buses[n].next(ahead)?.map(|key| (key, n)));
-            sent.push((message, self.position()));
+            bytes += len;
+            page.messages.push((message, self.position()));
         }
-        Ok(sent)
+        Ok(page)
+    }
+
+    /// Returns true if there are more messages.
+    ///
+    /// # Errors
+    /// As [`BusesLog::read`].
+    pub fn has_more(&mut self) -> Result<bool> {
+        let count = self.buses.len();
+        for one in &mut self.buses {
+            if one.next(1, count)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Returns the buses with lines that were skipped because they are no messages, each once.
+    pub fn take_faults(&mut self) -> Vec<Fault> {
+        self.buses.iter_mut().filter_map(BusReader::take_fault).collect()
     }
 
     /// The position of the next message.
@@ -180,16 +218,20 @@ impl BusesLog {
         Ok(())
     }
 
-    fn go_before_the_last(&mut self, tasks: &[TaskId], most: usize) -> Result<()> {
-        let last =
-            page::read(&self.tree, &self.project, tasks, &Span::Last, most.saturating_add(1))?.messages;
-        if last.len() <= most {
-            return Ok(());
-        }
-        match last.iter().find(|m| m.msg_id.time().is_some()) {
-            Some(message) => self.go_behind(&message.msg_id),
+    fn go_before_the_last(&mut self, most: usize) -> Result<()> {
+        match before_the_last(self.buses.iter().map(BusReader::bus), most)? {
+            Some(id) => self.go_behind(&id),
             None => Ok(()),
         }
+    }
+
+    fn go_to_time(&mut self, time: DateTime<Utc>) -> Result<()> {
+        let before = time - TimeDelta::nanoseconds(1);
+        for one in &mut self.buses {
+            one.go_behind(before)?;
+        }
+        self.reached = before;
+        Ok(())
     }
 }
 
@@ -253,10 +295,13 @@ mod tests {
     }
 
     fn bodies(log: &mut BusesLog) -> Vec<String> {
-        std::iter::from_fn(|| Some(log.read(&ChangedBuses::Any).unwrap()).filter(|sent| !sent.is_empty()))
-            .flatten()
-            .map(|(message, _)| message.body)
-            .collect()
+        std::iter::from_fn(|| {
+            Some(log.read(&ChangedBuses::Any, usize::MAX, u64::MAX).unwrap().messages)
+                .filter(|sent| !sent.is_empty())
+        })
+        .flatten()
+        .map(|(message, _)| message.body)
+        .collect()
     }
 
     fn numbers(numbers: std::ops::Range<usize>) -> Vec<String> {
@@ -273,7 +318,7 @@ mod tests {
         buses.line(1, "garbage");
         let (mut log, reset) = buses.begin(BusesBegin::First);
         assert!(!reset, "a beginning has no place that could be lost");
-        let all = log.read(&ChangedBuses::Any).unwrap();
+        let all = log.read(&ChangedBuses::Any, usize::MAX, u64::MAX).unwrap().messages;
         let sent: Vec<&str> = all.iter().map(|(m, _)| m.body.as_str()).collect();
         assert_eq!((sent.len(), sent[0]), (41, "0"));
         let by_hand = sent.iter().position(|b| *b == "by hand").unwrap();
@@ -305,7 +350,7 @@ mod tests {
         let (mut log, _) = buses.begin(BusesBegin::Last(7));
         assert_eq!(bodies(&mut log), numbers(23..30));
         let (mut log, _) = buses.begin(BusesBegin::Last(30));
-        let all: Vec<_> = log.read(&ChangedBuses::Any).unwrap();
+        let all: Vec<_> = log.read(&ChangedBuses::Any, usize::MAX, u64::MAX).unwrap().messages;
         assert_eq!(all.len(), 30);
         for n in [0, 1, 2, 28, 29] {
             let (mut log, _) = buses.begin(BusesBegin::After(all[n].0.msg_id.clone()));
@@ -321,12 +366,12 @@ mod tests {
         let mut buses = Buses::new();
         (0..9).for_each(|n| buses.post(n % 3));
         let (mut log, _) = buses.begin(BusesBegin::First);
-        let at = log.read(&ChangedBuses::Any).unwrap().pop().unwrap().1;
+        let at = log.read(&ChangedBuses::Any, usize::MAX, u64::MAX).unwrap().messages.pop().unwrap().1;
         // An hour later no late message is expected any more.
         let later = BusesCursor { until: at.until + TimeDelta::hours(1), ..at.clone() };
         let later = {
             let (mut log, _) = buses.begin(BusesBegin::At(at));
-            assert!(log.read(&ChangedBuses::Any).unwrap().is_empty());
+            assert!(log.read(&ChangedBuses::Any, usize::MAX, u64::MAX).unwrap().messages.is_empty());
             log.looked += TimeDelta::hours(1);
             log.reached = later.until;
             log.position()

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use http::HeaderMap;
+use http::{HeaderMap, header};
 
 use super::{
     param::{LAST_EVENT_ID, Param},
@@ -14,7 +14,7 @@ use super::{
     target::PathTexts,
 };
 use crate::{
-    body::Body,
+    body::{Body, Purse},
     caller::Caller,
     error::{Error, Result},
     manners::Manners,
@@ -33,6 +33,8 @@ pub(crate) struct PendingCall<S> {
     pub(crate) query: String,
     /// Maximum size of the body in bytes.
     pub(crate) max_body: u64,
+    /// The memory that the body takes.
+    pub(crate) purse: Purse,
     pub(crate) manners: Arc<Manners>,
     /// The connection, if the endpoint opens a socket.
     pub(crate) upgrade: Option<Upgrade>,
@@ -75,8 +77,10 @@ pub struct Call<S> {
 
 impl<S> Call<S> {
     pub(super) fn read(pending: PendingCall<S>, body: Body) -> Result<(Self, PathTexts)> {
-        let PendingCall { api, caller, headers, texts, query, max_body, .. } = pending;
-        let (query, body) = (Query::read(&query)?, body.limited(max_body));
+        let PendingCall { api, caller, headers, texts, query, max_body, purse, .. } = pending;
+        let length =
+            headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let (query, body) = (Query::read(&query)?, body.limited(max_body, length, purse));
         Ok((Self { api, caller, query, body, headers }, texts))
     }
 

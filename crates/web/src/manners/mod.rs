@@ -101,6 +101,9 @@ impl Manners {
         {
             response.headers_mut().insert(header::ALLOW, allow);
         }
+        if let Some(seconds) = error.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, http::HeaderValue::from(seconds));
+        }
         if error.status == http::StatusCode::UPGRADE_REQUIRED {
             let headers = response.headers_mut();
             headers.insert(header::UPGRADE, http::HeaderValue::from_static("websocket"));

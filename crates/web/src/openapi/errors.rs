@@ -11,7 +11,7 @@ use crate::{endpoint::Declared, keys::Access};
 /// Returns the statuses of an endpoint's errors.
 #[must_use]
 pub fn statuses(endpoint: &Declared) -> BTreeSet<u16> {
-    let mut all: BTreeSet<u16> = [400, 403, 414, 421, 500].into();
+    let mut all: BTreeSet<u16> = [400, 403, 414, 421, 500, 503].into();
     all.extend(endpoint.errors);
     if endpoint.access != Access::Open {
         all.insert(401);

@@ -12,6 +12,7 @@ use warp::{Filter, Rejection, reply::Response};
 
 use super::{
     super::{
+        body::Purse,
         caller::{self, Caller},
         endpoint::{Endpoint, Handed, Pages, PendingCall, RouteMatch, Table, Traces},
         error::{Error, Origin, Result},
@@ -21,7 +22,7 @@ use super::{
     },
     guard::{self, Guard},
     mount::{Asking, Mount, below},
-    panics,
+    panics, room,
 };
 
 /// A request that was let in.
@@ -66,7 +67,14 @@ pub(super) async fn answer<S: Clone + Send + Sync + 'static>(
         Ok(Admitted::Page(page)) => Ok(page),
         Ok(Admitted::Call(endpoint, pending)) => {
             traces = endpoint.declared().traces;
-            call(mount, &endpoint, *pending, request, asking).await
+            let called = call(mount, &endpoint, *pending, request, asking).await;
+            match called {
+                // The answer to a change is given in any case: the change was made.
+                Ok(response) if endpoint.declared().method == "GET" => {
+                    room::within(&mount.live, response).await
+                }
+                answered => answered,
+            }
         }
         Err(refused) => {
             let status = refused.status.as_u16();
@@ -110,7 +118,7 @@ fn enter<S: Clone>(
         RouteMatch::Endpoint(endpoint, _) => endpoint.declared().max_body.unwrap_or(manners.max_body),
         _ => manners.max_body,
     };
-    guard::check_body(request, max_body)?;
+    guard::check_body(request, max_body, asking.two_lengths)?;
     // A browser asks without a key whether it may send one.
     if manners::is_preflight(request) {
         return Ok(Admitted::Preflight);
@@ -146,7 +154,8 @@ fn enter<S: Clone>(
     });
     let query = request.uri().query().unwrap_or_default().to_owned();
     let (api, manners, headers) = (mount.api.clone(), manners.clone(), HeaderMap::new());
-    let pending = PendingCall { api, caller, headers, texts, query, max_body, manners, upgrade: None };
+    let purse = Purse::new(&mount.live);
+    let pending = PendingCall { api, caller, headers, texts, query, max_body, purse, manners, upgrade: None };
     Ok(Admitted::Call(endpoint, Box::new(pending)))
 }
 
@@ -199,6 +208,8 @@ async fn call<S: Clone + Send + Sync + 'static>(
         pending.upgrade = Some(Upgrade::of(&mut request, limits, &mount.live, unread, turn)?);
     }
     let caller = pending.caller.clone();
+    // The shares of the body last until the request is answered.
+    let _purse = pending.purse.clone();
     // The filter reads nothing but the body and the pending call, so the headers move instead of being copied.
     pending.headers = std::mem::take(request.headers_mut());
     request.extensions_mut().insert(Handed::new(pending));

@@ -108,10 +108,16 @@ fn site<B>(request: &Request<B>, host: &str, manners: &Manners) -> Result<()> {
 }
 
 /// Refuses a body that is too large, or of another type than JSON.
-pub(super) fn check_body<B: hyper::body::Body>(request: &Request<B>, most: u64) -> Result<()> {
+///
+/// `two_lengths` says that its head has a length and a transfer encoding, one of which the HTTP library has removed.
+pub(super) fn check_body<B: hyper::body::Body>(
+    request: &Request<B>,
+    most: u64,
+    two_lengths: bool,
+) -> Result<()> {
     let headers = request.headers();
     let lengths = headers.get_all(header::CONTENT_LENGTH).iter().count();
-    if lengths > 1 || (lengths == 1 && headers.contains_key(header::TRANSFER_ENCODING)) {
+    if lengths > 1 || two_lengths || (lengths == 1 && headers.contains_key(header::TRANSFER_ENCODING)) {
         return Err(Error::bad_request("the request states the length of its body twice").from(Origin::Guard));
     }
     if request.body().is_end_stream() {

@@ -33,6 +33,8 @@ pub(super) struct Asking {
     pub(super) unread: Unread,
     /// Keeps the connection's slot busy.
     pub(super) turn: Arc<Turn>,
+    /// True if the head states the length of the body in two ways.
+    pub(super) two_lengths: bool,
 }
 
 /// Returns the rest of a path below a prefix: at least a slash.

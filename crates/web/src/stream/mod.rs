@@ -3,4 +3,4 @@
 mod chunks;
 pub mod sse;
 
-pub use chunks::streamed;
+pub use chunks::{streamed, streamed_or_cut};

@@ -72,6 +72,13 @@ impl Event {
         Self::new(Label { id, event: None }, &serde_json::json!({ "type": "reset" }))
     }
 
+    /// Returns its length in bytes.
+    #[expect(clippy::len_without_is_empty, reason = "no event is empty")]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     fn comment(text: &str) -> Self {
         Self(format!(": {text}\n\n").into())
     }

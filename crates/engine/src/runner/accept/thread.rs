@@ -62,7 +62,7 @@ pub(in crate::runner) fn post_request(
     draft.parents = vec![Parent { msg_id: parent.message_id.clone(), kind: Some("answers".to_owned()) }];
     let bus = runner.tree.task_bus(&child.task);
     bus.post_once(&draft, |m| {
-        if m.meta.get(ONCE) == Some(&json!(once)) { LookBack::Found } else { LookBack::Continue }
+        if m.meta.get(ONCE) == Some(json!(once)) { LookBack::Found } else { LookBack::Continue }
     })?;
     Ok(())
 }
@@ -83,7 +83,7 @@ pub fn link_back(runner: &Runner, child: &TaskRef) -> Result<()> {
     draft.parents = vec![Parent { msg_id: parent.message_id.clone(), kind: Some("answered_by".to_owned()) }];
     let bus = runner.tree.task_bus(&parent.task());
     bus.post_once(&draft, |m| {
-        if m.meta.get(ONCE) == Some(&json!(once)) {
+        if m.meta.get(ONCE) == Some(json!(once)) {
             LookBack::Found
         } else if m.msg_id == parent.message_id {
             LookBack::Stop

@@ -53,7 +53,7 @@ fn post_once(
     let draft = Draft::new(kind, runner.redactor.text(body)).by_run(&info.run_id).with_meta("once", once);
     let oldest = info.start_time - CLOCK_SLACK;
     bus.post_once(&draft, |m| {
-        if m.meta.get("once").and_then(|v| v.as_str()) == Some(once) {
+        if m.meta.get("once").is_some_and(|v| v == once) {
             LookBack::Found
         } else if m.is_older_than(oldest) {
             LookBack::Stop
