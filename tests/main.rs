@@ -15,6 +15,7 @@ mod agents_limits;
 mod agents_real;
 mod agents_registry;
 mod bad_input;
+mod bounded;
 mod bus;
 mod by_hand;
 mod cli_bus;

@@ -294,7 +294,7 @@ fn kind_of_disk(kind: FsErrorKind) -> Kind {
         FsErrorKind::Denied | FsErrorKind::NotAFolder | FsErrorKind::NotAFile => Kind::RootUnusable,
         FsErrorKind::Escapes | FsErrorKind::TooLarge => Kind::Corrupt,
         FsErrorKind::OnlyShown => Kind::Refused,
-        FsErrorKind::Other => Kind::Failed,
+        FsErrorKind::TooManyOpen | FsErrorKind::Other => Kind::Failed,
     }
 }
 

@@ -23,19 +23,26 @@ use super::{
 };
 use api as http;
 use api::Server;
-use base::fsx::{self, SocketName};
+use base::{
+    blocking,
+    fsx::{self, SocketName},
+    shutdown::Shutdown,
+};
 use config::{Api, Flags, Port, ProjectLayer, TaskStart};
 use daemon::{Daemon, Handover, Seat};
 use engine::runner::Runner;
 use process::{
     handoff::{self, MAIN},
     listening::listener_on,
+    memory, open_files,
 };
 
 /// Number of ports that are tried if the user named none.
 const PORTS: u16 = 100;
 /// Maximum number of connections, if the limit of open files allows them.
 const CONNECTIONS: usize = 4096;
+/// Interval of the looks at the memory of this process, and the growth after which it is given back to the system.
+const MEMORY: (Duration, u64) = (Duration::from_secs(5), 8 << 20);
 /// Time that requests get to be answered during a shutdown.
 const DRAIN: Duration = Duration::from_secs(3);
 
@@ -83,6 +90,8 @@ impl Args {
 
 /// Serves until a signal arrives or another program takes over.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    memory::tune();
+    let open_files = open_files::raise();
     let left = DaemonResources::left(context.environment())?;
     let mut runner = context.runner()?;
     runner.program = daemon_resources::installed(&runner.program);
@@ -92,7 +101,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     refuse_open_door(&runner.config.api)?;
     let place = DaemonResources::take(&runner, left)?;
     let runtime = runtime()?;
-    let outcome = runtime.block_on(serve(context, runner, place));
+    let outcome = runtime.block_on(serve(context, runner, place, connections(open_files)));
     // A thread that hangs in a read of a dead disk must not delay the exit.
     runtime.shutdown_timeout(Duration::from_millis(200));
     match outcome? {
@@ -112,7 +121,12 @@ enum End {
     HandedOver(Box<Handover>),
 }
 
-async fn serve(context: &Context, runner: Runner, mut place: DaemonResources) -> CliResult<End> {
+async fn serve(
+    context: &Context,
+    runner: Runner,
+    mut place: DaemonResources,
+    connections: usize,
+) -> CliResult<End> {
     let api = runner.config.api.clone();
     let mut signals = Signals::listen()?;
     handoff::heed_signals();
@@ -140,10 +154,11 @@ async fn serve(context: &Context, runner: Runner, mut place: DaemonResources) ->
         None => (None, None),
     };
     let guard = http::guard(&api, address.ip());
-    let server = Server { listener, socket, guard, connections: connections(), drain: DRAIN };
+    let server = Server { listener, socket, guard, connections, drain: DRAIN };
     let server = http::serve(server, daemon.core().clone());
     let socket_address = api.socket.iter().map(|s| format!("unix:{}", s.display()));
     daemon.serve(server, std::iter::once(url.clone()).chain(socket_address).collect())?;
+    daemon.core().shutdown.spawn(give_memory_back(daemon.core().shutdown.clone()));
     // The parent process may not read standard output; the daemon continues without.
     let _ = context.printer().line(&format!("listening on {url}"));
 
@@ -236,9 +251,19 @@ fn listen_in(path: &Path) -> CliResult<(UnixListener, SocketName)> {
     Ok((socket, name))
 }
 
+/// Gives memory back after large answers and many tasks, until the shutdown.
+async fn give_memory_back(shutdown: Shutdown) {
+    let mut kept = memory::resident().unwrap_or(0);
+    while shutdown.token().run_until_cancelled(tokio::time::sleep(MEMORY.0)).await.is_some() {
+        if memory::resident().is_some_and(|now| now > kept + MEMORY.1) {
+            blocking::run(memory::trim).await;
+            kept = memory::resident().unwrap_or(0);
+        }
+    }
+}
+
 /// Returns the most connections: each takes a descriptor, and half of the descriptors are for files.
-fn connections() -> usize {
-    let open_files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+fn connections(open_files: Option<u64>) -> usize {
     let half = open_files.map_or(usize::MAX, |files| usize::try_from(files / 2).unwrap_or(usize::MAX));
     half.min(CONNECTIONS)
 }

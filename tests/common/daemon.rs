@@ -56,10 +56,23 @@ impl Daemon {
 
     /// Starts a daemon with additional variables.
     pub fn start_with(sandbox: &Sandbox, environment: &[(&str, &str)], flags: &[&str]) -> Self {
+        Self::of(sandbox, Self::command(sandbox, flags).envs(environment.iter().copied()))
+    }
+
+    /// Starts a daemon after a line of shell, which sets limits, for example.
+    pub fn start_after(sandbox: &Sandbox, line: &str, flags: &[&str]) -> Self {
+        let command = Self::command(sandbox, flags);
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &format!("{line}; exec \"$@\""), "sh"]).arg(command.get_program());
+        shell.args(command.get_args()).env_clear().stdin(Stdio::null());
+        shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Self::of(sandbox, shell.current_dir(sandbox.work()))
+    }
+
+    fn command(sandbox: &Sandbox, flags: &[&str]) -> Command {
         // The next free port, unless the test needs a certain one.
         let port: &[&str] = if flags.contains(&"--port") { &[] } else { &["--port", "0"] };
-        let mut command = sandbox.command(["serve"].iter().chain(port).chain(flags));
-        Self::of(sandbox, command.envs(environment.iter().copied()))
+        sandbox.command(["serve"].iter().chain(port).chain(flags))
     }
 
     /// Starts a daemon with a command of the test's own.

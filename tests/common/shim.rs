@@ -69,6 +69,7 @@ impl Bench {
             stop_grace: Duration::from_millis(200),
             exit_grace: None,
             heartbeat: None,
+            open_files: None,
         };
         let mark = format!("JRUN_ID={run}");
         let env = [("JRUN_ID", run.as_str()), ("PATH", "/usr/bin:/bin")];

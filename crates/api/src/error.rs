@@ -11,6 +11,10 @@ use tree::{FsErrorKind, TreeError, ids::BadId};
 
 pub(super) use web::json;
 
+/// The answer while there is no file descriptor left.
+const NO_DESCRIPTOR: &str =
+    "the daemon has no file descriptor left (`ulimit -n` of its process is the limit); try again in a moment";
+
 /// The result of a route.
 pub(super) type Result<T> = std::result::Result<T, HttpError>;
 
@@ -113,6 +117,11 @@ impl From<StartError> for HttpError {
 
 impl From<TreeError> for HttpError {
     fn from(error: TreeError) -> Self {
+        if let TreeError::Fs(e) = &error
+            && e.kind() == FsErrorKind::TooManyOpen
+        {
+            return Self(web::Error::busy(NO_DESCRIPTOR));
+        }
         let status = match &error {
             TreeError::Fs(e) if e.kind() == FsErrorKind::Full => StatusCode::INSUFFICIENT_STORAGE,
             // A link out of the root, or something other than a file in the place of one.

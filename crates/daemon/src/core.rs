@@ -17,8 +17,15 @@ use super::{
 };
 use base::shutdown::Shutdown;
 use engine::{planner::Limits, runner::Runner};
-use process::identity::{file_system, holder};
+use process::{
+    identity::{file_system, holder},
+    open_files,
+};
+use tokio::sync::Semaphore;
 use view::{index::Index, watch::Hints};
+
+/// Number of descriptors that the acceptance of a task and the start of its run take at a time.
+const DESCRIPTORS: u64 = 16;
 
 /// The daemon's nouns. Shared by all its tasks.
 #[derive(Debug)]
@@ -43,6 +50,8 @@ pub struct Core {
     pub run_logs: RunLogs,
     /// The update of the daemon's own program.
     pub updates: Arc<Updates>,
+    /// Limits the number of tasks that are accepted and begun at the same time, as far as the limit of open files demands it.
+    pub(super) entries: Semaphore,
     pub(super) gate: Arc<Gate>,
     pub(super) keeper: Arc<IndexKeeper>,
     pub(super) wake: Wake,
@@ -71,6 +80,7 @@ impl Core {
             run_logs: RunLogs::new(&parts),
             gate: Gate::new(parts.clone(), updates.clone()),
             keeper: IndexKeeper::new(parts),
+            entries: Semaphore::new(open_files::at_once(DESCRIPTORS)),
             updates,
             runner,
             hints,

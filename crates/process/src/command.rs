@@ -7,10 +7,10 @@ use std::{
     io,
     os::{fd::OwnedFd, unix::process::CommandExt},
     path::PathBuf,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
-use super::sys;
+use super::{open_files, sys};
 
 /// A program to start. It inherits nothing by accident.
 #[derive(Debug, Clone)]
@@ -41,7 +41,9 @@ impl CommandSpec {
     /// # Errors
     /// If it cannot be started.
     pub fn output(&self) -> io::Result<Output> {
-        self.command().stdin(Stdio::null()).output()
+        let mut command = self.command();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        started(command.spawn())?.wait_with_output()
     }
 
     /// Starts the program with all its streams closed, in a process group of its own, and does not wait for it.
@@ -51,20 +53,16 @@ impl CommandSpec {
     pub fn start_apart(&self) -> io::Result<()> {
         let mut command = self.command();
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().map(drop)
+        started(command.spawn()).map(drop)
     }
 
     /// Starts the program with `stdin` as its standard input and `stdout` as its standard output.
     ///
     /// The program gets a process group of its own, so that keys typed at our terminal reach only us.
-    pub(super) fn spawn_with_report(
-        &self,
-        stdin: OwnedFd,
-        stdout: OwnedFd,
-    ) -> io::Result<std::process::Child> {
+    pub(super) fn spawn_with_report(&self, stdin: OwnedFd, stdout: OwnedFd) -> io::Result<Child> {
         let mut command = self.command();
         command.process_group(0).stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::null());
-        command.spawn()
+        started(command.spawn())
     }
 
     /// Replaces this process with the program. Returns only if that fails, with the reason.
@@ -80,7 +78,7 @@ impl CommandSpec {
         stdout: OwnedFd,
         stderr: OwnedFd,
         life: Lifetime,
-    ) -> io::Result<std::process::Child> {
+    ) -> io::Result<Child> {
         let mut command = self.command();
         command
             .process_group(0)
@@ -90,7 +88,7 @@ impl CommandSpec {
         if life == Lifetime::EndsWithUs {
             sys::end_with_us(&mut command);
         }
-        command.spawn()
+        started(command.spawn())
     }
 
     fn command(&self) -> Command {
@@ -102,4 +100,13 @@ impl CommandSpec {
         }
         command
     }
+}
+
+/// Gives a started program the limit of open files that this process was started with. Doing so before its first
+/// instruction would need a fork of this process, which takes longer than the start of a program otherwise does.
+fn started(child: io::Result<Child>) -> io::Result<Child> {
+    if let Ok(child) = &child {
+        open_files::restore_for(child.id());
+    }
+    child
 }

@@ -122,6 +122,7 @@ impl Foreground {
             stdout: own(std::io::stdout().as_fd())?,
             stderr: own(std::io::stderr().as_fd())?,
             session: Session::Ours,
+            open_files: None,
         })
     }
 }

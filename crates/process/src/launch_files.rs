@@ -165,6 +165,7 @@ mod tests {
             stop_grace: Duration::from_secs(10),
             exit_grace: None,
             heartbeat: Some(Duration::from_secs(10)),
+            open_files: Some(1024),
         }
     }
 

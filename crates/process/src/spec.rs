@@ -49,6 +49,9 @@ pub struct LaunchSpec {
     /// Time between two signs of life, for drivers that do not see the shim's process.
     #[serde(default)]
     pub heartbeat: Option<Duration>,
+    /// The soft limit of open files of the agent, if the process that starts the shim has another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_files: Option<u64>,
 }
 
 /// The shim's only answer, on its standard output, sent when the agent runs or never will.

@@ -26,6 +26,8 @@ pub(super) struct ExecPlan {
     pub(super) stdout: OwnedFd,
     pub(super) stderr: OwnedFd,
     pub(super) session: Session,
+    /// The soft limit of open files, if it differs from that of this process.
+    pub(super) open_files: Option<u64>,
 }
 
 /// The session of a process, which determines its terminal.
@@ -142,6 +144,12 @@ fn child(plan: &ExecPlan, argv: &[*const c_char], envp: &[*const c_char], pipes:
         }
         if plan.session == Session::Own {
             libc::setsid();
+        }
+        if let Some(soft) = plan.open_files {
+            let mut limit: libc::rlimit = std::mem::zeroed();
+            libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+            limit.rlim_cur = soft.min(limit.rlim_max);
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
         }
         let mut stage = STAGE_CHDIR;
         if libc::chdir(plan.cwd.as_ptr()) == 0 {
@@ -325,6 +333,39 @@ pub(super) fn kill_group_of(fd: BorrowedFd<'_>) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Makes the C library give memory back to the system as soon as it can.
+///
+/// By default it keeps a heap for each of up to eight threads per processor, and blocks of up to 32 MiB in them once such a
+/// block was freed. A few large answers then stay in memory for ever.
+#[cfg(target_env = "gnu")]
+pub(super) fn tune_memory() {
+    /// Blocks from this size on are mappings of their own, which end when they are freed.
+    const OWN_MAPPING: libc::c_int = 128 * 1024;
+    /// Free memory at the end of a heap that is kept.
+    const KEPT: libc::c_int = 1024 * 1024;
+    /// Number of heaps.
+    const HEAPS: libc::c_int = 4;
+    // SAFETY: the calls set numbers, before this process has other threads.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, OWN_MAPPING);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT);
+        libc::mallopt(libc::M_ARENA_MAX, HEAPS);
+    }
+}
+
+/// Gives free memory within the heaps back to the system.
+#[cfg(target_env = "gnu")]
+pub(super) fn trim_memory() {
+    // SAFETY: the call takes a number, and locks the heaps itself.
+    unsafe { libc::malloc_trim(0) };
+}
+
+#[cfg(not(target_env = "gnu"))]
+pub(super) fn tune_memory() {}
+
+#[cfg(not(target_env = "gnu"))]
+pub(super) fn trim_memory() {}
+
 /// Registers a descriptor with the reactor, to wait until it is readable.
 pub(super) fn watch_readable(fd: BorrowedFd<'_>) -> io::Result<AsyncFd<BorrowedFd<'_>>> {
     // SAFETY: the borrow keeps the descriptor open and unchanged for as long as the registration lives.
@@ -355,6 +396,7 @@ mod tests {
             stdout: null().unwrap(),
             stderr: null().unwrap(),
             session: Session::Own,
+            open_files: None,
         };
         let mut held = fork_held(&plan, None).unwrap();
         held.go = None;

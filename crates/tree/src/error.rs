@@ -90,10 +90,13 @@ impl TreeError {
     pub fn fault(&self) -> Option<Fault> {
         match self {
             Self::Record(bad) => Some(Fault { path: bad.path().to_owned(), problem: bad.problem() }),
-            Self::Fs(e) if !matches!(e.kind(), FsErrorKind::NotFound | FsErrorKind::Full) => Some(Fault {
-                path: e.path.clone(),
-                problem: format!("cannot be used ({}): {}", e.op, e.source),
-            }),
+            Self::Fs(e) => {
+                // A file for which there is no room, or no descriptor, is sound.
+                let is_sound =
+                    matches!(e.kind(), FsErrorKind::NotFound | FsErrorKind::Full | FsErrorKind::TooManyOpen);
+                let problem = format!("cannot be used ({}): {}", e.op, e.source);
+                (!is_sound).then(|| Fault { path: e.path.clone(), problem })
+            }
             _ => None,
         }
     }

@@ -26,6 +26,8 @@ pub struct FsError {
 pub enum FsErrorKind {
     /// The path does not exist.
     NotFound,
+    /// This process, or the system, has too many open files.
+    TooManyOpen,
     /// No space: disk full, quota or a file size limit.
     Full,
     /// Not permitted, or a file system mounted read-only.
@@ -61,6 +63,7 @@ impl FsError {
         use nix::errno::Errno;
         match self.source.raw_os_error().map(Errno::from_raw) {
             Some(Errno::ENOENT) => FsErrorKind::NotFound,
+            Some(Errno::EMFILE | Errno::ENFILE) => FsErrorKind::TooManyOpen,
             Some(Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG) => FsErrorKind::Full,
             Some(Errno::EACCES | Errno::EPERM | Errno::EROFS) => FsErrorKind::Denied,
             Some(Errno::ENOTDIR) => FsErrorKind::NotAFolder,

@@ -3,11 +3,12 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use super::{super::core::Core, Novelty};
-use base::blocking;
+use base::{blocking, fsx::FsError};
 use config::TaskStart;
 use engine::runner::{self, Accepted, ResumeRequest, RunnerError, Submission};
-use process::{claim::Claim, launch_files::JobRecord};
+use process::{claim::Claim, launch_files::JobRecord, open_files};
 use tree::{
+    TreeError,
     ids::RunId,
     refs::{RunRef, TaskRef},
     task::Idempotency,
@@ -17,6 +18,10 @@ use view::task::{Standing, TaskStatus};
 
 /// Maximum time that an answer waits for the claim of an admitted run.
 const CLAIM: Duration = Duration::from_secs(10);
+
+/// Number of descriptors that must be free before a task is accepted: for the requests that are being accepted at the same
+/// time, and for the drivers of the tasks before them.
+const SPARE: u64 = 64;
 
 /// A caller's request for a task.
 #[derive(Debug, Clone)]
@@ -180,13 +185,26 @@ impl Core {
                 if let Some(before) = core.accepted_before(&task, asked.as_ref()).await? {
                     return Ok(before);
                 }
+                // Held until the run has begun, which takes descriptors, too. Nothing closes this semaphore.
+                let _entry = core.entries.acquire().await;
+                core.has_descriptors(&task)?;
                 match blocking::run(accept).await {
-                    Ok(accepted) => core.begin(accepted).await,
+                    Ok(accepted) => Ok(core.clone().begin(accepted).await),
                     // The same request may have been sent twice at the same time.
                     Err(e) => core.accepted_before(&task, asked.as_ref()).await?.ok_or(e),
                 }
             })
             .await
+    }
+
+    /// Refuses a task if too few descriptors are left. Without a descriptor even the files of a refused task could not be
+    /// removed, so this is decided before anything is written.
+    fn has_descriptors(&self, task: &TaskRef) -> runner::Result<()> {
+        if open_files::has_room(SPARE) {
+            return Ok(());
+        }
+        let path = self.runner.tree.root().absolute(task.dir().path());
+        Err(TreeError::Fs(FsError { op: "accept", path, source: Arc::new(open_files::exhausted()) }).into())
     }
 
     /// Returns the result of the same request, if it was sent before.
@@ -205,8 +223,21 @@ impl Core {
         Ok(run.map(|run| Submitted { run, standing, novelty: Novelty::Repeated }))
     }
 
-    /// Starts an accepted loop as far as the answer can report it.
-    async fn begin(self: Arc<Self>, accepted: Accepted) -> runner::Result<Submitted> {
+    /// Starts an accepted loop as far as the answer can report it. A failure is only logged: the loop is accepted, and
+    /// its driver goes on.
+    async fn begin(self: Arc<Self>, accepted: Accepted) -> Submitted {
+        let run = accepted.ticket.run();
+        match self.follow_start(accepted).await {
+            Ok(submitted) => submitted,
+            Err(e) => {
+                tracing::warn!(error = %e, run = %run, "cannot follow the start of an accepted task");
+                let standing = self.standing(&run.task);
+                Submitted { run, standing, novelty: Novelty::New }
+            }
+        }
+    }
+
+    async fn follow_start(self: &Arc<Self>, accepted: Accepted) -> runner::Result<Submitted> {
         let run = accepted.ticket.run();
         let queued = self.gate.take(accepted).await;
         let tree = self.runner.tree.clone();

@@ -17,7 +17,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use rustix::io::FdFlags;
 
 use super::{
-    super::{command::CommandSpec, sys},
+    super::{command::CommandSpec, open_files, sys},
     Arrival, DaemonFds, Handoff, NamedListener, Wire,
     message::{Message, VARIABLE},
 };
@@ -71,12 +71,15 @@ impl Handoff {
             for fd in &passed {
                 rustix::io::fcntl_setfd(fd, FdFlags::empty())?;
             }
+            // The next program raises the limit itself, and must know from where.
+            open_files::restore();
             match nix::unistd::execve(&file, &args, &env) {
                 Ok(never) => match never {},
                 Err(e) => Ok(e.into()),
             }
         };
         let failure = failure().unwrap_or_else(|e| e);
+        open_files::raise();
         for fd in passed {
             let _ = rustix::io::fcntl_setfd(fd, FdFlags::CLOEXEC);
         }

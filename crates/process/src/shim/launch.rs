@@ -201,6 +201,7 @@ fn plan(
         stdout: root.open_append(&dir.join(names::run::STDOUT)).map_err(text)?,
         stderr: root.open_append(&dir.join(names::run::STDERR)).map_err(text)?,
         session: Session::Own,
+        open_files: spec.open_files,
     };
     Ok((plan, pump))
 }

@@ -163,11 +163,22 @@ impl Drop for Exchange {
 struct HeadScan {
     /// The beginning of the current line, up to its colon.
     name: Vec<u8>,
-    in_value: bool,
+    part: HeadPart,
     lines: usize,
-    is_over: bool,
     has_length: bool,
     has_encoding: bool,
+}
+
+/// The part of a head that the next byte belongs to.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum HeadPart {
+    /// A name, or the first line.
+    #[default]
+    Name,
+    /// The rest of a line, after its first colon.
+    Value,
+    /// None: the head is complete.
+    Over,
 }
 
 const LENGTH: &[u8] = b"content-length";
@@ -176,26 +187,23 @@ const ENCODING: &[u8] = b"transfer-encoding";
 impl HeadScan {
     fn feed(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            if self.is_over {
-                return;
-            }
-            match byte {
-                b'\n' => {
+            match (self.part, byte) {
+                (HeadPart::Over, _) => return,
+                (part, b'\n') => {
                     // Empty lines before a request do not count.
-                    let is_blank = !self.in_value && self.name.is_empty();
-                    self.is_over = is_blank && self.lines > 0;
+                    let is_blank = part == HeadPart::Name && self.name.is_empty();
+                    self.part = if is_blank && self.lines > 0 { HeadPart::Over } else { HeadPart::Name };
                     self.lines += usize::from(!is_blank);
                     self.name.clear();
-                    self.in_value = false;
                 }
-                b'\r' => {}
-                b':' if !self.in_value => {
-                    self.in_value = true;
+                (_, b'\r') => {}
+                (HeadPart::Name, b':') => {
+                    self.part = HeadPart::Value;
                     self.has_length |= self.name.eq_ignore_ascii_case(LENGTH);
                     self.has_encoding |= self.name.eq_ignore_ascii_case(ENCODING);
                 }
                 // A longer name is none of the two.
-                byte if !self.in_value && self.name.len() <= ENCODING.len() => self.name.push(*byte),
+                (HeadPart::Name, byte) if self.name.len() <= ENCODING.len() => self.name.push(*byte),
                 _ => {}
             }
         }

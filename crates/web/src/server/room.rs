@@ -25,14 +25,13 @@ pub(super) async fn within(live: &Live, mut response: Response) -> Result<Respon
         return Ok(response);
     }
     let size = usize::try_from(size).unwrap_or(usize::MAX);
-    let share = match live.answers.try_take(size) {
-        Some(share) => share,
-        None => {
-            // The answer exists already, so those that wait have a limit of their own.
-            let full = || Error::busy("the daemon is sending too many large answers; try again");
-            let _waits = live.finished.try_take(size).ok_or_else(full)?;
-            tokio::time::timeout(PATIENCE, live.answers.take(size)).await.map_err(|_| full())?
-        }
+    let share = if let Some(share) = live.answers.try_take(size) {
+        share
+    } else {
+        // The answer exists already, so those that wait have a limit of their own.
+        let full = || Error::busy("the daemon is sending too many large answers; try again");
+        let _waits = live.finished.try_take(size).ok_or_else(full)?;
+        tokio::time::timeout(PATIENCE, live.answers.take(size)).await.map_err(|_| full())?
     };
     response.extensions_mut().insert(Arc::new(share));
     Ok(response)

@@ -161,6 +161,7 @@ pub(in crate::runner) fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> 
         stop_grace: settings.defaults.stop_grace,
         exit_grace: exit_grace(&settings.defaults),
         heartbeat: executors::heartbeat(runner, &info.executor),
+        open_files: process::open_files::before_raise(),
     };
     let file = command.file.as_ref();
     let file = file.map(|file| (file.variable, root.absolute(&run.dir().path().join(file.name))));
