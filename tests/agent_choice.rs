@@ -177,7 +177,7 @@ fn an_error_that_no_restart_mends_ends_the_loop_and_says_what_to_do() {
         let ended = run(&sandbox, &[KEY], &line);
         let why = run(&sandbox, &[], &format!("why p/{task}")).stdout;
         assert!(ended.code == 1 && why.contains(reason), "{why} {ended:?}");
-        assert!(why.contains(&format!("`run-agent task resume p/{task}`")), "{why}");
+        assert!(why.contains(&format!("`run-agent resume p/{task}`")), "{why}");
         let begun = fs::read_dir(sandbox.root().join(format!("p/{task}/runs"))).unwrap().count();
         assert_eq!(begun, runs, "{why}");
     }

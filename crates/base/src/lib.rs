@@ -10,3 +10,4 @@ pub mod record;
 pub mod secret;
 pub mod shutdown;
 pub mod telemetry;
+pub mod words;

@@ -15,7 +15,7 @@ it("leaves out the name that stands beside it, and tells times as clocks do", ()
         "task p/t runs: run 20200102-0304050000-7-0001 (attempt 2), driven by daemon (pid 7, started 42)",
     }),
   ).toBe("Runs: attempt 2, driven by daemon");
-  const resume = "; `run-agent task resume p/t` resumes it";
+  const resume = "; `run-agent resume p/t` resumes it";
   expect(whyOf({ ...task, reason: task.reason + resume })).toMatch(/exit code 3$/);
   expect(whyOf({ ...task, reason: "another sentence" })).toBe("Another sentence");
 });

@@ -11,7 +11,7 @@ export function whyOf(task: Pick<TaskItem, "project_id" | "id" | "reason">): str
   const name = `${task.project_id}/${task.id}`;
   const short = task.reason
     .replace(`task ${name} `, "")
-    .replace(`; \`run-agent task resume ${name}\` resumes it`, "")
+    .replace(`; \`run-agent resume ${name}\` resumes it`, "")
     .replace(/\brun \S+ \(attempt (\d+)\)/g, "attempt $1")
     .replace(/ \(pid \d+, started \d+\)/g, "")
     .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (time) => moment(time, Date.now()));

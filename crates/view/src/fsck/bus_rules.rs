@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Report, Rule};
+use base::words;
 use tree::{
     Result, Tree,
     bus::{Bus, Message, MessageType, Scanned},
@@ -27,13 +28,26 @@ pub(super) fn check(tree: &Tree, bus: &Bus, ended: &[Ended], report: &mut Report
         return;
     }
     for (rule, count, what) in [
-        (Rule::BusDamaged, seen.damaged, "line(s) that do not fit their checksum"),
-        (Rule::BusGarbage, seen.garbage, "line(s) that are not messages"),
-        (Rule::BusOrder, seen.disorder, "id(s) that are not larger than those before"),
-        (Rule::BusDuplicate, seen.duplicates, "id(s) that occur more than once"),
-        (Rule::BusTorn, usize::from(seen.torn), "unfinished line at the end"),
+        (
+            Rule::BusDamaged,
+            seen.damaged,
+            ["line that does not fit its checksum", "lines that do not fit their checksum"],
+        ),
+        (Rule::BusGarbage, seen.garbage, ["line that is not a message", "lines that are not messages"]),
+        (
+            Rule::BusOrder,
+            seen.disorder,
+            ["id that is not larger than those before", "ids that are not larger than those before"],
+        ),
+        (
+            Rule::BusDuplicate,
+            seen.duplicates,
+            ["id that occurs more than once", "ids that occur more than once"],
+        ),
+        (Rule::BusTorn, usize::from(seen.torn), ["unfinished line at the end"; 2]),
     ] {
         if count > 0 {
+            let what = what[usize::from(count > 1)];
             report.note(rule, bus.path(), format!("has {count} {what}"));
         }
     }
@@ -42,7 +56,8 @@ pub(super) fn check(tree: &Tree, bus: &Bus, ended: &[Ended], report: &mut Report
         // A damaged line may have been the missing one.
         let some_missing = ends == 0 || (starts == 0 && *began);
         if ends > 1 || starts > 1 || (some_missing && seen.damaged == 0) {
-            let what = format!("the bus has {starts} start(s) and {ends} end(s) of run {}", run.run);
+            let (starts, ends) = (words::count(starts.into(), "start"), words::count(ends.into(), "end"));
+            let what = format!("the bus has {starts} and {ends} of run {}", run.run);
             report.note(Rule::BusDisagrees, tree.root().absolute(run.dir().path()), what);
         }
     }

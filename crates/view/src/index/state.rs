@@ -286,6 +286,8 @@ impl State {
                 children,
                 daemon: DaemonPresence::Running,
                 now,
+                // A list does not read the files of its runs.
+                last_error: None,
             };
             why::sentence(&task.task, &task.files, &around)
         };

@@ -14,7 +14,7 @@ const CHUNK: u64 = 64 * 1024;
 
 /// The marks of one stream, from the last requested one on.
 #[derive(Debug)]
-pub(super) struct Marks {
+pub(crate) struct Marks {
     rel: RelPath,
     stream: LogStream,
     file: Option<ReadFile>,
@@ -31,13 +31,13 @@ struct Mark<'a> {
 }
 
 impl Marks {
-    pub(super) fn new(rel: RelPath, stream: LogStream) -> Self {
+    pub(crate) fn new(rel: RelPath, stream: LogStream) -> Self {
         Self { rel, stream, file: None, next: 0, ahead: VecDeque::new() }
     }
 
     /// Returns the time at which the byte before `end` was written; `None` if there is no mark for it yet. `end` must
     /// not decrease between calls.
-    pub(super) fn time_of(&mut self, root: &Root, end: u64) -> Result<Option<DateTime<Utc>>> {
+    pub(crate) fn time_of(&mut self, root: &Root, end: u64) -> Result<Option<DateTime<Utc>>> {
         loop {
             while self.ahead.front().is_some_and(|(offset, _)| *offset < end) {
                 self.ahead.pop_front();

@@ -11,6 +11,7 @@ mod source;
 
 pub use cursor::{BadCursor, Cursor, LogStream, Note};
 pub use fan_in::{TaskCursor, TaskLog, TaskLogEvent};
+pub(crate) use marks::Marks;
 pub use reader::{LogEvent, RunLog, ShownStatus};
 
 use tree::{Result, Tree, refs::RunRef};

@@ -6,8 +6,9 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::facts::{DaemonPresence, Facts, Source};
+use super::facts::{DaemonPresence, Facts, LastError, Source};
 use crate::task::{Access, Standing};
+use base::words::count;
 use tree::{
     refs::TaskRef,
     run_info::RunStatus,
@@ -72,7 +73,11 @@ fn live(facts: &Facts<'_>, ticket: &Ticket) -> (String, Vec<Source>) {
             vec![Source::Done, Source::RunInfo],
         ),
         (RunStatus::Running, ..) => {
-            (format!("runs since {since}: run {run} (attempt {attempt})"), vec![Source::RunInfo])
+            let (error, files) = match &facts.around.last_error {
+                Some(error) => (last_error(error), vec![Source::RunInfo, Source::Events]),
+                None => (String::new(), vec![Source::RunInfo]),
+            };
+            (format!("runs since {since}: run {run} (attempt {attempt}){error}"), files)
         }
         // A run that is to stop is not started any more, whatever its executor says.
         (RunStatus::Created, ..) if facts.own.stop => (
@@ -141,7 +146,7 @@ fn ended(facts: &Facts<'_>, ticket: &Ticket, status: RunStatus) -> (String, Vec<
 
 fn at_rest(facts: &Facts<'_>) -> (String, Vec<Source>) {
     let task = facts.task;
-    let resume = format!("`run-agent task resume {task}` resumes it");
+    let resume = format!("`run-agent resume {task}` resumes it");
     if let Some(run) = facts.own.run.as_ref().filter(|r| r.status == RunStatus::Running) {
         let asked = if facts.own.stop { "was asked to stop (STOP), " } else { "" };
         let text = format!(
@@ -164,10 +169,10 @@ fn at_rest(facts: &Facts<'_>) -> (String, Vec<Source>) {
         let at = when(*ended_at);
         // A resumed task has runs of earlier loops, too. Old runs may have been removed.
         let runs = facts.around.runs.max(*attempt as usize);
-        let runs = if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") };
+        let runs = count(runs as u64, "run");
         return match end.status {
             EndStatus::Completed => {
-                (format!("task {task} was completed at {at} after {runs}: {reason}"), vec![Source::End])
+                (format!("task {task} completed at {at} after {runs}: {reason}"), vec![Source::End])
             }
             EndStatus::Failed => {
                 (format!("task {task} failed at {at} after {runs}: {reason}; {resume}"), vec![Source::End])
@@ -197,6 +202,12 @@ fn at_rest(facts: &Facts<'_>) -> (String, Vec<Source>) {
         _ => "is idle: it has no ticket",
     };
     (format!("task {task} {state}; {last}"), vec![Source::RunInfo])
+}
+
+/// Names the error after which the agent has done nothing yet.
+fn last_error(error: &LastError) -> String {
+    let at = error.at.map(|at| format!(" at {}", when(at))).unwrap_or_default();
+    format!("; its agent has printed an error{at} and nothing since: {}", error.message)
 }
 
 /// Returns the advice for a ticket without a driver.
@@ -290,6 +301,7 @@ mod tests {
             children: Vec::new(),
             daemon: DaemonPresence::Absent,
             now,
+            last_error: None,
         };
         change(&mut own, &mut around);
         let (said, sources) = decide(&Facts { task: &task("t"), own: &own, around: &around });
@@ -364,6 +376,20 @@ mod tests {
         };
         let runs = format!("runs since 2026-02-05T10:00:00Z: run {RUN} (attempt 2)");
         says(|f, _| live(f, RunStatus::Running), &format!("{runs}, driven by me"), &[R, T, Lock]);
+        says(
+            |f, a| {
+                live(f, RunStatus::Running);
+                a.last_error = Some(LastError {
+                    at: Some(at("2026-02-05T10:01:00Z")),
+                    message: "HTTP 429: slow".to_owned(),
+                });
+            },
+            &format!(
+                "{runs}; its agent has printed an error at 2026-02-05T10:01:00Z and nothing since: HTTP 429: slow, \
+                 driven by me"
+            ),
+            &[R, Source::Events, T, Lock],
+        );
         says(
             |f, _| {
                 live(f, RunStatus::Running);
@@ -518,10 +544,10 @@ mod tests {
     fn a_task_at_rest_says_how_it_ended() {
         use Source::{Done, End, RunInfo as R, Stop};
         const AT: &str = "at 2026-02-05T10:00:00Z after";
-        const RESUME: &str = "`run-agent task resume p/t` resumes it";
+        const RESUME: &str = "`run-agent resume p/t` resumes it";
         says(
             |f, _| f.end = Some(end(EndStatus::Completed, "the agent said DONE", 3)),
-            &format!("was completed {AT} 3 runs: the agent said DONE"),
+            &format!("completed {AT} 3 runs: the agent said DONE"),
             &[End],
         );
         says(

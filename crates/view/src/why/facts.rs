@@ -17,6 +17,7 @@ pub(super) enum Source {
     End,
     RunInfo,
     Job,
+    Events,
 }
 
 /// The facts around a task.
@@ -34,6 +35,17 @@ pub struct Surroundings<'a> {
     pub daemon: DaemonPresence,
     /// The time.
     pub now: DateTime<Utc>,
+    /// The error that the live run's agent printed last, if it has done nothing since.
+    pub last_error: Option<LastError>,
+}
+
+/// An error that an agent has printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastError {
+    /// Its time, if it is known.
+    pub at: Option<DateTime<Utc>>,
+    /// The first line of the agent's message.
+    pub message: String,
 }
 
 /// States if a daemon serves a root.

@@ -2,6 +2,7 @@
 
 mod decide;
 mod facts;
+mod last_error;
 
 use std::path::PathBuf;
 
@@ -15,10 +16,11 @@ use tree::{
     Result, Tree, TreeError,
     paths::top,
     refs::TaskRef,
+    run_info::RunStatus,
     ticket::{Ticket, TicketFolder},
 };
 
-pub use facts::{DaemonPresence, Surroundings};
+pub use facts::{DaemonPresence, LastError, Surroundings};
 use facts::{Facts, Source};
 
 /// The answer to "why".
@@ -69,6 +71,12 @@ pub fn of_task(tree: &Tree, task: &TaskRef, standing: Standing) -> Result<Reason
         children: queue.iter().chain(&live).map(|(_, t)| t).filter(asked_by_us).map(Ticket::task).collect(),
         daemon: if tree.daemon_is_there()? { DaemonPresence::Running } else { DaemonPresence::Absent },
         now: tree.clock().now(),
+        last_error: match &about {
+            Some(run) if own.run.as_ref().is_some_and(|r| r.status == RunStatus::Running) => {
+                last_error::last_error(tree, run)?
+            }
+            _ => None,
+        },
     };
     let (sentence, sources) = decide::decide(&Facts { task, own: &own, around: &around });
     let path = |source: &Source| {
@@ -81,6 +89,7 @@ pub fn of_task(tree: &Tree, task: &TaskRef, standing: Standing) -> Result<Reason
             Source::Stop => Some(dir.stop()),
             Source::End => Some(dir.end()),
             Source::RunInfo => about.as_ref().map(|run| run.dir().info()),
+            Source::Events => about.as_ref().map(|run| run.dir().events()),
             Source::Job => about.as_ref().map(|run| run.dir().job()),
         };
         rel.map(|rel| root.absolute(&rel))

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::runner::{Runner, error::Result, loops::restart::Say};
+use base::words::count;
 use tree::{
     bus::{Bus, Draft, LookBack, MessageType},
     run_info::RunInfo,
@@ -17,26 +18,23 @@ const CLOCK_SLACK: TimeDelta = TimeDelta::hours(24);
 pub(in crate::runner) fn post(runner: &Runner, info: &RunInfo, end: &TaskEnd, say: Say) -> Result<()> {
     let task = info.task_ref();
     let once = format!("task-end:{}", end.run_id);
+    let runs = count(end.attempt.into(), "run");
     let (kind, body) = match say {
         Say::Nothing => return Ok(()),
-        Say::Done => {
-            (MessageType::TASK_DONE, format!("task {} is done after {} run(s)", task.task, end.attempt))
-        }
+        Say::Done => (MessageType::TASK_DONE, format!("task {} is done after {runs}", task.task)),
         Say::Error => (MessageType::ERROR, format!("task {} failed: {}", task.task, end.reason)),
         Say::Question => (
             MessageType::QUESTION,
             format!(
-                "task {} was stopped: {}. Continue it? Run `run-agent task resume {task}`.",
+                "task {} was stopped: {}. Continue it? Run `run-agent resume {task}`.",
                 task.task, end.reason
             ),
         ),
     };
     post_once(runner, &runner.tree.task_bus(&task), info, kind, &body, &once)?;
     if say == Say::Done {
-        let fact = format!(
-            "task {} completed after {} run(s); its answer is in {}",
-            task.task, end.attempt, info.output_path
-        );
+        let fact =
+            format!("task {} completed after {runs}; its answer is in {}", task.task, info.output_path);
         post_once(runner, &runner.tree.project_bus(&task.project), info, MessageType::FACT, &fact, &once)?;
     }
     Ok(())

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use base::words::count;
 use config::Defaults;
 use tree::{run_info::RunStatus, task::TaskKind, task_end::EndStatus};
 
@@ -149,10 +150,10 @@ fn after_done(facts: &LoopFacts<'_>) -> Next {
     if facts.now < until {
         return Next::AwaitChildren(until);
     }
-    let reason = format!(
-        "the task is DONE, but {} child task(s) still run after child_wait_timeout; they continue",
-        facts.live_children
-    );
+    let run = if facts.live_children == 1 { "runs" } else { "run" };
+    let children = count(facts.live_children as u64, "child task");
+    let reason =
+        format!("the task is DONE, but {children} still {run} after child_wait_timeout; they continue");
     finish(EndStatus::Failed, &reason, Say::Error)
 }
 
