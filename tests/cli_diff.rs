@@ -277,6 +277,87 @@ fn only_runs_that_are_known_to_have_changed_nothing_count_as_no_progress() {
     assert_eq!(ends(&Bench::new(), "t", "echo same"), ("failed".to_owned(), false, 4));
 }
 
+/// Runs a task with a limit of two runs without progress. Returns the number of its runs, and the places of changes
+/// outside of the comparison, as `diff` names those of the first run.
+fn runs_without_progress(bench: &Bench, task: &str, script: &str) -> (usize, String) {
+    let limits = "--config-key no_progress_runs=2 --max-restarts 2";
+    let answer = bench.task(task, limits, &format!("{script}; echo same"));
+    let (_, status, reason) = answer.ended();
+    assert_eq!(reason.contains("changed nothing"), status == "stopped", "{task}: {reason}");
+    let first = bench.runs(task).remove(0).run_id;
+    (bench.runs(task).len(), bench.run(&format!("diff p/{task}/{first}")).stderr)
+}
+
+#[test]
+fn changes_that_the_diff_cannot_show_are_named_and_count_as_progress() {
+    let bench = bench();
+    let work = bench.sandbox.work();
+    let library = bench.sandbox.path("library");
+    std::fs::create_dir(&library).unwrap();
+    git(&library, "init -q -b main");
+    git(&library, "commit -q --allow-empty -m first");
+    bench.sandbox.write("work/.gitignore", "ignored/\n*.log\n");
+    bench.sandbox.write("work/ignored/old", "o");
+    git(&work, &format!("-c protocol.file.allow=always submodule -q add '{}' sub", library.display()));
+    git(&work, "init -q inner");
+    git(&work, "add .gitignore");
+    git(&work, "commit -q -m second");
+    git(&work, "branch other");
+    git(&work, "worktree add -q ../linked other");
+    let identity = "-c user.name=m -c user.email=m@x";
+    let commit = format!("git {identity} commit-tree -m $$ HEAD^{{tree}}");
+    for (task, script, named) in [
+        ("ignored", "echo x >>ignored/deep.log", "ignored/deep.log (ignored by git)"),
+        ("file", "echo x >>a.log", "a.log (ignored by git)"),
+        ("dirty", "echo x >>sub/file", "sub/file (in a submodule)"),
+        ("inner", "echo x >>inner/file", "inner/file (in a folder that is not compared)"),
+        ("linked", "echo x >>../linked/file", "linked/file (in another worktree)"),
+        ("branch", &format!("git branch -f made $({commit})"), "refs/heads/made (a branch or tag)"),
+        ("tag", &format!("git tag -f t $({commit})"), "refs/tags/t (a branch or tag)"),
+    ] {
+        let (runs, words) = runs_without_progress(&bench, task, script);
+        assert!(words.contains(named), "{task}: {words}");
+        assert_eq!(runs, 3, "{task}: {words}");
+    }
+    // A branch that is there is checked out, at the same commit.
+    let switch = "git switch -q made2";
+    git(&work, "branch made2");
+    let (_, words) = runs_without_progress(&bench, "switch", switch);
+    assert!(words.contains("refs/heads/made2 (checked out now)"), "{words}");
+    git(&work, "switch -q main");
+    // All of them are there, and a run that touches none has changed nothing.
+    assert_eq!(runs_without_progress(&bench, "idle", "git status >/dev/null").0, 2);
+    assert!(bench.runs("idle")[0].git.as_ref().unwrap().unchanged);
+}
+
+#[test]
+fn heavy_a_folder_with_too_many_files_costs_the_others_nothing() {
+    let bench = bench();
+    let work = bench.sandbox.work();
+    let many = |range: std::ops::Range<u32>| {
+        std::fs::create_dir_all(work.join("data")).unwrap();
+        for n in range {
+            std::fs::write(work.join(format!("data/{n}")), "").unwrap();
+        }
+    };
+    many(0..60_000);
+    bench.sandbox.write("work/mine", "m");
+    // The second look has fewer files than the limit; the first one has left them out.
+    let script = format!("echo x >new; echo x >>mine; echo x >>a.txt; rm -r data; {DONE}");
+    assert_eq!(bench.task("t", "", &script).outcome.code, 0);
+    assert_eq!(files(&bench, "p/t"), ["modified a.txt", "modified mine", "added new"]);
+    let note = bench.runs("t")[0].git.clone().unwrap().note.unwrap();
+    assert!(note.contains("data/"), "{note}");
+    // Now the first look has read files that the second one leaves out.
+    many(0..100);
+    let script = format!(
+        "mkdir data/x; for n in a b c d e f g h i j k l m; do for m in $(seq 4000); do : >data/$n$m; done; done; \
+         rm data/5 new; {DONE}"
+    );
+    assert_eq!(bench.task("u", "", &script).outcome.code, 0);
+    assert_eq!(files(&bench, "p/u"), ["deleted data/5", "deleted new"]);
+}
+
 fn root() -> bool {
     nix::unistd::geteuid().is_root()
 }

@@ -9,11 +9,11 @@ use super::{
     context::Context,
     error::{CliError, CliResult, Kind},
     flags::JsonFlag,
-    print::{Form, count},
+    print::Form,
     reference::References,
     table::{Cell, Table},
 };
-use base::record;
+use base::{record, words::count};
 use engine::runner;
 use tree::{
     Tree, TreeError,
@@ -29,8 +29,8 @@ const MAX_PATCH: u64 = 64 * 1024 * 1024;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The diff compares the working folder before and after the run. It shows commits, uncommitted changes and new files. It \
-leaves out earlier changes, ignored files and the content of submodules. For a live run it shows the changes so far. \
-Runs that work in one folder at the same time each show the changes of all of them.
+leaves out earlier changes, ignored files and the content of submodules. If a run changed no file, a note names changes \
+in those, in branches and in other worktrees. For a live run it shows the changes so far. Runs that work in one folder at the same time each show the changes of all of them.
 
 Examples:
   run-agent diff my-project/my-task
@@ -81,6 +81,9 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let printer = context.printer();
     if let Some(note) = info.git.as_ref().and_then(|g| g.note.as_deref()) {
         printer.word(&format!("note: {note}"))?;
+    }
+    if let Some(elsewhere) = info.git.as_ref().and_then(elsewhere) {
+        printer.word(&format!("note: changed outside the comparison: {elsewhere}"))?;
     }
     if args.json.form() == Form::Json {
         let patch = known.patch.filter(|_| !args.stat).map(|p| String::from_utf8_lossy(&p).into_owned());
@@ -149,6 +152,13 @@ fn why_not(info: &RunInfo) -> (String, &'static str) {
         }
         Some(NotRecorded::Failed | NotRecorded::Other) | None => (note(), OTHERS),
     }
+}
+
+/// Names the changes outside of the compared files; `None` if there are none.
+fn elsewhere(git: &GitInfo) -> Option<String> {
+    let names = git.elsewhere.iter().map(|change| format!("{} ({})", change.name, change.kind.words()));
+    let names: Vec<String> = names.collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 fn stat(context: &Context, changes: &Changes) -> CliResult<()> {

@@ -1,6 +1,8 @@
 //! The changes that a run made in its work folder, as far as git shows them: a part of run-info.yaml, and
 //! `changes.json`.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use base::record::{Record, Spelling};
@@ -25,6 +27,60 @@ pub struct GitInfo {
     /// The parts that could not be examined, with the reason.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub note: Option<String>,
+    /// Changes outside of the compared files. Those in files are searched for only if nothing else has changed.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub elsewhere: Vec<ChangeElsewhere>,
+    /// True if the run is known to have changed nothing: no file, also none that git ignores, no branch, and nothing in
+    /// submodules and other worktrees.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub unchanged: bool,
+}
+
+/// A change outside of the compared files. If another process has made it during the run, it is listed, too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChangeElsewhere {
+    /// The kind of place.
+    pub kind: ElsewhereKind,
+    /// The name of the reference, or the path of the first changed file that was found.
+    pub name: String,
+}
+
+/// The kind of place of a change outside of the compared files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ElsewhereKind {
+    /// A branch, tag or other reference was created, moved or deleted.
+    Reference,
+    /// Another branch is checked out, at the same commit.
+    Checkout,
+    /// A file that git ignores.
+    Ignored,
+    /// A file in a submodule.
+    Submodule,
+    /// A file in a repository inside the work folder, or in a folder with too many files to compare.
+    Folder,
+    /// A file in another worktree of the repository.
+    Worktree,
+    /// A word of another version that this version does not know.
+    #[serde(other)]
+    #[schemars(skip)]
+    Other,
+}
+
+impl ElsewhereKind {
+    /// Returns the words that explain the name.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Reference => "a branch or tag",
+            Self::Checkout => "checked out now",
+            Self::Ignored => "ignored by git",
+            Self::Submodule => "in a submodule",
+            Self::Folder => "in a folder that is not compared",
+            Self::Worktree => "in another worktree",
+            Self::Other => "not in the comparison",
+        }
+    }
 }
 
 /// The reason why the changes of a run are unknown.
@@ -141,9 +197,38 @@ pub struct WorkFolderBefore {
     /// The reason why there is no tree.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub not_recorded: Option<NotRecorded>,
-    /// The parts that could not be examined, with the reason.
+    /// The reason why there is no tree.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub note: Option<String>,
+    /// The time before the look; absent in records of older versions, as all that follows.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub taken_at: Option<DateTime<Utc>>,
+    /// Full name of the branch that was checked out, or `HEAD`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub branch: Option<String>,
+    /// The references, each with its object; absent if there are too many.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub refs: Option<BTreeMap<String, String>>,
+    /// The parts that the tree does not have.
+    #[serde(default)]
+    pub left_out: LeftOutBefore,
+}
+
+/// The parts of a work folder that the snapshot before a run leaves out; `process::git::LeftOut` explains them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LeftOutBefore {
+    /// Files.
+    pub files: Vec<String>,
+    /// Folders.
+    pub folders: Vec<String>,
+    /// The first of the modified files that are left out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub modified_from: Option<String>,
+    /// The first of the untracked files that are left out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub untracked_from: Option<String>,
+    /// Number of files that are left out and not named.
+    pub more: u64,
 }
 
 impl Record for WorkFolderBefore {

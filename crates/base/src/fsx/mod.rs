@@ -53,5 +53,5 @@ pub use read::{
 };
 pub use rel::{BadRelPath, RelPath};
 pub use reserve::Reserved;
-pub use root::{Durability, Root};
+pub use root::{Durability, Root, is_remote_outside};
 pub use socket::{SocketName, listen_at};

@@ -295,18 +295,6 @@ impl Root {
     /// report.
     #[must_use]
     pub fn is_remote(&self) -> bool {
-        // statfs(2): NFS, SMB, CIFS, SMB2, FUSE, Ceph, 9P, Lustre, GPFS.
-        const REMOTE: [u32; 9] = [
-            0x6969,
-            0x517B,
-            0xFF53_4D42,
-            0xFE53_4D42,
-            0x6573_5546,
-            0x00C3_6400,
-            0x0102_1997,
-            0x0BD0_0BD0,
-            0x4750_4653,
-        ];
         self.file_system().is_some_and(|magic| REMOTE.contains(&magic))
     }
 
@@ -315,6 +303,27 @@ impl Root {
     pub fn file_system(&self) -> Option<u32> {
         u32::try_from(rustix::fs::fstatfs(&self.inner.fd).ok()?.f_type).ok()
     }
+}
+
+/// Types of file systems that several machines write, statfs(2): NFS, SMB, CIFS, SMB2, FUSE, Ceph, 9P, Lustre, GPFS.
+const REMOTE: [u32; 9] = [
+    0x6969,
+    0x517B,
+    0xFF53_4D42,
+    0xFE53_4D42,
+    0x6573_5546,
+    0x00C3_6400,
+    0x0102_1997,
+    0x0BD0_0BD0,
+    0x4750_4653,
+];
+
+/// Returns true if the file system of a path outside of a root is also written by other machines, whose clocks give
+/// its files their times.
+#[must_use]
+pub fn is_remote_outside(path: &Path) -> bool {
+    let kind = rustix::fs::statfs(path).ok().and_then(|stat| u32::try_from(stat.f_type).ok());
+    kind.is_some_and(|magic| REMOTE.contains(&magic))
 }
 
 /// The error for a link, in words that tell more than the kernel's ("too many levels of symbolic links").

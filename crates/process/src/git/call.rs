@@ -26,6 +26,7 @@ const SETTINGS: &[&str] = &[
     "core.fsync=none",
     "core.safecrlf=false",
     "core.quotePath=false",
+    "core.looseCompression=0",
     "gc.auto=0",
     "maintenance.auto=false",
     "protocol.allow=never",
@@ -122,6 +123,12 @@ impl Setting {
     pub(super) fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.env.insert(name.into(), value.into());
         self
+    }
+
+    /// Returns the time at which half of the time from now to the deadline has passed.
+    pub(super) fn half_time(&self) -> Instant {
+        let now = Instant::now();
+        now + self.deadline.saturating_duration_since(now) / 2
     }
 
     /// Returns the folders above which git does not search for a repository.

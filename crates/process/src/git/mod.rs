@@ -8,10 +8,14 @@
 
 mod call;
 mod compare;
+mod elsewhere;
+mod left_out;
 mod repository;
 mod snapshot;
 
 pub use call::{GitError, OLDEST, Setting, version};
 pub use compare::{FileChange, FileChangeKind, Store, changes, patch};
-pub use repository::{Repository, is_in_work_tree};
+pub use elsewhere::{Elsewhere, ElsewhereKind, changed_elsewhere, changed_refs};
+pub use left_out::LeftOut;
+pub use repository::{MAX_REFS, Repository, is_in_work_tree};
 pub use snapshot::{Snapshot, snapshot};

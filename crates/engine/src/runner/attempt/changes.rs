@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::compared::{Looks, add_note, from_disk, left_out_note, to_disk};
 use crate::runner::{
     Runner,
     error::{Result, RunnerError},
@@ -22,7 +23,9 @@ use config::Environment;
 use process::git::{self, FileChange, FileChangeKind, GitError, Repository, Setting, Snapshot, Store};
 use tree::{
     Tree, TreeError,
-    changes::{ChangeKind, ChangedFile, Changes, DiffStat, GitInfo, NotRecorded, WorkFolderBefore},
+    changes::{
+        ChangeKind, ChangedFile, Changes, DiffStat, GitInfo, LeftOutBefore, NotRecorded, WorkFolderBefore,
+    },
     refs::RunRef,
     run_info::RunInfo,
 };
@@ -41,6 +44,7 @@ const MAX_FILES: usize = 10_000;
 /// Takes a snapshot of the working folder of a run that is about to start.
 pub(in crate::runner) fn before(runner: &Runner, info: &RunInfo) {
     let began = Instant::now();
+    let taken_at = Some(runner.tree.clock().now());
     let mut setting = Setting::new(runner.environment.iter(), began + BEFORE);
     let cwd = Path::new(info.cwd.as_deref().unwrap_or("/"));
     // Outside of a repository nothing is started or written.
@@ -50,33 +54,45 @@ pub(in crate::runner) fn before(runner: &Runner, info: &RunInfo) {
     let (root, run) = (runner.tree.root(), info.run_ref());
     // The agent starts even if this process dies during the snapshot. Then this record holds.
     let words = Some("the look before the run was cut off".to_owned());
-    let cut_off = not_seen(NotRecorded::Failed, words);
+    let cut_off = not_seen(Some(NotRecorded::Failed), words);
     if let Err(e) = write_before(root, &run, &cut_off) {
         tracing::warn!(run = %run, error = %e, "cannot create the snapshot of the working folder: the run will report no changes");
         return;
     }
-    let found = Repository::find(cwd, &mut setting);
-    let head = found.as_ref().ok().and_then(|r| r.head.clone());
-    let store = Store::new(root, run.dir().git());
-    let taken = found.and_then(|repository| git::snapshot(&setting, &repository, &store, root.path()));
-    let record = match taken {
-        Ok(Snapshot { tree, left_out }) => WorkFolderBefore {
-            version: 1,
-            head,
-            tree: Some(tree),
-            not_recorded: None,
-            note: left_out_note(&left_out),
-        },
-        Err(e) => WorkFolderBefore { head, ..not_seen(reason(&e), Some(e.to_string())) },
+    let mut record = match Repository::find(cwd, &mut setting) {
+        Ok(repository) => {
+            let store = Store::new(root, run.dir().git());
+            let taken = git::snapshot(&setting, &repository, &store, root.path(), None);
+            let Repository { head, branch, refs, .. } = repository;
+            let record = match taken {
+                Ok(Snapshot { tree, left_out }) => {
+                    WorkFolderBefore { tree: Some(tree), left_out: to_disk(left_out), ..not_seen(None, None) }
+                }
+                Err(e) => not_seen(Some(reason(&e)), Some(e.to_string())),
+            };
+            WorkFolderBefore { head, branch, refs, ..record }
+        }
+        Err(e) => not_seen(Some(reason(&e)), Some(e.to_string())),
     };
+    record.taken_at = taken_at;
     if let Err(e) = write_before(root, &run, &record) {
         tracing::warn!(run = %run, error = %e, "cannot store the snapshot of the working folder: the run will report no changes");
     }
     tracing::debug!(run = %run, took = ?began.elapsed(), "took a snapshot of the working folder before the run");
 }
 
-fn not_seen(reason: NotRecorded, note: Option<String>) -> WorkFolderBefore {
-    WorkFolderBefore { version: 1, head: None, tree: None, not_recorded: Some(reason), note }
+fn not_seen(not_recorded: Option<NotRecorded>, note: Option<String>) -> WorkFolderBefore {
+    WorkFolderBefore {
+        version: 1,
+        head: None,
+        tree: None,
+        not_recorded,
+        note,
+        taken_at: None,
+        branch: None,
+        refs: None,
+        left_out: LeftOutBefore::default(),
+    }
 }
 
 /// Returns the reason that no snapshot was taken before a run that has begun; `None` if there was one. `wanted` is
@@ -105,7 +121,7 @@ fn before_file(run: &RunRef) -> RelPath {
 pub(in crate::runner) fn after(runner: &Runner, info: &RunInfo) -> Option<GitInfo> {
     let (root, run) = (runner.tree.root(), info.run_ref());
     let before = record::read::<WorkFolderBefore>(root, &before_file(&run)).unwrap_or_else(|e| {
-        Some(not_seen(NotRecorded::Failed, Some(format!("the look before the run was lost: {e}"))))
+        Some(not_seen(Some(NotRecorded::Failed), Some(format!("the look before the run was lost: {e}"))))
     });
     match before {
         Some(before) => Some(compare(runner, info, &run, before)),
@@ -129,21 +145,21 @@ pub(in crate::runner) fn forget(runner: &Runner, info: &RunInfo) {
 
 fn compare(runner: &Runner, info: &RunInfo, run: &RunRef, before: WorkFolderBefore) -> GitInfo {
     let mut git = GitInfo {
-        head_before: before.head,
-        head_after: None,
-        diffstat: None,
+        head_before: before.head.clone(),
         not_recorded: before.not_recorded,
-        note: before.note,
+        note: before.note.clone(),
+        ..GitInfo::default()
     };
-    let Some(tree_before) = before.tree else { return git };
+    let Some(earlier) = snapshot_of(&before) else { return git };
     let root = runner.tree.root();
     let mut look = SnapshotJob::begin(&runner.environment, info, AFTER);
     let store = Store::new(root, run.dir().git());
-    let taken = look.take(&store, root.path());
+    let taken = look.take(&store, root.path(), &earlier);
     git.head_after = look.repository.as_ref().and_then(|r| r.head.clone());
+    let mut left_out = earlier.left_out.clone();
     let done = taken.and_then(|taken| {
-        add_note(&mut git.note, left_out_note(&taken.left_out));
-        let (changes, stat) = look.changes(&store, (&tree_before, &taken.tree), &runner.tree)?;
+        left_out = taken.left_out.and(&left_out);
+        let (changes, stat) = look.changes(&store, (&earlier.tree, &taken.tree), &runner.tree)?;
         git.diffstat = Some(stat);
         Ok(changes)
     });
@@ -161,6 +177,12 @@ fn compare(runner: &Runner, info: &RunInfo, run: &RunRef, before: WorkFolderBefo
         git.not_recorded = (!listed).then(|| reason(&e));
         add_note(&mut git.note, Some(e.to_string()));
     }
+    if let Some(after) = &look.repository {
+        let now = runner.tree.clock().now();
+        let looks = Looks { before: &before, after, left_out: &left_out, now, not_here: root.path() };
+        looks.complete(&look.setting, &mut git);
+    }
+    add_note(&mut git.note, left_out_note(&left_out));
     let late = info.end_time.and_then(|end| (runner.tree.clock().now() - end).to_std().ok());
     if let Some(late) = late.filter(|l| *l > LATE + AFTER && git.diffstat.is_some()) {
         let seconds = late.as_secs();
@@ -187,7 +209,7 @@ pub fn so_far(tree: &Tree, environment: &Environment, info: &RunInfo) -> Result<
         refused(format!("the changes of run {run} are unknown: {why}"))
     };
     let before: WorkFolderBefore = record::read(root, &before_file(&run))?.ok_or_else(unknown)?;
-    let Some(tree_before) = before.tree else {
+    let Some(earlier) = snapshot_of(&before) else {
         return Err(refused(format!(
             "the changes of run {run} are unknown: {}",
             before.note.unwrap_or_default()
@@ -198,13 +220,19 @@ pub fn so_far(tree: &Tree, environment: &Environment, info: &RunInfo) -> Result<
     let kept = Store::new(root, run.dir().git());
     let store = Store::new(scratch.root(), RelPath::top().join(names::run::GIT)).knowing(&kept);
     let mut look = SnapshotJob::begin(environment, info, AFTER);
-    let looked = look.take(&store, root.path()).and_then(|taken| {
-        let (changes, _) = look.changes(&store, (&tree_before, &taken.tree), tree)?;
+    let looked = look.take(&store, root.path(), &earlier).and_then(|taken| {
+        let (changes, _) = look.changes(&store, (&earlier.tree, &taken.tree), tree)?;
         let file = RelPath::top().join("patch");
         look.patch(&store, scratch.root(), &file, &changes)?;
         Ok((changes, scratch.root().read_opt(&file, MAX_PATCH)?.unwrap_or_default()))
     });
     looked.map_err(|e| refused(format!("cannot take a snapshot of the working folder: {e}")))
+}
+
+/// Returns the snapshot before the run, if there is one.
+fn snapshot_of(before: &WorkFolderBefore) -> Option<Snapshot> {
+    let tree = before.tree.clone()?;
+    Some(Snapshot { tree, left_out: from_disk(&before.left_out) })
 }
 
 /// One snapshot of a working folder.
@@ -222,10 +250,10 @@ impl SnapshotJob {
         Self { setting, cwd: info.cwd.as_deref().unwrap_or("/").into(), repository: None }
     }
 
-    fn take(&mut self, store: &Store<'_>, not_here: &Path) -> GitResult<Snapshot> {
+    fn take(&mut self, store: &Store<'_>, not_here: &Path, earlier: &Snapshot) -> GitResult<Snapshot> {
         let repository = Repository::find(&self.cwd, &mut self.setting)?;
         let repository = self.repository.insert(repository);
-        git::snapshot(&self.setting, repository, store, not_here)
+        git::snapshot(&self.setting, repository, store, not_here, Some(earlier))
     }
 
     fn repository(&self) -> GitResult<&Repository> {
@@ -290,43 +318,5 @@ fn reason(error: &GitError) -> NotRecorded {
         GitError::NotInstalled => NotRecorded::GitMissing,
         e if e.is_timeout() => NotRecorded::Deadline,
         _ => NotRecorded::Failed,
-    }
-}
-
-fn left_out_note(left_out: &[String]) -> Option<String> {
-    let first = left_out.first()?;
-    let others = match left_out.len() - 1 {
-        0 => String::new(),
-        n => format!(" and {n} more"),
-    };
-    Some(format!(
-        "not compared, because too large, too many, not readable, or a repository of its own: {first}{others}"
-    ))
-}
-
-/// Adds a note that is not present yet.
-fn add_note(notes: &mut Option<String>, note: Option<String>) {
-    let Some(note) = note else { return };
-    match notes {
-        Some(notes) if notes.contains(&note) => {}
-        Some(notes) => *notes = format!("{notes}; {note}"),
-        None => *notes = Some(note),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn notes_are_said_once() {
-        let mut notes = None;
-        for note in [None, Some("a"), Some("b"), Some("a"), None] {
-            add_note(&mut notes, note.map(str::to_owned));
-        }
-        assert_eq!(notes.as_deref(), Some("a; b"));
-        assert_eq!(left_out_note(&[]), None);
-        let two = left_out_note(&["a.bin".to_owned(), "b.bin".to_owned()]).unwrap();
-        assert!(two.ends_with("a.bin and 1 more"), "{two}");
     }
 }

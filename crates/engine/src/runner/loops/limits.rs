@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::restart::MetLimit;
 use crate::runner::{Runner, error::Result};
+use base::words::usd;
 use config::{Defaults, Limits};
 use tree::{
     FsErrorKind,
@@ -30,7 +31,9 @@ pub(in crate::runner) fn hit(runner: &Runner, task: &TaskRef, limits: &Limits) -
     let cost: f64 = usage().filter_map(|u| u.cost_usd).sum();
     if let Some(max) = limits.max_cost_usd.filter(|max| cost >= *max) {
         return Ok(Some(format!(
-            "its runs cost {cost:.2} USD of the {max:.2} that limits.max_cost_usd allows"
+            "its runs cost {} USD of the {} that limits.max_cost_usd allows",
+            usd(cost),
+            usd(max)
         )));
     }
     let tokens: u64 = usage().map(|u| u.input_tokens.unwrap_or(0) + u.output_tokens.unwrap_or(0)).sum();
@@ -63,23 +66,16 @@ fn same_answers(runner: &Runner, task: &TaskRef, runs: &[RunInfo]) -> Result<u32
             Err(e) => return Err(e.into()),
         };
         let began = i128::from(run.start_time.timestamp_nanos_opt().unwrap_or(0));
-        if !is_unchanged(run) || noted > began || answer.as_ref().is_some_and(|a| *a != output) {
+        if !run.git.as_ref().is_some_and(|git| git.unchanged)
+            || noted > began
+            || answer.as_ref().is_some_and(|a| *a != output)
+        {
             break;
         }
         answer = Some(output);
         same += 1;
     }
     Ok(same)
-}
-
-/// Returns true if the folder of a run is known to be the same after the run.
-fn is_unchanged(run: &RunInfo) -> bool {
-    run.git.as_ref().is_some_and(|git| {
-        git.not_recorded.is_none()
-            && git.note.is_none()
-            && git.diffstat.is_some_and(|stat| stat.files == 0)
-            && git.head_before == git.head_after
-    })
 }
 
 /// Returns the usage limit or overload that ended the last run, with the time of the next attempt, from the last runs
