@@ -188,7 +188,7 @@ fn read_shows_what_was_asked_for() {
         .unwrap();
     let shown = sandbox.run("bus read --project p --task t --tail 2");
     assert!(shown.stdout.contains(" USER @") && shown.stdout.ends_with("\n  \u{1b}[2Jhand\n"), "{shown:?}");
-    assert_eq!(shown.stderr, "skipped 1 line(s) that are not messages\n");
+    assert_eq!(shown.stderr, "skipped 1 line that is not a message\n");
 }
 
 /// A reader that is ended with the test.
@@ -279,8 +279,8 @@ fn what_cannot_be_meant_is_said_with_its_own_code() {
         "an id has letters",
     );
     sandbox.run("bus read --root /proc/nonexistent --project p").fails(
-        8,
-        "cannot open folder /proc/nonexistent",
+        3,
+        "there is no root at /proc/nonexistent",
         "--root",
     );
     for (name, value, code) in [

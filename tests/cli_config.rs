@@ -126,14 +126,14 @@ fn the_file_is_found_where_it_is_said_to_be() {
 
     let missing = "No such file or directory";
     path(&[], "config show --config no.yaml").fails(12, "the configuration file that --config names", "");
-    path(&[], "config show --config no.yaml").fails(12, missing, "docs/configuration.md");
+    path(&[], "config show --config no.yaml").fails(12, missing, "config reference");
     path(&[("CONDUCTOR_CONFIG", "no.yaml")], "config show").fails(12, "$CONDUCTOR_CONFIG names", "");
 }
 
 #[test]
 fn what_is_wrong_in_the_file_is_said_with_its_line() {
     let sandbox = Sandbox::new();
-    let hint = "docs/configuration.md explains every key";
+    let hint = "`run-agent config reference` explains every key";
     for (text, error) in [
         (
             "defaults:\n  timout: 5m\n",
@@ -224,7 +224,7 @@ fn everything_that_is_wrong_is_said_at_once() {
     let sandbox = Sandbox::new();
     sandbox.configure("api: {prot: 1}\ndefaults:\n  timeout: soon\nlimits: {max_tokens: []}\n");
     let outcome = sandbox.run("config show");
-    outcome.fails(12, "unknown key 'api.prot'", "docs/configuration.md explains every key");
+    outcome.fails(12, "unknown key 'api.prot'", "`run-agent config reference` explains every key");
     let lines: Vec<&str> = outcome.stderr.lines().collect();
     assert_eq!(lines.len(), 4, "{lines:?}");
     assert!(lines[1].contains("config.yaml:3: ") && lines[2].contains("config.yaml:4: "), "{lines:?}");

@@ -36,6 +36,21 @@ fn an_answer_does_nothing_to_the_terminal_and_stays_as_it_is_for_programs() {
 }
 
 #[test]
+fn a_line_separates_what_is_followed_from_the_answer() {
+    let bench = Bench::new();
+    let script = "printf working; echo 'the answer' >\"$JRUN_RUN_FOLDER/output.md\"";
+    let flags = ["job", "--agent", "command", "--project", "p", "--task", "t", "--prompt", "x", "--follow"];
+    let job = bench.sandbox.command(flags.into_iter().chain(["--", "sh", "-c", script]));
+    let Some(mut job) = in_terminal(&job) else { return };
+    let shown = outcome(&mut job).succeeds();
+    let run = &bench.runs("t")[0].run_id;
+    assert!(
+        shown.contains(&format!("working\r\n--- the answer of run {run}\r\nthe answer\r\n")),
+        "{shown:?}"
+    );
+}
+
+#[test]
 fn what_is_followed_does_nothing_to_the_terminal_either() {
     let bench = Bench::new();
     let mut follow = job(&bench, "t");
@@ -48,7 +63,7 @@ fn what_is_followed_does_nothing_to_the_terminal_either() {
     };
     let Some(mut followed) = in_terminal(&follow) else { return };
     let followed = outcome(&mut followed).succeeds();
-    assert_eq!(followed.matches(SHOWN).count(), 2, "as it came, and the answer: {followed:?}");
+    assert_eq!(followed.matches(SHOWN).count(), 1, "an answer that was shown is not repeated: {followed:?}");
     assert!(!followed.contains(['\u{7}', '\u{202e}']), "{followed:?}");
 
     let body = RAW.trim_end();

@@ -42,7 +42,7 @@ fn work_is_submitted_followed_and_answered() {
     let _daemon = Daemon::start(&sandbox, &[]);
     let done = ask(&sandbox, "job submit --project p --task t --prompt do --follow");
     assert_eq!((done.code, done.stdout.as_str()), (0, "hello\n"), "{done:?}");
-    for said in ["p/t/", "started", "hello", "careful", "was completed"] {
+    for said in ["p/t/", "started", "hello", "careful", "completed"] {
         assert!(done.stderr.contains(said), "{said}: {done:?}");
     }
     let submit =
@@ -60,7 +60,7 @@ fn work_is_submitted_followed_and_answered() {
     let runs = ask(&sandbox, "task runs t --project p").stdout;
     assert!(runs.lines().count() == 2 && runs.contains("success"), "{runs}");
     assert_eq!(ask(&sandbox, "task logs p/t --follow").stdout, "hello\n");
-    assert!(ask(&sandbox, "task status p/t").stdout.starts_with("task p/t was completed"));
+    assert!(ask(&sandbox, "task status p/t").stdout.starts_with("task p/t completed"));
     // A name that is taken, and one that does not exist.
     ask(&sandbox, "job submit --project p --task t --prompt again").fails(4, "exists already", "");
     ask(&sandbox, "task status p/nobody").fails(3, "nobody", "");
@@ -71,7 +71,7 @@ fn work_is_submitted_followed_and_answered() {
         "",
     );
     // The project of the working folder is meant, as without a daemon.
-    assert!(ask(&sandbox, "task status t").stdout.starts_with("task p/t was completed"));
+    assert!(ask(&sandbox, "task status t").stdout.starts_with("task p/t completed"));
     let elsewhere = outcome(sandbox.command(["server", "task", "status", "t"]).current_dir(sandbox.home()));
     elsewhere.fails(2, "no project is named", "PROJECT/TASK");
 }
@@ -175,6 +175,7 @@ fn a_daemon_says_that_the_usual_port_is_taken_and_by_what() {
     assert!(notice.ends_with(&holder), "{notice}");
     // A port that the user insists on is not replaced.
     let root = sandbox.path("another root").display().to_string();
+    std::fs::create_dir(&root).unwrap();
     let insists = outcome(&mut sandbox.command(["serve", "--root", &root, "--port", &port.to_string()]));
     insists.fails(4, &format!("cannot listen on 127.0.0.1:{port}: the port is taken by"), "--port 0");
 }

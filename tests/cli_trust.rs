@@ -204,7 +204,7 @@ fn what_is_wrong_in_a_project_file_is_told_when_it_is_to_be_trusted() {
         ("defaults: [\n", "conductor.yaml:"),
     ] {
         sandbox.write("work/conductor.yaml", text);
-        sandbox.run("config trust --yes").fails(12, problem, "docs/configuration.md");
+        sandbox.run("config trust --yes").fails(12, problem, "config reference");
         assert_eq!(sandbox.run("list").code, 0, "untrusted, it is no error: {text}");
     }
     // A FIFO is not waited for.

@@ -114,6 +114,9 @@ fn a_session_that_cannot_be_recorded_takes_place_all_the_same() {
     assert_eq!((said.code, said.stdout.as_str()), (4, "works\n"), "{said:?}");
     assert!(said.stderr.starts_with("not recorded: "), "{said:?}");
     bench.run("wrap --agent nobody").fails(10, "there is no agent 'nobody'", "config show");
+    let unknown = bench.run("wrap --agent nobody").stderr;
+    assert!(unknown.contains("claude") && !unknown.contains("demo"), "only what can be wrapped: {unknown}");
+    bench.run("wrap --agent demo").fails(16, "`run-agent job --agent demo` runs it", "");
     bench.run("wrap --agent claude").fails(11, "'claude' of agent 'claude' is not installed", "npm install");
 }
 

@@ -28,6 +28,7 @@ mod cli_import;
 mod cli_monitor;
 mod cli_output;
 mod cli_replay;
+mod cli_root;
 mod cli_server;
 mod cli_trust;
 mod cli_wrap;

@@ -5,10 +5,15 @@ use std::{ffi::OsString, ops::Deref, process::ExitCode};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::{
-    bundle, bus, chat_agent, completions, config, context::Context, demo_agent, diff, doctor, drive,
-    error::CliResult, flags::GlobalFlags, fsck, gc, help, import, job, list, man, monitor, output,
-    print::Form, replay, replay_agent, resume, self_check, serve, server, service, shell_setup, status, stop,
-    task, ui, validate, version, watch, why, wrap,
+    bundle, bus, chat_agent, completions, config,
+    context::{Context, MissingRoot},
+    demo_agent, diff, doctor, drive,
+    error::CliResult,
+    flags::GlobalFlags,
+    fsck, gc, help, import, job, list, man, monitor, output,
+    print::Form,
+    replay, replay_agent, resume, self_check, serve, server, service, shell_setup, status, stop, task, ui,
+    validate, version, watch, why, wrap,
 };
 
 use ::config::Flags;
@@ -213,6 +218,24 @@ impl Command {
         match self {
             Self::Serve(args) => args.settings(),
             _ => Flags::default(),
+        }
+    }
+
+    /// The treatment of a root that does not exist.
+    #[must_use]
+    pub fn missing_root(&self) -> MissingRoot {
+        match self {
+            Self::Job(_)
+            | Self::Monitor(_)
+            | Self::Wrap(_)
+            | Self::Replay(_)
+            | Self::Import(_)
+            | Self::Serve(_)
+            | Self::Ui(_)
+            | Self::Validate(_)
+            | Self::Doctor(_) => MissingRoot::Created,
+            Self::Task(args) => args.missing_root(),
+            _ => MissingRoot::Refused,
         }
     }
 

@@ -12,6 +12,7 @@ use super::{
     interrupt::{Interrupts, SignalAction},
     log_follower::LogFollower,
     print::Form,
+    shown_text::ShownText,
 };
 use engine::runner::{self, Accepted, Begin, LoopEnd, Runner, RunnerError};
 use tree::{
@@ -80,8 +81,8 @@ pub(super) fn attend(
     form: Form,
 ) -> CliResult<ExitCode> {
     let (task, kind) = (accepted.ticket.task(), accepted.ticket.kind);
-    let (end, info) = to_the_end(context, runner, accepted, show)?;
-    print_answer(context, runner, form, &info, &end)?;
+    let Attended { end, info, shown } = to_the_end(context, runner, accepted, show)?;
+    print_answer(context, runner, form, &info, &end, &shown)?;
     if kind == TaskKind::Task && form == Form::Text {
         let status = TaskStatus::from(end.status).as_str();
         context.printer().word(&format!("task {task} {status}: {}", end.reason))?;
@@ -89,13 +90,22 @@ pub(super) fn attend(
     Ok(exit_code(end.status))
 }
 
-/// Drives an accepted task to its end. Returns how the loop ended, and its last run.
+/// A task that was attended to its end.
+pub(super) struct Attended {
+    pub(super) end: TaskEnd,
+    /// Its last run.
+    pub(super) info: Box<RunInfo>,
+    /// The text that was shown of the last run.
+    pub(super) shown: ShownText,
+}
+
+/// Drives an accepted task to its end.
 pub(super) fn to_the_end(
     context: &Context,
     runner: &Runner,
     accepted: Accepted,
     show: Show,
-) -> CliResult<(TaskEnd, Box<RunInfo>)> {
+) -> CliResult<Attended> {
     let run = accepted.ticket.run();
     let folder = runner.tree.root().absolute(run.dir().path());
     let works_in = runner.tree.run_info(&run).ok().and_then(|info| info.cwd);
@@ -109,7 +119,7 @@ async fn watch_to_the_end(
     runner: &Runner,
     accepted: Accepted,
     show: Show,
-) -> CliResult<(TaskEnd, Box<RunInfo>)> {
+) -> CliResult<Attended> {
     let hints = context.hints(&runner.tree)?;
     let mut interrupts = Interrupts::listen()?;
     let detach = CancellationToken::new();
@@ -125,7 +135,10 @@ async fn watch_to_the_end(
             end = &mut drive => {
                 progress.print_rest()?;
                 return match end? {
-                    LoopEnd::Ended { end, info } => Ok((end, info)),
+                    LoopEnd::Ended { end, info } => {
+                        let shown = progress.follower.map(LogFollower::into_shown).unwrap_or_default();
+                        Ok(Attended { end, info, shown })
+                    }
                     LoopEnd::Detached => Err(left(&interrupts, &task)),
                 };
             }
@@ -310,6 +323,7 @@ pub(super) fn print_answer(
     form: Form,
     info: &RunInfo,
     end: &TaskEnd,
+    shown: &ShownText,
 ) -> CliResult<()> {
     let root = runner.tree.root();
     let dir = info.run_ref().dir();
@@ -333,10 +347,7 @@ pub(super) fn print_answer(
             run_folder: root.absolute(dir.path()).display().to_string(),
         });
     }
-    printer.foreign(output.as_bytes())?;
-    if !output.ends_with('\n') {
-        printer.bytes(b"\n")?;
-    }
+    shown.print_answer(printer, info.run_id.as_str(), &output)?;
     let summary = info.error_summary.as_deref().map(|s| format!(": {s}")).unwrap_or_default();
     printer.word(&format!("run {} {}{summary}", info.run_id, info.status.as_str()))
 }

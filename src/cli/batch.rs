@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    attend::{self, Show},
+    attend::{self, Attended, Show},
     context::Context,
     error::{CHECK_PATH, CliError, CliResult, Kind},
     flags::JsonFlag,
@@ -115,9 +115,10 @@ fn one(args: &Args, context: &Context, runner: &Runner, job: Job) -> CliResult<(
         }
         Err(e) => return Err(e),
     };
-    let (end, info) = attend::to_the_end(context, runner, accepted, Show::of(place.follow))?;
+    let Attended { end, info, shown } =
+        attend::to_the_end(context, runner, accepted, Show::of(place.follow))?;
     if args.json.form() == Form::Text {
-        attend::print_answer(context, runner, Form::Text, &info, &end)?;
+        attend::print_answer(context, runner, Form::Text, &info, &end, &shown)?;
     }
     let task = info.task_ref();
     let row = Row {

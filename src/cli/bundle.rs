@@ -9,15 +9,17 @@ use std::{
 use serde::Serialize;
 
 use super::{
+    amount,
     context::Context,
     error::{CliError, CliResult, Kind},
     flags::JsonFlag,
-    print::{Form, count},
+    print::Form,
     reference::{Named, References},
 };
 use base::{
     fsx::NewFile,
     telemetry::{Redactor, is_secret_name},
+    words::count,
 };
 use tree::{
     Tree, TreeError,
@@ -57,7 +59,11 @@ struct JsonOutput<'a> {
     file: Option<String>,
     runs: &'a [tree::ids::RunId],
     files: usize,
+    /// Size of the files in the bundle, unpacked.
     bytes: u64,
+    /// Size of the bundle itself; absent on standard output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_bytes: Option<u64>,
     masked_bytes: u64,
     left_out: &'a [LeftOut],
 }
@@ -140,6 +146,7 @@ fn report(args: &Args, context: &Context, file: Option<&Path>, manifest: &Manife
         runs: &manifest.runs,
         files: manifest.files.len(),
         bytes: sum(|f| f.size),
+        file_bytes: file.and_then(|f| f.metadata().ok()).map(|meta| meta.len()),
         masked_bytes: sum(|f| f.masked),
         left_out: &manifest.left_out,
     };
@@ -151,12 +158,16 @@ fn report(args: &Args, context: &Context, file: Option<&Path>, manifest: &Manife
         printer.word(&format!("left out: {} {}", left.path, left.why))?;
     }
     let name = answer.file.as_deref().unwrap_or("the bundle");
+    let unpacked = amount::size(answer.bytes);
+    let size = match answer.file_bytes {
+        Some(packed) => format!("{} ({unpacked} unpacked)", amount::size(packed)),
+        None => format!("{unpacked} unpacked"),
+    };
     printer.word(&format!(
-        "{name}: {}, {}, {}, {} of them masked; read it before you share it",
+        "{name}: {}, {}, {size}, {} masked; read it before you share it",
         count(answer.runs.len() as u64, "run"),
         count(answer.files as u64, "file"),
-        count(answer.bytes, "byte"),
-        answer.masked_bytes
+        count(answer.masked_bytes, "byte")
     ))?;
     Ok(ExitCode::SUCCESS)
 }

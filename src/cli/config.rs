@@ -15,6 +15,9 @@ use super::{
 };
 use config::{Origin, Setting};
 
+/// The page about all settings.
+const REFERENCE: &str = include_str!("../../docs/configuration.md");
+
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -31,6 +34,11 @@ pub struct Args {
 enum Verb {
     /// Print every setting in effect, without secrets
     Show(ShowArgs),
+    /// Explain every setting
+    #[command(after_help = "Examples:
+  run-agent config reference
+  run-agent config reference | less")]
+    Reference,
     /// Print the path of the configuration file in use
     #[command(after_help = "Examples:
   run-agent config path
@@ -58,7 +66,7 @@ impl Args {
         match &self.verb {
             Verb::Show(args) => args.json.form(),
             Verb::Trust(args) => args.json.form(),
-            Verb::Path => Form::Text,
+            Verb::Reference | Verb::Path => Form::Text,
         }
     }
 }
@@ -67,6 +75,8 @@ impl Args {
 pub(super) fn run(args: Args, context: &Context) -> CliResult<ExitCode> {
     match args.verb {
         Verb::Show(args) => show(&args, context)?,
+        // Needs no settings: they may be what is wrong.
+        Verb::Reference => context.printer().bytes(REFERENCE.as_bytes())?,
         Verb::Path => path(context)?,
         Verb::Trust(args) => return trust::run(&args, context),
     }

@@ -17,7 +17,7 @@ use base::{
     clock::Clock,
     telemetry::{self, LogFormat, Redactor, is_secret_name},
 };
-use config::{Config, Environment, Flags, Loaded, Loader, ProjectUse, WatchMode};
+use config::{Config, Environment, Flags, Loaded, Loader, Origin, ProjectUse, WatchMode};
 use engine::runner::{Runner, Settings};
 use tree::Tree;
 use view::watch::{Hints, Source};
@@ -30,9 +30,19 @@ pub struct Context {
     printer: Printer,
     clock: Clock,
     settings: Flags,
+    missing_root: MissingRoot,
     loaded: OnceCell<Loaded>,
     /// The agent that the user chose when asked.
     pub(super) chosen_agent: OnceCell<String>,
+}
+
+/// The treatment of a root that does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingRoot {
+    /// The verb begins something: it creates the root.
+    Created,
+    /// The verb needs something that is there, so the path may be mistyped: it fails and creates nothing.
+    Refused,
 }
 
 impl Context {
@@ -42,6 +52,7 @@ impl Context {
         global: GlobalFlags,
         printer: Printer,
         settings: Flags,
+        missing_root: MissingRoot,
     ) -> Self {
         Self {
             environment,
@@ -49,6 +60,7 @@ impl Context {
             printer,
             clock: Clock::System,
             settings,
+            missing_root,
             loaded: OnceCell::new(),
             chosen_agent: OnceCell::new(),
         }
@@ -56,7 +68,7 @@ impl Context {
 
     /// Returns a context for another command line in the same environment.
     pub(super) fn of(&self, global: GlobalFlags, settings: Flags) -> Self {
-        Self::new(self.environment.clone(), global, self.printer, settings)
+        Self::new(self.environment.clone(), global, self.printer, settings, self.missing_root)
     }
 
     /// The environment at the start of the program.
@@ -101,7 +113,7 @@ impl Context {
         if let Some(loaded) = self.loaded.get() {
             return Ok(loaded);
         }
-        let cwd = self.cwd()?;
+        let cwd = self.cwd_of_settings()?;
         let loaded = config::load(&self.flags(), &self.environment, &cwd, agents::agent_types())?;
         self.hint_at(&loaded.project)?;
         Ok(self.loaded.get_or_init(|| loaded))
@@ -125,7 +137,7 @@ impl Context {
     /// # Errors
     /// If the user's file is invalid.
     pub(super) fn loader(&self) -> CliResult<Loader> {
-        Ok(Loader::new(&self.flags(), &self.environment, &self.cwd()?, agents::agent_types())?)
+        Ok(Loader::new(&self.flags(), &self.environment, &self.cwd_of_settings()?, agents::agent_types())?)
     }
 
     /// The path of the configuration file. Its content is not read.
@@ -153,10 +165,24 @@ impl Context {
     pub fn cwd(&self) -> CliResult<PathBuf> {
         std::env::current_dir().map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => {
-                CliError::new(Kind::NotFound, "the current folder no longer exists")
-                    .with_hint("change to an existing folder")
+                CliError::new(Kind::NotFound, "the current folder no longer exists").with_hint(
+                    "change to an existing folder, or name the root by its absolute path with --root",
+                )
             }
             _ => CliError::caused(Kind::Failed, "cannot find the working folder", e),
+        })
+    }
+
+    /// The folder that relative paths of settings refer to. A folder that was removed has no settings of its own, so
+    /// it does not matter if the root is named by an absolute path.
+    fn cwd_of_settings(&self) -> CliResult<PathBuf> {
+        let absolute = |path: Option<&Path>| path.map(Path::is_absolute);
+        let variable = |name: &str| self.environment.get_os(name).map(Path::new);
+        let root = absolute(self.global.root.as_deref().or_else(|| variable("CONDUCTOR_ROOT")));
+        let file = absolute(self.global.config.as_deref().or_else(|| variable("CONDUCTOR_CONFIG")));
+        self.cwd().or_else(|e| {
+            let unneeded = e.kind() == Kind::NotFound && root == Some(true) && file != Some(false);
+            if unneeded { Ok(PathBuf::from("/")) } else { Err(e) }
         })
     }
 
@@ -235,7 +261,7 @@ impl Context {
         Tree::open(&storage.runs_dir, storage.fsync, self.clock.clone()).map_err(CliError::of_root)
     }
 
-    /// The tree, created if it is missing, with the trees of `storage.extra_roots` in it.
+    /// The tree as in [`Context::own_tree`], with the trees of `storage.extra_roots` in it.
     ///
     /// # Errors
     /// [`Kind::RootUnusable`] if it cannot be a writable folder.
@@ -248,11 +274,56 @@ impl Context {
         Ok(tree)
     }
 
-    /// The tree alone, created if it is missing.
+    /// The tree alone. If the root is missing, it is created, or the verb fails.
     ///
-    /// # Errors [`Kind::RootUnusable`] if it cannot be a writable folder.
+    /// # Errors
+    /// [`Kind::RootUnusable`] if it cannot be a writable folder, [`Kind::NotFound`] if it is missing and must not be.
     pub fn own_tree(&self) -> CliResult<Tree> {
         let storage = &self.config()?.storage;
-        Tree::create(&storage.runs_dir, storage.fsync, self.clock.clone()).map_err(CliError::of_root)
+        let missing = self.lacks_root()?;
+        if self.missing_root == MissingRoot::Refused {
+            self.existing_root()?;
+        }
+        let tree = Tree::create(&storage.runs_dir, storage.fsync, self.clock.clone());
+        let tree = tree.map_err(CliError::of_root)?;
+        if missing && self.names_root()? {
+            self.printer.word(&format!("created the root {}", storage.runs_dir.display()))?;
+        }
+        Ok(tree)
+    }
+
+    /// The path of the root, which must exist.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] if it does not: its path may be mistyped.
+    pub fn existing_root(&self) -> CliResult<&Path> {
+        let root = &self.config()?.storage.runs_dir;
+        if !self.lacks_root()? {
+            return Ok(root);
+        }
+        let error = CliError::new(Kind::NotFound, format!("there is no root at {}", root.display()));
+        Err(error.with_hint(if self.names_root()? {
+            "correct --root, $CONDUCTOR_ROOT or storage.runs_dir; `run-agent job` creates a root"
+        } else {
+            "`run-agent job` creates it; --root names another one"
+        }))
+    }
+
+    /// The tree with those of `storage.extra_roots`; `None` if the root is missing.
+    ///
+    /// # Errors
+    /// As [`Context::own_tree`].
+    pub fn tree_if_there(&self) -> CliResult<Option<Tree>> {
+        if self.lacks_root()? { Ok(None) } else { self.tree().map(Some) }
+    }
+
+    pub(super) fn lacks_root(&self) -> CliResult<bool> {
+        Ok(matches!(self.config()?.storage.runs_dir.try_exists(), Ok(false)))
+    }
+
+    /// Returns true if the user has named the root in any way.
+    pub(super) fn names_root(&self) -> CliResult<bool> {
+        let setting = self.loaded()?.settings.iter().find(|setting| setting.key == "storage.runs_dir");
+        Ok(setting.is_some_and(|setting| setting.origin != Origin::Default))
     }
 }

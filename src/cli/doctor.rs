@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{
     agent_report::{self, Problem, Report},
+    amount,
     context::Context,
     error::{CliError, CliResult, Kind},
     flags::JsonFlag,
@@ -57,6 +58,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     checks.extend(doctor::extra_roots(&runner.tree, &runner.config.storage.extra_roots));
     checks.push(doctor::git(context.environment().iter(), runner.config.defaults.record_changes));
     checks.push(daemon(&runner));
+    checks.extend(kept_program(&runner));
     checks.extend(webhook(&runner));
     checks.extend(agents(context, &runner));
     let ok = checks.iter().all(|c| c.state != State::Fail);
@@ -73,6 +75,17 @@ fn daemon(runner: &Runner) -> Check {
         Ok(None) => Check::ok(name, "no daemon runs; the command line works without one"),
         Err(e) => Check::fail(name, e.to_string(), "restart the daemon"),
     }
+}
+
+/// Reports the program that the last update has replaced, because it takes as much room as this one.
+fn kept_program(runner: &Runner) -> Option<Check> {
+    let kept = ::daemon::kept_program(&runner.program);
+    let size = amount::size(kept.metadata().ok()?.len());
+    let path = kept.display();
+    let what = format!(
+        "{path}, {size}, is the program before the last update; delete it once you trust the new one"
+    );
+    Some(Check::ok("rollback", what))
 }
 
 /// Checks if the ends of runs reach the webhook. Returns `None` if no webhook is configured and no post waits.

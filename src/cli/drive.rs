@@ -43,6 +43,9 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
     let tasks = tasks(args, context, &runner)?;
     let unreadable = if args.all { unreadable_tickets(&runner)? } else { Vec::new() };
+    if tasks.is_empty() && unreadable.is_empty() {
+        context.printer().word("no task waits for a driver")?;
+    }
     let outcomes = context.runtime()?.block_on(drive_all(context, &runner, &tasks))?;
     // The exit code reports the most important fact for a script: a failure first, then that we left, then that other
     // drivers hold tasks.

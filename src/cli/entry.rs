@@ -93,7 +93,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>, environment: Environment) 
         }
     };
     let printer = Printer::new(cli.global.color, cli.command.form(), &environment);
-    let context = Context::new(environment, cli.global, printer, cli.command.settings());
+    let command = &cli.command;
+    let context = Context::new(environment, cli.global, printer, command.settings(), command.missing_root());
     let usual_log = cli.command.usual_log();
     let outcome = start_log(&context, usual_log).and_then(|()| cli.command.run(&context));
     match outcome {

@@ -149,7 +149,7 @@ impl Kind {
             Self::ProgramMissing => {
                 Some("install it, or say where it is with agents.NAME.command in config.yaml")
             }
-            Self::BadConfig => Some("correct it; docs/configuration.md explains every key"),
+            Self::BadConfig => Some("correct it; `run-agent config reference` explains every key"),
             Self::BadToken => Some(
                 "write the token into the file, or set $CONDUCTOR_AGENT_<NAME>_TOKEN, or remove token_file",
             ),

@@ -11,10 +11,11 @@ use super::{
     context::Context,
     error::{CliError, CliResult, Kind},
     flags::{JsonFlag, duration},
-    print::{Form, count},
+    print::Form,
     reference::References,
     table::Table,
 };
+use base::words::count;
 use engine::runner::{self, Collectable, Failed, OldItem, Policy, Runner, Scope};
 
 /// Flags of the verb.

@@ -86,6 +86,10 @@ struct RunRow {
 
 /// Prints the list.
 pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
+    if args.name.is_none() && !context.names_root()? && context.lacks_root()? {
+        // Before the first task the usual root does not exist, and its name cannot be mistyped.
+        return print_tasks(args, context, &[], &[]);
+    }
     let tree = context.tree()?;
     let references = References::of(context, &tree);
     let projects = match args.name.as_deref() {
@@ -123,8 +127,17 @@ fn tasks(args: &Args, context: &Context, tree: &Tree, projects: Vec<ProjectId>) 
             }
         }
     }
+    print_tasks(args, context, &rows, &unreadable)
+}
+
+fn print_tasks(
+    args: &Args,
+    context: &Context,
+    rows: &[TaskRow],
+    unreadable: &[String],
+) -> CliResult<ExitCode> {
     let printer = context.printer();
-    for error in &unreadable {
+    for error in unreadable {
         printer.word(&format!("warning: {error}"))?;
     }
     if args.json.form() == Form::Json {
@@ -132,7 +145,7 @@ fn tasks(args: &Args, context: &Context, tree: &Tree, projects: Vec<ProjectId>) 
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new(&["TASK", "STATUS", "AGENT", "RUNS", "LAST ACTIVITY"]);
-    for row in &rows {
+    for row in rows {
         table.row([
             format!("{}/{}", row.project_id, row.task_id),
             row.status.as_str().to_owned(),

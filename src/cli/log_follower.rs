@@ -1,6 +1,6 @@
 //! Shows the output of a run while the run prints it: what a known agent says and does, the bytes of any other.
 
-use super::{error::CliResult, print::Printer, transcript_text::TranscriptText};
+use super::{error::CliResult, print::Printer, shown_text::ShownText, transcript_text::TranscriptText};
 use base::fsx::RelPath;
 use tree::{
     Tree, TreeError,
@@ -20,6 +20,7 @@ pub(super) struct LogFollower {
     run: RunRef,
     stdout: Option<Stdout>,
     stderr: Bytes,
+    shown: ShownText,
 }
 
 /// The stdout of a run, once its record says what the agent prints there.
@@ -39,7 +40,12 @@ struct Bytes {
 impl LogFollower {
     pub(super) fn new(tree: &Tree, run: &RunRef) -> Self {
         let stderr = Bytes::new(run.dir().stderr());
-        Self { tree: tree.clone(), run: run.clone(), stdout: None, stderr }
+        Self { tree: tree.clone(), run: run.clone(), stdout: None, stderr, shown: ShownText::default() }
+    }
+
+    /// Returns the text that was printed of the run's stdout.
+    pub(super) fn into_shown(self) -> ShownText {
+        self.shown
     }
 
     /// Prints the new output to stderr, because stdout carries the answer alone.
@@ -63,7 +69,7 @@ impl LogFollower {
         }
         match &mut self.stdout {
             None => {}
-            Some(Stdout::Text(bytes)) => bytes.print(&self.tree, printer)?,
+            Some(Stdout::Text(bytes)) => bytes.print(&self.tree, printer, |shown| self.shown.add(shown))?,
             Some(Stdout::Events(follower, text)) => {
                 while let Some(events) = follower.read(self.tree.root(), &self.run.dir(), stream)? {
                     let mut shown = String::new();
@@ -76,10 +82,11 @@ impl LogFollower {
                     }
                     // The text is complete: nothing of it waits for further bytes.
                     let _ = printer.foreign_word(shown.as_bytes());
+                    self.shown.add(shown.as_bytes());
                 }
             }
         }
-        self.stderr.print(&self.tree, printer)
+        self.stderr.print(&self.tree, printer, |_| {})
     }
 }
 
@@ -107,7 +114,7 @@ impl Bytes {
         Self { file: Growing::new(path), offset: 0 }
     }
 
-    fn print(&mut self, tree: &Tree, printer: Printer) -> CliResult<()> {
+    fn print(&mut self, tree: &Tree, printer: Printer, mut note: impl FnMut(&[u8])) -> CliResult<()> {
         if self.file.begins_anew(tree.root(), self.offset, None)? {
             self.offset = 0;
         }
@@ -118,6 +125,7 @@ impl Bytes {
             if shown == 0 {
                 return Ok(());
             }
+            note(&bytes[..shown]);
             self.offset += shown as u64;
         }
     }

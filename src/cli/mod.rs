@@ -46,6 +46,7 @@ mod serve;
 mod server;
 mod service;
 mod shell_setup;
+mod shown_text;
 mod status;
 mod stop;
 mod submission;

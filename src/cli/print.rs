@@ -29,12 +29,6 @@ pub enum Form {
     Json,
 }
 
-/// "1 run", "2 runs".
-#[must_use]
-pub fn count(n: u64, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
-}
-
 /// Prints the output of a verb.
 #[derive(Debug, Clone, Copy)]
 pub struct Printer {
@@ -65,6 +59,12 @@ impl Printer {
     #[must_use]
     pub fn form(&self) -> Form {
         self.form
+    }
+
+    /// Returns true if stdout and stderr are both shown on a terminal.
+    #[must_use]
+    pub fn has_one_terminal(&self) -> bool {
+        self.shown_on == Target::Terminal && self.said_on == Target::Terminal
     }
 
     /// Returns a word for stdout in its style.
@@ -288,11 +288,6 @@ fn bug_report(message: &str, place: &str, trace: &std::backtrace::Backtrace) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_is_not_many() {
-        assert_eq!([0, 1, 2].map(|n| count(n, "run")), ["0 runs", "1 run", "2 runs"]);
-    }
 
     #[test]
     fn what_acts_on_a_terminal_is_shown_and_not_done() {

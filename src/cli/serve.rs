@@ -93,12 +93,13 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     memory::tune();
     let open_files = open_files::raise();
     let left = DaemonResources::left(context.environment())?;
+    // A refusal creates no root.
+    refuse_open_door(&context.config()?.api)?;
     let mut runner = context.runner()?;
     runner.program = daemon_resources::installed(&runner.program);
     if args.disable_task_start {
         Arc::make_mut(&mut runner.config).task_start = TaskStart::Disabled;
     }
-    refuse_open_door(&runner.config.api)?;
     let place = DaemonResources::take(&runner, left)?;
     let runtime = runtime()?;
     let outcome = runtime.block_on(serve(context, runner, place, connections(open_files)));

@@ -9,14 +9,15 @@ use super::{
     amount,
     attend::{self, Show},
     confirm::{Consent, YesFlag},
-    context::Context,
+    context::{Context, MissingRoot},
     error::{CliError, CliResult, Kind},
     flags::{JsonFlag, duration_text},
-    print::{Form, count},
+    print::Form,
     reference::References,
     resume, stop,
     submission::{SubmissionFlags, TaskSpec},
 };
+use base::words::count;
 use engine::runner::{self, Runner};
 use tree::{
     ids::{ProjectId, TaskId},
@@ -112,6 +113,11 @@ struct DeleteArgs {
 }
 
 impl Args {
+    /// The treatment of a root that does not exist: only a new task creates it.
+    pub(super) fn missing_root(&self) -> MissingRoot {
+        if self.command.is_none() { MissingRoot::Created } else { MissingRoot::Refused }
+    }
+
     /// The output form of the verb.
     pub(super) fn form(&self) -> Form {
         match &self.command {

@@ -77,7 +77,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
 
 /// Returns the tree that the client's daemon serves, if it is our own tree.
 fn local(client: &Client, context: &Context) -> CliResult<Option<Tree>> {
-    let tree = context.tree()?;
+    let Some(tree) = context.tree_if_there()? else { return Ok(None) };
     let serves =
         tree.daemon()?.is_some_and(|d| d.listen.iter().any(|at| at.trim_end_matches('/') == client.base()));
     Ok(serves.then_some(tree))

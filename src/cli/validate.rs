@@ -19,7 +19,7 @@ use super::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exit code: 0 if the agent of --agent is usable. Without --agent: 0 if the default agent and every agent of the \
-configuration file is usable. Otherwise the code of the first problem (docs/exit-codes.md).
+configuration file is usable. Otherwise the code of the first problem, 10 to 13.
 
 Examples:
   run-agent validate

@@ -33,5 +33,5 @@ pub use programs::{AgentProgram, Ask, check_programs};
 pub use reason::reason;
 pub use run_logs::{RunLogs, SharedLog};
 pub use start::Daemon;
-pub use update::{Handover, Refusal, Seat, SelfReport, UpdateStatus, Updates, report};
+pub use update::{Handover, Refusal, Seat, SelfReport, UpdateStatus, Updates, kept_program, report};
 pub use upkeep::{Cleaning, Collected, Force};

@@ -113,7 +113,9 @@ impl Reader<'_> {
             }
         }
         if page.skipped > 0 {
-            self.printer.word(&format!("skipped {} line(s) that are not messages", page.skipped))?;
+            let lines =
+                if page.skipped == 1 { "line that is not a message" } else { "lines that are not messages" };
+            self.printer.word(&format!("skipped {} {lines}", page.skipped))?;
         }
         Ok(())
     }

@@ -33,7 +33,7 @@ impl Target {
         let resolve = |path: &Path| fsx::resolve(path).map_err(|e| CliError::from(TreeError::from(e)));
         let message_bus = env("JRUN_MESSAGE_BUS").map(|path| resolved_text(Path::new(path))).transpose()?;
         let default_root = match context.config() {
-            Ok(config) => resolve(&config.storage.runs_dir)?,
+            Ok(_) => resolve(context.existing_root()?)?,
             // An agent gets the path of its bus from the environment, so an invalid configuration must not keep it
             // from posting.
             Err(_) if message_bus.is_some() => PathBuf::new(),

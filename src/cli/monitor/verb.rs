@@ -190,13 +190,15 @@ fn work(args: &Args, context: &Context, runner: &Runner, item: &Item) -> CliResu
                 new_project: NewProject::Here,
             };
             let accepted = wanted.accept(context, runner)?;
-            end = Some(attend::to_the_end(context, runner, accepted, Show::of(args.place.follow))?.0.status);
+            end =
+                Some(attend::to_the_end(context, runner, accepted, Show::of(args.place.follow))?.end.status);
         }
         Some(TaskStatus::Failed | TaskStatus::Stopped | TaskStatus::Idle) => {
             let parent_run_id = args.place.parent(context, runner)?;
             let asked = ResumeRequest { parent_run_id, ..ResumeRequest::default() };
             let accepted = runner::resume(runner, &task, &asked, Entry::AtOnce)?;
-            end = Some(attend::to_the_end(context, runner, accepted, Show::of(args.place.follow))?.0.status);
+            end =
+                Some(attend::to_the_end(context, runner, accepted, Show::of(args.place.follow))?.end.status);
         }
         // The task has a driver, or had one: wait for it, and drive it if it has none any more.
         Some(_) => context.runtime()?.block_on(until_ended(context, runner, &task))?,

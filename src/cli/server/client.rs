@@ -15,6 +15,7 @@ use crate::cli::{
     print::Form,
 };
 use agents::chat::Sse;
+use base::fsx;
 use config::Secret;
 
 /// Default address of a daemon if nothing else names one.
@@ -83,12 +84,34 @@ impl Client {
         let named = flags.server.clone().or_else(|| environment.get("JRUN_CONDUCTOR_URL").map(str::to_owned));
         let base = match named {
             Some(base) => base,
-            None => context
-                .tree()?
-                .daemon()?
-                .and_then(|d| d.listen.into_iter().next())
-                .unwrap_or_else(|| USUAL.to_owned()),
+            None => match daemon_of_root(context)? {
+                Some(base) => base,
+                None if context.named_root().is_some() => return Err(no_daemon(context)?),
+                None => return Self::usual(flags, context),
+            },
         };
+        Self::at(base, flags, context)
+    }
+
+    /// Returns a client of the daemon at the default address. If that daemon serves another root than ours, a note says
+    /// so, because the answers are about other tasks.
+    fn usual(flags: &ServerFlags, context: &Context) -> CliResult<Self> {
+        let client = Self::at(USUAL.to_owned(), flags, context)?;
+        let status = client.get("/api/v1/status").unwrap_or_default();
+        let ours = &context.config()?.storage.runs_dir;
+        if let Some(root) = status["root"].as_str()
+            && fsx::resolve(ours).ok().as_deref() != Some(Path::new(root))
+        {
+            context.printer().word(&format!(
+                "note: no daemon serves {}; the daemon at {USUAL} answers, which serves {root}",
+                ours.display()
+            ))?;
+        }
+        Ok(client)
+    }
+
+    fn at(base: String, flags: &ServerFlags, context: &Context) -> CliResult<Self> {
+        let environment = context.environment();
         let configured = || context.config().ok().and_then(|c| c.api.api_key.clone());
         let given = match &flags.api_key_file {
             Some(file) => Some(key_in(file)?),
@@ -222,6 +245,20 @@ impl Client {
         };
         Err(CliError::new(kind, said))
     }
+}
+
+/// Returns the address of the daemon that serves our root.
+fn daemon_of_root(context: &Context) -> CliResult<Option<String>> {
+    let Some(tree) = context.tree_if_there()? else { return Ok(None) };
+    Ok(tree.daemon()?.and_then(|daemon| daemon.listen.into_iter().next()))
+}
+
+/// The error for a root that the command line names and no daemon serves. The daemon at the default address would answer
+/// about the tasks of another root.
+fn no_daemon(context: &Context) -> CliResult<CliError> {
+    let root = context.config()?.storage.runs_dir.display().to_string();
+    Ok(CliError::new(Kind::Unreachable, format!("no daemon serves the root {root}"))
+        .with_hint("start it with `run-agent serve`, or name a daemon with --server URL"))
 }
 
 fn text(response: Response) -> CliResult<String> {

@@ -16,6 +16,7 @@ use crate::cli::{
     agent_choice, attend,
     error::{CliError, CliResult, Kind},
     print::Form,
+    shown_text::ShownText,
     submission::{self, PlaceFlags, SubmissionFlags},
 };
 use agents::Agent;
@@ -163,11 +164,12 @@ fn submit(args: &Submit, call: &Call<'_>) -> CliResult<ExitCode> {
         return said(call, &started);
     }
     tell(call, &started)?;
+    let mut shown = ShownText::default();
     let ended = match started["run_id"].as_str().filter(|_| place.follow) {
-        Some(run) => vec![wait::follow_task(call, &task, run)?],
+        Some(run) => vec![wait::follow_task(call, &task, run, &mut shown)?],
         None => wait::until_ended(call, std::slice::from_ref(&task), None)?,
     };
-    finished(call, &[task], &ended)
+    finished(call, &[task], &ended, &shown)
 }
 
 fn batch(args: &Batch, call: &Call<'_>) -> CliResult<ExitCode> {
@@ -209,7 +211,7 @@ fn batch(args: &Batch, call: &Call<'_>) -> CliResult<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let ended = wait::until_ended(call, &tasks, None)?;
-    finished(call, &tasks, &ended)
+    finished(call, &tasks, &ended, &ShownText::default())
 }
 
 /// Submits a task to its destination. If the made-up name of its project is taken meanwhile, another one is chosen.
@@ -255,7 +257,7 @@ fn parent(named: Option<&RunId>, call: &Call<'_>) -> CliResult<Option<RunId>> {
 
 /// Returns true if the daemon is known to serve the tree of the calling agent's run.
 fn serves_the_tree_of_our_run(call: &Call<'_>) -> CliResult<bool> {
-    let tree = call.context.tree()?;
+    let Some(tree) = call.context.tree_if_there()? else { return Ok(false) };
     let daemon = tree.daemon()?;
     let ours = daemon.is_some_and(|daemon| daemon.listen.iter().any(|url| url == call.client.base()));
     Ok(ours && submission::calling_run(call.context, &tree)?.is_some())
@@ -335,7 +337,7 @@ fn said(call: &Call<'_>, started: &Value) -> CliResult<ExitCode> {
 
 /// Prints the answers of the tasks' last runs, or everything about the tasks as JSON. Returns the exit code that `job`
 /// and `task` have for such ends.
-fn finished(call: &Call<'_>, tasks: &[TaskRef], ended: &[Value]) -> CliResult<ExitCode> {
+fn finished(call: &Call<'_>, tasks: &[TaskRef], ended: &[Value], shown: &ShownText) -> CliResult<ExitCode> {
     let is = |status: &str| ended.iter().any(|task| task["status"] == status);
     let all = ended.iter().all(|task| task["status"] == "completed");
     let code = attend::exit_code(if all {
@@ -354,10 +356,7 @@ fn finished(call: &Call<'_>, tasks: &[TaskRef], ended: &[Value]) -> CliResult<Ex
         if let Some(run) = end["runs"][0]["run_id"].as_str()
             && let Some(answer) = wait::file(call, task, run, RunFile::Output)?
         {
-            printer.foreign(answer.as_bytes())?;
-            if !answer.ends_with('\n') {
-                printer.bytes(b"\n")?;
-            }
+            shown.print_answer(printer, run, &answer)?;
         }
         printer.word(end["reason"].as_str().unwrap_or_default())?;
     }

@@ -11,9 +11,10 @@ use crate::cli::{
     confirm::{Consent, YesFlag},
     error::{CliResult, Kind},
     gc,
-    print::{Form, count},
+    print::Form,
     table::Table,
 };
+use base::words::count;
 use tree::ids::ProjectId;
 
 /// Verbs for projects.

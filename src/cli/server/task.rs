@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     client::Call,
     names::{TaskName, project_path, task_path},
-    wait::{self, LineDestination},
+    wait,
 };
 use crate::cli::{
     confirm::{Consent, YesFlag},
@@ -177,7 +177,7 @@ fn logs(task: &TaskRef, follow: bool, call: &Call<'_>) -> CliResult<ExitCode> {
     let run = answer["runs"][0]["run_id"].as_str();
     let run = run.ok_or_else(|| CliError::new(Kind::NotFound, format!("task {task} has no run yet")))?;
     if follow {
-        wait::show_log(call, run, LineDestination::Stdout)?;
+        wait::show_log(call, run)?;
     } else {
         let path = format!("{}/runs/{run}/file?name=stdout", project_path(task));
         let answer = call.client.get(&path)?;

@@ -84,7 +84,9 @@ fn print(call: &Call<'_>, status: &Value, words: &str) -> CliResult<ExitCode> {
 /// Describes an update that has just ended without a failure.
 fn outcome(status: &Value) -> String {
     match (status["from_version"].as_str(), status["to_version"].as_str()) {
-        (Some(from), Some(to)) => format!("updated from {from} to {to}"),
+        (Some(from), Some(to)) => {
+            format!("updated from {from} to {to}; the old program stays beside the new one, as ….rollback")
+        }
         // The update was cancelled in the meantime.
         _ => words(status),
     }

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::cli::{
     error::{CliError, CliResult, Kind},
+    shown_text::ShownText,
     transcript_text::TranscriptText,
 };
 use tree::{
@@ -24,15 +25,6 @@ use view::files::RunFile;
 
 /// Interval between two requests for the state of a task.
 const LOOK: Duration = Duration::from_millis(500);
-
-/// The destination of a run's lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LineDestination {
-    /// The lines are the requested output.
-    Stdout,
-    /// The lines accompany other output.
-    Stderr,
-}
 
 /// Waits until all of these tasks have ended, and returns the last answer about each.
 pub(super) fn until_ended(
@@ -80,8 +72,13 @@ impl Patience {
 }
 
 /// Shows on stderr what the runs of a task print, from the run `first` on, and what the task waits for between them.
-/// Returns the last answer about the task when it has ended.
-pub(super) fn follow_task(call: &Call<'_>, task: &TaskRef, first: &str) -> CliResult<Value> {
+/// Returns the last answer about the task when it has ended. `text` gets what was shown of the last run's stdout.
+pub(super) fn follow_task(
+    call: &Call<'_>,
+    task: &TaskRef,
+    first: &str,
+    text: &mut ShownText,
+) -> CliResult<Value> {
     let mut patience = Patience { heard: Instant::now() };
     let mut shown: Vec<String> = Vec::new();
     let (mut last_reason, mut said) = (String::new(), String::new());
@@ -96,7 +93,8 @@ pub(super) fn follow_task(call: &Call<'_>, task: &TaskRef, first: &str) -> CliRe
         for (run, status) in &runs {
             // A run that has not started may wait for hours.
             if (*status != "created" || ended) && !shown.iter().any(|known| known == run) {
-                show_run(call, task, run)?;
+                *text = ShownText::default();
+                show_run(call, task, run, text)?;
                 shown.push((*run).to_owned());
                 showed = true;
             }
@@ -138,12 +136,19 @@ fn runs_since<'a>(task: &'a Value, first: &str) -> Vec<(&'a str, &'a str)> {
 
 /// Shows the output of a run on stderr as `job --follow` does: what a known agent says and does, and the lines of any
 /// other.
-fn show_run(call: &Call<'_>, task: &TaskRef, run: &str) -> CliResult<()> {
+fn show_run(call: &Call<'_>, task: &TaskRef, run: &str, shown: &mut ShownText) -> CliResult<()> {
     let dialect = dialect(call, task, run)?;
-    if dialect == Dialect::Text {
-        return show_log(call, run, LineDestination::Stderr);
-    }
     let printer = call.context.printer();
+    if dialect == Dialect::Text {
+        return each_line(call, run, |line| {
+            let text = format!("{}\n", line.text);
+            if !line.on_stderr {
+                shown.add(text.as_bytes());
+            }
+            let _ = printer.foreign_word(text.as_bytes());
+            Ok(())
+        });
+    }
     let (mut text, mut whole) = (TranscriptText::default(), String::new());
     each_line(call, run, |line| {
         let words = if line.on_stderr {
@@ -155,7 +160,9 @@ fn show_run(call: &Call<'_>, task: &TaskRef, run: &str) -> CliResult<()> {
             }
             let line = std::mem::take(&mut whole);
             let events = events_of_line(dialect, 0, line.len() as u64 + 1, line.as_bytes());
-            events.iter().map(|event| text.of(event)).collect()
+            let words: String = events.iter().map(|event| text.of(event)).collect();
+            shown.add(words.as_bytes());
+            words
         };
         let _ = printer.foreign_word(words.as_bytes());
         Ok(())
@@ -190,14 +197,14 @@ pub(super) fn verdict(tasks: &[Value]) -> ExitCode {
 }
 
 /// Shows the output of a run line by line, to its end.
-pub(super) fn show_log(call: &Call<'_>, run: &str, to: LineDestination) -> CliResult<()> {
+pub(super) fn show_log(call: &Call<'_>, run: &str) -> CliResult<()> {
     let printer = call.context.printer();
     each_line(call, run, |line| {
         let text = format!("{}\n", line.text);
-        if to == LineDestination::Stdout && !line.on_stderr {
-            printer.foreign(text.as_bytes())?;
-        } else {
+        if line.on_stderr {
             let _ = printer.foreign_word(text.as_bytes());
+        } else {
+            printer.foreign(text.as_bytes())?;
         }
         Ok(())
     })

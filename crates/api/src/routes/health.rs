@@ -77,6 +77,7 @@ fn status(api: &Api) -> Result<Response> {
         configured_agents: api.core.runner.config.agents.keys().map(AsRef::as_ref).collect(),
         version: VERSION,
         file_system: api.core.file_system.as_deref(),
+        root: api.core.runner.tree.root().path().display().to_string(),
         running_tasks: tasks.collect(),
         queued_tasks_count,
         live_tasks_count,

@@ -44,6 +44,8 @@ pub(crate) struct Status<'a> {
     /// sees the same files under the same paths. Absent: the daemon cannot determine it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) file_system: Option<&'a str>,
+    /// The root of the tree that the daemon serves.
+    pub(crate) root: String,
     /// The runs that are running.
     pub(crate) running_tasks: Vec<RunningTask<'a>>,
     /// Number of queued tasks.

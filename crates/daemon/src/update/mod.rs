@@ -24,5 +24,5 @@ mod state;
 
 pub use candidate::{SelfReport, report};
 pub use request::{Refusal, UpdateStatus};
-pub use seat::Seat;
+pub use seat::{Seat, kept_program};
 pub use state::{Handover, Updates};

@@ -54,12 +54,18 @@ impl Seat {
 
     /// Returns the path at which the old program is kept once it was replaced.
     pub(super) fn kept(&self) -> PathBuf {
-        beside(&self.command.program, |name| format!("{name}.rollback"))
+        kept_program(&self.command.program)
     }
 
     fn listeners(&self) -> MutexGuard<'_, Vec<NamedListener>> {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns the path at which an update keeps the program that it has replaced, beside the new one.
+#[must_use]
+pub fn kept_program(program: &Path) -> PathBuf {
+    beside(program, |name| format!("{name}.rollback"))
 }
 
 /// Returns a path beside another, with a name derived from the other's name.

@@ -15,8 +15,8 @@ use crate::runner::{
     },
     error::{Result, RunnerError},
 };
-use agents::Program;
-use config::TaskSettings;
+use agents::{AgentError, Program};
+use config::{Config, TaskSettings};
 use process::{
     exit::ProcessEnd,
     foreground::{Foreground, ForegroundRun},
@@ -35,13 +35,13 @@ pub fn command_of(
     cwd: &std::path::Path,
 ) -> Result<Vec<String>> {
     let all = runner.config_in(cwd)?;
-    let settings = agents::find(&all, agent)?;
+    let settings = agents::find(&all, agent).map_err(|error| with_programs(error, &all))?;
     let base = match agents::of_type(settings.agent_type).program() {
         _ if !settings.command.is_empty() => settings.command.clone(),
         Program::Any => Vec::new(),
         Program::Own(_) => {
             return Err(RunnerError::Refused(format!(
-                "agent '{agent}' has no program that wrap could start"
+                "agent '{agent}' has no program that wrap could start; `run-agent job --agent {agent}` runs it"
             )));
         }
         Program::Installed { .. } => vec![settings.agent_type.as_str().to_owned()],
@@ -51,6 +51,20 @@ pub fn command_of(
     let path = runner.search_path();
     let program = agents::program(agent, settings.agent_type, &name, &path, cwd)?;
     Ok(std::iter::once(program.to_string_lossy().into_owned()).chain(words).collect())
+}
+
+/// Leaves only agents with a program of their own in the list of an error: no other agent can be wrapped.
+fn with_programs(error: AgentError, all: &Config) -> AgentError {
+    let has_program = |name: &String| {
+        let settings = all.agents.get(name);
+        settings.is_some_and(|s| !matches!(agents::of_type(s.agent_type).program(), Program::Own(_)))
+    };
+    match error {
+        AgentError::Unknown { name, known } => {
+            AgentError::Unknown { name, known: known.into_iter().filter(has_program).collect() }
+        }
+        error => error,
+    }
 }
 
 /// An agent that runs at the terminal.
