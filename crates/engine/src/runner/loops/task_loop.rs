@@ -3,7 +3,11 @@
 //! The state of the loop is in its ticket and in its runs' records, so any holder of the task's lock can continue it.
 //! `restart` makes the decision; this file carries it out.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
@@ -106,7 +110,12 @@ enum Wait {
     Detached,
 }
 
-/// Waits for the time of a restart. DONE and STOP end the wait, because the following start obeys them.
+/// Maximum time between two looks at the clock while a restart waits. The clock may be set, and goes on while the machine
+/// sleeps; a timer does neither.
+const CLOCK: Duration = Duration::from_secs(30);
+
+/// Waits for the time of a restart, but not longer than it is away now: a clock that is set back must not prolong the
+/// wait. DONE and STOP end the wait, because the following start obeys them.
 async fn wait_until(
     runner: &Runner,
     lock: &TaskLock,
@@ -117,8 +126,10 @@ async fn wait_until(
     let dir = lock.task().dir();
     let [watched] = hints.watch_all([runner.tree.root().absolute(dir.path())]).await;
     let mut waiter = watched.waiter();
+    let by_clock = || (until - runner.tree.clock().now()).to_std().unwrap_or_default();
+    let latest = Instant::now() + by_clock();
     loop {
-        let left = (until - runner.tree.clock().now()).to_std().unwrap_or_default();
+        let left = by_clock().min(latest.saturating_duration_since(Instant::now()));
         let (root, [stop, done]) = (runner.tree.root().clone(), [dir.stop(), dir.done()]);
         let marked = blocking::run(move || Ok::<_, FsError>(root.is_file(&stop)? || root.is_file(&done)?));
         if left.is_zero() || marked.await? {
@@ -126,7 +137,7 @@ async fn wait_until(
         }
         tokio::select! {
             () = detach.cancelled() => return Ok(Wait::Detached),
-            () = tokio::time::sleep(left) => {}
+            () = tokio::time::sleep(left.min(CLOCK)) => {}
             () = waiter.next() => {}
         }
     }
