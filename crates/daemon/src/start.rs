@@ -10,13 +10,13 @@ use super::{
     programs,
     update::{Handover, Seat, Updates},
 };
-use base::shutdown::Shutdown;
+use base::{blocking, shutdown::Shutdown};
 use engine::{
     automations::webhook,
-    runner::{Result, Runner},
+    runner::{Result, Runner, RunnerError},
 };
 use process::notify::Manager;
-use tree::daemon_info::DaemonInfo;
+use tree::{FsErrorKind, TreeError, daemon_info::DaemonInfo};
 use view::watch::Hints;
 
 /// The time that work other than requests may take during the shutdown.
@@ -56,7 +56,8 @@ impl Daemon {
     /// Starts a server, and the loops that need one that answers. `addresses` are where it listens, the URL first.
     ///
     /// # Errors
-    /// If the addresses cannot be announced to the command line.
+    /// If the addresses cannot be announced to the command line. A full disk is no reason to serve nothing: they are
+    /// announced when there is room.
     pub fn serve(
         &mut self,
         server: impl Future<Output = ()> + Send + 'static,
@@ -68,13 +69,20 @@ impl Daemon {
         core.shutdown.spawn(core.updates.clone().settle());
         core.shutdown.spawn(post_webhooks(core.updates.parts.clone()));
         core.shutdown.spawn(tell_manager(core.updates.clone(), self.manager.clone(), url.clone()));
-        core.updates.announce(&DaemonInfo {
+        let info = DaemonInfo {
             version: 1,
             pid: std::process::id(),
             program_version: env!("CARGO_PKG_VERSION").to_owned(),
             listen: addresses,
             started_at: core.runner.tree.clock().now(),
-        })?;
+        };
+        match core.updates.announce(&info) {
+            Err(RunnerError::Tree(TreeError::Fs(e))) if e.kind() == FsErrorKind::Full => {
+                tracing::error!(error = %e, cause = %e.source, "the command line does not find this daemon until there is room");
+                core.shutdown.spawn(announce_later(core.updates.clone(), info));
+            }
+            announced => announced?,
+        }
         tracing::info!(root = %core.runner.tree.root().path().display(), url, "the daemon is ready");
         Ok(())
     }
@@ -119,6 +127,23 @@ impl Daemon {
         self.core.updates.withdraw()?;
         tracing::info!("the daemon has shut down");
         Ok(())
+    }
+}
+
+/// The pause before another attempt to announce the addresses.
+const ROOM: Duration = Duration::from_secs(5);
+
+/// Announces the addresses once the disk has room.
+async fn announce_later(updates: Arc<Updates>, info: DaemonInfo) {
+    loop {
+        tokio::select! {
+            () = updates.parts.shutdown.token().cancelled() => return,
+            () = tokio::time::sleep(ROOM) => {}
+        }
+        let (updates, info) = (updates.clone(), info.clone());
+        if blocking::run(move || updates.announce(&info)).await.is_ok() {
+            return;
+        }
     }
 }
 

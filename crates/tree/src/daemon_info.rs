@@ -12,9 +12,9 @@ use super::{
     paths::top,
 };
 use base::{
-    fsx::{Holder, Lock, LockAttempt, RelPath},
+    fsx::{FsErrorKind, Holder, Lock, LockAttempt, RelPath},
     names,
-    record::{self, Record, Spelling},
+    record::{self, Record, RecordError, Spelling},
 };
 
 /// The running daemon. The record is valid only while `daemon.lock` is held.
@@ -98,12 +98,18 @@ impl Tree {
 }
 
 impl DaemonLock {
-    /// Publishes the daemon's addresses.
+    /// Publishes the daemon's addresses. On a full disk the record of an earlier daemon makes room for them.
     ///
     /// # Errors
-    /// If the disk fails.
+    /// If the disk fails, or is full all the same. A wrong address is not left there.
     pub fn announce(&self, tree: &Tree, info: &DaemonInfo) -> Result<()> {
-        Ok(record::write(tree.root(), &info_path(), info)?)
+        match record::write(tree.root(), &info_path(), info) {
+            Err(RecordError::Fs(e)) if e.kind() == FsErrorKind::Full => {
+                self.withdraw(tree)?;
+                Ok(record::write(tree.root(), &info_path(), info)?)
+            }
+            written => Ok(written?),
+        }
     }
 
     /// Removes the record with the addresses.
