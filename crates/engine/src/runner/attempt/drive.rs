@@ -25,9 +25,9 @@ use crate::runner::{
     error::Result,
     tidy::stale_files,
 };
-use base::blocking;
+use base::{blocking, fsx::Root};
 use config::{Defaults, TaskSettings};
-use process::{launch_files, liveness::Liveness, pidfd::PidFd};
+use process::{exit::ExitRecord, launch_files, liveness::Liveness, pidfd::PidFd};
 use tree::{
     refs::RunRef,
     run_info::{RunInfo, RunStatus},
@@ -217,6 +217,7 @@ impl Driver {
                         // left its parent and cleared its environment cannot be found.
                         info.survivors_possible = claim.agent.is_some() && claim.cgroup.is_none();
                         orphan::end_processes(&self.run.run, claim, self.grace(&info));
+                        self.remove_room()?;
                     }
                     info.notes.extend(facts.exit.as_ref().and_then(last_word::note));
                     if outcome.started_at.is_some() || info.pid.is_some() {
@@ -251,6 +252,15 @@ impl Driver {
                 }
             }
         }
+    }
+
+    /// Removes the room for a record that the killed shim has not written.
+    fn remove_room(&self) -> Result<()> {
+        let (root, dir) = (self.runner.tree.root(), self.run.dir());
+        if ExitRecord::unlinked(root, dir.path()).is_none() {
+            root.remove(&Root::reserved_for(&dir.exit()))?;
+        }
+        Ok(())
     }
 
     /// Reads the facts. Records that are gone since the last look are written again.
