@@ -79,6 +79,7 @@ mod layers;
 mod lineage;
 mod nested_environment;
 mod notices;
+mod ordinary_user;
 mod original_clients;
 mod original_faults;
 mod pid_reuse;

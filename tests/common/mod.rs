@@ -31,7 +31,20 @@ use tempfile::TempDir;
 /// The folders of one test, removed with it.
 pub struct Sandbox {
     folder: TempDir,
+    user: User,
 }
+
+/// The user of a sandbox's programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum User {
+    /// That of the tests.
+    Ours,
+    /// `nobody`, for tests that root has started.
+    Nobody,
+}
+
+/// The number of `nobody`.
+const NOBODY: u32 = 65534;
 
 /// Creates a folder below target/, with a space in its name, as users have them.
 pub fn folder() -> TempDir {
@@ -74,7 +87,25 @@ impl Sandbox {
         for name in ["home", "work"] {
             fs::create_dir(folder.path().join(name)).expect("folders of the test");
         }
-        Self { folder }
+        Self { folder, user: User::Ours }
+    }
+
+    /// A sandbox with programs of an ordinary user: `nobody` if root has started the tests. `None`, with a message on
+    /// stderr, if that user cannot run our program.
+    pub fn of_ordinary_user() -> Option<Self> {
+        let mut sandbox = Self::new();
+        if nix::unistd::geteuid().is_root() {
+            sandbox.user = User::Nobody;
+            for folder in [sandbox.folder.path().to_owned(), sandbox.home(), sandbox.work()] {
+                std::os::unix::fs::chown(folder, Some(NOBODY), Some(NOBODY)).expect("root may do that");
+            }
+            let works = sandbox.command(["version"]).output().is_ok_and(|o| o.status.success());
+            if !works {
+                skipped("an ordinary user cannot run the program here");
+                return None;
+            }
+        }
+        Some(sandbox)
     }
 
     /// `$HOME`.
@@ -112,7 +143,16 @@ impl Sandbox {
 
     /// `run-agent` with a clean environment, in the working folder, with nothing on its stdin.
     pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_run-agent"));
+        let program = env!("CARGO_BIN_EXE_run-agent");
+        let mut command = match self.user {
+            User::Ours => Command::new(program),
+            User::Nobody => {
+                let mut command = Command::new("setpriv");
+                command.args([format!("--reuid={NOBODY}"), format!("--regid={NOBODY}")]);
+                command.args(["--clear-groups", program]);
+                command
+            }
+        };
         command
             .args(args)
             .current_dir(self.work())
