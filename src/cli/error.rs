@@ -291,7 +291,9 @@ fn kind_of_disk(kind: FsErrorKind) -> Kind {
     match kind {
         FsErrorKind::NotFound => Kind::NotFound,
         FsErrorKind::Full => Kind::DiskFull,
-        FsErrorKind::Denied | FsErrorKind::NotAFolder | FsErrorKind::NotAFile => Kind::RootUnusable,
+        FsErrorKind::Denied | FsErrorKind::NotAFolder | FsErrorKind::NotAFile | FsErrorKind::Moved => {
+            Kind::RootUnusable
+        }
         FsErrorKind::Escapes | FsErrorKind::TooLarge => Kind::Corrupt,
         FsErrorKind::OnlyShown => Kind::Refused,
         FsErrorKind::TooManyOpen | FsErrorKind::Other => Kind::Failed,

@@ -129,6 +129,7 @@ impl From<TreeError> for HttpError {
                 StatusCode::FORBIDDEN
             }
             TreeError::Fs(e) if e.kind() == FsErrorKind::OnlyShown => StatusCode::FORBIDDEN,
+            TreeError::Fs(e) if e.kind() == FsErrorKind::Moved => StatusCode::SERVICE_UNAVAILABLE,
             TreeError::Fs(_) | TreeError::Record(_) => StatusCode::INTERNAL_SERVER_ERROR,
             TreeError::BadId(_) | TreeError::BadPath(_) | TreeError::Invalid(_) => StatusCode::BAD_REQUEST,
             TreeError::NotFound { .. } => StatusCode::NOT_FOUND,

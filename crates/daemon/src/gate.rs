@@ -1,6 +1,12 @@
 //! The gate of the daemon: one pass after another, which admits what may start and hands what is live to the drives.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use super::{
     drives::{Drives, RETRY},
@@ -32,6 +38,8 @@ pub(super) struct Gate {
     updates: Arc<Updates>,
     drives: Arc<Drives>,
     pass: tokio::sync::Mutex<()>,
+    /// True if the last pass found that the root was not at its path.
+    root_is_away: AtomicBool,
 }
 
 /// Tells if other processes drive tickets, so that the gate must look again soon.
@@ -48,7 +56,8 @@ impl Gate {
     /// A gate that nothing has passed yet.
     pub(super) fn new(parts: Parts, updates: Arc<Updates>) -> Arc<Self> {
         let drives = Drives::new(parts.clone());
-        Arc::new(Self { parts, updates, drives, pass: tokio::sync::Mutex::new(()) })
+        let pass = tokio::sync::Mutex::new(());
+        Arc::new(Self { parts, updates, drives, pass, root_is_away: AtomicBool::new(false) })
     }
 
     /// Returns the way of a ticket that this daemon accepts: not into `live/` while it drives nothing.
@@ -138,7 +147,26 @@ impl Gate {
         }
     }
 
+    /// Checks that the root is at its path, and logs a change. Nothing is admitted while it is not: a shim could not open
+    /// the root.
+    fn root_is_in_place(&self) -> bool {
+        let placed = self.parts.runner.tree.root().must_be_in_place();
+        let was_away = self.root_is_away.swap(placed.is_err(), Ordering::Relaxed);
+        match placed {
+            Err(e) if !was_away => {
+                tracing::error!(error = %e, cause = %e.source, "no task is started until the root is back");
+            }
+            Ok(()) if was_away => tracing::info!("the root is back"),
+            _ => {}
+        }
+        !self.root_is_away.load(Ordering::Relaxed)
+    }
+
     fn admit_and_lock(&self) -> Result<(Vec<HeldTicket>, OtherDrivers)> {
+        if !self.root_is_in_place() {
+            // No hint reports the return of the root.
+            return Ok((Vec::new(), OtherDrivers::Present));
+        }
         let tree = &self.parts.runner.tree;
         planner::admit(tree, self.parts.limits())?;
         let (mut mine, mut others) = (Vec::new(), OtherDrivers::Absent);

@@ -91,9 +91,11 @@ impl TreeError {
         match self {
             Self::Record(bad) => Some(Fault { path: bad.path().to_owned(), problem: bad.problem() }),
             Self::Fs(e) => {
-                // A file for which there is no room, or no descriptor, is sound.
-                let is_sound =
-                    matches!(e.kind(), FsErrorKind::NotFound | FsErrorKind::Full | FsErrorKind::TooManyOpen);
+                // A file for which there is no room, no descriptor, or no root at its path, is sound.
+                let is_sound = matches!(
+                    e.kind(),
+                    FsErrorKind::NotFound | FsErrorKind::Full | FsErrorKind::Moved | FsErrorKind::TooManyOpen
+                );
                 let problem = format!("cannot be used ({}): {}", e.op, e.source);
                 (!is_sound).then(|| Fault { path: e.path.clone(), problem })
             }

@@ -7,11 +7,12 @@ use warp::reply::Response;
 
 use crate::{
     Api,
-    endpoint::{Endpoint, OPEN, READ, get},
+    endpoint::{Call, Endpoint, OPEN, READ, get},
     error::{HttpError, Result, json},
     wire,
 };
-use tree::run_info::RunStatus;
+use base::blocking;
+use tree::{TreeError, run_info::RunStatus};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -20,11 +21,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         get(OPEN, "/healthz", "Tell if the daemon is ready, and its uptime")
             .json::<wire::Healthz>(StatusCode::OK, "It is ready")
             .errors(&[503])
-            .map(|call, (): &()| healthz(&call.api)),
+            .then(|call, (): ()| healthz(call)),
         get(OPEN, "/api/v1/health", "Tell if the daemon is ready")
             .json::<wire::Health>(StatusCode::OK, "It is ready")
             .errors(&[503])
-            .map(|call, (): &()| health(&call.api)),
+            .then(|call, (): ()| health(call)),
         get(OPEN, "/api/v1/version", "Get the version of the daemon")
             .json::<wire::Version>(StatusCode::OK, "The version")
             .map(|_, (): &()| Ok::<_, HttpError>(json(StatusCode::OK, &wire::Version { version: VERSION }))),
@@ -35,26 +36,22 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// Fails while the tree is being read, and once its folder is gone: nothing that the daemon writes then can be found.
-fn is_well(api: &Api) -> Result<()> {
+/// Fails while the tree is being read, and while the root is not at its path: nothing starts then.
+async fn is_well(api: &Api) -> Result<()> {
     api.ready()?;
-    let root = api.core.runner.tree.root();
-    if !root.is_removed() {
-        return Ok(());
-    }
-    let path = root.path().display();
-    let message = format!("the root {path} was removed or replaced; restore it, and restart the daemon");
-    Err(HttpError::new(StatusCode::SERVICE_UNAVAILABLE, message))
+    let root = api.core.runner.tree.root().clone();
+    blocking::run(move || root.must_be_in_place()).await.map_err(TreeError::from)?;
+    Ok(())
 }
 
-fn health(api: &Api) -> Result<Response> {
-    is_well(api)?;
+async fn health(call: Call) -> Result<Response> {
+    is_well(&call.api).await?;
     Ok(json(StatusCode::OK, &wire::Health { status: "ok" }))
 }
 
-fn healthz(api: &Api) -> Result<Response> {
-    is_well(api)?;
-    let uptime = format!("{}s", api.core.uptime().as_secs());
+async fn healthz(call: Call) -> Result<Response> {
+    is_well(&call.api).await?;
+    let uptime = format!("{}s", call.api.core.uptime().as_secs());
     Ok(json(StatusCode::OK, &wire::Healthz { status: "ok", uptime }))
 }
 

@@ -42,6 +42,8 @@ pub enum FsErrorKind {
     TooLarge,
     /// The path lies in a further tree of the root, which is only shown.
     OnlyShown,
+    /// The root was renamed, removed or replaced since it was opened.
+    Moved,
     /// Anything else.
     Other,
 }
@@ -51,6 +53,13 @@ impl FsError {
     pub(super) fn only_shown(op: &'static str, path: &Path) -> Self {
         let why = "it lies in a tree that is only shown (storage.extra_roots)";
         Self::new(op, path, io::Error::new(io::ErrorKind::ReadOnlyFilesystem, why))
+    }
+
+    /// The error for a root that is not at its path any more. Only this error has that kind without a number of the
+    /// kernel.
+    pub(super) fn moved(path: &Path) -> Self {
+        let why = "it was renamed, removed or replaced; move it back, or restart with its new path";
+        Self::new("use the root", path, io::Error::new(io::ErrorKind::StaleNetworkFileHandle, why))
     }
 
     pub(super) fn new(op: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
@@ -75,6 +84,7 @@ impl FsError {
                 io::ErrorKind::FileTooLarge => FsErrorKind::TooLarge,
                 io::ErrorKind::InvalidInput => FsErrorKind::NotAFile,
                 io::ErrorKind::ReadOnlyFilesystem => FsErrorKind::OnlyShown,
+                io::ErrorKind::StaleNetworkFileHandle => FsErrorKind::Moved,
                 _ => FsErrorKind::Other,
             },
         }

@@ -72,15 +72,19 @@ impl Root {
         self.dir("open folder", rel).map(Folder)
     }
 
-    /// Returns true if the folder of the root was removed, or another one is at its path.
-    #[must_use]
-    pub fn is_removed(&self) -> bool {
+    /// Checks that the folder of the root is still at its path. A process that has it open can use a renamed root, but a
+    /// process that gets the path cannot.
+    ///
+    /// # Errors
+    /// [`FsErrorKind::Moved`] if it was renamed, removed or replaced.
+    pub fn must_be_in_place(&self) -> Result<()> {
         let id = |stat: rustix::fs::Stat| (stat.st_dev, stat.st_ino);
         let ours = rustix::fs::fstat(self.fd()).map(id).ok();
-        match rustix::fs::stat(self.path()) {
+        let moved = match rustix::fs::stat(self.path()) {
             Ok(there) => ours != Some(id(there)),
             Err(e) => e == rustix::io::Errno::NOENT,
-        }
+        };
+        if moved { Err(FsError::moved(self.path())) } else { Ok(()) }
     }
 
     /// Returns true if a regular file is at the path. A thing of the wrong kind counts as absent.

@@ -46,6 +46,7 @@ pub struct ResumeRequest {
 pub fn resume(runner: &Runner, task: &TaskRef, request: &ResumeRequest, entry: Entry) -> Result<Accepted> {
     let tree = &runner.tree;
     let root = tree.root();
+    root.must_be_in_place()?;
     must_exist(runner, task)?;
     let (done, stop) = (task.dir().done(), task.dir().stop());
     let lock = tree.lock_task(task, &holder())?;

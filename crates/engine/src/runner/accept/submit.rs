@@ -107,6 +107,7 @@ pub struct Accepted {
 /// written before a later error, such as a full disk, is removed.
 pub fn accept(runner: &Runner, submission: &Submission, entry: Entry) -> Result<Accepted> {
     let task = &submission.task;
+    runner.tree.root().must_be_in_place()?;
     let was_there = runner.tree.root().exists(task.dir().path())?;
     let accepted = accept_once(runner, submission, entry);
     if accepted.is_err()

@@ -49,6 +49,8 @@ pub(in crate::runner) fn start(runner: &Runner, info: &RunInfo, made: &mut Optio
     if let Some(job) = JobRecord::read(root, run.dir().path())? {
         return await_claim(runner, info, &placed, &job);
     }
+    // A shim and an agent get the root by its path. A run that starts now would fail, although its tree may come back.
+    root.must_be_in_place()?;
     let Start { spec, env, file, record_changes, .. } = match launch::spec(runner, info) {
         Ok(start) => &*made.insert(start),
         // A folder or program may be gone since the acceptance: that ends the run, not its driver.
@@ -72,6 +74,7 @@ pub(in crate::runner) fn start(runner: &Runner, info: &RunInfo, made: &mut Optio
     match placed.executor.submit(&launch, &mut look) {
         Ok(Submitted::Reported(ShimReport::Claimed | ShimReport::AlreadyClaimed)) => Ok(Started::Claimed),
         Ok(Submitted::Reported(ShimReport::Failed(why))) => {
+            root.must_be_in_place()?;
             never(runner, info, EndsAs::Failed, &format!("could not be started: {why}"))
         }
         Ok(Submitted::HandedOver) => Ok(Started::HandedOver(placed.poll)),
