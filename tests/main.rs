@@ -77,6 +77,7 @@ mod http_threads;
 mod hung_disk;
 mod layers;
 mod lineage;
+mod lost_folders;
 mod nested_environment;
 mod notices;
 mod ordinary_user;

@@ -152,13 +152,19 @@ async fn delete_run(call: Call, run: RunRef) -> Result<Response> {
 }
 
 async fn stop(call: Call, run: RunRef) -> Result<Response> {
-    let known = call.api.run(&run)?;
-    if known.is_final() {
-        return Err(HttpError::new(StatusCode::CONFLICT, format!("run {} is not running", run.run)));
+    let ended = || HttpError::new(StatusCode::CONFLICT, format!("run {} is not running", run.run));
+    match call.api.run(&run) {
+        Ok(known) if known.is_final() => return Err(ended()),
+        Ok(_) => {}
+        // Its folder was removed. It can be stopped until its ticket is closed.
+        Err(unknown) => {
+            let task = call.api.core.task_of_ticket(run.run.clone()).await?;
+            if task.as_ref() != Some(&run.task) {
+                return Err(unknown);
+            }
+        }
     }
-    if call.api.core.stop(run.task.clone()).await?.is_none() {
-        return Err(HttpError::new(StatusCode::CONFLICT, format!("run {} is not running", run.run)));
-    }
+    call.api.core.stop(run.task.clone()).await?.ok_or_else(ended)?;
     let answer = wire::Signalled { run_id: &run.run, message: "SIGTERM sent" };
     Ok(json(StatusCode::ACCEPTED, &answer))
 }

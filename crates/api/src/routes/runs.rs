@@ -118,12 +118,14 @@ fn info(call: &Call, id: &RunId) -> Result<Response> {
 
 async fn stop(call: Call, id: RunId) -> Result<Response> {
     let api = call.api;
-    let run = find(&api, &id)?;
     let ended = || HttpError::new(StatusCode::CONFLICT, format!("run {id} has ended already"));
-    if run.is_final() {
-        return Err(ended());
-    }
-    let stopped = api.core.stop(run.run.task.clone()).await?.ok_or_else(ended)?;
+    let task = match find(&api, &id) {
+        Ok(run) if run.is_final() => return Err(ended()),
+        Ok(run) => run.run.task.clone(),
+        // Its folder was removed. It can be stopped until its ticket is closed.
+        Err(unknown) => api.core.task_of_ticket(id.clone()).await?.ok_or(unknown)?,
+    };
+    let stopped = api.core.stop(task).await?.ok_or_else(ended)?;
     Ok(if api.ends(&stopped).await? {
         json(StatusCode::OK, &wire::Stopped { status: "stopped" })
     } else {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::super::core::Core;
 use base::blocking;
 use engine::runner::{self, Result, Stopped};
-use tree::refs::TaskRef;
+use tree::{ids::RunId, refs::TaskRef, ticket::TicketFolder};
 
 /// Interval at which a wait reads the disk, in case no hint comes.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -54,7 +54,7 @@ impl Core {
         let mut changed = self.index.follow();
         for task in tasks {
             self.seen(task).await?;
-            while self.index.task(task).is_some_and(|task| task.status().is_pending()) {
+            while self.is_pending(task) {
                 let next = deadline.min(Instant::now() + LOOK_AGAIN);
                 tokio::select! {
                     () = self.shutdown.token().cancelled() => return Ok(false),
@@ -65,11 +65,30 @@ impl Core {
                     }
                 }
                 let is_late = Instant::now() >= deadline;
-                if is_late && self.index.task(task).is_some_and(|task| task.status().is_pending()) {
+                if is_late && self.is_pending(task) {
                     return Ok(false);
                 }
             }
         }
         Ok(true)
+    }
+
+    /// A task with a removed folder is pending as long as it has a ticket, which is closed after its processes have ended.
+    fn is_pending(&self, task: &TaskRef) -> bool {
+        match self.index.task(task) {
+            Some(task) => task.status().is_pending(),
+            None => self.index.place_of(task).is_some(),
+        }
+    }
+
+    /// Returns the task with a ticket for this run. The ticket names the run also after its folder was removed.
+    ///
+    /// # Errors
+    /// If the tickets cannot be read.
+    pub async fn task_of_ticket(&self, run: RunId) -> Result<Option<TaskRef>> {
+        let tree = self.runner.tree.clone();
+        let tickets = blocking::run(move || tree.tickets(TicketFolder::Live)).await?;
+        let mut named = tickets.into_iter().filter_map(|file| file.ticket.ok());
+        Ok(named.find(|ticket| ticket.run_id == run).map(|ticket| ticket.task()))
     }
 }

@@ -53,7 +53,11 @@ pub fn request_stop(tree: &Tree, task: &TaskRef) -> Result<Stopped> {
     let mut at = 0;
     while let Some(parent) = tasks.get(at).cloned() {
         at += 1;
-        root.mark_anyhow(&parent.dir().stop(), &parent.dir().prompt())?;
+        match root.mark_anyhow(&parent.dir().stop(), &parent.dir().prompt()) {
+            // Removed since the look above, or a child that was removed.
+            Err(_) if !root.exists(parent.dir().path())? => continue,
+            marked => marked?,
+        };
         for child in live_children(tree, &parent)? {
             if !tasks.contains(&child) {
                 tasks.push(child);
@@ -73,7 +77,11 @@ pub fn has_ended(tree: &Tree, task: &TaskRef) -> Result<Option<TaskStatus>> {
     if tickets.has(task) && !tree.root().exists(task.dir().path())? {
         return Ok(None);
     }
-    let entry = scan::task(tree, task, &tickets)?;
+    let entry = match scan::task(tree, task, &tickets) {
+        // Removed since the look above.
+        Err(TreeError::NotFound { .. }) if tickets.has(task) => return Ok(None),
+        entry => entry?,
+    };
     let is_over = entry.status.is_end()
         && entry.unreadable.is_none()
         && entry.runs.iter().all(|run| run.record.is_ok())
