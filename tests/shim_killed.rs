@@ -35,6 +35,9 @@ fn finish(sandbox: &Sandbox, job: &mut Job) -> RunInfo {
     fs::write(sandbox.work().join("go"), "").unwrap();
     let info = job.finish();
     assert!(!job.run_folder().join("exit.json").exists());
+    let files = fs::read_dir(job.run_folder()).unwrap().flatten();
+    let hidden = files.map(|e| e.file_name()).find(|name| name.to_string_lossy().starts_with(".reserved-"));
+    assert_eq!(hidden, None, "room for a record that is never written is left");
     is_clean(job);
     info
 }

@@ -355,6 +355,30 @@ fn a_stop_needs_no_inode() {
 }
 
 #[test]
+fn a_daemon_starts_without_an_inode() {
+    let sandbox = Sandbox::new();
+    let Some(disk) = FewInodes::mount(&sandbox) else { return };
+    let daemon = Daemon::start(&sandbox, &[]);
+    disk.fill();
+    daemon.kill();
+    let daemon = Daemon::start(&sandbox, &[]);
+    assert_eq!(daemon.get("/api/v1/tasks").status, 200);
+    let record = disk.0.join("_daemon/daemon.yaml");
+    // The record of the killed daemon makes room for that of the new one.
+    assert!(fs::read_to_string(&record).unwrap().contains(&format!(":{}", daemon.port)));
+    // Without any record to replace, it is written as soon as there is room.
+    daemon.kill();
+    fs::remove_file(&record).unwrap();
+    fs::write(disk.0.join("_fill/last"), "").unwrap();
+    let daemon = Daemon::start(&sandbox, &[]);
+    assert!(!record.exists());
+    fs::remove_dir_all(disk.0.join("_fill")).unwrap();
+    until("the address is written", || {
+        fs::read_to_string(&record).is_ok_and(|text| text.contains(&format!(":{}", daemon.port)))
+    });
+}
+
+#[test]
 fn an_agent_that_freezes_its_shim_is_stopped_all_the_same() {
     for freeze in ["kill -STOP $PPID", "while :; do kill -STOP $PPID; done &"] {
         let sandbox = Sandbox::new();
