@@ -20,6 +20,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("cli/mod.rs", "demo", "the hidden verb that is the demo agent's process"),
     ("config/face.rs", "codex", "part of the name of a face"),
     ("base/telemetry/shapes.rs", "xai", "the prefix of a kind of key, which logs leave out"),
+    ("tree/kinds.rs", "claude", "part of the name of a protocol"),
     ("view/doctor/machine.rs", "codex", "an example in the text of a finding"),
     ("base/telemetry/secret-rules.json", "gemini", "the rule set of others for the keys of services"),
     ("base/telemetry/secret-rules.json", "perplexity", "the rule set of others for the keys of services"),

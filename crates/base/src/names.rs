@@ -75,6 +75,12 @@ pub mod task {
     pub const RECORDING: &str = "recording";
     /// The origin of an imported task.
     pub const IMPORT: &str = "IMPORT.yaml";
+    /// The commands of a session: what callers ask of it.
+    pub const COMMANDS: &str = "commands.jsonl";
+    /// The outcomes of these commands, written by the driver.
+    pub const OUTCOMES: &str = "outcomes.jsonl";
+    /// The answers to the agent's requests.
+    pub const APPROVALS: &str = "approvals.jsonl";
 }
 
 /// Names in a run's folder.

@@ -94,6 +94,8 @@ open_words!(
         Exec = "exec",
         /// A person talks to the agent at a terminal. The conversation is not recorded.
         Wrap = "wrap",
+        /// A conversation of JSON lines, as Claude Code holds it.
+        ClaudeStream = "claude-stream",
     }
 );
 
@@ -114,6 +116,63 @@ open_words!(
     }
 );
 
+open_words!(
+    /// The outcome of a session's command.
+    CommandOutcome {
+        /// The command waits for the end of the present turn.
+        Queued = "queued",
+        /// The command waits for the next message, because the turn before it failed or was interrupted.
+        Held = "held",
+        /// The agent was sent the command.
+        Sent = "sent",
+        /// The command was carried out. For a turn: it has ended.
+        Done = "done",
+        /// The command cannot be carried out.
+        Refused = "refused",
+        /// The caller took the command back.
+        Cancelled = "cancelled",
+        /// No process can tell if the agent got the command: a person decides.
+        Undecidable = "unknown",
+    }
+);
+
+impl CommandOutcome {
+    /// Returns true if the command is never acted on again. A word of a newer version counts as final, because acting
+    /// twice is worse than not at all.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        !matches!(self, Self::Queued | Self::Held | Self::Sent)
+    }
+}
+
+open_words!(
+    /// The end of a turn.
+    TurnEnd {
+        /// The agent ended the turn by itself.
+        Completed = "completed",
+        /// The turn ended with an error.
+        Failed = "failed",
+        /// The turn was cut off: on request, or because the agent's process ended.
+        Interrupted = "interrupted",
+    }
+);
+
+open_words!(
+    /// The content of a line in approvals.jsonl.
+    ApprovalWord {
+        /// The request is approved.
+        Approved = "approved",
+        /// The request is denied.
+        Denied = "denied",
+        /// No answer came in time: the agent is told no.
+        Expired = "expired",
+        /// The agent does not wait for an answer any more.
+        Withdrawn = "withdrawn",
+        /// The agent has the answer.
+        Delivered = "delivered",
+    }
+);
+
 impl Executor {
     /// Returns true if a driver on the run's machine starts the shim itself, and sees its process.
     #[must_use]
@@ -128,10 +187,10 @@ mod tests {
 
     #[test]
     fn every_word_is_read_and_written_back_as_it_is() {
-        for word in ["exec", "wrap", "acp", "", "Exec"] {
+        for word in ["exec", "wrap", "claude-stream", "acp", "", "Exec"] {
             let protocol: Protocol = serde_json::from_value(word.into()).unwrap();
             assert_eq!(serde_json::to_value(&protocol).unwrap(), word);
-            let known = matches!(word, "exec" | "wrap");
+            let known = matches!(word, "exec" | "wrap" | "claude-stream");
             assert_eq!(matches!(protocol, Protocol::Unknown(_)), !known, "{word}");
         }
         for known in AgentType::KNOWN {

@@ -21,6 +21,7 @@ mod project;
 pub mod refs;
 pub mod run_info;
 pub mod self_update;
+pub mod session;
 pub mod task;
 pub mod task_end;
 pub mod task_lock;

@@ -148,6 +148,12 @@ files!(TaskDir {
     lock = names::task::LOCK;
     /// The folder of its runs.
     runs = names::task::RUNS;
+    /// The commands of a session.
+    commands = names::task::COMMANDS;
+    /// The outcomes of the commands.
+    outcomes = names::task::OUTCOMES;
+    /// The answers to the agent's requests.
+    approvals = names::task::APPROVALS;
 });
 
 files!(RunDir {
