@@ -25,6 +25,7 @@ use tree::{
     outbox::{Delivery, RunStop},
     run_info::RunInfo,
     self_update::SelfUpdate,
+    session::{ApprovalLine, CommandLine, OutcomeLine},
     task::TaskConfig,
     task_end::TaskEnd,
     thread_link::ThreadLink,
@@ -52,6 +53,9 @@ const FILES: &[(&str, &str)] = &[
     ("inbox.jsonl", "inbox"),
     ("events.jsonl", "event"),
     ("changes.json", "changes"),
+    ("commands.jsonl", "command"),
+    ("outcomes.jsonl", "outcome"),
+    ("approvals.jsonl", "approval"),
     ("recording.json", "recording"),
 ];
 
@@ -89,6 +93,9 @@ fn generated() -> BTreeMap<&'static str, Value> {
         "message": Message,
         "event": Event,
         "changes": Changes,
+        "command": CommandLine,
+        "outcome": OutcomeLine,
+        "approval": ApprovalLine,
         "recording": Recording,
         "bundle-manifest": Manifest,
     }
@@ -184,6 +191,9 @@ fn the_sample_trees_keep_to_the_schemas() {
         "log-time",
         "inbox",
         "event",
+        "command",
+        "outcome",
+        "approval",
     ] {
         assert!(used.contains(&schema), "no sample of {schema}");
     }

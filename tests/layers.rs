@@ -31,7 +31,7 @@ const CRATES: &[Crate] = &[
     crate_on(3, "agents", &["base", "process", "tree", "config"]),
     crate_on(3, "view", &["base", "process", "tree", "agents"]),
     crate_on(4, "sessions", &["base", "tree"]),
-    crate_on(5, "engine", &["base", "process", "tree", "config", "agents", "view"]),
+    crate_on(5, "engine", &["base", "process", "tree", "config", "agents", "view", "sessions"]),
     crate_on(6, "daemon", &["base", "process", "tree", "config", "agents", "view", "engine", "web"]),
     crate_on(4, "web", &["base"]),
     crate_on(8, "api", &["base", "tree", "config", "view", "engine", "daemon", "web"]),

@@ -87,6 +87,7 @@ mod pid_reuse;
 mod scripts;
 mod self_update;
 mod service;
+mod sessions;
 mod shim_exit;
 mod shim_killed;
 mod shim_nested;

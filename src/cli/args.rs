@@ -5,15 +5,15 @@ use std::{ffi::OsString, ops::Deref, process::ExitCode};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::{
-    bundle, bus, chat_agent, completions, config,
+    approval, bundle, bus, chat_agent, completions, config,
     context::{Context, MissingRoot},
     demo_agent, diff, doctor, drive,
     error::CliResult,
     flags::GlobalFlags,
     fsck, gc, help, import, job, list, man, monitor, output,
     print::Form,
-    replay, replay_agent, resume, self_check, serve, server, service, shell_setup, status, stop, task, ui,
-    validate, version, watch, why, wrap,
+    replay, replay_agent, resume, self_check, send, serve, server, service, session, shell_setup, status,
+    stop, task, ui, validate, version, watch, why, wrap,
 };
 
 use ::config::Flags;
@@ -95,6 +95,16 @@ pub enum Command {
     Monitor(Deferred<monitor::Args>),
     /// Run an agent interactively in this terminal and record the run
     Wrap(Deferred<wrap::Args>),
+    /// Start a session, which is a task that you can talk to
+    Session(Deferred<session::Args>),
+    /// Send a message to a session
+    Send(Deferred<send::Args>),
+    /// List what the agents of sessions ask for
+    Approvals(Deferred<approval::ListArgs>),
+    /// Approve a request of an agent
+    Approve(Deferred<approval::ApproveArgs>),
+    /// Deny a request of an agent
+    Deny(Deferred<approval::DenyArgs>),
     /// List tasks, or the runs of a task
     List(Deferred<list::Args>),
     /// Show the queued and live tasks and the daemon
@@ -179,6 +189,11 @@ impl Command {
             Self::Job(args) => job::run(&args, context),
             Self::Task(args) => task::run(&args, context),
             Self::Monitor(args) => monitor::run(&args, context),
+            Self::Session(args) => session::run(&args, context),
+            Self::Send(args) => send::run(&args, context),
+            Self::Approvals(args) => approval::list(&args, context),
+            Self::Approve(args) => approval::approve(&args, context),
+            Self::Deny(args) => approval::deny(&args, context),
             Self::Wrap(args) => wrap::run(&args, context),
             Self::List(args) => list::run(&args, context),
             Self::Output(args) => output::run(&args, context),
@@ -254,6 +269,11 @@ impl Command {
         match self {
             Self::Job(args) => args.form(),
             Self::Task(args) => args.form(),
+            Self::Session(args) => args.form(),
+            Self::Send(args) => args.json.form(),
+            Self::Approvals(args) => args.json.form(),
+            Self::Approve(args) => args.json.form(),
+            Self::Deny(args) => args.json.form(),
             Self::List(args) => args.json.form(),
             Self::Diff(args) => args.json.form(),
             Self::Stop(args) => args.json.form(),

@@ -390,7 +390,7 @@ impl From<AgentError> for CliError {
         let hint = error.hint();
         let kind = match &error {
             AgentError::Unknown { .. } | AgentError::NoChoice { .. } => Kind::UnknownAgent,
-            AgentError::PromptTooLong { .. } => Kind::Refused,
+            AgentError::PromptTooLong { .. } | AgentError::NoConversation { .. } => Kind::Refused,
             AgentError::BadToken { .. } | AgentError::NoCredentials(_) => Kind::BadToken,
             AgentError::Missing { .. } | AgentError::NoCommand { .. } => Kind::ProgramMissing,
         };

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use clap::Command;
 
 /// The groups of the verbs, in the order in which a user needs them.
-const GROUPS: [(&str, &[&str]); 6] = [
+const GROUPS: [(&str, &[&str]); 7] = [
     ("Run agents", &["job", "task", "monitor", "wrap"]),
+    ("Talk to agents", &["session", "send", "approvals", "approve", "deny"]),
     ("See what happens", &["list", "status", "why", "watch", "output", "diff", "bus"]),
     ("Stop and continue", &["stop", "resume", "drive"]),
     ("Keep, check and share runs", &["replay", "bundle", "gc", "fsck", "import"]),

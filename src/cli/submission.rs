@@ -254,6 +254,13 @@ pub(super) fn calling_run(context: &Context, tree: &Tree) -> CliResult<Option<Ru
     Ok(Some(run.parse()?))
 }
 
+/// Returns the name of the person or run that calls us.
+pub(super) fn actor(context: &Context) -> Option<String> {
+    let environment = context.environment();
+    let run = environment.get("JRUN_ID").map(|run| format!("run {run}"));
+    run.or_else(|| environment.get("USER").map(str::to_owned))
+}
+
 /// Returns the project of a folder; the project may not exist yet.
 fn project_of(runner: &Runner, folder: &Path) -> CliResult<ProjectId> {
     runner::project_of(&runner.tree, folder)?.ok_or_else(|| {

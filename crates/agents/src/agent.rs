@@ -12,7 +12,7 @@ use super::{
     request::{Call, PlanFor},
 };
 use config::{AgentSettings, AgentType};
-use tree::transcript::Dialect;
+use tree::{kinds::Protocol, transcript::Dialect};
 
 /// One agent: how it is called, what its stream means, how it logs in, where its program comes from.
 ///
@@ -34,6 +34,16 @@ pub trait Agent: fmt::Debug + Sync {
     /// # Errors
     /// If the prompt cannot be given to the agent.
     fn call(&self, of: &PlanFor<'_>) -> Result<Call, AgentError>;
+
+    /// The protocol in which the agent holds a conversation; `None` if it takes one prompt only.
+    fn conversation(&self) -> Option<Protocol> {
+        None
+    }
+
+    /// The arguments and variables for a conversation, for an agent that has a protocol for one.
+    fn converse(&self, _of: &PlanFor<'_>) -> Option<Call> {
+        None
+    }
 
     /// The language of its standard output.
     fn dialect(&self) -> Dialect;

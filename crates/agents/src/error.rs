@@ -46,6 +46,14 @@ pub enum AgentError {
         /// The agent.
         agent: String,
     },
+    /// It cannot hold a conversation in this protocol.
+    #[error("agent '{agent}' holds no conversation in the protocol '{protocol}'")]
+    NoConversation {
+        /// The agent.
+        agent: String,
+        /// The protocol.
+        protocol: String,
+    },
     /// The kernel accepts no argument of this length.
     #[error("a prompt of {bytes} bytes is too long to be an argument of agent '{agent}'")]
     PromptTooLong {
@@ -76,7 +84,7 @@ impl AgentError {
             Self::PromptTooLong { agent, .. } => {
                 Some(format!("set agents.{agent}.prompt to stdin or file in config.yaml"))
             }
-            Self::Unknown { .. } | Self::BadToken { .. } => None,
+            Self::Unknown { .. } | Self::BadToken { .. } | Self::NoConversation { .. } => None,
         }
     }
 }

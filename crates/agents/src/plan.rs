@@ -9,6 +9,7 @@ use super::{
     of_type,
     request::{AgentCommand, PlanFor, PromptSource},
 };
+use tree::kinds::Protocol;
 
 /// Builds the command of an agent. Without a prompt this only checks that the command could be built.
 ///
@@ -23,7 +24,13 @@ pub fn plan(of: &PlanFor<'_>) -> Result<AgentCommand, AgentError> {
         return Err(AgentError::BadToken { problem: problem.clone() });
     }
     let mut argv = leading(of, agent.program())?;
-    let call = agent.call(of)?;
+    let call =
+        match of.protocol {
+            Protocol::Exec | Protocol::Wrap => agent.call(of)?,
+            other => agent.converse(of).filter(|_| agent.conversation().as_ref() == Some(other)).ok_or_else(
+                || AgentError::NoConversation { agent: of.agent.to_owned(), protocol: other.to_string() },
+            )?,
+        };
     argv.extend(call.args);
     Ok(AgentCommand { argv, prompt: call.prompt, env: call.env, file: call.file })
 }
@@ -48,7 +55,11 @@ fn as_given(of: &PlanFor<'_>) -> Result<AgentCommand, AgentError> {
         return Err(AgentError::NoCommand { agent: of.agent.to_owned() });
     };
     let argv = words(of, name, rest)?;
-    Ok(AgentCommand { argv, prompt: PromptSource::Stdin, env: Vec::new(), file: None })
+    let prompt = match of.protocol {
+        Protocol::Exec | Protocol::Wrap => PromptSource::Stdin,
+        _ => PromptSource::Messages,
+    };
+    Ok(AgentCommand { argv, prompt, env: Vec::new(), file: None })
 }
 
 fn words(of: &PlanFor<'_>, name: &str, rest: &[String]) -> Result<Vec<String>, AgentError> {

@@ -3,6 +3,7 @@
 use std::{ffi::OsStr, path::Path};
 
 use config::AgentSettings;
+use tree::kinds::Protocol;
 
 /// Maximum length of one argument of a program on Linux (MAX_ARG_STRLEN: 32 pages), its end included; execve(2).
 pub(super) const LONGEST_ARGUMENT: usize = 32 * 4096;
@@ -39,6 +40,8 @@ pub enum PromptSource {
     Stdin,
     /// In its arguments; standard input is `/dev/null`.
     Arguments,
+    /// In messages on standard input, which stays open for more.
+    Messages,
 }
 
 /// The user that an agent runs as.
@@ -73,6 +76,8 @@ pub struct PlanFor<'a> {
     pub key: Option<&'static str>,
     /// The user that it will run as.
     pub user: User,
+    /// The protocol of the run.
+    pub protocol: &'a Protocol,
     /// The file of the prompt and its words; absent: the command is only checked.
     pub prompt: Option<(&'a Path, &'a str)>,
 }

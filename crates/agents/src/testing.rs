@@ -6,6 +6,7 @@ use super::{
     AgentCommand, AgentError, Credentials, Files, PlanFor, Search, User, agent_types, credentials, plan,
 };
 use config::{AgentSettings, Permissions};
+use tree::kinds::Protocol;
 
 /// Settings of the agent type of that name.
 pub(super) fn settings(agent_type: &str) -> AgentSettings {
@@ -20,12 +21,21 @@ pub(super) struct Ask {
     pub(super) resume: Option<&'static str>,
     pub(super) key: Option<&'static str>,
     pub(super) user: User,
+    pub(super) protocol: Protocol,
 }
 
 pub(super) fn ask(agent_type: &str) -> Ask {
     let mut settings = settings(agent_type);
     settings.command = vec!["/bin/true".to_owned()];
-    Ask { settings, command: Vec::new(), model: None, resume: None, key: None, user: User::Other }
+    Ask {
+        settings,
+        command: Vec::new(),
+        model: None,
+        resume: None,
+        key: None,
+        user: User::Other,
+        protocol: Protocol::Exec,
+    }
 }
 
 impl Ask {
@@ -46,6 +56,7 @@ impl Ask {
             resume: self.resume,
             key: self.key,
             user: self.user,
+            protocol: &self.protocol,
             prompt,
         })
     }

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{
     effect::Effect,
     news::Request,
-    state::{AskEntry, End, Entry, Process, State},
+    state::{AskEntry, AskWait, End, Entry, Process, State},
 };
 use tree::{
     kinds::{ApprovalWord, CommandOutcome},
@@ -56,11 +56,11 @@ impl Owed<'_> {
             let AskEntry { ask, opened, posted, .. } = self.state.asks[at].clone();
             let decision = self.state.decisions.get(&ask.request).cloned();
             let settled = self.state.settled.contains(&ask.request);
-            if self.state.asks[at].answered {
+            if self.state.asks[at].wait == AskWait::Answered {
                 if !settled {
                     self.record(at, ApprovalWord::Delivered, None);
                 }
-            } else if self.state.asks[at].closed {
+            } else if self.state.asks[at].wait == AskWait::Closed {
                 if !settled {
                     self.record(at, ApprovalWord::Withdrawn, Some("the agent does not wait for it any more"));
                 }
@@ -68,7 +68,7 @@ impl Owed<'_> {
                 if self.can_send() {
                     let answer = self.state.language.answer(&ask, &decision);
                     self.send(answer);
-                    self.state.asks[at].answered = true;
+                    self.state.asks[at].wait = AskWait::Answered;
                     if !settled {
                         self.record(at, ApprovalWord::Delivered, None);
                     }
@@ -171,7 +171,10 @@ impl Owed<'_> {
                         self.refuse(at, "the message has no text");
                     }
                 }
-                Ok(line) if line.kind == "interrupt" => self.interrupt(at, line.turn.clone()),
+                Ok(line) if line.kind == "interrupt" => {
+                    let turn = line.turn.clone();
+                    self.interrupt(at, turn.as_deref());
+                }
                 Ok(line) => {
                     let reason = format!("this version does not know the command '{}'", line.kind);
                     self.refuse(at, &reason);
@@ -180,13 +183,13 @@ impl Owed<'_> {
         }
     }
 
-    fn interrupt(&mut self, at: usize, turn: Option<String>) {
+    fn interrupt(&mut self, at: usize, turn: Option<&str>) {
         let entry = &self.state.commands[at];
-        let is_meant = |running: &&Entry| match &turn {
-            Some(turn) => running.command.key == *turn,
+        let is_meant = |running: &Entry| match turn {
+            Some(turn) => running.command.key == turn,
             None => running.command.offset < entry.command.offset,
         };
-        if self.state.running().filter(is_meant).is_none() {
+        if self.state.running().is_none_or(|running| !is_meant(running)) {
             let reason = if turn.is_some() { "that turn does not run" } else { "no turn runs" };
             return self.refuse(at, reason);
         }

@@ -93,12 +93,20 @@ pub(crate) struct AskEntry {
     /// Time when the request was first seen.
     pub(crate) opened: DateTime<Utc>,
     pub(crate) posted: bool,
-    /// True if the agent was sent an answer.
-    pub(crate) answered: bool,
-    /// True if the agent does not wait any more.
-    pub(crate) closed: bool,
+    pub(crate) wait: AskWait,
     /// True if a line that decides the request was written, and not read back yet.
     pub(crate) decision_written: bool,
+}
+
+/// The agent's wait for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum AskWait {
+    /// The agent waits.
+    Open,
+    /// The agent was sent an answer.
+    Answered,
+    /// The agent does not wait any more, and got no answer.
+    Closed,
 }
 
 impl Entry {
@@ -129,7 +137,7 @@ impl Entry {
 impl AskEntry {
     /// Returns true if the agent waits for an answer.
     pub(crate) fn is_open(&self) -> bool {
-        !self.answered && !self.closed
+        self.wait == AskWait::Open
     }
 }
 
@@ -246,20 +254,18 @@ impl State {
             News::Asked(ask) => {
                 if self.asks.iter().all(|a| a.ask.request != ask.request) {
                     let answered = self.sent.contains(&self.language.answer_key(&ask.request));
+                    let wait = if answered { AskWait::Answered } else { AskWait::Open };
                     self.asks.push(AskEntry {
                         ask,
                         opened: now,
                         posted: false,
-                        answered,
-                        closed: false,
+                        wait,
                         decision_written: false,
                     });
                 }
             }
             News::AskEnded { request } => {
-                for ask in self.asks.iter_mut().filter(|a| a.ask.request == request) {
-                    ask.closed = true;
-                }
+                self.close_asks(|ask| ask.ask.request == request);
             }
             News::Unanswerable(refusal) => {
                 if !self.sent.contains(&refusal.key) {
@@ -299,13 +305,13 @@ impl State {
             self.hold(|entry| entry.outcome == Some(CommandOutcome::Queued));
         }
         if self.running().is_none() && self.background == 0 {
-            self.close_asks();
+            self.close_asks(|_| true);
         }
     }
 
     fn take_process_end(&mut self) {
         self.process = Process::Ended;
-        self.close_asks();
+        self.close_asks(|_| true);
         for entry in self.commands.iter_mut().filter(|e| e.is_open()) {
             match (entry.is_turn(), entry.began) {
                 (true, true) => entry.ends(Some(TurnEnd::Interrupted), Some(PROCESS_ENDED.to_owned())),
@@ -330,9 +336,9 @@ impl State {
         }
     }
 
-    fn close_asks(&mut self) {
-        for ask in &mut self.asks {
-            ask.closed |= !ask.answered;
+    fn close_asks(&mut self, which: impl Fn(&AskEntry) -> bool) {
+        for ask in self.asks.iter_mut().filter(|ask| ask.is_open() && which(ask)) {
+            ask.wait = AskWait::Closed;
         }
     }
 }

@@ -18,6 +18,8 @@ pub enum TaskKind {
     Task,
     /// One run.
     Job,
+    /// The turns of a conversation.
+    Session,
 }
 
 /// A request that may be sent again and is executed only once.

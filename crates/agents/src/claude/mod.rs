@@ -12,7 +12,7 @@ use super::{
     request::{Call, PlanFor},
 };
 use config::{AgentKind, AgentType, ProgramOrigin};
-use tree::transcript::Dialect;
+use tree::{kinds::Protocol, transcript::Dialect};
 
 /// The agent.
 #[derive(Debug)]
@@ -38,6 +38,14 @@ impl Agent for Claude {
 
     fn call(&self, of: &PlanFor<'_>) -> Result<Call, AgentError> {
         Ok(call::call(of))
+    }
+
+    fn conversation(&self) -> Option<Protocol> {
+        Some(Protocol::ClaudeStream)
+    }
+
+    fn converse(&self, of: &PlanFor<'_>) -> Option<Call> {
+        Some(call::converse(of))
     }
 
     fn dialect(&self) -> Dialect {

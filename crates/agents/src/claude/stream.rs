@@ -34,7 +34,11 @@ fn parse(line: &Value) -> Option<LineContent> {
         "user" => user(line),
         "result" => result(line),
         // Requests to the program that controls claude, and answers to that program's requests.
-        "stream_event" | "control_request" | "control_response" | "control_cancel_request" => Vec::new(),
+        "stream_event"
+        | "control_request"
+        | "control_response"
+        | "control_cancel_request"
+        | "command_lifecycle" => Vec::new(),
         "rate_limit_event" => rate_limit(line.get("rate_limit_info").unwrap_or(&Value::Null)),
         _ => return None,
     };

@@ -17,7 +17,7 @@ pub use accept::{
     lineage::{DEEPEST, check_parent},
     project::{check_home, create_project, existing_project_of, project_of},
     resume::{ResumeRequest, discard_abandoned, must_be_resumable, resume},
-    submit::{Accepted, Home, Origin, Submission, accept},
+    submit::{Accepted, FIRST_MESSAGE, Home, Origin, Submission, accept},
     thread::link_back,
 };
 pub use agent::{
@@ -26,7 +26,7 @@ pub use agent::{
     launch::{DryRun, credentials_of, rehearse},
     wrap::{Session, begin_session, command_of},
 };
-pub use attempt::{changes::so_far, drive::Begin};
+pub use attempt::{changes::so_far, conversation::APPROVAL_REQUEST, drive::Begin};
 pub use engine::{Runner, Settings};
 pub use error::{Result, RunnerError};
 pub use loops::{

@@ -145,10 +145,8 @@ impl Supervisor<'_> {
             Some(StopBy::StopMarker)
         } else if self.watch.folder_is_gone() {
             Some(StopBy::FolderGone)
-        } else if self.inbox.stop {
-            Some(StopBy::Inbox)
-        } else if self.inbox.usage_limit {
-            Some(StopBy::UsageLimit)
+        } else if let Some(by) = self.inbox.stop {
+            Some(by)
         } else if self.stays_after_its_end() {
             Some(StopBy::LastWord)
         } else if passed(self.log_times.last_output(), self.spec.idle_timeout) {

@@ -11,6 +11,7 @@ use std::{
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use serde::Deserialize;
 
+use super::super::exit::StopBy;
 use base::{
     fsx::{Folder, LineReader, RelPath, Root},
     names,
@@ -117,10 +118,8 @@ pub(super) struct Inbox {
     root: Root,
     path: RelPath,
     offset: u64,
-    /// True if the run must end.
-    pub(super) stop: bool,
-    /// True if the run must end because its agent waits out a usage limit by itself.
-    pub(super) usage_limit: bool,
+    /// The reason why the run must end, if it must.
+    pub(super) stop: Option<StopBy>,
     /// True if the agent's input must end.
     pub(super) end_of_input: bool,
     /// The size of the agent's standard output with its final result, which a driver has found since the last call.
@@ -142,8 +141,7 @@ impl Inbox {
             root: root.clone(),
             path: dir.join(names::run::INBOX),
             offset: 0,
-            stop: false,
-            usage_limit: false,
+            stop: None,
             end_of_input: false,
             last_word: None,
         }
@@ -158,8 +156,11 @@ impl Inbox {
             self.offset = line.end();
             let Ok(command) = serde_json::from_slice::<Command>(&line.bytes) else { continue };
             match command.kind.as_str() {
-                "stop" => self.stop = true,
-                "usage_limit" => self.usage_limit = true,
+                "stop" => self.stop = Some(StopBy::Inbox),
+                // The agent waits out a usage limit by itself.
+                "usage_limit" => _ = self.stop.get_or_insert(StopBy::UsageLimit),
+                // The driver of a conversation counts the silence, because a turn may wait for a person.
+                "idle_timeout" => _ = self.stop.get_or_insert(StopBy::IdleTimeout),
                 "end_of_input" => self.end_of_input = true,
                 "last_word" => self.last_word = command.stdout,
                 // The command is for the driver, or is unknown.

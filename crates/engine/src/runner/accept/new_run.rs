@@ -33,6 +33,7 @@ pub(in crate::runner) struct NewRun<'a> {
     pub(in crate::runner) command: &'a [String],
     /// The prompt, without the preamble.
     pub(in crate::runner) words: &'a str,
+    pub(in crate::runner) protocol: Protocol,
 }
 
 /// Creates a run's folder with its record and its prompt, durable together with the batch. If the name is taken,
@@ -63,7 +64,12 @@ pub(in crate::runner) fn make_run(
     info.output_path = path(dir.output());
     info.stdout_path = path(dir.stdout());
     info.stderr_path = path(dir.stderr());
-    batch.write(&dir.prompt(), compose(runner, &info, &delegate, words).as_bytes())?;
+    let prompt = match info.protocol {
+        Protocol::Exec | Protocol::Wrap => compose(runner, &info, &delegate, words),
+        // A conversation has its messages in a file of the task, and no preamble: people talk to the agent.
+        _ => format!("The messages of this session are in {}\n", path(task.dir().commands())),
+    };
+    batch.write(&dir.prompt(), prompt.as_bytes())?;
     record::write_in(batch, root, &dir.info(), &info)?;
     Ok(run)
 }
@@ -79,7 +85,7 @@ fn record(runner: &Runner, task: &TaskRef, new: NewRun<'_>, last: Option<&RunId>
         agent: new.agent.to_owned(),
         agent_type: new.agent_type.into(),
         agent_version: None,
-        protocol: Protocol::Exec,
+        protocol: new.protocol,
         executor: new.executor,
         host: None,
         pid: None,

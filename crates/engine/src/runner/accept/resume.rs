@@ -117,6 +117,7 @@ fn new_loop(runner: &Runner, lock: TaskLock, task: &TaskRef, new: NewLoop<'_>) -
         attempt: 1,
         command: &config.command,
         words: &words,
+        protocol: launch::protocol_of(&config.agent, agent_type, config.kind)?,
     };
     let mut batch = tree.root().batch();
     let run = make_run(runner, &lock, &mut batch, run)?;

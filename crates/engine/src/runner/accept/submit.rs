@@ -32,12 +32,16 @@ use tree::{
     ids::{RunId, TaskId, TicketId},
     refs::{RunRef, TaskRef},
     run_info::RunStatus,
+    session::CommandLine,
     task::{Idempotency, TaskConfig, TaskKind},
     task_lock::TaskLock,
     thread_link::{ThreadLink, ThreadParent},
     ticket::{Ticket, TicketFolder},
 };
 use view::dependency;
+
+/// The id of the command with a session's first message.
+pub const FIRST_MESSAGE: &str = "first";
 
 /// A requested task.
 #[derive(Debug, Clone)]
@@ -261,9 +265,31 @@ pub(in crate::runner) fn lay_out<'a>(runner: &'a Runner, submission: &Submission
             attempt: 1,
             command: &submission.command,
             words: &submission.prompt,
+            protocol: checked.protocol,
         },
     )?;
+    if submission.kind == TaskKind::Session {
+        batch.write(&task.dir().commands(), &first_message(runner, &submission.prompt))?;
+    }
     Ok(LaidOut { batch, lock, run, link })
+}
+
+/// Returns the line of a session's first message.
+fn first_message(runner: &Runner, text: &str) -> Vec<u8> {
+    let line = CommandLine {
+        id: Some(FIRST_MESSAGE.to_owned()),
+        time: Some(runner.tree.clock().now()),
+        actor: None,
+        source: None,
+        kind: "turn".to_owned(),
+        text: Some(text.to_owned()),
+        turn: None,
+        extra: BTreeMap::new(),
+    };
+    // A command always converts to JSON: its keys are strings.
+    let mut bytes = serde_json::to_vec(&line).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
 }
 
 /// Fails if a user has written a TASK.md for this task, with another prompt. A folder that a crash has left behind has

@@ -9,13 +9,17 @@ use crate::runner::{
         executors, inherited,
     },
     attempt::changes,
-    error::Result,
+    error::{Result, RunnerError},
 };
 use agents::{AgentCommand, AgentError, Credentials, OnDisk, PlanFor, PromptSource, RunFile, Search, User};
 use base::{fsx::RelPath, record, telemetry::is_secret_name};
 use config::{AgentSettings, AgentType, Config, Defaults, Environment, TaskSettings};
 use process::spec::{LaunchSpec, StdinPlan};
-use tree::{kinds::Executor, run_info::RunInfo, task::TaskConfig};
+use tree::{
+    kinds::{Executor, Protocol},
+    run_info::RunInfo,
+    task::{TaskConfig, TaskKind},
+};
 
 /// Minimum length in bytes of a secret variable's value that is masked in the agent's command line.
 const SHORTEST_GIVEN: usize = 8;
@@ -24,6 +28,8 @@ const SHORTEST_GIVEN: usize = 8;
 #[derive(Debug)]
 pub(in crate::runner) struct Checked {
     pub(in crate::runner) agent_type: AgentType,
+    /// The protocol of the task's runs.
+    pub(in crate::runner) protocol: Protocol,
     /// The executor of the task's runs.
     pub(in crate::runner) executor: Executor,
 }
@@ -33,11 +39,16 @@ pub(in crate::runner) fn check(runner: &Runner, config: &TaskConfig, cwd: &Path)
     let all = runner.config_in(cwd)?;
     let agent = agents::find(&all, &config.agent)?;
     let settings = TaskSettings::resolve(&all, agent, &config.config)?;
-    let called = Called::new(runner, &all, agent, &settings, None);
+    let protocol = protocol_of(&config.agent, agent.agent_type, config.kind)?;
+    let called = Called { protocol: protocol.clone(), ..Called::new(runner, &all, agent, &settings, None) };
     command(runner, &config.agent, &config.command, &called, cwd, None)?;
     must_have_credentials(config, &called, cwd)?;
     let executor = settings.executor.as_deref().map_or(Executor::Local, Executor::from);
-    Ok(Checked { agent_type: agent.agent_type, executor })
+    if protocol != Protocol::Exec && !executor.is_local() {
+        let text = format!("a session runs on this machine only, not on executor '{executor}'");
+        return Err(RunnerError::Refused(text));
+    }
+    Ok(Checked { agent_type: agent.agent_type, protocol, executor })
 }
 
 /// The call of an agent, as a run in some folder would make it.
@@ -135,7 +146,10 @@ pub(in crate::runner) fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> 
     let words = root.read_opt(&prompt_file, record::MAX_RECORD)?.unwrap_or_default();
     let words = String::from_utf8_lossy(&words);
     // Before a run has begun, its record names the conversation that it continues.
-    let called = Called::new(runner, &all, agent, &settings, info.thread_id.as_deref());
+    let called = Called {
+        protocol: info.protocol.clone(),
+        ..Called::new(runner, &all, agent, &settings, info.thread_id.as_deref())
+    };
     let command = command(
         runner,
         &config.agent,
@@ -148,7 +162,9 @@ pub(in crate::runner) fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> 
     let stdin = match command.prompt {
         PromptSource::Stdin => StdinPlan::File(RelPath::top().join(prompt_file.name())),
         PromptSource::Arguments => StdinPlan::Null,
+        PromptSource::Messages => StdinPlan::Pump,
     };
+    let stdin_is_given = stdin != StdinPlan::Pump;
     let spec = LaunchSpec {
         root: root.path().to_owned(),
         run_dir: run.dir().path().clone(),
@@ -156,7 +172,8 @@ pub(in crate::runner) fn spec(runner: &Runner, info: &RunInfo) -> Result<Start> 
         cwd,
         stdin,
         stop_marker: run.task.dir().stop(),
-        idle_timeout: settings.defaults.timeout,
+        // The driver of a conversation counts its silence, because a turn may wait for a person.
+        idle_timeout: settings.defaults.timeout.filter(|_| stdin_is_given),
         max_run_time: settings.defaults.max_run_time,
         stop_grace: settings.defaults.stop_grace,
         exit_grace: exit_grace(&settings.defaults),
@@ -186,6 +203,7 @@ struct Called<'a> {
     resume: Option<&'a str>,
     /// The variables that it inherits.
     inherited: Environment,
+    protocol: Protocol,
 }
 
 impl<'a> Called<'a> {
@@ -197,13 +215,26 @@ impl<'a> Called<'a> {
         resume: Option<&'a str>,
     ) -> Self {
         let inherited = inherited::by_agent(&runner.environment, agent.agent_type, &config.env);
-        Self { agent, settings, resume, inherited }
+        Self { agent, settings, resume, inherited, protocol: Protocol::Exec }
     }
 
     /// The variable of its environment that will hold its key, if one does.
     fn key(&self) -> Option<&'static str> {
         environment::key(&self.inherited, self.agent, self.settings)
     }
+}
+
+/// Returns the protocol of a task's runs.
+pub(in crate::runner) fn protocol_of(agent: &str, agent_type: AgentType, kind: TaskKind) -> Result<Protocol> {
+    if kind != TaskKind::Session {
+        return Ok(Protocol::Exec);
+    }
+    agents::of_type(agent_type).conversation().ok_or_else(|| {
+        let able =
+            agents::AGENTS.iter().filter(|a| a.conversation().is_some()).map(|a| a.agent_type().as_str());
+        let able = able.collect::<Vec<_>>().join(", ");
+        RunnerError::Refused(format!("agent '{agent}' takes one prompt only; a session needs one of: {able}"))
+    })
 }
 
 fn command(
@@ -226,6 +257,7 @@ fn command(
         resume: called.resume,
         key: called.key(),
         user: if rustix::process::geteuid().is_root() { User::Root } else { User::Other },
+        protocol: &called.protocol,
         prompt,
     };
     Ok(agents::plan(&of)?)

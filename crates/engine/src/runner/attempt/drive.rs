@@ -13,6 +13,7 @@ use crate::runner::{
     },
     attempt::{
         commit::{self, End, History},
+        conversation::{Conversation, Process},
         elsewhere::{self, Verdict},
         event_log::EventLog,
         frozen_shim,
@@ -29,6 +30,7 @@ use base::{blocking, fsx::Root};
 use config::{Defaults, TaskSettings};
 use process::{exit::ExitRecord, launch_files, liveness::Liveness, pidfd::PidFd};
 use tree::{
+    kinds::Protocol,
     refs::RunRef,
     run_info::{RunInfo, RunStatus},
     task::TaskKind,
@@ -138,6 +140,7 @@ struct Driver {
     stopped: bool,
     seen: Option<ObservedEnd>,
     events: EventLog,
+    conversation: Conversation,
     limit: LimitWatch,
     elsewhere: elsewhere::Watch,
     /// True if a run elsewhere was found to be gone.
@@ -171,6 +174,7 @@ impl Driver {
             stopped: false,
             seen: None,
             events: EventLog::new(),
+            conversation: Conversation::default(),
             limit: LimitWatch::default(),
             elsewhere: elsewhere::Watch::default(),
             lost: false,
@@ -223,6 +227,7 @@ impl Driver {
                     if outcome.started_at.is_some() || info.pid.is_some() {
                         self.events.catch_up(&self.runner, &self.run, &info, Stream::Ended)?;
                     }
+                    self.conversation.advance(&self.runner, &info, Process::Ended, None)?;
                     let end = End { outcome: &outcome, account: facts.account.as_deref() };
                     commit::commit_end(&self.runner, &self.lock, &mut info, &end, self.history)?;
                 }
@@ -244,6 +249,9 @@ impl Driver {
                     if let Liveness::Shim(shim) = liveness {
                         let grace = self.grace(&info);
                         let next = self.shim.look(&self.runner, &self.run, shim, grace)?;
+                        limit = Some(limit.map_or(next, |limit| limit.min(next)));
+                    }
+                    if let Some(next) = self.converse(&info, liveness)? {
                         limit = Some(limit.map_or(next, |limit| limit.min(next)));
                     }
                     if self.follow(liveness) {
@@ -365,6 +373,19 @@ impl Driver {
         let of_loop = settings.filter(|(kind, _)| *kind == TaskKind::Task);
         let patience = of_loop.map(|(_, settings)| settings.limit_patience);
         self.limit.look(&self.runner, &self.run, refusal, patience)
+    }
+
+    /// Carries on the conversation of a run. Returns the time until the next look without a hint.
+    fn converse(&mut self, info: &RunInfo, liveness: Liveness) -> Result<Option<Duration>> {
+        // Without its shim the agent's input has ended.
+        let process =
+            if matches!(liveness, Liveness::Shim(_)) { Process::Running } else { Process::InputEnded };
+        let silence = if info.protocol == Protocol::Exec {
+            None
+        } else {
+            self.settings(info).and_then(|(_, settings)| settings.timeout)
+        };
+        self.conversation.advance(&self.runner, info, process, silence)
     }
 
     fn grace(&self, info: &RunInfo) -> Duration {

@@ -4,6 +4,7 @@ pub(in crate::runner) mod agent_facts;
 pub(in crate::runner) mod changes;
 pub(in crate::runner) mod commit;
 mod compared;
+pub(in crate::runner) mod conversation;
 pub(in crate::runner) mod drive;
 pub(in crate::runner) mod elsewhere;
 pub(in crate::runner) mod event_log;

@@ -6,13 +6,14 @@ use crate::runner::{
         folder,
         new_run::{NewRun, make_run},
     },
-    agent::diversify,
+    agent::{diversify, launch},
     error::Result,
 };
 use base::record::MAX_RECORD;
 use tree::{
     refs::RunRef,
     run_info::{RunInfo, RunStatus},
+    task::TaskKind,
     task_lock::TaskLock,
 };
 
@@ -20,7 +21,9 @@ use tree::{
 pub(in crate::runner) fn make_next_run(runner: &Runner, lock: &TaskLock, last: &RunInfo) -> Result<RunRef> {
     let task = lock.task();
     let config = runner.tree.task_config(task)?;
-    let failed = matches!(last.status, RunStatus::Failed | RunStatus::Crashed);
+    // A conversation stays with its agent.
+    let failed =
+        matches!(last.status, RunStatus::Failed | RunStatus::Crashed) && config.kind != TaskKind::Session;
     let cwd = folder::of_task(runner, task, &config)?;
     let other = failed.then(|| diversify::after_failure(runner, &cwd, &last.agent)).transpose()?.flatten();
     let agent = other.unwrap_or_else(|| last.agent.clone());
@@ -36,6 +39,7 @@ pub(in crate::runner) fn make_next_run(runner: &Runner, lock: &TaskLock, last: &
         attempt: last.attempt + 1,
         command: &config.command,
         words: &words,
+        protocol: launch::protocol_of(&agent, agent_type, config.kind)?,
     };
     let mut batch = runner.tree.root().batch();
     let run = make_run(runner, lock, &mut batch, run)?;

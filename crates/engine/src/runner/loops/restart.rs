@@ -1,6 +1,6 @@
 //! Decides the next step after a run has ended, from the facts on disk.
 //!
-//! 1. A job ends with its run.
+//! 1. A job ends with its run. So does the loop of a session, unless a message waits for the next one.
 //! 2. DONE: the task is complete when no child task is alive. If children take longer than `child_wait_timeout`, the
 //!    task fails, and the children go on.
 //! 3. STOP, or a stop in the inbox of the last run: the task is stopped. (STOP takes precedence over a restart, DONE over STOP.)
@@ -54,6 +54,8 @@ pub(in crate::runner) struct LoopFacts<'a> {
     /// The number of restarts so far that count.
     pub(in crate::runner) restarts: u32,
     pub(in crate::runner) live_children: usize,
+    /// True if a message of a session waits for a turn.
+    pub(in crate::runner) message_waits: bool,
     /// The limit that was reached, in one sentence.
     pub(in crate::runner) brake: Option<String>,
     /// The reason why no restart can succeed, in one sentence.
@@ -100,6 +102,9 @@ pub(in crate::runner) fn next(facts: &LoopFacts<'_>) -> Next {
     if facts.kind == TaskKind::Job {
         return end_of_job(facts, last);
     }
+    if facts.kind == TaskKind::Session {
+        return end_of_turns(facts, last);
+    }
     if facts.done {
         return after_done(facts);
     }
@@ -139,6 +144,17 @@ fn end_of_job(facts: &LoopFacts<'_>, last: RunStatus) -> Next {
         _ => EndStatus::Failed,
     };
     finish(status, how, Say::Nothing)
+}
+
+fn end_of_turns(facts: &LoopFacts<'_>, last: RunStatus) -> Next {
+    if facts.message_waits && !facts.stop && !facts.done {
+        if let Some(brake) = &facts.brake {
+            return finish(EndStatus::Stopped, brake, Say::Question);
+        }
+        let reason = "a message waits".to_owned();
+        return Next::Restart { not_before: facts.now, counts: Counts::No, reason };
+    }
+    end_of_job(facts, last)
 }
 
 fn after_done(facts: &LoopFacts<'_>) -> Next {
@@ -190,6 +206,7 @@ mod tests {
             now,
             restarts: 0,
             live_children: 0,
+            message_waits: false,
             brake: None,
             cannot_heal: None,
             met_limit: None,
@@ -271,6 +288,29 @@ mod tests {
         assert_eq!(delay_of(&[FAILED, FAILED, FAILED, FAILED]), 8);
         assert_eq!(delay_of(&[FAILED; 20]), 60);
         assert_eq!(delay_of(&[SLOW, FAILED, FAILED]), 1);
+    }
+
+    #[test]
+    fn a_session_goes_on_while_a_message_waits() {
+        let session = |f: &mut LoopFacts<'_>| f.kind = TaskKind::Session;
+        assert_eq!(end(session), Some((EndStatus::Completed, Say::Nothing)));
+        let waits = |f: &mut LoopFacts<'_>| (f.kind, f.message_waits) = (TaskKind::Session, true);
+        let Next::Restart { counts: Counts::No, not_before, .. } = decide(waits) else {
+            panic!("the next turn needs a run");
+        };
+        assert_eq!(not_before, DateTime::UNIX_EPOCH);
+        let braked = |f: &mut LoopFacts<'_>| {
+            waits(f);
+            f.brake = Some("cost".to_owned());
+        };
+        assert_eq!(end(braked), Some((EndStatus::Stopped, Say::Question)));
+        let stopped = |f: &mut LoopFacts<'_>| {
+            waits(f);
+            f.stop = true;
+        };
+        assert_eq!(end(stopped), Some((EndStatus::Completed, Say::Nothing)));
+        let failed = |f: &mut LoopFacts<'_>| (f.kind, f.past) = (TaskKind::Session, &[FAILED]);
+        assert_eq!(end(failed), Some((EndStatus::Failed, Say::Nothing)));
     }
 
     #[test]

@@ -16,7 +16,10 @@ use crate::runner::{
     Runner,
     accept::new_run::discard_unaccepted,
     agent::environment,
-    attempt::drive::{Begin, DriveEnd, drive},
+    attempt::{
+        conversation,
+        drive::{Begin, DriveEnd, drive},
+    },
     error::Result,
     loops::{
         children::live_children,
@@ -31,6 +34,7 @@ use tree::{
     ids::TicketId,
     paths::top,
     run_info::{RunInfo, RunStatus},
+    task::TaskKind,
     task_end::TaskEnd,
     task_lock::TaskLock,
     ticket::Ticket,
@@ -250,6 +254,7 @@ impl Turn {
             now: tree.clock().now(),
             restarts: self.ticket.restarts,
             live_children: live_children(tree, task)?.len(),
+            message_waits: self.ticket.kind == TaskKind::Session && conversation::message_waits(tree, task)?,
             brake: limits::hit(&self.runner, task, &settings.limits)?,
             cannot_heal: limits::cannot_heal(&past, &agents::how_to_sign_in(&info.agent, agent)),
             met_limit: limits::met_limit(&past, &settings.defaults, tree.clock().now()),
