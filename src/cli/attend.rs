@@ -347,7 +347,7 @@ pub(super) fn print_answer(
             run_folder: root.absolute(dir.path()).display().to_string(),
         });
     }
-    shown.print_answer(printer, info.run_id.as_str(), &output)?;
+    shown.print_answer(*printer, info.run_id.as_str(), &output)?;
     let summary = info.error_summary.as_deref().map(|s| format!(": {s}")).unwrap_or_default();
     printer.word(&format!("run {} {}{summary}", info.run_id, info.status.as_str()))
 }

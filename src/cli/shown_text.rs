@@ -27,7 +27,7 @@ impl ShownText {
 
     /// Prints the answer of a run whose output was shown on stderr. If stdout is the same terminal, a line separates the
     /// two, and an answer that is already there is not repeated.
-    pub(super) fn print_answer(&self, printer: &Printer, run: &str, answer: &str) -> CliResult<()> {
+    pub(super) fn print_answer(&self, printer: Printer, run: &str, answer: &str) -> CliResult<()> {
         if printer.has_one_terminal() {
             if self.tail.last().is_some_and(|last| *last != b'\n') {
                 printer.word("")?;

@@ -14,7 +14,7 @@ pub fn usd(amount: f64) -> String {
     }
     let text = format!("{amount:.6}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text.ends_with("0") { "less than 0.000001".to_owned() } else { text.to_owned() }
+    if text == "0" { "less than 0.000001".to_owned() } else { text.to_owned() }
 }
 
 #[cfg(test)]

@@ -90,13 +90,13 @@ impl Client {
                 None => return Self::usual(flags, context),
             },
         };
-        Self::at(base, flags, context)
+        Self::at(&base, flags, context)
     }
 
     /// Returns a client of the daemon at the default address. If that daemon serves another root than ours, a note says
     /// so, because the answers are about other tasks.
     fn usual(flags: &ServerFlags, context: &Context) -> CliResult<Self> {
-        let client = Self::at(USUAL.to_owned(), flags, context)?;
+        let client = Self::at(USUAL, flags, context)?;
         let status = client.get("/api/v1/status").unwrap_or_default();
         let ours = &context.config()?.storage.runs_dir;
         if let Some(root) = status["root"].as_str()
@@ -110,7 +110,7 @@ impl Client {
         Ok(client)
     }
 
-    fn at(base: String, flags: &ServerFlags, context: &Context) -> CliResult<Self> {
+    fn at(base: &str, flags: &ServerFlags, context: &Context) -> CliResult<Self> {
         let environment = context.environment();
         let configured = || context.config().ok().and_then(|c| c.api.api_key.clone());
         let given = match &flags.api_key_file {

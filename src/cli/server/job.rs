@@ -356,7 +356,7 @@ fn finished(call: &Call<'_>, tasks: &[TaskRef], ended: &[Value], shown: &ShownTe
         if let Some(run) = end["runs"][0]["run_id"].as_str()
             && let Some(answer) = wait::file(call, task, run, RunFile::Output)?
         {
-            shown.print_answer(printer, run, &answer)?;
+            shown.print_answer(*printer, run, &answer)?;
         }
         printer.word(end["reason"].as_str().unwrap_or_default())?;
     }

@@ -193,7 +193,7 @@ impl Search<'_> {
     /// Looks at the head and the branches of a repository. Its index changes whenever git compares times.
     fn git_dir(&mut self, kind: ElsewhereKind, dot_git: &Path) -> bool {
         let link = fsx::read_regular_outside(dot_git, MAX_LINK).ok();
-        let target = link.as_deref().and_then(|text| text.strip_prefix(b"gitdir: ")).map(|p| p.trim_ascii());
+        let target = link.as_deref().and_then(|text| text.strip_prefix(b"gitdir: ")).map(<[u8]>::trim_ascii);
         let folder = dot_git.parent().unwrap_or(dot_git);
         let git_dir = target.map_or_else(|| dot_git.to_owned(), |path| folder.join(bytes_to_path(path)));
         if ["HEAD", "packed-refs", "reftable"].iter().any(|name| self.check(kind, &git_dir.join(name))) {

@@ -124,7 +124,7 @@ pub(in crate::runner) fn after(runner: &Runner, info: &RunInfo) -> Option<GitInf
         Some(not_seen(Some(NotRecorded::Failed), Some(format!("the look before the run was lost: {e}"))))
     });
     match before {
-        Some(before) => Some(compare(runner, info, &run, before)),
+        Some(before) => Some(compare(runner, info, &run, &before)),
         // Keeps the facts that were recorded at the start.
         None => info.git.clone(),
     }
@@ -143,14 +143,14 @@ pub(in crate::runner) fn forget(runner: &Runner, info: &RunInfo) {
     }
 }
 
-fn compare(runner: &Runner, info: &RunInfo, run: &RunRef, before: WorkFolderBefore) -> GitInfo {
+fn compare(runner: &Runner, info: &RunInfo, run: &RunRef, before: &WorkFolderBefore) -> GitInfo {
     let mut git = GitInfo {
         head_before: before.head.clone(),
         not_recorded: before.not_recorded,
         note: before.note.clone(),
         ..GitInfo::default()
     };
-    let Some(earlier) = snapshot_of(&before) else { return git };
+    let Some(earlier) = snapshot_of(before) else { return git };
     let root = runner.tree.root();
     let mut look = SnapshotJob::begin(&runner.environment, info, AFTER);
     let store = Store::new(root, run.dir().git());
@@ -179,7 +179,7 @@ fn compare(runner: &Runner, info: &RunInfo, run: &RunRef, before: WorkFolderBefo
     }
     if let Some(after) = &look.repository {
         let now = runner.tree.clock().now();
-        let looks = Looks { before: &before, after, left_out: &left_out, now, not_here: root.path() };
+        let looks = Looks { before, after, left_out: &left_out, now, not_here: root.path() };
         looks.complete(&look.setting, &mut git);
     }
     add_note(&mut git.note, left_out_note(&left_out));

@@ -73,7 +73,7 @@ impl Looks<'_> {
                 });
             }
             Err(e) => {
-                git.note = Some(format!("ignored files, submodules and worktrees were not looked at: {e}"))
+                git.note = Some(format!("ignored files, submodules and worktrees were not looked at: {e}"));
             }
         }
     }
