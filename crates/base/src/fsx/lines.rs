@@ -137,16 +137,17 @@ pub struct Forward<'a> {
 }
 
 impl Forward<'_> {
-    /// Passes over the next lines that do not contain `byte`, many bytes at a time. Returns `None` if the next line
-    /// contains it, is very long, or is not complete.
+    /// Passes over the next lines, many bytes at a time, up to the line in which `find` finds something. `find` gets
+    /// lines and the beginning of one more, and returns the position of the byte. Returns `None` if it finds something in
+    /// the next line, or that line is very long or not complete.
     ///
     /// # Errors
     /// If the disk fails.
-    pub fn pass_without(&mut self, byte: u8) -> Result<Option<PassedLines>> {
+    pub fn pass_until(&mut self, find: impl Fn(&[u8]) -> Option<usize>) -> Result<Option<PassedLines>> {
         let mut block = PassedLines { offset: self.next, len: 0, lines: 0, is_blank: true };
         loop {
             let rest = &self.buffer[self.taken..];
-            let found = memchr::memchr(byte, rest);
+            let found = find(rest);
             let free = &rest[..found.unwrap_or(rest.len())];
             if let Some(last) = memchr::memrchr(b'\n', free) {
                 let lines = &free[..=last];
@@ -387,7 +388,7 @@ mod tests {
                 let mut forward = LineReader::new(file).forward(0, bytes.len() as u64);
                 let mut rest = &lines[..];
                 loop {
-                    if let Some(block) = forward.pass_without(byte).unwrap() {
+                    if let Some(block) = forward.pass_until(|bytes| memchr::memchr(byte, bytes)).unwrap() {
                         let (passed, after) = rest.split_at(index(block.lines));
                         let first = passed.first().map(|l| l.offset);
                         prop_assert_eq!(first, Some(block.offset));

@@ -2,7 +2,7 @@
 
 use super::{
     dialect::Dialect,
-    line::{LONGEST_LINE, events_of_line},
+    line::{LONGEST_LINE, events_of_line, first_object},
     raw_lines,
 };
 use crate::{
@@ -85,8 +85,7 @@ impl Follower {
         if self.searched <= from || reader.keeping(0).at(self.searched, size)?.is_some() {
             let (mut lines, mut parsed) = (reader.forward(from, size), 0);
             loop {
-                // A line without a brace has no object.
-                if let Some(block) = lines.pass_without(b'{')? {
+                if let Some(block) = lines.pass_until(first_object)? {
                     self.next = block.offset + block.len;
                     if block.is_blank {
                         self.blank = Some(block);

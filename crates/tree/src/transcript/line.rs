@@ -26,7 +26,7 @@ pub fn events_of_line(dialect: Dialect, offset: u64, length: u64, bytes: &[u8]) 
         vec![raw(RawReason::TooLong, bytes)]
     } else if dialect == Dialect::Text || bytes.iter().all(u8::is_ascii_whitespace) {
         Vec::new()
-    } else if !may_have_object(bytes, has_newline) {
+    } else if first_object(bytes).is_none() {
         vec![raw(RawReason::NotJson, bytes)]
     } else {
         match lenient::parse(bytes) {
@@ -54,14 +54,15 @@ pub fn events_of_line(dialect: Dialect, offset: u64, length: u64, bytes: &[u8]) 
     events
 }
 
-/// Returns false for text, which is not worth an attempt to parse it: no `{` begins the line, and none among its other
-/// characters begins an object with a key.
-fn may_have_object(bytes: &[u8], has_newline: bool) -> bool {
-    bytes.trim_ascii_start().first() == Some(&b'{')
-        || memchr::memchr_iter(b'{', bytes).any(|at| match bytes[at + 1..].trim_ascii_start().first() {
-            Some(first) => *first == b'"',
-            None => !has_newline,
-        })
+/// Returns the position of the first brace in some lines that may begin an object: it begins a line, or a key follows it.
+/// Only such a line is worth an attempt to parse it. `bytes` may end in the middle of a line.
+pub(super) fn first_object(bytes: &[u8]) -> Option<usize> {
+    let is_space = |byte: &&u8| byte.is_ascii_whitespace() && **byte != b'\n';
+    memchr::memchr_iter(b'{', bytes).find(|at| {
+        let before = bytes[..*at].iter().rev().find(|byte| !is_space(byte));
+        let after = bytes[at + 1..].iter().find(|byte| !is_space(byte));
+        matches!(before, None | Some(b'\n')) || matches!(after, None | Some(b'"'))
+    })
 }
 
 /// Returns the objects of a line that other output has got into: a progress bar, a byte order mark, or another line that
