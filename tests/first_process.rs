@@ -52,9 +52,11 @@ fn a_daemon_leaves_no_zombie_of_its_runs_and_ends_with_its_signal() {
     let sandbox = Sandbox::new();
     let (fake, go) = (fake::agent(), sandbox.path("go"));
     let wait = format!("wait-for:{}", go.display());
+    let waits = sandbox.path("waits");
+    let touch = format!("touch:{}", waits.display());
     // One leaves an orphan that outlives it for a moment.
     let all: [(&str, &[&str]); 3] =
-        [("quick", &["done"]), ("orphan", &["double-fork:200", "done"]), ("slow", &[&wait, "done"])];
+        [("quick", &["done"]), ("orphan", &["double-fork:200", "done"]), ("slow", &[&touch, &wait, "done"])];
     agents(&sandbox, &fake, &all, "");
     let Some(mut command) = first(&sandbox, &["serve", "--port", "0"]) else { return };
     let mut daemon = Daemon::of(&sandbox, &mut command);
@@ -70,7 +72,7 @@ fn a_daemon_leaves_no_zombie_of_its_runs_and_ends_with_its_signal() {
     until("nothing is left of the runs", || children(init).len() == 1);
     // A shim that is killed leaves its agent to the first process.
     daemon.create("slow", "slow");
-    until("the agent waits", || daemon.task("slow")["status"] == "running" && children(init).len() == 2);
+    until("the agent waits", || waits.exists() && children(init).len() == 2);
     let shim = children(init).into_iter().map(|(pid, _)| pid).find(|pid| *pid != program).unwrap();
     let agent = until_value("the agent", || children(shim).first().map(|(pid, _)| *pid));
     signal(shim, Signal::SIGKILL);
