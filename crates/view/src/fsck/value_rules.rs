@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use base::names;
 use process::{
     claim::{Claim, ClaimBy},
     exit::ExitRecord,
@@ -52,8 +53,8 @@ pub(super) fn bad_times(info: &RunInfo, claim: Option<&Claim>, exit: Option<&Exi
     let claimed = claim.filter(|_| info.pid.is_some()).map(|claim| claim.claimed_at);
     // The driver moves an end before the start to the start.
     let ended = exit.map(|exit| exit.ended_at.max(info.start_time));
-    differs("starts", info.start_time, "claim.json", claimed)
-        .or_else(|| differs("ends", end, "exit.json", ended))
+    differs("starts", info.start_time, names::run::CLAIM, claimed)
+        .or_else(|| differs("ends", end, names::run::EXIT, ended))
 }
 
 fn differs(verb: &str, recorded: DateTime<Utc>, file: &str, other: Option<DateTime<Utc>>) -> Option<String> {
