@@ -169,7 +169,7 @@ impl Files {
 
     /// The facts that every driver has to agree on: the lines for the agent in order, the outcomes of each command, and
     /// the lines about each request.
-    fn facts(&self) -> (Vec<Value>, BTreeMap<&str, Vec<&OutcomeLine>>, BTreeMap<&str, Vec<&ApprovalLine>>) {
+    fn facts(&self) -> (Vec<Value>, By<'_, OutcomeLine>, By<'_, ApprovalLine>) {
         let mut outcomes = BTreeMap::<_, Vec<_>>::new();
         for line in &self.outcomes {
             let of_command = outcomes.entry(line.command.as_str()).or_default();
@@ -185,6 +185,9 @@ impl Files {
         (self.all_stdin.clone(), outcomes, approvals)
     }
 }
+
+/// Lines by the command or the request that they are about.
+type By<'a, T> = BTreeMap<&'a str, Vec<&'a T>>;
 
 /// Plays a conversation. With a cut, the driver dies at this step after this number of effects, and another one takes
 /// over. Returns the files, and the number of effects of each step.

@@ -185,7 +185,7 @@ async fn all(api: &Api, owner: BusOwner, wanted: Wanted, most: usize) -> Result<
         Wanted::Span(Span::Last) => (BusesBegin::Last(most), Ends::Never),
         Wanted::Span(Span::After(id)) => (BusesBegin::After(id), Ends::Later),
         Wanted::Span(Span::Since(time)) => (BusesBegin::Since(time), Ends::Later),
-        Wanted::Before(_) => return Err(bad(&BEFORE, &"it cannot be combined with scope=all").into()),
+        Wanted::Before(_) => return Err(bad(&BEFORE, &"it cannot be combined with scope=all")),
     };
     let project = owner.project().clone();
     let tasks: Vec<TaskId> =

@@ -200,8 +200,8 @@ impl Open {
         }
         let Some(silence) = silence else { return Ok(expiry) };
         let silent = (now - self.heard).to_std().unwrap_or_default();
-        if silent < silence {
-            return Ok(Some(silence - silent));
+        if let Some(left) = silence.checked_sub(silent).filter(|left| !left.is_zero()) {
+            return Ok(Some(left));
         }
         append(runner, &run.dir().inbox(), &json!({"type": "idle_timeout"}))?;
         self.given_up = true;
