@@ -43,6 +43,8 @@ fn a_task_is_created_run_and_shown() {
     assert_eq!(started, expected);
 
     let task = daemon.until_task("t", "completed");
+    let lock = std::fs::read_to_string(sandbox.root().join("p/t/task.lock")).expect("its lock");
+    assert!(lock.contains("\"daemon\"") && lock.contains(&daemon.pid().to_string()), "its driver: {lock}");
     assert_eq!(task["runs"][0]["status"], "success");
     assert_eq!(task["runs"][0]["exit_code"], 0, "a zero is said, too");
     assert!(task.get("queue_position").is_none(), "{task}");

@@ -16,7 +16,7 @@ use base::{
 #[derive(Debug)]
 pub struct TaskLock {
     task: TaskRef,
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl Tree {
@@ -26,7 +26,7 @@ impl Tree {
     /// [`TreeError::Locked`], which names the holder.
     pub fn lock_task(&self, task: &TaskRef, holder: &Holder) -> Result<TaskLock> {
         match self.root().try_lock(&task.dir().lock(), holder)? {
-            LockAttempt::Taken(lock) => Ok(TaskLock { task: task.clone(), _lock: lock }),
+            LockAttempt::Taken(lock) => Ok(TaskLock { task: task.clone(), lock }),
             LockAttempt::Held(by) => Err(TreeError::Locked { what: format!("task {task}"), by }),
         }
     }
@@ -75,6 +75,11 @@ impl TaskLock {
     #[must_use]
     pub fn task(&self) -> &TaskRef {
         &self.task
+    }
+
+    /// Names another part of this process as the holder.
+    pub fn sign(&self, holder: &Holder) {
+        self.lock.sign(holder);
     }
 
     /// Writes the record of a run of this task.

@@ -26,6 +26,13 @@ pub struct Lock {
     file: File,
 }
 
+impl Lock {
+    /// Writes another holder into the lock's file, for a part of this process that goes on with the lock.
+    pub fn sign(&self, holder: &Holder) {
+        sign(&self.file, holder);
+    }
+}
+
 impl AsFd for Lock {
     /// Any process that has a copy of this descriptor holds the lock, too.
     fn as_fd(&self) -> BorrowedFd<'_> {

@@ -6,7 +6,7 @@ use super::{super::core::Core, Novelty};
 use base::{blocking, fsx::FsError};
 use config::TaskStart;
 use engine::runner::{self, Accepted, ResumeRequest, RunnerError, Submission};
-use process::{claim::Claim, launch_files::JobRecord, open_files};
+use process::{claim::Claim, identity::holder, launch_files::JobRecord, open_files};
 use tree::{
     TreeError,
     ids::RunId,
@@ -188,6 +188,14 @@ impl Core {
                 // Held until the run has begun, which takes descriptors, too. Nothing closes this semaphore.
                 let _entry = core.entries.acquire().await;
                 core.has_descriptors(&task)?;
+                let accept = move || {
+                    let accepted = accept()?;
+                    if accepted.place == TicketFolder::Live {
+                        // The drive goes on with this lock.
+                        accepted.lock.sign(&holder("daemon"));
+                    }
+                    Ok(accepted)
+                };
                 match blocking::run(accept).await {
                     Ok(accepted) => Ok(core.clone().begin(accepted).await),
                     // The same request may have been sent twice at the same time.

@@ -29,10 +29,13 @@ pub enum Entry {
 pub fn accept(tree: &Tree, limits: Limits, new: NewTicket, entry: Entry) -> Result<(TicketId, TicketFolder)> {
     let planner = tree.planner()?;
     let all = planner.tickets()?;
-    let place = match entry {
-        Entry::AtOnce if starts_now(tree, limits, &all, new.ticket())? => TicketFolder::Live,
-        Entry::AtOnce | Entry::Queued => TicketFolder::Queue,
-    };
+    let may_start = entry == Entry::AtOnce
+        && starts_now(tree, limits, &all, new.ticket()).unwrap_or_else(|e| {
+            // Another ticket cannot be judged now. This one waits for the gate, which tries again.
+            tracing::debug!(error = %e, "cannot decide if a new task may start at once");
+            false
+        });
+    let place = if may_start { TicketFolder::Live } else { TicketFolder::Queue };
     Ok((planner.accept(new, place, &all)?, place))
 }
 
