@@ -2,7 +2,10 @@
 
 use crate::common::tasks;
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -579,4 +582,31 @@ fn tasks_that_name_no_agent_take_turns() {
         assert_eq!(outcome.code, 0, "{outcome:?}");
         assert_eq!(bench.runs(name)[0].agent, expected, "{name}");
     }
+}
+
+/// An agent that retries by itself is silent for minutes.
+#[test]
+fn why_names_the_error_after_which_a_live_agent_retries() {
+    let bench = Bench::new();
+    let retry = r#"{"type":"system","subtype":"api_retry","attempt":1,"max_retries":9,"retry_delay_ms":555,"error_status":429,"error":"rate_limit"}"#;
+    let said = r#"{"type":"assistant","message":{"role":"assistant","content":[{"type":"text","text":"I go on."}]}}"#;
+    let script = format!("echo '{retry}'; {UNTIL_GO}; rm go; echo '{said}'; {UNTIL_GO}");
+    let command = serde_json::to_string(&["sh", "-c", &script]).unwrap();
+    bench.sandbox.configure(format!("agents:\n  known: {{type: claude, command: {command}}}\n"));
+    let job = "job --project p --task t --agent known --prompt x";
+    let mut job = bench.sandbox.command(crate::common::words(job));
+    let mut job =
+        job.env("ANTHROPIC_API_KEY", "k").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until("the error is named", || {
+        let why = bench.run("why p/t").stdout;
+        let named = why.find("its agent has printed an error at 20").zip(why.find("HTTP 429: rate_limit"));
+        named.is_some_and(|_| why.contains("/events.jsonl\n"))
+    });
+    bench.touch("go");
+    until("an agent that works again has no error", || {
+        let why = bench.run("why p/t").stdout;
+        why.contains("runs since") && !why.contains("429")
+    });
+    bench.touch("go");
+    job.wait().unwrap();
 }
