@@ -453,10 +453,8 @@ fn a_line_without_a_time_is_shown_with_that_of_its_neighbour() {
     assert_eq!(odd.messages, all.messages[3..5]);
     for message in &all.messages {
         assert_eq!(place.bus.message(&message.msg_id).unwrap(), *message);
-        assert_eq!(place.bus.after(Some(&message.msg_id), 1).unwrap().messages.first(), {
-            let next = all.messages.iter().skip_while(|m| *m != message).nth(1);
-            next
-        });
+        let next = all.messages.iter().skip_while(|m| *m != message).nth(1);
+        assert_eq!(place.bus.after(Some(&message.msg_id), 1).unwrap().messages.first(), next);
     }
 }
 

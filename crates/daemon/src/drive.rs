@@ -110,7 +110,8 @@ pub async fn take_over(
         Ok::<_, RunnerError>(tree.ticket_of(&name)?.map(|(id, _, ticket)| (lock, id, ticket)))
     });
     let Some((lock, id, ticket)) = taken.await? else { return Ok(None) };
-    drive_ticket(runner, lock, (id, ticket), Begin::Resumed, hints, detach).await.map(Some)
+    // The future of a whole loop is large.
+    Box::pin(drive_ticket(runner, lock, (id, ticket), Begin::Resumed, hints, detach)).await.map(Some)
 }
 
 /// Gives up the ticket of a task with a lock that cannot be taken, if that will not change. Returns the error otherwise, and
