@@ -72,6 +72,8 @@ fn an_agent_that_stays_after_its_result_is_ended_and_the_result_counts() {
         (&[&init, &done, "ignore-term", FOR_EVER], &["exit_grace=200ms"], RunStatus::Completed, 0, None),
         // The time without output is shorter than the grace, and would call the run failed.
         (&[&init, &done, FOR_EVER], &["timeout=6s"], RunStatus::Completed, 0, None),
+        // Nor does the end of the whole time.
+        (&[&init, &done, FOR_EVER], &["max_run_time=4s"], RunStatus::Completed, 0, None),
         (
             &[&init, &gave_up, FOR_EVER],
             &["exit_grace=200ms"],

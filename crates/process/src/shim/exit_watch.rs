@@ -58,7 +58,7 @@ impl ExitWatch {
         self.ended.map(|ended| ended.next_look)
     }
 
-    /// Returns true if the agent is to be ended. `works` looks at the processes.
+    /// Returns true if the agent is to be ended. `works` looks at the processes: now and then, and at once without a grace.
     pub(super) fn is_over(
         &mut self,
         now: Instant,
@@ -67,12 +67,14 @@ impl ExitWatch {
         works: impl FnOnce() -> bool,
     ) -> bool {
         self.ended = self.ended.filter(|ended| ended.stdout == output.stdout);
-        let Some(ended) = self.ended.as_mut().filter(|ended| now >= ended.next_look) else { return false };
-        ended.idle_since = if works() { now } else { ended.idle_since.max(output.last) };
+        let is_due = |ended: &&mut Ended| now >= ended.next_look || grace.is_zero();
+        let Some(ended) = self.ended.as_mut().filter(is_due) else { return false };
+        let works = works();
+        ended.idle_since = if works { now } else { ended.idle_since.max(output.last) };
         let over = ended.idle_since + grace;
         let period = (grace / 10).clamp(SHORTEST_PERIOD, LONGEST_PERIOD);
         ended.next_look = if now < over { over.min(now + period) } else { now + period };
-        now >= over
+        now >= over && !works
     }
 }
 
@@ -148,6 +150,18 @@ mod tests {
         let printed = output(10, began + seconds(50));
         assert!(!watch.is_over(began + seconds(60), GRACE, printed, || false));
         assert!(watch.is_over(began + seconds(110), GRACE, printed, || false));
+    }
+
+    #[test]
+    fn without_a_grace_the_processes_decide_at_once() {
+        let began = Instant::now();
+        let mut watch = ExitWatch::default();
+        assert!(!watch.is_over(began, Duration::ZERO, output(10, began), || false));
+        watch.take(Some(10), began);
+        for works in [true, false] {
+            assert!(!watch.is_over(began, GRACE, output(10, began), || works));
+            assert_eq!(watch.is_over(began, Duration::ZERO, output(10, began), || works), !works);
+        }
     }
 
     #[test]

@@ -147,20 +147,21 @@ impl Supervisor<'_> {
             Some(StopBy::FolderGone)
         } else if let Some(by) = self.inbox.stop {
             Some(by)
-        } else if self.stays_after_its_end() {
+        } else if self.stays_after_its_end(self.spec.exit_grace) {
             Some(StopBy::LastWord)
-        } else if passed(self.log_times.last_output(), self.spec.idle_timeout) {
-            Some(StopBy::IdleTimeout)
-        } else if passed(self.began, self.spec.max_run_time) {
-            Some(StopBy::MaxRunTime)
         } else {
-            None
+            let idle = passed(self.log_times.last_output(), self.spec.idle_timeout);
+            let wall = passed(self.began, self.spec.max_run_time);
+            let limit = idle.then_some(StopBy::IdleTimeout).or_else(|| wall.then_some(StopBy::MaxRunTime))?;
+            // A limit does not make a failure of an agent that only has to exit.
+            let only_has_to_exit = self.stays_after_its_end(self.spec.exit_grace.map(|_| Duration::ZERO));
+            Some(if only_has_to_exit { StopBy::LastWord } else { limit })
         }
     }
 
-    /// Returns true if the agent has reported its final result and stays although nothing works any more.
-    fn stays_after_its_end(&mut self) -> bool {
-        let Some(grace) = self.spec.exit_grace else { return false };
+    /// Returns true if the agent has reported its final result and stays for the grace although nothing works any more.
+    fn stays_after_its_end(&mut self, grace: Option<Duration>) -> bool {
+        let Some(grace) = grace else { return false };
         let (id, first_output) = (self.agent.id, self.log_times.first_output());
         let output = OutputNow { stdout: self.log_times.stdout(), last: self.log_times.last_output() };
         self.exit_watch.is_over(Instant::now(), grace, output, || {
