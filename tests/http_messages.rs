@@ -198,3 +198,23 @@ fn a_line_by_hand_and_a_damaged_one_look_the_same_on_every_face() {
     let text = sandbox.run("bus read --project p --task t --tail 1").succeeds();
     assert!(text.lines().next().is_some_and(|head| head.ends_with(" damaged")), "{text}");
 }
+
+#[test]
+fn a_line_by_hand_hides_no_earlier_request() {
+    let sandbox = sandbox();
+    let daemon = Daemon::start(&sandbox, &[]);
+    daemon.create("t", "quick");
+    daemon.until_task("t", "completed");
+    let headers = "Content-Type: application/json\r\nIdempotency-Key: k1\r\n";
+    let post = || daemon.send("POST", "/api/projects/p/tasks/t/messages", headers, r#"{"body":"once"}"#);
+    let first = post();
+    assert_eq!(first.status, 201, "{first:?}");
+    let bus = sandbox.root().join("p/t/TASK-MESSAGE-BUS.jsonl");
+    let mut lines = std::fs::read_to_string(&bus).expect("a bus");
+    // Neither line has a time.
+    lines.push_str(
+        "{\"body\":\"by hand\"}\n{\"timestamp\":\"0001-01-01T00:00:00Z\",\"body\":\"of a zero date\"}\n",
+    );
+    std::fs::write(&bus, lines).expect("written");
+    assert_eq!(post().json()["msg_id"], first.json()["msg_id"]);
+}

@@ -170,7 +170,7 @@ impl Bus {
         let end = lines.complete_until(file.size()?)?.min(until);
         let start = lines.start_from(offset.min(end), end)?.unwrap_or(end);
         let mut page = Page { next: start, ..Page::default() };
-        let mut held = 0;
+        let (mut held, mut times) = (0, Forwards::default());
         for line in lines.forward(start, end) {
             if page.messages.len() >= limit {
                 break;
@@ -186,7 +186,10 @@ impl Bus {
                 break;
             }
             page.next = line.end();
-            let message = line::read(&line, &self.owner);
+            let mut message = line::read(&line, &self.owner);
+            if let Some(message) = &mut message {
+                times.complete(message, || self.time_near(&file, line.offset))?;
+            }
             page.ends.extend(message.is_some().then_some(page.next));
             held += page.add(message, line.len);
         }
