@@ -284,7 +284,7 @@ async fn impatient(bytes: usize, shutdown: &Shutdown) -> u16 {
     let (table, manners) = (Arc::new(table), Arc::new(Manners::plain()));
     let mount = Mount { prefix: "", api: (), table, keys: Keys::new(NoKey), manners, live };
     let (port, listener) = listener("main", Site::new(guard(&[]), mount)).await;
-    let (head, idle, write) = (Duration::from_millis(300), Duration::from_secs(20), Duration::from_secs(1));
+    let (head, idle, write) = (Duration::from_millis(300), Duration::from_secs(20), Duration::from_secs(3));
     let limits = TimeLimits { head, idle, write };
     let server = Server { listeners: vec![listener], connections: 64, drain: Duration::from_secs(3), limits };
     shutdown.spawn(web::serve(server, shutdown.clone()));
@@ -332,7 +332,7 @@ async fn a_client_that_does_not_read_is_given_up_and_one_that_reads_slowly_is_no
     let (mut received, mut reads, mut buffer) = (0, 0, vec![0; 64 * 1024]);
     loop {
         reads += 1;
-        if reads <= 40 {
+        if reads <= 50 {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         match slow.read(&mut buffer).await.expect("the answer goes on") {
