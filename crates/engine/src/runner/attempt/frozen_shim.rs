@@ -13,6 +13,10 @@ const LOOK: Duration = Duration::from_secs(30);
 /// Period of the checks while the run is to stop and its shim was frozen.
 const STOPPING: Duration = Duration::from_millis(200);
 
+/// Period of the checks while the run is to stop. A shim that waits for the disk freezes only afterwards, so the first
+/// check may find it at work.
+const ASKED: Duration = Duration::from_secs(1);
+
 /// The reaction to the state of a shim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reaction {
@@ -63,7 +67,11 @@ impl Watch {
             tracing::warn!(run = %run, signal = %signal, "the shim of a run is frozen");
             handle.send(signal);
         }
-        Ok(if stop && self.was_frozen { STOPPING } else { LOOK })
+        Ok(match (stop, self.was_frozen) {
+            (true, true) => STOPPING,
+            (true, false) => ASKED,
+            (false, _) => LOOK,
+        })
     }
 }
 
