@@ -52,7 +52,7 @@ impl Client {
     }
 
     /// Sends a request and reads its answer, which must state its length.
-    fn ask(&mut self, method: &str, path: &str, body: &[u8]) -> Result<Response<'_>> {
+    pub fn ask(&mut self, method: &str, path: &str, body: &[u8]) -> Result<Response<'_>> {
         self.request.clear();
         write!(self.request, "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n", self.port)?;
         if method != "GET" {
