@@ -22,6 +22,7 @@ use super::{
 };
 use engine::runner::{APPROVAL_REQUEST, Runner};
 use tree::{
+    bus::Message,
     ids::RunId,
     kinds::ApprovalWord,
     refs::TaskRef,
@@ -265,12 +266,26 @@ fn decision(runner: &Runner, task: &TaskRef, request: &str) -> CliResult<Option<
     Ok(lines(runner, task, request)?.into_iter().find(ApprovalLine::decides))
 }
 
+/// Returns the messages with requests from an offset in the bus, and moves the offset behind them.
+pub(super) fn messages(runner: &Runner, task: &TaskRef, offset: &mut u64) -> CliResult<Vec<Message>> {
+    let bus = runner.tree.task_bus(task);
+    let mut found = Vec::new();
+    loop {
+        // A page has a largest size.
+        let page = bus.read_from(*offset, usize::MAX)?;
+        found.extend(page.messages.into_iter().filter(|m| m.kind.as_str() == APPROVAL_REQUEST));
+        *offset = page.next;
+        if !page.more {
+            return Ok(found);
+        }
+    }
+}
+
 /// Returns the requests of these sessions, answered or not, oldest first.
 fn requests(runner: &Runner, tasks: &[TaskRef]) -> CliResult<Vec<Open>> {
     let mut found = Vec::new();
     for task in tasks {
-        let page = runner.tree.task_bus(task).read_from(0, usize::MAX)?;
-        for message in page.messages.into_iter().filter(|m| m.kind.as_str() == APPROVAL_REQUEST) {
+        for message in messages(runner, task, &mut 0)? {
             let text = |key: &str| message.meta.get(key)?.as_str().map(str::to_owned);
             found.push(Open {
                 session: task.to_string(),

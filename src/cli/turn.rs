@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    attend,
+    approval, attend,
     context::Context,
     error::{CliError, CliResult, Kind},
     interrupt::Interrupts,
@@ -14,7 +14,7 @@ use super::{
 };
 use engine::{
     planner::Entry,
-    runner::{self, APPROVAL_REQUEST, ResumeRequest, Runner, RunnerError},
+    runner::{self, ResumeRequest, Runner, RunnerError},
 };
 use tree::{
     TreeError,
@@ -180,19 +180,16 @@ async fn until_answered(
 /// The requests of the agent that were printed.
 #[derive(Debug, Default)]
 struct Asks {
-    /// The offset in the bus; `None` before the first look.
-    next: Option<u64>,
+    /// The offset in the bus.
+    next: u64,
 }
 
 impl Asks {
     /// Prints the requests that came since the last call.
     fn print(&mut self, context: &Context, runner: &Runner, task: &TaskRef) -> CliResult<()> {
-        let bus = runner.tree.task_bus(task);
-        let page = bus.read_from(self.next.unwrap_or(0), usize::MAX)?;
-        self.next = Some(page.next);
-        for message in page.messages.iter().filter(|m| m.kind.as_str() == APPROVAL_REQUEST) {
+        for message in approval::messages(runner, task, &mut self.next)? {
             let request = message.meta.get("request").unwrap_or_default();
-            if super::approval::is_open(runner, task, request.as_str().unwrap_or_default())? {
+            if approval::is_open(runner, task, request.as_str().unwrap_or_default())? {
                 context.printer().word(&message.body)?;
             }
         }
