@@ -241,6 +241,7 @@ impl Command {
     pub fn missing_root(&self) -> MissingRoot {
         match self {
             Self::Job(_)
+            | Self::Session(_)
             | Self::Monitor(_)
             | Self::Wrap(_)
             | Self::Replay(_)

@@ -380,11 +380,8 @@ impl Driver {
         // Without its shim the agent's input has ended.
         let process =
             if matches!(liveness, Liveness::Shim(_)) { Process::Running } else { Process::InputEnded };
-        let silence = if info.protocol == Protocol::Exec {
-            None
-        } else {
-            self.settings(info).and_then(|(_, settings)| settings.timeout)
-        };
+        let settings = (info.protocol != Protocol::Exec).then(|| self.settings(info)).flatten();
+        let silence = settings.and_then(|(_, settings)| settings.timeout);
         self.conversation.advance(&self.runner, info, process, silence)
     }
 
