@@ -7,7 +7,7 @@ use crate::common::{
     Sandbox,
     daemon::{Daemon, agents, until},
     fake,
-    strace::Traced,
+    strace::{Call, Traced},
     tree::{cpu_ticks, has_read, watches},
 };
 use serde_json::json;
@@ -40,7 +40,7 @@ fn history(sandbox: &Sandbox, tasks: usize, runs: usize) {
     }
 }
 
-const LISTS: [&str; 13] = [
+const LISTS: [&str; 12] = [
     "/api/v1/tasks",
     "/api/v1/tasks?project_id=p&limit=100",
     "/api/v1/tasks?status=running",
@@ -48,7 +48,6 @@ const LISTS: [&str; 13] = [
     "/api/v1/runs?status=failed&since=2026-01-01T00:00:00Z",
     "/api/v1/status",
     "/api/projects",
-    "/api/projects/home-dirs",
     "/api/projects/p",
     "/api/projects/p/tasks?limit=100",
     "/api/projects/p/tasks/old-0001/runs",
@@ -90,6 +89,13 @@ fn a_list_asks_the_disk_for_nothing() {
     std::thread::sleep(Duration::from_millis(100));
     let calls = traced.calls();
     assert!(calls.len() == begun, "{:#?}", &calls[begun..]);
+
+    // Suggested folders are looked at, and nothing else is: a folder that is gone cannot be the home of a project.
+    assert_eq!(traced.daemon.get("/api/projects/home-dirs").status, 200);
+    std::thread::sleep(Duration::from_millis(100));
+    let calls = &traced.calls()[begun..];
+    let reads = |call: &Call| ["openat", "openat2", "open", "getdents64", "pread64"].contains(&&*call.name);
+    assert!(!calls.iter().any(reads), "{calls:#?}");
 }
 
 /// Fault 19: the stream of all runs watched every run in history, and searched the tree every second.
