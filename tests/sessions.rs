@@ -125,6 +125,46 @@ fn a_message_by_hand_is_answered_with_the_next_one() {
 }
 
 #[test]
+fn a_session_at_rest_is_continued_by_a_message_only() {
+    let sandbox = sandbox();
+    let first = run(&sandbox, &format!("{NEW} one"));
+    assert!(first.stderr.contains("works in ") && first.stderr.contains("recorded in "), "{first:?}");
+    run(&sandbox, "resume p/t").fails(16, "no message waits", "send p/t TEXT");
+    assert!(output(run(&sandbox, "why p/t")).contains("is at rest since"));
+    run(&sandbox, &format!("{NEW} again")).fails(4, "exists already", "send p/t TEXT");
+    output(run(&sandbox, "stop p/t"));
+    assert_eq!(json(&sandbox, "send p/t two")["turn"], "completed");
+
+    // A message by hand can be answered without another one.
+    let commands = task(&sandbox).join("commands.jsonl");
+    let mut text = fs::read_to_string(&commands).unwrap();
+    let offset = text.len();
+    text.push_str("{\"type\":\"turn\",\"text\":\"by hand\"}\n");
+    fs::write(&commands, text).unwrap();
+    run(&sandbox, "resume p/t");
+    assert_eq!(words(&sandbox, &format!("@{offset}")).last().unwrap(), "done");
+}
+
+/// A daemon knows the configuration of its start. A verb that waits knows the present one, and drives the session.
+#[test]
+fn a_session_is_started_with_the_settings_of_the_verb_that_waits() {
+    let sandbox = sandbox();
+    let asks = fs::read_to_string(sandbox.path("home/.config/conductor/config.yaml")).unwrap();
+    sandbox.configure(asks.replace("permissions: ask", "permissions: bypass"));
+    let _daemon = Daemon::start_with(&sandbox, &KEY, &[]);
+    sandbox.configure(asks);
+    for n in 0..5 {
+        let task = format!("t{n}");
+        let line = format!("session new --agent claude --project p --task {task} --prompt one");
+        output(run(&sandbox, &line));
+        output(run(&sandbox, &format!("send p/{task} two")));
+    }
+    let calls = fs::read_to_string(sandbox.home().join("calls")).unwrap();
+    assert_eq!(calls.lines().count(), 10, "{calls}");
+    assert!(!calls.contains("--dangerously-skip-permissions"), "{calls}");
+}
+
+#[test]
 fn what_is_no_session_is_refused() {
     let sandbox = sandbox();
     output(run(&sandbox, "job --agent demo --project p --task t --prompt x"));

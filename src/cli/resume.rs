@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{
     attend::{self, Show},
     context::Context,
-    error::CliResult,
+    error::{CliError, CliResult, Kind},
     flags::JsonFlag,
     print::Form,
     reference::References,
@@ -17,6 +17,7 @@ use engine::{
     planner::Entry,
     runner::{self, ResumeRequest},
 };
+use tree::task::TaskKind;
 
 /// Flags of the verb.
 #[derive(Debug, clap::Args)]
@@ -53,7 +54,15 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
     let parent_run_id = calling_run(context, &runner.tree)?;
     let asked = ResumeRequest { parent_run_id, ..Default::default() };
     let entry = if args.no_wait { Entry::Queued } else { Entry::AtOnce };
-    let accepted = runner::resume(&runner, &task, &asked, entry)?;
+    let accepted = runner::resume(&runner, &task, &asked, entry).map_err(|e| {
+        let is_session = runner.tree.task_config(&task).is_ok_and(|config| config.kind == TaskKind::Session);
+        match CliError::from(e) {
+            e if is_session && e.kind() == Kind::Refused => {
+                e.with_hint(format!("`run-agent send {task} TEXT` sends one"))
+            }
+            e => e,
+        }
+    })?;
     if !args.no_wait {
         return attend::attend(context, &runner, accepted, Show::of(args.follow), args.json.form());
     }

@@ -55,7 +55,7 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
         extra: BTreeMap::new(),
     };
     runner.tree.append_command(&task, &line)?;
-    let wait = if args.no_wait { Wait::UntilTaken } else { Wait::UntilAnswered };
+    let wait = if args.no_wait { Wait::UntilTaken } else { Wait::UntilAnswered(None) };
     turn::attend(context, &runner, &task, &key, wait, args.json.form())
 }
 

@@ -10,7 +10,7 @@ use super::{
     submission::{SubmissionFlags, TaskSpec},
     turn::{self, Wait},
 };
-use engine::runner::FIRST_MESSAGE;
+use engine::{planner::Entry, runner::FIRST_MESSAGE};
 use tree::task::TaskKind;
 
 /// Flags of the verb.
@@ -67,13 +67,22 @@ pub(super) fn run(args: &Args, context: &Context) -> CliResult<ExitCode> {
 
 fn new(args: &NewArgs, context: &Context) -> CliResult<ExitCode> {
     let runner = context.runner()?;
-    let accepted = TaskSpec::of(&args.flags, TaskKind::Session)?.accept(context, &runner)?;
+    let entry = if args.no_wait { Entry::Queued } else { Entry::AtOnce };
+    let accepted = TaskSpec::of(&args.flags, TaskKind::Session)?.accept_as(context, &runner, entry)?;
     let task = accepted.ticket.task();
-    // Whichever process drives the session takes the lock: a daemon, or this one.
-    drop(accepted.lock);
     if args.json.form() == Form::Text {
-        context.printer().word(&format!("session {task}"))?;
+        let run = accepted.ticket.run();
+        let works_in = runner.tree.run_info(&run).ok().and_then(|info| info.cwd);
+        let works_in = works_in.map(|cwd| format!("\n  works in {cwd}")).unwrap_or_default();
+        let folder = runner.tree.root().absolute(task.dir().path());
+        context.printer().word(&format!("session {task}{works_in}\n  recorded in {}", folder.display()))?;
     }
-    let wait = if args.no_wait { Wait::UntilTaken } else { Wait::UntilAnswered };
+    let wait = if args.no_wait {
+        // Whichever process drives the session takes the lock: a daemon, or `run-agent drive`.
+        drop(accepted.lock);
+        Wait::UntilTaken
+    } else {
+        Wait::UntilAnswered(Some(Box::new(accepted)))
+    };
     turn::attend(context, &runner, &task, FIRST_MESSAGE, wait, args.json.form())
 }

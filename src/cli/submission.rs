@@ -148,15 +148,25 @@ impl<'a> TaskSpec<'a> {
         })
     }
 
-    /// Accepts the task. If a made-up name is taken, another one is chosen.
+    /// Accepts the task, for this process to drive. If a made-up name is taken, another one is chosen.
     pub(super) fn accept(self, context: &Context, runner: &Runner) -> CliResult<Accepted> {
+        self.accept_as(context, runner, Entry::AtOnce)
+    }
+
+    /// As [`Self::accept`]; a queued task is left to another process.
+    pub(super) fn accept_as(self, context: &Context, runner: &Runner, entry: Entry) -> CliResult<Accepted> {
         self.by_free_name(context, runner, |submission| {
-            runner::accept(runner, submission, Entry::AtOnce).map_err(|e| match e {
+            runner::accept(runner, submission, entry).map_err(|e| match e {
                 RunnerError::Tree(TreeError::Exists { .. }) => {
                     let task = &submission.task;
-                    CliError::from(e).with_hint(format!(
-                        "`run-agent resume {task}` runs it again once it has ended; --task with another id starts a new task"
-                    ))
+                    let is_session =
+                        runner.tree.task_config(task).is_ok_and(|config| config.kind == TaskKind::Session);
+                    let again = if is_session {
+                        format!("`run-agent send {task} TEXT` continues that session")
+                    } else {
+                        format!("`run-agent resume {task}` runs it again once it has ended")
+                    };
+                    CliError::from(e).with_hint(format!("{again}; --task with another id starts a new task"))
                 }
                 e => e.into(),
             })

@@ -14,7 +14,7 @@ use super::{
 };
 use engine::{
     planner::Entry,
-    runner::{self, ResumeRequest, Runner, RunnerError},
+    runner::{self, Accepted, Begin, ResumeRequest, Runner, RunnerError},
 };
 use tree::{
     TreeError,
@@ -33,12 +33,12 @@ const LOOK: Duration = Duration::from_millis(20);
 const MAX_ANSWER: u64 = 64 << 20;
 
 /// The event that ends the verb.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Wait {
     /// The session has the message.
     UntilTaken,
-    /// The session is at rest.
-    UntilAnswered,
+    /// The session is at rest. A session that this process has just accepted is driven by it, with its settings.
+    UntilAnswered(Option<Box<Accepted>>),
 }
 
 /// The result of a message.
@@ -79,7 +79,9 @@ pub(super) fn attend(
 ) -> CliResult<ExitCode> {
     let outcome = match wait {
         Wait::UntilTaken => until_taken(runner, task, key)?,
-        Wait::UntilAnswered => context.runtime()?.block_on(until_answered(context, runner, task, key))?,
+        Wait::UntilAnswered(accepted) => {
+            context.runtime()?.block_on(until_answered(context, runner, task, key, accepted.map(|a| *a)))?
+        }
     };
     print(context, runner, task, key, outcome.as_ref(), form)?;
     let end = outcome.as_ref().map(|line| (&line.outcome, line.turn.as_ref()));
@@ -106,11 +108,11 @@ fn is_over(outcome: Option<&OutcomeLine>) -> bool {
     outcome.is_some_and(|line| line.outcome.is_final() || line.outcome == CommandOutcome::Held)
 }
 
-/// Creates the ticket for a session at rest. Another process may do so at the same time.
-fn wake(runner: &Runner, task: &TaskRef) -> CliResult<()> {
-    match runner::resume(runner, task, &ResumeRequest::default(), Entry::Queued) {
-        // The lock is dropped: whichever process drives the session takes it.
-        Ok(_) | Err(RunnerError::Tree(TreeError::Exists { .. } | TreeError::Locked { .. })) => Ok(()),
+/// Creates the ticket for a session at rest. Returns `None` if another process did so at the same time.
+fn wake(runner: &Runner, task: &TaskRef, entry: Entry) -> CliResult<Option<Accepted>> {
+    match runner::resume(runner, task, &ResumeRequest::default(), entry) {
+        Ok(accepted) => Ok(Some(accepted)),
+        Err(RunnerError::Tree(TreeError::Exists { .. } | TreeError::Locked { .. })) => Ok(None),
         Err(e) => Err(e.into()),
     }
 }
@@ -125,7 +127,8 @@ fn until_taken(runner: &Runner, task: &TaskRef, key: &str) -> CliResult<Option<O
             return Ok(outcome);
         }
         if ticket.is_none() {
-            wake(runner, task)?;
+            // The lock is dropped: whichever process drives the session takes it.
+            drop(wake(runner, task, Entry::Queued)?);
         }
         if std::time::Instant::now() >= until {
             return Ok(None);
@@ -140,6 +143,7 @@ async fn until_answered(
     runner: &Runner,
     task: &TaskRef,
     key: &str,
+    mut accepted: Option<Accepted>,
 ) -> CliResult<Option<OutcomeLine>> {
     let hints = context.hints(&runner.tree)?;
     let mut interrupts = Interrupts::listen()?;
@@ -147,14 +151,23 @@ async fn until_answered(
     let mut asks = Asks::default();
     let drive = async {
         loop {
-            attend::until_ended(runner, task, "run-agent send", &hints, &detach).await?;
+            match accepted.take() {
+                Some(Accepted { ticket_id, ticket, lock, .. }) => {
+                    let ticket = (ticket_id, ticket);
+                    let drive = daemon::drive_ticket(runner, lock, ticket, Begin::Fresh, &hints, &detach);
+                    Box::pin(drive).await?;
+                }
+                None => attend::until_ended(runner, task, "run-agent send", &hints, &detach).await?,
+            }
             let outcome = outcome(runner, task, key)?;
             if detach.is_cancelled() || is_over(outcome.as_ref()) {
                 return CliResult::Ok(outcome);
             }
             // The driver before ended its loop just before the message was written.
-            wake(runner, task)?;
-            tokio::time::sleep(LOOK).await;
+            accepted = wake(runner, task, Entry::AtOnce)?;
+            if accepted.is_none() {
+                tokio::time::sleep(LOOK).await;
+            }
         }
     };
     tokio::pin!(drive);
@@ -241,8 +254,11 @@ fn sentence(task: &TaskRef, outcome: Option<&OutcomeLine>) -> String {
     };
     let reason = line.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
     match (&line.outcome, &line.turn) {
+        (CommandOutcome::Done, Some(TurnEnd::Interrupted)) => {
+            format!("session {task}: the turn was interrupted{reason}")
+        }
         (CommandOutcome::Done, Some(turn)) => format!("session {task}: the turn {turn}{reason}"),
-        (CommandOutcome::Queued, _) => format!("session {task}: the message waits for the end of the turn"),
+        (CommandOutcome::Queued, _) => format!("session {task}: the message waits for its turn"),
         (CommandOutcome::Sent, _) => format!("session {task}: the agent has the message"),
         (outcome, _) => format!("session {task}: the message is {outcome}{reason}"),
     }

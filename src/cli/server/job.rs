@@ -231,7 +231,14 @@ fn post(
             Err(e) if e.kind() == Kind::Conflict && looks < LOOKS && there.is_outdated(call, named)? => {
                 looks += 1;
             }
-            result => return result,
+            result => {
+                return result.map_err(|e| match e.kind() {
+                    Kind::Conflict => e.with_hint(
+                        "--attach-mode resume runs it again once it has ended; --task with another id starts a new task",
+                    ),
+                    _ => e,
+                });
+            }
         }
     }
 }

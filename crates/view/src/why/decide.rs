@@ -146,7 +146,12 @@ fn ended(facts: &Facts<'_>, ticket: &Ticket, status: RunStatus) -> (String, Vec<
 
 fn at_rest(facts: &Facts<'_>) -> (String, Vec<Source>) {
     let task = facts.task;
-    let resume = format!("`run-agent resume {task}` resumes it");
+    let is_session = facts.own.kind == TaskKind::Session;
+    let resume = if is_session {
+        format!("`run-agent send {task} TEXT` continues the session")
+    } else {
+        format!("`run-agent resume {task}` resumes it")
+    };
     if let Some(run) = facts.own.run.as_ref().filter(|r| r.status == RunStatus::Running) {
         let asked = if facts.own.stop { "was asked to stop (STOP), " } else { "" };
         let text = format!(
@@ -171,6 +176,9 @@ fn at_rest(facts: &Facts<'_>) -> (String, Vec<Source>) {
         let runs = facts.around.runs.max(*attempt as usize);
         let runs = count(runs as u64, "run");
         return match end.status {
+            EndStatus::Completed if is_session => {
+                (format!("session {task} is at rest since {at} after {runs}; {resume}"), vec![Source::End])
+            }
             EndStatus::Completed => {
                 (format!("task {task} completed at {at} after {runs}: {reason}"), vec![Source::End])
             }

@@ -17,8 +17,8 @@ pub struct TimeLimits {
     pub head: Duration,
     /// Time for which a connection may be without a request.
     pub idle: Duration,
-    /// Time for which a client may take no byte of an answer. A client that takes fewer than [`SLOWEST`] bytes a
-    /// second uses it up as well.
+    /// Time for which a client may take no byte of an answer. A client that takes fewer than 4,096 bytes a second uses it
+    /// up as well.
     pub write: Duration,
 }
 

@@ -12,6 +12,7 @@ use crate::{
             submit::{Accepted, holder},
         },
         agent::launch,
+        attempt::conversation,
         error::{Result, RunnerError},
         loops::next_run,
     },
@@ -22,7 +23,7 @@ use tree::{
     ids::RunId,
     kinds::Executor,
     refs::TaskRef,
-    task::{Idempotency, TaskConfig},
+    task::{Idempotency, TaskConfig, TaskKind},
     task_lock::TaskLock,
     ticket::Ticket,
 };
@@ -55,6 +56,11 @@ pub fn resume(runner: &Runner, task: &TaskRef, request: &ResumeRequest, entry: E
     }
     must_be_resumable(runner, task)?;
     let config = tree.task_config(task)?;
+    // Without a message its agent would have nothing to answer, and its run would fail.
+    if config.kind == TaskKind::Session && !conversation::message_waits(tree, task)? {
+        let text = format!("{task} is a session, and no message waits: its next message continues it");
+        return Err(RunnerError::Refused(text));
+    }
     folder::must_work_in(runner, task, request.folder.as_deref())?;
     let cwd = folder::of_task(runner, task, &config)?;
     let executor = launch::check(runner, &config, &cwd)?.executor;
