@@ -127,8 +127,8 @@ pub(in crate::runner) fn next(facts: &LoopFacts<'_>) -> Next {
         return Next::Restart { not_before: until, counts: Counts::No, reason };
     }
     if facts.restarts >= facts.settings.max_restarts {
-        let reason =
-            format!("it was restarted {} times and is not done; the last run: {how}", facts.restarts);
+        let times = count(facts.restarts.into(), "time");
+        let reason = format!("it was restarted {times} and is not done; the last run: {how}");
         return finish(EndStatus::Failed, &reason, Say::Error);
     }
     let delay = TimeDelta::from_std(delay(facts)).unwrap_or(TimeDelta::MAX);
