@@ -221,3 +221,21 @@ fn first() -> u32 {
 impl Record for RunInfo {
     const SPELLING: Spelling = Spelling::Yaml;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::flat_record;
+
+    /// A daemon reads such a record for each run when it starts; the YAML parser takes several times as long.
+    #[test]
+    fn the_record_of_a_plain_run_needs_no_yaml_parser() {
+        let text = "version: 1\nrun_id: 20261201-1737080535-20195-0002\nproject_id: p\ntask_id: t\nstatus: completed\n\
+            agent: command\nagent_type: command\nprotocol: exec\nexecutor: local\nhost: vm\npid: 20212\npgid: 20212\n\
+            pid_started: 2161308\nprocess_ownership: managed\nattempt: 1\nstart_time: \"2026-12-01T17:37:08.069934804Z\"\n\
+            end_time: \"2026-12-01T17:37:08.072746629Z\"\nexit_code: 0\ncwd: /w\nprompt_path: /r/prompt.md\n\
+            output_path: /r/output.md\nstdout_path: /r/agent-stdout.txt\nstderr_path: /r/agent-stderr.txt\n\
+            commandline: /usr/bin/sh -c echo hi\ngit:\n  not_recorded: no_repository\n";
+        assert!(flat_record::parse::<RunInfo>(text).is_some());
+    }
+}
