@@ -36,7 +36,7 @@ fn file(bench: &Bench, name: &str) -> PathBuf {
     bench.run_file("t", 0, name)
 }
 
-/// Runs a job of an agent whose stream is Claude's, with a command of its own.
+/// Runs a job of an agent with Claude's stream and a command of its own.
 fn job(flags: &[&str], command: &[&str]) -> Ended {
     job_in(&Bench::new(), flags, command)
 }

@@ -1,6 +1,6 @@
 //! Conductor for an ordinary user: without control groups, and with folders that it may not read.
 //!
-//! Tests that root starts run the program as the user `nobody`; others run it as themselves.
+//! As root, the tests run the program as the user `nobody`; else as the user that runs them.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 

@@ -274,7 +274,7 @@ async fn a_shutdown_lets_a_request_end_and_closes_the_listeners() {
     }
 }
 
-/// A server with short limits, whose only endpoint answers with this many bytes.
+/// A server with short limits and one endpoint, which answers with this many bytes.
 async fn impatient(bytes: usize, shutdown: &Shutdown) -> u16 {
     let live = Live::new(shutdown.clone(), Clock::default());
     let large = move |_: &Call<()>, (): &()| Ok::<_, Error>(json(StatusCode::OK, &"x".repeat(bytes)));

@@ -64,7 +64,7 @@ pub fn daemons(plan: &Plan, table: &mut Table) -> Result<()> {
         let mut daemon = Ok(daemon);
         for _ in 0..kills {
             thread::sleep(Duration::from_millis(50) + random.millis(400));
-            // Dropping kills the daemon, whose lock the next one needs.
+            // Dropping kills the daemon. The next one needs its lock.
             drop(daemon);
             daemon = Daemon::start(&world);
             let Ok(next) = &daemon else { break };

@@ -62,7 +62,7 @@ pub fn check(line: &[u8]) -> Checksum {
     match (changed, *found == digits(content)) {
         (0, true) => Checksum::Right,
         (0, false) | (1, true) => Checksum::Wrong,
-        // Another key of the same length, whose value looks like a checksum.
+        // Another key of the same length, with a value that looks like a checksum.
         _ => Checksum::Absent,
     }
 }

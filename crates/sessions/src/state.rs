@@ -42,7 +42,7 @@ pub(crate) struct State {
     pub(crate) asks: Vec<AskEntry>,
     /// The line that decides each request. It may be read before the request itself.
     pub(crate) decisions: BTreeMap<String, ApprovalLine>,
-    /// The requests whose delivery or withdrawal is recorded.
+    /// The requests with a recorded delivery or withdrawal.
     pub(crate) settled: BTreeSet<String>,
     /// Answers to requests that this version does not know.
     pub(crate) refusals: Vec<Request>,

@@ -57,12 +57,12 @@ pub(super) fn written(root: &Root, rel: &RelPath) -> Option<DateTime<Utc>> {
     Some(DateTime::from_timestamp_nanos(i64::try_from(nanoseconds).ok()?))
 }
 
-/// Maximum time between the start that a record names and that of its process, whose clock may have been set since.
+/// Maximum time between the start that a record names and that of its process. The clock may have been set since.
 const START_SLACK: TimeDelta = TimeDelta::minutes(5);
 /// Time without any change of a run's files after which it is not taken for live because of a bare pid.
 const SILENCE: TimeDelta = TimeDelta::hours(24);
 
-/// The facts that tell a live run from one whose pid is another process's by now.
+/// The facts that tell a live run from an ended one with a pid that another process has by now.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Signs<'a> {
     pub(super) run: &'a RunId,

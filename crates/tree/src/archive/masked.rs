@@ -142,7 +142,7 @@ impl<'a> Masked<'a> {
     }
 }
 
-/// Gives the masked lines whose own checksum was right the checksum of what they are now. A damaged line stays damaged.
+/// Gives masked lines with a correct checksum the checksum of their new content. A damaged line stays damaged.
 fn renew_checksums(own: &[u8], masked: &mut [u8]) {
     let mut from = 0;
     for line in own.split_inclusive(|b| *b == b'\n') {

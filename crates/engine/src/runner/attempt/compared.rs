@@ -26,7 +26,7 @@ pub(super) struct Looks<'a> {
     pub(super) left_out: &'a LeftOut,
     /// The time of the second look.
     pub(super) now: DateTime<Utc>,
-    /// A folder whose changes do not count.
+    /// A folder with changes that do not count.
     pub(super) not_here: &'a Path,
 }
 

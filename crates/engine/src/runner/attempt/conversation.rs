@@ -43,7 +43,7 @@ pub(in crate::runner) struct Conversation {
     open: Option<Open>,
 }
 
-/// A conversation whose files were read.
+/// A conversation, after its files were read.
 #[derive(Debug)]
 struct Open {
     dialogue: Dialogue,
